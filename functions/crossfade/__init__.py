@@ -1,0 +1,1 @@
+"""Crossfade's workflow: ``domain`` decides, ``aws`` reads and writes, ``handlers`` join them."""

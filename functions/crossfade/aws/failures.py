@@ -1,0 +1,36 @@
+"""Names for what botocore raises, so that no failure reaches the workflow without one."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from crossfade.domain.errors import AwsRefused, AwsUnavailable, CrossfadeError
+
+THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "TransactionInProgressException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "LimitExceededException",
+    }
+)
+
+
+def named(error: ClientError | BotoCoreError) -> CrossfadeError:
+    """The workflow's name for an AWS error: worth another try, or not."""
+    if isinstance(error, ClientError):
+        code = error.response["Error"].get("Code", "Unknown")
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if code in THROTTLED or status >= 500:
+            return AwsUnavailable(f"{error}. It was tried several times.")
+        return AwsRefused(f"{error}. Compare the function's role in template.yaml with the refused action.")
+    return AwsUnavailable(f"AWS did not answer: {error}.")
+
+
+def code(error: ClientError) -> str:
+    """AWS's code of an error, e.g. ``RepositoryNotFoundException``."""
+    return str(error.response["Error"].get("Code", ""))

@@ -1,0 +1,104 @@
+"""The probe task: started once for each deployment, stopped when there is nothing more to see."""
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.failures import code
+from crossfade.aws.slots import stop_reason
+from crossfade.domain.errors import ProbeCannotStart
+from crossfade.domain.plan import Plan
+from crossfade.domain.spec import SLOTS, ServiceSpec
+
+DEADLINE_SECONDS = 4 * 3600
+"""As long as the longest execution: the probe ends by itself even where nobody is left to stop it."""
+TIMEOUT_SECONDS = 5
+
+
+class ProbeTasks:
+    """Runs probe tasks through a boto3 ``ecs`` client."""
+
+    def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
+        self._ecs = ecs
+        self._spec = spec
+
+    def start(self, plan: Plan, *, task_definition: str, container: str, log_group: str) -> str:
+        """The ARN of the deployment's probe task; a second start finds the first."""
+        name = f"crossfade-{plan.deployment}"[:128]
+        running = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]
+        if running:
+            return str(running[0])
+        network = self._spec.probe.network
+        answer = self._ecs.run_task(
+            cluster=self._spec.cluster,
+            taskDefinition=task_definition,
+            launchType="FARGATE",
+            startedBy=name,
+            clientToken=name[:64],
+            networkConfiguration={
+                "awsvpcConfiguration": {
+                    "subnets": list(network.subnets),
+                    "securityGroups": list(network.security_groups),
+                    "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
+                }
+            },
+            overrides={
+                "containerOverrides": [{"name": container, "environment": self._environment(plan, log_group)}]
+            },
+        )
+        if not answer["tasks"]:
+            reasons = "; ".join(failure.get("reason", "?") for failure in answer["failures"])
+            raise ProbeCannotStart(f"ECS did not run the probe task: {reasons}.")
+        return str(answer["tasks"][0]["taskArn"])
+
+    def stopped(self, task: str) -> str | None:
+        """Why the probe task stopped; None while it runs or starts."""
+        found = self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=[task])["tasks"]
+        if not found:
+            return "ECS no longer knows the task"
+        return stop_reason(found[0]) if found[0]["desiredStatus"] == "STOPPED" else None
+
+    def stop(self, task: str) -> None:
+        """Stop the probe task; harmless when it has stopped."""
+        try:
+            self._ecs.stop_task(cluster=self._spec.cluster, task=task, reason="The deployment has ended")
+        except ClientError as error:
+            # ECS forgets stopped tasks after an hour or so.
+            if code(error) != "InvalidParameterException":
+                raise
+
+    def _environment(self, plan: Plan, log_group: str) -> list[dict[str, str]]:
+        values = {
+            "PROBE_DEPLOYMENT": plan.deployment,
+            "PROBE_LOG_GROUP": log_group,
+            "PROBE_LOG_STREAM": plan.ledger,
+            "PROBE_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
+            "PROBE_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
+            "PROBE_LANES": json.dumps(self._lanes(plan)),
+        }
+        return [{"name": name, "value": value} for name, value in values.items()]
+
+    def _lanes(self, plan: Plan) -> list[dict[str, Any]]:
+        """Production counts from the first request where a stable slot serves it; a slot once it answers."""
+        spec = self._spec
+        production = {
+            "name": "production",
+            "url": spec.production_url + spec.version_path,
+            "headers": {},
+            "rate": spec.probe.production_rate,
+            "starts": "at_once" if plan.stable else "when_answered",
+            "pauses": False,
+        }
+        slots = [
+            {
+                "name": slot,
+                "url": spec.preview_url + spec.version_path,
+                "headers": {"x-crossfade-slot": slot},
+                "rate": spec.probe.slot_rate,
+                "starts": "at_once" if slot == plan.stable else "when_answered",
+                "pauses": True,
+            }
+            for slot in SLOTS
+        ]
+        return [production, *slots]

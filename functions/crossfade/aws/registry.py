@@ -1,0 +1,69 @@
+"""Images in ECR."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.failures import code
+from crossfade.domain.errors import ImageNotInRepository, ImageTagNotFound
+from crossfade.domain.message import Message
+
+NOT_THERE = {"ImageNotFoundException", "RepositoryNotFoundException"}
+
+
+class Image(Message):
+    """An image in a repository; ``uri`` is pinned by digest, as a task definition wants it."""
+
+    digest: str
+    tags: tuple[str, ...]
+    uri: str
+
+
+class Registry:
+    """Reads ECR through a boto3 ``ecr`` client."""
+
+    def __init__(self, ecr: Any) -> None:
+        self._ecr = ecr
+
+    def by_tag(self, repository: str, tag: str) -> Image:
+        """The image that a tag names now.
+
+        Raises
+        ------
+        ImageTagNotFound
+            No such tag, or no such repository.
+        """
+        try:
+            return self._image(repository, {"imageTag": tag})
+        except ClientError as error:
+            if code(error) not in NOT_THERE:
+                raise
+            raise ImageTagNotFound(
+                f"Repository {repository} has no image tagged {tag}. Push it, or correct the tag."
+            ) from error
+
+    def by_digest(self, repository: str, digest: str) -> Image:
+        """The image of a digest.
+
+        Raises
+        ------
+        ImageNotInRepository
+            The service's repository does not hold it.
+        """
+        try:
+            return self._image(repository, {"imageDigest": digest})
+        except ClientError as error:
+            if code(error) not in NOT_THERE:
+                raise
+            raise ImageNotInRepository(
+                f"Repository {repository} has no image {digest}. Push it there, or correct the digest."
+            ) from error
+
+    def _image(self, repository: str, image: dict[str, str]) -> Image:
+        detail = self._ecr.describe_images(repositoryName=repository, imageIds=[image])["imageDetails"][0]
+        home = self._ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]
+        return Image(
+            digest=detail["imageDigest"],
+            tags=tuple(sorted(detail.get("imageTags", []))),
+            uri=f"{home['repositoryUri']}@{detail['imageDigest']}",
+        )

@@ -1,0 +1,73 @@
+"""Task definitions: the blueprint is read, a release is registered from it."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.failures import code
+from crossfade.domain.blueprint import registration, running_release
+from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.plan import Release, RunningRelease
+from crossfade.domain.spec import ServiceSpec
+
+
+class TaskDefinitions:
+    """Reads and registers task definitions through a boto3 ``ecs`` client."""
+
+    def __init__(self, ecs: Any) -> None:
+        self._ecs = ecs
+
+    def check(self, spec: ServiceSpec, release: Release) -> None:
+        """Find out, without changing anything, whether the release could be registered.
+
+        Raises
+        ------
+        BlueprintUnusable
+            The blueprint does not exist, or lacks the spec's container.
+        """
+        registration(self._blueprint(spec), spec, release)
+
+    def register(self, spec: ServiceSpec, release: Release) -> str:
+        """The ARN of the release's task definition; registered only when the family's newest is another."""
+        newest, tags = self._newest(spec.service)
+        found = running_release(tags)
+        if newest and found and (found.digest, found.blueprint) == (release.digest, release.blueprint):
+            return newest
+        wanted = registration(self._blueprint(spec), spec, release)
+        return str(self._ecs.register_task_definition(**wanted)["taskDefinition"]["taskDefinitionArn"])
+
+    def release(self, task_definition: str) -> RunningRelease | None:
+        """What a task definition runs; None when Crossfade did not register it."""
+        return running_release(self._describe(task_definition)[1])
+
+    def deregister(self, spec: ServiceSpec) -> None:
+        """Deregister every release of a service, because the service itself is deleted."""
+        pages = self._ecs.get_paginator("list_task_definitions").paginate(
+            familyPrefix=spec.service, status="ACTIVE"
+        )
+        for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
+            self._ecs.deregister_task_definition(taskDefinition=arn)
+
+    def _newest(self, family: str) -> tuple[str | None, dict[str, str]]:
+        try:
+            found, tags = self._describe(family)
+        except ClientError as error:
+            # "Unable to describe task definition": the family has no active revision yet.
+            if code(error) == "ClientException":
+                return None, {}
+            raise
+        return found["taskDefinitionArn"], tags
+
+    def _blueprint(self, spec: ServiceSpec) -> dict[str, Any]:
+        try:
+            return self._describe(spec.blueprint)[0]
+        except ClientError as error:
+            if code(error) != "ClientException":
+                raise
+            raise BlueprintUnusable(
+                f"The blueprint {spec.blueprint} does not exist. Deploy the service's stack again."
+            ) from error
+
+    def _describe(self, task_definition: str) -> tuple[dict[str, Any], dict[str, str]]:
+        answer = self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])
+        return answer["taskDefinition"], {tag["key"]: tag["value"] for tag in answer.get("tags", [])}

@@ -1,0 +1,123 @@
+"""The load balancer: the production rule, its weights, and the health of targets."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.failures import code
+from crossfade.domain.errors import ForeignChange
+from crossfade.domain.message import Message
+from crossfade.domain.spec import SLOTS, ServiceSpec
+from crossfade.domain.traffic import LiveRule, Weights
+
+
+class TargetHealth(Message):
+    """A target group's targets that are not draining; ``unhealthy`` says why, in ELB's words."""
+
+    healthy: int
+    registered: int
+    unhealthy: tuple[str, ...]
+
+
+class Traffic:
+    """Reads and writes one service's production rule through a boto3 ``elbv2`` client."""
+
+    def __init__(self, elbv2: Any, spec: ServiceSpec) -> None:
+        self._elbv2 = elbv2
+        self._spec = spec
+
+    def rule(self) -> LiveRule | None:
+        """The production rule as it is now; None when there is none."""
+        pages = self._elbv2.get_paginator("describe_rules").paginate(ListenerArn=self._spec.listener)
+        rules = [rule for page in pages for rule in page["Rules"]]
+        rule = next((rule for rule in rules if rule["Priority"] == str(self._spec.rule_priority)), None)
+        if rule is None:
+            return None
+        action = rule["Actions"][-1]
+        forward = action.get("ForwardConfig", {})
+        return LiveRule(
+            arn=rule["RuleArn"],
+            forwards={group["TargetGroupArn"]: group["Weight"] for group in forward.get("TargetGroups", [])},
+            sticky=forward.get("TargetGroupStickinessConfig", {}).get("Enabled", False),
+        )
+
+    def weights(self) -> Weights | None:
+        """The live weights; None when there is no production rule."""
+        rule = self.rule()
+        return rule.weights(self._spec.target_groups) if rule else None
+
+    def write(self, weights: Weights) -> Weights:
+        """Set the weights, creating the production rule if need be, and read them back.
+
+        Raises
+        ------
+        ForeignChange
+            What was read back is not what was written.
+        """
+        rule = self.rule()
+        if rule is None:
+            self._create(weights)
+        else:
+            self._elbv2.modify_rule(RuleArn=rule.arn, Actions=self._actions(weights))
+        found = self.weights()
+        if found != weights:
+            raise ForeignChange(
+                f"Wrote {weights} and read {found or 'no rule'} back: somebody else writes the same rule. "
+                "Find out who, then deploy again."
+            )
+        return found
+
+    def remove(self) -> None:
+        """Delete the production rule, so that the listener's default action answers; harmless twice."""
+        rule = self.rule()
+        if rule is None:
+            return
+        try:
+            self._elbv2.delete_rule(RuleArn=rule.arn)
+        except ClientError as error:
+            if code(error) != "RuleNotFound":
+                raise
+
+    def sticky_groups(self) -> list[str]:
+        """The service's target groups that have sticky sessions on."""
+        groups = [self._spec.target_groups.of(slot) for slot in SLOTS]
+        return [group for group in groups if self._attributes(group).get("stickiness.enabled") == "true"]
+
+    def health(self, group: str) -> TargetHealth:
+        """The health of a target group, by its ARN."""
+        found = self._elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        targets = [target for target in found if target["TargetHealth"]["State"] != "draining"]
+        bad = [target for target in targets if target["TargetHealth"]["State"] != "healthy"]
+        return TargetHealth(
+            healthy=len(targets) - len(bad),
+            registered=len(targets),
+            unhealthy=tuple(f"{target['Target']['Id']}: {_words(target['TargetHealth'])}" for target in bad),
+        )
+
+    def _create(self, weights: Weights) -> None:
+        try:
+            self._elbv2.create_rule(
+                ListenerArn=self._spec.listener,
+                Priority=self._spec.rule_priority,
+                Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
+                Actions=self._actions(weights),
+            )
+        except ClientError as error:
+            # An earlier try of this same write may have had its effect: reading back decides.
+            if code(error) != "PriorityInUse":
+                raise
+
+    def _actions(self, weights: Weights) -> list[dict[str, Any]]:
+        groups = [
+            {"TargetGroupArn": self._spec.target_groups.of(slot), "Weight": weights.of(slot)}
+            for slot in SLOTS
+        ]
+        return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+
+    def _attributes(self, group: str) -> dict[str, str]:
+        found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+        return {attribute["Key"]: attribute["Value"] for attribute in found}
+
+
+def _words(health: dict[str, str]) -> str:
+    return health.get("Description") or health["State"]

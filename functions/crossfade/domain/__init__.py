@@ -1,0 +1,1 @@
+"""Decisions, as pure functions: no boto3, no clock, no environment, no log."""

@@ -1,0 +1,118 @@
+"""The names by which a deployment fails: the vocabulary of the state machines' ``ErrorEquals``.
+
+A Lambda function's exception reaches Step Functions under its class name, so these names are public: a
+person on call reads them in the console and looks them up in ``docs/operations.md``. Each message says
+what was found and what to do next.
+"""
+
+
+class CrossfadeError(Exception):
+    """Base of every failure that Crossfade names."""
+
+
+# ---- refused before anything was changed ----------------------------------------------------------------
+
+
+class InvalidInput(CrossfadeError):
+    """The execution's input is not one of the accepted forms: correct it and start again."""
+
+
+class UnknownService(CrossfadeError):
+    """No service spec of that name exists: deploy the service's stack, or correct the name."""
+
+
+class InvalidServiceSpec(CrossfadeError):
+    """The service spec in SSM is malformed: correct the named field in the service's stack."""
+
+
+class AmbiguousRepository(CrossfadeError):
+    """Several services are built from the pushed repository: start one deployment for each by hand."""
+
+
+class ImageTagNotFound(CrossfadeError):
+    """The repository has no image of that tag: push it, or correct the tag."""
+
+
+class ImageNotInRepository(CrossfadeError):
+    """The digest is not in the service's repository: push it there, or correct the digest."""
+
+
+class BlueprintUnusable(CrossfadeError):
+    """The blueprint task definition lacks the spec's container: correct the spec or the blueprint."""
+
+
+class StickyTraffic(CrossfadeError):
+    """Sticky sessions override weights: turn stickiness off for the service's groups and rule."""
+
+
+class TrafficSplit(CrossfadeError):
+    """No slot has all the traffic, so none is stable: roll the service back first."""
+
+
+class ServiceBusy(CrossfadeError):
+    """Another deployment holds the service: wait until it ends, then start again."""
+
+
+# ---- found while deploying: the deployment rolls back -----------------------------------------------------
+
+
+class ForeignChange(CrossfadeError):
+    """The live rule is not what Crossfade last wrote: find out who changed it before deploying again."""
+
+
+class ServiceLost(CrossfadeError):
+    """This deployment no longer holds the service, so it changes nothing more."""
+
+
+class ProbeCannotStart(CrossfadeError):
+    """The probe task stopped, or wrote nothing in time: look at its stopped reason and its image."""
+
+
+class CandidateCannotStart(CrossfadeError):
+    """The candidate's tasks stop as they start: ECS's own reason is in the message."""
+
+
+class CandidateNotHealthy(CrossfadeError):
+    """The candidate's targets did not become healthy in time: look at its health check and its log."""
+
+
+class TargetsBelowFloor(CrossfadeError):
+    """A slot has too few healthy targets for the share of traffic that it was to get."""
+
+
+class CandidateWorse(CrossfadeError):
+    """The candidate answered badly: the reason counts what the probe saw."""
+
+
+class EvidenceMissing(CrossfadeError):
+    """The stage's deadline came without enough evidence to go on: the reason says what was missing."""
+
+
+class OldVersionStillSeen(CrossfadeError):
+    """Clients still got the old version long after the last shift: the load balancer lags behind its rule."""
+
+
+class SlotHasTraffic(CrossfadeError):
+    """A slot that was to be stopped still has weight: its tasks are left running."""
+
+
+class AwsRefused(CrossfadeError):
+    """AWS refused a call for good: compare the function's role and the message."""
+
+
+class RollbackFailed(CrossfadeError):
+    """The rollback itself failed: read its execution, put it right, and start the rollback again."""
+
+
+# ---- retried by the state machine -------------------------------------------------------------------------
+
+
+class AwsUnavailable(CrossfadeError):
+    """AWS throttled a call or did not answer: retried by the state machine with backoff."""
+
+
+# ---- rollback ---------------------------------------------------------------------------------------------
+
+
+class NothingToRollBack(CrossfadeError):
+    """No deployment holds the service, so there is nothing to put back."""

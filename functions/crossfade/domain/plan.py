@@ -1,0 +1,124 @@
+"""What a deployment is going to do, decided once, from what is live, before anything is changed."""
+
+from typing import Literal
+
+from crossfade.domain.errors import AmbiguousRepository, ServiceBusy, UnknownService
+from crossfade.domain.message import Message, Moment
+from crossfade.domain.request import Ask, Push
+from crossfade.domain.spec import ServiceSpec, Slot, Stage, other
+
+
+class Release(Message):
+    """An image, pinned by digest, and the blueprint that it runs with. ``version`` is the image's tag."""
+
+    version: str
+    digest: str
+    image: str
+    blueprint: str
+
+
+class RunningRelease(Message):
+    """The release in the stable slot, read from the tags of the task definition that runs there."""
+
+    version: str
+    digest: str
+    blueprint: str
+
+
+class Plan(Message):
+    """A deployment: fixed from here on, whatever happens to the service's stack meanwhile."""
+
+    deployment: str
+    execution: str
+    began: Moment
+    spec: ServiceSpec
+    release: Release
+    stable: Slot | None
+    candidate: Slot
+    previous: RunningRelease | None
+    stages: tuple[Stage, ...]
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.spec.service
+
+    @property
+    def ledger(self) -> str:
+        """The log stream that holds the deployment's ledger."""
+        return f"{self.spec.service}/{self.deployment}"
+
+
+class Decision(Message):
+    """What PlanRelease says: deploy by this plan, or why there is nothing to deploy."""
+
+    action: Literal["deploy", "nothing_to_do", "ignore"]
+    reason: str
+    plan: Plan | None = None
+
+
+def choose_service(push: Push, repositories: dict[str, str]) -> str | None:
+    """The service that is built from the pushed repository; None when there is none.
+
+    ``repositories`` maps service names to repository names.
+    """
+    names = sorted(name for name, repository in repositories.items() if repository == push.repository)
+    if len(names) > 1:
+        raise AmbiguousRepository(
+            f"Repository {push.repository} belongs to the services {', '.join(names)}. "
+            f'Start one deployment for each: {{"service": "{names[0]}", "image_digest": "{push.digest}"}}.'
+        )
+    return names[0] if names else None
+
+
+def unknown_service(ask: Ask, known: list[str]) -> UnknownService:
+    """The error for a service that has no spec, naming those that have one."""
+    return UnknownService(
+        f"There is no service {ask.service}: the SSM parameter /crossfade/services/{ask.service} "
+        f"does not exist. Known services: {', '.join(sorted(known)) or 'none'}."
+    )
+
+
+def refuse_busy(service: str, holder: str | None, execution: str) -> None:
+    """Refuse a deployment while another execution holds the service."""
+    if holder is not None and holder != execution:
+        raise ServiceBusy(
+            f"Service {service} is held by {holder}. "
+            "Wait until that deployment ends, then start this one again."
+        )
+
+
+def decide(
+    *,
+    deployment: str,
+    execution: str,
+    now: Moment,
+    spec: ServiceSpec,
+    release: Release,
+    stable: Slot | None,
+    running: RunningRelease | None,
+) -> Decision:
+    """Turn a release and what is live into a plan, or into nothing to do.
+
+    A first release has no stable slot: nobody can be served by a fraction of a rule that does not exist, so
+    it goes from the first stage straight to the last.
+    """
+    if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
+        return Decision(
+            action="nothing_to_do",
+            reason=f"{spec.service} already runs {release.version} ({release.digest}) in the {stable} slot.",
+        )
+    candidate: Slot = other(stable) if stable else "blue"
+    plan = Plan(
+        deployment=deployment,
+        execution=execution,
+        began=now,
+        spec=spec,
+        release=release,
+        stable=stable,
+        candidate=candidate,
+        previous=running,
+        stages=spec.stages if stable else (spec.stages[0], spec.stages[-1]),
+    )
+    before = running.version if running else "nothing"
+    return Decision(action="deploy", reason=f"{before} → {release.version} in {candidate}", plan=plan)

@@ -1,0 +1,70 @@
+"""What an execution is asked to do: input from the console, the API, or an ECR push event."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from crossfade.domain.errors import InvalidInput
+from crossfade.domain.message import Message
+
+EXAMPLE = '{"service": "web", "image_tag": "1.2.3"}'
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Ask(Message):
+    """A person or a program asks for one release of one service: by tag or by digest."""
+
+    service: str = Field(min_length=1)
+    image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
+    image_digest: Digest | None = None
+
+    @model_validator(mode="after")
+    def _one_image(self) -> "Ask":
+        if (self.image_tag is None) == (self.image_digest is None):
+            raise ValueError("give exactly one of image_tag and image_digest")
+        return self
+
+
+class Push(Message):
+    """An image was pushed to ECR. ``tag`` is empty for the children of a multi-architecture image."""
+
+    repository: str
+    digest: Digest
+    tag: str
+
+
+def read_input(raw: Any) -> Ask | Push:
+    """Tell a push event from a person's input, and check either.
+
+    Raises
+    ------
+    InvalidInput
+        Says which key is wrong, with an example of what is right.
+    """
+    if not isinstance(raw, dict):
+        raise InvalidInput(
+            f"The input must be a JSON object, found {_kind(raw)}. Start again with {EXAMPLE}."
+        )
+    try:
+        if raw.get("source") == "aws.ecr":
+            detail = raw["detail"] if isinstance(raw.get("detail"), dict) else {}
+            return Push.model_validate(
+                {
+                    "repository": detail.get("repository-name"),
+                    "digest": detail.get("image-digest"),
+                    "tag": detail.get("image-tag") or "",
+                }
+            )
+        return Ask.model_validate(raw)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'input'}: {fault['msg']}"
+            for fault in error.errors(include_url=False)
+        )
+        raise InvalidInput(f"The input is malformed. {faults}. Start again with {EXAMPLE}.") from error
+
+
+def _kind(raw: Any) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(raw), "nothing")

@@ -1,0 +1,179 @@
+"""The service spec: what a service's own stack tells Crossfade about it."""
+
+import json
+import re
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+
+from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.message import Message
+
+Slot = Literal["blue", "green"]
+SLOTS: tuple[Slot, Slot] = ("blue", "green")
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Rate = Annotated[float, Field(gt=0, le=100)]
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+", value):
+        raise ValueError("must be a URL without a path, such as http://host:8081")
+    return value
+
+
+BaseUrl = Annotated[str, AfterValidator(_url)]
+
+
+def other(slot: Slot) -> Slot:
+    """The slot that ``slot`` is not."""
+    return "green" if slot == "blue" else "blue"
+
+
+class Stage(Message):
+    """A weight of the candidate in percent, and how long it is watched, in seconds."""
+
+    weight: int = Field(ge=0, le=100)
+    min_seconds: Seconds
+    max_seconds: Seconds
+
+    @model_validator(mode="after")
+    def _deadline_after_minimum(self) -> Self:
+        if self.max_seconds <= self.min_seconds:
+            raise ValueError("max_seconds must be greater than min_seconds")
+        return self
+
+
+class TargetGroups(Message):
+    """The ARN of each slot's target group."""
+
+    blue: str
+    green: str
+
+    def of(self, slot: Slot) -> str:
+        """The target group of a slot."""
+        return self.blue if slot == "blue" else self.green
+
+
+class Network(Message):
+    """Where tasks run: the awsvpc configuration of ECS."""
+
+    subnets: tuple[str, ...] = Field(min_length=1)
+    security_groups: tuple[str, ...] = Field(min_length=1)
+    public_ip: bool
+
+
+class Launch(Message):
+    """How long the candidate may take to become healthy, and how long it must stay so, in seconds."""
+
+    deadline_seconds: Seconds
+    hold_seconds: Seconds
+
+
+class Retire(Message):
+    """When the old version may go, in seconds.
+
+    ``quiet_seconds`` without the old version in any production answer, and ``drain_seconds`` since the last
+    shift; ``deadline_seconds`` after the last shift the wait is given up.
+    """
+
+    quiet_seconds: Seconds
+    drain_seconds: Seconds
+    deadline_seconds: Seconds
+
+
+class Probe(Message):
+    """Requests per second on the production lane and on each slot's lane, and where the probe task runs."""
+
+    production_rate: Rate
+    slot_rate: Rate
+    network: Network
+
+
+class ServiceSpec(Message):
+    """A service, as its stack describes it in the SSM parameter ``/crossfade/services/<name>``."""
+
+    service: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$")
+    cluster: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:cluster/.+$")
+    blueprint: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:task-definition/.+:\d+$")
+    container: str
+    port: int = Field(ge=1, le=65_535)
+    repository: str
+    push_tags: str
+    listener: str
+    rule_priority: int = Field(ge=1, le=50_000)
+    target_groups: TargetGroups
+    production_url: BaseUrl
+    preview_url: BaseUrl
+    version_path: str = Field(pattern=r"^/")
+    network: Network
+    desired_count: int = Field(ge=1)
+    stages: tuple[Stage, ...]
+    launch: Launch
+    retire: Retire
+    probe: Probe
+
+    @field_validator("push_tags")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+        return value
+
+    @field_validator("stages")
+    @classmethod
+    def _rise(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        weights = [stage.weight for stage in stages]
+        rising = all(low < high for low, high in pairwise(weights))
+        if len(weights) < 2 or weights[0] != 0 or weights[-1] != 100 or not rising:
+            raise ValueError(f"weights must rise from 0 to 100, found {weights}")
+        return stages
+
+    def deploys(self, tag: str) -> bool:
+        """Whether a push of this tag starts a deployment."""
+        return re.search(self.push_tags, tag) is not None
+
+    def slot_service(self, slot: Slot) -> str:
+        """The name of the ECS service that runs a slot."""
+        return f"{self.service}-{slot}"
+
+
+def read_spec(name: str, document: str) -> ServiceSpec:
+    """Read the spec of service ``name`` from the JSON of its SSM parameter.
+
+    Raises
+    ------
+    InvalidServiceSpec
+        Names each wrong field and what is wrong with it.
+    """
+    try:
+        spec = ServiceSpec.model_validate_json(document)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
+            for fault in error.errors(include_url=False)
+        )
+        raise InvalidServiceSpec(
+            f"The spec of service {name} in SSM is malformed. {faults}. Correct it in the service's stack."
+        ) from error
+    if spec.service != name:
+        raise InvalidServiceSpec(
+            f"The spec under /crossfade/services/{name} says service: {spec.service}. "
+            "The two names must be equal; correct the service's stack."
+        )
+    return spec
+
+
+def repository_of(document: str) -> str:
+    """The repository that a spec's document names; empty where the document cannot be read.
+
+    Another service's malformed spec must not stop this one's deployment.
+    """
+    try:
+        found = json.loads(document)
+    except ValueError:
+        return ""
+    return str(found.get("repository", "")) if isinstance(found, dict) else ""

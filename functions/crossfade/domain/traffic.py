@@ -1,0 +1,139 @@
+"""Weights: what is live, what may be written, and how many healthy targets a weight needs."""
+
+import math
+from typing import Self
+
+from pydantic import Field
+
+from crossfade.domain.errors import ForeignChange, SlotHasTraffic, StickyTraffic, TrafficSplit
+from crossfade.domain.message import Message
+from crossfade.domain.spec import Slot, TargetGroups, other
+
+
+class Weights(Message):
+    """The two slots' weights in the production rule, in percent."""
+
+    blue: int = Field(ge=0, le=999)
+    green: int = Field(ge=0, le=999)
+
+    @classmethod
+    def share(cls, slot: Slot, weight: int) -> Self:
+        """``weight`` percent to ``slot``, the rest to the other."""
+        return cls.model_validate({slot: weight, other(slot): 100 - weight})
+
+    def of(self, slot: Slot) -> int:
+        """The weight of a slot."""
+        return self.blue if slot == "blue" else self.green
+
+    def __str__(self) -> str:
+        return f"blue {self.blue}, green {self.green}"
+
+
+class LiveRule(Message):
+    """The production rule as the load balancer has it: weight by target group ARN."""
+
+    arn: str
+    forwards: dict[str, int]
+    sticky: bool
+
+    def weights(self, groups: TargetGroups) -> Weights:
+        """The rule in terms of slots.
+
+        Raises
+        ------
+        ForeignChange
+            The rule forwards to a group that is not one of the service's two.
+        """
+        foreign = set(self.forwards) - {groups.blue, groups.green}
+        if foreign or not self.forwards:
+            raise ForeignChange(
+                f"The production rule {self.arn} forwards to {', '.join(sorted(foreign)) or 'no group'}, "
+                "which is not of this service. Somebody changed the rule: put it back, then deploy again."
+            )
+        return Weights(blue=self.forwards.get(groups.blue, 0), green=self.forwards.get(groups.green, 0))
+
+
+def stable_slot(weights: Weights | None) -> Slot | None:
+    """The slot that has all the traffic; None before a service's first release.
+
+    Raises
+    ------
+    TrafficSplit
+        Both slots have weight, or none has.
+    """
+    if weights is None:
+        return None
+    if (weights.blue > 0) == (weights.green > 0):
+        raise TrafficSplit(
+            f"The production rule stands at {weights}, so neither slot is stable. "
+            "Start the rollback state machine for this service, then deploy again."
+        )
+    return "blue" if weights.blue > 0 else "green"
+
+
+def refuse_stickiness(rule: LiveRule | None, sticky_groups: list[str]) -> None:
+    """Refuse sticky sessions: they keep clients on a version whatever the weights say."""
+    sticky = [*sticky_groups, *([rule.arn] if rule and rule.sticky else [])]
+    if sticky:
+        raise StickyTraffic(
+            f"Sticky sessions are on for {', '.join(sticky)}; they override weights, so traffic could not be "
+            "shifted. Turn stickiness off, then deploy again."
+        )
+
+
+def refuse_foreign(written: Weights | None, live: Weights | None) -> None:
+    """Compare what the journal says was last written with what is live.
+
+    Raises
+    ------
+    ForeignChange
+        They differ: a person, a stack or another tool has changed the rule.
+    """
+    if written != live:
+        raise ForeignChange(
+            f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}. "
+            "Somebody else changed it and it is left alone. Put the rule back to what was written, "
+            "or correct the journal, then deploy again."
+        )
+
+
+def floor(desired: int, weight: int) -> int:
+    """How many healthy targets a slot of ``desired`` tasks needs to carry ``weight`` percent of the traffic.
+
+    Its share of the tasks, and at least one: a group with weight and no target answers 503.
+    """
+    return max(1, math.ceil(desired * weight / 100)) if weight > 0 else 0
+
+
+def shortfall(slot: Slot, healthy: int, desired: int, weight: int) -> str | None:
+    """Why a slot may not carry a weight, or None when it may."""
+    needed = floor(desired, weight)
+    if healthy >= needed:
+        return None
+    return f"{slot} has {healthy} healthy targets of {desired} tasks and needs {needed} for weight {weight}"
+
+
+def way_back(
+    live: Weights | None, before: Weights | None, written: tuple[Weights | None, ...], healthy: int
+) -> str | None:
+    """Why the weights of before the deployment must not be restored; None when they may.
+
+    ``written`` are the weights that Crossfade wrote or was about to write; ``healthy`` counts the stable
+    slot's healthy targets.
+    """
+    if live == before:
+        return None
+    if live not in written:
+        return f"the live rule ({live or 'gone'}) was changed by somebody else, so it is left alone"
+    if before and healthy == 0:
+        return f"the stable slot has no healthy target, so traffic stays at {live}"
+    return None
+
+
+def refuse_stop(slot: Slot, live: Weights | None) -> None:
+    """Refuse to stop a slot that clients are sent to, whatever the reason for stopping it."""
+    if live and live.of(slot) > 0:
+        raise SlotHasTraffic(
+            f"The {slot} slot still has weight {live.of(slot)} (live: {live}), so its tasks keep running. "
+            "Move its traffic away first, then start the rollback state machine for this service."
+        )

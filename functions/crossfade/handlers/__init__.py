@@ -1,0 +1,1 @@
+"""One handler for each state: parse, ask the domain, call an adapter, return."""

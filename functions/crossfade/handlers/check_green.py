@@ -1,0 +1,61 @@
+"""CheckGreen: whether every task of the candidate runs and every target is healthy."""
+
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.slots import Slots
+from crossfade.aws.traffic import Traffic
+from crossfade.domain.errors import CandidateCannotStart
+from crossfade.domain.launch import Readiness, SlotStatus, judge
+from crossfade.domain.message import Message, Moment, iso
+from crossfade.domain.plan import Plan
+from crossfade.handlers.step import step, utc_now
+
+
+class Event(Message):
+    """When the candidate must be healthy, and since when it has been, if it was at the last look."""
+
+    plan: Plan
+    deadline: Moment
+    healthy_since: Moment | None
+
+
+@step(Event)
+def handler(event: Event) -> Readiness:
+    """Look at the candidate; see ``domain/launch.py``."""
+    plan, now = event.plan, utc_now()
+    readiness = judge(
+        _status(plan),
+        healthy_since=event.healthy_since,
+        now=now,
+        deadline=event.deadline,
+        launch=plan.spec.launch,
+    )
+    if readiness.status == "ready":
+        journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+        journal.milestone(plan, "healthy", iso(readiness.healthy_since or now))
+    return readiness
+
+
+def _status(plan: Plan) -> SlotStatus:
+    slots = Slots(client("ecs"), plan.spec)
+    service = slots.describe(plan.candidate)
+    if service is None:
+        raise CandidateCannotStart(
+            f"The ECS service {plan.spec.slot_service(plan.candidate)} is gone: somebody deleted it. "
+            "Deploy again."
+        )
+    failing = service.rollout_failed or service.failed_tasks > 0
+    reasons = [service.rollout_reason, slots.last_stop(plan.candidate)] if failing else []
+    health = Traffic(client("elbv2"), plan.spec).health(plan.spec.target_groups.of(plan.candidate))
+    return SlotStatus(
+        desired=service.desired,
+        running=service.running,
+        failed_tasks=service.failed_tasks,
+        rollout_failed=service.rollout_failed,
+        failure="; ".join(reason for reason in reasons if reason),
+        healthy=health.healthy,
+        registered=health.registered,
+        unhealthy=health.unhealthy,
+    )

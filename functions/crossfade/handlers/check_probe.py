@@ -1,0 +1,40 @@
+"""CheckProbe: no traffic moves before the probe has begun to write."""
+
+import os
+from typing import Literal
+
+from crossfade.aws.clients import client
+from crossfade.aws.ledger import Ledger
+from crossfade.aws.probe import ProbeTasks
+from crossfade.domain.errors import ProbeCannotStart
+from crossfade.domain.message import Message, Moment
+from crossfade.domain.plan import Plan
+from crossfade.handlers.step import step, utc_now
+
+
+class Event(Message):
+    """The probe's task, and when it must have begun."""
+
+    plan: Plan
+    task: str
+    deadline: Moment
+
+
+class ProbeStatus(Message):
+    """Whether the ledger has its first record."""
+
+    status: Literal["waiting", "writing"]
+
+
+@step(Event)
+def handler(event: Event) -> ProbeStatus:
+    """Look for the ledger's first record; give up when the task stopped or the deadline has passed."""
+    lines, _ = Ledger(client("logs"), os.environ["LEDGER_GROUP"]).after(event.plan.ledger, None)
+    if lines:
+        return ProbeStatus(status="writing")
+    stopped = ProbeTasks(client("ecs"), event.plan.spec).stopped(event.task)
+    if stopped:
+        raise ProbeCannotStart(f"The probe task stopped: {stopped}. Is the probe's image pushed?")
+    if utc_now() >= event.deadline:
+        raise ProbeCannotStart("The probe task runs, but wrote nothing in time. Look at its own log.")
+    return ProbeStatus(status="waiting")

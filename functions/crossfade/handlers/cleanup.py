@@ -1,0 +1,69 @@
+"""The custom resource of a service's stack: what Crossfade made for the service goes when the stack goes.
+
+Not a state of the workflow: CloudFormation calls it, and waits for the answer at the URL it gives.
+"""
+
+import json
+import os
+import time
+import urllib.request
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.slots import Slots
+from crossfade.aws.specs import Specs
+from crossfade.aws.task_definitions import TaskDefinitions
+from crossfade.aws.traffic import Traffic
+from crossfade.domain.spec import SLOTS, read_spec
+from crossfade.handlers.step import logger
+
+RESERVE_MS = 20_000
+"""Time kept for the answer: without one CloudFormation waits for an hour."""
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Answer CloudFormation: created and updated at once, deleted when everything is gone."""
+    service = event["ResourceProperties"]["Service"]
+    reason = ""
+    try:
+        if event["RequestType"] == "Delete":
+            _remove(service, context)
+    except Exception as error:  # whatever it is, CloudFormation must be told
+        logger.exception("cleanup failed")
+        reason = f"{type(error).__name__}: {error}"
+    _answer(event, service, reason)
+
+
+def _remove(service: str, context: LambdaContext) -> None:
+    document = Specs(client("ssm")).get(service)
+    if document is None:
+        return
+    spec = read_spec(service, document)
+    Traffic(client("elbv2"), spec).remove()
+    slots = Slots(client("ecs"), spec)
+    for slot in SLOTS:
+        slots.delete(slot)
+    while not slots.all_gone():
+        if context.get_remaining_time_in_millis() < RESERVE_MS:
+            raise TimeoutError(f"the tasks of {service} did not stop in time; delete the stack again")
+        time.sleep(2)
+    TaskDefinitions(client("ecs")).deregister(spec)
+    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).forget(service)
+
+
+def _answer(event: dict[str, Any], service: str, reason: str) -> None:
+    body = {
+        "Status": "FAILED" if reason else "SUCCESS",
+        "Reason": reason,
+        "PhysicalResourceId": f"crossfade-{service}",
+        **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    request = urllib.request.Request(  # noqa: S310 - CloudFormation's own presigned URL
+        event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
+    )
+    with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+        pass

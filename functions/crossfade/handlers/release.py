@@ -1,0 +1,28 @@
+"""ReleaseService: the service is free again."""
+
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.domain.message import Message
+from crossfade.domain.plan import Plan
+from crossfade.handlers.step import step
+
+
+class Event(Message):
+    """The plan whose service is to be given free."""
+
+    plan: Plan
+
+
+class Released(Message):
+    """The service that is free now."""
+
+    service: str
+
+
+@step(Event)
+def handler(event: Event) -> Released:
+    """Give the service free, if this deployment holds it."""
+    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).release(event.plan)
+    return Released(service=event.plan.service)

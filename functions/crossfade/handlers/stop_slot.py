@@ -1,0 +1,32 @@
+"""StopLoser: scale the slot that lost to 0, if no client is sent to it."""
+
+from crossfade.aws.clients import client
+from crossfade.aws.slots import Slots
+from crossfade.aws.traffic import Traffic
+from crossfade.domain.message import Message
+from crossfade.domain.plan import Plan
+from crossfade.domain.spec import Slot
+from crossfade.domain.traffic import refuse_stop
+from crossfade.handlers.step import step
+
+
+class Event(Message):
+    """The slot to stop; None where there is none."""
+
+    plan: Plan
+    slot: Slot | None
+
+
+class Stopped(Message):
+    """The slot that was stopped."""
+
+    slot: Slot | None
+
+
+@step(Event)
+def handler(event: Event) -> Stopped:
+    """Stop the slot, or fail with SlotHasTraffic."""
+    if event.slot:
+        refuse_stop(event.slot, Traffic(client("elbv2"), event.plan.spec).weights())
+        Slots(client("ecs"), event.plan.spec).stop(event.slot)
+    return Stopped(slot=event.slot)
