@@ -1,0 +1,5 @@
+"""The test client: it asks `/version` at a steady rate and writes every answer down.
+
+One program with two faces: a command on a laptop (`python -m probe --url …`) and a task on ECS
+(`python -m probe --task`).
+"""

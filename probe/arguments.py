@@ -1,0 +1,107 @@
+"""The command line: what can be asked for, and what is wrong with it."""
+
+import argparse
+import math
+import re
+import time
+from pathlib import Path
+
+from probe.command import CommandSettings
+from probe.settings import is_http_url
+
+MOST_RATE = 500.0
+"""Above this, one Python process measures itself rather than the service."""
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+DESCRIPTION = """\
+Asks URL/version again and again at a steady rate, and writes every answer to a text file.
+
+Requests go out by the clock: a slow answer delays no later request, and a request that could not be sent in
+time is counted as a missed tick. Nothing is retried and no redirect is followed, so what fails here has
+failed for a client. Ctrl-C ends the run early, with its summary."""
+
+EPILOG = """\
+exit status:
+  0  requests were sent, and every one was answered with a status of 200 to 299
+  1  a request failed, or none was sent
+  2  the arguments are wrong, or the file cannot be written
+
+example:
+  python -m probe --url http://localhost:8080 --for 60s --rate 20
+
+With --task alone it is the probe of a deployment instead, configured by PROBE_DEPLOYMENT, PROBE_LOG_GROUP,
+PROBE_LOG_STREAM, PROBE_DEADLINE_SECONDS, PROBE_TIMEOUT_SECONDS and PROBE_LANES (see probe/settings.py); its
+records go to CloudWatch Logs."""
+
+
+def parse(arguments: list[str]) -> CommandSettings | None:
+    """Return the settings of the command, None for the task; leaves with status 2 when they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m probe",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--url", type=_url, help="base address of the service, for instance http://localhost:8080"
+    )
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        type=_duration,
+        default="60s",
+        metavar="TIME",
+        help="how long: 90s, 5m or 1h (60s)",
+    )
+    parser.add_argument("--rate", type=_rate, default="20", help="requests per second, at most 500 (20)")
+    parser.add_argument(
+        "--timeout", type=_duration, default="5s", metavar="TIME", help="how long a request may take (5s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="text file (test_client_results/client-<time in UTC>.txt)"
+    )
+    parser.add_argument("--task", action="store_true", help="be the probe of a deployment (see below)")
+    if arguments == ["--task"]:
+        return None
+    parsed = parser.parse_args(arguments)
+    if parsed.task:
+        parser.error("--task takes no other argument: the task is configured by its environment")
+    if parsed.url is None:
+        parser.error("--url is needed, for instance --url http://localhost:8080")
+    return CommandSettings(
+        url=f"{parsed.url}/version",
+        seconds=parsed.seconds,
+        rate=parsed.rate,
+        timeout=parsed.timeout,
+        out=parsed.out or _default_file(),
+    )
+
+
+def _default_file() -> Path:
+    return Path("test_client_results") / time.strftime("client-%Y%m%dT%H%M%SZ.txt", time.gmtime())
+
+
+def _url(text: str) -> str:
+    if not is_http_url(text) or "?" in text or "#" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address like http://localhost:8080")
+    return text.rstrip("/")
+
+
+def _duration(text: str) -> float:
+    matched = _DURATION.fullmatch(text)
+    seconds = float(matched[1]) * _SECONDS[matched[2]] if matched else 0.0
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 90s, 5m or 1h")
+    return seconds
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate <= MOST_RATE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and at most {MOST_RATE:g}")
+    return rate

@@ -1,0 +1,198 @@
+"""A lane: requests to one address at a steady rate, each counted exactly once.
+
+A lane is in one of two states. *Knocking*, it asks once a second whether anyone is there; those requests are
+nobody's evidence and are not counted. *Sending*, it asks at its rate, and every request is a record.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from probe.asking import Answer, Asker
+from probe.record import LaneRecord, LaneTotals, RequestRecord, utc
+from probe.schedule import Schedule
+from probe.workers import Workers
+
+KNOCK_SECONDS = 1.0
+MOST_WORKERS = 64
+"""Requests of one lane that can wait for their answer at the same time; more than that are missed ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """Where a lane asks and how.
+
+    `rate` is in requests per second. `waits_for_answer`: begin by knocking. `pauses`: when the load balancer
+    itself answers 503 there is no target, so go back to knocking instead of counting failures.
+    """
+
+    name: str
+    url: str
+    rate: float
+    headers: Mapping[str, str]
+    waits_for_answer: bool = False
+    pauses: bool = False
+
+
+class Lane:
+    """Runs in its own threads from `start` to `finish`.
+
+    Parameters
+    ----------
+    settings
+        Where to ask and how.
+    timeout
+        Seconds that one request may take.
+    write
+        Receives the records, one at a time and in order.
+    ticks
+        End by itself after so many; None: go on until stopped.
+    """
+
+    def __init__(
+        self,
+        settings: LaneSettings,
+        timeout: float,
+        write: Callable[[RequestRecord | LaneRecord], None],
+        ticks: int | None = None,
+    ) -> None:
+        self.settings = settings
+        self.broken: BaseException | None = None
+        """What ended the lane against its will, for instance a disk that is full."""
+        self._write = write
+        self._ticks = ticks
+        self._asker = Asker(settings.url, settings.headers, timeout)
+        self._workers = Workers(min(MOST_WORKERS, math.ceil(settings.rate * timeout) + 4), settings.name)
+        self._thread = threading.Thread(target=self._guarded(self._run), name=settings.name, daemon=True)
+        # Guards everything below; notified whenever a request has been settled.
+        self._settled = threading.Condition()
+        self._knocking = settings.waits_for_answer
+        self._spell = 0  # counts the times of sending, to recognise answers to requests of an earlier one
+        self._in_flight: dict[object, float] = {}  # request → epoch seconds when it was handed to a worker
+        self._closed = False
+        self._ok = self._failed = self._missed = 0
+        # Set when the state has changed and the lane's thread should look.
+        self._changed = threading.Event()
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to knock or to send."""
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether more requests are to be sent."""
+        return self._thread.is_alive() and self.broken is None
+
+    def stop(self) -> None:
+        """Send nothing from now on. Answers under way are still counted, until `finish`."""
+        self._stopping = True
+        self._changed.set()
+
+    def finish(self, within: float) -> None:
+        """Stop, and wait at most `within` seconds for the answers under way; those still out have failed."""
+        self.stop()
+        with self._settled:
+            self._settled.wait_for(lambda: not self._in_flight, timeout=within)
+            for sent_at in self._in_flight.values():
+                ms = round((time.time() - sent_at) * 1000, 1)
+                self._count(Answer(utc(sent_at), None, None, ms, "no answer before the probe stopped"))
+            self._in_flight.clear()
+            self._closed = True
+
+    def totals(self) -> LaneTotals:
+        """Return the counts up to now; final after `finish`."""
+        with self._settled:
+            return LaneTotals(self._ok + self._failed, self._ok, self._failed, self._missed)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            if self._knocking:
+                self._knock()
+            else:
+                self._send_by_schedule()
+                if not self._knocking:
+                    return
+
+    def _knock(self) -> None:
+        began = time.monotonic()
+        answer = self._asker.ask()
+        with self._settled:
+            if self._stopping:
+                return
+            if answer.by_application:
+                self._knocking = False
+                self._spell += 1
+                self._write(LaneRecord(self.settings.name, "resumed", utc(time.time())))
+                return
+        self._sleep_until(began + KNOCK_SECONDS)
+
+    def _send_by_schedule(self) -> None:
+        schedule = Schedule(self.settings.rate, time.monotonic(), self._ticks)
+        while (next_at := schedule.next_at) is not None:
+            self._sleep_until(next_at)
+            if self._stopping or self._knocking:
+                return
+            due = schedule.due(time.monotonic())
+            with self._settled:
+                self._missed += due.missed
+            for _ in range(due.send):
+                self._send()
+
+    def _send(self) -> None:
+        request = object()
+        with self._settled:
+            if self._knocking or self._stopping:
+                return
+            spell = self._spell
+            self._in_flight[request] = time.time()
+        if not self._workers.start(self._guarded(lambda: self._settle(request, spell, self._asker.ask()))):
+            with self._settled:
+                del self._in_flight[request]
+                self._missed += 1
+
+    def _settle(self, request: object, spell: int, answer: Answer) -> None:
+        with self._settled:
+            if self._closed:
+                return
+            del self._in_flight[request]
+            if answer.no_target and self.settings.pauses:
+                self._pause(spell)
+            else:
+                self._count(answer)
+            self._settled.notify_all()
+
+    def _pause(self, spell: int) -> None:
+        # Several requests in flight get this answer; only the first changes anything, and none is counted.
+        if spell == self._spell and not self._knocking:
+            self._knocking = True
+            self._write(LaneRecord(self.settings.name, "paused", utc(time.time())))
+            self._changed.set()
+
+    def _count(self, answer: Answer) -> None:
+        n = self._ok + self._failed + 1
+        record = RequestRecord(
+            self.settings.name, n, answer.at, answer.status, answer.version, answer.ms, answer.error
+        )
+        if record.ok:
+            self._ok += 1
+        else:
+            self._failed += 1
+        self._write(record)
+
+    def _sleep_until(self, moment: float) -> None:
+        if (seconds := moment - time.monotonic()) > 0:
+            self._changed.wait(seconds)
+        self._changed.clear()
+
+    def _guarded(self, job: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                job()
+            except BaseException as error:
+                self.broken = error
+                self.stop()
+
+        return run

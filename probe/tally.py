@@ -1,0 +1,61 @@
+"""Counts of one run of the command, kept while it goes on."""
+
+from dataclasses import dataclass
+
+from probe.record import RequestRecord
+
+
+@dataclass(slots=True)
+class Span:
+    """When a version was seen first and last (by the time the request was sent), and how often."""
+
+    first: str
+    last: str
+    count: int = 0
+
+
+class Tally:
+    """Takes records one by one; numbers for the progress line and for the summary."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.failures = 0
+        self.versions: dict[str, Span] = {}
+        self.newest_version: str | None = None
+        self._latencies: list[float] = []
+
+    def add(self, record: RequestRecord) -> None:
+        """Count one request."""
+        self.requests += 1
+        if not record.ok:
+            self.failures += 1
+        if record.status is not None:
+            self._latencies.append(record.ms)
+        if record.version is not None:
+            self.newest_version = record.version
+            span = self.versions.setdefault(record.version, Span(record.at, record.at))
+            span.first, span.last = min(span.first, record.at), max(span.last, record.at)
+            span.count += 1
+
+    def summary(self, missed: int) -> list[str]:
+        """Return the closing summary, one line each; `missed` is the count of ticks not sent in time."""
+        lines = [
+            f"requests      {self.requests}",
+            f"failures      {self.failures}",
+            f"missed ticks  {missed}",
+        ]
+        for version, span in sorted(self.versions.items(), key=lambda item: item[1].first):
+            lines.append(
+                f"version       {version}: {span.count} answers, first {span.first}, last {span.last}"
+            )
+        if self._latencies:
+            ordered = sorted(self._latencies)
+            p50, p99 = percentile(ordered, 50), percentile(ordered, 99)
+            lines.append(f"latency       p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {ordered[-1]:.1f} ms")
+        return lines
+
+
+def percentile(ordered: list[float], percent: int) -> float:
+    """Return the nearest-rank percentile of a sorted list that is not empty."""
+    rank = -(-len(ordered) * percent // 100)
+    return ordered[max(rank, 1) - 1]

@@ -1,0 +1,1 @@
+"""The sample application: what Crossfade releases in its demo and its tests."""

@@ -1,0 +1,26 @@
+"""Start the application: `python -m app`."""
+
+import os
+import sys
+
+from .faults import with_faults
+from .pages import pages
+from .server import make_server
+from .settings import BadSetting, read_settings
+
+
+def main() -> int:
+    """Serve until told to leave; return the exit status (2: a setting is wrong)."""
+    try:
+        settings = read_settings(os.environ)
+    except BadSetting as error:
+        sys.stderr.write(f"sample application: {error}\n")
+        return 2
+    version = settings.faults.version or settings.version
+    app = with_faults(pages(version, settings.task), settings.faults)
+    make_server(app, settings.host, settings.port, settings.shutdown_grace_seconds).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

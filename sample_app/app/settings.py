@@ -1,0 +1,87 @@
+"""What the image and the task say about this run, read from the environment once and checked.
+
+An image with a mistyped fault must not go live as a healthy one, so a value that cannot be understood
+ends the start with a sentence that names the variable.
+"""
+
+import math
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class BadSetting(ValueError):
+    """An environment variable holds a value that cannot be used; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Faults for rehearsals, set when the image is built. The defaults are no fault at all."""
+
+    error_rate: float = 0.0
+    """Share of the answers, 0 to 1, that are 500."""
+    latency_ms: float = 0.0
+    """Added before every answer."""
+    version: str = ""
+    """Answered instead of the image's own version."""
+    crash_after_seconds: float = 0.0
+    """The process dies, with status 1, at this age; 0: never."""
+    never_healthy: bool = False
+    """/healthz answers 503 for ever."""
+    fail_after_seconds: float = 0.0
+    """From this age on every answer is 500; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the application is told from outside."""
+
+    version: str
+    task: str
+    host: str
+    port: int
+    shutdown_grace_seconds: float
+    faults: Faults
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings from environment variables; raises BadSetting."""
+    return Settings(
+        version=environment.get("VERSION") or "0.0.0",
+        task=_task_name(environment),
+        # In its container it is reached through the task's own address; HOST narrows it on a laptop.
+        host=environment.get("HOST") or "0.0.0.0",  # noqa: S104
+        port=int(_number(environment, "PORT", default=8080, most=65535, whole=True)),
+        shutdown_grace_seconds=_number(environment, "SHUTDOWN_GRACE_SECONDS", default=20),
+        faults=Faults(
+            error_rate=_number(environment, "FAULT_ERROR_RATE", most=1),
+            latency_ms=_number(environment, "FAULT_LATENCY_MS"),
+            version=environment.get("FAULT_VERSION", ""),
+            crash_after_seconds=_number(environment, "FAULT_CRASH_AFTER_SECONDS"),
+            never_healthy=_number(environment, "FAULT_NEVER_HEALTHY", most=1, whole=True) == 1,
+            fail_after_seconds=_number(environment, "FAULT_FAIL_AFTER_SECONDS"),
+        ),
+    )
+
+
+def _number(
+    environment: Mapping[str, str], name: str, *, default: float = 0, most: float = 1e9, whole: bool = False
+) -> float:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= most or (whole and not value.is_integer()):
+        kind = "a whole number" if whole else "a number"
+        raise BadSetting(f"{name} must be {kind} from 0 to {most:g}, not {text!r}")
+    return value
+
+
+def _task_name(environment: Mapping[str, str]) -> str:
+    """The ECS task's id where Fargate names one (in the metadata address), else the host's name."""
+    named = re.search(r"/v4/([0-9a-f]{32})", environment.get("ECS_CONTAINER_METADATA_URI_V4", ""))
+    return named[1] if named else socket.gethostname()

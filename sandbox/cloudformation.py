@@ -1,0 +1,73 @@
+"""What MiniStack 1.5.33's CloudFormation lacks and Crossfade's templates use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from ministack.core.responses import new_uuid
+from ministack.services import ec2
+from ministack.services.cloudformation import provisioners
+
+Properties = dict[str, Any]
+Created = tuple[str, dict[str, str]]
+
+
+def install() -> None:
+    """Put the patches in place; they are looked up when a stack is created."""
+    provisioners._sfn_definition = read_yaml_definitions(provisioners._sfn_definition)
+    # MiniStack 1.5.33: "Unsupported resource type" for each of these.
+    provisioners._RESOURCE_HANDLERS |= {
+        "AWS::EC2::EIP": {"create": _create_address, "delete": _delete_address},
+        "AWS::EC2::NatGateway": {"create": _create_nat_gateway, "delete": _delete_nat_gateway},
+        "AWS::EC2::SecurityGroupIngress": {"create": _create_rule, "delete": _forget},
+        "AWS::EC2::SecurityGroupEgress": {"create": _create_rule, "delete": _forget},
+    }
+
+
+def read_yaml_definitions(read: Callable[[Properties], str]) -> Callable[[Properties], str]:
+    """MiniStack 1.5.33: a state machine's definition in S3 is taken for JSON; SAM uploads YAML as it is."""
+
+    def read_and_convert(properties: Properties) -> str:
+        definition = read(properties)
+        return definition if definition.lstrip().startswith("{") else json.dumps(yaml.safe_load(definition))
+
+    return read_and_convert
+
+
+def _create_address(logical_id: str, properties: Properties, stack: str) -> Created:
+    known = set(ec2._addresses)
+    ec2._allocate_address({"Domain": ["vpc"]})
+    allocation = next(iter(set(ec2._addresses) - known))
+    address = ec2._addresses[allocation]["PublicIp"]
+    return address, {"AllocationId": allocation, "PublicIp": address}
+
+
+def _delete_address(physical_id: str, properties: Properties) -> None:
+    for allocation, address in list(ec2._addresses.items()):
+        if address["PublicIp"] == physical_id:
+            ec2._release_address({"AllocationId": [allocation]})
+
+
+def _create_nat_gateway(logical_id: str, properties: Properties, stack: str) -> Created:
+    known = set(ec2._nat_gateways)
+    names = ("SubnetId", "AllocationId", "ConnectivityType")
+    ec2._create_nat_gateway({name: [properties[name]] for name in names if name in properties})
+    gateway = next(iter(set(ec2._nat_gateways) - known))
+    return gateway, {"NatGatewayId": gateway}
+
+
+def _delete_nat_gateway(physical_id: str, properties: Properties) -> None:
+    ec2._delete_nat_gateway({"NatGatewayId": [physical_id]})
+
+
+def _create_rule(logical_id: str, properties: Properties, stack: str) -> Created:
+    """A name and nothing else: there is no network here on which a rule could have an effect."""
+    rule = "sgr-" + new_uuid().replace("-", "")[:17]
+    return rule, {"Id": rule}
+
+
+def _forget(physical_id: str, properties: Properties) -> None:
+    """Nothing was made."""

@@ -1,0 +1,105 @@
+"""MiniStack 1.5.33 checks some calls against another resource than AWS does; here they meet AWS's own.
+
+The resource of each action is that of AWS's Service Authorization Reference (cfn-lint carries it as data:
+``cfnlint/data/AdditionalSpecs/Policies.json``). Only actions that Crossfade uses are listed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_actions
+
+ANYTHING = "*"
+
+
+def install() -> None:
+    """Put the resolver in front of the emulator's own."""
+    iam_actions.extract_resource_arn = _with(iam_actions.extract_resource_arn)
+
+
+def _with(fallback: Callable[..., str]) -> Callable[..., str]:
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query_params: dict[str, Any],
+        region: str,
+        account_id: str,
+    ) -> str:
+        resolve = {"ecr": _ecr, "ecs": _ecs, "elasticloadbalancing": _elb, "logs": _logs, "ssm": _ssm}.get(service)
+        found = resolve(headers, body, query_params) if resolve else None
+        if found is None:
+            return fallback(service, method, path, headers, body, query_params, region, account_id)
+        if found == ANYTHING or found.startswith("arn:"):
+            return found
+        return f"arn:aws:{service}:{region}:{account_id}:{found}"
+
+    return extract
+
+
+def _call(headers: dict[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
+    """The action and the parameters of a JSON call."""
+    action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+    try:
+        data = json.loads(body or b"{}")
+    except ValueError:
+        return action, {}
+    return action, data if isinstance(data, dict) else {}
+
+
+def _ecr(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
+    action, data = _call(headers, body)
+    if action == "DescribeRepositories":
+        return f"repository/{(data.get('repositoryNames') or ['*'])[0]}"
+    return None
+
+
+def _ecs(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
+    action, data = _call(headers, body)
+    cluster = str(data.get("cluster", "default")).rsplit("/", 1)[-1]
+    if action in {"CreateService", "UpdateService", "DeleteService", "DescribeServices"}:
+        names = data.get("services") or [data.get("serviceName") or data.get("service", "")]
+        return f"service/{cluster}/{str(names[0]).rsplit('/', 1)[-1]}"
+    if action in {"DescribeTasks", "StopTask"}:
+        tasks = data.get("tasks") or [data.get("task", "")]
+        return f"task/{cluster}/{str(tasks[0]).rsplit('/', 1)[-1]}"
+    if action == "ListTasks":
+        return f"container-instance/{cluster}/*"
+    if action == "RunTask":
+        task_definition = str(data.get("taskDefinition", ""))
+        return task_definition if task_definition.startswith("arn:") else f"task-definition/{task_definition}"
+    if action == "RegisterTaskDefinition":
+        return f"task-definition/{data.get('family', '')}:*"
+    if action in {"DescribeTaskDefinition", "ListTaskDefinitions", "DeregisterTaskDefinition"}:
+        return ANYTHING
+    return None
+
+
+def _elb(_headers: dict[str, str], body: bytes, query: dict[str, Any]) -> str | None:
+    action = iam_actions._param(body, query, "Action")
+    if action.startswith("Describe"):
+        return ANYTHING
+    if action in {"ModifyRule", "DeleteRule"}:
+        return iam_actions._param(body, query, "RuleArn")
+    return None
+
+
+def _logs(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
+    action, data = _call(headers, body)
+    if action in {"GetLogEvents", "PutLogEvents"}:
+        return f"log-group:{data.get('logGroupName', '')}:log-stream:{data.get('logStreamName', '')}"
+    if action == "CreateLogStream":
+        return f"log-group:{data.get('logGroupName', '')}:"
+    return None
+
+
+def _ssm(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
+    action, data = _call(headers, body)
+    if action == "GetParametersByPath":
+        return f"parameter/{str(data.get('Path', '')).strip('/')}/"
+    return None

@@ -1,0 +1,38 @@
+"""The load balancer's missing half: weights, health, draining, and listeners that really answer.
+
+`install()` patches the emulator inside this process (written for ministack 1.5.33) and starts the data plane.
+"""
+
+from __future__ import annotations
+
+from sandbox.load_balancer import actions, api, cloudformation, health, rules, targets
+from sandbox.load_balancer.listeners import data_plane
+
+__all__ = ["drained", "install", "patch", "stop"]
+
+_patched = False
+
+
+def install() -> None:
+    """Patch ministack and start to serve its listeners; call it before `ministack.app.main`."""
+    patch()
+    data_plane.start()
+
+
+def patch() -> None:
+    """Put the missing half into ministack's modules, once; opens nothing."""
+    global _patched
+    if not _patched:
+        for part in (actions, rules, api, targets, health, cloudformation):
+            part.install()
+        _patched = True
+
+
+def stop() -> None:
+    """Close all listeners. The patches stay."""
+    data_plane.stop()
+
+
+def drained(ip: str) -> bool:
+    """True when no target group has the address registered or draining: its process may get SIGTERM."""
+    return targets.table.drained(ip)

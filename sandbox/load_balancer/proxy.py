@@ -1,0 +1,144 @@
+"""One request through the load balancer: choose rule, group and target, and stream both bodies through.
+
+Answers of the load balancer itself carry `Server: awselb/2.0`; a target's answer keeps the target's headers.
+"""
+
+from __future__ import annotations
+
+import random
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+
+import aiohttp
+from aiohttp import hdrs, web
+from ministack.services import alb
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from sandbox.addresses import addresses
+from sandbox.load_balancer import rules
+from sandbox.load_balancer.targets import Target, table
+
+CONNECT_SECONDS = 10.0  # ALB's own limit to reach a target; not configurable on AWS either
+_HOP_BY_HOP = (
+    "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect",
+)  # fmt: skip
+_TITLES = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
+
+
+class _Relayed(web.StreamResponse):
+    """A target's answer: aiohttp fills in headers that the target did not send; a load balancer does not."""
+
+    async def _prepare_headers(self) -> None:
+        absent = [name for name in (hdrs.SERVER, hdrs.CONTENT_TYPE, hdrs.DATE) if name not in self.headers]
+        await super()._prepare_headers()
+        for name in absent:
+            self.headers.popall(name, None)
+
+
+def own_answer(status: int, headers: dict[str, str] | None = None, body: bytes | None = None) -> web.Response:
+    """An answer that no target gave; without a body, ALB's short HTML page for that status."""
+    if body is None:
+        title = f"{status} {_TITLES.get(status) or HTTPStatus(status).phrase}"
+        page = (
+            f"<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>"
+        )
+        headers, body = {"Content-Type": "text/html"}, f"<html>\r\n{page}\r\n</html>\r\n".encode()
+    return web.Response(status=status, headers={**(headers or {}), "Server": "awselb/2.0"}, body=body)
+
+
+class Proxy:
+    """Answers the requests of all listeners. Lives in the data plane's event loop."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._chance = random.Random()
+
+    async def answer(self, port: int, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer of the listener on `port`, by the rules as they are now."""
+        listener = next((each for each in alb._listeners.values() if each["Port"] == port), None)
+        if listener is None:  # deleted a moment ago; the port closes next
+            return own_answer(503)
+        path, _, query = request.raw_path.partition("?")
+        seen = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
+        pairs = parse_qs(query, keep_blank_values=True)
+        action = rules.action_for(listener, request.method, path, seen, pairs)
+        if action is None:
+            return own_answer(503)
+        if action["Type"] != "forward":
+            place = {"x-forwarded-proto": "http", "x-forwarded-port": str(port)}
+            own = await alb._execute_action(
+                action, request.method, path, {**seen, **place}, b"", pairs, query
+            )
+            return own_answer(*own)
+        group = rules.choose_group(action, self._chance)
+        target = table.acquire(group) if group else None
+        if target is None:
+            return own_answer(503)
+        try:
+            return await self._forward(request, listener, target)
+        finally:
+            table.release(target)
+
+    async def _forward(
+        self, request: web.BaseRequest, listener: dict[str, Any], target: Target
+    ) -> web.StreamResponse:
+        local = addresses.resolve(target.ip, target.port)
+        if local is None:  # what a connection to an address without a host comes to
+            return own_answer(502)
+        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        idle = float(alb._lb_attr(listener["LoadBalancerArn"], "idle_timeout.timeout_seconds", "60"))
+        try:
+            # A target may close an idle connection just as it is used again: aiohttp then repeats an
+            # idempotent request once on a fresh one, as long as no byte of an answer came.
+            answer = await self._session.request(
+                request.method,
+                URL(f"http://127.0.0.1:{local}{request.raw_path}", encoded=True),
+                headers=_request_headers(request, listener),
+                data=request.content if request.body_exists else None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle),
+            )
+        except TimeoutError:
+            return own_answer(504)
+        except (aiohttp.InvalidURL, ValueError):
+            return own_answer(400)
+        except (aiohttp.ClientError, OSError):
+            return own_answer(502)
+        return await _relay(request, answer)
+
+
+async def _relay(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    """Stream the target's answer; one that breaks off breaks off for the client as well."""
+    relayed = _Relayed(status=answer.status, reason=answer.reason, headers=_end_to_end(answer.headers))
+    async with answer:
+        try:
+            await relayed.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await relayed.write(chunk)
+            await relayed.write_eof()
+        except (aiohttp.ClientError, OSError):
+            answer.close()
+            if request.transport:
+                request.transport.abort()
+    return relayed
+
+
+def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    kept = CIMultiDict(headers)
+    for name in _HOP_BY_HOP:
+        kept.popall(name, None)
+    return kept
+
+
+def _request_headers(request: web.BaseRequest, listener: dict[str, Any]) -> CIMultiDict[str]:
+    """The client's headers with Host, X-Forwarded-* and X-Amzn-Trace-Id as ALB sets them."""
+    balancer, headers = listener["LoadBalancerArn"], _end_to_end(request.headers)
+    names = ("x-forwarded-for", "x-amzn-trace-id")
+    given = {name: ", ".join(headers.popall(name)) for name in names if name in headers}
+    headers.update(alb._target_headers(balancer, listener, given, request.remote or "127.0.0.1"))
+    if alb._lb_attr(balancer, "routing.http.preserve_host_header.enabled", "false") != "true":
+        headers["Host"] = alb._target_host_header(headers.get("Host", "localhost"), listener["Port"])
+    return headers

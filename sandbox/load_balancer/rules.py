@@ -1,0 +1,123 @@
+"""Which rule answers a request: conditions, priorities, weights, and who refers to which target group.
+
+Rules are read from the emulator's own state at every request, so a change counts from the next request on.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from ministack.services import alb
+
+from sandbox.load_balancer.actions import Action, forward_weights
+
+Rule = dict[str, Any]
+Condition = dict[str, Any]
+
+
+def in_order(listener_arn: str) -> list[Rule]:
+    """A listener's rules by priority, the default rule last."""
+    return sorted(
+        (rule for rule in alb._rules.values() if rule.get("ListenerArn") == listener_arn),
+        key=alb._rule_sort_key,
+    )
+
+
+def action_for(
+    listener: dict[str, Any], method: str, path: str, headers: dict[str, str], query: dict[str, list[str]]
+) -> Action | None:
+    """The first action of the rule that matches; None when a listener is just being deleted."""
+    for rule in in_order(listener["ListenerArn"]):
+        if rule.get("IsDefault") or all(
+            alb._match_condition(condition, method, path, headers, query) for condition in rule["Conditions"]
+        ):
+            return min(rule["Actions"], key=lambda action: int(action.get("Order", 1)), default=None)
+    return None
+
+
+def choose_group(action: Action, chance: random.Random) -> str | None:
+    """One target group by weight, or None when every weight is 0."""
+    weights = [(arn, weight) for arn, weight in forward_weights(action) if weight > 0]
+    if len(weights) < 2:
+        return weights[0][0] if weights else None
+    return chance.choices([arn for arn, _ in weights], [weight for _, weight in weights])[0]
+
+
+def groups_in_use() -> dict[str, list[str]]:
+    """Target group ARN -> ARNs of the load balancers that some listener or rule connects it to."""
+    in_use: dict[str, list[str]] = {}
+    for rule in alb._rules.values():
+        listener = alb._listeners.get(rule.get("ListenerArn"))
+        if listener is None or listener["LoadBalancerArn"] not in alb._lbs:
+            continue
+        for action in rule.get("Actions") or []:
+            for arn, _ in forward_weights(action):
+                balancers = in_use.setdefault(arn, [])
+                if listener["LoadBalancerArn"] not in balancers:
+                    balancers.append(listener["LoadBalancerArn"])
+    return in_use
+
+
+def priority_in_use(listener_arn: str, priority: str, but: set[str] | None = None) -> bool:
+    """Whether a rule of the listener other than those in `but` (ARNs) holds that priority."""
+    return any(
+        str(rule["Priority"]) == str(priority) and rule["RuleArn"] not in (but or set())
+        for rule in in_order(listener_arn)
+    )
+
+
+def query_condition(condition: Condition, pairs: list[dict[str, str]]) -> Condition:
+    """The stored form of a query-string condition: typed pairs, no flat values."""
+    return {**condition, "Values": [], "QueryStringConfig": {"Values": pairs}}
+
+
+def _query_matches(pairs: list[dict[str, str]], query: dict[str, list[str]]) -> bool:
+    return any(
+        alb._header_value_matches(value, pair.get("Value", ""))
+        for pair in pairs
+        for key, values in query.items()
+        if not pair.get("Key") or alb._header_value_matches(key, pair["Key"])
+        for value in values
+    )
+
+
+def install() -> None:
+    """Query-string conditions: ministack 1.5.33 drops their values, and then matches every request."""
+    parse, show, match = alb._parse_conditions, alb._condition_xml, alb._match_condition
+
+    def parse_conditions(params: dict[str, Any], prefix: str = "Conditions") -> list[Condition]:
+        conditions: list[Condition] = parse(params, prefix)
+        for number, condition in enumerate(conditions, start=1):
+            if condition["Field"] != "query-string":
+                continue
+            at = f"{prefix}.member.{number}.QueryStringConfig.Values.member"
+            pairs: list[dict[str, str]] = []
+            while value := alb._p(params, f"{at}.{len(pairs) + 1}.Value"):
+                pairs.append({"Key": alb._p(params, f"{at}.{len(pairs) + 1}.Key"), "Value": value})
+            conditions[number - 1] = query_condition(condition, pairs)
+        return conditions
+
+    def condition_xml(condition: Condition) -> str:
+        xml: str = show({**condition, "Values": [alb._esc(value) for value in condition.get("Values", [])]})
+        if config := condition.get("QueryStringConfig"):
+            pairs = "".join(
+                "<member>"
+                + (f"<Key>{alb._esc(pair['Key'])}</Key>" if pair.get("Key") else "")
+                + f"<Value>{alb._esc(pair['Value'])}</Value></member>"
+                for pair in config["Values"]
+            )
+            pairs = f"<QueryStringConfig><Values>{pairs}</Values></QueryStringConfig>"
+            xml = xml.removesuffix("</member>") + pairs + "</member>"
+        return xml
+
+    def match_condition(
+        condition: Condition, method: str, path: str, headers: dict[str, str], query: dict[str, list[str]]
+    ) -> bool:
+        if config := condition.get("QueryStringConfig"):
+            return _query_matches(config["Values"], query)
+        return bool(match(condition, method, path, headers, query))
+
+    alb._parse_conditions = parse_conditions
+    alb._condition_xml = condition_xml
+    alb._match_condition = match_condition
