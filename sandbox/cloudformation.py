@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from ministack.core.responses import new_uuid
 from ministack.services import ec2
 from ministack.services.cloudformation import provisioners

@@ -14,7 +14,7 @@ import shutil
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ class Runtime:
             raise NotFound(f"No such container: {container_id}")
         return found
 
-    def list(self, **_: object) -> list[Container]:
+    def list(self, **_: object) -> Sequence[Container]:
         """All containers that were not removed."""
         return list(self._listed.values())
 
@@ -172,7 +172,7 @@ class Runtime:
         """Take a container out of the listing."""
         self._listed.pop(container.id, None)
 
-    def stopping(self, task_arn: str) -> list[Container]:
+    def stopping(self, task_arn: str) -> Sequence[Container]:
         """The containers of a task that were told to stop and still run."""
         return [c for c in list(self._alive.values()) if c.task_arn == task_arn and c.stopping]
 

@@ -31,7 +31,9 @@ def _with(fallback: Callable[..., str]) -> Callable[..., str]:
         region: str,
         account_id: str,
     ) -> str:
-        resolve = {"ecr": _ecr, "ecs": _ecs, "elasticloadbalancing": _elb, "logs": _logs, "ssm": _ssm}.get(service)
+        resolve = {"ecr": _ecr, "ecs": _ecs, "elasticloadbalancing": _elb, "logs": _logs, "ssm": _ssm}.get(
+            service
+        )
         found = resolve(headers, body, query_params) if resolve else None
         if found is None:
             return fallback(service, method, path, headers, body, query_params, region, account_id)

@@ -1,0 +1,112 @@
+"""The probe as a command, run as a real process against a real server."""
+
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from probe import textfile
+from tests.unit.probe.scripted_servers import PATIENCE_SECONDS, Reply, Seen, WebServer, wait_until
+
+pytestmark = pytest.mark.enable_socket
+StartWeb = Callable[[Callable[[Seen], Reply]], WebServer]
+StartProbe = Callable[..., "subprocess.Popen[str]"]
+
+
+def version(number: int) -> Reply:
+    """Answer with a version."""
+    return Reply(body=b'{"version": "0.0.%d"}' % number)
+
+
+def test_all_answered(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
+    """When every request was answered the status is 0, and file and summary agree."""
+    server = web(lambda seen: version(1 if seen.number <= 10 else 2))
+    run = probe("--url", server.url, "--for", "1s", "--rate", "25", "--out", "results/a.txt")
+    output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, errors) == (0, "")
+    records = textfile.read(tmp_path / "results" / "a.txt")
+    assert list(range(1, len(records) + 1)) == [record.n for record in records]
+    assert len(server.seen) == len(records)
+    assert {"/version"} == {seen.path for seen in server.seen}
+    assert f"requests      {len(records)}\nfailures      0\nmissed ticks  {25 - len(records)}\n" in output
+    assert "0.0.1: 10 answers" in output
+    assert "written to    results/a.txt" in output
+    text = (tmp_path / "results" / "a.txt").read_text(encoding="utf-8")
+    assert text.startswith("# Crossfade test client\n# url")
+    assert f"# requests      {len(records)}\n" in text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(Reply(status=500), id="error"),
+        pytest.param(Reply(status=302, headers={"Location": "/"}), id="redirect"),
+        pytest.param(Reply(status=503, server="awselb/2.0"), id="no-target"),
+        pytest.param(Reply(drop=True), id="dropped"),
+    ],
+)
+def test_one_failure(web: StartWeb, probe: StartProbe, tmp_path: Path, reply: Reply) -> None:
+    """One failed request is enough for status 1."""
+    server = web(lambda seen: reply if seen.number == 2 else Reply())
+    run = probe("--url", server.url, "--for", "0.5s", "--rate", "20", "--out", "a.txt")
+    output, _ = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 1
+    assert "failures      1\n" in output
+    assert len([record for record in textfile.read(tmp_path / "a.txt") if not record.ok]) == 1
+
+
+def test_no_answer_at_all(probe: StartProbe) -> None:
+    """A service that is not there is failed requests, not a crash."""
+    run = probe("--url", "http://127.0.0.1:1", "--for", "0.3s", "--rate", "10")
+    output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, errors) == (1, "")
+    assert re.search(r"requests      ([1-3])\nfailures      \1\n", output)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ended_early(web: StartWeb, probe: StartProbe, tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end the run early, with its summary; the file could be read all along."""
+    server = web(lambda _: Reply())
+    path = tmp_path / "a.txt"
+    run = probe("--url", server.url, "--for", "1h", "--rate", "50", "--out", "a.txt")
+    wait_until(lambda: path.exists() and len(textfile.read(path)) >= 5, "records in the file")
+    run.send_signal(number)
+    output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, errors) == (0, "")
+    assert f"requests      {len(server.seen)}\n" in output
+    assert len(textfile.read(path)) == len(server.seen)
+    assert "(asked to stop)" in path.read_text(encoding="utf-8")
+
+
+def test_ended_before_the_first_answer(web: StartWeb, probe: StartProbe) -> None:
+    """A run that was ended while its only request was out has failed, and does not wait for ever."""
+    hold = threading.Event()
+    server = web(lambda _: Reply(hold=hold))
+    run = probe("--url", server.url, "--for", "1h", "--rate", "0.01", "--timeout", "0.5s")
+    wait_until(lambda: server.seen, "the first request")
+    run.send_signal(signal.SIGINT)
+    output, _ = run.communicate(timeout=PATIENCE_SECONDS)
+    hold.set()
+    assert run.returncode == 1
+    assert "failures      1\n" in output
+
+
+def test_file_that_cannot_be_written(probe: StartProbe, tmp_path: Path) -> None:
+    """A file that cannot be written is told in a sentence, with status 2, before anything is sent."""
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    run = probe("--url", "http://127.0.0.1:1", "--out", "taken/a.txt")
+    _, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 2
+    assert errors.startswith("probe: cannot write taken/a.txt: ")
+
+
+def test_bad_arguments(probe: StartProbe) -> None:
+    """Bad arguments end the process with status 2."""
+    run = probe("--url", "nonsense")
+    _, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 2
+    assert "not an address" in errors

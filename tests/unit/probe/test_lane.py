@@ -1,0 +1,210 @@
+"""A lane: knocking, sending, pausing, and counting."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from probe import lane as lane_module
+from probe import schedule
+from probe.lane import Lane, LaneSettings
+from probe.record import LaneRecord, LaneTotals, RequestRecord
+from tests.unit.probe.scripted_servers import Reply, Seen, WebServer, wait_until
+
+pytestmark = pytest.mark.enable_socket
+StartWeb = Callable[[Callable[[Seen], Reply]], WebServer]
+NO_TARGET = Reply(status=503, body=b"", server="awselb/2.0")
+
+
+class Notebook:
+    """Takes the records of one lane."""
+
+    def __init__(self) -> None:
+        self.records: list[RequestRecord | LaneRecord] = []
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """The requests written so far."""
+        return [record for record in list(self.records) if isinstance(record, RequestRecord)]
+
+    @property
+    def events(self) -> list[str]:
+        """The lane's events written so far."""
+        return [record.event for record in list(self.records) if isinstance(record, LaneRecord)]
+
+    def assert_no_gaps(self) -> None:
+        """Check the numbers: 1, 2, 3, …"""
+        assert list(range(1, len(self.requests) + 1)) == [record.n for record in self.requests]
+
+
+StartLane = Callable[..., tuple[Lane, Notebook]]
+
+
+@pytest.fixture
+def start_lane(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartLane]:
+    """Return a function that starts a lane that is finished at the end; it knocks quickly."""
+    monkeypatch.setattr(lane_module, "KNOCK_SECONDS", 0.02)
+    # A machine that is busy with other tests must not make ticks late.
+    monkeypatch.setattr(schedule, "LEAST_TOLERANCE_SECONDS", 10.0)
+    lanes: list[Lane] = []
+
+    def start(url: str, rate: float = 50, **options: Any) -> tuple[Lane, Notebook]:
+        notebook = Notebook()
+        rest = {key: options.pop(key) for key in ("timeout", "ticks", "write") if key in options}
+        write = rest.pop("write", notebook.records.append)
+        settings = LaneSettings("green", url, rate, {}, **options)
+        lanes.append(Lane(settings, write=write, **{"timeout": 5.0, **rest}))
+        lanes[-1].start()
+        return lanes[-1], notebook
+
+    yield start
+    for lane in lanes:
+        lane.finish(within=0)
+
+
+def test_numbers_without_gaps(web: StartWeb, start_lane: StartLane) -> None:
+    """Requests that complete out of order are numbered as they complete, none left out, none twice."""
+    first_held = threading.Event()
+    server = web(
+        lambda seen: Reply(hold=first_held if seen.number == 1 else None, status=200 + seen.number % 2 * 300)
+    )
+    lane, notebook = start_lane(server.url, rate=100, ticks=40)
+    wait_until(lambda: len(notebook.requests) == 39, "all but the first")
+    first_held.set()
+    lane.finish(within=5)
+    notebook.assert_no_gaps()
+    assert lane.totals() == LaneTotals(sent=40, ok=20, failed=20, missed=0)
+    assert notebook.requests[-1].at == min(record.at for record in notebook.requests)
+
+
+def test_slow_answer_delays_no_other(web: StartWeb, start_lane: StartLane) -> None:
+    """While one request waits for its answer, the others are sent on time."""
+    hold = threading.Event()
+    server = web(lambda seen: Reply(hold=hold if seen.number == 3 else None))
+    lane, notebook = start_lane(server.url, rate=20, ticks=20)
+    wait_until(lambda: len(notebook.requests) == 19, "all but the slow one")
+    hold.set()
+    lane.finish(within=5)
+    times = [seen.at for seen in server.seen]
+    assert max(later - earlier for earlier, later in pairwise(times)) < 2
+    assert lane.totals().sent == 20
+
+
+def test_missed_ticks_are_counted(
+    web: StartWeb, start_lane: StartLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When every worker waits for an answer, the ticks that cannot be sent are counted as missed."""
+    monkeypatch.setattr(lane_module, "MOST_WORKERS", 3)
+    hold = threading.Event()
+    lane, _ = start_lane(web(lambda _: Reply(hold=hold)).url, rate=100, ticks=30)
+    wait_until(lambda: not lane.running, "the last tick")
+    hold.set()
+    lane.finish(within=5)
+    assert LaneTotals(sent=3, ok=3, failed=0, missed=27) == lane.totals()
+
+
+def test_knocks_until_the_application_answers(web: StartWeb, start_lane: StartLane) -> None:
+    """Before the first answer of the application nothing is counted; then the lane resumes."""
+    server = web(lambda seen: NO_TARGET if seen.number <= 3 else Reply(status=500))
+    lane, notebook = start_lane(server.url, waits_for_answer=True)
+    wait_until(lambda: len(notebook.requests) >= 3, "requests after the knocks")
+    lane.finish(within=5)
+    assert notebook.records[0] == LaneRecord("green", "resumed", notebook.records[0].at)
+    assert len(server.seen) == 4 + len(notebook.requests)
+    notebook.assert_no_gaps()
+
+
+def test_knocks_while_nobody_listens(start_lane: StartLane) -> None:
+    """Connections that are refused while knocking leave no trace."""
+    lane, notebook = start_lane("http://127.0.0.1:1/", waits_for_answer=True)
+    assert lane.running
+    lane.finish(within=5)
+    assert notebook.records == []
+    assert lane.totals() == LaneTotals(0, 0, 0, 0)
+
+
+def test_pauses_and_resumes(web: StartWeb, start_lane: StartLane) -> None:
+    """A pausing lane counts no 503 of the load balancer, says that it paused, and comes back by itself."""
+    gone = threading.Event()
+    server = web(lambda _: NO_TARGET if gone.is_set() else Reply())
+    lane, notebook = start_lane(server.url, pauses=True)
+    wait_until(lambda: len(notebook.requests) >= 3, "requests")
+    gone.set()
+    wait_until(lambda: notebook.events == ["paused"], "the pause")
+    asked = len(server.seen)
+    wait_until(lambda: len(server.seen) >= asked + 3, "knocks")
+    gone.clear()
+    wait_until(lambda: notebook.events == ["paused", "resumed"], "the return")
+    counted = len(notebook.requests)
+    wait_until(lambda: len(notebook.requests) >= counted + 3, "requests again")
+    lane.finish(within=5)
+    notebook.assert_no_gaps()
+    assert lane.totals().failed == 0
+    assert lane.totals().missed == 0
+
+
+def test_in_flight_when_paused(web: StartWeb, start_lane: StartLane) -> None:
+    """Requests in flight when the lane pauses are knocks if they get the same answer; else they count."""
+    release = threading.Event()
+
+    def script(seen: Seen) -> Reply:
+        if seen.number <= 2:
+            answer = NO_TARGET if seen.number == 1 else Reply()
+            return replace(answer, hold=release)
+        return NO_TARGET
+
+    lane, notebook = start_lane(web(script).url, pauses=True)
+    wait_until(lambda: notebook.events, "the pause")
+    release.set()
+    lane.finish(within=5)
+    assert notebook.events == ["paused"]
+    assert [(record.n, record.status) for record in notebook.requests] == [(1, 200)]
+
+
+def test_without_pauses_a_503_has_failed(web: StartWeb, start_lane: StartLane) -> None:
+    """A lane that does not pause counts the load balancer's 503 as any client would."""
+    lane, notebook = start_lane(web(lambda _: NO_TARGET).url, ticks=5)
+    wait_until(lambda: len(notebook.requests) == 5, "five failures")
+    assert LaneTotals(sent=5, ok=0, failed=5, missed=0) == lane.totals()
+    assert notebook.events == []
+
+
+def test_502_of_the_load_balancer_has_failed(web: StartWeb, start_lane: StartLane) -> None:
+    """Only 503 means that there is no target; another fault of the load balancer is a failed request."""
+    lane, notebook = start_lane(web(lambda _: Reply(502, b"", "awselb/2.0")).url, ticks=3, pauses=True)
+    wait_until(lambda: len(notebook.requests) == 3, "three failures")
+    assert lane.totals().failed == 3
+    assert notebook.events == []
+
+
+def test_unanswered_at_the_end(web: StartWeb, start_lane: StartLane) -> None:
+    """A request still out when the patience ends has failed, and nothing is written afterwards."""
+    hold = threading.Event()
+    lane, notebook = start_lane(web(lambda _: Reply(hold=hold)).url, ticks=1)
+    wait_until(lambda: not lane.running, "the only tick")
+    lane.finish(within=0.05)
+    hold.set()
+    assert [record.error for record in notebook.requests] == ["no answer before the probe stopped"]
+    assert lane.totals() == LaneTotals(sent=1, ok=0, failed=1, missed=0)
+
+
+def test_stop_is_quick_at_low_rates(web: StartWeb, start_lane: StartLane) -> None:
+    """A lane that sends once in ten minutes ends as soon as it is asked to."""
+    lane, notebook = start_lane(web(lambda _: Reply()).url, rate=1 / 600)
+    wait_until(lambda: notebook.requests, "the first request")
+    lane.stop()
+    wait_until(lambda: not lane.running, "the end")
+
+
+def test_records_that_cannot_be_written_end_the_lane(web: StartWeb, start_lane: StartLane) -> None:
+    """A lane whose records cannot be written stops and says why, instead of going on unseen."""
+
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    lane, _ = start_lane(web(lambda _: Reply()).url, write=full)
+    wait_until(lambda: not lane.running, "the end")
+    assert isinstance(lane.broken, OSError)

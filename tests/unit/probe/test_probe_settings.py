@@ -1,0 +1,161 @@
+"""What the task and the command can be told, and what they say about mistakes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probe import arguments
+from probe.lane import LaneSettings
+from probe.settings import BadSetting, read_settings
+
+LANE: dict[str, Any] = {
+    "name": "green",
+    "url": "http://localhost:9000/version",
+    "headers": {"x-crossfade-slot": "green"},
+    "rate": 5,
+    "starts": "when_answered",
+    "pauses": True,
+}
+ENVIRONMENT = {
+    "PROBE_DEPLOYMENT": "d-1",
+    "PROBE_LOG_GROUP": "/crossfade/probe",
+    "PROBE_LOG_STREAM": "d-1",
+    "PROBE_DEADLINE_SECONDS": "600",
+    "PROBE_TIMEOUT_SECONDS": "2.5",
+    "PROBE_LANES": json.dumps([LANE]),
+}
+
+
+def test_task_settings() -> None:
+    """The environment of a task becomes its settings."""
+    settings = read_settings(ENVIRONMENT)
+    assert (settings.deployment, settings.deadline, settings.timeout) == ("d-1", 600.0, 2.5)
+    expected = LaneSettings(
+        "green",
+        "http://localhost:9000/version",
+        5.0,
+        {"x-crossfade-slot": "green"},
+        waits_for_answer=True,
+        pauses=True,
+    )
+    assert (expected,) == settings.lanes
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_missing_variable(name: str) -> None:
+    """Each variable is needed; the message names the one that is missing."""
+    with pytest.raises(BadSetting, match=f"{name} is not set"):
+        read_settings({**ENVIRONMENT, name: ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("PROBE_DEADLINE_SECONDS", "soon", "PROBE_DEADLINE_SECONDS must be a number above 0"),
+        ("PROBE_TIMEOUT_SECONDS", "nan", "PROBE_TIMEOUT_SECONDS must be a number above 0"),
+        ("PROBE_LANES", "{", "PROBE_LANES is not JSON"),
+        ("PROBE_LANES", "[]", "at least one lane"),
+        ("PROBE_LANES", "[1]", r"PROBE_LANES\[0\] must be an object"),
+        ("PROBE_LANES", json.dumps([LANE, LANE]), "names a lane twice"),
+    ],
+)
+def test_bad_variable(name: str, value: str, message: str) -> None:
+    """A value that cannot be used is named."""
+    with pytest.raises(BadSetting, match=message):
+        read_settings({**ENVIRONMENT, name: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", ""),
+        ("url", "localhost:9000"),
+        ("url", "http://[broken"),
+        ("headers", {"x": 1}),
+        ("rate", 0),
+        ("rate", "often"),
+        ("starts", "later"),
+        ("pauses", "yes"),
+    ],
+)
+def test_bad_lane(key: str, value: object) -> None:
+    """A lane's value that cannot be used is named with its place."""
+    with pytest.raises(BadSetting, match=rf"PROBE_LANES\[0\]\.{key}"):
+        read_settings({**ENVIRONMENT, "PROBE_LANES": json.dumps([{**LANE, key: value}])})
+
+
+def test_command_line() -> None:
+    """The command's arguments become its settings."""
+    settings = arguments.parse(
+        [
+            "--url",
+            "http://localhost:8080/",
+            "--for",
+            "1.5m",
+            "--rate",
+            "7",
+            "--out",
+            "a.txt",
+            "--timeout",
+            "2s",
+        ]
+    )
+    assert settings is not None
+    assert settings.url == "http://localhost:8080/version"
+    assert (settings.seconds, settings.rate, settings.timeout) == (90.0, 7.0, 2.0)
+    assert settings.out == Path("a.txt")
+
+
+def test_default_file() -> None:
+    """Without --out the file goes to test_client_results/, with the time in its name."""
+    settings = arguments.parse(["--url", "http://localhost:8080"])
+    assert settings is not None
+    assert settings.out.match("test_client_results/client-*Z.txt")
+
+
+def test_task_is_chosen() -> None:
+    """--task alone chooses the other face."""
+    assert arguments.parse(["--task"]) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "--url is needed"),
+        (["--url", "localhost:8080"], "not an address"),
+        (["--url", "http://h/?a=b"], "not an address"),
+        (["--url", "http://h", "--for", "60"], "not a time like 90s"),
+        (["--url", "http://h", "--for", "0s"], "not a time like 90s"),
+        (["--url", "http://h", "--rate", "0"], "not a number above 0"),
+        (["--url", "http://h", "--rate", "nan"], "not a number above 0"),
+        (["--task", "--url", "http://h"], "--task takes no other argument"),
+        (["--url", "http://h", "--fro", "1s"], "unrecognized"),
+    ],
+)
+def test_bad_arguments(given: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Arguments that are wrong end with status 2 and a sentence that says what is wrong."""
+    with pytest.raises(SystemExit) as ended:
+        arguments.parse(given)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help tells every argument and the exit statuses."""
+    with pytest.raises(SystemExit) as ended:
+        arguments.parse(["--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    for word in (
+        "--url",
+        "--for",
+        "--rate",
+        "--timeout",
+        "--out",
+        "--task",
+        "exit status",
+        "test_client_results",
+    ):
+        assert word in text

@@ -1,0 +1,110 @@
+"""The faults and settings of the sample application, without a server."""
+
+import json
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from sample_app.app.faults import ErrorRate, FailAfter, with_faults
+from sample_app.app.pages import pages
+from sample_app.app.settings import BadSetting, Faults, read_settings
+
+
+def status_of(app: Any, path: str = "/version") -> int:
+    """Send one GET request to an ASGI application that waits for nothing, and return the status."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "headers": [],
+        "query_string": b"",
+        "root_path": "",
+    }
+    call: Coroutine[Any, Any, None] = app(scope, receive, send)
+    with pytest.raises(StopIteration):
+        call.send(None)
+    json.loads(sent[1]["body"])
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"),
+    [pytest.param(0.0, 500, id="below-the-share"), pytest.param(0.3, 200, id="the-share-is-exclusive")],
+)
+def test_error_rate(chance: float, expected: int) -> None:
+    """Requests fail when chance falls below the share; the health check never does."""
+    app = ErrorRate(pages("0.0.1", "t"), 0.3, chance=lambda: chance)
+    assert (expected, 200) == (status_of(app), status_of(app, "/healthz"))
+
+
+def test_fail_after() -> None:
+    """Everything is fine until the age is reached, and nothing from then on."""
+    now = [100.0]
+    app = FailAfter(pages("0.0.1", "t"), 60, clock=lambda: now[0])
+    now[0] = 159.9
+    assert status_of(app) == 200
+    now[0] = 160.0
+    assert (status_of(app), status_of(app, "/healthz")) == (500, 200)
+
+
+def test_no_fault_no_wrapping() -> None:
+    """An ordinary image runs the pages alone."""
+    app = pages("0.0.1", "t")
+    assert with_faults(app, Faults()) is app
+
+
+def test_defaults() -> None:
+    """Nothing set, or set to nothing, is an ordinary version on port 8080 with 20 s of grace."""
+    settings = read_settings({"FAULT_VERSION": "", "FAULT_ERROR_RATE": "", "PORT": ""})
+    assert settings.faults == Faults()
+    assert (settings.host, settings.port, settings.shutdown_grace_seconds) == ("0.0.0.0", 8080, 20.0)
+
+
+def test_faults_are_read() -> None:
+    """Each fault has its variable."""
+    settings = read_settings(
+        {
+            "FAULT_ERROR_RATE": "0.25",
+            "FAULT_LATENCY_MS": "40",
+            "FAULT_VERSION": "9",
+            "FAULT_CRASH_AFTER_SECONDS": "30",
+            "FAULT_NEVER_HEALTHY": "1",
+            "FAULT_FAIL_AFTER_SECONDS": "90",
+        }
+    )
+    expected = Faults(
+        error_rate=0.25,
+        latency_ms=40,
+        version="9",
+        crash_after_seconds=30,
+        never_healthy=True,
+        fail_after_seconds=90,
+    )
+    assert settings.faults == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FAULT_ERROR_RATE", "1.5"),
+        ("FAULT_LATENCY_MS", "-1"),
+        ("FAULT_NEVER_HEALTHY", "0.5"),
+        ("FAULT_FAIL_AFTER_SECONDS", "nan"),
+        ("PORT", "http"),
+        ("PORT", "70000"),
+        ("SHUTDOWN_GRACE_SECONDS", "long"),
+    ],
+)
+def test_bad_values(name: str, value: str) -> None:
+    """A value that cannot be used is named."""
+    with pytest.raises(BadSetting, match=name):
+        read_settings({name: value})

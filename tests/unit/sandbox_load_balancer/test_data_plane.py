@@ -1,0 +1,412 @@
+"""The whole load balancer in a real emulator process, driven by boto3, in front of real local targets."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.unit.sandbox_load_balancer.local_target import LocalTarget
+
+pytestmark = pytest.mark.enable_socket
+
+ROOT = Path(__file__).parents[3]
+DEADLINE = 20.0
+TARGETS = {"10.0.0.1": "one", "10.0.0.2": "two", "10.0.0.3": "three"}
+NOBODY = "10.0.0.9"  # an address that no process listens on
+EVERYTHING = [{"Field": "path-pattern", "Values": ["/*"]}]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """The condition's first true value; fails after DEADLINE seconds."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {DEADLINE} s: {condition}")
+
+
+@dataclass
+class Balancer:
+    """One load balancer with one listener, and the targets that may be registered."""
+
+    elbv2: Any
+    cloudformation: Any
+    targets: dict[str, LocalTarget]
+    port: int = 0
+    arn: str = ""
+    listener: str = ""
+    rules: list[str] = field(default_factory=list)
+    serial: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def group(self, *ips: str) -> str:
+        """A new target group with these targets."""
+        self.serial += 1
+        created = self.elbv2.create_target_group(
+            Name=f"group-{self.serial}",
+            Protocol="HTTP",
+            Port=8080,
+            VpcId="vpc-1",
+            TargetType="ip",
+            HealthCheckPath="/healthz",
+            HealthCheckIntervalSeconds=1,
+            HealthyThresholdCount=2,
+            UnhealthyThresholdCount=2,
+        )
+        arn = str(created["TargetGroups"][0]["TargetGroupArn"])
+        if ips:
+            self.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": ip, "Port": 8080} for ip in ips])
+        return arn
+
+    def rule(self, *weights: tuple[str, int], conditions: Any = None) -> str:
+        """A new rule that forwards by weight."""
+        self.rules.append(
+            self.elbv2.create_rule(
+                ListenerArn=self.listener,
+                Priority=len(self.rules) + 1,
+                Conditions=conditions or EVERYTHING,
+                Actions=forward(*weights),
+            )["Rules"][0]["RuleArn"]
+        )
+        return self.rules[-1]
+
+    def health(self, group: str) -> dict[str, dict[str, str]]:
+        """TargetHealth by address."""
+        shown = self.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        return {each["Target"]["Id"]: each["TargetHealth"] for each in shown}
+
+    def states(self, group: str) -> dict[str, str]:
+        return {ip: health["State"] for ip, health in self.health(group).items()}
+
+
+def forward(*weights: tuple[str, int]) -> list[dict[str, Any]]:
+    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights]
+    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Balancer]:
+    """The emulator process with a load balancer in it, ended by its id at the end."""
+    targets = {ip: LocalTarget(name) for ip, name in TARGETS.items()}
+    book = [[ip, 8080, target.server_address[1]] for ip, target in targets.items()] + [
+        ["10.0.0.8", 8080, free_port()]
+    ]
+    gateway = free_port()
+    environment = {
+        **os.environ,
+        "GATEWAY_PORT": str(gateway),
+        "BIND_HOST": "127.0.0.1",
+        "AUTH": "true",
+        "IOT_MTLS_ENABLED": "0",
+        "PYTHONPATH": str(ROOT),
+    }
+    emulator = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("emulator.py")), json.dumps(book)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    endpoint = f"http://127.0.0.1:{gateway}"
+    # Without validation an interval of 1 s passes (AWS's least is 5), which the emulator honours.
+    config = Config(
+        parameter_validation=False, retries={"max_attempts": 1}, connect_timeout=2, read_timeout=10
+    )
+    clients = [
+        session.client(name, endpoint_url=endpoint, config=config) for name in ("elbv2", "cloudformation")
+    ]
+
+    def answers() -> bool:
+        assert emulator.poll() is None
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", gateway)) == 0
+
+    try:
+        until(answers)
+        created = clients[0].create_load_balancer(Name="lb", Subnets=["subnet-1"])["LoadBalancers"][0]
+        yield Balancer(*clients, targets, arn=created["LoadBalancerArn"])
+    finally:
+        emulator.terminate()
+        emulator.wait(timeout=10)
+        for target in targets.values():
+            target.close()
+
+
+@pytest.fixture
+def lb(process: Balancer) -> Iterator[Balancer]:
+    """A fresh listener on the load balancer; its default answer is 503 "no version is live"."""
+    process.port, process.rules = free_port(), []
+    fixed = {"StatusCode": "503", "ContentType": "text/plain", "MessageBody": "no version is live"}
+    created = process.elbv2.create_listener(
+        LoadBalancerArn=process.arn,
+        Protocol="HTTP",
+        Port=process.port,
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": fixed}],
+    )
+    process.listener = created["Listeners"][0]["ListenerArn"]
+    yield process
+    process.elbv2.delete_listener(ListenerArn=process.listener)
+
+
+def get(lb: Balancer, path: str = "/", **kwargs: Any) -> requests.Response:
+    return requests.get(lb.url + path, timeout=10, **kwargs)
+
+
+def test_the_default_action_answers(lb):
+    """A listener answers as soon as it was created, itself and as awselb."""
+    answer = get(lb)
+    assert (answer.status_code, answer.text) == (503, "no version is live")
+    assert answer.headers["Server"] == "awselb/2.0"
+
+
+def test_a_target_sees_the_client_and_keeps_its_headers(lb):
+    """The target's Server stays; the request gains X-Forwarded-*, and the query arrives as sent."""
+    group = lb.group("10.0.0.1")
+    lb.rule((group, 1))
+    answer = get(lb, "/a%20b?c=%2Fd", headers={"X-Forwarded-For": "192.0.2.1"})
+    assert (answer.status_code, answer.text, answer.headers["Server"]) == (200, "one", "target")
+    seen = lb.targets["10.0.0.1"].seen[-1]
+    assert seen["x-forwarded-for"] == "192.0.2.1, 127.0.0.1"
+    assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", str(lb.port))
+
+
+def test_requests_split_by_weight_from_the_next_request_on(lb):
+    """90:10 splits about so; a change to 0:100 counts for the very next request, on a kept connection."""
+    blue, green = lb.group("10.0.0.1"), lb.group("10.0.0.2")
+    rule = lb.rule((blue, 90), (green, 10))
+    with requests.Session() as client:
+        split = Counter(client.get(lb.url, timeout=10).text for _ in range(400))
+        assert split["two"] == pytest.approx(40, abs=30)
+        lb.elbv2.modify_rule(RuleArn=rule, Actions=forward((blue, 0), (green, 100)))
+        assert {client.get(lb.url, timeout=10).text for _ in range(50)} == {"two"}
+    assert split.keys() == {"one", "two"}
+
+
+def test_a_group_without_targets_answers_503(lb):
+    """No failover: an empty group with weight fails its share; all weights 0 is a 503 as well."""
+    blue, empty = lb.group("10.0.0.1"), lb.group()
+    rule = lb.rule((blue, 1), (empty, 1))
+    answers = [get(lb) for _ in range(40)]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert {a.headers["Server"] for a in answers if a.status_code == 503} == {"awselb/2.0"}
+    lb.elbv2.modify_rule(RuleArn=rule, Actions=forward((blue, 0), (empty, 0)))
+    assert get(lb).status_code == 503
+
+
+def test_a_header_chooses_the_slot(lb):
+    """A header rule goes before the one for everything, whatever the weights of that one."""
+    blue, green = lb.group("10.0.0.1"), lb.group("10.0.0.2")
+    header = {"HttpHeaderName": "x-crossfade-slot", "Values": ["green"]}
+    lb.rule((green, 1), conditions=[{"Field": "http-header", "HttpHeaderConfig": header}])
+    lb.rule((blue, 1))
+    assert get(lb, headers={"X-Crossfade-Slot": "green"}).text == "two"
+    assert get(lb).text == "one"
+
+
+def test_health_follows_the_target(lb):
+    """unused, initial, healthy, unhealthy with the code, then healthy again; traffic follows."""
+    target = lb.targets["10.0.0.3"]
+    group = lb.group("10.0.0.3", "10.0.0.1")
+    assert lb.health(group)["10.0.0.3"]["Reason"] == "Target.NotInUse"
+    lb.rule((group, 1))
+    assert set(lb.states(group).values()) <= {"initial", "healthy"}
+    until(lambda: set(lb.states(group).values()) == {"healthy"})
+    try:
+        target.health = 503
+        until(lambda: lb.states(group)["10.0.0.3"] == "unhealthy")
+        assert lb.health(group)["10.0.0.3"]["Reason"] == "Target.ResponseCodeMismatch"
+        assert lb.health(group)["10.0.0.3"]["Description"] == "Health checks failed with these codes: [503]"
+        assert {get(lb).text for _ in range(10)} == {"one"}
+    finally:
+        target.health = 200
+    until(lambda: lb.states(group)["10.0.0.3"] == "healthy")
+    assert {get(lb).text for _ in range(10)} == {"one", "three"}
+
+
+def test_an_address_without_a_process_is_unhealthy_and_fails_open_to_502(lb):
+    """Nothing listens: initial, then Target.FailedHealthChecks; requests still go there and get 502."""
+    group = lb.group(NOBODY, "10.0.0.8")
+    lb.rule((group, 1))
+    assert {get(lb).status_code for _ in range(4)} == {502}
+    until(lambda: set(lb.states(group).values()) == {"unhealthy"})
+    assert {health["Reason"] for health in lb.health(group).values()} == {"Target.FailedHealthChecks"}
+    answer = get(lb)
+    assert (answer.status_code, answer.headers["Server"]) == (502, "awselb/2.0")
+
+
+def test_a_malformed_answer_is_502_and_a_broken_one_breaks(lb):
+    """Nonsense from a target is the load balancer's 502; an answer cut short is cut for the client too."""
+    lb.rule((lb.group("10.0.0.1"), 1))
+    answer = get(lb, "/nonsense")
+    assert (answer.status_code, answer.headers["Server"]) == (502, "awselb/2.0")
+    with pytest.raises(requests.exceptions.RequestException):
+        get(lb, "/cut")
+
+
+def test_a_silent_target_is_504(lb):
+    """No answer within the load balancer's idle timeout is a 504."""
+    lb.rule((lb.group("10.0.0.1"), 1))
+    idle = "idle_timeout.timeout_seconds"
+    lb.elbv2.modify_load_balancer_attributes(LoadBalancerArn=lb.arn, Attributes=[{"Key": idle, "Value": "1"}])
+    try:
+        assert get(lb, "/slow/3").status_code == 504
+    finally:
+        lb.elbv2.modify_load_balancer_attributes(
+            LoadBalancerArn=lb.arn, Attributes=[{"Key": idle, "Value": "60"}]
+        )
+
+
+def test_a_connection_that_the_target_closed_is_not_the_clients_trouble(lb):
+    """The target drops every connection at its second request: a fresh one is opened, nothing fails."""
+    lb.rule((lb.group("10.0.0.2"), 1))
+    with requests.Session() as client:
+        assert [client.get(f"{lb.url}/once", timeout=10).status_code for _ in range(10)] == [200] * 10
+
+
+def test_bodies_stream_both_ways(lb):
+    """A large body comes back as it was sent, and so does one of unknown length."""
+    lb.rule((lb.group("10.0.0.1"), 1))
+    body = os.urandom(1 << 20) * 8
+    assert requests.post(lb.url, data=body, timeout=20).content == body
+    chunks = [b"a" * 70_000, b"b" * 70_000]
+    assert requests.post(lb.url, data=iter(chunks), timeout=20).content == b"".join(chunks)
+
+
+def test_deregistering_a_target_fails_no_request(lb):
+    """A target leaves under load: its slow request ends well, new ones go elsewhere, none fails."""
+    group = lb.group("10.0.0.1", "10.0.0.2")
+    lb.rule((group, 1))
+    until(lambda: set(lb.states(group).values()) == {"healthy"})
+    stopping, before = threading.Event(), len(lb.targets["10.0.0.1"].seen)
+
+    def slow_request_at(target: LocalTarget) -> bool:
+        return any(seen["path"] == "/slow/1.5" for seen in target.seen)
+
+    def client() -> list[tuple[int, str]]:
+        answers = []
+        with requests.Session() as session:
+            while not stopping.wait(0.01):
+                answer = session.get(f"{lb.url}/slow/0.02", timeout=10)
+                answers.append((answer.status_code, answer.text))
+        return answers
+
+    with ThreadPoolExecutor(6) as pool:
+        slow = [pool.submit(get, lb, "/slow/1.5") for _ in range(2)]  # round-robin: one for each target
+        until(lambda: all(slow_request_at(lb.targets[ip]) for ip in ("10.0.0.1", "10.0.0.2")))
+        load = [pool.submit(client) for _ in range(4)]
+        until(lambda: len(lb.targets["10.0.0.1"].seen) > before + 20)
+        lb.elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": "10.0.0.1", "Port": 8080}])
+        assert lb.health(group)["10.0.0.1"] == {
+            "State": "draining",
+            "Reason": "Target.DeregistrationInProgress",
+            "Description": "Target deregistration is in progress",
+        }
+        assert {get(lb).text for _ in range(10)} == {"two"}
+        until(lambda: "10.0.0.1" not in lb.states(group))
+        stopping.set()
+        answers = [answer for future in load for answer in future.result()]
+    assert {future.result().status_code for future in slow} == {200}
+    assert {status for status, _ in answers} == {200}
+    assert {name for _, name in answers} == {"one", "two"}
+
+
+def test_ports_follow_listeners(lb):
+    """A listener that moves takes its port along; a deleted one closes it; a taken one is refused."""
+    old, lb.port = lb.port, free_port()
+    lb.elbv2.modify_listener(ListenerArn=lb.listener, Port=lb.port)
+    assert get(lb).status_code == 503
+
+    def closed() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", old)) != 0
+
+    until(closed)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ClientError, match=r"cannot be opened on 127\.0\.0\.1"):
+            lb.elbv2.modify_listener(ListenerArn=lb.listener, Port=taken.getsockname()[1])
+
+
+def test_a_stack_makes_the_same(process):
+    """A template's listener, groups and header rule answer on localhost, and go with the stack."""
+    port = free_port()
+    kind = "AWS::ElasticLoadBalancingV2"
+    fixed = {"StatusCode": "503", "ContentType": "text/plain", "MessageBody": "none"}
+    group = {"Protocol": "HTTP", "Port": 8080, "VpcId": "vpc-1", "TargetType": "ip"}
+    header = {"HttpHeaderName": "x-crossfade-slot", "Values": ["green"]}
+    rule = {
+        "ListenerArn": {"Ref": "Listener"},
+        "Priority": 1,
+        "Conditions": [{"Field": "http-header", "HttpHeaderConfig": header}],
+        "Actions": forward(("Green", 1), ("Blue", 0)),
+    }
+    for each in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]:
+        each["TargetGroupArn"] = {"Ref": each["TargetGroupArn"]}
+    listener = {
+        "LoadBalancerArn": {"Ref": "Balancer"},
+        "Port": port,
+        "Protocol": "HTTP",
+        "DefaultActions": [{"Type": "fixed-response", "FixedResponseConfig": fixed}],
+    }
+    template = {
+        "Resources": {
+            "Balancer": {"Type": f"{kind}::LoadBalancer", "Properties": {"Subnets": ["subnet-1"]}},
+            "Blue": {"Type": f"{kind}::TargetGroup", "Properties": group},
+            "Green": {"Type": f"{kind}::TargetGroup", "Properties": group},
+            "Listener": {"Type": f"{kind}::Listener", "Properties": listener},
+            "Rule": {"Type": f"{kind}::ListenerRule", "Properties": rule},
+        },
+        "Outputs": {
+            "Name": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
+            "Green": {"Value": {"Ref": "Green"}},
+        },
+    }
+    stacks = process.cloudformation
+    stacks.create_stack(StackName="lb", TemplateBody=json.dumps(template))
+
+    def status() -> str:
+        return str(stacks.describe_stacks(StackName="lb")["Stacks"][0]["StackStatus"])
+
+    until(lambda: status() == "CREATE_COMPLETE")
+    outputs = stacks.describe_stacks(StackName="lb")["Stacks"][0]["Outputs"]
+    values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    process.elbv2.register_targets(TargetGroupArn=values["Green"], Targets=[{"Id": "10.0.0.2", "Port": 8080}])
+    url = f"http://{values['Name']}:{port}/"
+    green = requests.get(url, headers={"x-crossfade-slot": "green"}, timeout=10)
+    assert (values["Name"], green.text) == ("localhost", "two")
+    assert requests.get(url, timeout=10).text == "none"
+    stacks.delete_stack(StackName="lb")
+
+    def closed() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    until(closed)
