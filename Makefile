@@ -1,0 +1,59 @@
+# Everything that Crossfade needs is kept in .venv; the first target that you call sets it up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo sandbox test test-unit check format images lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## set .venv up (every other target does it by itself)
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Crossfade needs Python 3.11 or later; name it: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV); this takes a minute or two the first time."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+demo: $(INSTALLED) ## the whole exercise on this machine: release 0.0.2, roll a bad 0.0.3 back, prove it
+	@$(BIN)/python -m demo
+
+sandbox: $(INSTALLED) ## AWS on this machine, in the foreground, until Ctrl-C
+	@$(BIN)/python -m sandbox
+
+test: $(INSTALLED) ## all tests, those that deploy for real in the sandbox included
+	@$(BIN)/python -m pytest
+
+test-unit: $(INSTALLED) ## the tests that need no sandbox
+	@$(BIN)/python -m pytest tests/unit tests/statemachine
+
+check: $(INSTALLED) ## format, lint, types, templates
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --strict functions probe
+	@$(BIN)/mypy sandbox sample_app demo
+	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml
+	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
+
+format: $(INSTALLED) ## put the code into its form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+VERSION ?= 0.0.1
+images: $(INSTALLED) ## build and push the probe and the sample app (Docker and AWS needed): make images VERSION=0.0.2
+	@VERSION=$(VERSION) bash images.sh
+
+lock: $(INSTALLED) ## install requirements.in anew and write what came of it to requirements.txt
+	@$(BIN)/python -m pip install --quiet --upgrade --requirement requirements.in
+	@$(BIN)/python -m pip freeze | LC_ALL=C sort -f > requirements.txt
+
+clean: ## remove what was installed and what runs have left
+	rm -rf $(VENV) .sandbox .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
