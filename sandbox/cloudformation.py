@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
-from ministack.core.responses import new_uuid
 from ministack.services import ec2
 from ministack.services.cloudformation import provisioners
 
@@ -22,8 +21,6 @@ def install() -> None:
     provisioners._RESOURCE_HANDLERS |= {
         "AWS::EC2::EIP": {"create": _create_address, "delete": _delete_address},
         "AWS::EC2::NatGateway": {"create": _create_nat_gateway, "delete": _delete_nat_gateway},
-        "AWS::EC2::SecurityGroupIngress": {"create": _create_rule, "delete": _forget},
-        "AWS::EC2::SecurityGroupEgress": {"create": _create_rule, "delete": _forget},
     }
 
 
@@ -61,13 +58,3 @@ def _create_nat_gateway(logical_id: str, properties: Properties, stack: str) -> 
 
 def _delete_nat_gateway(physical_id: str, properties: Properties) -> None:
     ec2._delete_nat_gateway({"NatGatewayId": [physical_id]})
-
-
-def _create_rule(logical_id: str, properties: Properties, stack: str) -> Created:
-    """A name and nothing else: there is no network here on which a rule could have an effect."""
-    rule = "sgr-" + new_uuid().replace("-", "")[:17]
-    return rule, {"Id": rule}
-
-
-def _forget(physical_id: str, properties: Properties) -> None:
-    """Nothing was made."""

@@ -13,6 +13,7 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
         "ProvisionedThroughputExceededException",
         "TransactionInProgressException",
+        "TransactionConflictException",
         "RequestLimitExceeded",
         "SlowDown",
         "LimitExceededException",
@@ -25,7 +26,8 @@ def named(error: ClientError | BotoCoreError) -> CrossfadeError:
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "Unknown")
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if code in THROTTLED or status >= 500:
+        # A cancelled transaction whose condition held was cancelled by a conflict with another one.
+        if code in THROTTLED or code == "TransactionCanceledException" or status >= 500:
             return AwsUnavailable(f"{error}. It was tried several times.")
         return AwsRefused(f"{error}. Compare the function's role in template.yaml with the refused action.")
     return AwsUnavailable(f"AWS did not answer: {error}.")

@@ -2,7 +2,7 @@
 
 | key ``service`` | key ``item`` | what it holds |
 |---|---|---|
-| web | ``state`` | holder and its deployment, the weights last written, the weights about to be written |
+| web | ``state`` | holder and its deployment, the stable slot and its version, the weights last written |
 | web | ``deployment#<id>`` | plan, milestones, stages; when it has ended: outcome, reason, certificate |
 
 Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first time that
@@ -84,7 +84,7 @@ class Journal:
                 ]
             )
         except ClientError as error:
-            if code(error) != "TransactionCanceledException":
+            if not _condition_failed(error):
                 raise
             holder = self.state(plan.service).holder
             raise ServiceBusy(
@@ -130,6 +130,39 @@ class Journal:
         else:
             values = {":weights": weights.model_dump(), ":now": iso(now)}
             self._held(plan, "SET weights = :weights, written_at = :now REMOVE intended", values)
+
+    def promote(self, plan: Plan, now: datetime) -> None:
+        """Write down that the candidate is the stable slot now; the first time that is written stays.
+
+        Raises
+        ------
+        ServiceLost
+            The plan's execution does not hold the service any more, so it promotes nothing.
+        """
+        state = self._update(
+            plan.service,
+            "state",
+            "SET stable = :slot, version = :version, digest = :digest",
+            {
+                ":slot": plan.candidate,
+                ":version": plan.release.version,
+                ":digest": plan.release.digest,
+                ":execution": plan.execution,
+            },
+            condition="holder = :execution",
+        )
+        item = self._update(
+            plan.service,
+            f"deployment#{plan.deployment}",
+            "SET promoted = if_not_exists(promoted, :now)",
+            {":now": iso(now)},
+        )
+        try:
+            self._dynamodb.transact_write_items(TransactItems=[{"Update": state}, {"Update": item}])
+        except ClientError as error:
+            if not _condition_failed(error):
+                raise
+            raise _lost(plan) from error
 
     def milestone(self, plan: Plan, name: str, value: str) -> str:
         """Write down a milestone of the deployment (a field of ``History``); the first value stays.
@@ -212,9 +245,7 @@ class Journal:
         except ClientError as error:
             if code(error) != "ConditionalCheckFailedException":
                 raise
-            raise ServiceLost(
-                f"Deployment {plan.deployment} does not hold {plan.service} any more, so it changes nothing."
-            ) from error
+            raise _lost(plan) from error
 
     def _write(
         self, plan: Plan, expression: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
@@ -246,6 +277,19 @@ class Journal:
             **({"ConditionExpression": condition} if condition else {}),
             **({"ExpressionAttributeNames": dict(names)} if names else {}),
         }
+
+
+def _condition_failed(error: ClientError) -> bool:
+    """Whether a transaction was cancelled by its condition, and not by a conflict with another one."""
+    reasons = error.response.get("CancellationReasons", [])
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+
+
+def _lost(plan: Plan) -> ServiceLost:
+    return ServiceLost(
+        f"Deployment {plan.deployment} does not hold {plan.service} any more, so it changes nothing more. "
+        "Read the rollback that took the service over."
+    )
 
 
 def _to_item(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.drain import Quiet, look
 from crossfade.domain.errors import OldVersionStillSeen
-from crossfade.domain.message import Message, Moment, iso
+from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
 from crossfade.domain.records import read_records
 from crossfade.domain.spec import Slot
@@ -21,10 +21,9 @@ from crossfade.handlers.watch import LOOK_SECONDS, PAUSE_SECONDS
 
 
 class Event(Message):
-    """The slot to retire, when the last weight was read back, and what earlier looks have seen."""
+    """When the last weight was read back, and what earlier looks have seen."""
 
     plan: Plan
-    slot: Slot
     shifted: Moment
     quiet: Quiet
     cursor: str | None
@@ -43,6 +42,10 @@ class Retired(Message):
 def handler(event: Event) -> Retired:
     """Look until the old version is gone from production; then stop its slot."""
     plan = event.plan
+    if plan.stable is None:
+        _promote(plan)
+        reason = "a first release has no old version"
+        return Retired(status="retired", reason=reason, quiet=event.quiet, cursor=event.cursor)
     ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
     quiet, cursor = event.quiet, event.cursor
     until = time.monotonic() + LOOK_SECONDS
@@ -64,7 +67,7 @@ def handler(event: Event) -> Retired:
             f"{verdict.reason} within {plan.spec.retire.deadline_seconds:g} s of the last shift. "
             "The load balancer does not follow its rule; look at it before deploying again."
         )
-    gone = verdict.action == "drained" and _stop(plan, event.slot)
+    gone = verdict.action == "drained" and _stop(plan, plan.stable)
     return Retired(status="retired" if gone else "waiting", reason=verdict.reason, quiet=quiet, cursor=cursor)
 
 
@@ -72,8 +75,12 @@ def _stop(plan: Plan, slot: Slot) -> bool:
     """Stop the slot, and say whether it has no task left."""
     refuse_stop(slot, Traffic(client("elbv2"), plan.spec).weights())
     # From here on there is no way back by weights: the journal must know before the slot does.
-    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).milestone(plan, "promoted", iso(utc_now()))
+    _promote(plan)
     slots = Slots(client("ecs"), plan.spec)
     slots.stop(slot)
     left = slots.describe(slot)
     return left is None or left.running == 0
+
+
+def _promote(plan: Plan) -> None:
+    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).promote(plan, utc_now())
