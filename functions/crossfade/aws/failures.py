@@ -1,6 +1,6 @@
 """Names for what botocore raises, so that no failure reaches the workflow without one."""
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from crossfade.domain.errors import AwsRefused, AwsUnavailable, CrossfadeError
 
@@ -30,7 +30,9 @@ def named(error: ClientError | BotoCoreError) -> CrossfadeError:
         if code in THROTTLED or code == "TransactionCanceledException" or status >= 500:
             return AwsUnavailable(f"{error}. It was tried several times.")
         return AwsRefused(f"{error}. Compare the function's role in template.yaml with the refused action.")
-    return AwsUnavailable(f"AWS did not answer: {error}.")
+    if isinstance(error, HTTPClientError | ConnectionError):
+        return AwsUnavailable(f"AWS did not answer: {error}.")
+    return AwsRefused(f"The call was never sent: {error}.")
 
 
 def code(error: ClientError) -> str:

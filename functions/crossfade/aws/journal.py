@@ -57,7 +57,7 @@ class Journal:
         Raises
         ------
         ServiceBusy
-            Another execution holds it.
+            Another execution holds it, or has held it since the plan was made.
         """
         entry = {
             "service": plan.service,
@@ -73,8 +73,14 @@ class Journal:
             plan.service,
             "state",
             "SET holder = :execution, deployment = :deployment",
-            {":execution": plan.execution, ":deployment": plan.deployment},
-            condition="attribute_not_exists(holder)",
+            {
+                ":execution": plan.execution,
+                ":deployment": plan.deployment,
+                **({":weights": plan.before.model_dump()} if plan.before else {}),
+            },
+            # The plan must still fit: a deployment that came and went meanwhile has swapped the slots.
+            condition="attribute_not_exists(holder) AND "
+            + ("weights = :weights" if plan.before else "attribute_not_exists(weights)"),
         )
         try:
             self._dynamodb.transact_write_items(
@@ -86,9 +92,9 @@ class Journal:
         except ClientError as error:
             if not _condition_failed(error):
                 raise
-            holder = self.state(plan.service).holder
+            holder = self.state(plan.service).holder or "a deployment that has ended meanwhile"
             raise ServiceBusy(
-                f"Service {plan.service} is held by {holder}. "
+                f"Service {plan.service} was held by {holder}. "
                 "Wait until that deployment ends, then start this one again."
             ) from error
 

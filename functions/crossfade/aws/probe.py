@@ -1,18 +1,17 @@
 """The probe task: started once for each deployment, stopped when there is nothing more to see."""
 
+import hashlib
 import json
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
-from crossfade.aws.slots import stop_reason
+from crossfade.aws.slots import awsvpc, stop_reason
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.plan import Plan
-from crossfade.domain.spec import SLOTS, ServiceSpec
+from crossfade.domain.spec import DEPLOYMENT_SECONDS, SLOTS, ServiceSpec
 
-DEADLINE_SECONDS = 4 * 3600
-"""As long as the longest execution: the probe ends by itself even where nobody is left to stop it."""
 TIMEOUT_SECONDS = 5
 
 
@@ -25,24 +24,18 @@ class ProbeTasks:
 
     def start(self, plan: Plan, *, task_definition: str, container: str, log_group: str) -> str:
         """The ARN of the deployment's probe task; a second start finds the first."""
-        name = f"crossfade-{plan.deployment}"[:128]
+        # Execution names may hold characters that ECS refuses here, and be longer than it takes.
+        name = f"crossfade-{hashlib.sha256(plan.execution.encode()).hexdigest()[:40]}"
         running = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]
         if running:
             return str(running[0])
-        network = self._spec.probe.network
         answer = self._ecs.run_task(
             cluster=self._spec.cluster,
             taskDefinition=task_definition,
             launchType="FARGATE",
             startedBy=name,
-            clientToken=name[:64],
-            networkConfiguration={
-                "awsvpcConfiguration": {
-                    "subnets": list(network.subnets),
-                    "securityGroups": list(network.security_groups),
-                    "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
-                }
-            },
+            clientToken=name,
+            networkConfiguration={"awsvpcConfiguration": awsvpc(self._spec.probe.network)},
             overrides={
                 "containerOverrides": [{"name": container, "environment": self._environment(plan, log_group)}]
             },
@@ -73,7 +66,8 @@ class ProbeTasks:
             "PROBE_DEPLOYMENT": plan.deployment,
             "PROBE_LOG_GROUP": log_group,
             "PROBE_LOG_STREAM": plan.ledger,
-            "PROBE_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
+            # The probe ends by itself even where nobody is left to stop it.
+            "PROBE_DEADLINE_SECONDS": str(DEPLOYMENT_SECONDS),
             "PROBE_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
             "PROBE_LANES": json.dumps(self._lanes(plan)),
         }

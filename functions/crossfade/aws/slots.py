@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 from crossfade.domain.message import Message
-from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
+from crossfade.domain.spec import SLOTS, Network, ServiceSpec, Slot
 
 
 class SlotService(Message):
@@ -60,21 +60,24 @@ class Slots:
 
     def launch(self, slot: Slot, task_definition: str, count: int) -> None:
         """Run ``count`` tasks of a task definition in a slot, whatever ran there before."""
-        if self.describe(slot) is None:
+        found = self.describe(slot)
+        if found is None:
             try:
                 self._create(slot, task_definition, count)
+                return
             except ClientError as error:
                 # An earlier try of this same write had its effect meanwhile: the update below is absolute.
-                if code(error) != "InvalidParameterException" or self.describe(slot) is None:
+                found = self.describe(slot)
+                if code(error) != "InvalidParameterException" or found is None:
                     raise
-            else:
-                return
         self._ecs.update_service(
             cluster=self._spec.cluster,
             service=self._spec.slot_service(slot),
             taskDefinition=task_definition,
             desiredCount=count,
-            healthCheckGracePeriodSeconds=self._grace,
+            # ECS takes a release that failed before for the same rollout, and leaves it failed.
+            forceNewDeployment=found.rollout_failed or found.failed_tasks > 0,
+            **self._placement(slot),
         )
 
     def stop(self, slot: Slot) -> None:
@@ -98,11 +101,6 @@ class Slots:
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
         return all(service["status"] == "INACTIVE" and not service["runningCount"] for service in found)
 
-    @property
-    def _grace(self) -> int:
-        """Crossfade's own deadline decides first; ECS must not kill tasks for their health before it."""
-        return int(self._spec.launch.deadline_seconds) + 60
-
     def _create(self, slot: Slot, task_definition: str, count: int) -> None:
         spec = self._spec
         self._ecs.create_service(
@@ -111,28 +109,39 @@ class Slots:
             taskDefinition=task_definition,
             desiredCount=count,
             launchType="FARGATE",
-            loadBalancers=[
-                {
-                    "targetGroupArn": spec.target_groups.of(slot),
-                    "containerName": spec.container,
-                    "containerPort": spec.port,
-                }
-            ],
-            networkConfiguration={
-                "awsvpcConfiguration": {
-                    "subnets": list(spec.network.subnets),
-                    "securityGroups": list(spec.network.security_groups),
-                    "assignPublicIp": "ENABLED" if spec.network.public_ip else "DISABLED",
-                }
-            },
             # No rollback of ECS's own: it would bring back whatever the idle slot ran before.
             deploymentConfiguration={
                 "deploymentCircuitBreaker": {"enable": True, "rollback": False},
                 "minimumHealthyPercent": 100,
                 "maximumPercent": 200,
             },
-            healthCheckGracePeriodSeconds=self._grace,
+            **self._placement(slot),
         )
+
+    def _placement(self, slot: Slot) -> dict[str, Any]:
+        """Where a slot's tasks run and are registered: the spec's, each time anew."""
+        spec = self._spec
+        return {
+            "loadBalancers": [
+                {
+                    "targetGroupArn": spec.target_groups.of(slot),
+                    "containerName": spec.container,
+                    "containerPort": spec.port,
+                }
+            ],
+            "networkConfiguration": {"awsvpcConfiguration": awsvpc(spec.network)},
+            # Crossfade's own deadline decides first; ECS must not kill tasks for their health before it.
+            "healthCheckGracePeriodSeconds": int(spec.launch.deadline_seconds) + 60,
+        }
+
+
+def awsvpc(network: Network) -> dict[str, Any]:
+    """A network in ECS's words."""
+    return {
+        "subnets": list(network.subnets),
+        "securityGroups": list(network.security_groups),
+        "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
+    }
 
 
 def stop_reason(task: dict[str, Any]) -> str:

@@ -177,9 +177,9 @@ def _versions(requests: Iterable[Request]) -> tuple[Sighted, ...]:
 
 def _timing(history: History, requests: Iterable[Request], ended: datetime) -> Timing:
     plan = history.plan
-    began = {record.weight for record in history.stages}
     total = (ended - plan.began).total_seconds()
-    bake = sum(stage.min_seconds for stage in plan.stages if stage.weight in began)
+    minimum = {stage.weight: stage.min_seconds for stage in plan.stages}
+    bake = sum(min(minimum[record.weight], _lasted(record, ended)) for record in history.stages)
     start = (
         (history.healthy - history.launched).total_seconds() if history.launched and history.healthy else 0.0
     )
@@ -190,12 +190,17 @@ def _timing(history: History, requests: Iterable[Request], ended: datetime) -> T
 
     return Timing(
         total=round(total, 3),
-        bake=bake,
+        bake=round(bake, 3),
         container_start=round(start, 3),
         overhead=round(total - bake - start, 3),
         detected=since_bad(history.judged),
         restored=since_bad(history.restored),
     )
+
+
+def _lasted(record: StageRecord, ended: datetime) -> float:
+    """Seconds; a stage that was cut off has baked less than its minimum."""
+    return ((record.ended or ended) - record.began).total_seconds()
 
 
 def _bad(request: Request, history: History) -> bool:

@@ -14,7 +14,10 @@ from crossfade.domain.spec import Retire
 
 
 class Quiet(Message):
-    """What production has shown since the last shift: the last answer, and the last of another version."""
+    """What production has shown since the last shift: the last answer, and the last that was not right.
+
+    A failed request is not right either: a version that only fails is not one that clients have come to.
+    """
 
     last_answer: Moment | None = None
     last_other: Moment | None = None
@@ -43,7 +46,7 @@ def look(
     """
     for record in records:
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
-            other = record.ok and record.version != version
+            other = not record.ok or record.version != version
             quiet = Quiet(
                 last_answer=max(record.at, quiet.last_answer or record.at),
                 last_other=max(record.at, quiet.last_other or record.at) if other else quiet.last_other,

@@ -6,6 +6,7 @@ from crossfade.domain.errors import AmbiguousRepository, ServiceBusy, UnknownSer
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.request import Ask, Push
 from crossfade.domain.spec import ServiceSpec, Slot, Stage, other
+from crossfade.domain.traffic import Weights
 
 
 class Release(Message):
@@ -42,6 +43,11 @@ class Plan(Message):
     def service(self) -> str:
         """The service's name."""
         return self.spec.service
+
+    @property
+    def before(self) -> Weights | None:
+        """The weights of before the deployment; None where there was no production rule."""
+        return Weights.share(self.stable, 100) if self.stable else None
 
     @property
     def ledger(self) -> str:

@@ -13,6 +13,11 @@ from crossfade.domain.message import Message
 Slot = Literal["blue", "green"]
 SLOTS: tuple[Slot, Slot] = ("blue", "green")
 
+WINDOW = 30
+"""The answers of the candidate that a stage needs at least, and that are looked at together."""
+DEPLOYMENT_SECONDS = 4 * 3600
+"""TimeoutSeconds of the deployment's state machine, and the probe's own deadline."""
+
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0, le=100)]
 
@@ -131,6 +136,21 @@ class ServiceSpec(Message):
         if len(weights) < 2 or weights[0] != 0 or weights[-1] != 100 or not rising:
             raise ValueError(f"weights must rise from 0 to 100, found {weights}")
         return stages
+
+    @model_validator(mode="after")
+    def _can_end_well(self) -> Self:
+        """Refuse times with which every release, however good, would be rolled back."""
+        if self.retire.deadline_seconds <= max(self.retire.quiet_seconds, self.retire.drain_seconds):
+            raise ValueError("retire.deadline_seconds must exceed quiet_seconds and drain_seconds")
+        slow = [stage.weight for stage in self.stages if self.probe.slot_rate * stage.max_seconds < WINDOW]
+        if slow:
+            raise ValueError(
+                f"probe.slot_rate is too low: the stages {slow} end before the {WINDOW} answers they need"
+            )
+        longest = sum(stage.max_seconds for stage in self.stages) + self.launch.deadline_seconds
+        if longest + 2 * self.retire.deadline_seconds > DEPLOYMENT_SECONDS:
+            raise ValueError(f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s")
+        return self
 
     def deploys(self, tag: str) -> bool:
         """Whether a push of this tag starts a deployment."""

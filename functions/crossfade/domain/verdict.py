@@ -9,10 +9,8 @@ from typing import Literal
 
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import LaneEvent, Record, Request
-from crossfade.domain.spec import Slot, Stage
+from crossfade.domain.spec import WINDOW, Slot, Stage
 
-WINDOW = 30
-"""The candidate's answers that are looked at together, and the least that a stage needs."""
 FAILURES = 5
 """So many failures within the window are too many."""
 RUN = 3

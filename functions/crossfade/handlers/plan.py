@@ -36,7 +36,7 @@ def handler(event: Event) -> Decision:
     spec = _find_spec(request)
     if spec is None:
         return Decision(action="ignore", reason="no service is built from this repository")
-    if isinstance(request, Push) and not spec.deploys(request.tag):
+    if isinstance(request, Push) and not (request.tag and spec.deploys(request.tag)):
         return Decision(
             action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
         )

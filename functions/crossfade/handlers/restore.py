@@ -9,7 +9,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.certificate import Outcome
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
-from crossfade.domain.traffic import Weights, way_back
+from crossfade.domain.traffic import way_back
 from crossfade.handlers.step import step, utc_now
 
 
@@ -38,29 +38,29 @@ def handler(event: Event) -> Restored:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     traffic = Traffic(client("elbv2"), plan.spec)
     state, live = journal.state(plan.service), traffic.weights()
-    before = Weights.share(plan.stable, 100) if plan.stable else None
     healthy = traffic.health(plan.spec.target_groups.of(plan.stable)).healthy if plan.stable else 0
-    barred = way_back(live, before, (state.weights, state.intended), healthy)
+    barred = way_back(live, plan.before, (state.weights, state.intended), healthy)
     if barred:
         return Restored(status="barred", outcome="failed", at=utc_now(), reason=barred)
-    moved = live != before
-    if moved:
-        _write(journal, traffic, plan, before)
+    # An earlier try may have set the weights and died before it wrote that down.
+    moved = live != plan.before or state.weights != plan.before or state.intended is not None
+    if live != plan.before:
+        _write(journal, traffic, plan)
     at = utc_now()
+    if moved:
+        journal.wrote(plan, plan.before, at)
     journal.milestone(plan, "restored", iso(at))
-    outcome: Outcome = "rolled_back" if plan.stable else "failed"
     return Restored(
         status="moved" if moved else "unmoved",
-        outcome=outcome,
+        outcome="rolled_back" if plan.stable else "failed",
         at=at,
-        reason=str(before or "no production rule"),
+        reason=str(plan.before or "no production rule"),
     )
 
 
-def _write(journal: Journal, traffic: Traffic, plan: Plan, before: Weights | None) -> None:
-    if before:
-        journal.intend(plan, before)
-        traffic.write(before)
+def _write(journal: Journal, traffic: Traffic, plan: Plan) -> None:
+    if plan.before:
+        journal.intend(plan, plan.before)
+        traffic.write(plan.before)
     else:
         traffic.remove()
-    journal.wrote(plan, before, utc_now())

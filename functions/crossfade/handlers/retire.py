@@ -67,19 +67,25 @@ def handler(event: Event) -> Retired:
             f"{verdict.reason} within {plan.spec.retire.deadline_seconds:g} s of the last shift. "
             "The load balancer does not follow its rule; look at it before deploying again."
         )
-    gone = verdict.action == "drained" and _stop(plan, plan.stable)
-    return Retired(status="retired" if gone else "waiting", reason=verdict.reason, quiet=quiet, cursor=cursor)
+    if verdict.action == "wait":
+        return Retired(status="waiting", reason=verdict.reason, quiet=quiet, cursor=cursor)
+    left = _stop(plan, plan.stable)
+    # ECS finishes what it has begun: a task that drains for very long needs nobody to wait for it.
+    waited = (utc_now() - event.shifted).total_seconds()
+    done = left == 0 or waited >= 2 * plan.spec.retire.deadline_seconds
+    reason = f"{verdict.reason}; {left} old tasks left"
+    return Retired(status="retired" if done else "waiting", reason=reason, quiet=quiet, cursor=cursor)
 
 
-def _stop(plan: Plan, slot: Slot) -> bool:
-    """Stop the slot, and say whether it has no task left."""
+def _stop(plan: Plan, slot: Slot) -> int:
+    """Stop the slot, and say how many tasks it still runs."""
     refuse_stop(slot, Traffic(client("elbv2"), plan.spec).weights())
     # From here on there is no way back by weights: the journal must know before the slot does.
     _promote(plan)
     slots = Slots(client("ecs"), plan.spec)
     slots.stop(slot)
     left = slots.describe(slot)
-    return left is None or left.running == 0
+    return left.running if left else 0
 
 
 def _promote(plan: Plan) -> None:

@@ -50,9 +50,10 @@ def handler(event: Event) -> Shifted:
     if live != state.intended:
         refuse_foreign(state.weights, live)
     journal.intend(plan, weights)
-    traffic.write(weights)
+    # The stage begins before the write: no answer that the new weights gave may go unjudged.
     window = Window.of(stage, utc_now())
-    journal.wrote(plan, weights, window.began)
+    traffic.write(weights)
+    journal.wrote(plan, weights, utc_now())
     journal.stage(plan, StageRecord(weight=stage.weight, began=window.began))
     return Shifted(status="shifted", reason=str(weights), began=window.began, deadline=window.deadline)
 

@@ -33,8 +33,10 @@ def handler(event: Event) -> Survey:
         raise NothingToRollBack(
             f"No deployment holds {service}, so there is nothing to put back; nothing was changed."
         )
-    history = journal.history(service, held)
-    return survey(history, journal.take_over(history.plan, event.execution), order.reason)
+    before = journal.history(service, held).plan
+    mine = journal.take_over(before, event.execution)
+    # Only now can the deployment change nothing more, its promotion included.
+    return survey(journal.history(service, held), mine, order.reason)
 
 
 def _service_of(ended: Ended, journal: Journal) -> str | None:
