@@ -1,0 +1,80 @@
+"""The documents name what the code has: every error, every field, every metric, every target."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from crossfade.domain import errors
+from crossfade.domain.spec import ServiceSpec
+
+ROOT = Path(__file__).parents[2]
+OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+NAMES = sorted(
+    name
+    for name, error in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(error, errors.CrossfadeError) and error is not errors.CrossfadeError
+)
+
+
+def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The dotted names of a model's fields; those of a list's elements behind ``[]``."""
+    for name, field in model.model_fields.items():
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        nested = next(
+            (part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)), None
+        )
+        if nested:
+            yield from fields(nested, f"{prefix}{name}{'[]' if nested is not field.annotation else ''}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_error_has_a_row_in_operations(name: str) -> None:
+    """Who reads an error's name in the console finds it in docs/operations.md."""
+    assert re.search(rf"^\| .*`{name}`.* \|", OPERATIONS, re.MULTILINE)
+
+
+def test_operations_names_no_error_that_is_gone() -> None:
+    """A row of an error that the code no longer has misleads."""
+    rows = re.findall(r"^\| (`[A-Z][^|]*)\|", OPERATIONS, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([A-Z]\w+)`", row)}
+    metrics = {"DeploymentsPromoted", "DeploymentsRolledBack", "DeploymentsFailed"}
+    metrics |= {"DeploymentTime", "ProductionFailures", "TimeToRestore"}
+    assert set(NAMES) == named - metrics
+
+
+@pytest.mark.parametrize("field", sorted(fields(ServiceSpec)))
+def test_every_field_of_the_spec_is_described(field: str) -> None:
+    """docs/configuration.md describes each field that a spec must have."""
+    assert f"`{field}`" in CONFIGURATION
+
+
+def test_every_metric_is_described() -> None:
+    """Each metric that the report writes is in docs/operations.md."""
+    report = (ROOT / "functions/crossfade/handlers/report.py").read_text(encoding="utf-8")
+    written = set(re.findall(r'name="([A-Z]\w+)"', report)) | set(re.findall(r': "([A-Z]\w+)",', report))
+    assert {name for name in written if f"`{name}`" not in OPERATIONS} == set()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/adopting.md"])
+def test_every_make_target_that_is_named_exists(document: str) -> None:
+    """A command that a document gives is one that make knows."""
+    targets = set(
+        re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    named = set(re.findall(r"(?:\$ |`)make ([a-z-]+)", (ROOT / document).read_text(encoding="utf-8")))
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("document", sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*.md")))
+def test_links_lead_to_files(document: str) -> None:
+    """A relative link in a document leads to something that is there."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (ROOT / link).exists()] == []
