@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-_IDLE_SECONDS = 20
+_IDLE_SECONDS = 8
+_LOOK_SECONDS = 2
 _MARK = "_sandbox_error"
 _EMULATORS = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
 # Answering "ok" keeps the worker process: on AWS an exception does not end the execution environment.
@@ -52,10 +54,12 @@ def _end_idle_workers() -> None:
 
     A worker costs 0.3 s to start, so those that a deployment uses all the time stay and the others go.
     """
-    emulator = lambda_svc.reap_idle_workers
+    threading.Thread(target=_reap, name="idle-lambda-workers", daemon=True).start()
 
-    def reap() -> int:
-        count: int = emulator()
+
+def _reap() -> None:
+    while True:
+        time.sleep(_LOOK_SECONDS)
         oldest = time.time() - _IDLE_SECONDS
         with lambda_runtime._lock:
             idle = []
@@ -64,6 +68,3 @@ def _end_idle_workers() -> None:
                 idle += ended
                 lambda_runtime._workers[key] = [worker for worker in workers if worker not in ended]
         lambda_runtime.kill_workers(idle)
-        return count + len(idle)
-
-    lambda_svc.reap_idle_workers = reap
