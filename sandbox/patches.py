@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import ecr, ecs, eventbridge
 
 from sandbox.containers import Runtime
@@ -21,6 +21,7 @@ def install(runtime: Runtime) -> None:
     ecs._ACTION_MAP["DescribeTasks"] = describe_what_still_stops(ecs._describe_tasks, runtime)
     ecs._make_deployment = begin_in_progress(ecs._make_deployment)
     ecr._put_image = raise_push_events(ecr._put_image)
+    ecr._describe_images = refuse_unknown_images(ecr._describe_images)
 
 
 def raise_push_events(put_image: Action) -> Action:
@@ -53,6 +54,24 @@ def _tell_of_push(image: dict[str, Any], tag: str) -> None:
         ),
     }
     eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
+
+
+def refuse_unknown_images(describe: Action) -> Action:
+    """MiniStack 1.5.33: an image that is asked for and not there is left out; AWS fails the call."""
+
+    def describe_or_fail(data: dict[str, Any]) -> Response:
+        status, headers, body = describe(data)
+        asked = data.get("imageIds") or []
+        if status == 200 and len(json.loads(body)["imageDetails"]) < len(asked):
+            return error_response_json(
+                "ImageNotFoundException",
+                f"The image with imageId {asked} does not exist within the repository "
+                f"with name '{data.get('repositoryName')}' in the registry with id '{get_account_id()}'",
+                400,
+            )
+        return status, headers, body
+
+    return describe_or_fail
 
 
 def begin_in_progress(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
