@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from ministack.services import ec2
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import _stacks, provisioners
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
@@ -17,6 +17,7 @@ Created = tuple[str, dict[str, str]]
 def install() -> None:
     """Put the patches in place; they are looked up when a stack is created."""
     provisioners._sfn_definition = read_yaml_definitions(provisioners._sfn_definition)
+    provisioners._update_resource = keep_attributes(provisioners._update_resource)
     # MiniStack 1.5.33: "Unsupported resource type" for each of these.
     provisioners._RESOURCE_HANDLERS |= {
         "AWS::EC2::EIP": {"create": _create_address, "delete": _delete_address},
@@ -32,6 +33,28 @@ def read_yaml_definitions(read: Callable[[Properties], str]) -> Callable[[Proper
         return definition if definition.lstrip().startswith("{") else json.dumps(yaml.safe_load(definition))
 
     return read_and_convert
+
+
+def keep_attributes(update: Callable[..., Created]) -> Callable[..., Created]:
+    """MiniStack 1.5.33: a resource that an update of a nested stack leaves as it is loses its attributes,
+    and the next Fn::GetAtt of one fails the update.
+    """
+
+    def update_and_keep(
+        resource_type: str,
+        physical_id: str,
+        old: Properties,
+        new: Properties,
+        stack: str,
+        logical_id: str | None = None,
+        attributes: dict[str, str] | None = None,
+    ) -> Created:
+        if attributes is None:
+            resources = _stacks.get(stack, {}).get("_resources", {})
+            attributes = resources.get(logical_id, {}).get("Attributes")
+        return update(resource_type, physical_id, old, new, stack, logical_id, attributes)
+
+    return update_and_keep
 
 
 def _create_address(logical_id: str, properties: Properties, stack: str) -> Created:

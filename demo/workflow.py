@@ -1,0 +1,115 @@
+"""What the deployed Crossfade says about itself, asked over the AWS API as anybody may ask it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from demo.cloud import STACK, Cloud, DemoFailed
+
+SERVICE = "sample-app"
+EVIDENCE = ("certificate.json", "ledger.jsonl")
+# States that decide or wait for a moment say less than the work before them.
+_SHOWN = ("TaskStateEntered", "SucceedStateEntered", "FailStateEntered")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An execution at a moment: the state it is in; once it ended when, and with what error."""
+
+    status: str
+    state: str
+    ended: datetime | None
+    error: str | None
+    cause: str | None
+
+
+class Workflow:
+    """The stack `crossfade` in a cloud: its executions, its live weights and its evidence."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._stepfunctions = cloud.aws("stepfunctions")
+        self._elbv2 = cloud.aws("elbv2")
+        self._s3 = cloud.aws("s3")
+        stack = cloud.aws("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        self._outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        parameter = cloud.aws("ssm").get_parameter(Name=f"/crossfade/services/{SERVICE}")["Parameter"]
+        self._spec: dict[str, Any] = json.loads(parameter["Value"])
+
+    def execution(self, version: str) -> str | None:
+        """The ARN of the execution that the push of this version started; None while there is none."""
+        for arn, event in self._executions(self._outputs["DeployStateMachine"]):
+            detail = event.get("detail", {})
+            if (detail.get("repository-name"), detail.get("image-tag")) == (SERVICE, version):
+                return arn
+        return None
+
+    def standing(self, execution: str) -> Standing:
+        """How the execution stands now."""
+        found = self._stepfunctions.describe_execution(executionArn=execution)
+        state = self._state(execution)
+        if state == "RollBack" and found["status"] == "RUNNING":
+            state = f"RollBack: {self._rollback_state(execution)}"
+        return Standing(found["status"], state, found.get("stopDate"), found.get("error"), found.get("cause"))
+
+    def trouble(self, execution: str) -> str | None:
+        """The newest error in the execution's history; None when there is none."""
+        for event in self._newest_events(execution):
+            for details in event.values():
+                if isinstance(details, dict) and "error" in details:
+                    return f"{details['error']}: {details.get('cause', 'no cause given')}"
+        return None
+
+    def weights(self) -> dict[str, int] | None:
+        """The live weights by slot, in percent; None while the service has no production rule."""
+        rules = self._elbv2.describe_rules(ListenerArn=self._spec["listener"])["Rules"]
+        for rule in rules:
+            if rule["Priority"] == str(self._spec["rule_priority"]):
+                groups = rule["Actions"][-1]["ForwardConfig"]["TargetGroups"]
+                weights = {group["TargetGroupArn"]: group["Weight"] for group in groups}
+                return {slot: weights[group] for slot, group in self._spec["target_groups"].items()}
+        return None
+
+    def fetch_evidence(self, execution: str, folder: Path) -> None:
+        """Copy a deployment's certificate and ledger to a folder. Raises DemoFailed when there are none."""
+        deployment = execution.rsplit(":", 1)[-1]
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in EVIDENCE:
+            key = f"{SERVICE}/{deployment}/{name}"
+            try:
+                body = self._s3.get_object(Bucket=self._outputs["EvidenceBucket"], Key=key)["Body"].read()
+            except ClientError as error:
+                bucket = self._outputs["EvidenceBucket"]
+                raise DemoFailed(f"There is no {key} in the evidence bucket {bucket}: {error}") from error
+            (folder / name).write_bytes(body)
+
+    def _executions(self, state_machine: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        listed = self._stepfunctions.list_executions(stateMachineArn=state_machine)["executions"]
+        for execution in sorted(listed, key=lambda each: each["startDate"], reverse=True):
+            arn = execution["executionArn"]
+            yield arn, json.loads(self._stepfunctions.describe_execution(executionArn=arn)["input"])
+
+    def _rollback_state(self, execution: str) -> str:
+        deployment = execution.rsplit(":", 1)[-1]
+        for arn, asked in self._executions(self._outputs["RollbackStateMachine"]):
+            if asked.get("deployment") == deployment:
+                return self._state(arn)
+        return "starting"
+
+    def _state(self, execution: str) -> str:
+        entered = (e for e in self._newest_events(execution) if e["type"] in _SHOWN)
+        event = next(entered, None)
+        return event["stateEnteredEventDetails"]["name"] if event else "starting"
+
+    def _newest_events(self, execution: str) -> list[dict[str, Any]]:
+        history = self._stepfunctions.get_execution_history(
+            executionArn=execution, reverseOrder=True, maxResults=50
+        )
+        events: list[dict[str, Any]] = history["events"]
+        return events
