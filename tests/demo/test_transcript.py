@@ -1,0 +1,37 @@
+"""`make demo` runs, all its claims hold, and README's transcript is what it prints."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+END = "The client:"
+"""From here on the demo prints what it has computed; before it, what it saw, which no two runs share."""
+
+
+def ending(text: str) -> list[str]:
+    """The lines from the results on, without figures, digests and the widths of columns."""
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(END))
+    masked = [re.sub(r"sha256 [0-9a-f]+", "sha256", line) for line in lines[start:]]
+    return [" ".join(re.sub(r"[\d.:]*\d", "#", line).split()) for line in masked]
+
+
+def transcript() -> str:
+    """The transcript in README."""
+    found = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.enable_socket
+def test_the_demo_ends_as_readme_shows() -> None:
+    """A newcomer sees what README promises: the same tables, claims and files, and exit status 0."""
+    demo = subprocess.run(
+        [sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert ending(transcript()) == ending(demo.stdout)
