@@ -1,32 +1,24 @@
 """RetireBlue: stop the old slot when clients have ceased to meet it, and see it gone."""
 
 import os
-import time
 from typing import Literal
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.aws.ledger import Ledger
 from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
-from crossfade.domain.drain import Quiet, look
+from crossfade.domain.drain import Quiet
 from crossfade.domain.errors import OldVersionStillSeen
-from crossfade.domain.message import Message, Moment
+from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.domain.records import read_records
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import refuse_stop
+from crossfade.handlers.following import Draining, follow_draining
 from crossfade.handlers.step import step, utc_now
-from crossfade.handlers.watch import LOOK_SECONDS, PAUSE_SECONDS
 
 
-class Event(Message):
-    """When the last weight was read back, and what earlier looks have seen."""
-
-    plan: Plan
-    shifted: Moment
-    quiet: Quiet
-    cursor: str | None
+class Event(Draining):
+    """``shifted`` is when the last stage began."""
 
 
 class Retired(Message):
@@ -46,22 +38,7 @@ def handler(event: Event) -> Retired:
         _promote(plan)
         reason = "a first release has no old version"
         return Retired(status="retired", reason=reason, quiet=event.quiet, cursor=event.cursor)
-    ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
-    quiet, cursor = event.quiet, event.cursor
-    until = time.monotonic() + LOOK_SECONDS
-    while True:
-        lines, cursor = ledger.after(plan.ledger, cursor)
-        quiet, verdict = look(
-            quiet,
-            read_records(lines),
-            retire=plan.spec.retire,
-            shifted=event.shifted,
-            now=utc_now(),
-            version=plan.release.version,
-        )
-        if verdict.action != "wait" or time.monotonic() >= until:
-            break
-        time.sleep(PAUSE_SECONDS)
+    verdict, quiet, cursor = follow_draining(event, plan.release.version)
     if verdict.action == "late":
         raise OldVersionStillSeen(
             f"{verdict.reason} within {plan.spec.retire.deadline_seconds:g} s of the last shift. "

@@ -1,20 +1,16 @@
 """VerifyGreen and WatchStage: read the ledger on until there is a verdict, for some seconds at most."""
 
 import os
-import time
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.aws.ledger import Ledger
 from crossfade.domain.certificate import StageRecord
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
-from crossfade.domain.records import read_records
+from crossfade.domain.records import Record
 from crossfade.domain.verdict import Sighting, Verdict, Window, look
+from crossfade.handlers.following import follow
 from crossfade.handlers.step import step, utc_now
-
-LOOK_SECONDS = 20
-PAUSE_SECONDS = 1
 
 
 class Event(Message):
@@ -39,25 +35,24 @@ class Watched(Message):
 @step(Event)
 def handler(event: Event) -> Watched:
     """Look until the verdict is not to hold, or until the next invocation's turn."""
-    ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
     stage = event.plan.stages[event.stage]
     window = Window(began=event.began, deadline=event.deadline)
-    sighting, cursor = event.sighting, event.cursor
-    until = time.monotonic() + LOOK_SECONDS
-    while True:
-        lines, cursor = ledger.after(event.plan.ledger, cursor)
+    sighting, verdict = event.sighting, Verdict(action="hold", reason="not looked yet")
+
+    def decided(records: list[Record]) -> bool:
+        nonlocal sighting, verdict
         sighting, verdict = look(
             sighting,
-            read_records(lines),
+            records,
             stage=stage,
             window=window,
             now=utc_now(),
             candidate=event.plan.candidate,
             expected=event.plan.release.version,
         )
-        if verdict.action != "hold" or time.monotonic() >= until:
-            break
-        time.sleep(PAUSE_SECONDS)
+        return verdict.action != "hold"
+
+    cursor = follow(event.plan.ledger, event.cursor, decided)
     _write_down(event.plan, stage.weight, window, verdict, cursor)
     return Watched(verdict=verdict, sighting=sighting, cursor=cursor)
 

@@ -1,0 +1,112 @@
+"""Nothing waits for ever: tasks, retries and loops of the definitions are bounded."""
+
+import copy
+import inspect
+
+import pytest
+
+from crossfade.handlers import following
+from tests.statemachine.definitions import (
+    MACHINES,
+    definition,
+    every,
+    function_of,
+    functions,
+    handler_module,
+    lambda_tasks,
+    states,
+    tasks,
+    template,
+)
+from tests.statemachine.flow import ANCHORS, unbounded_loops
+
+LAMBDA_FAULTS = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+}
+CATCH_ALLS = {"States.ALL", "States.TaskFailed"}
+
+
+@pytest.mark.parametrize(("machine", "name"), every(tasks))
+def test_every_task_has_a_time_limit(machine: str, name: str) -> None:
+    """A Task without TimeoutSeconds may wait for ever."""
+    assert states(machine)[name]["TimeoutSeconds"] > 0
+
+
+@pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
+def test_a_function_gives_up_before_its_state_does(machine: str, name: str) -> None:
+    """Otherwise a second try would run beside the first."""
+    standard = template()["Globals"]["Function"]["Timeout"]
+    timeout = functions()[function_of(machine, name)].get("Timeout", standard)
+    assert timeout < states(machine)[name]["TimeoutSeconds"]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_machine_has_a_time_limit(machine: str) -> None:
+    """The last bound of all."""
+    assert definition(machine)["TimeoutSeconds"] > 0
+
+
+@pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
+def test_lambda_faults_are_retried_before_any_catch_all(machine: str, name: str) -> None:
+    """Lambda's own faults and AWS's are worth another try; a catch-all must not hide them."""
+    first, *rest = states(machine)[name]["Retry"]
+    assert set(first["ErrorEquals"]) >= LAMBDA_FAULTS | {"AwsUnavailable"}
+    assert not CATCH_ALLS & set(first["ErrorEquals"])
+    assert all(not LAMBDA_FAULTS & set(retrier["ErrorEquals"]) for retrier in rest)
+
+
+@pytest.mark.parametrize(("machine", "name"), every(tasks))
+def test_retries_are_bounded_and_spread(machine: str, name: str) -> None:
+    """At most ten tries, with a largest delay and with jitter."""
+    for retrier in states(machine)[name].get("Retry", []):
+        assert 1 <= retrier["MaxAttempts"] <= 10
+        assert retrier["MaxDelaySeconds"] > 0
+        assert retrier["JitterStrategy"] == "FULL"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_loop_has_a_deadline(machine: str) -> None:
+    """Each loop passes a Task whose deadline is set outside of it, or counts the stages up to the last."""
+    assert unbounded_loops(definition(machine)) == []
+
+
+@pytest.mark.parametrize(
+    ("machine", "loop", "variable"),
+    [
+        pytest.param("deploy", "WaitForGreen", "launch_deadline", id="waiting-for-green"),
+        pytest.param("deploy", "WaitForProbe", "launch_deadline", id="waiting-for-the-probe"),
+        pytest.param("deploy", "WaitForTargets", "shift_deadline", id="waiting-for-targets"),
+        pytest.param("deploy", "StageWatched", "deadline", id="watching-a-stage"),
+        pytest.param("deploy", "StageWatched", "stage", id="counting-stages"),
+        pytest.param("deploy", "WaitForBlue", "began", id="waiting-for-blue"),
+        pytest.param("rollback", "ProveStable", "shifted", id="proving-the-stable-slot"),
+    ],
+)
+def test_a_deadline_that_moves_is_no_deadline(machine: str, loop: str, variable: str) -> None:
+    """The rule above fails as soon as a loop assigns its own bound."""
+    spoilt = copy.deepcopy(definition(machine))
+    state = spoilt["States"][loop]
+    for target in [state, *state.get("Choices", [])]:
+        target["Assign"] = {**target.get("Assign", {}), variable: "{% $now() %}"}
+    assert any(loop in found for found in unbounded_loops(spoilt))
+
+
+def test_stages_that_are_not_counted_are_a_loop_without_end() -> None:
+    """The rule above fails when the stage stands still."""
+    spoilt = copy.deepcopy(definition("deploy"))
+    spoilt["States"]["NextStage"]["Assign"]["stage"] = "{% $stage %}"
+    assert any("NextStage" in found for found in unbounded_loops(spoilt))
+
+
+@pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
+def test_handlers_look_at_the_deadline_they_get(machine: str, name: str) -> None:
+    """A deadline that a handler ignored would bound nothing."""
+    module = handler_module(function_of(machine, name))
+    text = inspect.getsource(module)
+    if issubclass(module.Event, following.Draining):
+        text += inspect.getsource(following)
+    for anchor in set(ANCHORS) & set(states(machine)[name]["Arguments"]["Payload"]):
+        assert f"event.{anchor}" in text

@@ -1,0 +1,92 @@
+"""The two stacks: environment, retention, encryption, and who owns what is live."""
+
+import ast
+
+import pytest
+
+from tests.statemachine.definitions import ROOT, functions, machine_properties, resources, template
+
+STACKS = ("template.yaml", "sample_app/template.yaml")
+CODE = sorted((ROOT / "functions").rglob("*.py"))
+
+
+def _environment_read() -> set[str]:
+    return {
+        node.slice.value
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ"
+    }
+
+
+def test_every_variable_that_handlers_read_is_set() -> None:
+    """And none is set that nobody reads."""
+    shared = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert _environment_read() == set(shared)
+    assert not any("Environment" in function for function in functions().values())
+
+
+def test_handlers_read_the_environment_in_one_way() -> None:
+    """So that the check above sees every variable."""
+    for path in CODE:
+        assert "getenv" not in path.read_text()
+        assert "environ.get" not in path.read_text()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_logs_do_not_pile_up(stack: str) -> None:
+    """Every log group has a retention."""
+    groups = resources("AWS::Logs::LogGroup", stack)
+    assert groups
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+
+def test_functions_write_to_a_log_group_of_the_stack() -> None:
+    """Lambda's own would be kept for ever."""
+    logging = template()["Globals"]["Function"]["LoggingConfig"]
+    assert logging == {"LogGroup": {"Ref": "FunctionLogs"}}
+
+
+@pytest.mark.parametrize("machine", ["deploy", "rollback"])
+def test_machines_log_and_trace(machine: str) -> None:
+    """All of it, with the data, so that a failed deployment can be read afterwards."""
+    properties = machine_properties(machine)
+    assert properties["Tracing"] == {"Enabled": True}
+    assert properties["Logging"]["Level"] == "ALL"
+
+
+def test_functions_trace() -> None:
+    """X-Ray shows a deployment from its first state to AWS's own answers."""
+    assert template()["Globals"]["Function"]["Tracing"] == "Active"
+
+
+def test_buckets_are_encrypted_private_and_kept() -> None:
+    """Evidence is nobody's business from outside, and outlives the stack."""
+    for name, bucket in resources("AWS::S3::Bucket").items():
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert template()["Resources"][name]["DeletionPolicy"] == "Retain"
+
+
+def test_tables_are_encrypted_and_recoverable() -> None:
+    """The journal says what is live: losing it stops every deployment."""
+    for table in resources("AWS::DynamoDB::Table").values():
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_stacks_own_no_live_state(stack: str) -> None:
+    """No ECS service and no rule on the production listener: a stack update cannot change what is live."""
+    assert resources("AWS::ECS::Service", stack) == {}
+    rules = resources("AWS::ElasticLoadBalancingV2::ListenerRule", stack)
+    assert all(rule["ListenerArn"] == {"Ref": "PreviewListener"} for rule in rules.values())
+
+
+def test_the_preview_is_reachable_by_the_probe_only() -> None:
+    """Nobody else sees a version before it is verified."""
+    groups = resources("AWS::EC2::SecurityGroup", "sample_app/template.yaml")
+    ingress = groups["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
+    preview = [rule["CidrIp"] for rule in ingress if rule["FromPort"] == {"Ref": "PreviewPort"}]
+    assert preview == [{"Fn::Sub": "${ProbeAddress.PublicIp}/32"}]

@@ -1,0 +1,179 @@
+"""The definitions and the template agree: substitutions, functions, handlers, and what a machine may call."""
+
+import json
+import re
+from pathlib import Path
+
+import cfnlint.api
+import pytest
+
+from tests.statemachine.definitions import (
+    MACHINES,
+    ROOT,
+    definition,
+    every,
+    function_of,
+    functions,
+    handler_module,
+    lambda_tasks,
+    machine_properties,
+    source,
+    states,
+    strings,
+    tasks,
+)
+
+RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+NOT_OF_THE_WORKFLOW = {"CleanupFunction"}  # CloudFormation calls it
+NO_HANDLER = {"__init__", "step", "following"}
+
+
+def _statements(machine: str) -> list[dict]:
+    return [
+        statement for policy in machine_properties(machine)["Policies"] for statement in policy["Statement"]
+    ]
+
+
+def _allowed(machine: str, action: str) -> list[dict | str]:
+    """The resources on which a machine's role allows an action."""
+    found = []
+    for statement in _statements(machine):
+        actions, resource = statement["Action"], statement["Resource"]
+        if action in ([actions] if isinstance(actions, str) else actions):
+            found += resource if isinstance(resource, list) else [resource]
+    return found
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_substitutions_are_the_same_on_both_sides(machine: str) -> None:
+    """Every `${X}` of the definition is substituted, and nothing else is."""
+    used = set(re.findall(r"\$\{([^}]*)\}", source(machine)))
+    assert used == set(machine_properties(machine)["DefinitionSubstitutions"])
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_substitutions_are_named_after_what_they_stand_for(machine: str) -> None:
+    """`PlanFunctionArn` is `PlanFunction.Arn`: a swapped pair would deploy and misbehave."""
+    for name, value in machine_properties(machine)["DefinitionSubstitutions"].items():
+        target = value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]
+        assert name == f"{target}Arn"
+
+
+@pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
+def test_handlers_are_importable(machine: str, name: str) -> None:
+    """The handler's path in the template leads to a function."""
+    assert callable(handler_module(function_of(machine, name)).handler)
+
+
+def test_every_handler_is_deployed_once() -> None:
+    """A file for each function, and a function for each file."""
+    files = {path.stem for path in (ROOT / "functions/crossfade/handlers").glob("*.py")} - NO_HANDLER
+    deployed = [properties["Handler"] for properties in functions().values()]
+    assert sorted(deployed) == sorted(f"crossfade.handlers.{file}.handler" for file in files)
+
+
+def test_functions_are_named_after_their_files() -> None:
+    """`CheckGreenFunction` runs `check_green.py`."""
+    for name, properties in functions().items():
+        file = properties["Handler"].split(".")[2]
+        assert name == "".join(part.title() for part in file.split("_")) + "Function"
+
+
+def test_every_function_is_used() -> None:
+    """By a state machine, or by CloudFormation."""
+    used = {function_of(machine, name) for machine, name in every(lambda_tasks)}
+    assert set(functions()) - used == NOT_OF_THE_WORKFLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_may_invoke_its_functions_and_no_others(machine: str) -> None:
+    """The emulator does not enforce a machine's own role, so this is the only check of it."""
+    invoked = {function_of(machine, name) for name in lambda_tasks(machine)}
+    allowed = [resource["Fn::GetAtt"] for resource in _allowed(machine, "lambda:InvokeFunction")]
+    assert sorted(allowed) == sorted([function, "Arn"] for function in invoked)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_may_start_and_await_what_it_starts(machine: str) -> None:
+    """`startExecution.sync:2` starts, describes and stops the execution, through a rule that AWS manages."""
+    starts = [state for state in tasks(machine).values() if "startExecution" in state["Resource"]]
+    started = [state["Arguments"]["StateMachineArn"] for state in starts]
+    assert [{"Ref": arn.removeprefix("${").removesuffix("Arn}")} for arn in started] == _allowed(
+        machine, "states:StartExecution"
+    )
+    for action in ("states:DescribeExecution", "states:StopExecution"):
+        assert all(":execution:" in text for text in strings(_allowed(machine, action)))
+        assert len(_allowed(machine, action)) == len(starts)
+    for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule"):
+        assert [text.endswith(RULE) for text in strings(_allowed(machine, action))] == [True] * len(starts)
+
+
+def test_the_two_machines_call_only_what_is_checked_here() -> None:
+    """A new kind of service call needs its own check of the role."""
+    kinds = {state["Resource"] for machine in MACHINES for state in tasks(machine).values()}
+    assert kinds == {
+        "arn:aws:states:::lambda:invoke",
+        "arn:aws:states:::states:startExecution.sync:2",
+    }
+
+
+def test_the_rollback_hears_of_every_other_end() -> None:
+    """StopExecution and States.Runtime skip every Catch; the status event is the only word of it."""
+    detail = machine_properties("rollback")["Events"]["DeploymentEnded"]["Properties"]["Pattern"]["detail"]
+    assert {"ABORTED", "TIMED_OUT", "FAILED"} == set(detail["status"])
+    name = machine_properties("deploy")["Name"]["Fn::Sub"]
+    assert detail["stateMachineArn"][0]["Fn::Sub"].endswith(f":stateMachine:{name}")
+
+
+def test_only_tagged_pushes_that_succeeded_start_a_deployment() -> None:
+    """The parts of a multi-architecture image come without a tag."""
+    pattern = machine_properties("deploy")["Events"]["ImagePushed"]["Properties"]["Pattern"]
+    assert pattern["detail"] == {
+        "action-type": ["PUSH"],
+        "result": ["SUCCESS"],
+        "image-tag": [{"anything-but": ""}],
+    }
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_definitions_lint(machine: str, tmp_path: Path) -> None:
+    """cfn-lint looks into a definition when it stands in an AWS::StepFunctions::StateMachine."""
+    text = json.dumps(definition(machine))
+    rendered = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:x", text)
+    stack = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {
+            "Machine": {
+                "Type": "AWS::StepFunctions::StateMachine",
+                "Properties": {
+                    "RoleArn": "arn:aws:iam::123456789012:role/x",
+                    "Definition": json.loads(rendered),
+                },
+            }
+        },
+    }
+    assert cfnlint.api.lint_all(json.dumps(stack)) == []
+
+
+def test_the_linter_looks_into_definitions() -> None:
+    """The check above can fail."""
+    stack = {
+        "Resources": {
+            "Machine": {
+                "Type": "AWS::StepFunctions::StateMachine",
+                "Properties": {
+                    "RoleArn": "arn:aws:iam::123456789012:role/x",
+                    "Definition": {"StartAt": "A", "States": {"A": {"Type": "Nonsense"}}},
+                },
+            }
+        }
+    }
+    assert cfnlint.api.lint_all(json.dumps(stack)) != []
+
+
+@pytest.mark.parametrize(("machine", "name"), every(states))
+def test_every_state_has_a_way_on_or_ends(machine: str, name: str) -> None:
+    """A Choice has a Default, so that an unexpected word is no States.NoChoiceMatched."""
+    state = states(machine)[name]
+    ends = state["Type"] in {"Succeed", "Fail"}
+    assert ends or "Next" in state or "Default" in state
