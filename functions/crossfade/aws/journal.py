@@ -182,7 +182,7 @@ class Journal:
             {":value": value},
             names={"#name": name},
         )
-        answer = self._dynamodb.update_item(**request, ReturnValues="UPDATED_NEW")
+        answer = self._dynamodb.update_item(**request, ReturnValues="ALL_NEW")
         return str(_from_item(answer["Attributes"])[name])
 
     def read_to(self, plan: Plan, cursor: str | None) -> None:

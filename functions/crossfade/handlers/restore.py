@@ -42,12 +42,14 @@ def handler(event: Event) -> Restored:
     barred = way_back(live, plan.before, (state.weights, state.intended), healthy)
     if barred:
         return Restored(status="barred", outcome="failed", at=utc_now(), reason=barred)
-    # An earlier try may have set the weights and died before it wrote that down.
-    moved = live != plan.before or state.weights != plan.before or state.intended is not None
+    # An earlier try may have set the weights already: what counts is whether clients ever met the candidate.
+    stages = journal.history(plan.service, plan.deployment).stages
+    unsettled = live != plan.before or state.weights != plan.before or state.intended is not None
+    moved = unsettled or any(stage.weight > 0 for stage in stages)
     if live != plan.before:
         _write(journal, traffic, plan)
     at = utc_now()
-    if moved:
+    if unsettled:
         journal.wrote(plan, plan.before, at)
     journal.milestone(plan, "restored", iso(at))
     return Restored(
