@@ -11,6 +11,7 @@ from ministack.services import lambda_svc
 
 _IDLE_SECONDS = 8
 _LOOK_SECONDS = 2
+_ending = threading.Event()
 _MARK = "_sandbox_error"
 _EMULATORS = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
 # Answering "ok" keeps the worker process: on AWS an exception does not end the execution environment.
@@ -23,7 +24,14 @@ _OURS = (
 def install() -> None:
     """Put the patches in place, before the first function runs."""
     _name_errors_by_class()
+    _let_invocations_finish()
     _end_idle_workers()
+
+
+def end_all() -> None:
+    """End every worker, invocations under way included: the sandbox itself ends."""
+    _ending.set()
+    lambda_runtime.reset()
 
 
 def _name_errors_by_class() -> None:
@@ -47,6 +55,28 @@ def _name_errors_by_class() -> None:
         return {**result, "body": error, "error": True, "log": log}
 
     lambda_svc._execute_function_warm = execute
+
+
+def _let_invocations_finish() -> None:
+    """MiniStack 1.5.33: a deployment of new code kills workers in the middle of an invocation, which then
+    fails; on AWS it ends with the code that it began with.
+    """
+    emulator = lambda_runtime.kill_workers
+
+    def kill(workers: list[Any]) -> None:
+        busy = [worker for worker in workers if worker is not None and worker.in_use]
+        if _ending.is_set():
+            busy = []
+        emulator([worker for worker in workers if worker not in busy])
+        if busy:
+            threading.Thread(target=kill_when_done, args=(busy,), daemon=True).start()
+
+    def kill_when_done(busy: list[Any]) -> None:
+        while any(worker.in_use for worker in busy):
+            time.sleep(0.1)
+        emulator(busy)
+
+    lambda_runtime.kill_workers = kill
 
 
 def _end_idle_workers() -> None:

@@ -83,7 +83,6 @@ def _serve(state: Path) -> None:
     """Run the emulator until SIGINT or SIGTERM, then end every process that was started."""
     # The emulator reads its settings from the environment when it is imported.
     from ministack import app
-    from ministack.core import lambda_runtime
 
     from sandbox import (
         cloudformation,
@@ -116,7 +115,7 @@ def _serve(state: Path) -> None:
     finally:
         load_balancer.stop()
         runtime.shutdown()
-        lambda_runtime.reset()
+        lambda_functions.end_all()
         shutil.rmtree(state / "tmp", ignore_errors=True)
 
 

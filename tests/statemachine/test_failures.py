@@ -14,7 +14,7 @@ from tests.statemachine.definitions import MACHINES, ROOT, definition, every, so
 from tests.statemachine.expressions import is_expression
 from tests.statemachine.flow import graph
 
-FOREIGN = ("States.", "Lambda.", "Sandbox.", "StepFunctions.")
+FOREIGN = ("States.", "Lambda.", "Runtime.", "Sandbox.", "StepFunctions.")
 CODE = sorted((ROOT / "functions").rglob("*.py"))
 NAMES = {
     name
