@@ -1,0 +1,188 @@
+"""An AWS account in moto, with the two stacks' resources in it: what adapters and handlers meet."""
+
+import hashlib
+import json
+import time
+from functools import cache
+from typing import Any
+
+import boto3
+
+from crossfade.domain.plan import Plan, Release, RunningRelease
+from crossfade.domain.records import LaneEvent, Request
+from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
+from tests.statemachine.definitions import resources
+from tests.unit.examples import REGION, document, first_plan, plan
+
+TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
+PROBE = "crossfade-probe"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+# Clients take long to make, and outlive the account that they were made in.
+SESSION = boto3.Session("test", "test", region_name=REGION)
+
+
+class Account:
+    """The service ``web``, set up as its stack would, and Crossfade's own table, log group and bucket."""
+
+    def __init__(self) -> None:
+        self.ec2, self.ecs, self.elbv2 = self.client("ec2"), self.client("ecs"), self.client("elbv2")
+        self.dynamodb, self.logs, self.s3 = self.client("dynamodb"), self.client("logs"), self.client("s3")
+        self.ssm, self.ecr = self.client("ssm"), self.client("ecr")
+        self._now = int(time.time() * 1000) - 60_000  # log events may be neither old nor of the future
+        self._set_up_crossfade()
+        self.spec = self._set_up_service()
+
+    @staticmethod
+    @cache
+    def client(service: str) -> Any:
+        """A boto3 client of the account."""
+        return SESSION.client(service)
+
+    def publish(self, spec: ServiceSpec) -> None:
+        """Write a service's spec, as its stack does."""
+        self.ssm.put_parameter(
+            Name=f"/crossfade/services/{spec.service}",
+            Value=spec.model_dump_json(),
+            Type="String",
+            Overwrite=True,
+        )
+
+    def push(self, tag: str) -> str:
+        """Push an image, and return its digest."""
+        # Of an image without layers moto makes the digest up.
+        layers = [{"digest": f"sha256:{hashlib.sha256(tag.encode()).hexdigest()}", "size": 1}]
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": layers})
+        pushed = self.ecr.put_image(repositoryName="web", imageManifest=manifest, imageTag=tag)
+        return str(pushed["image"]["imageId"]["imageDigest"])
+
+    def release(self, tag: str) -> Release:
+        """Push an image, and return it as a release."""
+        digest = self.push(tag)
+        home = self.ecr.describe_repositories(repositoryNames=["web"])["repositories"][0]
+        image = f"{home['repositoryUri']}@{digest}"
+        return Release(version=tag, digest=digest, image=image, blueprint=self.spec.blueprint)
+
+    def plan(self, **changes: Any) -> Plan:
+        """A deployment into green while blue is stable."""
+        return plan(spec=self.spec, **changes)
+
+    def first_plan(self, **changes: Any) -> Plan:
+        """The service's first deployment."""
+        return first_plan(spec=self.spec, **changes)
+
+    def run(self, slot: Slot, task_definition: str, count: int = 2) -> None:
+        """Run tasks in a slot: moto starts none by itself, so the service only says that they run."""
+        self.ecs.create_service(
+            cluster=self.spec.cluster,
+            serviceName=self.spec.slot_service(slot),
+            taskDefinition=task_definition,
+            desiredCount=count,
+        )
+
+    def register_targets(self, slot: Slot, *addresses: str) -> None:
+        """Put targets into a slot's group; moto's are healthy at once."""
+        self.elbv2.register_targets(
+            TargetGroupArn=self.spec.target_groups.of(slot), Targets=[{"Id": ip} for ip in addresses]
+        )
+
+    def write_ledger(self, stream: str, *records: Request | LaneEvent | str) -> None:
+        """Write records as the probe does; a string is written as it is."""
+        group = {"logGroupName": LEDGER_GROUP}
+        streams = self.logs.describe_log_streams(**group, logStreamNamePrefix=stream)["logStreams"]
+        if not streams:
+            self.logs.create_log_stream(**group, logStreamName=stream)
+        lines = [record if isinstance(record, str) else record.model_dump_json() for record in records]
+        events = [{"timestamp": self._now + n, "message": line} for n, line in enumerate(lines)]
+        self._now += len(lines)
+        self.logs.put_log_events(**group, logStreamName=stream, logEvents=events)
+
+    def item(self, item: str) -> dict[str, Any]:
+        """An item of the journal, as the console shows it."""
+        key = {"service": {"S": "web"}, "item": {"S": item}}
+        found = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
+        return {name: next(iter(value.values())) for name, value in found.items()}
+
+    def _set_up_crossfade(self) -> None:
+        table = resources("AWS::DynamoDB::Table")["Journal"]
+        wanted = {key: table[key] for key in ("BillingMode", "AttributeDefinitions", "KeySchema")}
+        self.dynamodb.create_table(TableName=TABLE, **wanted)
+        self.logs.create_log_group(logGroupName=LEDGER_GROUP)
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.ecs.register_task_definition(
+            family=PROBE,
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="256",
+            memory="512",
+            containerDefinitions=[{"name": "probe", "image": "probe", "memory": 512}],
+        )
+
+    def _set_up_service(self) -> ServiceSpec:
+        vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        # Without host names moto cannot run a task in the network.
+        self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+        subnets = [
+            self.ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")
+            for n, zone in enumerate("ab")
+        ]
+        group = self.ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
+        ids = [subnet["Subnet"]["SubnetId"] for subnet in subnets]
+        network = {"subnets": ids, "security_groups": [group], "public_ip": True}
+        balancer = self.elbv2.create_load_balancer(Name="web", Subnets=ids)["LoadBalancers"][0]
+        groups = {slot: self._target_group(slot, vpc) for slot in SLOTS}
+        self.ecr.create_repository(repositoryName="web")
+        values = document(
+            cluster=self.ecs.create_cluster(clusterName="web")["cluster"]["clusterArn"],
+            blueprint=self._blueprint(),
+            listener=self._listener(balancer["LoadBalancerArn"], 80),
+            target_groups=groups,
+            network=network,
+            probe={"production_rate": 10, "slot_rate": 10, "network": network},
+        )
+        spec = ServiceSpec.model_validate(values)
+        self._preview(balancer["LoadBalancerArn"], groups)
+        self.publish(spec)
+        return spec
+
+    def _blueprint(self) -> str:
+        registered = self.ecs.register_task_definition(
+            family="web-blueprint",
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="256",
+            memory="512",
+            containerDefinitions=[
+                {"name": "app", "image": "web:blueprint", "memory": 512, "stopTimeout": 60}
+            ],
+        )
+        return str(registered["taskDefinition"]["taskDefinitionArn"])
+
+    def _target_group(self, slot: Slot, vpc: str) -> str:
+        made = self.elbv2.create_target_group(
+            Name=slot, Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip"
+        )
+        return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+    def _listener(self, balancer: str, port: int) -> str:
+        answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
+        made = self.elbv2.create_listener(
+            LoadBalancerArn=balancer, Protocol="HTTP", Port=port, DefaultActions=[answer]
+        )
+        return str(made["Listeners"][0]["ListenerArn"])
+
+    def _preview(self, balancer: str, groups: dict[Slot, str]) -> None:
+        listener = self._listener(balancer, 8081)
+        for priority, (slot, group) in enumerate(groups.items(), start=1):
+            header = {"HttpHeaderName": "x-crossfade-slot", "Values": [slot]}
+            self.elbv2.create_rule(
+                ListenerArn=listener,
+                Priority=priority,
+                Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
+                Actions=[{"Type": "forward", "TargetGroupArn": group}],
+            )
+
+
+def running_release(release: Release) -> RunningRelease:
+    """A release as the stable slot tells of it."""
+    return RunningRelease(version=release.version, digest=release.digest, blueprint=release.blueprint)

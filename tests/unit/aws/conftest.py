@@ -1,0 +1,16 @@
+"""The adapters' surroundings: an account in moto."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.unit.account import Account
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """Return an account with the stacks' resources in it."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
+    with mock_aws():
+        yield Account()

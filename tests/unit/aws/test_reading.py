@@ -1,0 +1,173 @@
+"""Adapters that only read or append: ledger, evidence, registry, specs, executions, and error names."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+
+from crossfade.aws.evidence import Evidence
+from crossfade.aws.executions import Executions
+from crossfade.aws.failures import THROTTLED, named
+from crossfade.aws.ledger import Ledger
+from crossfade.aws.registry import Registry
+from crossfade.aws.specs import Specs
+from crossfade.domain.errors import (
+    AwsRefused,
+    AwsUnavailable,
+    CrossfadeError,
+    ImageNotInRepository,
+    ImageTagNotFound,
+)
+from crossfade.domain.spec import read_spec
+from tests.unit.account import BUCKET, LEDGER_GROUP, Account
+from tests.unit.examples import NEW
+
+
+def _error(code: str, status: int = 400) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": "m"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "Op")
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        *[pytest.param(_error(code), AwsUnavailable, id=code) for code in sorted(THROTTLED)],
+        pytest.param(_error("ServerException", 500), AwsUnavailable, id="server-fault"),
+        pytest.param(_error("ServiceUnavailable", 503), AwsUnavailable, id="unavailable"),
+        pytest.param(_error("AccessDenied", 403), AwsRefused, id="access-denied"),
+        pytest.param(_error("ClusterNotFoundException"), AwsRefused, id="not-found"),
+        pytest.param(EndpointConnectionError(endpoint_url="x"), AwsUnavailable, id="no-connection"),
+        pytest.param(ReadTimeoutError(endpoint_url="x"), AwsUnavailable, id="no-answer-in-time"),
+        pytest.param(ParamValidationError(report="x"), AwsRefused, id="never-sent"),
+        pytest.param(NoCredentialsError(), AwsRefused, id="no-credentials"),
+    ],
+)
+def test_errors_get_names(error: ClientError | BotoCoreError, name: type[CrossfadeError]) -> None:
+    """Worth another try, or not; what AWS said stays in the message."""
+    found = named(error)
+    assert type(found) is name
+    assert str(error) in str(found)
+
+
+def test_a_ledger_that_does_not_exist_has_no_lines(account: Account) -> None:
+    """The probe has not begun."""
+    assert Ledger(account.logs, LEDGER_GROUP).after("web/d1", None) == ([], None)
+
+
+def test_a_ledger_is_read_onwards(account: Account) -> None:
+    """Each line once, however often it is looked at."""
+    ledger = Ledger(account.logs, LEDGER_GROUP)
+    account.write_ledger("web/d1", "a", "b")
+    first, cursor = ledger.after("web/d1", None)
+    nothing, cursor = ledger.after("web/d1", cursor)
+    account.write_ledger("web/d1", "c")
+    rest, _ = ledger.after("web/d1", cursor)
+    assert (first, nothing, rest) == (["a", "b"], [], ["c"])
+
+
+def test_all_pages_of_a_ledger_are_read() -> None:
+    """The end is where the token comes back unchanged, not where a page is empty."""
+    pages = {None: (["a"], "1"), "1": ([], "2"), "2": (["b"], "3"), "3": ([], "3")}
+
+    class Logs:
+        """The part of the client that is used."""
+
+        def get_log_events(self, **given: Any) -> dict[str, Any]:
+            """Answer with the page of a token."""
+            assert given["startFromHead"] is True
+            lines, token = pages[given.get("nextToken")]
+            return {"events": [{"message": line} for line in lines], "nextForwardToken": token}
+
+    assert Ledger(Logs(), LEDGER_GROUP).after("web/d1", None) == (["a", "b"], "3")
+
+
+def test_other_errors_of_the_ledger_are_passed_on() -> None:
+    """A refused read is no empty ledger: silence is not success."""
+
+    class Logs:
+        """The part of the client that is used."""
+
+        def get_log_events(self, **_: Any) -> None:
+            """Refuse."""
+            raise _error("AccessDeniedException", 403)
+
+    with pytest.raises(ClientError):
+        Ledger(Logs(), LEDGER_GROUP).after("web/d1", None)
+
+
+def test_evidence_is_stored_once(account: Account) -> None:
+    """Writing twice leaves one copy of each, the last."""
+    evidence = Evidence(account.s3, BUCKET)
+    evidence.store("web/d1", ledger=b"a\n", certificate=b"{}")
+    assert evidence.store("web/d1", ledger=b"b\n", certificate=b"{}") == "web/d1/certificate.json"
+    keys = [item["Key"] for item in account.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert keys == ["web/d1/certificate.json", "web/d1/ledger.jsonl"]
+    assert account.s3.get_object(Bucket=BUCKET, Key="web/d1/ledger.jsonl")["Body"].read() == b"b\n"
+
+
+def test_an_image_is_found_by_tag_and_by_digest(account: Account) -> None:
+    """Either way it is pinned by its digest."""
+    digest = account.push("0.0.2")
+    registry = Registry(account.ecr)
+    image = registry.by_tag("web", "0.0.2")
+    assert image == registry.by_digest("web", digest)
+    assert (image.digest, image.tags) == (digest, ("0.0.2",))
+    assert image.uri.endswith(f"/web@{digest}")
+
+
+@pytest.mark.parametrize("repository", ["web", "nowhere"])
+def test_an_image_that_is_not_there(account: Account, repository: str) -> None:
+    """The sentence says what to push or to correct."""
+    account.push("0.0.2")
+    with pytest.raises(ImageTagNotFound, match="no image tagged 9"):
+        Registry(account.ecr).by_tag(repository, "9")
+    with pytest.raises(ImageNotInRepository, match=NEW):
+        Registry(account.ecr).by_digest(repository, NEW)
+
+
+def test_specs_are_read(account: Account) -> None:
+    """One by name, or all of them, over several pages."""
+    specs = Specs(account.ssm)
+    for n in range(12):
+        account.publish(account.spec.model_copy(update={"service": f"shop{n}"}))
+    assert read_spec("web", specs.get("web") or "") == account.spec
+    assert set(specs.all()) == {"web", *(f"shop{n}" for n in range(12))}
+
+
+@pytest.mark.parametrize("name", ["shop", "no such", "../web", "a" * 3000])
+def test_an_unknown_service_has_no_spec(account: Account, name: str) -> None:
+    """Whatever the name is made of."""
+    assert Specs(account.ssm).get(name) is None
+
+
+def test_transitions_are_counted_over_pages() -> None:
+    """What AWS bills: states entered, of all executions."""
+    history = {
+        "a": [["ExecutionStarted", "TaskStateEntered"], ["TaskStateExited", "ChoiceStateEntered"]],
+        "b": [["PassStateEntered"]],
+    }
+
+    class StepFunctions:
+        """The part of the client that is used."""
+
+        def get_paginator(self, name: str) -> "StepFunctions":
+            """Page through the history."""
+            assert name == "get_execution_history"
+            return self
+
+        def paginate(self, *, executionArn: str, includeExecutionData: bool) -> list[dict[str, Any]]:
+            """The pages of an execution."""
+            assert not includeExecutionData
+            return [{"events": [{"type": kind} for kind in page]} for page in history[executionArn]]
+
+    assert Executions(StepFunctions()).transitions(["a", "b"]) == 3

@@ -1,0 +1,174 @@
+"""Task definitions and the probe task: registered, started and stopped, each as often as one likes."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from crossfade.aws.probe import ProbeTasks
+from crossfade.aws.task_definitions import TaskDefinitions
+from crossfade.domain.errors import BlueprintUnusable, ProbeCannotStart
+from crossfade.domain.plan import Plan
+from tests.unit.account import PROBE, Account, running_release
+from tests.unit.examples import EXECUTION
+
+
+def _revisions(account: Account) -> list[str]:
+    return account.ecs.list_task_definitions(familyPrefix="web", status="ACTIVE")["taskDefinitionArns"]
+
+
+def test_registering_twice_is_registering_once(account: Account) -> None:
+    """The newest revision tells by its tags that it is the release."""
+    definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
+    arn = definitions.register(account.spec, release)
+    assert arn == definitions.register(account.spec, release)
+    assert definitions.release(arn) == running_release(release)
+
+
+def test_an_older_release_is_registered_anew(account: Account) -> None:
+    """Going back to it is a release like any other."""
+    definitions = TaskDefinitions(account.ecs)
+    old, new = account.release("0.0.1"), account.release("0.0.2")
+    arns = [definitions.register(account.spec, release) for release in (old, new, old)]
+    assert len(set(arns)) == 3
+
+
+def test_the_image_is_pinned_and_the_rest_is_the_blueprints(account: Account) -> None:
+    """What runs is what was pushed."""
+    release = account.release("0.0.2")
+    arn = TaskDefinitions(account.ecs).register(account.spec, release)
+    found = account.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    container = found["containerDefinitions"][0]
+    assert (container["image"], container["stopTimeout"]) == (release.image, 60)
+
+
+def test_what_others_registered_is_unknown(account: Account) -> None:
+    """The blueprint itself, for one."""
+    assert TaskDefinitions(account.ecs).release(account.spec.blueprint) is None
+
+
+def test_checking_changes_nothing(account: Account) -> None:
+    """A plan may still be refused."""
+    before = _revisions(account)
+    TaskDefinitions(account.ecs).check(account.spec, account.release("0.0.2"))
+    assert before == _revisions(account)
+
+
+def test_a_blueprint_that_is_gone_is_unusable(account: Account) -> None:
+    """The sentence says what to deploy."""
+    gone = account.spec.model_copy(update={"blueprint": f"{account.spec.blueprint}7"})
+    with pytest.raises(BlueprintUnusable, match="does not exist"):
+        TaskDefinitions(account.ecs).check(gone, account.release("0.0.2"))
+
+
+def test_a_deleted_service_leaves_no_release(account: Account) -> None:
+    """Twice; the blueprint is the stack's own and stays."""
+    definitions = TaskDefinitions(account.ecs)
+    definitions.register(account.spec, account.release("0.0.2"))
+    definitions.deregister(account.spec)
+    definitions.deregister(account.spec)
+    assert [arn for arn in _revisions(account) if "blueprint" not in arn] == []
+
+
+@pytest.fixture
+def probes(account: Account) -> ProbeTasks:
+    """Return the account's probe tasks."""
+    return ProbeTasks(account.ecs, account.spec)
+
+
+def _start(probes: ProbeTasks, plan: Plan) -> str:
+    return probes.start(plan, task_definition=PROBE, container="probe", log_group="ledger")
+
+
+def _environment(account: Account, task: str) -> dict[str, str]:
+    found = account.ecs.describe_tasks(cluster=account.spec.cluster, tasks=[task])["tasks"][0]
+    (container,) = found["overrides"]["containerOverrides"]
+    return {pair["name"]: pair["value"] for pair in container["environment"]}
+
+
+def test_a_probe_is_told_all_by_its_environment(account: Account, probes: ProbeTasks) -> None:
+    """Names as the probe reads them; the deadline is the longest deployment's."""
+    environment = _environment(account, _start(probes, account.plan()))
+    lanes = json.loads(environment.pop("PROBE_LANES"))
+    assert environment == {
+        "PROBE_DEPLOYMENT": "d1",
+        "PROBE_LOG_GROUP": "ledger",
+        "PROBE_LOG_STREAM": "web/d1",
+        "PROBE_DEADLINE_SECONDS": "14400",
+        "PROBE_TIMEOUT_SECONDS": "5",
+    }
+    assert [(lane["name"], lane["starts"], lane["pauses"], lane["headers"]) for lane in lanes] == [
+        ("production", "at_once", False, {}),
+        ("blue", "at_once", True, {"x-crossfade-slot": "blue"}),
+        ("green", "when_answered", True, {"x-crossfade-slot": "green"}),
+    ]
+    assert {lane["url"] for lane in lanes[1:]} == {"http://web.example:8081/version"}
+    assert lanes[0]["url"] == "http://web.example:80/version"
+
+
+def test_lanes_of_a_first_release_wait_for_an_answer(account: Account, probes: ProbeTasks) -> None:
+    """Before it nobody answers, and that is no failure."""
+    environment = _environment(account, _start(probes, account.first_plan()))
+    assert {lane["starts"] for lane in json.loads(environment["PROBE_LANES"])} == {"when_answered"}
+
+
+def test_starting_twice_is_starting_once(account: Account, probes: ProbeTasks) -> None:
+    """The second start finds the first one's task."""
+    assert _start(probes, account.plan()) == _start(probes, account.plan())
+
+
+def test_each_deployment_has_a_probe_of_its_own(account: Account, probes: ProbeTasks) -> None:
+    """Known by a name that ECS takes, whatever the execution is called."""
+    names = ["deploy-0.0.2", "deploy 'x'!", "d" * 80 + "1", "d" * 80 + "2"]
+    plans = [account.plan(deployment=name, execution=f"{EXECUTION}:{name}") for name in names]
+    tasks = [_start(probes, plan) for plan in plans]
+    found = account.ecs.describe_tasks(cluster=account.spec.cluster, tasks=tasks)["tasks"]
+    assert len({task["startedBy"] for task in found}) == len(names)
+    for task in found:
+        assert len(task["startedBy"]) <= 64
+        assert task["startedBy"].replace("-", "").isalnum()
+
+
+def test_a_probe_that_ecs_does_not_run_is_named(
+    account: Account, probes: ProbeTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RunTask can answer 200 and run nothing."""
+    answer = {"tasks": [], "failures": [{"reason": "RESOURCE:ENI"}]}
+    monkeypatch.setattr(account.ecs, "run_task", lambda **_: answer)
+    with pytest.raises(ProbeCannotStart, match="RESOURCE:ENI"):
+        _start(probes, account.plan())
+
+
+def test_a_running_probe_has_not_stopped(account: Account, probes: ProbeTasks) -> None:
+    """Until it is stopped; stopping twice is harmless."""
+    task = _start(probes, account.plan())
+    assert probes.stopped(task) is None
+    probes.stop(task)
+    probes.stop(task)
+    assert probes.stopped(task) is not None
+
+
+def test_a_task_that_ecs_forgot_has_stopped(
+    account: Account, probes: ProbeTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ECS forgets stopped tasks after an hour or so."""
+    monkeypatch.setattr(account.ecs, "describe_tasks", lambda **_: {"tasks": []})
+    assert probes.stopped("task") == "ECS no longer knows the task"
+
+
+@pytest.mark.parametrize(("code", "passed_on"), [("InvalidParameterException", False), ("Other", True)])
+def test_stopping_what_is_forgotten_is_harmless(
+    account: Account, probes: ProbeTasks, monkeypatch: pytest.MonkeyPatch, code: str, passed_on: bool
+) -> None:
+    """Other refusals are passed on."""
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "StopTask")
+
+    monkeypatch.setattr(account.ecs, "stop_task", refuse)
+    if passed_on:
+        with pytest.raises(ClientError):
+            probes.stop("task")
+    else:
+        probes.stop("task")

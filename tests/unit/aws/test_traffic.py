@@ -1,0 +1,146 @@
+"""The load balancer: the production rule is set, read back, and removed."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from crossfade.aws.traffic import Traffic
+from crossfade.domain.errors import ForeignChange
+from crossfade.domain.traffic import Weights
+from tests.unit.account import Account
+
+BLUE, HALF = Weights(blue=100, green=0), Weights(blue=50, green=50)
+
+
+@pytest.fixture
+def traffic(account: Account) -> Traffic:
+    """Return the service's traffic."""
+    return Traffic(account.elbv2, account.spec)
+
+
+def _count(account: Account) -> int:
+    return len(account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]) - 1
+
+
+def test_there_is_no_rule_before_the_first_release(traffic: Traffic) -> None:
+    """The listener's default action answers."""
+    assert (traffic.rule(), traffic.weights()) == (None, None)
+
+
+@pytest.mark.parametrize("weights", [BLUE, HALF, Weights(blue=0, green=100)])
+def test_weights_are_read_as_they_were_written(traffic: Traffic, weights: Weights) -> None:
+    """Absolute values, from whatever was there."""
+    traffic.write(BLUE)
+    assert weights == traffic.write(weights) == traffic.weights()
+
+
+def test_writing_twice_leaves_one_rule(account: Account, traffic: Traffic) -> None:
+    """Every handler may run twice."""
+    traffic.write(HALF)
+    traffic.write(HALF)
+    assert _count(account) == 1
+
+
+def test_a_create_that_had_its_effect_already_is_read_back(
+    account: Account, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PriorityInUse: an earlier try of the same write was there first."""
+    traffic.write(BLUE)
+    seen = iter([None, traffic.rule()])
+    monkeypatch.setattr(traffic, "rule", lambda: next(seen))
+    assert traffic.write(BLUE) == BLUE
+    assert _count(account) == 1
+
+
+def test_a_priority_that_another_rule_has_is_a_foreign_change(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands there instead is not overwritten."""
+    traffic.write(HALF)
+    seen = iter([None, traffic.rule()])
+    monkeypatch.setattr(traffic, "rule", lambda: next(seen))
+    with pytest.raises(ForeignChange, match="read blue 50, green 50 back"):
+        traffic.write(BLUE)
+
+
+def test_other_refusals_are_passed_on(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only errors that are understood are translated."""
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "TooManyRules", "Message": "no"}}, "CreateRule")
+
+    monkeypatch.setattr(traffic._elbv2, "create_rule", refuse)
+    with pytest.raises(ClientError, match="TooManyRules"):
+        traffic.write(BLUE)
+
+
+def test_removing_twice_is_harmless(traffic: Traffic) -> None:
+    """The second time there is nothing."""
+    traffic.write(BLUE)
+    traffic.remove()
+    traffic.remove()
+    assert traffic.rule() is None
+
+
+def test_removing_what_goes_meanwhile_is_harmless(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RuleNotFound is what was wanted."""
+    traffic.write(BLUE)
+    found = traffic.rule()
+    traffic.remove()
+    monkeypatch.setattr(traffic, "rule", lambda: found)
+    traffic.remove()
+
+
+def test_a_sticky_rule_is_seen(account: Account, traffic: Traffic) -> None:
+    """Its weights mean nothing for clients that come back."""
+    traffic.write(BLUE)
+    groups = [{"TargetGroupArn": account.spec.target_groups.blue, "Weight": 1}]
+    forward = {
+        "TargetGroups": groups,
+        "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
+    }
+    account.elbv2.modify_rule(
+        RuleArn=traffic.rule().arn,  # type: ignore[union-attr]
+        Actions=[{"Type": "forward", "ForwardConfig": forward}],
+    )
+    rule = traffic.rule()
+    assert rule is not None
+    assert rule.sticky
+
+
+def test_sticky_groups_are_seen(account: Account, traffic: Traffic) -> None:
+    """By the attribute of the group."""
+    assert traffic.sticky_groups() == []
+    green = account.spec.target_groups.green
+    account.elbv2.modify_target_group_attributes(
+        TargetGroupArn=green, Attributes=[{"Key": "stickiness.enabled", "Value": "true"}]
+    )
+    assert [green] == traffic.sticky_groups()
+
+
+def test_health_counts_what_takes_requests(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draining targets do not count; the others that are not healthy say why."""
+    states = [
+        {"State": "healthy"},
+        {"State": "draining"},
+        {"State": "unhealthy", "Description": "Health checks failed with these codes: [503]"},
+        {"State": "initial"},
+    ]
+    found = [{"Target": {"Id": f"10.0.0.{n}"}, "TargetHealth": state} for n, state in enumerate(states)]
+    monkeypatch.setattr(
+        traffic._elbv2, "describe_target_health", lambda **_: {"TargetHealthDescriptions": found}
+    )
+    health = traffic.health("group")
+    assert (health.healthy, health.registered) == (1, 3)
+    assert health.unhealthy == (
+        "10.0.0.2: Health checks failed with these codes: [503]",
+        "10.0.0.3: initial",
+    )
+
+
+def test_health_of_real_targets(account: Account, traffic: Traffic) -> None:
+    """The envelope is AWS's."""
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
+    assert traffic.health(account.spec.target_groups.blue).healthy == 2
+    assert traffic.health(account.spec.target_groups.green).registered == 0

@@ -1,0 +1,101 @@
+"""The drain: when a version may go."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfade.domain.drain import DrainVerdict, Quiet, look
+from crossfade.domain.records import Record
+from crossfade.domain.spec import Retire
+from tests.unit.examples import at, lane_event, request
+
+RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
+
+
+def _look(records: list[Record], seconds: float, quiet: Quiet | None = None) -> tuple[Quiet, DrainVerdict]:
+    return look(quiet or Quiet(), records, retire=RETIRE, shifted=at(0), now=at(seconds), version="0.0.2")
+
+
+def _production(*seconds: float, **changes: object) -> list[Record]:
+    return [request("production", n, when, **changes) for n, when in enumerate(seconds, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("records", "seconds", "action"),
+    [
+        pytest.param([], 60, "wait", id="silence-is-not-success"),
+        pytest.param([], 120, "late", id="silence-at-the-deadline"),
+        pytest.param(_production(1, 10), 20, "drained", id="quiet-and-drained"),
+        pytest.param(_production(1, 10), 19.9, "wait", id="drain-time-not-over"),
+        pytest.param(_production(1, 9.9), 20, "wait", id="quiet-time-not-covered"),
+        pytest.param(
+            _production(15, version="0.0.1") + _production(1, 24.9), 30, "wait", id="old-version-in-between"
+        ),
+        pytest.param(_production(15, version="0.0.1") + _production(1, 25), 30, "drained", id="quiet-since"),
+        pytest.param(
+            _production(-5, -1, version="0.0.1") + _production(10), 20, "drained", id="before-the-shift"
+        ),
+        pytest.param(_production(*range(130), version="0.0.1"), 120, "late", id="old-version-for-ever"),
+        pytest.param(_production(*range(60), status=500), 60, "wait", id="failures-are-not-quiet"),
+        pytest.param(
+            _production(5, 30) + _production(25, status=500),
+            35,
+            "wait",
+            id="one-failure-starts-anew",
+        ),
+        pytest.param(
+            [request("green", 1, 10), lane_event("resumed", seconds=10)],
+            30,
+            "wait",
+            id="other-lanes-prove-nothing",
+        ),
+        pytest.param(_production(1, 10), 500, "drained", id="good-evidence-beats-the-deadline"),
+    ],
+)
+def test_rule(records: list[Record], seconds: float, action: str) -> None:
+    """Quiet time covered by good answers, and the drain time over; or the deadline."""
+    assert _look(records, seconds)[1].action == action
+
+
+@pytest.mark.parametrize(
+    ("records", "seconds", "reason"),
+    [
+        (_production(1, 10), 20, "only 0.0.2 for 10 s"),
+        (_production(1, 10), 15, "the drain time of 20 s is not over"),
+        ([], 15, "production has not given 0.0.2 alone for 10 s"),
+    ],
+)
+def test_reasons(records: list[Record], seconds: float, reason: str) -> None:
+    """What is being waited for."""
+    assert _look(records, seconds)[1].reason == reason
+
+
+_records = st.lists(
+    st.builds(
+        lambda seconds, version: request("production", 1, seconds, version=version),
+        st.floats(-5, 150),
+        st.sampled_from(["0.0.1", "0.0.2"]),
+    ),
+    max_size=20,
+)
+
+
+@given(_records, st.integers(0, 20))
+def test_splits_do_not_matter(records: list[Record], cut: int) -> None:
+    """Law: the same records in two looks end as in one."""
+    first, _ = _look(records[:cut], 60)
+    assert _look(records, 60) == _look(records[cut:], 60, first)
+
+
+@given(_records, st.randoms())
+def test_order_does_not_matter(records: list[Record], random: object) -> None:
+    """Law: answers come in the order of their completion, not of their sending."""
+    mixed = list(records)
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    assert _look(records, 60) == _look(mixed, 60)
+
+
+@given(_records, st.floats(120, 1000))
+def test_no_drain_waits_for_ever(records: list[Record], seconds: float) -> None:
+    """Law: after the deadline there is a verdict."""
+    assert _look(records, seconds)[1].action != "wait"

@@ -1,0 +1,88 @@
+"""The launch: when the candidate is ready, and when waiting is pointless."""
+
+from typing import Any
+
+import pytest
+
+from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy
+from crossfade.domain.launch import Readiness, SlotStatus, judge
+from crossfade.domain.spec import Launch
+from tests.unit.examples import at
+
+
+def _slot(**changes: Any) -> SlotStatus:
+    values = {
+        "desired": 2, "running": 2, "failed_tasks": 0, "rollout_failed": False, "failure": "",
+        "healthy": 2, "registered": 2,
+    }  # fmt: skip
+    return SlotStatus.model_validate(values | changes)
+
+
+def _judge(slot: SlotStatus, *, now: float, since: float | None = None) -> Readiness:
+    return judge(
+        slot,
+        healthy_since=None if since is None else at(since),
+        now=at(now),
+        deadline=at(60),
+        launch=Launch(deadline_seconds=60, hold_seconds=5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "since", "status", "healthy_since"),
+    [
+        pytest.param({}, None, "waiting", 10, id="healthy-for-the-first-time"),
+        pytest.param({}, 6, "waiting", 6, id="held-too-short"),
+        pytest.param({}, 5, "ready", 5, id="held-long-enough"),
+        pytest.param({"running": 1}, 5, "waiting", None, id="a-task-is-missing"),
+        pytest.param({"running": 3}, 5, "waiting", None, id="an-old-task-still-runs"),
+        pytest.param({"healthy": 1}, 5, "waiting", None, id="health-lost-starts-anew"),
+        pytest.param({"registered": 3}, 5, "waiting", None, id="a-target-that-is-not-healthy"),
+        pytest.param({"healthy": 0, "registered": 0}, 5, "waiting", None, id="silence-is-not-success"),
+        pytest.param(
+            {"desired": 0, "running": 0, "healthy": 0, "registered": 0}, 0, "waiting", None, id="scaled-to-0"
+        ),
+        pytest.param({"failed_tasks": 1}, 5, "ready", 5, id="one-failure-is-bad-luck"),
+    ],
+)
+def test_readiness(
+    changes: dict[str, Any], since: float | None, status: str, healthy_since: float | None
+) -> None:
+    """Every task runs, every target is healthy, and stays so for the hold time."""
+    found = _judge(_slot(**changes), now=10, since=since)
+    expected = None if healthy_since is None else at(healthy_since)
+    assert (found.status, found.healthy_since) == (status, expected)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"rollout_failed": True}, id="ecs-gave-up"),
+        pytest.param({"failed_tasks": 2}, id="a-second-failure-is-no-bad-luck"),
+        pytest.param({"rollout_failed": True, "running": 2}, id="though-tasks-run"),
+    ],
+)
+def test_what_cannot_start_is_given_up_early(changes: dict[str, Any]) -> None:
+    """Long before the deadline, with ECS's own reason."""
+    with pytest.raises(CandidateCannotStart, match="CannotPullContainerError"):
+        _judge(_slot(failure="CannotPullContainerError", **changes), now=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        pytest.param({"healthy": 0, "unhealthy": ("10.0.0.1: code 503",)}, "code 503", id="elb-knows"),
+        pytest.param({"running": 0, "failure": "exit code 1"}, "exit code 1", id="ecs-knows"),
+        pytest.param({"healthy": 0, "registered": 0}, "gave no reason", id="nobody-knows"),
+    ],
+)
+def test_the_deadline_ends_the_wait(changes: dict[str, Any], why: str) -> None:
+    """With the load balancer's reason, or ECS's."""
+    with pytest.raises(CandidateNotHealthy, match=why):
+        _judge(_slot(**changes), now=60)
+
+
+def test_health_at_the_deadline_may_still_be_held() -> None:
+    """A candidate that is healthy at last gets its hold time."""
+    assert _judge(_slot(), now=62, since=59).status == "waiting"
+    assert _judge(_slot(), now=64, since=59).status == "ready"

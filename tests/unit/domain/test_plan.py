@@ -1,0 +1,116 @@
+"""The plan: what a deployment is going to do, decided before anything is changed."""
+
+import pytest
+
+from crossfade.domain.errors import AmbiguousRepository, ServiceBusy
+from crossfade.domain.plan import Decision, choose_service, decide, refuse_busy, unknown_service
+from crossfade.domain.request import Ask, Push
+from crossfade.domain.spec import Slot
+from crossfade.domain.traffic import Weights
+from tests.unit.examples import EXECUTION, NEW, OLD, START, first_plan, plan, release, running, spec
+
+PUSH = Push(repository="web", digest=NEW, tag="0.0.2")
+
+
+def _decide(stable: Slot | None, **changes: object) -> Decision:
+    return decide(
+        **{
+            "deployment": "d1",
+            "execution": f"{EXECUTION}:d1",
+            "now": START,
+            "spec": spec(),
+            "release": release(),
+            "stable": stable,
+            "running": running() if stable else None,
+            **changes,
+        }
+    )
+
+
+def test_an_ordinary_release_goes_to_the_idle_slot() -> None:
+    """All stages, and what is live remembered."""
+    decision = _decide("blue")
+    assert decision.plan == plan()
+    assert decision.reason == "0.0.1 → 0.0.2 in green"
+
+
+def test_the_next_release_goes_back() -> None:
+    """Slots take turns."""
+    decision = _decide("green")
+    assert decision.plan is not None
+    assert (decision.plan.stable, decision.plan.candidate) == ("green", "blue")
+
+
+def test_a_first_release_has_no_stable_slot() -> None:
+    """It goes from the first stage straight to the last: nobody can be served by a fraction of nothing."""
+    stages = spec().stages
+    decision = _decide(None)
+    assert decision.plan == first_plan(stages=(stages[0], stages[-1]))
+    assert decision.reason == "nothing → 0.0.2 in blue"
+
+
+def test_the_same_release_again_is_nothing_to_do() -> None:
+    """Same digest, same blueprint: success, and no plan."""
+    decision = _decide("blue", release=release(digest=OLD))
+    assert (decision.action, decision.plan) == ("nothing_to_do", None)
+    assert "already runs" in decision.reason
+
+
+def test_a_changed_blueprint_is_deployed() -> None:
+    """A change of configuration goes live the same way as one of the image."""
+    newer = release(digest=OLD).model_copy(update={"blueprint": f"{spec().blueprint}2"})
+    assert _decide("blue", release=newer).action == "deploy"
+
+
+def test_an_unknown_stable_release_is_replaced() -> None:
+    """What Crossfade did not register may be anything, so the release is deployed."""
+    decision = _decide("blue", running=None)
+    assert decision.action == "deploy"
+    assert decision.plan is not None
+    assert decision.plan.previous is None
+
+
+def test_weights_of_before() -> None:
+    """What a rollback restores."""
+    assert plan().before == Weights(blue=100, green=0)
+    assert first_plan().before is None
+
+
+def test_plans_survive_the_way_through_the_state_machine() -> None:
+    """Law: JSON and back is the same plan."""
+    assert plan() == type(plan()).model_validate_json(plan().model_dump_json())
+
+
+@pytest.mark.parametrize(
+    ("repositories", "service"),
+    [
+        pytest.param({"web": "web", "shop": "shop"}, "web", id="one"),
+        pytest.param({"shop": "shop"}, None, id="none"),
+        pytest.param({}, None, id="no-service-at-all"),
+        pytest.param({"web": ""}, None, id="a-spec-that-cannot-be-read"),
+    ],
+)
+def test_a_push_finds_its_service(repositories: dict[str, str], service: str | None) -> None:
+    """By the repository that the spec names."""
+    assert choose_service(PUSH, repositories) == service
+
+
+def test_a_repository_of_two_services_is_ambiguous() -> None:
+    """The sentence names both, and how to go on."""
+    with pytest.raises(AmbiguousRepository, match="shop, web") as refused:
+        choose_service(PUSH, {"web": "web", "shop": "web"})
+    assert NEW in str(refused.value)
+
+
+@pytest.mark.parametrize(("known", "said"), [(["b", "a"], "a, b"), ([], "none")])
+def test_an_unknown_service_is_told_the_known_ones(known: list[str], said: str) -> None:
+    """A slip of the pen is seen at once."""
+    assert f"Known services: {said}" in str(unknown_service(Ask(service="c", image_tag="1"), known))
+
+
+def test_a_held_service_is_busy() -> None:
+    """For everybody but its holder."""
+    refuse_busy("web", None, "mine")
+    refuse_busy("web", "mine", "mine")
+    with pytest.raises(ServiceBusy, match="held by theirs"):
+        refuse_busy("web", "theirs", "mine")

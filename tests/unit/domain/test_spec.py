@@ -1,0 +1,133 @@
+"""The service spec: each wrong field is named, and what is accepted can end well."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.spec import ServiceSpec, other, read_spec, repository_of
+from tests.unit.examples import document, spec
+
+
+def _stages(*weights: int) -> list[dict[str, Any]]:
+    return [{"weight": weight, "min_seconds": 5, "max_seconds": 30} for weight in weights]
+
+
+def test_a_good_document_is_read() -> None:
+    """What the stack wrote is what the code sees."""
+    assert read_spec("web", json.dumps(document())) == spec()
+
+
+@pytest.mark.parametrize("field", sorted(ServiceSpec.model_fields))
+def test_every_field_is_needed_and_named(field: str) -> None:
+    """There are no hidden defaults."""
+    incomplete = {key: value for key, value in document().items() if key != field}
+    with pytest.raises(InvalidServiceSpec, match=rf"{field}: Field required"):
+        read_spec("web", json.dumps(incomplete))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"cluster": "web"}, "cluster: ", id="cluster-is-no-arn"),
+        pytest.param({"blueprint": "web-blueprint"}, "blueprint: ", id="blueprint-without-revision"),
+        pytest.param({"port": 0}, "port: ", id="port-zero"),
+        pytest.param({"rule_priority": 50_001}, "rule_priority: ", id="priority-too-large"),
+        pytest.param({"push_tags": "["}, "push_tags: .*regular expression", id="pattern-does-not-compile"),
+        pytest.param({"production_url": "web"}, "production_url: .*URL", id="url-without-scheme"),
+        pytest.param({"preview_url": "http://w/x"}, "preview_url: .*without a path", id="url-with-path"),
+        pytest.param({"version_path": "version"}, "version_path: ", id="path-without-slash"),
+        pytest.param({"desired_count": 0}, "desired_count: ", id="no-task"),
+        pytest.param({"surprise": 1}, "surprise: ", id="unknown-key"),
+        pytest.param({"stages": []}, r"stages: .*rise from 0 to 100, found \[\]", id="no-stage"),
+        pytest.param({"stages": _stages(0, 50, 50, 100)}, "stages: .*rise", id="stages-stand-still"),
+        pytest.param({"stages": _stages(0, 50, 10, 100)}, "stages: .*rise", id="stages-fall"),
+        pytest.param({"stages": _stages(10, 100)}, "stages: .*rise", id="no-look-at-weight-0"),
+        pytest.param({"stages": _stages(0, 90)}, "stages: .*rise", id="never-all-traffic"),
+        pytest.param({"stages": _stages(0, 101)}, "stages.1.weight: ", id="more-than-all-traffic"),
+        pytest.param(
+            {"stages": [{"weight": 0, "min_seconds": 5, "max_seconds": 5}]},
+            "stages.0: .*max_seconds must be greater",
+            id="no-time-between-minimum-and-deadline",
+        ),
+        pytest.param(
+            {"network": {"subnets": [], "security_groups": ["sg"], "public_ip": True}},
+            "network.subnets: ",
+            id="no-subnet",
+        ),
+        pytest.param(
+            {"retire": {"quiet_seconds": 1, "drain_seconds": 20, "deadline_seconds": 20}},
+            "retire.deadline_seconds must exceed",
+            id="retire-deadline-before-drain",
+        ),
+        pytest.param(
+            {"probe": document()["probe"] | {"slot_rate": 0.9}},
+            r"slot_rate is too low: the stages \[0\]",
+            id="too-few-answers-ever",
+        ),
+        pytest.param(
+            {"launch": {"deadline_seconds": 14_400, "hold_seconds": 1}},
+            "all deadlines together",
+            id="longer-than-the-workflow-lives",
+        ),
+    ],
+)
+def test_a_wrong_field_is_named(changes: dict[str, Any], said: str) -> None:
+    """The sentence tells which field, and what is wrong with it."""
+    with pytest.raises(InvalidServiceSpec, match=said):
+        read_spec("web", json.dumps(document(**changes)))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"web"'])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    """Whatever stands in the parameter, the answer is a sentence."""
+    with pytest.raises(InvalidServiceSpec, match="spec of service web in SSM is malformed"):
+        read_spec("web", text)
+
+
+def test_a_spec_under_another_name_is_refused() -> None:
+    """Its ECS services would be another service's."""
+    with pytest.raises(InvalidServiceSpec, match="says service: web"):
+        read_spec("shop", json.dumps(document()))
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=6))
+def test_accepted_stages_rise_from_0_to_100(weights: list[int]) -> None:
+    """Law: a spec is accepted exactly when its weights rise strictly from 0 to 100."""
+    rises = weights == sorted(set(weights)) and len(weights) > 1 and weights[0] == 0 and weights[-1] == 100
+    try:
+        spec(stages=_stages(*weights))
+    except ValueError:
+        assert not rises
+    else:
+        assert rises
+
+
+@pytest.mark.parametrize(
+    ("tag", "deploys"), [("1.2.3", True), ("latest", False), ("1.2.3-rc1", False), ("", False)]
+)
+def test_only_matching_tags_deploy(tag: str, deploys: bool) -> None:
+    """Other tags of the repository are of no concern."""
+    assert spec().deploys(tag) is deploys
+
+
+def test_slots_name_their_services() -> None:
+    """`web-blue` and `web-green`, as the roles in the template allow."""
+    assert [spec().slot_service(slot) for slot in ("blue", other("blue"))] == ["web-blue", "web-green"]
+
+
+@pytest.mark.parametrize(
+    ("text", "repository"),
+    [
+        (json.dumps(document()), "web"),
+        pytest.param("{", "", id="another-services-broken-spec"),
+        pytest.param("[]", "", id="no-object"),
+        pytest.param("{}", "", id="no-repository"),
+    ],
+)
+def test_repositories_are_read_leniently(text: str, repository: str) -> None:
+    """Another service's malformed spec must not stop this one's deployment."""
+    assert repository_of(text) == repository

@@ -1,0 +1,183 @@
+"""Traffic: weights, the floor of healthy targets, foreign changes, and the way back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfade.domain.errors import ForeignChange, SlotHasTraffic, StickyTraffic, TrafficSplit
+from crossfade.domain.spec import Slot, other
+from crossfade.domain.traffic import (
+    LiveRule,
+    Weights,
+    floor,
+    refuse_foreign,
+    refuse_stickiness,
+    refuse_stop,
+    shortfall,
+    stable_slot,
+    way_back,
+)
+from tests.unit.examples import spec
+
+GROUPS = spec().target_groups
+BLUE, GREEN = Weights(blue=100, green=0), Weights(blue=0, green=100)
+HALF = Weights(blue=50, green=50)
+
+
+def _rule(forwards: dict[str, int], *, sticky: bool = False) -> LiveRule:
+    return LiveRule(arn="rule", forwards=forwards, sticky=sticky)
+
+
+@given(st.sampled_from(["blue", "green"]), st.integers(0, 100))
+def test_shares_add_up(slot: Slot, weight: int) -> None:
+    """Law: a share and its rest are all the traffic."""
+    weights = Weights.share(slot, weight)
+    assert (weights.of(slot), weights.of(other(slot))) == (weight, 100 - weight)
+
+
+@pytest.mark.parametrize(
+    ("forwards", "expected"),
+    [
+        pytest.param({GROUPS.blue: 90, GROUPS.green: 10}, Weights(blue=90, green=10), id="both"),
+        pytest.param({GROUPS.green: 1}, Weights(blue=0, green=1), id="one-group-only"),
+    ],
+)
+def test_a_rule_is_read_as_slots(forwards: dict[str, int], expected: Weights) -> None:
+    """A group that the rule leaves out has weight 0."""
+    assert _rule(forwards).weights(GROUPS) == expected
+
+
+@pytest.mark.parametrize(
+    "forwards",
+    [
+        pytest.param({GROUPS.blue: 50, "canary": 50}, id="a-third-group"),
+        pytest.param({}, id="no-forward-at-all"),
+    ],
+)
+def test_a_rule_of_others_is_refused(forwards: dict[str, int]) -> None:
+    """Somebody else's group, or a fixed answer, is left alone."""
+    with pytest.raises(ForeignChange, match="put it back"):
+        _rule(forwards).weights(GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("weights", "slot"),
+    [
+        pytest.param(None, None, id="before-the-first-release"),
+        (BLUE, "blue"),
+        (GREEN, "green"),
+        pytest.param(Weights(blue=1, green=0), "blue", id="all-of-a-small-sum"),
+    ],
+)
+def test_the_slot_with_all_traffic_is_stable(weights: Weights | None, slot: Slot | None) -> None:
+    """The load balancer says what is live, not the caller."""
+    assert stable_slot(weights) == slot
+
+
+@pytest.mark.parametrize("weights", [HALF, Weights(blue=0, green=0)], ids=["both", "none"])
+def test_split_traffic_has_no_stable_slot(weights: Weights) -> None:
+    """A deployment must not begin in the middle of another one."""
+    with pytest.raises(TrafficSplit, match="rollback state machine"):
+        stable_slot(weights)
+
+
+@pytest.mark.parametrize(
+    ("rule", "groups", "named"),
+    [
+        pytest.param(_rule({GROUPS.blue: 1}, sticky=True), [], "rule", id="rule"),
+        pytest.param(None, [GROUPS.green], GROUPS.green, id="group-before-the-first-release"),
+        pytest.param(_rule({}), [GROUPS.blue, GROUPS.green], GROUPS.blue, id="groups"),
+    ],
+)
+def test_sticky_sessions_are_refused(rule: LiveRule | None, groups: list[str], named: str) -> None:
+    """They override weights; the sentence names where they are on."""
+    with pytest.raises(StickyTraffic, match=named):
+        refuse_stickiness(rule, groups)
+
+
+def test_traffic_that_does_not_stick_is_fine() -> None:
+    """The usual case, with and without a rule."""
+    refuse_stickiness(None, [])
+    refuse_stickiness(_rule({GROUPS.blue: 1}), [])
+
+
+@pytest.mark.parametrize(
+    ("written", "live"),
+    [(BLUE, GREEN), pytest.param(BLUE, None, id="deleted"), pytest.param(None, BLUE, id="made-by-others")],
+)
+def test_foreign_changes_are_refused(written: Weights | None, live: Weights | None) -> None:
+    """What Crossfade did not write, it does not overwrite."""
+    with pytest.raises(ForeignChange, match="Somebody else"):
+        refuse_foreign(written, live)
+
+
+@pytest.mark.parametrize("weights", [None, HALF])
+def test_what_was_written_is_no_foreign_change(weights: Weights | None) -> None:
+    """Equal is equal, before the first release too."""
+    refuse_foreign(weights, weights)
+
+
+@pytest.mark.parametrize(
+    ("desired", "weight", "needed"),
+    [
+        pytest.param(4, 0, 0, id="no-traffic-no-target"),
+        pytest.param(0, 1, 1, id="traffic-needs-a-target-even-of-no-task"),
+        pytest.param(4, 2, 1, id="at-least-one"),
+        pytest.param(4, 50, 2, id="half"),
+        pytest.param(4, 51, 3, id="rounded-up"),
+        pytest.param(4, 100, 4, id="all"),
+    ],
+)
+def test_floor(desired: int, weight: int, needed: int) -> None:
+    """A slot's share of its tasks, rounded up."""
+    assert floor(desired, weight) == needed
+
+
+@given(st.integers(0, 50), st.integers(0, 100), st.integers(0, 100))
+def test_more_traffic_never_needs_fewer_targets(desired: int, low: int, high: int) -> None:
+    """Law: the floor rises with the weight, and never above the slot's tasks (or one)."""
+    low, high = sorted((low, high))
+    assert floor(desired, low) <= floor(desired, high) <= max(1, desired)
+
+
+def test_a_shortfall_says_what_is_missing() -> None:
+    """Slot, found and needed, in one sentence."""
+    said = "green has 1 healthy targets of 4 tasks and needs 2 for weight 50"
+    assert shortfall("green", 1, 4, 50) == said
+    assert shortfall("green", 2, 4, 50) is None
+
+
+@pytest.mark.parametrize(
+    ("live", "before", "written", "healthy", "said"),
+    [
+        pytest.param(BLUE, BLUE, (HALF, None), 0, None, id="already-back-needs-nothing"),
+        pytest.param(HALF, BLUE, (HALF, None), 2, None, id="what-was-written"),
+        pytest.param(HALF, BLUE, (BLUE, HALF), 2, None, id="what-was-about-to-be-written"),
+        pytest.param(HALF, BLUE, (BLUE, None), 2, "somebody else", id="foreign"),
+        pytest.param(None, BLUE, (HALF, HALF), 2, "(gone)", id="rule-deleted-by-others"),
+        pytest.param(HALF, BLUE, (HALF, None), 0, "no healthy target", id="nowhere-to-go-back-to"),
+        pytest.param(BLUE, None, (BLUE, None), 0, None, id="first-release-needs-no-target"),
+    ],
+)
+def test_way_back(
+    live: Weights | None,
+    before: Weights | None,
+    written: tuple[Weights | None, Weights | None],
+    healthy: int,
+    said: str | None,
+) -> None:
+    """Back to before, unless somebody else moved the traffic or nobody could answer there."""
+    found = way_back(live, before, written, healthy)
+    assert found is None if said is None else said in (found or "")
+
+
+def test_a_slot_with_traffic_is_not_stopped() -> None:
+    """Whatever the reason for stopping it."""
+    with pytest.raises(SlotHasTraffic, match="weight 50"):
+        refuse_stop("green", HALF)
+
+
+@pytest.mark.parametrize("live", [None, BLUE])
+def test_a_slot_without_traffic_may_be_stopped(live: Weights | None) -> None:
+    """No rule, or weight 0."""
+    refuse_stop("green", live)

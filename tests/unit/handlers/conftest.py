@@ -1,0 +1,184 @@
+"""The handlers' surroundings: an account in moto, their environment, a clock, and a record of their calls."""
+
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from crossfade.aws.clients import CONFIG
+from crossfade.aws.journal import Journal
+from tests.statemachine.definitions import ROOT
+from tests.statemachine.permissions import ACTIONS, actions_of
+from tests.unit.account import BUCKET, LEDGER_GROUP, PROBE, TABLE, Account
+from tests.unit.examples import REGION, at
+
+HANDLERS = ROOT / "functions/crossfade/handlers"
+Edit = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Clock:
+    """Time for the handlers: it passes only when they sleep, and things can happen meanwhile."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.meanwhile: list[Callable[[], None]] = []
+
+    def now(self) -> datetime:
+        """The time of day."""
+        return at(self.seconds)
+
+    def monotonic(self) -> float:
+        """Seconds, as `time.monotonic` counts them."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+
+
+class Aws:
+    """What the handlers call, and what they are answered."""
+
+    def __init__(self) -> None:
+        self.called: set[str] = set()
+        self._instead: dict[str, Callable[[], dict[str, Any]]] = {}
+        self._edits: dict[str, Edit] = {}
+
+    def answer(self, operation: str, answer: dict[str, Any]) -> None:
+        """Answer an operation, where moto's answer is not to the point."""
+        self._instead[operation] = lambda: answer
+
+    def edit(self, operation: str, change: Edit) -> None:
+        """Change what moto answers to an operation."""
+        self._edits[operation] = change
+
+    def refuse(self, operation: str, code: str, status: int = 400) -> None:
+        """Refuse an operation."""
+        answer: Any = {
+            "Error": {"Code": code, "Message": "no"},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
+        self.fail(operation, ClientError(answer, operation))
+
+    def fail(self, operation: str, error: Exception) -> None:
+        """Let an operation fail."""
+
+        def raise_it() -> dict[str, Any]:
+            raise error
+
+        self._instead[operation] = raise_it
+
+    def call(self, make: Any, client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        """Make a call of a handler's client."""
+        self.called |= actions_of(client.meta.service_model.service_name, operation, arguments)
+        if operation in self._instead:
+            return self._instead[operation]()
+        answer = make(client, operation, arguments)
+        return self._edits[operation](answer) if operation in self._edits else answer
+
+
+class Context:
+    """What Lambda tells a handler about itself."""
+
+    function_name = "crossfade"
+    memory_limit_in_mb = 256
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:123456789012:function:crossfade"
+    aws_request_id = "request-1"
+    remaining = 50_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Less at each look."""
+        self.remaining -= 10_000
+        return self.remaining
+
+
+def module_of(name: str) -> ModuleType:
+    """A handler's module."""
+    return importlib.import_module(f"crossfade.handlers.{name}")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """Return an account, with the environment that the template gives to functions."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
+    for name, value in {
+        "AWS_DEFAULT_REGION": REGION,
+        "JOURNAL_TABLE": TABLE,
+        "LEDGER_GROUP": LEDGER_GROUP,
+        "EVIDENCE_BUCKET": BUCKET,
+        "PROBE_TASK_DEFINITION": PROBE,
+        "PROBE_CONTAINER": "probe",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield Account()
+
+
+@pytest.fixture
+def journal(account: Account) -> Journal:
+    """Return the journal, for what happened before the handler runs."""
+    return Journal(account.dynamodb, TABLE)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock that all handlers look at."""
+    found = Clock()
+    for path in HANDLERS.glob("*.py"):
+        module = module_of(path.stem)
+        if hasattr(module, "utc_now"):
+            monkeypatch.setattr(module, "utc_now", found.now)
+        if hasattr(module, "time"):
+            monkeypatch.setattr(module, "time", found)
+    return found
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """Return the record of what the handlers call; what tests call themselves is not in it."""
+    found, make = Aws(), botocore.client.BaseClient._make_api_call
+
+    def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        if client.meta.config.connect_timeout != CONFIG.connect_timeout:
+            return make(client, operation, arguments)
+        return found.call(make, client, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    return found
+
+
+Invoke = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def invoke(account: Account, clock: Clock, aws: Aws) -> Invoke:
+    """Return a function that invokes a handler as Lambda does: JSON in, JSON out.
+
+    It fails when the handler calls what its role does not allow.
+    """
+
+    def run(name: str, **event: Any) -> dict[str, Any]:
+        given = {key: _plain(value) for key, value in event.items()}
+        aws.called.clear()
+        try:
+            answer = module_of(name).handler(json.loads(json.dumps(given)), Context())
+        finally:
+            assert aws.called - ACTIONS[name] == set()
+        return json.loads(json.dumps(answer))
+
+    return run
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value

@@ -1,0 +1,143 @@
+"""What all handlers have in common: quiet imports, named failures, logs under the deployment's name."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from pydantic import ValidationError
+
+from crossfade.aws.journal import Journal
+from crossfade.domain import errors
+from crossfade.domain.plan import Plan
+from crossfade.handlers.step import logger
+from tests.statemachine.definitions import ROOT, functions
+from tests.unit.account import Account
+from tests.unit.examples import at
+from tests.unit.handlers.conftest import Aws, Context, Invoke, module_of
+
+MODULES = sorted(function["Handler"].rpartition(".")[0] for function in functions().values())
+STEPS = sorted(module.rpartition(".")[2] for module in MODULES if not module.endswith("cleanup"))
+
+IMPORT = """
+import importlib, socket, sys
+import boto3
+def refuse(*_, **__): raise SystemExit("an import did something")
+boto3.client = boto3.resource = boto3.Session = socket.socket.connect = refuse
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+from crossfade.aws.clients import client
+assert client.cache_info().currsize == 0
+"""
+
+
+@pytest.fixture
+def held(account: Account, journal: Journal) -> Plan:
+    """Return a first deployment that holds the service."""
+    plan = account.first_plan(release=account.release("0.0.2"))
+    journal.claim(plan)
+    return plan
+
+
+def test_imports_do_nothing() -> None:
+    """No client, no network, and no environment is needed to import the handlers."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "functions")}
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT, *MODULES], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_malformed_event_is_refused(account: Account, aws: Aws, name: str) -> None:
+    """Unknown keys too: a definition and a handler that disagree fail at once, before any call."""
+    with pytest.raises(ValidationError):
+        module_of(name).handler({"surprise": 1}, Context())
+    assert aws.called == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "event"),
+    [
+        ("claim", "TransactWriteItems", {}),
+        ("register", "RegisterTaskDefinition", {}),
+        ("start_probe", "RunTask", {}),
+        ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60)}),
+        ("launch", "CreateService", {"task_definition": "web:1"}),
+        ("check_green", "DescribeServices", {"deadline": at(60), "healthy_since": None}),
+        ("shift", "DescribeTargetHealth", {"stage": 1, "deadline": at(60)}),
+        ("restore", "DescribeRules", {}),
+        ("prove", "GetLogEvents", {"shifted": at(0), "quiet": {}, "cursor": None}),
+        ("stop_slot", "DescribeRules", {"slot": "green"}),
+        ("stop_probe", "StopTask", {"task": "task"}),
+        ("release", "UpdateItem", {}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        pytest.param("AccessDeniedException", 400, errors.AwsRefused, id="refused"),
+        pytest.param("ThrottlingException", 400, errors.AwsUnavailable, id="throttled"),
+        pytest.param("InternalFailure", 500, errors.AwsUnavailable, id="unavailable"),
+    ],
+)
+def test_failures_of_aws_get_names(
+    account: Account,
+    invoke: Invoke,
+    aws: Aws,
+    held: Plan,
+    name: str,
+    operation: str,
+    event: dict[str, Any],
+    code: str,
+    status: int,
+    expected: type[Exception],
+) -> None:
+    """The class is the error name that the state machine retries or catches."""
+    plan = account.plan(deployment="d2", execution="other") if name == "claim" else held
+    if name == "prove":
+        plan = account.plan()
+    aws.refuse(operation, code, status)
+    with pytest.raises(expected, match=code) as failed:
+        invoke(name, plan=plan, **event)
+    assert type(failed.value) is expected
+
+
+def test_no_answer_is_worth_another_try(invoke: Invoke, aws: Aws, held: Plan) -> None:
+    """A broken connection is no refusal."""
+    aws.fail("UpdateItem", EndpointConnectionError(endpoint_url="https://dynamodb"))
+    with pytest.raises(errors.AwsUnavailable, match="did not answer"):
+        invoke("release", plan=held)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """Return a function that reads what was logged."""
+    stream = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_logs_are_found_under_the_deployments_name(
+    invoke: Invoke, held: Plan, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """One line for an answer, without the plan."""
+    invoke("release", plan=held)
+    (line,) = logged()
+    assert (line["correlation_id"], line["answer"]) == ("d1", {"service": "web"})
+
+
+def test_failures_are_logged_in_words(
+    invoke: Invoke, held: Plan, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """The name and the sentence, as the state machine shows them."""
+    with pytest.raises(errors.ServiceBusy):
+        invoke("claim", plan=held.model_copy(update={"deployment": "d2", "execution": "other"}))
+    (line,) = logged()
+    assert line["level"] == "WARNING"
+    assert line["message"].startswith("ServiceBusy: Service web was held by")
