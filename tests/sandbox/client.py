@@ -1,0 +1,59 @@
+"""An independent client: `python -m probe` as its own process, asking as any client of the service does."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from probe.record import RequestRecord
+from probe.textfile import read
+from tests.sandbox.cloud import until
+from tests.sandbox.shell import PROJECT
+
+RATE = 20
+
+
+class Client:
+    """Asks from the beginning of a `with` block to its end; ``requests`` is what it was answered."""
+
+    def __init__(self, url: str, file: Path) -> None:
+        self._file = file
+        self._command = [sys.executable, "-m", "probe", "--url", url, "--for", "10m", "--rate", str(RATE)]
+        self.requests: list[RequestRecord] = []
+        self.exit_status: int | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [*self._command, "--out", str(self._file)], cwd=PROJECT, stdout=subprocess.DEVNULL
+        )
+        self.more(1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self.exit_status = self._process.wait(timeout=30)
+        self.requests = read(self._file)
+
+    def more(self, count: int) -> None:
+        """Wait for so many more answers."""
+        wanted = self._answers() + count
+        until(lambda: True if self._answers() >= wanted else None, f"{count} more answers")
+
+    def _answers(self) -> int:
+        return len(read(self._file)) if self._file.exists() else 0
+
+
+def failed(requests: list[RequestRecord]) -> list[RequestRecord]:
+    """The requests that failed for a client."""
+    return [request for request in requests if request.status is None or not 200 <= request.status < 300]
+
+
+def versions(requests: list[RequestRecord]) -> list[str]:
+    """The versions that were answered, in the order of their first sight."""
+    return list(dict.fromkeys(request.version for request in requests if request.version))

@@ -1,0 +1,117 @@
+"""One sandbox with the stack deployed in it, and the story that is told there.
+
+Each release is a session fixture: it happens once, on top of the one before it, and the tests then look at
+what it left behind. So a single test can be run too: it brings about what it builds on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.sandbox.cloud import Cloud
+from tests.sandbox.machine import Sandbox
+from tests.sandbox.rehearsal import GoodRelease, Rehearsal, Stage
+from tests.sandbox.shell import SERVICE
+
+SANDBOX = pytest.StashKey[Sandbox]()
+CLOUD = pytest.StashKey[Cloud]()
+FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A place for the figures that the summary shows."""
+    config.stash[FIGURES] = []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Add what the cloud was doing to the report of a failure."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.failed:
+        if CLOUD in item.config.stash:
+            for machine in ("deploy", "rollback"):
+                report.sections.append((f"last {machine}s", _last_states(item.config.stash[CLOUD], machine)))
+        if SANDBOX in item.config.stash:
+            report.sections.append(("sandbox.log", item.config.stash[SANDBOX].log_tail()))
+
+
+def _last_states(cloud: Cloud, machine: str) -> str:
+    try:
+        return cloud.last_states(machine)
+    except Exception as error:  # the sandbox may be what has failed
+        return f"not to be had: {error}"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Print what was measured on the way."""
+    if config.stash.get(FIGURES, []):
+        terminalreporter.section("sandbox figures")
+        for line in config.stash[FIGURES]:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Sandbox]:
+    """A running sandbox; at the end nothing is left of it."""
+    running = Sandbox(tmp_path_factory.mktemp("sandbox"))
+    pytestconfig.stash[SANDBOX] = running
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        left = running.stop()
+    assert left == []
+
+
+@pytest.fixture(scope="session")
+def cloud(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Cloud:
+    """The stack, deployed by `sam deploy`, and the probe's image; no release of the service yet."""
+    endpoint = f"http://127.0.0.1:{sandbox.port}"
+    ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, tmp_path_factory.mktemp("home"))
+    ready.sam_deploy()
+    pytestconfig.stash[CLOUD] = ready
+    ready.push("probe", "0.1.0", repository="crossfade-probe")
+    ready.ended(ready.started_by_push("crossfade-probe", "0.1.0"))
+    return ready
+
+
+@pytest.fixture(scope="session")
+def stage(
+    cloud: Cloud, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Stage:
+    """Where the rehearsals happen, with a folder for the clients' files."""
+    return Stage(cloud, sandbox, tmp_path_factory.mktemp("clients"), pytestconfig.stash[FIGURES])
+
+
+@pytest.fixture(scope="session")
+def first_release(stage: Stage) -> Rehearsal:
+    """Version 0.0.1, pushed when the service has never been released."""
+    return stage.rehearse("first release", stage.push("0.0.1"))
+
+
+@pytest.fixture(scope="session")
+def good_release(stage: Stage, first_release: Rehearsal) -> GoodRelease:
+    """The release from 0.0.1 to 0.0.2, disturbed as much as others may."""
+    cloud = stage.cloud
+    seen: dict[str, Any] = {}
+
+    def disturb(execution: str) -> None:
+        stage.reach((90, 10))
+        seen["weights_at_deploy"] = cloud.weights()
+        with ThreadPoolExecutor() as pool:
+            deploy = pool.submit(cloud.sam_deploy, LogRetentionDays="30")
+            cloud.push_app("0.0.9")
+            seen["second_push"] = cloud.ended(cloud.started_by_push(SERVICE, "0.0.9"))
+            seen["memory"] = stage.sandbox.resident_megabytes()
+            deploy.result()
+
+    rehearsal = stage.rehearse("good release", stage.push("0.0.2"), disturb)
+    stage.note(f"memory in the middle of it: {seen['memory']:.0f} MB")
+    return GoodRelease(**vars(rehearsal), **seen)

@@ -1,0 +1,86 @@
+"""What people do with the sandbox: the real `aws` and `sam` commands, and `python -m sandbox push`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).parents[2]
+STACK = "crossfade"
+SERVICE = "sample-app"
+
+
+def machine_arn(name: str) -> str:
+    """The ARN of the state machine `deploy` or `rollback`."""
+    return f"arn:aws:states:us-east-1:000000000000:stateMachine:{STACK}-{name}"
+
+
+class Shell:
+    """A shell that has been told the sandbox's endpoint: `aws`, `sam`, and the push of images."""
+
+    def __init__(self, endpoint: str, production_port: int, preview_port: int, home: Path) -> None:
+        self.endpoint = endpoint
+        self.url = f"http://localhost:{production_port}"
+        self.preview_url = f"http://localhost:{preview_port}"
+        self._parameters = {
+            "PowertoolsLayer": "/crossfade/sandbox/powertools-layer",
+            "SampleProductionPort": str(production_port),
+            "SamplePreviewPort": str(preview_port),
+            "SamplePace": "rehearsal",
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST"))}
+        self._environment = kept | {
+            "HOME": str(home),
+            "NO_PROXY": "localhost,127.0.0.1",
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_PAGER": "",
+            "SAM_CLI_TELEMETRY": "0",
+        }
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a program of the virtual environment, as in a shell that has been told the endpoint."""
+        program = str(Path(sys.executable).with_name(command[0]))
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=PROJECT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert not check or done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def aws(self, *arguments: str) -> dict[str, Any]:
+        """Run the AWS CLI; returns the JSON that it prints."""
+        printed = self.run("aws", *arguments, "--output", "json").stdout
+        return dict(json.loads(printed)) if printed.strip() else {}
+
+    def sam_deploy(self, **parameters: str) -> str:
+        """Run `sam deploy` as a person does; returns what it prints."""
+        values = [f"{name}={value}" for name, value in {**self._parameters, **parameters}.items()]
+        return self.run("sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values).stdout
+
+    def push(self, folder: str, tag: str, repository: str | None = None, **build_args: str) -> str:
+        """Make an image from a folder and push it; returns its digest."""
+        command = ["python", "-m", "sandbox", "push", folder, "--tag", tag]
+        command += ["--repository", repository] if repository else []
+        for name, value in build_args.items():
+            command += ["--build-arg", f"{name}={value}"]
+        return self.run(*command).stdout.split()[-1]
+
+    def push_app(self, version: str, **faults: str) -> str:
+        """Push the sample application as version and tag ``version``; returns its digest."""
+        return self.push("sample_app", version, VERSION=version, **faults)
+
+    def start(self, document: object) -> str:
+        """Start a deployment with `aws stepfunctions start-execution`; returns the execution's ARN."""
+        command = ["stepfunctions", "start-execution", "--state-machine-arn", machine_arn("deploy")]
+        return str(self.aws(*command, "--input", json.dumps(document))["executionArn"])

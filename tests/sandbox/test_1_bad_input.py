@@ -1,0 +1,176 @@
+"""Bad input ends an execution FAILED within seconds, with a name and a sentence, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.sandbox.cloud import Cloud, Execution, Snapshot
+from tests.sandbox.shell import SERVICE
+
+pytestmark = pytest.mark.enable_socket
+
+NOWHERE = f"sha256:{64 * '0'}"
+PUSH_WITHOUT_TAG = {
+    "source": "aws.ecr",
+    "detail": {"repository-name": SERVICE, "image-digest": NOWHERE, "action-type": "PUSH"},
+}
+
+REFUSALS: dict[str, tuple[object, str, str]] = {
+    "an-array": ([1], "InvalidInput", "must be a JSON object, found an array"),
+    "a-string": ("x", "InvalidInput", "must be a JSON object, found a string"),
+    "a-number": (5, "InvalidInput", "must be a JSON object, found a number"),
+    "nothing-asked": ({}, "InvalidInput", "service: Field required"),
+    "unknown-service": (
+        {"service": "nowhere", "image_tag": "1.0.0"},
+        "UnknownService",
+        f"/crossfade/services/nowhere does not exist. Known services: broken, falling, {SERVICE}",
+    ),
+    "no-such-tag": (
+        {"service": SERVICE, "image_tag": "7.7.7"},
+        "ImageTagNotFound",
+        f"Repository {SERVICE} has no image tagged 7.7.7",
+    ),
+    "no-such-digest": (
+        {"service": SERVICE, "image_digest": NOWHERE},
+        "ImageNotInRepository",
+        f"Repository {SERVICE} has no image {NOWHERE}",
+    ),
+    "tag-and-digest": (
+        {"service": SERVICE, "image_tag": "latest", "image_digest": NOWHERE},
+        "InvalidInput",
+        "exactly one of image_tag and image_digest",
+    ),
+    "unknown-key": (
+        {"service": SERVICE, "image_tag": "latest", "force": True},
+        "InvalidInput",
+        "force: Extra inputs are not permitted",
+    ),
+    "malformed-spec": (
+        {"service": "broken", "image_tag": "latest"},
+        "InvalidServiceSpec",
+        "port: Input should be less than or equal to 65535",
+    ),
+    "stages-do-not-rise": (
+        {"service": "falling", "image_tag": "latest"},
+        "InvalidServiceSpec",
+        "stages: Value error, weights must rise from 0 to 100, found [0, 50, 10, 100]",
+    ),
+    "sticky-target-group": (
+        {"service": SERVICE, "image_tag": "latest"},
+        "StickyTraffic",
+        "Turn stickiness off, then deploy again.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What became of the bad inputs, and what was live before and after them."""
+
+    executions: dict[str, Execution]
+    before: Snapshot
+    after: Snapshot
+
+
+@pytest.fixture(scope="module")
+def specs_of_others(cloud: Cloud) -> Iterator[None]:
+    """Two more services whose specs are wrong."""
+    stages = [{"weight": weight, "min_seconds": 1, "max_seconds": 9} for weight in (0, 50, 10, 100)]
+    wrong: dict[str, dict[str, Any]] = {"broken": {"port": 70_000}, "falling": {"stages": stages}}
+    for name, change in wrong.items():
+        document = json.dumps({**cloud.spec, "service": name, "repository": name, **change})
+        cloud.aws(
+            *("ssm", "put-parameter", "--type", "String", "--name", f"/crossfade/services/{name}"),
+            *("--value", document),
+        )
+    yield
+    for name in wrong:
+        cloud.aws("ssm", "delete-parameter", "--name", f"/crossfade/services/{name}")
+
+
+def set_stickiness(cloud: Cloud, enabled: str) -> None:
+    """Turn sticky sessions of the green target group on or off."""
+    cloud.client("elbv2").modify_target_group_attributes(
+        TargetGroupArn=cloud.spec["target_groups"]["green"],
+        Attributes=[{"Key": "stickiness.enabled", "Value": enabled}],
+    )
+
+
+@pytest.fixture(scope="module")
+def refused(cloud: Cloud, specs_of_others: None) -> Refused:
+    """All bad inputs at once, while the service stands idle."""
+    cloud.push_app("latest")
+    cloud.ended(cloud.started_by_push(SERVICE, "latest"))
+    set_stickiness(cloud, "true")
+    before = cloud.snapshot()
+    with ThreadPoolExecutor(4) as pool:
+        inputs = [asked for asked, _, _ in REFUSALS.values()]
+        started = dict(zip(REFUSALS, pool.map(cloud.start, inputs), strict=True))
+    executions = {name: cloud.ended(arn) for name, arn in started.items()}
+    cloud.settled()
+    after = cloud.snapshot()
+    set_stickiness(cloud, "false")
+    return Refused(executions, before, after)
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_bad_input_fails_with_a_name_and_a_sentence(refused: Refused, name: str) -> None:
+    """The execution is FAILED within seconds, and its cause says what is wrong."""
+    _, error, sentence = REFUSALS[name]
+    execution = refused.executions[name]
+
+    assert ("FAILED", error) == (execution.status, execution.error)
+    assert sentence in execution.cause
+    assert execution.cause.endswith((".", "}"))
+    assert execution.seconds < 30
+
+
+def test_bad_input_changes_nothing(refused: Refused) -> None:
+    """No rule, service, release, task or lock comes or goes, and no deployment is opened in the journal."""
+    assert refused.before == refused.after
+    assert refused.after.holder is None
+
+
+def test_bad_input_writes_no_certificate(cloud: Cloud, refused: Refused) -> None:
+    """What never began has nothing to prove."""
+    assert {cloud.certificate(execution.name) for execution in refused.executions.values()} == {None}
+
+
+def test_the_rollback_after_a_refusal_finds_nothing_to_do(cloud: Cloud, refused: Refused) -> None:
+    """Every failed deployment is looked after; one that held nothing is let be."""
+    outcomes = {
+        (ended.status, ended.output.get("action"))
+        for ended in (cloud.ended(arn) for arn in cloud.executions("rollback"))
+    }
+
+    assert {("SUCCEEDED", "nothing")} == outcomes
+
+
+@pytest.mark.parametrize(
+    ("repository", "tag", "reason"),
+    [
+        pytest.param("crossfade-probe", "0.1.0", "no service is built from this repository", id="foreign"),
+        pytest.param(SERVICE, "latest", "tag latest does not match", id="tag-of-no-release"),
+    ],
+)
+def test_a_push_that_is_no_release_is_ignored(
+    cloud: Cloud, refused: Refused, repository: str, tag: str, reason: str
+) -> None:
+    """Quietly and successfully: whoever pushes such an image has done nothing wrong."""
+    execution = cloud.ended(cloud.started_by_push(repository, tag))
+
+    assert (execution.status, execution.output["action"]) == ("SUCCEEDED", "ignore")
+    assert reason in execution.output["reason"]
+
+
+def test_a_push_without_a_tag_is_ignored(cloud: Cloud, refused: Refused) -> None:
+    """The parts of a multi-architecture image are pushed without one."""
+    execution = cloud.ended(cloud.start(PUSH_WITHOUT_TAG))
+
+    assert (execution.status, execution.output["action"]) == ("SUCCEEDED", "ignore")

@@ -1,0 +1,209 @@
+"""Releases that must not stay: each ends FAILED with its reason, and clients keep the stable version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+
+from tests.sandbox.client import failed, versions
+from tests.sandbox.rehearsal import GoodRelease, Rehearsal, Stage
+from tests.sandbox.shell import SERVICE
+
+pytestmark = pytest.mark.enable_socket
+
+GREEN_ALONE = (0, 100)
+FAILS_AFTER_SECONDS = 17
+"""Old enough to have passed the preview, young enough to be caught before the promotion."""
+
+
+@pytest.fixture(scope="module")
+def fails_when_live(stage: Stage, good_release: GoodRelease) -> Rehearsal:
+    """A version that answers well at first, and turns bad when it has clients."""
+    fault = {"FAULT_FAIL_AFTER_SECONDS": str(FAILS_AFTER_SECONDS)}
+    return stage.rehearse("fails when live", stage.push("0.0.3", **fault))
+
+
+@pytest.fixture(scope="module")
+def never_healthy(stage: Stage, fails_when_live: Rehearsal) -> Rehearsal:
+    """A version whose health check fails for ever, deployed by hand by its tag."""
+    return stage.rehearse("never healthy", stage.ask("never-healthy", FAULT_NEVER_HEALTHY="1"))
+
+
+@pytest.fixture(scope="module")
+def crashes(stage: Stage, never_healthy: Rehearsal) -> Rehearsal:
+    """A version whose process ends as soon as it has started, deployed by hand by its digest."""
+
+    def begin() -> str:
+        digest = stage.cloud.push_app("crashes", FAULT_CRASH_AFTER_SECONDS="0.1")
+        stage.cloud.ended(stage.cloud.started_by_push(SERVICE, "crashes"))
+        return stage.cloud.start({"service": SERVICE, "image_digest": digest})
+
+    return stage.rehearse("crashes", begin)
+
+
+@pytest.fixture(scope="module")
+def wrong_version(stage: Stage, crashes: Rehearsal) -> Rehearsal:
+    """An image that says another version than its tag."""
+    return stage.rehearse("wrong version", stage.push("0.0.6", FAULT_VERSION="9.9.9"))
+
+
+@pytest.fixture(scope="module")
+def aborted(stage: Stage, wrong_version: Rehearsal) -> Rehearsal:
+    """A good version whose execution somebody stops in the middle: no Catch of it runs."""
+
+    def stop(execution: str) -> None:
+        stage.reach((10, 90))
+        stage.cloud.aws("stepfunctions", "stop-execution", "--execution-arn", execution)
+
+    return stage.rehearse("aborted", stage.push("0.0.7"), stop)
+
+
+NEVER_LIVE = ["never_healthy", "crashes", "wrong_version"]
+ALL = ["fails_when_live", *NEVER_LIVE, "aborted"]
+
+
+def rehearsal_of(request: pytest.FixtureRequest, name: str) -> Rehearsal:
+    """The rehearsal that a fixture's name stands for."""
+    found = request.getfixturevalue(name)
+    assert isinstance(found, Rehearsal)
+    return found
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_is_rolled_back(request: pytest.FixtureRequest, name: str) -> None:
+    """The certificate says so, and the execution never looks like a success."""
+    rehearsal = rehearsal_of(request, name)
+
+    assert rehearsal.certificate["outcome"] == "rolled_back"
+    assert rehearsal.execution.status == ("ABORTED" if name == "aborted" else "FAILED")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_all_traffic_is_with_the_stable_slot_again(request: pytest.FixtureRequest, name: str) -> None:
+    """Its weight is 100, its tasks run, and the candidate's slot stands at 0."""
+    last = rehearsal_of(request, name).samples[-1]
+
+    assert (last.weights, last.desired) == (GREEN_ALONE, (0, 2))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_service_is_free(request: pytest.FixtureRequest, name: str) -> None:
+    """The next deployment may begin."""
+    assert rehearsal_of(request, name).holder is None
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_clients_get_only_the_stable_version_afterwards(request: pytest.FixtureRequest, name: str) -> None:
+    """Seen by an independent client."""
+    last = rehearsal_of(request, name).requests[-20:]
+
+    assert {(answer.status, answer.version) for answer in last} == {(200, "0.0.2")}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_ledger_is_complete(request: pytest.FixtureRequest, name: str) -> None:
+    """A rollback is proved like a promotion, from a ledger that was closed."""
+    certificate = rehearsal_of(request, name).certificate
+
+    assert certificate["ledger"]["complete"]
+    assert certificate["requests"]["production"]["missing"] == 0
+    assert certificate["transitions"] > 10
+
+
+@pytest.mark.parametrize("name", NEVER_LIVE)
+def test_a_version_caught_in_time_meets_no_client(request: pytest.FixtureRequest, name: str) -> None:
+    """Its weight stayed at 0, no client failed, and no client saw it."""
+    rehearsal = rehearsal_of(request, name)
+
+    assert rehearsal.weights_seen == [GREEN_ALONE]
+    assert failed(rehearsal.requests) == []
+    assert versions(rehearsal.requests) == ["0.0.2"]
+    assert rehearsal.certificate["requests"]["production"]["failed"] == 0
+    assert [stage["weight"] for stage in rehearsal.certificate["stages"]] in ([], [0])
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "sentences"),
+    [
+        pytest.param("fails_when_live", "CandidateWorse", ["blue failed"], id="fails-when-live"),
+        pytest.param(
+            "never_healthy",
+            "CandidateNotHealthy",
+            ["did not become healthy in 30 s: 2 of 2 tasks run, 0 targets healthy", "503"],
+            id="never-healthy",
+        ),
+        pytest.param(
+            "crashes", "CandidateCannotStart", ["EssentialContainerExited", "exit code 1"], id="crashes"
+        ),
+        pytest.param(
+            "wrong_version",
+            "CandidateWorse",
+            ["blue answered version 9.9.9 instead of 0.0.6"],
+            id="wrong-version",
+        ),
+    ],
+)
+def test_the_reason_is_one_that_a_person_can_act_on(
+    request: pytest.FixtureRequest, name: str, error: str, sentences: list[str]
+) -> None:
+    """The execution's error and cause say what was found, and the certificate says the same."""
+    rehearsal = rehearsal_of(request, name)
+
+    assert rehearsal.execution.error == error
+    for sentence in sentences:
+        assert sentence in rehearsal.execution.cause
+        assert sentence in rehearsal.certificate["reason"]
+
+
+def test_the_failing_version_had_clients(fails_when_live: Rehearsal) -> None:
+    """It passed the preview: this rollback was one under traffic."""
+    seen = fails_when_live.weights_seen
+
+    assert seen[:2] == [(0, 100), (10, 90)]
+    assert seen[-1] == GREEN_ALONE
+    assert seen[1:-1] == [(10, 90), (50, 50), (100, 0)][: len(seen) - 2]
+    assert fails_when_live.certificate["stages"][-1]["verdict"] == "roll_back"
+
+
+def test_only_the_failing_version_failed_clients(fails_when_live: Rehearsal, stage: Stage) -> None:
+    """Each failure is an answer of the candidate itself, and came while it had weight."""
+    shifted = next(each for each in fails_when_live.certificate["stages"] if each["weight"] > 0)
+    bad = failed(fails_when_live.requests)
+    stage.note(f"fails when live: {len(bad)} of {len(fails_when_live.requests)} client requests failed")
+
+    # The stable version has no fault, and what the load balancer answers itself is 502, 503 or 504.
+    assert {answer.status for answer in bad} <= {500}
+    assert all(answer.at >= shifted["began"] for answer in bad)
+    moments = [datetime.fromisoformat(answer.at) for answer in bad]
+    lasted = (max(moments) - min(moments)).total_seconds() if moments else 0
+    assert lasted <= fails_when_live.certificate["timing"]["restored"] + 2
+
+
+def test_the_failing_version_was_detected_and_taken_back_at_once(fails_when_live: Rehearsal) -> None:
+    """Counted from the first bad answer in the ledger."""
+    timing = fails_when_live.certificate["timing"]
+
+    assert 0 <= timing["detected"] <= timing["restored"] < 15
+
+
+def test_nothing_was_bad_where_nothing_was_answered(never_healthy: Rehearsal) -> None:
+    """A candidate that never became healthy gave no bad answer to count from."""
+    assert never_healthy.certificate["timing"]["detected"] is None
+    assert never_healthy.certificate["requests"]["blue"]["failed"] == 0
+
+
+def test_an_aborted_deployment_is_put_back_by_its_event(aborted: Rehearsal) -> None:
+    """Nobody has to notice: traffic was split when the execution was stopped, and no client failed."""
+    assert aborted.weights_seen == [(0, 100), (10, 90), (0, 100)]
+    assert failed(aborted.requests) == []
+    assert "the deployment ended ABORTED" in aborted.certificate["reason"]
+
+
+def test_times_are_in_order(fails_when_live: Rehearsal) -> None:
+    """Stages begin where the one before has ended, or later."""
+    stages = fails_when_live.certificate["stages"]
+
+    for earlier, later in pairwise(stages):
+        assert datetime.fromisoformat(earlier["ended"]) <= datetime.fromisoformat(later["began"])
