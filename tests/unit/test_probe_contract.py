@@ -1,0 +1,75 @@
+"""The probe and the workflow are deployed apart; what one writes, the other must read."""
+
+from typing import Any
+
+import pytest
+
+from crossfade.aws.probe import ProbeTasks
+from crossfade.domain import records as read
+from crossfade.domain.plan import Plan
+from probe import record as written
+from probe.settings import read_settings
+from tests.unit.examples import first_plan, plan, spec
+
+AT = "2026-11-23T04:00:00.123Z"
+
+
+@pytest.mark.parametrize(
+    ("record", "model"),
+    [
+        pytest.param(written.Opened("d", AT, ("production", "blue", "green")), read.Opened, id="opened"),
+        pytest.param(
+            written.RequestRecord("green", 1, AT, 200, "0.0.2", 3.1, None), read.Request, id="answered"
+        ),
+        pytest.param(
+            written.RequestRecord("blue", 2, AT, None, None, 5000.0, "timed out"),
+            read.Request,
+            id="no-answer",
+        ),
+        pytest.param(written.LaneRecord("blue", "paused", AT), read.LaneEvent, id="lane"),
+        pytest.param(
+            written.Closed(AT, "stopped", {"green": written.LaneTotals(3, 2, 1, 0)}, 0),
+            read.Closed,
+            id="closed",
+        ),
+    ],
+)
+def test_every_record_of_the_probe_is_read(record: written.Record, model: type[read.Record]) -> None:
+    """A record that the workflow could not read would be a gap in every ledger."""
+    found = read.read_records([written.to_json(record)])
+
+    assert [model] == [type(each) for each in found]
+    assert written.to_json(record) == found[0].model_dump_json()
+
+
+class EcsThatTakesNotes:
+    """An ECS client that runs nothing and keeps what it was asked to run."""
+
+    def __init__(self) -> None:
+        self.environment: dict[str, str] = {}
+
+    def list_tasks(self, **_: Any) -> dict[str, Any]:
+        """No probe runs yet."""
+        return {"taskArns": []}
+
+    def run_task(self, **asked: Any) -> dict[str, Any]:
+        """Keep the environment that the probe would get."""
+        (override,) = asked["overrides"]["containerOverrides"]
+        self.environment = {each["name"]: each["value"] for each in override["environment"]}
+        return {"tasks": [{"taskArn": "arn"}], "failures": []}
+
+
+@pytest.mark.parametrize("asked", [plan(), first_plan()], ids=["later-release", "first-release"])
+def test_the_probe_understands_how_it_is_started(asked: Plan) -> None:
+    """The environment that StartProbe gives is one that the probe accepts, lane by lane."""
+    ecs = EcsThatTakesNotes()
+    ProbeTasks(ecs, spec()).start(asked, task_definition="probe:1", container="probe", log_group="ledger")
+
+    settings = read_settings(ecs.environment)
+
+    assert (asked.deployment, "ledger", asked.ledger) == (
+        settings.deployment,
+        settings.log_group,
+        settings.log_stream,
+    )
+    assert [lane.name for lane in settings.lanes] == ["production", "blue", "green"]
