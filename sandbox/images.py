@@ -62,7 +62,7 @@ def build(folder: Path, build_args: Mapping[str, str] | None = None) -> Image:
 
 def _config(recipe: Recipe, layer_digest: str) -> dict[str, object]:
     return {
-        "architecture": "arm64",
+        "architecture": "amd64",
         "os": "linux",
         "config": {
             "Env": [f"{name}={value}" for name, value in sorted(recipe.env.items())],

@@ -41,8 +41,8 @@ def look(
 ) -> tuple[Quiet, DrainVerdict]:
     """Take in new records and say whether clients get ``version`` only.
 
-    ``shifted`` is when the last weight was read back. Silence is not proof: the quiet time must be covered
-    by production answers.
+    ``shifted`` is when the weights were set from which on that is expected. Silence is not proof: the quiet
+    time must be covered by production answers.
     """
     for record in records:
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:

@@ -46,7 +46,7 @@ class StickyTraffic(CrossfadeError):
 
 
 class TrafficSplit(CrossfadeError):
-    """No slot has all the traffic, so none is stable: roll the service back first."""
+    """No slot has all the traffic, so none is stable: give one of them all of it first."""
 
 
 class ServiceBusy(CrossfadeError):

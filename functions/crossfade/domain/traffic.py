@@ -65,8 +65,9 @@ def stable_slot(weights: Weights | None) -> Slot | None:
         return None
     if (weights.blue > 0) == (weights.green > 0):
         raise TrafficSplit(
-            f"The production rule stands at {weights}, so neither slot is stable. "
-            "Start the rollback state machine for this service, then deploy again."
+            f"The production rule stands at {weights}, so neither slot is stable. Decide which version "
+            "stays, give its slot weight 100 and the other 0, write the same into the journal's weights, "
+            "then deploy again."
         )
     return "blue" if weights.blue > 0 else "green"
 

@@ -13,28 +13,31 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The probe's task, and when it must have begun."""
+    """The probe's task, when it must have begun, and how far its ledger was read."""
 
     plan: Plan
     task: str
     deadline: Moment
+    cursor: str | None
 
 
 class ProbeStatus(Message):
-    """Whether the ledger has its first record."""
+    """Whether the ledger has its first record, and from where the first stage reads on."""
 
     status: Literal["waiting", "writing"]
+    cursor: str | None
 
 
 @step(Event)
 def handler(event: Event) -> ProbeStatus:
     """Look for the ledger's first record; give up when the task stopped or the deadline has passed."""
-    lines, _ = Ledger(client("logs"), os.environ["LEDGER_GROUP"]).after(event.plan.ledger, None)
+    ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
+    lines, cursor = ledger.after(event.plan.ledger, event.cursor)
     if lines:
-        return ProbeStatus(status="writing")
+        return ProbeStatus(status="writing", cursor=cursor)
     stopped = ProbeTasks(client("ecs"), event.plan.spec).stopped(event.task)
     if stopped:
         raise ProbeCannotStart(f"The probe task stopped: {stopped}. Is the probe's image pushed?")
     if utc_now() >= event.deadline:
         raise ProbeCannotStart("The probe task runs, but wrote nothing in time. Look at its own log.")
-    return ProbeStatus(status="waiting")
+    return ProbeStatus(status="waiting", cursor=cursor)

@@ -7,6 +7,7 @@ from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.certificate import Outcome
+from crossfade.domain.errors import ForeignChange
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.traffic import way_back
@@ -37,11 +38,15 @@ def handler(event: Event) -> Restored:
     plan = event.plan
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     traffic = Traffic(client("elbv2"), plan.spec)
-    state, live = journal.state(plan.service), traffic.weights()
+    state = journal.state(plan.service)
+    try:
+        live = traffic.weights()
+    except ForeignChange as foreign:
+        return _barred(str(foreign))
     healthy = traffic.health(plan.spec.target_groups.of(plan.stable)).healthy if plan.stable else 0
     barred = way_back(live, plan.before, (state.weights, state.intended), healthy)
     if barred:
-        return Restored(status="barred", outcome="failed", at=utc_now(), reason=barred)
+        return _barred(barred)
     # An earlier try may have set the weights already: what counts is whether clients ever met the candidate.
     stages = journal.history(plan.service, plan.deployment).stages
     unsettled = live != plan.before or state.weights != plan.before or state.intended is not None
@@ -58,6 +63,10 @@ def handler(event: Event) -> Restored:
         at=at,
         reason=str(plan.before or "no production rule"),
     )
+
+
+def _barred(reason: str) -> Restored:
+    return Restored(status="barred", outcome="failed", at=utc_now(), reason=reason)
 
 
 def _write(journal: Journal, traffic: Traffic, plan: Plan) -> None:

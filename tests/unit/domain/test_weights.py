@@ -77,7 +77,7 @@ def test_the_slot_with_all_traffic_is_stable(weights: Weights | None, slot: Slot
 @pytest.mark.parametrize("weights", [HALF, Weights(blue=0, green=0)], ids=["both", "none"])
 def test_split_traffic_has_no_stable_slot(weights: Weights) -> None:
     """A deployment must not begin in the middle of another one."""
-    with pytest.raises(TrafficSplit, match="rollback state machine"):
+    with pytest.raises(TrafficSplit, match="give its slot weight 100"):
         stable_slot(weights)
 
 

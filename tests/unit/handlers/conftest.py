@@ -14,10 +14,13 @@ from moto import mock_aws
 
 from crossfade.aws.clients import CONFIG
 from crossfade.aws.journal import Journal
+from crossfade.aws.traffic import Traffic
+from crossfade.domain.spec import SLOTS
+from crossfade.domain.traffic import Weights
 from tests.statemachine.definitions import ROOT
 from tests.statemachine.permissions import ACTIONS, actions_of
 from tests.unit.account import BUCKET, LEDGER_GROUP, PROBE, TABLE, Account
-from tests.unit.examples import REGION, at
+from tests.unit.examples import EXECUTION, REGION, at
 
 HANDLERS = ROOT / "functions/crossfade/handlers"
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
@@ -127,6 +130,20 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 def journal(account: Account) -> Journal:
     """Return the journal, for what happened before the handler runs."""
     return Journal(account.dynamodb, TABLE)
+
+
+@pytest.fixture
+def blue_live(account: Account, journal: Journal) -> None:
+    """Make 0.0.1 live in blue by a deployment that has ended; green has tasks as well."""
+    before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
+    blue = Weights.share("blue", 100)
+    journal.claim(before)
+    Traffic(account.elbv2, account.spec).write(blue)
+    journal.wrote(before, blue, at(0))
+    journal.release(before)
+    for slot in SLOTS:
+        account.run(slot, account.spec.blueprint)
+        account.register_targets(slot, "10.0.0.10", "10.0.0.11")
 
 
 @pytest.fixture

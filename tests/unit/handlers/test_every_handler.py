@@ -67,7 +67,7 @@ def test_a_malformed_event_is_refused(account: Account, aws: Aws, name: str) -> 
         ("claim", "TransactWriteItems", {}),
         ("register", "RegisterTaskDefinition", {}),
         ("start_probe", "RunTask", {}),
-        ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60)}),
+        ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60), "cursor": None}),
         ("launch", "CreateService", {"task_definition": "web:1"}),
         ("check_green", "DescribeServices", {"deadline": at(60), "healthy_since": None}),
         ("shift", "DescribeTargetHealth", {"stage": 1, "deadline": at(60)}),

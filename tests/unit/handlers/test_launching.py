@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
+from crossfade.aws.ledger import Ledger
 from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
-from tests.unit.account import Account
+from tests.unit.account import LEDGER_GROUP, Account
 from tests.unit.examples import EXECUTION, at
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -66,9 +67,12 @@ def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -
     """Until its first record is there."""
     task = invoke("start_probe", plan=held)["task"]
     check = {"plan": held, "task": task, "deadline": at(60)}
-    assert invoke("check_probe", **check) == {"status": "waiting"}
+    assert invoke("check_probe", **check, cursor=None) == {"status": "waiting", "cursor": None}
     account.write_ledger(held.ledger, OPENED)
-    assert invoke("check_probe", **check) == {"status": "writing"}
+    found = invoke("check_probe", **check, cursor=None)
+    assert found["status"] == "writing"
+    # What was read once is not read again: the first stage goes on from there.
+    assert Ledger(account.logs, LEDGER_GROUP).after(held.ledger, found["cursor"])[0] == []
 
 
 def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke, held: Plan) -> None:
@@ -76,7 +80,7 @@ def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke
     task = invoke("start_probe", plan=held)["task"]
     account.ecs.stop_task(cluster=account.spec.cluster, task=task, reason="CannotPullContainerError")
     with pytest.raises(errors.ProbeCannotStart, match="CannotPullContainerError"):
-        invoke("check_probe", plan=held, task=task, deadline=at(60))
+        invoke("check_probe", plan=held, task=task, deadline=at(60), cursor=None)
 
 
 def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) -> None:
@@ -84,7 +88,7 @@ def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) ->
     task = invoke("start_probe", plan=held)["task"]
     clock.seconds = 60
     with pytest.raises(errors.ProbeCannotStart, match="wrote nothing in time"):
-        invoke("check_probe", plan=held, task=task, deadline=at(60))
+        invoke("check_probe", plan=held, task=task, deadline=at(60), cursor=None)
 
 
 def test_a_first_release_starts_with_the_specs_count(

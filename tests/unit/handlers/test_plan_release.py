@@ -209,5 +209,5 @@ def test_split_traffic_is_refused(account: Account, invoke: Invoke, journal: Jou
     Traffic(account.elbv2, account.spec).write(half)
     journal.wrote(plan, half, START)
     journal.release(plan)
-    with pytest.raises(errors.TrafficSplit, match="rollback state machine"):
+    with pytest.raises(errors.TrafficSplit, match="give its slot weight 100"):
         _plan(invoke, ASK)

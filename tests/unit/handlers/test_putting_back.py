@@ -26,16 +26,8 @@ def traffic(account: Account) -> Traffic:
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal, traffic: Traffic) -> Plan:
+def held(account: Account, journal: Journal, traffic: Traffic, blue_live: None) -> Plan:
     """Return a deployment that stands at weight 10."""
-    before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
-    journal.claim(before)
-    traffic.write(BLUE)
-    journal.wrote(before, BLUE, at(0))
-    journal.release(before)
-    for slot in ("blue", "green"):
-        account.run(slot, account.spec.blueprint)
-        account.register_targets(slot, "10.0.0.10", "10.0.0.11")
     plan = account.plan()
     journal.claim(plan)
     traffic.write(SOME)
@@ -189,6 +181,24 @@ def test_weights_of_somebody_else_are_left_alone(
     assert (answer["status"], answer["outcome"]) == ("barred", "failed")
     assert "somebody else" in answer["reason"]
     assert traffic.weights() == foreign
+
+
+def test_a_rule_that_leads_elsewhere_is_left_alone(
+    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
+) -> None:
+    """A target group of nobody's knowing is somebody's: the rollback goes on without touching the rule."""
+    vpc = account.ec2.describe_vpcs()["Vpcs"][-1]["VpcId"]
+    made = account.elbv2.create_target_group(
+        Name="elsewhere", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip"
+    )
+    elsewhere = made["TargetGroups"][0]["TargetGroupArn"]
+    rule = traffic.rule()
+    assert rule
+    forward = {"TargetGroups": [{"TargetGroupArn": elsewhere, "Weight": 1}]}
+    account.elbv2.modify_rule(RuleArn=rule.arn, Actions=[{"Type": "forward", "ForwardConfig": forward}])
+    answer = _restore(invoke, journal, held)
+    assert (answer["status"], answer["outcome"]) == ("barred", "failed")
+    assert elsewhere in answer["reason"]
 
 
 def test_traffic_is_not_sent_to_where_nobody_answers(

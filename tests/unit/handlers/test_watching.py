@@ -18,16 +18,8 @@ BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal, aws: Aws) -> Plan:
+def held(account: Account, journal: Journal, aws: Aws, blue_live: None) -> Plan:
     """Return a deployment into green that holds the service; 0.0.1 is live in blue."""
-    before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
-    journal.claim(before)
-    Traffic(account.elbv2, account.spec).write(BLUE)
-    journal.wrote(before, BLUE, at(0))
-    journal.release(before)
-    for slot in ("blue", "green"):
-        account.run(slot, account.spec.blueprint)
-        account.register_targets(slot, "10.0.0.10", "10.0.0.11")
     plan = account.plan()
     journal.claim(plan)
     return plan
