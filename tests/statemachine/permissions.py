@@ -5,42 +5,57 @@ no handler may call anything else when it runs (``tests/unit/handlers/conftest.p
 """
 
 JOURNAL_READ = frozenset({"dynamodb:GetItem"})
-JOURNAL_WRITE = frozenset({"dynamodb:UpdateItem"})
+JOURNAL_STATE = JOURNAL_READ | {"dynamodb:UpdateItem"}
+JOURNAL_WRITE = JOURNAL_STATE | {"dynamodb:ConditionCheckItem"}
+JOURNAL_OPEN = JOURNAL_STATE | {"dynamodb:PutItem"}
 RULE = frozenset({"elasticloadbalancing:DescribeRules"})
 HEALTH = frozenset({"elasticloadbalancing:DescribeTargetHealth"})
 LEDGER = frozenset({"logs:GetLogEvents"})
+FOLLOW = LEDGER | {"ecs:DescribeTasks"}
 SLOTS = frozenset({"ecs:DescribeServices"})
 RESIZE = frozenset({"ecs:UpdateService"})
+STOP_TASKS = frozenset({"ecs:ListTasks", "ecs:StopTask"})
+SPECS = frozenset({"ssm:GetParametersByPath"})
+SCALING = frozenset(
+    {"application-autoscaling:DescribeScalableTargets", "application-autoscaling:RegisterScalableTarget"}
+)
+START = frozenset({"states:StartExecution"})
 
 ACTIONS: dict[str, frozenset[str]] = {
-    "plan": JOURNAL_READ | RULE | SLOTS
+    "plan": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS
     | {
-        "ssm:GetParameter", "ssm:GetParametersByPath", "ecr:DescribeImages", "ecr:DescribeRepositories",
+        "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",
     },
-    "claim": JOURNAL_READ | JOURNAL_WRITE | {"dynamodb:PutItem"},
+    "queue": JOURNAL_OPEN,
+    "claim": JOURNAL_OPEN,
     "register": frozenset(
         {"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"}
     ),
-    "start_probe": JOURNAL_WRITE | {"ecs:ListTasks", "ecs:RunTask", "iam:PassRole"},
-    "check_probe": LEDGER | {"ecs:DescribeTasks"},
-    "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService"},
+    "start_probe": JOURNAL_WRITE | STOP_TASKS | {"ecs:RunTask", "iam:PassRole"},
+    "check_probe": JOURNAL_READ | FOLLOW,
+    "suspend": JOURNAL_WRITE | SCALING,
+    "launch": JOURNAL_WRITE | SLOTS | RESIZE | RULE | {"ecs:CreateService"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
-    "watch": JOURNAL_WRITE | LEDGER,
-    "shift": JOURNAL_READ | JOURNAL_WRITE | RULE | HEALTH | SLOTS
+    "watch": JOURNAL_WRITE | FOLLOW,
+    "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
-    "retire": JOURNAL_WRITE | LEDGER | RULE | SLOTS | RESIZE,
-    "stop_probe": frozenset({"ecs:StopTask"}),
-    "report": JOURNAL_READ | JOURNAL_WRITE | LEDGER | {"s3:PutObject", "states:GetExecutionHistory"},
-    "release": JOURNAL_WRITE,
-    "survey": JOURNAL_READ | JOURNAL_WRITE | {"ssm:GetParametersByPath"},
-    "restore": JOURNAL_READ | JOURNAL_WRITE | RULE | HEALTH
+    "retire": JOURNAL_STATE | FOLLOW | RULE | SLOTS | RESIZE,
+    "resume": JOURNAL_READ | SCALING,
+    "stop_probe": STOP_TASKS,
+    "report": JOURNAL_WRITE | LEDGER | {"s3:PutObject", "states:GetExecutionHistory"},
+    "release": frozenset({"dynamodb:UpdateItem"}),
+    "start_next": JOURNAL_STATE | SPECS | START,
+    "cool": JOURNAL_STATE | RULE | SLOTS | RESIZE,
+    "survey": JOURNAL_OPEN | SPECS | {"states:DescribeExecution", "states:StopExecution"},
+    "restore": JOURNAL_WRITE | RULE | HEALTH
     | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},
-    "prove": LEDGER,
-    "stop_slot": RULE | SLOTS | RESIZE,
-    "cleanup": RULE | SLOTS
+    "prove": FOLLOW,
+    "stop_slot": JOURNAL_STATE | RULE | SLOTS | RESIZE,
+    "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
+    "cleanup": JOURNAL_STATE | RULE | SLOTS | STOP_TASKS
     | {
-        "ssm:GetParameter", "elasticloadbalancing:DeleteRule", "ecs:DeleteService",
+        "ssm:GetParameter", "elasticloadbalancing:DeleteRule", "ecs:DeleteService", "states:StopExecution",
         "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "dynamodb:DeleteItem",
     },
 }  # fmt: skip
@@ -58,6 +73,6 @@ def actions_of(service: str, operation: str, arguments: dict) -> set[str]:
     """The IAM actions of one boto3 call, e.g. of ``elbv2`` ``DescribeRules``."""
     if operation == "TransactWriteItems":
         kinds = {kind for item in arguments["TransactItems"] for kind in item}
-        return {f"dynamodb:{kind}Item" for kind in kinds}
+        return {f"dynamodb:{kind.removesuffix('Item')}Item" for kind in kinds}
     action = f"{_PREFIXES.get(service, service)}:{operation}"
     return {action} | IMPLIED.get(action, set())

@@ -169,6 +169,10 @@ def test_fields_read_from_variables_exist(machine: str) -> None:
                     assert _follow(model, path[1:]) is not None, path
 
 
+OWN_COUNT = {"MayPlanAgain", "ProbeRestarted", "TriedBefore", "StaysWarm"}
+"""Choices that compare no handler's word: a count of the definition's own, its input, the plan's spec."""
+
+
 @pytest.mark.parametrize(
     ("machine", "name"),
     [(machine, name) for machine, name in every(states) if states(machine)[name]["Type"] == "Choice"],
@@ -182,7 +186,7 @@ def test_choices_compare_with_words_that_exist(machine: str, name: str) -> None:
                 compared += 1
                 assert get_origin(annotation) is Literal
                 assert word in get_args(annotation)
-    assert compared or "null" in str(states(machine)[name])
+    assert compared or name in OWN_COUNT
 
 
 def _annotations(machine: str, choice: str, path: tuple[str, ...], types: dict[str, list[Any]]) -> list[Any]:

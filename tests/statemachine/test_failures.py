@@ -37,11 +37,24 @@ def test_every_task_catches_everything_last(machine: str, name: str) -> None:
     assert not any("States.ALL" in names for names in catchers[:-1])
 
 
+GOES_ON = {
+    ("ClaimService", "MayPlanAgain"): "the service was taken meanwhile: plan again",
+    ("QueueRelease", "MayPlanAgain"): "the service was freed meanwhile: plan again",
+    ("StartProbe", "ProveStable"): "the weights are back; without a probe the report says that nothing proves it",
+    ("StopOld", "ResumeScaling"): "somebody sends clients to the old slot; the report says that it runs on",
+}
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_no_catch_leads_to_success(machine: str) -> None:
     """A deployment that failed never looks like a success."""
     found = graph(definition(machine))
-    caught = {catcher["Next"] for state in tasks(machine).values() for catcher in state["Catch"]}
+    caught = {
+        catcher["Next"]
+        for name, state in tasks(machine).items()
+        for catcher in state["Catch"]
+        if (name, catcher["Next"]) not in GOES_ON
+    }
     reachable = caught.union(*(networkx.descendants(found, name) for name in caught))
     assert {name for name in reachable if states(machine)[name]["Type"] == "Succeed"} == set()
 

@@ -24,7 +24,7 @@ from tests.statemachine.definitions import (
 )
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
-NOT_OF_THE_WORKFLOW = {"CleanupFunction"}  # CloudFormation calls it
+NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction"}  # CloudFormation and a schedule call them
 NO_HANDLER = {"__init__", "step", "following"}
 
 

@@ -1,11 +1,18 @@
 """Executions of the state machines."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from crossfade.aws.failures import code
+
+GONE = {"ExecutionDoesNotExist", "InvalidArn"}
+
 
 class Executions:
-    """Reads executions through a boto3 ``stepfunctions`` client."""
+    """Starts, reads and stops executions through a boto3 ``stepfunctions`` client."""
 
     def __init__(self, stepfunctions: Any) -> None:
         self._stepfunctions = stepfunctions
@@ -19,3 +26,31 @@ class Executions:
             for page in pager.paginate(executionArn=execution, includeExecutionData=False)
             for event in page["events"]
         )
+
+    def runs(self, execution: str) -> bool:
+        """Whether an execution runs; the answer may be some seconds old."""
+        try:
+            found = self._stepfunctions.describe_execution(executionArn=execution)
+        except ClientError as error:
+            if code(error) in GONE:
+                return False
+            raise
+        return str(found["status"]) == "RUNNING"
+
+    def start(self, machine: str, name: str, asked: dict[str, Any]) -> None:
+        """Start an execution; a second start of the same name does nothing, for as long as AWS knows it."""
+        try:
+            self._stepfunctions.start_execution(
+                stateMachineArn=machine, name=name, input=json.dumps(asked, sort_keys=True)
+            )
+        except ClientError as error:
+            if code(error) != "ExecutionAlreadyExists":
+                raise
+
+    def stop(self, execution: str, cause: str) -> None:
+        """Stop an execution; harmless when it has ended."""
+        try:
+            self._stepfunctions.stop_execution(executionArn=execution, error="Stopped", cause=cause)
+        except ClientError as error:
+            if code(error) not in GONE | {"ValidationException"}:
+                raise

@@ -2,211 +2,252 @@
 
 | key ``service`` | key ``item`` | what it holds |
 |---|---|---|
-| web | ``state`` | holder and its deployment, the stable slot and its version, the weights last written |
-| web | ``deployment#<id>`` | plan, milestones, stages; when it has ended: outcome, reason, certificate |
+| web | ``state`` | holder, stable slot and release, candidate, weights last written, waiting, warm |
+| web | ``deployment#<id>`` | plan, milestones, stages; at the end outcome, reason, counts, certificate |
 
-Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first time that
-is written: a handler that runs twice does not move them.
+Every write is conditional. Those of a deployment have one condition in common: its execution still holds the
+service. Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first
+time that is written: a handler that runs twice does not move them.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
+from crossfade.aws.items import Table, condition_failed
 from crossfade.domain.certificate import Certificate, History, StageRecord
-from crossfade.domain.errors import ServiceBusy, ServiceLost
-from crossfade.domain.message import Message, iso
+from crossfade.domain.errors import ServiceChanged, ServiceLost
+from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.spec import Slot
+from crossfade.domain.state import State, Warm, lost, refuse_lost
 from crossfade.domain.traffic import Weights
 
 HISTORY_DAYS = 400
-
-
-class State(Message):
-    """Who holds a service and what its weights should be.
-
-    ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
-    end is not taken for a foreign change.
-    """
-
-    holder: str | None = None
-    deployment: str | None = None
-    weights: Weights | None = None
-    intended: Weights | None = None
+STATE = "state"
 
 
 class Journal:
     """Reads and writes the journal through a boto3 ``dynamodb`` client."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+        self._table = Table(dynamodb, table)
 
     def state(self, service: str) -> State:
         """The state of a service; empty before its first deployment."""
-        item = self._get(service, "state")
+        item = self._table.get(service, STATE)
         return State.model_validate({key: item[key] for key in State.model_fields if key in item})
+
+    def history(self, service: str, deployment: str) -> History:
+        """A deployment's plan, milestones and stages."""
+        item = self._table.get(service, item_of(deployment))
+        known = {key: item[key] for key in History.model_fields if key in item}
+        stages = sorted(item["stages"].values(), key=lambda stage: int(stage["weight"]))
+        return History.model_validate(
+            {**known, "plan": Plan.model_validate_json(item["plan"]), "stages": stages}
+        )
+
+    # ---- who holds the service ---------------------------------------------------------------------------
 
     def claim(self, plan: Plan) -> None:
         """Make the plan's execution the holder of its service, and open the deployment's item.
 
         Raises
         ------
-        ServiceBusy
+        ServiceChanged
             Another execution holds it, or has held it since the plan was made.
         """
-        entry = {
-            "service": plan.service,
-            "item": f"deployment#{plan.deployment}",
-            "execution": plan.execution,
-            "began": iso(plan.began),
-            "plan": plan.model_dump_json(),
-            "stages": {},
-        }
-        if self.state(plan.service).holder == plan.execution:
+        state = self.state(plan.service)
+        if state.holder == plan.execution:
             return  # an earlier try of this claim had its effect
-        hold = self._update(
-            plan.service,
-            "state",
-            "SET holder = :execution, deployment = :deployment",
-            {
-                ":execution": plan.execution,
-                ":deployment": plan.deployment,
-                **({":weights": plan.before.model_dump()} if plan.before else {}),
-            },
-            # The plan must still fit: a deployment that came and went meanwhile has swapped the slots.
-            condition="attribute_not_exists(holder) AND "
-            + ("weights = :weights" if plan.before else "attribute_not_exists(weights)"),
-        )
+        values: dict[str, Any] = {":candidate": _candidate(plan)}
+        sets, conditions = ["candidate = :candidate"], ["attribute_not_exists(holder)"]
+        # The plan must still fit: a deployment that came and went meanwhile has swapped the slots.
+        if plan.before:
+            values[":weights"] = plan.before.model_dump()
+            conditions.append("weights = :weights")
+        else:
+            conditions.append("attribute_not_exists(weights)")
+        pushed = plan.release.pushed
+        if pushed and (state.newest is None or pushed > state.newest.at):
+            sets.append("newest = :newest")
+            values[":newest"] = {"at": iso(pushed), "digest": plan.release.digest}
+        self._hold(plan, sets, values, conditions)
+
+    def back_out(self, plan: Plan, warm: Warm) -> None:
+        """Make a rollback the holder of a free service whose old slot is warm, under an item of its own.
+
+        Raises
+        ------
+        ServiceChanged
+            Somebody else was first: the service is held, or the slot is not warm any more.
+        """
+        if self.state(plan.service).holder == plan.execution:
+            return
+        conditions = ["attribute_not_exists(holder)", "warm.deployment = :warm"]
+        values: dict[str, Any] = {":candidate": _candidate(plan), ":warm": warm.deployment}
+        self._hold(plan, ["candidate = :candidate"], values, conditions)
+
+    def reclaim(self, plan: Plan) -> bool:
+        """Hold the service once more to stop the old slot, which is warm no more; False: somebody took it."""
+        state = self.state(plan.service)
+        if state.holder == plan.execution:
+            return True
         try:
-            self._dynamodb.transact_write_items(
-                TransactItems=[
-                    {"Update": hold},
-                    {"Put": {"TableName": self._table, "Item": _to_item(entry)}},
-                ]
+            self._table.update(
+                plan.service,
+                STATE,
+                "SET holder = :execution, deployment = :deployment REMOVE warm",
+                {":execution": plan.execution, ":deployment": plan.deployment},
+                condition="attribute_not_exists(holder) AND warm.deployment = :deployment",
             )
         except ClientError as error:
-            if not _condition_failed(error):
+            if code(error) != "ConditionalCheckFailedException":
                 raise
-            holder = self.state(plan.service).holder or "a deployment that has ended meanwhile"
-            raise ServiceBusy(
-                f"Service {plan.service} was held by {holder}. "
-                "Wait until that deployment ends, then start this one again."
-            ) from error
+            return False
+        return True
 
-    def take_over(self, plan: Plan, execution: str) -> Plan:
-        """Make a rollback the holder: the deployment it takes the service from can write no more weights.
+    def take_over(self, plan: Plan, holder: str, execution: str, *, take_back: bool = False) -> Plan:
+        """Make a rollback the holder: whoever held the service before can write nothing more.
+
+        ``take_back``: a promotion is undone whose old slot is still warm. Returns the rollback's own plan.
 
         Raises
         ------
         ServiceLost
-            The deployment does not hold the service any more: it ended, or another rollback was first.
+            ``holder`` does not hold the service any more: it ended, or another rollback was first.
         """
-        values = {":rollback": execution, ":deployment": plan.deployment}
-        request = self._update(
-            plan.service, "state", "SET holder = :rollback", values, condition="deployment = :deployment"
+        mine = plan.model_copy(update={"execution": execution})
+        values = {":rollback": execution, ":deployment": plan.deployment, ":holder": holder}
+        update = self._table.updating(
+            plan.service,
+            STATE,
+            "SET holder = :rollback" + (" REMOVE warm" if take_back else ""),
+            values,
+            condition="deployment = :deployment AND (holder = :holder OR holder = :rollback)",
         )
-        self._conditional(plan, request)
-        return plan.model_copy(update={"execution": execution})
+        item = self._table.updating(plan.service, item_of(plan.deployment), "REMOVE promoted, outcome", {})
+        self._transact(plan, [update, item] if take_back else [update])
+        return mine
+
+    def seize(self, service: str, holder: str) -> State:
+        """Fence everybody off, because the service itself is deleted; returns who held it before."""
+        before = self.state(service)
+        condition = "holder = :before" if before.holder else "attribute_not_exists(holder)"
+        values = {":holder": holder, **({":before": before.holder} if before.holder else {})}
+        self._table.update(
+            service, STATE, "SET holder = :holder REMOVE waiting, warm", values, condition=condition
+        )
+        return before
+
+    def refuse_lost(self, plan: Plan) -> State:
+        """The service's state, if the plan's execution still holds it.
+
+        Raises
+        ------
+        ServiceLost
+            It does not.
+        """
+        state = self.state(plan.service)
+        refuse_lost(state, plan.service, plan.deployment, plan.execution)
+        return state
+
+    def release(self, plan: Plan) -> None:
+        """Give the service free; harmless when the plan's execution does not hold it any more."""
+        try:
+            self._held(plan, "REMOVE holder, deployment, intended, candidate", {})
+        except ServiceLost:
+            return
+
+    def forget(self, service: str) -> None:
+        """Delete a service's state, because the service itself is deleted; its history stays."""
+        self._table.delete(service, STATE)
+
+    # ---- what a deployment writes down; each raises ServiceLost when it does not hold its service ----------
 
     def intend(self, plan: Plan, weights: Weights) -> None:
-        """Write down the weights that are about to be written.
-
-        Raises
-        ------
-        ServiceLost
-            The plan's execution does not hold the service any more, so it must not write.
-        """
+        """Write down the weights that are about to be written."""
         self._held(plan, "SET intended = :weights", {":weights": weights.model_dump()})
 
-    def wrote(self, plan: Plan, weights: Weights | None, now: datetime) -> None:
-        """Write down the weights that were read back; None when the rule was removed.
+    def wrote(self, plan: Plan, weights: Weights, now: datetime) -> None:
+        """Write down the weights that were read back."""
+        values = {":weights": weights.model_dump(), ":now": iso(now)}
+        self._held(plan, "SET weights = :weights, written_at = :now REMOVE intended", values)
 
-        Raises
-        ------
-        ServiceLost
-            The plan's execution does not hold the service any more.
+    def reinstate(self, plan: Plan, winner: Slot | None, now: datetime) -> None:
+        """Write down where a rollback has left all traffic: with ``winner``, or that the rule was removed.
+
+        ``intended`` stays: a write of the deployment's own may still be on its way.
         """
-        if weights is None:
-            self._held(plan, "SET written_at = :now REMOVE weights, intended", {":now": iso(now)})
-        else:
-            values = {":weights": weights.model_dump(), ":now": iso(now)}
-            self._held(plan, "SET weights = :weights, written_at = :now REMOVE intended", values)
+        if winner is None:
+            self._held(
+                plan, "SET written_at = :now REMOVE weights, stable, version, digest", {":now": iso(now)}
+            )
+            return
+        release = plan.release if winner == plan.candidate else plan.previous
+        self._held(
+            plan,
+            "SET weights = :weights, written_at = :now, stable = :slot, version = :version, digest = :digest",
+            {
+                ":weights": Weights.share(winner, 100).model_dump(),
+                ":now": iso(now),
+                ":slot": winner,
+                ":version": release.version if release else None,
+                ":digest": release.digest if release else None,
+            },
+        )
 
     def promote(self, plan: Plan, now: datetime) -> None:
-        """Write down that the candidate is the stable slot now; the first time that is written stays.
-
-        Raises
-        ------
-        ServiceLost
-            The plan's execution does not hold the service any more, so it promotes nothing.
-        """
-        state = self._update(
+        """Write down that the candidate is the stable slot now, and whether the old one is kept warm."""
+        values: dict[str, Any] = {
+            ":slot": plan.candidate,
+            ":version": plan.release.version,
+            ":digest": plan.release.digest,
+            ":execution": plan.execution,
+        }
+        expression = "SET stable = :slot, version = :version, digest = :digest"
+        if plan.stable and plan.spec.retire.warm_seconds > 0:
+            expression += ", warm = :warm"
+            warm = Warm(
+                slot=plan.stable,
+                deployment=plan.deployment,
+                execution=plan.execution,
+                until=now + timedelta(seconds=plan.spec.retire.warm_seconds),
+            )
+            values[":warm"] = warm.model_dump(mode="json")
+        state = self._table.updating(plan.service, STATE, expression, values, condition="holder = :execution")
+        item = self._table.updating(
             plan.service,
-            "state",
-            "SET stable = :slot, version = :version, digest = :digest",
-            {
-                ":slot": plan.candidate,
-                ":version": plan.release.version,
-                ":digest": plan.release.digest,
-                ":execution": plan.execution,
-            },
-            condition="holder = :execution",
-        )
-        item = self._update(
-            plan.service,
-            f"deployment#{plan.deployment}",
+            item_of(plan.deployment),
             "SET promoted = if_not_exists(promoted, :now)",
             {":now": iso(now)},
         )
-        try:
-            self._dynamodb.transact_write_items(TransactItems=[{"Update": state}, {"Update": item}])
-        except ClientError as error:
-            if not _condition_failed(error):
-                raise
-            raise _lost(plan) from error
+        self._transact(plan, [state, item])
 
-    def milestone(self, plan: Plan, name: str, value: str) -> str:
+    def cold(self, plan: Plan) -> None:
+        """Write down that the old slot is about to be stopped: there is no instant way back any more."""
+        self._held(plan, "REMOVE warm", {})
+
+    def milestone(self, plan: Plan, name: str, value: Any) -> Any:
         """Write down a milestone of the deployment (a field of ``History``); the first value stays.
 
         Returns the value that stands.
         """
-        request = self._update(
-            plan.service,
-            f"deployment#{plan.deployment}",
-            "SET #name = if_not_exists(#name, :value)",
-            {":value": value},
-            names={"#name": name},
-        )
-        answer = self._dynamodb.update_item(**request, ReturnValues="ALL_NEW")
-        return str(_from_item(answer["Attributes"])[name])
+        self._write(plan, "SET #name = if_not_exists(#name, :value)", {":value": value}, {"#name": name})
+        return self._table.get(plan.service, item_of(plan.deployment))[name]
 
-    def read_to(self, plan: Plan, cursor: str | None) -> None:
-        """Write down how far the ledger was read."""
-        if cursor:
-            self._write(plan, "SET #cursor = :cursor", {":cursor": cursor}, {"#cursor": "cursor"})
+    def probing(self, plan: Plan, task: str) -> None:
+        """Write down which probe task is at work."""
+        self._write(plan, "SET probe = :task", {":task": task})
 
-    def stage(self, plan: Plan, record: StageRecord) -> None:
-        """Write down how a stage stands; a stage is known by its weight."""
-        self._write(
-            plan,
-            "SET stages.#weight = :record",
-            {":record": record.model_dump(mode="json")},
-            {"#weight": str(record.weight)},
-        )
-
-    def history(self, service: str, deployment: str) -> History:
-        """A deployment's plan, milestones and stages."""
-        item = self._get(service, f"deployment#{deployment}")
-        known = {key: item[key] for key in History.model_fields if key in item}
-        stages = sorted(item["stages"].values(), key=lambda stage: int(stage["weight"]))
-        return History.model_validate(
-            {**known, "plan": Plan.model_validate_json(item["plan"]), "stages": stages}
-        )
+    def watched(self, plan: Plan, record: StageRecord, cursor: str | None) -> None:
+        """Write down how a stage stands, and how far the ledger was read; a stage is known by its weight."""
+        values = {":record": record.model_dump(mode="json"), ":cursor": cursor}
+        names = {"#weight": str(record.weight), "#cursor": "cursor"}
+        self._write(plan, "SET stages.#weight = :record, #cursor = :cursor", values, names)
 
     def close(self, plan: Plan, certificate: Certificate, key: str, now: datetime) -> None:
         """Turn the deployment's item into history: how it went, and where its certificate is."""
@@ -215,94 +256,88 @@ class Journal:
             ":reason": certificate.reason,
             ":ended": iso(now),
             ":certificate": key,
-            ":expires": int(now.timestamp()) + HISTORY_DAYS * 86_400,
+            ":requests": certificate.requests["production"].model_dump(),
+            ":expires": expiry(now),
         }
         self._write(
             plan,
             "SET outcome = :outcome, reason = :reason, ended = :ended, certificate = :certificate, "
-            "expires = :expires",
+            "requests = :requests, expires = :expires",
             values,
         )
 
-    def release(self, plan: Plan) -> None:
-        """Give the service free; harmless when the plan's execution does not hold it any more."""
+    def _hold(
+        self,
+        plan: Plan,
+        sets: list[str],
+        values: Mapping[str, Any],
+        conditions: list[str],
+    ) -> None:
+        sets = ["holder = :execution", "deployment = :deployment", *sets]
+        held = self._table.updating(
+            plan.service,
+            STATE,
+            f"SET {', '.join(sets)} REMOVE warm",
+            {":execution": plan.execution, ":deployment": plan.deployment, **values},
+            condition=" AND ".join(conditions),
+        )
+        entry = {
+            "execution": plan.execution,
+            "began": iso(plan.began),
+            "plan": plan.model_dump_json(),
+            "stages": {},
+        }
         try:
-            self._held(plan, "REMOVE holder, deployment, intended", {})
-        except ServiceLost:
-            return
-
-    def forget(self, service: str) -> None:
-        """Delete a service's state, because the service itself is deleted; its history stays."""
-        self._dynamodb.delete_item(TableName=self._table, Key=_to_item({"service": service, "item": "state"}))
+            self._table.transact([held, self._table.putting(plan.service, item_of(plan.deployment), entry)])
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            holder = self.state(plan.service).holder or "a deployment that has ended meanwhile"
+            raise ServiceChanged(f"Service {plan.service} was held by {holder}.") from error
 
     def _held(self, plan: Plan, expression: str, values: Mapping[str, Any]) -> None:
-        request = self._update(
-            plan.service,
-            "state",
-            expression,
-            {**values, ":execution": plan.execution},
-            condition="holder = :execution",
-        )
-        self._conditional(plan, request)
-
-    def _conditional(self, plan: Plan, request: Mapping[str, Any]) -> None:
         try:
-            self._dynamodb.update_item(**request)
+            self._table.update(
+                plan.service,
+                STATE,
+                expression,
+                {**values, ":execution": plan.execution},
+                condition="holder = :execution",
+            )
         except ClientError as error:
             if code(error) != "ConditionalCheckFailedException":
                 raise
-            raise _lost(plan) from error
+            raise lost(plan.service, plan.deployment) from error
 
     def _write(
         self, plan: Plan, expression: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
     ) -> None:
-        item = f"deployment#{plan.deployment}"
-        self._dynamodb.update_item(**self._update(plan.service, item, expression, values, names=names))
+        held = self._table.checking(plan.service, STATE, "holder = :holder", {":holder": plan.execution})
+        update = self._table.updating(plan.service, item_of(plan.deployment), expression, values, names=names)
+        self._transact(plan, [held, update])
 
-    def _get(self, service: str, item: str) -> dict[str, Any]:
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=_to_item({"service": service, "item": item}), ConsistentRead=True
-        )
-        return _from_item(answer.get("Item", {}))
-
-    def _update(
-        self,
-        service: str,
-        item: str,
-        expression: str,
-        values: Mapping[str, Any],
-        *,
-        condition: str = "",
-        names: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        return {
-            "TableName": self._table,
-            "Key": _to_item({"service": service, "item": item}),
-            "UpdateExpression": expression,
-            "ExpressionAttributeValues": _to_item(values),
-            **({"ConditionExpression": condition} if condition else {}),
-            **({"ExpressionAttributeNames": dict(names)} if names else {}),
-        }
+    def _transact(self, plan: Plan, actions: list[dict[str, Any]]) -> None:
+        try:
+            self._table.transact(actions)
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            raise lost(plan.service, plan.deployment) from error
 
 
-def _condition_failed(error: ClientError) -> bool:
-    """Whether a transaction was cancelled by its condition, and not by a conflict with another one."""
-    reasons = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+def item_of(deployment: str) -> str:
+    return f"deployment#{deployment}"
 
 
-def _lost(plan: Plan) -> ServiceLost:
-    return ServiceLost(
-        f"Deployment {plan.deployment} does not hold {plan.service} any more, so it changes nothing more. "
-        "Read the rollback that took the service over."
-    )
+def _candidate(plan: Plan) -> dict[str, str]:
+    release = plan.release
+    return {
+        "slot": plan.candidate,
+        "version": release.version,
+        "digest": release.digest,
+        "blueprint": release.blueprint,
+    }
 
 
-def _to_item(values: Mapping[str, Any]) -> dict[str, Any]:
-    serializer = TypeSerializer()
-    return {key: serializer.serialize(value) for key, value in values.items()}
-
-
-def _from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    deserializer = TypeDeserializer()
-    return {key: deserializer.deserialize(value) for key, value in item.items()}
+def expiry(now: datetime) -> int:
+    return int(now.timestamp()) + HISTORY_DAYS * 86_400

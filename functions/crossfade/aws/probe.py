@@ -1,7 +1,8 @@
-"""The probe task: started once for each deployment, stopped when there is nothing more to see."""
+"""The probe task: started for each deployment, once more if it dies, and stopped at the end."""
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,6 +14,8 @@ from crossfade.domain.plan import Plan
 from crossfade.domain.spec import DEPLOYMENT_SECONDS, SLOTS, ServiceSpec
 
 TIMEOUT_SECONDS = 5
+ATTEMPTS = (1, 2)
+"""A probe that has died is started once more."""
 
 
 class ProbeTasks:
@@ -22,13 +25,12 @@ class ProbeTasks:
         self._ecs = ecs
         self._spec = spec
 
-    def start(self, plan: Plan, *, task_definition: str, container: str, log_group: str) -> str:
-        """The ARN of the deployment's probe task; a second start finds the first."""
-        # Execution names may hold characters that ECS refuses here, and be longer than it takes.
-        name = f"crossfade-{hashlib.sha256(plan.execution.encode()).hexdigest()[:40]}"
-        running = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]
+    def start(self, plan: Plan, attempt: int, *, task_definition: str, container: str, log_group: str) -> str:
+        """The ARN of the probe task of an execution's attempt; a second start of the same finds the first."""
+        name = _started_by(plan.execution, attempt)
+        running = self._running(name)
         if running:
-            return str(running[0])
+            return running[0]
         answer = self._ecs.run_task(
             cluster=self._spec.cluster,
             taskDefinition=task_definition,
@@ -52,14 +54,30 @@ class ProbeTasks:
             return "ECS no longer knows the task"
         return stop_reason(found[0]) if found[0]["desiredStatus"] == "STOPPED" else None
 
+    def stop_all(self, executions: Iterable[str]) -> list[str]:
+        """Stop every probe task that these executions have started; harmless when none runs."""
+        tasks = [
+            task
+            for execution in executions
+            for attempt in ATTEMPTS
+            for task in self._running(_started_by(execution, attempt))
+        ]
+        for task in tasks:
+            self.stop(task)
+        return tasks
+
     def stop(self, task: str) -> None:
-        """Stop the probe task; harmless when it has stopped."""
+        """Stop a probe task; harmless when it has stopped."""
         try:
             self._ecs.stop_task(cluster=self._spec.cluster, task=task, reason="The deployment has ended")
         except ClientError as error:
             # ECS forgets stopped tasks after an hour or so.
             if code(error) != "InvalidParameterException":
                 raise
+
+    def _running(self, name: str) -> list[str]:
+        found = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]
+        return [str(task) for task in found]
 
     def _environment(self, plan: Plan, log_group: str) -> list[dict[str, str]]:
         values = {
@@ -96,3 +114,8 @@ class ProbeTasks:
             for slot in SLOTS
         ]
         return [production, *slots]
+
+
+def _started_by(execution: str, attempt: int) -> str:
+    # Execution names may hold characters that ECS refuses here, and be longer than it takes.
+    return f"crossfade-{hashlib.sha256(execution.encode()).hexdigest()[:36]}-{attempt}"

@@ -1,5 +1,7 @@
 """Images in ECR."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,6 +19,15 @@ class Image(Message):
     digest: str
     tags: tuple[str, ...]
     uri: str
+    pushed: datetime
+
+
+class Pushed(Message):
+    """An image that was pushed: its tag, digest, and when ECR received it."""
+
+    tag: str
+    digest: str
+    at: datetime
 
 
 class Registry:
@@ -59,6 +70,20 @@ class Registry:
                 f"Repository {repository} has no image {digest}. Push it there, or correct the digest."
             ) from error
 
+    def newest(self, repository: str, wanted: Callable[[str], bool]) -> Pushed | None:
+        """The image pushed last of those with a tag that is ``wanted``; None when there is none."""
+        pages = self._ecr.get_paginator("describe_images").paginate(
+            repositoryName=repository, filter={"tagStatus": "TAGGED"}
+        )
+        found = [
+            Pushed(tag=tag, digest=image["imageDigest"], at=image["imagePushedAt"])
+            for page in pages
+            for image in page["imageDetails"]
+            for tag in image.get("imageTags", [])
+            if wanted(tag)
+        ]
+        return max(found, key=lambda pushed: (pushed.at, pushed.tag), default=None)
+
     def _image(self, repository: str, image: dict[str, str]) -> Image:
         detail = self._ecr.describe_images(repositoryName=repository, imageIds=[image])["imageDetails"][0]
         home = self._ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]
@@ -66,4 +91,5 @@ class Registry:
             digest=detail["imageDigest"],
             tags=tuple(sorted(detail.get("imageTags", []))),
             uri=f"{home['repositoryUri']}@{detail['imageDigest']}",
+            pushed=detail["imagePushedAt"],
         )

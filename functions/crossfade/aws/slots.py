@@ -10,11 +10,17 @@ from crossfade.domain.spec import SLOTS, Network, ServiceSpec, Slot
 
 
 class SlotService(Message):
-    """A slot's ECS service and its newest rollout."""
+    """A slot's ECS service and its newest rollout.
+
+    ``running`` and ``tasks`` (running or starting) count all tasks; ``others`` are running tasks of an
+    earlier rollout.
+    """
 
     task_definition: str
     desired: int
     running: int
+    tasks: int
+    others: int
     failed_tasks: int
     rollout_failed: bool
     rollout_reason: str
@@ -42,6 +48,12 @@ class Slots:
             task_definition=service["taskDefinition"],
             desired=service["desiredCount"],
             running=service["runningCount"],
+            tasks=service["runningCount"] + service["pendingCount"],
+            others=sum(
+                rollout["runningCount"]
+                for rollout in service["deployments"]
+                if rollout["status"] != "PRIMARY"
+            ),
             failed_tasks=primary.get("failedTasks", 0),
             rollout_failed=primary.get("rolloutState") == "FAILED",
             rollout_reason=primary.get("rolloutStateReason", ""),

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field
 
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
-from crossfade.domain.records import LANES, Closed, Lane, Record, Request
+from crossfade.domain.records import LANES, Closed, Lane, LaneTotals, Opened, Record, Request
+from crossfade.domain.scaling import Suspension
 
 Outcome = Literal["promoted", "rolled_back", "failed"]
 
@@ -28,7 +30,9 @@ class History(Message):
 
     ``launched`` and ``healthy`` are the candidate's; ``judged`` is the verdict to roll back; from
     ``promoted`` on the old slot may be gone, so there is no way back by weights; ``restored`` is when the
-    stable slot's weights were read back. ``probe`` is its task, ``cursor`` how far the ledger was read.
+    stable slot's weights were read back. ``probe`` is its newest task, ``cursor`` how far the ledger was
+    read, ``scaling`` how the live slot's automatic scaling stood before the deployment suspended it.
+    ``outcome`` is there when the report has been written.
     """
 
     plan: Plan
@@ -39,6 +43,8 @@ class History(Message):
     restored: Moment | None = None
     probe: str | None = None
     cursor: str | None = None
+    scaling: Suspension | None = None
+    outcome: Outcome | None = None
     stages: tuple[StageRecord, ...] = ()
 
 
@@ -82,12 +88,57 @@ class Timing(Message):
     restored: float | None
 
 
+class Gap(Message):
+    """A time in which no probe was there: from the last record of one to the first of the next."""
+
+    began: Moment
+    ended: Moment
+
+
 class LedgerCount(Message):
-    """The ledger itself: how many records, whether none is missing, and the SHA-256 of ``ledger.jsonl``."""
+    """The ledger itself: how many records, whether none is missing, and the SHA-256 of ``ledger.jsonl``.
+
+    A probe that died has left a gap, and what it had sent last may be missing.
+    """
 
     records: int
     complete: bool
+    gaps: tuple[Gap, ...]
     sha256: str
+
+
+class _Run:
+    """The records of one probe task, in their order."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.requests: dict[tuple[Lane, int], Request] = {}
+        self.closed: Closed | None = None
+
+    def take(self, record: Record) -> None:
+        """A record that was written twice (a resent batch) counts once."""
+        self.records.append(record)
+        if isinstance(record, Request):
+            self.requests[record.lane, record.n] = record
+        if isinstance(record, Closed):
+            self.closed = record
+
+    def of(self, lane: Lane) -> list[Request]:
+        """A lane's requests."""
+        return [request for request in self.requests.values() if request.lane == lane]
+
+
+def _runs(records: Iterable[Record]) -> list[_Run]:
+    """Each ``opened`` begins the run of a new task, whose numbers begin at 1 again; it too may come twice."""
+    runs = [_Run()]
+    opened: Opened | None = None
+    for record in records:
+        if isinstance(record, Opened) and record != opened:
+            opened = record
+            if runs[-1].records:
+                runs.append(_Run())
+        runs[-1].take(record)
+    return runs
 
 
 class Certificate(Message):
@@ -117,16 +168,10 @@ def certify(
     ended: datetime,
     transitions: int,
 ) -> Certificate:
-    """Draw the certificate up from a deployment's history and its ledger.
-
-    A record that was written twice (a resent batch) counts once.
-    """
-    requests = {(record.lane, record.n): record for record in records if isinstance(record, Request)}
-    closed = next((record for record in records if isinstance(record, Closed)), None)
-    lanes = {
-        lane: _count([record for record in requests.values() if record.lane == lane], lane, closed)
-        for lane in LANES
-    }
+    """Draw the certificate up from a deployment's history and its ledger."""
+    runs = _runs(records)
+    requests = [request for run in runs for request in run.requests.values()]
+    lanes = {lane: _count(runs, lane) for lane in LANES}
     plan = history.plan
     previous = plan.previous
     return Certificate(
@@ -139,28 +184,43 @@ def certify(
         ),
         to=Version(version=plan.release.version, digest=plan.release.digest),
         requests=lanes,
-        versions={
-            lane: _versions(record for record in requests.values() if record.lane == lane) for lane in LANES
-        },
+        versions={lane: _versions(record for record in requests if record.lane == lane) for lane in LANES},
         stages=history.stages,
-        timing=_timing(history, requests.values(), ended),
+        timing=_timing(history, requests, ended),
         transitions=transitions,
         ledger=LedgerCount(
             records=len(requests),
-            complete=closed is not None
-            and closed.rejected == 0
+            complete=all(run.closed is not None and run.closed.rejected == 0 for run in runs)
             and not any(count.missing for count in lanes.values()),
+            gaps=tuple(Gap(began=_last(before), ended=_first(after)) for before, after in pairwise(runs)),
             sha256=sha256,
         ),
     )
 
 
-def _count(requests: list[Request], lane: Lane, closed: Closed | None) -> LaneCount:
+def _count(runs: Iterable[_Run], lane: Lane) -> LaneCount:
+    counts = [_count_run(run.of(lane), run.closed.lanes.get(lane) if run.closed else None) for run in runs]
+    return LaneCount(
+        sent=sum(count.sent for count in counts),
+        ok=sum(count.ok for count in counts),
+        failed=sum(count.failed for count in counts),
+        missing=sum(count.missing for count in counts),
+    )
+
+
+def _count_run(requests: list[Request], totals: LaneTotals | None) -> LaneCount:
     ok = sum(request.ok for request in requests)
     numbers = {request.n for request in requests}
-    totals = closed.lanes.get(lane) if closed else None
     sent = max(max(numbers, default=0), totals.sent if totals else 0)
     return LaneCount(sent=sent, ok=ok, failed=len(requests) - ok, missing=sent - len(numbers))
+
+
+def _last(run: _Run) -> datetime:
+    return max(record.at for record in run.records)
+
+
+def _first(run: _Run) -> datetime:
+    return min(record.at for record in run.records)
 
 
 def _versions(requests: Iterable[Request]) -> tuple[Sighted, ...]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from crossfade.domain.message import Message, Moment
-from crossfade.domain.records import Record, Request
+from crossfade.domain.records import Opened, Record, Request
 from crossfade.domain.spec import Retire
 
 
@@ -17,6 +17,7 @@ class Quiet(Message):
     """What production has shown since the last shift: the last answer, and the last that was not right.
 
     A failed request is not right either: a version that only fails is not one that clients have come to.
+    Nor is the time in which no probe was there: a new one's beginning counts like a wrong answer.
     """
 
     last_answer: Moment | None = None
@@ -45,6 +46,8 @@ def look(
     time must be covered by production answers.
     """
     for record in records:
+        if isinstance(record, Opened) and record.at >= shifted:
+            quiet = quiet.model_copy(update={"last_other": max(record.at, quiet.last_other or record.at)})
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
             other = not record.ok or record.version != version
             quiet = Quiet(

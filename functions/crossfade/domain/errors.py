@@ -49,6 +49,10 @@ class TrafficSplit(CrossfadeError):
     """No slot has all the traffic, so none is stable: give one of them all of it first."""
 
 
+class SlotDrift(CrossfadeError):
+    """A slot is not as Crossfade left it: put its tasks or targets right first."""
+
+
 class ServiceBusy(CrossfadeError):
     """Another deployment holds the service: wait until it ends, then start again."""
 
@@ -62,6 +66,10 @@ class ForeignChange(CrossfadeError):
 
 class ServiceLost(CrossfadeError):
     """This deployment no longer holds the service, so it changes nothing more."""
+
+
+class Superseded(CrossfadeError):
+    """A newer release waits, and the service's spec lets it take this one's place at once."""
 
 
 class ProbeCannotStart(CrossfadeError):
@@ -111,8 +119,12 @@ class AwsUnavailable(CrossfadeError):
     """AWS throttled a call or did not answer: retried by the state machine with backoff."""
 
 
+class ServiceChanged(CrossfadeError):
+    """The service was taken or freed after the plan was made: the state machine plans anew."""
+
+
 # ---- rollback ---------------------------------------------------------------------------------------------
 
 
 class NothingToRollBack(CrossfadeError):
-    """No deployment holds the service, so there is nothing to put back."""
+    """No deployment holds the service and no old version is warm, so there is nothing to go back to."""

@@ -15,11 +15,12 @@ class SlotStatus(Message):
     """A slot's ECS service and its target group, as they are now.
 
     ``failure`` is why ECS gave up or a task stopped, in ECS's words; ``unhealthy`` is what the load balancer
-    says of targets that are not healthy.
+    says of targets that are not healthy. ``others`` are running tasks of an earlier rollout.
     """
 
     desired: int
     running: int
+    others: int = 0
     failed_tasks: int
     rollout_failed: bool
     failure: str
@@ -29,9 +30,10 @@ class SlotStatus(Message):
 
     @property
     def up(self) -> bool:
-        """Every task runs, and every target is healthy."""
+        """Every task runs, no earlier one is left, and every target is healthy."""
         return (
             self.desired > 0
+            and self.others == 0
             and self.running == self.desired
             and self.healthy == self.registered == self.desired
         )

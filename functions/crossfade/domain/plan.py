@@ -2,20 +2,25 @@
 
 from typing import Literal
 
-from crossfade.domain.errors import AmbiguousRepository, ServiceBusy, UnknownService
+from crossfade.domain.errors import AmbiguousRepository, UnknownService
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.request import Ask, Push
 from crossfade.domain.spec import ServiceSpec, Slot, Stage, other
+from crossfade.domain.state import Waiting
 from crossfade.domain.traffic import Weights
 
 
 class Release(Message):
-    """An image, pinned by digest, and the blueprint that it runs with. ``version`` is the image's tag."""
+    """An image, pinned by digest, and the blueprint that it runs with.
+
+    ``version`` is the image's tag, ``pushed`` when ECR received the image.
+    """
 
     version: str
     digest: str
     image: str
     blueprint: str
+    pushed: Moment | None = None
 
 
 class RunningRelease(Message):
@@ -56,11 +61,13 @@ class Plan(Message):
 
 
 class Decision(Message):
-    """What PlanRelease says: deploy by this plan, or why there is nothing to deploy."""
+    """What PlanRelease says: deploy by this plan, wait for the service, or why there is nothing to deploy."""
 
-    action: Literal["deploy", "nothing_to_do", "ignore"]
+    action: Literal["deploy", "busy", "nothing_to_do", "ignore"]
     reason: str
     plan: Plan | None = None
+    service: str | None = None
+    waiting: Waiting | None = None
 
 
 def choose_service(push: Push, repositories: dict[str, str]) -> str | None:
@@ -83,15 +90,6 @@ def unknown_service(ask: Ask, known: list[str]) -> UnknownService:
         f"There is no service {ask.service}: the SSM parameter /crossfade/services/{ask.service} "
         f"does not exist. Known services: {', '.join(sorted(known)) or 'none'}."
     )
-
-
-def refuse_busy(service: str, holder: str | None, execution: str) -> None:
-    """Refuse a deployment while another execution holds the service."""
-    if holder is not None and holder != execution:
-        raise ServiceBusy(
-            f"Service {service} is held by {holder}. "
-            "Wait until that deployment ends, then start this one again."
-        )
 
 
 def decide(

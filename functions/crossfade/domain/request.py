@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.message import Message
+from crossfade.domain.message import Message, Moment
 
 EXAMPLE = '{"service": "web", "image_tag": "1.2.3"}'
 
@@ -13,16 +13,21 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class Ask(Message):
-    """A person or a program asks for one release of one service: by tag or by digest."""
+    """A person or a program asks for one release of one service: by tag, by digest, or by both.
+
+    With both, the digest is deployed and the tag is the version that it must answer with. ``asked`` is set
+    where Crossfade itself starts what has waited: the release gives way to any that was pushed later.
+    """
 
     service: str = Field(min_length=1)
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
+    asked: Moment | None = None
 
     @model_validator(mode="after")
-    def _one_image(self) -> "Ask":
-        if (self.image_tag is None) == (self.image_digest is None):
-            raise ValueError("give exactly one of image_tag and image_digest")
+    def _an_image(self) -> "Ask":
+        if self.image_tag is None and self.image_digest is None:
+            raise ValueError("give image_tag, image_digest, or both")
         return self
 
 

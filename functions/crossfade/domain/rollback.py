@@ -1,6 +1,7 @@
 """What a rollback is asked to do, and what it finds to do."""
 
 import json
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -10,6 +11,7 @@ from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
+from crossfade.domain.state import State
 
 EXAMPLE = '{"service": "web"}'
 
@@ -41,30 +43,39 @@ class Order(Message):
     failure: Failure | None = None
 
     @property
+    def by_hand(self) -> bool:
+        """Whether a person asks."""
+        return self.deployment is None
+
+    @property
     def reason(self) -> str:
         """Why."""
         return self.failure.sentence if self.failure else "rolled back by hand"
 
 
 class Ended(Message):
-    """A deployment ended without having put things right itself."""
+    """A deployment or a rollback ended without having put things right itself; ``ended`` is its ARN.
 
-    execution: str
+    ``again``: it was a rollback, so that the next one waits for a while before it tries.
+    """
+
+    ended: str
     status: str
+    again: bool = False
 
     @property
-    def deployment(self) -> str:
-        """The deployment's name."""
-        return self.execution.rsplit(":", 1)[-1]
+    def by_hand(self) -> bool:
+        """Nobody asks."""
+        return False
 
     @property
     def reason(self) -> str:
         """Why."""
-        return f"the deployment ended {self.status}"
+        return f"{self.ended.rsplit(':', 1)[-1]} ended {self.status}"
 
 
 def read_input(raw: Any) -> Order | Ended:
-    """Tell an order from Step Functions' status event.
+    """Tell an order from the word that an execution has ended.
 
     Raises
     ------
@@ -74,12 +85,7 @@ def read_input(raw: Any) -> Order | Ended:
     if not isinstance(raw, dict):
         raise InvalidInput(f"The input must be a JSON object. Start again with {EXAMPLE}.")
     try:
-        if raw.get("source") == "aws.states":
-            detail = raw["detail"] if isinstance(raw.get("detail"), dict) else {}
-            return Ended.model_validate(
-                {"execution": detail.get("executionArn"), "status": detail.get("status")}
-            )
-        return Order.model_validate(raw)
+        return Ended.model_validate(raw) if "ended" in raw else Order.model_validate(raw)
     except ValidationError as error:
         raise InvalidInput(f"The input is malformed: {error}. Start again with {EXAMPLE}.") from error
 
@@ -87,29 +93,84 @@ def read_input(raw: Any) -> Order | Ended:
 class Survey(Message):
     """What there is to do.
 
-    ``roll_back``: restore the stable slot. ``finish``: the candidate was promoted already and the old slot
-    may be gone, so only what was left undone is done. ``nothing``: no deployment holds the service.
-    ``loser`` is the slot to stop; ``held_by`` the deployment's execution.
+    ``roll_back``: restore the slot that was stable before the plan. ``back_out``: the same, after the
+    plan's own deployment has ended well and while the old slot is warm. ``finish``: the candidate was
+    promoted already and the old slot may be gone, so only what was left undone is done. ``cool``: nothing
+    is left but to stop the old slot. ``nothing``: there is nothing to put right.
+
+    ``loser`` is the slot to stop. ``executions`` are those that worked on the deployment.
     """
 
-    action: Literal["roll_back", "finish", "nothing"]
+    action: Literal["roll_back", "back_out", "finish", "cool", "nothing"]
     reason: str
+    service: str | None = None
     plan: Plan | None = None
     loser: Slot | None = None
     probe: str | None = None
     cursor: str | None = None
-    held_by: str | None = None
+    executions: tuple[str, ...] = ()
 
 
-def survey(history: History, plan: Plan, reason: str) -> Survey:
-    """Say what to do for a deployment that holds its service; ``plan`` is the rollback's own copy."""
+def nothing(reason: str) -> Survey:
+    """There is nothing to put right."""
+    return Survey(action="nothing", reason=reason)
+
+
+def left_undone(history: History, plan: Plan, reason: str) -> Survey:
+    """Say what to do for a deployment whose service was taken over; ``plan`` is the rollback's own copy."""
     promoted = history.promoted is not None
+    undone: Literal["finish", "cool"] = "cool" if history.outcome == "promoted" else "finish"
     return Survey(
-        action="finish" if promoted else "roll_back",
+        action=undone if promoted else "roll_back",
         reason=reason,
+        service=plan.service,
         plan=plan,
         loser=plan.stable if promoted else plan.candidate,
         probe=history.probe,
         cursor=history.cursor,
-        held_by=history.plan.execution,
+        executions=tuple(dict.fromkeys((history.plan.execution, plan.execution))),
     )
+
+
+def back_out_plan(promoted: Plan, *, execution: str, now: datetime) -> Plan:
+    """The plan of a promoted deployment, to be taken back under a name of its own."""
+    name = execution.rsplit(":", 1)[-1]
+    return promoted.model_copy(update={"deployment": name, "execution": execution, "began": now})
+
+
+def backing_out(plan: Plan, reason: str) -> Survey:
+    """Say what to do to go back from a promoted release to the one before it, which is still warm."""
+    return Survey(
+        action="back_out",
+        reason=f"{plan.release.version} was backed out: {reason}",
+        service=plan.service,
+        plan=plan,
+        loser=plan.candidate,
+        executions=(plan.execution,),
+    )
+
+
+def machine_of(execution: str) -> str:
+    """The state machine's name in an execution's ARN; empty for what is no execution."""
+    parts = execution.split(":")
+    return parts[6] if len(parts) > 7 else ""
+
+
+def stands_back(state: State, order: Order | Ended, own: str, holder_runs: bool) -> str | None:
+    """Why a rollback leaves a held service to its holder; None when it may take the service over.
+
+    ``own`` is the rollback's execution. ``holder_runs`` may be out of date, as Step Functions' answers are:
+    where an execution's end is what started this rollback, that word counts.
+    """
+    holder = state.holder or ""
+    if holder == own or (isinstance(order, Ended) and order.ended == holder):
+        return None
+    if not machine_of(holder):
+        return f"{holder} holds {state.deployment}"
+    if holder_runs and machine_of(holder) == machine_of(own):
+        return f"the rollback {holder} is at work already"
+    if holder_runs and isinstance(order, Ended):
+        return f"{holder} runs and holds the service"
+    if isinstance(order, Order) and order.deployment not in {None, state.deployment}:
+        return f"{order.deployment} does not hold the service any more"
+    return None

@@ -80,12 +80,14 @@ class Retire(Message):
     """When the old version may go, in seconds.
 
     ``quiet_seconds`` without the old version in any production answer, and ``drain_seconds`` since the last
-    shift; ``deadline_seconds`` after the last shift the wait is given up.
+    shift; ``deadline_seconds`` after the last shift the wait is given up. For ``warm_seconds`` after the
+    promotion its tasks run on, so that a rollback started by hand goes back to it at once.
     """
 
     quiet_seconds: Seconds
     drain_seconds: Seconds
     deadline_seconds: Seconds
+    warm_seconds: Seconds = 0
 
 
 class Probe(Message):
@@ -118,6 +120,7 @@ class ServiceSpec(Message):
     launch: Launch
     retire: Retire
     probe: Probe
+    when_busy: Literal["queue", "supersede", "reject"] = "queue"
 
     @field_validator("push_tags")
     @classmethod
@@ -148,7 +151,7 @@ class ServiceSpec(Message):
                 f"probe.slot_rate is too low: the stages {slow} end before the {WINDOW} answers they need"
             )
         longest = sum(stage.max_seconds for stage in self.stages) + self.launch.deadline_seconds
-        if longest + 2 * self.retire.deadline_seconds > DEPLOYMENT_SECONDS:
+        if longest + 2 * self.retire.deadline_seconds + self.retire.warm_seconds > DEPLOYMENT_SECONDS:
             raise ValueError(f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s")
         return self
 

@@ -114,23 +114,6 @@ def shortfall(slot: Slot, healthy: int, desired: int, weight: int) -> str | None
     return f"{slot} has {healthy} healthy targets of {desired} tasks and needs {needed} for weight {weight}"
 
 
-def way_back(
-    live: Weights | None, before: Weights | None, written: tuple[Weights | None, ...], healthy: int
-) -> str | None:
-    """Why the weights of before the deployment must not be restored; None when they may.
-
-    ``written`` are the weights that Crossfade wrote or was about to write; ``healthy`` counts the stable
-    slot's healthy targets.
-    """
-    if live == before:
-        return None
-    if live not in written:
-        return f"the live rule ({live or 'gone'}) was changed by somebody else, so it is left alone"
-    if before and healthy == 0:
-        return f"the stable slot has no healthy target, so traffic stays at {live}"
-    return None
-
-
 def refuse_stop(slot: Slot, live: Weights | None) -> None:
     """Refuse to stop a slot that clients are sent to, whatever the reason for stopping it."""
     if live and live.of(slot) > 0:

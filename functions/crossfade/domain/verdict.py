@@ -9,7 +9,7 @@ from typing import Literal
 
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import LaneEvent, Record, Request
-from crossfade.domain.spec import WINDOW, Slot, Stage
+from crossfade.domain.spec import WINDOW, Slot, Stage, other
 
 FAILURES = 5
 """So many failures within the window are too many."""
@@ -32,7 +32,8 @@ class Window(Message):
 class Sighting(Message):
     """What a stage has seen so far; it travels from look to look.
 
-    ``recent`` holds the candidate's last outcomes, oldest first, ``.`` right and ``x`` failed.
+    ``recent`` holds the candidate's last outcomes, oldest first, ``.`` right and ``x`` failed. ``gone`` and
+    ``stable_gone`` say that the load balancer has no target of that slot left.
     """
 
     recent: str = ""
@@ -40,6 +41,7 @@ class Sighting(Message):
     failures: int = 0
     wrong: tuple[str, ...] = ()
     gone: bool = False
+    stable_gone: bool = False
     production: int = 0
     production_failures: int = 0
 
@@ -52,7 +54,7 @@ class Verdict(Message):
 
     action: Literal["advance", "hold", "roll_back"]
     reason: str
-    error: Literal["CandidateWorse", "EvidenceMissing"] | None = None
+    error: Literal["CandidateWorse", "TargetsBelowFloor", "EvidenceMissing"] | None = None
 
 
 def look(
@@ -79,6 +81,8 @@ def look(
 def _take(seen: Sighting, record: Record, candidate: Slot, expected: str) -> Sighting:
     if isinstance(record, LaneEvent) and record.lane == candidate:
         return seen.model_copy(update={"gone": record.event == "paused"})
+    if isinstance(record, LaneEvent) and record.lane == other(candidate):
+        return seen.model_copy(update={"stable_gone": record.event == "paused"})
     if not isinstance(record, Request):
         return seen
     if record.lane == "production":
@@ -107,6 +111,13 @@ def _judge(
     worse = _worse(seen, candidate, expected)
     if worse:
         return Verdict(action="roll_back", reason=worse, error="CandidateWorse")
+    # At weight 0 nobody is sent here yet, and at 100 nobody is sent there any more.
+    if seen.stable_gone and 0 < stage.weight < 100:
+        return Verdict(
+            action="roll_back",
+            reason=f"{other(candidate)} has no target left for its {100 - stage.weight} % of the traffic",
+            error="TargetsBelowFloor",
+        )
     missing = _missing(seen, candidate)
     if not missing:
         if now - window.began < timedelta(seconds=stage.min_seconds):

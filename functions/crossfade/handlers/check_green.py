@@ -10,6 +10,7 @@ from crossfade.domain.errors import CandidateCannotStart
 from crossfade.domain.launch import Readiness, SlotStatus, judge
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.state import refuse_superseded
 from crossfade.handlers.step import step, utc_now
 
 
@@ -25,6 +26,8 @@ class Event(Message):
 def handler(event: Event) -> Readiness:
     """Look at the candidate; see ``domain/launch.py``."""
     plan, now = event.plan, utc_now()
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    refuse_superseded(journal.refuse_lost(plan))
     readiness = judge(
         _status(plan),
         healthy_since=event.healthy_since,
@@ -33,7 +36,6 @@ def handler(event: Event) -> Readiness:
         launch=plan.spec.launch,
     )
     if readiness.status == "ready":
-        journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
         journal.milestone(plan, "healthy", iso(readiness.healthy_since or now))
     return readiness
 
@@ -52,6 +54,7 @@ def _status(plan: Plan) -> SlotStatus:
     return SlotStatus(
         desired=service.desired,
         running=service.running,
+        others=service.others,
         failed_tasks=service.failed_tasks,
         rollout_failed=service.rollout_failed,
         failure="; ".join(reason for reason in reasons if reason),

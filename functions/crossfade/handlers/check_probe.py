@@ -4,11 +4,13 @@ import os
 from typing import Literal
 
 from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
 from crossfade.aws.ledger import Ledger
 from crossfade.aws.probe import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
+from crossfade.domain.state import refuse_superseded
 from crossfade.handlers.step import step, utc_now
 
 
@@ -32,6 +34,8 @@ class ProbeStatus(Message):
 def handler(event: Event) -> ProbeStatus:
     """Look for the ledger's first record; give up when the task stopped or the deadline has passed."""
     ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    refuse_superseded(journal.refuse_lost(event.plan))
     lines, cursor = ledger.after(event.plan.ledger, event.cursor)
     if lines:
         return ProbeStatus(status="writing", cursor=cursor)

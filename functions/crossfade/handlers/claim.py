@@ -23,6 +23,6 @@ class Claimed(Message):
 
 @step(Event)
 def handler(event: Event) -> Claimed:
-    """Become the holder, or fail with ServiceBusy."""
+    """Become the holder, or fail with ServiceChanged."""
     Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).claim(event.plan)
     return Claimed(holder=event.plan.execution)

@@ -12,7 +12,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from crossfade.aws.clients import client
+from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
+from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
@@ -20,6 +22,8 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.spec import SLOTS, read_spec
 from crossfade.handlers.step import logger
 
+DELETION = "the deletion of its stack"
+"""Holds the service from here on: whatever is still under way can change nothing more."""
 RESERVE_MS = 20_000
 """Time kept for the answer: without one CloudFormation waits for an hour."""
 
@@ -43,16 +47,32 @@ def _remove(service: str, context: LambdaContext) -> None:
     if document is None:
         return
     spec = read_spec(service, document)
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    executions = _stop_deployment(service, journal)
     Traffic(client("elbv2"), spec).remove()
     slots = Slots(client("ecs"), spec)
     for slot in SLOTS:
         slots.delete(slot)
+    ProbeTasks(client("ecs"), spec).stop_all(executions)
     while not slots.all_gone():
         if context.get_remaining_time_in_millis() < RESERVE_MS:
             raise TimeoutError(f"the tasks of {service} did not stop in time; delete the stack again")
         time.sleep(2)
     TaskDefinitions(client("ecs")).deregister(spec)
-    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).forget(service)
+    journal.forget(service)
+
+
+def _stop_deployment(service: str, journal: Journal) -> list[str]:
+    """Fence off whoever holds the service, and stop it; returns the executions that may have a probe."""
+    state = journal.seize(service, DELETION)
+    if state.deployment is None:
+        return []
+    deployment = journal.history(service, state.deployment).plan.execution
+    executions = [*dict.fromkeys((deployment, state.holder or deployment))]
+    for execution in executions:
+        if execution != DELETION:
+            Executions(client("stepfunctions")).stop(execution, f"the stack of {service} is deleted")
+    return executions
 
 
 def _answer(event: dict[str, Any], service: str, reason: str) -> None:

@@ -3,9 +3,11 @@
 import os
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from crossfade.aws.clients import client
 from crossfade.aws.ledger import Ledger
+from crossfade.aws.probe import ProbeTasks
 from crossfade.domain import drain
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
@@ -14,19 +16,37 @@ from crossfade.handlers.step import utc_now
 
 LOOK_SECONDS = 20
 PAUSE_SECONDS = 1
+SILENCE_SECONDS = 6
+"""The probe writes twice a second. After so long without a word it is worth asking whether it still runs."""
 
 
-def follow(stream: str, cursor: str | None, decided: Callable[[list[Record]], bool]) -> str | None:
+Decided = Callable[[list[Record]], bool]
+
+
+class Followed(NamedTuple):
+    """From where the next look goes on, and whether the probe was found dead."""
+
+    cursor: str | None
+    probe_died: bool
+
+
+def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -> Followed:
     """Hand new records to ``decided`` every second, until it says yes or the invocation's time is over.
 
-    Returns the cursor from which the next look goes on.
+    A probe task that is silent and has stopped ends the look too.
     """
     ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
-    until = time.monotonic() + LOOK_SECONDS
+    heard = began = time.monotonic()
     while True:
-        lines, cursor = ledger.after(stream, cursor)
-        if decided(read_records(lines)) or time.monotonic() >= until:
-            return cursor
+        lines, cursor = ledger.after(plan.ledger, cursor)
+        now = time.monotonic()
+        heard = now if lines else heard
+        if decided(read_records(lines)) or now >= began + LOOK_SECONDS:
+            return Followed(cursor, probe_died=False)
+        if now >= heard + SILENCE_SECONDS:
+            if task is None or ProbeTasks(client("ecs"), plan.spec).stopped(task):
+                return Followed(cursor, probe_died=True)
+            heard = now
         time.sleep(PAUSE_SECONDS)
 
 
@@ -34,12 +54,22 @@ class Draining(Message):
     """A wait for clients to get one version only: since when, and what earlier looks have seen."""
 
     plan: Plan
+    probe: str | None
     shifted: Moment
     quiet: drain.Quiet
     cursor: str | None
 
 
-def follow_draining(event: Draining, version: str) -> tuple[drain.DrainVerdict, drain.Quiet, str | None]:
+class Drained(Message):
+    """What a look at the drain has seen. ``probe_died``: no more is seen until there is a new probe."""
+
+    verdict: drain.DrainVerdict
+    quiet: drain.Quiet
+    cursor: str | None
+    probe_died: bool
+
+
+def follow_draining(event: Draining, version: str) -> Drained:
     """Follow the ledger until clients get ``version`` only; see ``domain/drain.py``."""
     quiet, verdict = event.quiet, drain.DrainVerdict(action="wait", reason="not looked yet")
 
@@ -55,5 +85,5 @@ def follow_draining(event: Draining, version: str) -> tuple[drain.DrainVerdict, 
         )
         return verdict.action != "wait"
 
-    cursor = follow(event.plan.ledger, event.cursor, decided)
-    return verdict, quiet, cursor
+    followed = follow(event.plan, event.probe, event.cursor, decided)
+    return Drained(verdict=verdict, quiet=quiet, cursor=followed.cursor, probe_died=followed.probe_died)

@@ -1,7 +1,6 @@
 """PlanRelease: from an input to a plan, with every check that can be made before anything is changed."""
 
 import os
-from typing import Any
 
 from pydantic import JsonValue
 
@@ -12,12 +11,15 @@ from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
+from crossfade.domain.drift import SlotCount, refuse_drift
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.message import Message
-from crossfade.domain.plan import Decision, Release, choose_service, decide, refuse_busy, unknown_service
+from crossfade.domain.message import Message, Moment
+from crossfade.domain.plan import Decision, Release, choose_service, decide, unknown_service
 from crossfade.domain.request import Ask, Push, read_input
-from crossfade.domain.spec import ServiceSpec, read_spec, repository_of
+from crossfade.domain.spec import SLOTS, ServiceSpec, Slot, read_spec, repository_of
+from crossfade.domain.state import State
 from crossfade.domain.traffic import refuse_foreign, refuse_stickiness, stable_slot
+from crossfade.domain.turn import not_now, wait
 from crossfade.handlers.step import step, utc_now
 
 
@@ -41,7 +43,17 @@ def handler(event: Event) -> Decision:
             action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
         )
     release = _release(request, spec)
-    return _decide(event, spec, release)
+    state = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).state(spec.service)
+    ordered_at = release.pushed if isinstance(request, Push) else request.asked
+    if state.holder == event.execution:
+        state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
+    put_off = not_now(release, state, ordered_at=ordered_at)
+    if put_off:
+        return Decision(action=put_off.action, reason=put_off.reason)
+    TaskDefinitions(client("ecs")).check(spec, release)
+    if state.holder and state.holder != event.execution:
+        return _wait(event, spec, release, state, ordered_at)
+    return _decide(event, spec, release, state)
 
 
 def _find_spec(request: Ask | Push) -> ServiceSpec | None:
@@ -60,12 +72,19 @@ def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
     registry = Registry(client("ecr"))
     if isinstance(request, Push):
         image, version = registry.by_digest(spec.repository, request.digest), request.tag
-    elif request.image_tag:
-        image, version = registry.by_tag(spec.repository, request.image_tag), request.image_tag
+    elif request.image_digest:
+        image = registry.by_digest(spec.repository, request.image_digest)
+        version = request.image_tag or _version(image, spec)
     else:
-        image = registry.by_digest(spec.repository, str(request.image_digest))
-        version = _version(image, spec)
-    return Release(version=version, digest=image.digest, image=image.uri, blueprint=spec.blueprint)
+        version = str(request.image_tag)
+        image = registry.by_tag(spec.repository, version)
+    return Release(
+        version=version,
+        digest=image.digest,
+        image=image.uri,
+        blueprint=spec.blueprint,
+        pushed=image.pushed,
+    )
 
 
 def _version(image: Image, spec: ServiceSpec) -> str:
@@ -77,19 +96,25 @@ def _version(image: Image, spec: ServiceSpec) -> str:
     return tags[0]
 
 
-def _decide(event: Event, spec: ServiceSpec, release: Release) -> Decision:
-    ecs: Any = client("ecs")
-    state = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).state(spec.service)
-    refuse_busy(spec.service, state.holder, event.execution)
+def _wait(
+    event: Event, spec: ServiceSpec, release: Release, state: State, ordered_at: Moment | None
+) -> Decision:
+    waiting = wait(release, spec, state, at=ordered_at or utc_now(), execution=event.execution)
+    reason = f"{state.holder} holds {spec.service}"
+    return Decision(action="busy", reason=reason, service=spec.service, waiting=waiting)
+
+
+def _decide(event: Event, spec: ServiceSpec, release: Release, state: State) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
     rule = traffic.rule()
     refuse_stickiness(rule, traffic.sticky_groups())
     live = rule.weights(spec.target_groups) if rule else None
     refuse_foreign(state.weights, live)
     stable = stable_slot(live)
-    definitions = TaskDefinitions(ecs)
-    definitions.check(spec, release)
-    running = Slots(ecs, spec).describe(stable) if stable else None
+    slots = Slots(client("ecs"), spec)
+    counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
+    refuse_drift(spec, counts, stable=stable, warm=state.warm.slot if state.warm else None)
+    running = slots.describe(stable) if stable else None
     return decide(
         deployment=event.deployment,
         execution=event.execution,
@@ -97,5 +122,13 @@ def _decide(event: Event, spec: ServiceSpec, release: Release) -> Decision:
         spec=spec,
         release=release,
         stable=stable,
-        running=definitions.release(running.task_definition) if running else None,
+        running=TaskDefinitions(client("ecs")).release(running.task_definition) if running else None,
     )
+
+
+def _count(slots: Slots, traffic: Traffic, spec: ServiceSpec, slot: Slot) -> SlotCount | None:
+    found = slots.describe(slot)
+    registered = traffic.health(spec.target_groups.of(slot)).registered
+    if found is None:
+        return SlotCount(desired=0, tasks=0, registered=registered) if registered else None
+    return SlotCount(desired=found.desired, tasks=found.tasks, registered=registered)

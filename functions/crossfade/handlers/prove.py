@@ -1,4 +1,4 @@
-"""ProveStable: after the weights are back, see that clients get the stable version only."""
+"""ProveStable: after the weights are back, see that clients get the winner's version only."""
 
 from typing import Literal
 
@@ -9,7 +9,9 @@ from crossfade.handlers.step import step
 
 
 class Event(Draining):
-    """``shifted`` is when the stable slot's weights were read back."""
+    """``shifted`` is when the weights were read back, ``version`` what clients are to get from there on."""
+
+    version: str | None
 
 
 class Proved(Message):
@@ -19,14 +21,25 @@ class Proved(Message):
     reason: str
     quiet: Quiet
     cursor: str | None
+    probe_died: bool
 
 
 @step(Event)
 def handler(event: Event) -> Proved:
-    """Look until production gives the stable version alone, or until the deadline."""
-    previous = event.plan.previous
-    if previous is None:
-        reason = "there is no stable version"
-        return Proved(status="late", reason=reason, quiet=event.quiet, cursor=event.cursor)
-    verdict, quiet, cursor = follow_draining(event, previous.version)
-    return Proved(status=verdict.action, reason=verdict.reason, quiet=quiet, cursor=cursor)
+    """Look until production gives that version alone, or until the deadline."""
+    if event.version is None:
+        return Proved(
+            status="late",
+            reason="there is no stable version",
+            quiet=event.quiet,
+            cursor=event.cursor,
+            probe_died=False,
+        )
+    seen = follow_draining(event, event.version)
+    return Proved(
+        status=seen.verdict.action,
+        reason=seen.verdict.reason,
+        quiet=seen.quiet,
+        cursor=seen.cursor,
+        probe_died=seen.probe_died,
+    )

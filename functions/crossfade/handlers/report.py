@@ -31,7 +31,7 @@ metrics = Metrics(namespace="Crossfade")
 
 
 class Event(Message):
-    """How the deployment went, and the executions whose transitions count."""
+    """How the deployment went, the executions whose transitions count, and whether a probe was at work."""
 
     plan: Plan
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""RestoreWeights: all traffic back to the stable slot, before anything else."""
+"""RestoreWeights: all traffic to one slot, the stable one where it can serve, before anything else."""
 
 import os
 from typing import Literal
@@ -10,68 +10,93 @@ from crossfade.domain.certificate import Outcome
 from crossfade.domain.errors import ForeignChange
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
-from crossfade.domain.traffic import way_back
+from crossfade.domain.spec import Slot
+from crossfade.domain.traffic import Weights
+from crossfade.domain.way_back import Way, way_back
 from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The plan that is taken back."""
+    """The plan that is taken back, and until when a slot may become healthy."""
 
     plan: Plan
+    deadline: Moment
 
 
 class Restored(Message):
     """Whether weights were moved, when they were read back, and how the deployment has ended by it.
 
-    ``barred``: they were left as they are, and the candidate may have clients.
+    ``waiting``: neither slot can serve yet. ``barred``: the weights are somebody else's, and both slots may
+    have clients. Else ``loser`` has none any more, and clients are to get ``version``.
     """
 
-    status: Literal["moved", "unmoved", "barred"]
+    status: Literal["moved", "unmoved", "waiting", "barred"]
     outcome: Outcome
     at: Moment
     reason: str
+    loser: Slot | None = None
+    version: str | None = None
 
 
 @step(Event)
 def handler(event: Event) -> Restored:
-    """Set the weights of before the deployment, unless that would do harm."""
+    """Give all traffic to the better side, unless somebody else has changed the rule."""
     plan = event.plan
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     traffic = Traffic(client("elbv2"), plan.spec)
-    state = journal.state(plan.service)
+    state = journal.refuse_lost(plan)
     try:
         live = traffic.weights()
     except ForeignChange as foreign:
-        return _barred(str(foreign))
-    healthy = traffic.health(plan.spec.target_groups.of(plan.stable)).healthy if plan.stable else 0
-    barred = way_back(live, plan.before, (state.weights, state.intended), healthy)
-    if barred:
-        return _barred(barred)
+        return Restored(status="barred", outcome="failed", at=utc_now(), reason=str(foreign))
+    way = way_back(
+        live,
+        plan,
+        written=(state.weights, state.intended),
+        healthy={
+            slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
+            for slot in (plan.stable, plan.candidate)
+            if slot
+        },
+        late=utc_now() >= event.deadline,
+    )
+    if way.action in {"wait", "bar"}:
+        return Restored(
+            status="waiting" if way.action == "wait" else "barred",
+            outcome="failed",
+            at=utc_now(),
+            reason=way.reason,
+        )
+    return _restore(plan, way, journal, traffic, live)
+
+
+def _restore(plan: Plan, way: Way, journal: Journal, traffic: Traffic, live: Weights | None) -> Restored:
+    state = journal.state(plan.service)
+    wanted = Weights.share(way.winner, 100) if way.winner else None
     # An earlier try may have set the weights already: what counts is whether clients ever met the candidate.
-    stages = journal.history(plan.service, plan.deployment).stages
-    unsettled = live != plan.before or state.weights != plan.before or state.intended is not None
-    moved = unsettled or any(stage.weight > 0 for stage in stages)
-    if live != plan.before:
-        _write(journal, traffic, plan)
+    history = journal.history(plan.service, plan.deployment)
+    moved = (
+        live != wanted
+        or state.weights != wanted
+        or state.intended is not None
+        or history.restored is not None
+        or any(stage.weight > 0 for stage in history.stages)
+    )
+    if live != wanted:
+        if wanted:
+            traffic.write(wanted)
+        else:
+            traffic.remove()
     at = utc_now()
-    if unsettled:
-        journal.wrote(plan, plan.before, at)
+    journal.reinstate(plan, way.winner, at)
     journal.milestone(plan, "restored", iso(at))
+    previous = plan.previous.version if plan.previous else None
+    won_back = way.winner == plan.stable
     return Restored(
         status="moved" if moved else "unmoved",
-        outcome="rolled_back" if plan.stable else "failed",
+        outcome="rolled_back" if won_back and plan.stable else "failed",
         at=at,
-        reason=str(plan.before or "no production rule"),
+        reason=way.reason,
+        loser=plan.candidate if won_back else plan.stable,
+        version=previous if won_back else plan.release.version,
     )
-
-
-def _barred(reason: str) -> Restored:
-    return Restored(status="barred", outcome="failed", at=utc_now(), reason=reason)
-
-
-def _write(journal: Journal, traffic: Traffic, plan: Plan) -> None:
-    if plan.before:
-        journal.intend(plan, plan.before)
-        traffic.write(plan.before)
-    else:
-        traffic.remove()

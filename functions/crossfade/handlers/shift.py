@@ -18,11 +18,12 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The stage by its place in the plan, and when both slots must have their targets."""
+    """The stage by its place in the plan, when both slots must be ready for it, and the ledger's cursor."""
 
     plan: Plan
     stage: int
     deadline: Moment
+    cursor: str | None
 
 
 class Shifted(Message):
@@ -46,7 +47,7 @@ def handler(event: Event) -> Shifted:
             raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
         return Shifted(status="waiting", reason=short)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    state, live = journal.state(plan.service), traffic.weights()
+    state, live = journal.refuse_lost(plan), traffic.weights()
     if live != state.intended:
         refuse_foreign(state.weights, live)
     journal.intend(plan, weights)
@@ -54,7 +55,7 @@ def handler(event: Event) -> Shifted:
     window = Window.of(stage, utc_now())
     traffic.write(weights)
     journal.wrote(plan, weights, utc_now())
-    journal.stage(plan, StageRecord(weight=stage.weight, began=window.began))
+    journal.watched(plan, StageRecord(weight=stage.weight, began=window.began), event.cursor)
     return Shifted(status="shifted", reason=str(weights), began=window.began, deadline=window.deadline)
 
 

@@ -5,15 +5,17 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
+from crossfade.domain.errors import ServiceLost
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.handlers.step import step
 
 
 class Event(Message):
-    """The plan whose probe is to be started."""
+    """The plan whose probe is to be started, for the first time or, when that one died, for the second."""
 
     plan: Plan
+    attempt: int
 
 
 class Started(Message):
@@ -25,11 +27,19 @@ class Started(Message):
 @step(Event)
 def handler(event: Event) -> Started:
     """Run the probe task, or find it running."""
-    task = ProbeTasks(client("ecs"), event.plan.spec).start(
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    journal.refuse_lost(event.plan)
+    probes = ProbeTasks(client("ecs"), event.plan.spec)
+    task = probes.start(
         event.plan,
+        event.attempt,
         task_definition=os.environ["PROBE_TASK_DEFINITION"],
         container=os.environ["PROBE_CONTAINER"],
         log_group=os.environ["LEDGER_GROUP"],
     )
-    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).milestone(event.plan, "probe", task)
+    try:
+        journal.probing(event.plan, task)
+    except ServiceLost:
+        probes.stop(task)  # whoever took the service over looked for probes before this one was there
+        raise
     return Started(task=task)

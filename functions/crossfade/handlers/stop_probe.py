@@ -8,21 +8,19 @@ from crossfade.handlers.step import step
 
 
 class Event(Message):
-    """The probe's task; None where none was started."""
+    """The executions that may have started a probe: what they wrote down about it may be missing."""
 
     plan: Plan
-    task: str | None
+    executions: tuple[str, ...]
 
 
 class Stopped(Message):
-    """Which task was stopped, if there was one."""
+    """Which tasks were stopped."""
 
-    task: str | None
+    tasks: tuple[str, ...]
 
 
 @step(Event)
 def handler(event: Event) -> Stopped:
-    """Stop the probe task."""
-    if event.task:
-        ProbeTasks(client("ecs"), event.plan.spec).stop(event.task)
-    return Stopped(task=event.task)
+    """Stop every probe task of the deployment."""
+    return Stopped(tasks=tuple(ProbeTasks(client("ecs"), event.plan.spec).stop_all(event.executions)))

@@ -1,6 +1,9 @@
 """StopLoser: scale the slot that lost to 0, if no client is sent to it."""
 
+import os
+
 from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.message import Message
@@ -26,7 +29,10 @@ class Stopped(Message):
 @step(Event)
 def handler(event: Event) -> Stopped:
     """Stop the slot, or fail with SlotHasTraffic."""
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    journal.refuse_lost(event.plan)
     if event.slot:
         refuse_stop(event.slot, Traffic(client("elbv2"), event.plan.spec).weights())
+        journal.cold(event.plan)
         Slots(client("ecs"), event.plan.spec).stop(event.slot)
     return Stopped(slot=event.slot)

@@ -5,12 +5,26 @@ import os
 from pydantic import JsonValue
 
 from crossfade.aws.clients import client
+from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.specs import Specs
-from crossfade.domain.errors import NothingToRollBack
+from crossfade.domain.errors import NothingToRollBack, ServiceChanged, ServiceLost
 from crossfade.domain.message import Message
-from crossfade.domain.rollback import Ended, Order, Survey, read_input, survey
-from crossfade.handlers.step import step
+from crossfade.domain.plan import Plan
+from crossfade.domain.rollback import (
+    Ended,
+    Order,
+    Survey,
+    back_out_plan,
+    backing_out,
+    left_undone,
+    machine_of,
+    nothing,
+    read_input,
+    stands_back,
+)
+from crossfade.domain.state import State, Warm
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
@@ -22,24 +36,70 @@ class Event(Message):
 
 @step(Event)
 def handler(event: Event) -> Survey:
-    """Find the deployment that holds the service, and take the service over from it."""
+    """Find what is left undone, and take the service over from whoever left it."""
     order = read_input(event.input)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    service = order.service if isinstance(order, Order) else _service_of(order, journal)
-    held = journal.state(service).deployment if service else None
-    if service is None or held is None or (order.deployment and order.deployment != held):
-        if order.deployment:
-            return Survey(action="nothing", reason=f"{order.deployment} holds no service any more")
+    try:
+        if isinstance(order, Ended):
+            return _after_end(order, event.execution, journal)
+        return _by_order(order, event.execution, journal)
+    except (ServiceLost, ServiceChanged):
+        return nothing("somebody else was first")
+
+
+def _after_end(ended: Ended, own: str, journal: Journal) -> Survey:
+    """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
+    reason = "no service is held by what has ended"
+    for service in Specs(client("ssm")).all():
+        state = journal.state(service)
+        if state.holder:
+            left = _stands_back(state, ended, own)
+            if left is None:
+                return _take_over(service, state, ended, own, journal)
+            reason = left
+        elif state.warm and state.warm.execution == ended.ended:
+            return _cool(service, state.warm, ended, own, journal)
+    return nothing(reason)
+
+
+def _by_order(order: Order, own: str, journal: Journal) -> Survey:
+    state = journal.state(order.service)
+    if state.holder:
+        left = _stands_back(state, order, own)
+        return nothing(left) if left else _take_over(order.service, state, order, own, journal)
+    if not order.by_hand:
+        return nothing(f"{order.deployment} holds no service any more")
+    if state.warm is None:
         raise NothingToRollBack(
-            f"No deployment holds {service}, so there is nothing to put back; nothing was changed."
+            f"No deployment holds {order.service} and no old version of it is warm, so there is nothing to "
+            "go back to; nothing was changed. To go back to an older version, deploy it."
         )
-    before = journal.history(service, held).plan
-    mine = journal.take_over(before, event.execution)
+    before = journal.history(order.service, state.warm.deployment).plan
+    plan = back_out_plan(before, execution=own, now=utc_now())
+    journal.back_out(plan, state.warm)
+    return backing_out(plan, order.reason)
+
+
+def _stands_back(state: State, order: Order | Ended, own: str) -> str | None:
+    holder = state.holder or ""
+    runs = Executions(client("stepfunctions")).runs(holder) if machine_of(holder) else False
+    return stands_back(state, order, own, runs)
+
+
+def _take_over(service: str, state: State, order: Order | Ended, own: str, journal: Journal) -> Survey:
+    holder, deployment = state.holder or "", state.deployment or ""
+    before = journal.history(service, deployment).plan
+    take_back = order.by_hand and state.warm is not None and state.warm.deployment == deployment
+    mine = journal.take_over(before, holder, own, take_back=take_back)
+    if order.by_hand and holder != own:
+        Executions(client("stepfunctions")).stop(holder, f"{own} rolls {service} back by hand")
     # Only now can the deployment change nothing more, its promotion included.
-    return survey(journal.history(service, held), mine, order.reason)
+    return left_undone(journal.history(service, deployment), mine, order.reason)
 
 
-def _service_of(ended: Ended, journal: Journal) -> str | None:
-    """The service that the ended deployment still holds."""
-    names = Specs(client("ssm")).all()
-    return next((name for name in names if journal.state(name).deployment == ended.deployment), None)
+def _cool(service: str, warm: Warm, ended: Ended, own: str, journal: Journal) -> Survey:
+    history = journal.history(service, warm.deployment)
+    mine: Plan = history.plan.model_copy(update={"execution": own})
+    if not journal.reclaim(mine):
+        return nothing("somebody has made use of the old slot")
+    return left_undone(history, mine, ended.reason)

@@ -1,0 +1,90 @@
+"""Items of a DynamoDB table with the keys ``service`` and ``item``, in Python's own types."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+
+class Table:
+    """Reads and writes items through a boto3 ``dynamodb`` client.
+
+    ``updating``, ``putting`` and ``checking`` return the parts of a transaction.
+    """
+
+    def __init__(self, dynamodb: Any, name: str) -> None:
+        self._dynamodb = dynamodb
+        self._name = name
+
+    def get(self, service: str, item: str) -> dict[str, Any]:
+        """An item as it is now; empty when there is none."""
+        answer = self._dynamodb.get_item(TableName=self._name, Key=_key(service, item), ConsistentRead=True)
+        deserializer = TypeDeserializer()
+        return {key: deserializer.deserialize(value) for key, value in answer.get("Item", {}).items()}
+
+    def delete(self, service: str, item: str) -> None:
+        """Delete an item; harmless when there is none."""
+        self._dynamodb.delete_item(TableName=self._name, Key=_key(service, item))
+
+    def update(
+        self, service: str, item: str, expression: str, values: Mapping[str, Any], **rest: Any
+    ) -> None:
+        """Update an item; takes what ``updating`` takes."""
+        self._dynamodb.update_item(**self.updating(service, item, expression, values, **rest)["Update"])
+
+    def transact(self, actions: Iterable[dict[str, Any]]) -> None:
+        """Do all of it, or nothing."""
+        self._dynamodb.transact_write_items(TransactItems=list(actions))
+
+    def updating(
+        self,
+        service: str,
+        item: str,
+        expression: str,
+        values: Mapping[str, Any],
+        *,
+        condition: str = "",
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """An update, under a condition where one is given."""
+        return {
+            "Update": {
+                "TableName": self._name,
+                "Key": _key(service, item),
+                "UpdateExpression": expression,
+                **({"ExpressionAttributeValues": _serialized(values)} if values else {}),
+                **({"ConditionExpression": condition} if condition else {}),
+                **({"ExpressionAttributeNames": dict(names)} if names else {}),
+            }
+        }
+
+    def putting(self, service: str, item: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A whole item."""
+        return {"Put": {"TableName": self._name, "Item": {**_key(service, item), **_serialized(values)}}}
+
+    def checking(self, service: str, item: str, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A condition on an item that is not written."""
+        return {
+            "ConditionCheck": {
+                "TableName": self._name,
+                "Key": _key(service, item),
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": _serialized(values),
+            }
+        }
+
+
+def condition_failed(error: ClientError) -> bool:
+    """Whether a transaction was cancelled by its condition, and not by a conflict with another one."""
+    reasons = error.response.get("CancellationReasons", [])
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+
+
+def _key(service: str, item: str) -> dict[str, Any]:
+    return _serialized({"service": service, "item": item})
+
+
+def _serialized(values: Mapping[str, Any]) -> dict[str, Any]:
+    serializer = TypeSerializer()
+    return {key: serializer.serialize(value) for key, value in values.items()}

@@ -1,0 +1,76 @@
+"""The line: what waits for a service that another deployment holds. Only the newest does."""
+
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.failures import code
+from crossfade.aws.items import Table, condition_failed
+from crossfade.aws.journal import STATE, Journal, expiry, item_of
+from crossfade.domain.errors import ServiceChanged
+from crossfade.domain.message import iso
+from crossfade.domain.state import Waiting
+
+
+class Line:
+    """Reads and writes what waits through a boto3 ``dynamodb`` client, in the journal's table."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._table = Table(dynamodb, table)
+        self._journal = Journal(dynamodb, table)
+
+    def queue(self, service: str, waiting: Waiting, now: datetime) -> Waiting | None:
+        """Let a release wait for a held service; the one that it drops is returned, and gets an item.
+
+        Raises
+        ------
+        ServiceChanged
+            The service is free, or another release was queued meanwhile.
+        """
+        before = self._journal.state(service).waiting
+        if before == waiting:
+            return None  # an earlier try had its effect
+        values: dict[str, Any] = {":waiting": waiting.model_dump(mode="json")}
+        condition = "attribute_exists(holder) AND " + (
+            "waiting.#execution = :before" if before else "attribute_not_exists(waiting)"
+        )
+        if before:
+            values[":before"] = before.execution
+        names = {"#execution": "execution"} if before else None
+        update = self._table.updating(
+            service, STATE, "SET waiting = :waiting", values, condition=condition, names=names
+        )
+        drop = [self._dropping(service, before, waiting, now)] if before else []
+        try:
+            self._table.transact([update, *drop])
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            raise ServiceChanged(f"Service {service} was freed, or another release was queued.") from error
+        return before
+
+    def dequeue(self, service: str, waiting: Waiting) -> None:
+        """Take a release that was started out of the line; harmless when another waits there by now."""
+        try:
+            self._table.update(
+                service,
+                STATE,
+                "REMOVE waiting",
+                {":execution": waiting.execution},
+                condition="waiting.#execution = :execution",
+                names={"#execution": "execution"},
+            )
+        except ClientError as error:
+            if code(error) != "ConditionalCheckFailedException":
+                raise
+
+    def _dropping(self, service: str, dropped: Waiting, newer: Waiting, now: datetime) -> dict[str, Any]:
+        entry = {
+            "execution": dropped.execution,
+            "outcome": "dropped",
+            "reason": f"{dropped.version} gave way to {newer.version} while it waited",
+            "ended": iso(now),
+            "expires": expiry(now),
+        }
+        return self._table.putting(service, item_of(dropped.execution.rsplit(":", 1)[-1]), entry)

@@ -1,0 +1,49 @@
+"""Automatic scaling of the slots' ECS services: suspended while traffic moves, resumed on the winner."""
+
+from typing import Any
+
+from crossfade.domain.scaling import Suspension
+from crossfade.domain.spec import ServiceSpec, Slot
+
+DIMENSION = "ecs:service:DesiredCount"
+
+
+class Scaling:
+    """Reads and suspends scalable targets through a boto3 ``application-autoscaling`` client."""
+
+    def __init__(self, autoscaling: Any, spec: ServiceSpec) -> None:
+        self._autoscaling = autoscaling
+        self._spec = spec
+
+    def suspension(self, slot: Slot) -> Suspension | None:
+        """What is suspended for a slot; None where it has no scalable target."""
+        found = self._autoscaling.describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[self._resource(slot)], ScalableDimension=DIMENSION
+        )["ScalableTargets"]
+        if not found:
+            return None
+        state = found[0].get("SuspendedState", {})
+        return Suspension(
+            scale_in=state.get("DynamicScalingInSuspended", False),
+            scale_out=state.get("DynamicScalingOutSuspended", False),
+            scheduled=state.get("ScheduledScalingSuspended", False),
+        )
+
+    def suspend(self, slot: Slot, wanted: Suspension) -> None:
+        """Suspend or resume a slot's scaling; nothing is done where that is so, or there is no target."""
+        if self.suspension(slot) in (None, wanted):
+            return
+        self._autoscaling.register_scalable_target(
+            ServiceNamespace="ecs",
+            ResourceId=self._resource(slot),
+            ScalableDimension=DIMENSION,
+            SuspendedState={
+                "DynamicScalingInSuspended": wanted.scale_in,
+                "DynamicScalingOutSuspended": wanted.scale_out,
+                "ScheduledScalingSuspended": wanted.scheduled,
+            },
+        )
+
+    def _resource(self, slot: Slot) -> str:
+        cluster = self._spec.cluster.partition(":cluster/")[2]
+        return f"service/{cluster}/{self._spec.slot_service(slot)}"

@@ -1,0 +1,101 @@
+"""What the journal remembers of a service: who holds it, what is live, what waits, what is still warm."""
+
+from crossfade.domain.errors import ServiceLost, Superseded
+from crossfade.domain.message import Message, Moment
+from crossfade.domain.spec import Slot
+from crossfade.domain.traffic import Weights
+
+
+class Candidate(Message):
+    """The release that is being deployed, and the slot that it goes to."""
+
+    slot: Slot
+    version: str
+    digest: str
+    blueprint: str
+
+
+class Waiting(Message):
+    """A release that came while another deployment held the service.
+
+    ``at`` is its place in time: when its image was pushed, or when a person asked for it. ``execution`` has
+    asked for it; ``supersede`` makes the running deployment roll back for it.
+    """
+
+    version: str
+    digest: str
+    at: Moment
+    execution: str
+    supersede: bool = False
+
+
+class Warm(Message):
+    """The old version's slot after a promotion: its tasks still run, until its deployment stops them."""
+
+    slot: Slot
+    deployment: str
+    execution: str
+    until: Moment
+
+
+class Newest(Message):
+    """The image that was pushed last of all that were ever deployed or tried."""
+
+    at: Moment
+    digest: str
+
+
+class State(Message):
+    """A service in the journal; empty before its first deployment.
+
+    ``holder`` is the execution that may change the service, ``deployment`` whose deployment it works on.
+    ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
+    end is not taken for a foreign change.
+    """
+
+    holder: str | None = None
+    deployment: str | None = None
+    candidate: Candidate | None = None
+    stable: Slot | None = None
+    version: str | None = None
+    digest: str | None = None
+    weights: Weights | None = None
+    intended: Weights | None = None
+    newest: Newest | None = None
+    waiting: Waiting | None = None
+    warm: Warm | None = None
+
+
+def lost(service: str, deployment: str) -> ServiceLost:
+    """The error for a deployment that no longer holds its service."""
+    return ServiceLost(
+        f"Deployment {deployment} does not hold {service} any more, so it changes nothing more. "
+        "Read the rollback that took the service over."
+    )
+
+
+def refuse_lost(state: State, service: str, deployment: str, execution: str) -> None:
+    """Let a deployment go on only while it holds its service.
+
+    Raises
+    ------
+    ServiceLost
+        Another execution holds the service, or none.
+    """
+    if state.holder != execution:
+        raise lost(service, deployment)
+
+
+def refuse_superseded(state: State) -> None:
+    """Let a deployment go on only while no newer release may take its place.
+
+    Raises
+    ------
+    Superseded
+        One waits, and the spec says that it need not wait for the end.
+    """
+    if state.waiting and state.waiting.supersede:
+        raise Superseded(
+            f"{state.waiting.version} was asked for by {state.waiting.execution}, and when_busy says "
+            "supersede: this deployment makes room for it."
+        )

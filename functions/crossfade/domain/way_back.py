@@ -1,0 +1,59 @@
+"""The way back: which slot gets all the traffic when a deployment is taken back."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from crossfade.domain.message import Message
+from crossfade.domain.plan import Plan
+from crossfade.domain.spec import Slot
+from crossfade.domain.traffic import Weights
+
+
+class Way(Message):
+    """``go``: all traffic to ``winner``; None removes the rule, as before a first release.
+
+    ``wait``: neither slot can serve yet. ``bar``: somebody else has changed the rule, and it is left alone.
+    """
+
+    action: Literal["go", "wait", "bar"]
+    reason: str
+    winner: Slot | None = None
+
+
+def way_back(
+    live: Weights | None,
+    plan: Plan,
+    *,
+    written: tuple[Weights | None, ...],
+    healthy: Mapping[Slot, int],
+    late: bool,
+) -> Way:
+    """Choose the winner.
+
+    The stable slot, unless it has no healthy target while the candidate has: clients are better off with a
+    version that is suspect than with none. ``written`` are the weights that Crossfade wrote or was about to
+    write; ``late`` ends the wait for a healthy slot.
+    """
+    if live == plan.before:
+        return Way(action="go", winner=plan.stable, reason=str(live or "no production rule"))
+    if live not in written:
+        return Way(
+            action="bar",
+            reason=f"the live rule ({live or 'gone'}) was changed by somebody else, so it is left alone",
+        )
+    if plan.stable is None or healthy[plan.stable] > 0:
+        return Way(action="go", winner=plan.stable, reason=str(plan.before or "no production rule"))
+    if healthy[plan.candidate] > 0:
+        return Way(
+            action="go",
+            winner=plan.candidate,
+            reason=f"the stable slot {plan.stable} has no healthy target, so all traffic was given to "
+            f"{plan.candidate} with {plan.release.version}",
+        )
+    if late:
+        return Way(
+            action="go",
+            winner=plan.stable,
+            reason=f"{plan.before}, though neither slot has a healthy target: look at both",
+        )
+    return Way(action="wait", reason=f"neither slot has a healthy target; traffic stays at {live}")

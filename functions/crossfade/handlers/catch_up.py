@@ -1,0 +1,58 @@
+"""The schedule's function: starts the deployment of an image whose push event never came.
+
+Not a state of the workflow: EventBridge calls it, if the stack's parameter CatchUpSchedule says when.
+"""
+
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.executions import Executions
+from crossfade.aws.journal import Journal
+from crossfade.aws.registry import Registry
+from crossfade.aws.specs import Specs
+from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.message import Message, iso
+from crossfade.domain.spec import read_spec
+from crossfade.domain.turn import missed
+from crossfade.handlers.step import logger, step
+
+
+class Event(Message):
+    """The service to look at; all of them where none is named."""
+
+    service: str | None = None
+
+
+class CaughtUp(Message):
+    """The releases that were started, as ``service version``."""
+
+    started: tuple[str, ...]
+
+
+@step(Event)
+def handler(event: Event) -> CaughtUp:
+    """Compare each service's newest matching image with what is live, running and waiting."""
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    registry = Registry(client("ecr"))
+    started = []
+    for service, document in Specs(client("ssm")).all().items():
+        if event.service not in {None, service}:
+            continue
+        try:
+            spec = read_spec(service, document)
+        except InvalidServiceSpec as error:
+            logger.warning("left out: %s", error)  # one service's spec must not stop the others
+            continue
+        newest = registry.newest(spec.repository, spec.deploys)
+        if newest and missed(newest.digest, newest.at, journal.state(service)):
+            asked = {
+                "service": service,
+                "image_tag": newest.tag,
+                "image_digest": newest.digest,
+                "asked": iso(newest.at),
+            }
+            # One try for each image: the name is used up by it.
+            name = f"missed-{service[:40]}-{newest.digest[7:19]}"
+            Executions(client("stepfunctions")).start(os.environ["DEPLOY_STATE_MACHINE"], name, asked)
+            started.append(f"{service} {newest.tag}")
+    return CaughtUp(started=tuple(started))

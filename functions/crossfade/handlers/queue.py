@@ -1,0 +1,36 @@
+"""QueueRelease: a release that comes while another deployment holds the service waits for it."""
+
+import os
+from typing import Literal
+
+from crossfade.aws.clients import client
+from crossfade.aws.line import Line
+from crossfade.domain.message import Message
+from crossfade.domain.state import Waiting
+from crossfade.handlers.step import step, utc_now
+
+
+class Event(Message):
+    """The release, and the service that it waits for."""
+
+    service: str
+    waiting: Waiting
+
+
+class Queued(Message):
+    """That the release waits, and whom it has dropped by that."""
+
+    action: Literal["queued"]
+    reason: str
+
+
+@step(Event)
+def handler(event: Event) -> Queued:
+    """Let the release wait; only the newest does."""
+    dropped = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"]).queue(
+        event.service, event.waiting, utc_now()
+    )
+    reason = f"{event.waiting.version} waits until {event.service} is free"
+    if dropped:
+        reason += f"; {dropped.version}, which waited, is dropped"
+    return Queued(action="queued", reason=reason)

@@ -1,0 +1,36 @@
+"""ResumeScaling: the winner is scaled as the live slot was before; the idle slot stays as it is."""
+
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.scaling import Scaling
+from crossfade.domain.message import Message
+from crossfade.domain.plan import Plan
+from crossfade.domain.scaling import ACTIVE
+from crossfade.domain.spec import Slot
+from crossfade.handlers.step import step
+
+
+class Event(Message):
+    """The plan whose slots were left alone."""
+
+    plan: Plan
+
+
+class Resumed(Message):
+    """The slot whose scaling was resumed; None where no slot is live."""
+
+    slot: Slot | None
+
+
+@step(Event)
+def handler(event: Event) -> Resumed:
+    """Resume scaling on the slot that the journal calls stable."""
+    plan = event.plan
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    slot = journal.refuse_lost(plan).stable
+    if slot:
+        before = journal.history(plan.service, plan.deployment).scaling
+        Scaling(client("application-autoscaling"), plan.spec).suspend(slot, before or ACTIVE)
+    return Resumed(slot=slot)

@@ -1,0 +1,57 @@
+"""StartNext: what waits for a service that is free now is deployed."""
+
+import hashlib
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.executions import Executions
+from crossfade.aws.journal import Journal
+from crossfade.aws.line import Line
+from crossfade.aws.specs import Specs
+from crossfade.domain.message import Message, iso
+from crossfade.domain.state import Waiting
+from crossfade.handlers.step import step
+
+
+class Event(Message):
+    """The service that became free; None to look at all of them."""
+
+    service: str | None
+
+
+class Started(Message):
+    """The releases that were started, as ``service version``."""
+
+    started: tuple[str, ...]
+
+
+@step(Event)
+def handler(event: Event) -> Started:
+    """Start a deployment of each release that waits for nobody any more."""
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    line = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    executions = Executions(client("stepfunctions"))
+    started = []
+    for service in [event.service] if event.service else Specs(client("ssm")).all():
+        state = journal.state(service)
+        if state.holder is None and state.waiting:
+            executions.start(
+                os.environ["DEPLOY_STATE_MACHINE"], _name(state.waiting), _asked(service, state.waiting)
+            )
+            line.dequeue(service, state.waiting)
+            started.append(f"{service} {state.waiting.version}")
+    return Started(started=tuple(started))
+
+
+def _name(waiting: Waiting) -> str:
+    """A name that a second try of this start has as well, so that it starts nothing more."""
+    return f"waited-{hashlib.sha256(waiting.execution.encode()).hexdigest()[:32]}"
+
+
+def _asked(service: str, waiting: Waiting) -> dict[str, str]:
+    return {
+        "service": service,
+        "image_tag": waiting.version,
+        "image_digest": waiting.digest,
+        "asked": iso(waiting.at),
+    }
