@@ -11,7 +11,7 @@ from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
-from crossfade.domain.state import State
+from crossfade.domain.state import State, machine_of
 
 EXAMPLE = '{"service": "web"}'
 
@@ -148,12 +148,6 @@ def backing_out(plan: Plan, reason: str) -> Survey:
         loser=plan.candidate,
         executions=(plan.execution,),
     )
-
-
-def machine_of(execution: str) -> str:
-    """The state machine's name in an execution's ARN; empty for what is no execution."""
-    parts = execution.split(":")
-    return parts[6] if len(parts) > 7 else ""
 
 
 def stands_back(state: State, order: Order | Ended, own: str, holder_runs: bool) -> str | None:

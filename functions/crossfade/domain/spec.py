@@ -87,7 +87,7 @@ class Retire(Message):
     quiet_seconds: Seconds
     drain_seconds: Seconds
     deadline_seconds: Seconds
-    warm_seconds: Seconds = 0
+    warm_seconds: int = Field(default=0, ge=0, le=86_400)
 
 
 class Probe(Message):

@@ -6,6 +6,10 @@ from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
 
 
+DELETION = "the deletion of its stack"
+"""Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
+
+
 class Candidate(Message):
     """The release that is being deployed, and the slot that it goes to."""
 
@@ -64,6 +68,12 @@ class State(Message):
     newest: Newest | None = None
     waiting: Waiting | None = None
     warm: Warm | None = None
+
+
+def machine_of(execution: str) -> str:
+    """The state machine's name in an execution's ARN; empty for what is no execution."""
+    parts = execution.split(":")
+    return parts[6] if len(parts) > 7 else ""
 
 
 def lost(service: str, deployment: str) -> ServiceLost:

@@ -10,7 +10,7 @@ from crossfade.domain.errors import ServiceBusy
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Release
 from crossfade.domain.spec import ServiceSpec
-from crossfade.domain.state import State, Waiting
+from crossfade.domain.state import DELETION, State, Waiting
 
 
 class NotNow(Message):
@@ -54,9 +54,9 @@ def wait(release: Release, spec: ServiceSpec, state: State, *, at: Moment, execu
     Raises
     ------
     ServiceBusy
-        The spec rejects a release that comes while another one is deployed.
+        The spec rejects a release that comes while another one is deployed, or the service is being deleted.
     """
-    if spec.when_busy == "reject":
+    if spec.when_busy == "reject" or state.holder == DELETION:
         raise busy(spec.service, state)
     return Waiting(
         version=release.version,

@@ -20,10 +20,9 @@ from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.spec import SLOTS, read_spec
+from crossfade.domain.state import DELETION
 from crossfade.handlers.step import logger
 
-DELETION = "the deletion of its stack"
-"""Holds the service from here on: whatever is still under way can change nothing more."""
 RESERVE_MS = 20_000
 """Time kept for the answer: without one CloudFormation waits for an hour."""
 

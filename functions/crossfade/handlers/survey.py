@@ -18,12 +18,11 @@ from crossfade.domain.rollback import (
     back_out_plan,
     backing_out,
     left_undone,
-    machine_of,
     nothing,
     read_input,
     stands_back,
 )
-from crossfade.domain.state import State, Warm
+from crossfade.domain.state import State, Warm, machine_of
 from crossfade.handlers.step import step, utc_now
 
 
