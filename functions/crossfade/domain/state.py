@@ -5,7 +5,6 @@ from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
 
-
 DELETION = "the deletion of its stack"
 """Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
 
