@@ -41,14 +41,15 @@ class Line:
         update = self._table.updating(
             service, STATE, "SET waiting = :waiting", values, condition=condition, names=names
         )
-        drop = [self._dropping(service, before, waiting, now)] if before else []
+        dropped = before if before and before.digest != waiting.digest else None
+        drop = [self._dropping(service, dropped, waiting, now)] if dropped else []
         try:
             self._table.transact([update, *drop])
         except ClientError as error:
             if not condition_failed(error):
                 raise
             raise ServiceChanged(f"Service {service} was freed, or another release was queued.") from error
-        return before
+        return dropped
 
     def dequeue(self, service: str, waiting: Waiting) -> None:
         """Take a release that was started out of the line; harmless when another waits there by now."""

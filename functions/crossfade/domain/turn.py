@@ -27,6 +27,8 @@ def not_now(release: Release, state: State, *, ordered_at: Moment | None) -> Not
     time of what has waited. It is None where a person means exactly this release, older or not.
     """
     running, waiting = state.candidate, state.waiting
+    if waiting and (waiting.digest, waiting.at) == (release.digest, ordered_at):
+        waiting = None  # this is what has waited, and its turn has come
     if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
         return NotNow(
             action="nothing_to_do", reason=f"{release.version} is being deployed by {state.deployment}."
@@ -36,7 +38,7 @@ def not_now(release: Release, state: State, *, ordered_at: Moment | None) -> Not
     if ordered_at is None:
         return None
     newest = state.newest
-    if newest and (ordered_at < newest.at or newest.digest == release.digest):
+    if newest and (ordered_at < newest.at or (newest.at, newest.digest) == (ordered_at, release.digest)):
         return NotNow(
             action="ignore",
             reason=f"{release.version} gives way: an image pushed then or later was deployed or tried.",

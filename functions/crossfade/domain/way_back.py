@@ -36,7 +36,7 @@ def way_back(
     """
     if live == plan.before:
         return Way(action="go", winner=plan.stable, reason=str(live or "no production rule"))
-    if live not in written:
+    if live is None or live not in written:
         return Way(
             action="bar",
             reason=f"the live rule ({live or 'gone'}) was changed by somebody else, so it is left alone",

@@ -48,7 +48,7 @@ def handler(event: Event) -> Shifted:
         return Shifted(status="waiting", reason=short)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     state, live = journal.refuse_lost(plan), traffic.weights()
-    if live != state.intended:
+    if state.intended is None or live != state.intended:
         refuse_foreign(state.weights, live)
     journal.intend(plan, weights)
     # The stage begins before the write: no answer that the new weights gave may go unjudged.
