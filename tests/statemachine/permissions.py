@@ -39,7 +39,9 @@ ACTIONS: dict[str, frozenset[str]] = {
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
     "watch": JOURNAL_WRITE | FOLLOW,
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
-    | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
+    | {
+        "elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule",
+    },
     "retire": JOURNAL_STATE | FOLLOW | RULE | SLOTS | RESIZE,
     "resume": JOURNAL_READ | SCALING,
     "stop_probe": STOP_TASKS,

@@ -7,7 +7,6 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.scaling import Scaling
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.domain.scaling import ACTIVE
 from crossfade.domain.spec import Slot
 from crossfade.handlers.step import step
 
@@ -19,7 +18,7 @@ class Event(Message):
 
 
 class Resumed(Message):
-    """The slot whose scaling was resumed; None where no slot is live."""
+    """The slot whose scaling was resumed; None where there was nothing to resume."""
 
     slot: Slot | None
 
@@ -30,7 +29,8 @@ def handler(event: Event) -> Resumed:
     plan = event.plan
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     slot = journal.refuse_lost(plan).stable
-    if slot:
-        before = journal.history(plan.service, plan.deployment).scaling
-        Scaling(client("application-autoscaling"), plan.spec).suspend(slot, before or ACTIVE)
+    before = journal.history(plan.service, plan.deployment).scaling
+    if slot is None or before is None:  # nothing is live, or nothing was suspended
+        return Resumed(slot=None)
+    Scaling(client("application-autoscaling"), plan.spec).suspend(slot, before)
     return Resumed(slot=slot)

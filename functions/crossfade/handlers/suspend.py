@@ -5,9 +5,10 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.scaling import Scaling
+from crossfade.domain.errors import ServiceLost
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.domain.scaling import SUSPENDED
+from crossfade.domain.scaling import ACTIVE, SUSPENDED, Suspension
 from crossfade.domain.spec import SLOTS
 from crossfade.handlers.step import step
 
@@ -29,11 +30,15 @@ def handler(event: Event) -> Suspended:
     """Write down how the live slot's scaling stands, then suspend it on both slots."""
     plan = event.plan
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    journal.refuse_lost(plan)
     scaling = Scaling(client("application-autoscaling"), plan.spec)
     live = scaling.suspension(plan.stable) if plan.stable else None
-    if live:
-        journal.milestone(plan, "scaling", live.model_dump())
+    before = Suspension.model_validate(journal.milestone(plan, "scaling", (live or ACTIVE).model_dump()))
     for slot in SLOTS:
         scaling.suspend(slot, SUSPENDED)
+    try:
+        journal.refuse_lost(plan)
+    except ServiceLost:
+        if plan.stable:
+            scaling.suspend(plan.stable, before)  # whoever took the service over resumed it before this
+        raise
     return Suspended(scaled=live is not None)
