@@ -65,7 +65,7 @@ def handler(event: Event) -> Shifted:
 
 
 def _take_back(plan: Plan, journal: Journal, traffic: Traffic, mine: Weights) -> None:
-    """Undo a write that had its effect after the rollback's own; while that still works it sees to it itself."""
+    """Undo a write that had its effect after the rollback's own; one at work sees to it itself."""
     state = journal.state(plan.service)
     if came_late(mine, traffic.weights(), state.weights):
         if state.weights:
