@@ -49,9 +49,9 @@ def unbounded_loops(definition: Definition) -> list[set[str]]:
     A nest of loops is taken apart from the outside: an anchor is a state that a walk can pass only a bounded
     number of times while it stays within the nest, so it is taken out and the rest is judged alone. A Task is
     an anchor when it hands its function a deadline that no state of the nest assigns; a Pass is one when it
-    counts ``stage`` up, a Choice of the nest ends the counting, and no other state of the nest assigns it. Any
-    state is one that counts a variable up and is entered, within the nest, only by Choices that ask whether the
-    count is below a number.
+    counts ``stage`` up, a Choice of the nest ends the counting, and no other state of the nest assigns it.
+    Any state is one that counts a variable up and is entered, within the nest, only by Choices that ask
+    whether the count is below a number.
     """
     return list(_unbounded(graph(definition), definition["States"]))
 
@@ -94,18 +94,12 @@ def _anchors(name: str, nest: set[str], states: dict[str, State]) -> bool:
 def _counts(variable: str, name: str, nest: set[str], states: dict[str, State]) -> bool:
     if states[name].get("Assign", {}).get(variable) != f"{{% ${variable} + 1 %}}":
         return False
-    entries = [
-        (way, choice)
+    entries = [way for member in nest for way in ways(states[member]) if way.next == name]
+    asked = [
+        choice["Condition"]
         for member in nest
-        for way, choice in _ways_with_conditions(states[member])
-        if way.next == name
+        for choice in states[member].get("Choices", [])
+        if choice["Next"] == name
     ]
-    return bool(entries) and all(re.search(rf"\${variable} < [0-9]+\b", choice) for _, choice in entries)
-
-
-def _ways_with_conditions(state: State) -> Iterator[tuple[Way, str]]:
-    conditions = {choice["Next"]: [] for choice in state.get("Choices", [])}
-    for choice in state.get("Choices", []):
-        conditions[choice["Next"]].append(choice["Condition"])
-    for way in ways(state):
-        yield way, conditions[way.next].pop(0) if way.kind == "choice" else ""
+    below = re.compile(rf"\${variable} < [0-9]+\b")
+    return len(entries) == len(asked) and all(below.search(condition) for condition in asked)

@@ -40,7 +40,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "watch": JOURNAL_WRITE | FOLLOW,
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
     | {
-        "elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule",
+        "elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule",
+        "elasticloadbalancing:DeleteRule",
     },
     "retire": JOURNAL_STATE | FOLLOW | RULE | SLOTS | RESIZE,
     "resume": JOURNAL_READ | SCALING,

@@ -101,6 +101,25 @@ def test_stages_that_are_not_counted_are_a_loop_without_end() -> None:
     assert any("NextStage" in found for found in unbounded_loops(spoilt))
 
 
+@pytest.mark.parametrize(
+    ("machine", "asks", "counts"),
+    [
+        pytest.param("deploy", "MayPlanAgain", "PlanAgain", id="planning-again"),
+        pytest.param("deploy", "StageWatched", "RestartProbe", id="restarting-the-probe"),
+        pytest.param("rollback", "WhatIsThere", "LookAgain", id="looking-again"),
+    ],
+)
+def test_a_count_that_nobody_asks_for_is_a_loop_without_end(machine: str, asks: str, counts: str) -> None:
+    """The rule above fails when a Choice leads on whatever the count is, or the count stands still."""
+    unasked, uncounted = copy.deepcopy(definition(machine)), copy.deepcopy(definition(machine))
+    for choice in unasked["States"][asks]["Choices"]:
+        if choice["Next"] == counts:
+            choice["Condition"] = "{% true %}"
+    uncounted["States"][counts]["Assign"] = {}
+    assert any(counts in found for found in unbounded_loops(unasked))
+    assert any(counts in found for found in unbounded_loops(uncounted))
+
+
 @pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
 def test_handlers_look_at_the_deadline_they_get(machine: str, name: str) -> None:
     """A deadline that a handler ignored would bound nothing."""

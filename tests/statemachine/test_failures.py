@@ -40,7 +40,10 @@ def test_every_task_catches_everything_last(machine: str, name: str) -> None:
 GOES_ON = {
     ("ClaimService", "MayPlanAgain"): "the service was taken meanwhile: plan again",
     ("QueueRelease", "MayPlanAgain"): "the service was freed meanwhile: plan again",
-    ("StartProbe", "ProveStable"): "the weights are back; without a probe the report says that nothing proves it",
+    (
+        "StartProbe",
+        "ProveStable",
+    ): "the weights are back; without a probe the report says that nothing proves it",
     ("StopOld", "ResumeScaling"): "somebody sends clients to the old slot; the report says that it runs on",
 }
 

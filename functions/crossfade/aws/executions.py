@@ -28,12 +28,15 @@ class Executions:
         )
 
     def runs(self, execution: str) -> bool:
-        """Whether an execution runs; the answer may be some seconds old."""
+        """Whether an execution runs, or is so young that Step Functions does not tell yet.
+
+        The answer may be some seconds old: what has ended may still be said to run, not the other way round.
+        """
         try:
             found = self._stepfunctions.describe_execution(executionArn=execution)
         except ClientError as error:
             if code(error) in GONE:
-                return False
+                return True
             raise
         return str(found["status"]) == "RUNNING"
 

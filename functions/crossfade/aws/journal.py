@@ -22,6 +22,7 @@ from crossfade.domain.certificate import Certificate, History, StageRecord
 from crossfade.domain.errors import ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.scaling import Suspension
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State, Warm, lost, refuse_lost
 from crossfade.domain.traffic import Weights
@@ -75,10 +76,12 @@ class Journal:
         if pushed and (state.newest is None or pushed > state.newest.at):
             sets.append("newest = :newest")
             values[":newest"] = {"at": iso(pushed), "digest": plan.release.digest}
-        self._hold(plan, sets, values, conditions)
+        self._hold(plan, sets, values, conditions, {})
 
-    def back_out(self, plan: Plan, warm: Warm) -> None:
+    def back_out(self, plan: Plan, warm: Warm, scaling: Suspension | None) -> None:
         """Make a rollback the holder of a free service whose old slot is warm, under an item of its own.
+
+        ``scaling`` is how the live slot's stood before the promoted deployment, and is to stand again.
 
         Raises
         ------
@@ -89,7 +92,8 @@ class Journal:
             return
         conditions = ["attribute_not_exists(holder)", "warm.deployment = :warm"]
         values: dict[str, Any] = {":candidate": _candidate(plan), ":warm": warm.deployment}
-        self._hold(plan, ["candidate = :candidate"], values, conditions)
+        known = {"scaling": scaling.model_dump()} if scaling else {}
+        self._hold(plan, ["candidate = :candidate"], values, conditions, known)
 
     def reclaim(self, plan: Plan) -> bool:
         """Hold the service once more to stop the old slot, which is warm no more; False: somebody took it."""
@@ -272,6 +276,7 @@ class Journal:
         sets: list[str],
         values: Mapping[str, Any],
         conditions: list[str],
+        known: Mapping[str, Any],
     ) -> None:
         sets = ["holder = :execution", "deployment = :deployment", *sets]
         held = self._table.updating(
@@ -282,6 +287,7 @@ class Journal:
             condition=" AND ".join(conditions),
         )
         entry = {
+            **known,
             "execution": plan.execution,
             "began": iso(plan.began),
             "plan": plan.model_dump_json(),

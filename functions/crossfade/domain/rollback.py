@@ -116,6 +116,14 @@ def nothing(reason: str) -> Survey:
     return Survey(action="nothing", reason=reason)
 
 
+def why(order: Order | Ended, holder: str, deployed_by: str) -> str:
+    """The reason in words for taking a service over from ``holder``."""
+    if isinstance(order, Ended) and order.ended not in {holder, deployed_by}:
+        # The word of another one's end came just when this holder had died.
+        return f"{holder.rsplit(':', 1)[-1]} ended without putting things right"
+    return order.reason
+
+
 def left_undone(history: History, plan: Plan, reason: str) -> Survey:
     """Say what to do for a deployment whose service was taken over; ``plan`` is the rollback's own copy."""
     promoted = history.promoted is not None

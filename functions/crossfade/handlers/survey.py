@@ -21,6 +21,7 @@ from crossfade.domain.rollback import (
     nothing,
     read_input,
     stands_back,
+    why,
 )
 from crossfade.domain.state import State, Warm, machine_of
 from crossfade.handlers.step import step, utc_now
@@ -73,9 +74,9 @@ def _by_order(order: Order, own: str, journal: Journal) -> Survey:
             f"No deployment holds {order.service} and no old version of it is warm, so there is nothing to "
             "go back to; nothing was changed. To go back to an older version, deploy it."
         )
-    before = journal.history(order.service, state.warm.deployment).plan
-    plan = back_out_plan(before, execution=own, now=utc_now())
-    journal.back_out(plan, state.warm)
+    promoted = journal.history(order.service, state.warm.deployment)
+    plan = back_out_plan(promoted.plan, execution=own, now=utc_now())
+    journal.back_out(plan, state.warm, promoted.scaling)
     return backing_out(plan, order.reason)
 
 
@@ -93,7 +94,8 @@ def _take_over(service: str, state: State, order: Order | Ended, own: str, journ
     if order.by_hand and holder != own:
         Executions(client("stepfunctions")).stop(holder, f"{own} rolls {service} back by hand")
     # Only now can the deployment change nothing more, its promotion included.
-    return left_undone(journal.history(service, deployment), mine, order.reason)
+    reason = why(order, holder, before.execution)
+    return left_undone(journal.history(service, deployment), mine, reason)
 
 
 def _cool(service: str, warm: Warm, ended: Ended, own: str, journal: Journal) -> Survey:
