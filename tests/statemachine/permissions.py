@@ -32,17 +32,14 @@ ACTIONS: dict[str, frozenset[str]] = {
     "register": frozenset(
         {"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"}
     ),
-    "start_probe": JOURNAL_WRITE | STOP_TASKS | {"ecs:RunTask", "iam:PassRole"},
+    "start_probe": JOURNAL_WRITE | {"ecs:ListTasks", "ecs:RunTask", "iam:PassRole"},
     "check_probe": JOURNAL_READ | FOLLOW,
     "suspend": JOURNAL_WRITE | SCALING,
-    "launch": JOURNAL_WRITE | SLOTS | RESIZE | RULE | {"ecs:CreateService"},
+    "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
     "watch": JOURNAL_WRITE | FOLLOW,
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
-    | {
-        "elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule",
-        "elasticloadbalancing:DeleteRule",
-    },
+    | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
     "retire": JOURNAL_STATE | FOLLOW | RULE | SLOTS | RESIZE,
     "resume": JOURNAL_READ | SCALING,
     "stop_probe": STOP_TASKS,

@@ -43,6 +43,18 @@ def test_a_function_gives_up_before_its_state_does(machine: str, name: str) -> N
     assert timeout < states(machine)[name]["TimeoutSeconds"]
 
 
+@pytest.mark.parametrize("name", ["LetFunctionsEnd", "LookAgain"])
+def test_a_rollback_outwaits_the_functions_of_what_was_stopped(name: str) -> None:
+    """A function runs on after its execution was stopped, until its time-out. (The report writes proof only.)"""
+    timeouts = [template()["Globals"]["Function"]["Timeout"]]
+    timeouts += [
+        functions()[function_of(machine, task)].get("Timeout", 0)
+        for machine, task in every(lambda_tasks)
+        if task != "WriteReport"
+    ]
+    assert states("rollback")[name]["Seconds"] > max(timeouts)
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_every_machine_has_a_time_limit(machine: str) -> None:
     """The last bound of all."""

@@ -40,8 +40,8 @@ class Executions:
             raise
         return str(found["status"]) == "RUNNING"
 
-    def start(self, machine: str, name: str, asked: dict[str, Any]) -> None:
-        """Start an execution; a second start of the same name does nothing, for as long as AWS knows it."""
+    def start(self, machine: str, name: str, asked: dict[str, Any]) -> bool:
+        """Start an execution; False where one of that name was started before, as long as AWS knows it."""
         try:
             self._stepfunctions.start_execution(
                 stateMachineArn=machine, name=name, input=json.dumps(asked, sort_keys=True)
@@ -49,6 +49,8 @@ class Executions:
         except ClientError as error:
             if code(error) != "ExecutionAlreadyExists":
                 raise
+            return False
+        return True
 
     def stop(self, execution: str, cause: str) -> None:
         """Stop an execution; harmless when it has ended."""

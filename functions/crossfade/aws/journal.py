@@ -138,13 +138,24 @@ class Journal:
         return mine
 
     def seize(self, service: str, holder: str) -> State:
-        """Fence everybody off, because the service itself is deleted; returns who held it before."""
+        """Fence everybody off, because the service itself is deleted; returns who held it before.
+
+        Raises
+        ------
+        ServiceChanged
+            Whoever held the service has freed it meanwhile, or somebody has claimed it: try again.
+        """
         before = self.state(service)
         condition = "holder = :before" if before.holder else "attribute_not_exists(holder)"
         values = {":holder": holder, **({":before": before.holder} if before.holder else {})}
-        self._table.update(
-            service, STATE, "SET holder = :holder REMOVE waiting, warm", values, condition=condition
-        )
+        try:
+            self._table.update(
+                service, STATE, "SET holder = :holder REMOVE waiting, warm", values, condition=condition
+            )
+        except ClientError as error:
+            if code(error) != "ConditionalCheckFailedException":
+                raise
+            raise ServiceChanged(f"Service {service} was held by {before.holder}.") from error
         return before
 
     def refuse_lost(self, plan: Plan) -> State:

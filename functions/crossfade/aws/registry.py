@@ -72,17 +72,24 @@ class Registry:
 
     def newest(self, repository: str, wanted: Callable[[str], bool]) -> Pushed | None:
         """The image pushed last of those with a tag that is ``wanted``; None when there is none."""
+        return max(self._pushed(repository, wanted), key=lambda pushed: (pushed.at, pushed.tag), default=None)
+
+    def _pushed(self, repository: str, wanted: Callable[[str], bool]) -> list[Pushed]:
         pages = self._ecr.get_paginator("describe_images").paginate(
             repositoryName=repository, filter={"tagStatus": "TAGGED"}
         )
-        found = [
-            Pushed(tag=tag, digest=image["imageDigest"], at=image["imagePushedAt"])
-            for page in pages
-            for image in page["imageDetails"]
-            for tag in image.get("imageTags", [])
-            if wanted(tag)
-        ]
-        return max(found, key=lambda pushed: (pushed.at, pushed.tag), default=None)
+        try:
+            return [
+                Pushed(tag=tag, digest=image["imageDigest"], at=image["imagePushedAt"])
+                for page in pages
+                for image in page["imageDetails"]
+                for tag in image.get("imageTags", [])
+                if wanted(tag)
+            ]
+        except ClientError as error:
+            if code(error) not in NOT_THERE:
+                raise
+            return []
 
     def _image(self, repository: str, image: dict[str, str]) -> Image:
         detail = self._ecr.describe_images(repositoryName=repository, imageIds=[image])["imageDetails"][0]

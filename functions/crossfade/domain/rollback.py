@@ -69,6 +69,11 @@ class Ended(Message):
         return False
 
     @property
+    def stopped(self) -> bool:
+        """Whether it was cut off from outside, whatever it was doing."""
+        return self.status != "FAILED"
+
+    @property
     def reason(self) -> str:
         """Why."""
         return f"{self.ended.rsplit(':', 1)[-1]} ended {self.status}"
@@ -98,7 +103,8 @@ class Survey(Message):
     promoted already and the old slot may be gone, so only what was left undone is done. ``cool``: nothing
     is left but to stop the old slot. ``nothing``: there is nothing to put right.
 
-    ``loser`` is the slot to stop. ``executions`` are those that worked on the deployment.
+    ``loser`` is the slot to stop. ``executions`` are those that worked on the deployment. ``settle``: one of
+    them was stopped, so that a function of it may still be at work.
     """
 
     action: Literal["roll_back", "back_out", "finish", "cool", "nothing"]
@@ -109,6 +115,7 @@ class Survey(Message):
     probe: str | None = None
     cursor: str | None = None
     executions: tuple[str, ...] = ()
+    settle: bool = False
 
 
 def nothing(reason: str) -> Survey:
@@ -124,8 +131,8 @@ def why(order: Order | Ended, holder: str, deployed_by: str) -> str:
     return order.reason
 
 
-def left_undone(history: History, plan: Plan, reason: str) -> Survey:
-    """Say what to do for a deployment whose service was taken over; ``plan`` is the rollback's own copy."""
+def left_undone(history: History, plan: Plan, holder: str, reason: str, *, settle: bool) -> Survey:
+    """Say what to do for a deployment that was taken over from ``holder``; ``plan`` is the rollback's own."""
     promoted = history.promoted is not None
     undone: Literal["finish", "cool"] = "cool" if history.outcome == "promoted" else "finish"
     return Survey(
@@ -136,7 +143,8 @@ def left_undone(history: History, plan: Plan, reason: str) -> Survey:
         loser=plan.stable if promoted else plan.candidate,
         probe=history.probe,
         cursor=history.cursor,
-        executions=tuple(dict.fromkeys((history.plan.execution, plan.execution))),
+        executions=tuple(dict.fromkeys((history.plan.execution, holder, plan.execution))),
+        settle=settle,
     )
 
 

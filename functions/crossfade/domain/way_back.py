@@ -57,12 +57,3 @@ def way_back(
             reason=f"{plan.before}, though neither slot has a healthy target: look at both",
         )
     return Way(action="wait", reason=f"neither slot has a healthy target; traffic stays at {live}")
-
-
-def came_late(mine: Weights, live: Weights | None, written: Weights | None) -> bool:
-    """Whether a deployment's write had its effect after a rollback had given all traffic to one slot.
-
-    ``written`` is what the journal says; None where the rollback has removed the rule.
-    """
-    settled = written is None or 100 in {written.blue, written.green}
-    return settled and written != mine and live == mine

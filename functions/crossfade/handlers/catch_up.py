@@ -3,6 +3,7 @@
 Not a state of the workflow: EventBridge calls it, if the stack's parameter CatchUpSchedule says when.
 """
 
+import hashlib
 import os
 
 from crossfade.aws.clients import client
@@ -52,7 +53,7 @@ def handler(event: Event) -> CaughtUp:
                 "asked": iso(newest.at),
             }
             # One try for each image: the name is used up by it.
-            name = f"missed-{service[:40]}-{newest.digest[7:19]}"
-            Executions(client("stepfunctions")).start(os.environ["DEPLOY_STATE_MACHINE"], name, asked)
-            started.append(f"{service} {newest.tag}")
+            name = f"missed-{hashlib.sha256(f'{service} {newest.digest}'.encode()).hexdigest()[:32]}"
+            if Executions(client("stepfunctions")).start(os.environ["DEPLOY_STATE_MACHINE"], name, asked):
+                started.append(f"{service} {newest.tag}")
     return CaughtUp(started=tuple(started))

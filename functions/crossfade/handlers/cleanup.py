@@ -19,8 +19,9 @@ from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
+from crossfade.domain.errors import ServiceChanged
 from crossfade.domain.spec import SLOTS, read_spec
-from crossfade.domain.state import DELETION
+from crossfade.domain.state import DELETION, State
 from crossfade.handlers.step import logger
 
 RESERVE_MS = 20_000
@@ -63,7 +64,7 @@ def _remove(service: str, context: LambdaContext) -> None:
 
 def _stop_deployment(service: str, journal: Journal) -> list[str]:
     """Fence off whoever holds the service, and stop it; returns the executions that may have a probe."""
-    state = journal.seize(service, DELETION)
+    state = _seize(service, journal)
     if state.deployment is None:
         return []
     deployment = journal.history(service, state.deployment).plan.execution
@@ -72,6 +73,14 @@ def _stop_deployment(service: str, journal: Journal) -> list[str]:
         if execution != DELETION:
             Executions(client("stepfunctions")).stop(execution, f"the stack of {service} is deleted")
     return executions
+
+
+def _seize(service: str, journal: Journal) -> State:
+    while True:
+        try:
+            return journal.seize(service, DELETION)
+        except ServiceChanged:
+            time.sleep(1)  # it was freed or claimed just now; nobody does that for long
 
 
 def _answer(event: dict[str, Any], service: str, reason: str) -> None:

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
-from crossfade.aws.traffic import Traffic
-from crossfade.domain.errors import ServiceLost
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
 from crossfade.handlers.step import step, utc_now
@@ -37,16 +35,4 @@ def handler(event: Event) -> Launched:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     launched = datetime.fromisoformat(journal.milestone(plan, "launched", iso(utc_now())))
     slots.launch(plan.candidate, event.task_definition, count)
-    try:
-        journal.refuse_lost(plan)
-    except ServiceLost:
-        _take_back(plan, slots)
-        raise
     return Launched(count=count, deadline=launched + timedelta(seconds=plan.spec.launch.deadline_seconds))
-
-
-def _take_back(plan: Plan, slots: Slots) -> None:
-    """Stop what was launched after the service had been lost: the rollback may have looked before."""
-    live = Traffic(client("elbv2"), plan.spec).weights()
-    if live is None or live.of(plan.candidate) == 0:
-        slots.stop(plan.candidate)

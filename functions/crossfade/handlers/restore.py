@@ -17,10 +17,11 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The plan that is taken back, and until when a slot may become healthy."""
+    """The plan that is taken back, until when a slot may become healthy, and the rounds before this one."""
 
     plan: Plan
     deadline: Moment
+    rounds: int
 
 
 class Restored(Message):
@@ -67,21 +68,23 @@ def handler(event: Event) -> Restored:
             at=utc_now(),
             reason=way.reason,
         )
-    return _restore(plan, way, journal, traffic, live)
+    return _restore(event, way, journal, traffic, live)
 
 
-def _restore(plan: Plan, way: Way, journal: Journal, traffic: Traffic, live: Weights | None) -> Restored:
+def _restore(event: Event, way: Way, journal: Journal, traffic: Traffic, live: Weights | None) -> Restored:
+    plan = event.plan
     state = journal.state(plan.service)
     wanted = Weights.share(way.winner, 100) if way.winner else None
-    # An earlier try may have set the weights already: what counts is whether clients ever met the candidate.
     history = journal.history(plan.service, plan.deployment)
-    moved = (
-        live != wanted
-        or state.weights != wanted
+    # An earlier try may have set the weights already: what counts is whether clients ever met the candidate.
+    # In a later round it has been proved that they do not any more.
+    met = event.rounds == 0 and (
+        state.weights != wanted
         or state.intended is not None
         or history.restored is not None
         or any(stage.weight > 0 for stage in history.stages)
     )
+    moved = live != wanted or met
     if live != wanted:
         if wanted:
             traffic.write(wanted)

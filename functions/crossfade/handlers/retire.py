@@ -51,7 +51,7 @@ def handler(event: Event) -> Retired:
     left = _retire(event, journal, plan.stable) if seen.verdict.action == "drained" else None
     return Retired(
         status="retired" if left == 0 else "waiting",
-        reason=seen.verdict.reason if left is None else f"{seen.verdict.reason}; {left} old tasks left",
+        reason=f"{seen.verdict.reason}; {left} old tasks left" if left else seen.verdict.reason,
         quiet=seen.quiet,
         cursor=seen.cursor,
         probe_died=seen.probe_died,

@@ -8,13 +8,12 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.certificate import StageRecord
-from crossfade.domain.errors import ServiceLost, TargetsBelowFloor
+from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import SLOTS
 from crossfade.domain.traffic import Weights, refuse_foreign, shortfall
 from crossfade.domain.verdict import Window
-from crossfade.domain.way_back import came_late
 from crossfade.handlers.step import step, utc_now
 
 
@@ -55,23 +54,9 @@ def handler(event: Event) -> Shifted:
     # The stage begins before the write: no answer that the new weights gave may go unjudged.
     window = Window.of(stage, utc_now())
     traffic.write(weights)
-    try:
-        journal.wrote(plan, weights, utc_now())
-    except ServiceLost:
-        _take_back(plan, journal, traffic, weights)
-        raise
+    journal.wrote(plan, weights, utc_now())
     journal.watched(plan, StageRecord(weight=stage.weight, began=window.began), event.cursor)
     return Shifted(status="shifted", reason=str(weights), began=window.began, deadline=window.deadline)
-
-
-def _take_back(plan: Plan, journal: Journal, traffic: Traffic, mine: Weights) -> None:
-    """Undo a write that had its effect after the rollback's own; one at work sees to it itself."""
-    state = journal.state(plan.service)
-    if came_late(mine, traffic.weights(), state.weights):
-        if state.weights:
-            traffic.write(state.weights)
-        else:
-            traffic.remove()
 
 
 def _shortfall(plan: Plan, traffic: Traffic, weights: Weights) -> str | None:

@@ -5,7 +5,6 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
-from crossfade.domain.errors import ServiceLost
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.handlers.step import step
@@ -29,17 +28,12 @@ def handler(event: Event) -> Started:
     """Run the probe task, or find it running."""
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     journal.refuse_lost(event.plan)
-    probes = ProbeTasks(client("ecs"), event.plan.spec)
-    task = probes.start(
+    task = ProbeTasks(client("ecs"), event.plan.spec).start(
         event.plan,
         event.attempt,
         task_definition=os.environ["PROBE_TASK_DEFINITION"],
         container=os.environ["PROBE_CONTAINER"],
         log_group=os.environ["LEDGER_GROUP"],
     )
-    try:
-        journal.probing(event.plan, task)
-    except ServiceLost:
-        probes.stop(task)  # whoever took the service over looked for probes before this one was there
-        raise
+    journal.probing(event.plan, task)
     return Started(task=task)

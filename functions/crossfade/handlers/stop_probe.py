@@ -8,10 +8,11 @@ from crossfade.handlers.step import step
 
 
 class Event(Message):
-    """The executions that may have started a probe: what they wrote down about it may be missing."""
+    """The executions that may have started a probe without writing it down, and the one that is on record."""
 
     plan: Plan
     executions: tuple[str, ...]
+    task: str | None
 
 
 class Stopped(Message):
@@ -23,4 +24,9 @@ class Stopped(Message):
 @step(Event)
 def handler(event: Event) -> Stopped:
     """Stop every probe task of the deployment."""
-    return Stopped(tasks=tuple(ProbeTasks(client("ecs"), event.plan.spec).stop_all(event.executions)))
+    probes = ProbeTasks(client("ecs"), event.plan.spec)
+    stopped = probes.stop_all(event.executions)
+    if event.task and event.task not in stopped:
+        probes.stop(event.task)
+        stopped.append(event.task)
+    return Stopped(tasks=tuple(stopped))

@@ -50,8 +50,10 @@ def handler(event: Event) -> Survey:
 def _after_end(ended: Ended, own: str, journal: Journal) -> Survey:
     """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
     reason = "no service is held by what has ended"
-    for service in Specs(client("ssm")).all():
-        state = journal.state(service)
+    states = {service: journal.state(service) for service in Specs(client("ssm")).all()}
+    own_first = sorted(states, key=lambda service: states[service].holder != ended.ended)
+    for service in own_first:
+        state = states[service]
         if state.holder:
             left = _stands_back(state, ended, own)
             if left is None:
@@ -91,11 +93,12 @@ def _take_over(service: str, state: State, order: Order | Ended, own: str, journ
     before = journal.history(service, deployment).plan
     take_back = order.by_hand and state.warm is not None and state.warm.deployment == deployment
     mine = journal.take_over(before, holder, own, take_back=take_back)
-    if order.by_hand and holder != own:
-        Executions(client("stepfunctions")).stop(holder, f"{own} rolls {service} back by hand")
+    if order.by_hand:
+        Executions(client("stepfunctions")).stop(before.execution, f"{own} rolls {service} back by hand")
     # Only now can the deployment change nothing more, its promotion included.
     reason = why(order, holder, before.execution)
-    return left_undone(journal.history(service, deployment), mine, reason)
+    settle = order.by_hand if isinstance(order, Order) else order.stopped
+    return left_undone(journal.history(service, deployment), mine, holder, reason, settle=settle)
 
 
 def _cool(service: str, warm: Warm, ended: Ended, own: str, journal: Journal) -> Survey:
@@ -103,4 +106,4 @@ def _cool(service: str, warm: Warm, ended: Ended, own: str, journal: Journal) ->
     mine: Plan = history.plan.model_copy(update={"execution": own})
     if not journal.reclaim(mine):
         return nothing("somebody has made use of the old slot")
-    return left_undone(history, mine, ended.reason)
+    return left_undone(history, mine, ended.ended, ended.reason, settle=False)

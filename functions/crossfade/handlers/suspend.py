@@ -5,10 +5,9 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.scaling import Scaling
-from crossfade.domain.errors import ServiceLost
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.domain.scaling import ACTIVE, SUSPENDED, Suspension
+from crossfade.domain.scaling import ACTIVE, SUSPENDED
 from crossfade.domain.spec import SLOTS
 from crossfade.handlers.step import step
 
@@ -32,13 +31,7 @@ def handler(event: Event) -> Suspended:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     scaling = Scaling(client("application-autoscaling"), plan.spec)
     live = scaling.suspension(plan.stable) if plan.stable else None
-    before = Suspension.model_validate(journal.milestone(plan, "scaling", (live or ACTIVE).model_dump()))
+    journal.milestone(plan, "scaling", (live or ACTIVE).model_dump())
     for slot in SLOTS:
         scaling.suspend(slot, SUSPENDED)
-    try:
-        journal.refuse_lost(plan)
-    except ServiceLost:
-        if plan.stable:
-            scaling.suspend(plan.stable, before)  # whoever took the service over resumed it before this
-        raise
     return Suspended(scaled=live is not None)
