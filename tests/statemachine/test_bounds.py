@@ -45,7 +45,7 @@ def test_a_function_gives_up_before_its_state_does(machine: str, name: str) -> N
 
 @pytest.mark.parametrize("name", ["LetFunctionsEnd", "LookAgain"])
 def test_a_rollback_outwaits_the_functions_of_what_was_stopped(name: str) -> None:
-    """A function runs on after its execution was stopped, until its time-out. (The report writes proof only.)"""
+    """A function runs on after its execution was stopped, until its time-out."""
     timeouts = [template()["Globals"]["Function"]["Timeout"]]
     timeouts += [
         functions()[function_of(machine, task)].get("Timeout", 0)
