@@ -27,16 +27,17 @@ class Executions:
             for event in page["events"]
         )
 
-    def runs(self, execution: str) -> bool:
-        """Whether an execution runs, or is so young that Step Functions does not tell yet.
+    def runs(self, execution: str) -> bool | None:
+        """Whether an execution runs; None where Step Functions does not know it.
 
-        The answer may be some seconds old: what has ended may still be said to run, not the other way round.
+        The answer may be some seconds old: what has ended may still be said to run, and what has just begun
+        may be unknown.
         """
         try:
             found = self._stepfunctions.describe_execution(executionArn=execution)
         except ClientError as error:
             if code(error) in GONE:
-                return True
+                return None
             raise
         return str(found["status"]) == "RUNNING"
 

@@ -76,7 +76,10 @@ class Journal:
         if pushed and (state.newest is None or pushed > state.newest.at):
             sets.append("newest = :newest")
             values[":newest"] = {"at": iso(pushed), "digest": plan.release.digest}
-        self._hold(plan, sets, values, conditions, {})
+        remove = ["warm"]
+        if state.waiting and state.waiting.digest == plan.release.digest:
+            remove.append("waiting")  # its turn has come; whoever started it may not have got to say so
+        self._hold(plan, sets, values, conditions, remove, {})
 
     def back_out(self, plan: Plan, warm: Warm, scaling: Suspension | None) -> None:
         """Make a rollback the holder of a free service whose old slot is warm, under an item of its own.
@@ -93,7 +96,7 @@ class Journal:
         conditions = ["attribute_not_exists(holder)", "warm.deployment = :warm"]
         values: dict[str, Any] = {":candidate": _candidate(plan), ":warm": warm.deployment}
         known = {"scaling": scaling.model_dump()} if scaling else {}
-        self._hold(plan, ["candidate = :candidate"], values, conditions, known)
+        self._hold(plan, ["candidate = :candidate"], values, conditions, ["warm"], known)
 
     def reclaim(self, plan: Plan) -> bool:
         """Hold the service once more to stop the old slot, which is warm no more; False: somebody took it."""
@@ -287,13 +290,14 @@ class Journal:
         sets: list[str],
         values: Mapping[str, Any],
         conditions: list[str],
+        remove: list[str],
         known: Mapping[str, Any],
     ) -> None:
         sets = ["holder = :execution", "deployment = :deployment", *sets]
         held = self._table.updating(
             plan.service,
             STATE,
-            f"SET {', '.join(sets)} REMOVE warm",
+            f"SET {', '.join(sets)} REMOVE {', '.join(remove)}",
             {":execution": plan.execution, ":deployment": plan.deployment, **values},
             condition=" AND ".join(conditions),
         )

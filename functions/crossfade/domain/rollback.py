@@ -124,10 +124,10 @@ def nothing(reason: str) -> Survey:
 
 
 def why(order: Order | Ended, holder: str, deployed_by: str) -> str:
-    """The reason in words for taking a service over from ``holder``."""
+    """The reason in words for taking a deployment over from ``holder``."""
     if isinstance(order, Ended) and order.ended not in {holder, deployed_by}:
         # The word of another one's end came just when this holder had died.
-        return f"{holder.rsplit(':', 1)[-1]} ended without putting things right"
+        return f"{deployed_by.rsplit(':', 1)[-1]} was left half-way"
     return order.reason
 
 
@@ -166,11 +166,12 @@ def backing_out(plan: Plan, reason: str) -> Survey:
     )
 
 
-def stands_back(state: State, order: Order | Ended, own: str, holder_runs: bool) -> str | None:
+def stands_back(state: State, order: Order | Ended, own: str, holder_runs: bool | None) -> str | None:
     """Why a rollback leaves a held service to its holder; None when it may take the service over.
 
     ``own`` is the rollback's execution. ``holder_runs`` may be out of date, as Step Functions' answers are:
-    where an execution's end is what started this rollback, that word counts.
+    where an execution's end is what started this rollback, that word counts. None: Step Functions does not
+    know the holder, which has just begun or ended long ago; then only a person takes over.
     """
     holder = state.holder or ""
     if holder == own or (isinstance(order, Ended) and order.ended == holder):
@@ -179,8 +180,8 @@ def stands_back(state: State, order: Order | Ended, own: str, holder_runs: bool)
         return f"{holder} holds {state.deployment}"
     if holder_runs and machine_of(holder) == machine_of(own):
         return f"the rollback {holder} is at work already"
-    if holder_runs and isinstance(order, Ended):
-        return f"{holder} runs and holds the service"
+    if holder_runs is not False and isinstance(order, Ended):
+        return f"{holder} holds the service"
     if isinstance(order, Order) and order.deployment not in {None, state.deployment}:
         return f"{order.deployment} does not hold the service any more"
     return None
