@@ -54,7 +54,7 @@ def look(
                 last_answer=max(record.at, quiet.last_answer or record.at),
                 last_other=max(record.at, quiet.last_other or record.at) if other else quiet.last_other,
             )
-    since = quiet.last_other or shifted
+    since = max(shifted, quiet.last_other or shifted)
     covered = quiet.last_answer is not None and quiet.last_answer - since >= timedelta(
         seconds=retire.quiet_seconds
     )

@@ -68,10 +68,9 @@ class Ended(Message):
         """Nobody asks."""
         return False
 
-    @property
-    def stopped(self) -> bool:
-        """Whether it was cut off from outside, whatever it was doing."""
-        return self.status != "FAILED"
+    def may_have_left_functions(self, holder: str) -> bool:
+        """Whether a function of ``holder`` may still be at work: not where it failed by itself, just now."""
+        return self.status != "FAILED" or self.again or self.ended != holder
 
     @property
     def reason(self) -> str:

@@ -87,6 +87,9 @@ def _restore(event: Event, way: Way, journal: Journal, traffic: Traffic, live: W
     moved = live != wanted or met
     if live != wanted:
         if wanted:
+            if way.winner == plan.candidate:
+                # A next try must know these for its own; those of before the deployment it always does.
+                journal.intend(plan, wanted)
             traffic.write(wanted)
         else:
             traffic.remove()

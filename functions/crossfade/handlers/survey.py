@@ -93,11 +93,11 @@ def _take_over(service: str, state: State, order: Order | Ended, own: str, journ
     before = journal.history(service, deployment).plan
     take_back = order.by_hand and state.warm is not None and state.warm.deployment == deployment
     mine = journal.take_over(before, holder, own, take_back=take_back)
-    if order.by_hand:
+    if order.by_hand and before.execution != own:
         Executions(client("stepfunctions")).stop(before.execution, f"{own} rolls {service} back by hand")
     # Only now can the deployment change nothing more, its promotion included.
     reason = why(order, holder, before.execution)
-    settle = order.by_hand if isinstance(order, Order) else order.stopped
+    settle = order.by_hand or (isinstance(order, Ended) and order.may_have_left_functions(holder))
     return left_undone(journal.history(service, deployment), mine, holder, reason, settle=settle)
 
 
