@@ -161,6 +161,20 @@ class Journal:
             raise ServiceChanged(f"Service {service} was held by {before.holder}.") from error
         return before
 
+    def abandon(self, service: str, deployment: str, reason: str, now: datetime) -> None:
+        """Turn a deployment that nobody will report on into history; harmless where it has its outcome."""
+        try:
+            self._table.update(
+                service,
+                item_of(deployment),
+                "SET outcome = :failed, reason = :reason, ended = :now, expires = :expires",
+                {":failed": "failed", ":reason": reason, ":now": iso(now), ":expires": expiry(now)},
+                condition="attribute_not_exists(outcome)",
+            )
+        except ClientError as error:
+            if code(error) != "ConditionalCheckFailedException":
+                raise
+
     def refuse_lost(self, plan: Plan) -> State:
         """The service's state, if the plan's execution still holds it.
 

@@ -22,7 +22,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.errors import ServiceChanged
 from crossfade.domain.spec import SLOTS, read_spec
 from crossfade.domain.state import DELETION, State
-from crossfade.handlers.step import logger
+from crossfade.handlers.step import logger, utc_now
 
 RESERVE_MS = 20_000
 """Time kept for the answer: without one CloudFormation waits for an hour."""
@@ -69,9 +69,11 @@ def _stop_deployment(service: str, journal: Journal) -> list[str]:
         return []
     deployment = journal.history(service, state.deployment).plan.execution
     executions = [*dict.fromkeys((deployment, state.holder or deployment))]
+    why = f"the stack of {service} is deleted"
     for execution in executions:
         if execution != DELETION:
-            Executions(client("stepfunctions")).stop(execution, f"the stack of {service} is deleted")
+            Executions(client("stepfunctions")).stop(execution, why)
+    journal.abandon(service, state.deployment, why, utc_now())
     return executions
 
 
