@@ -24,6 +24,7 @@ from crossfade.domain.spec import SLOTS, read_spec
 from crossfade.domain.state import DELETION, State
 from crossfade.handlers.step import logger, utc_now
 
+SEIZING_TRIES = 10
 RESERVE_MS = 20_000
 """Time kept for the answer: without one CloudFormation waits for an hour."""
 
@@ -78,11 +79,12 @@ def _stop_deployment(service: str, journal: Journal) -> list[str]:
 
 
 def _seize(service: str, journal: Journal) -> State:
-    while True:
+    for _ in range(SEIZING_TRIES):
         try:
             return journal.seize(service, DELETION)
         except ServiceChanged:
             time.sleep(1)  # it was freed or claimed just now; nobody does that for long
+    return journal.seize(service, DELETION)
 
 
 def _answer(event: dict[str, Any], service: str, reason: str) -> None:
