@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from ministack.services import ec2
-from ministack.services.cloudformation import _stacks, provisioners
+from ministack.services.cloudformation import _exports, _stacks, engine, provisioners
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
@@ -23,6 +23,7 @@ def install() -> None:
         "AWS::EC2::EIP": {"create": _create_address, "delete": _delete_address},
         "AWS::EC2::NatGateway": {"create": _create_nat_gateway, "delete": _delete_nat_gateway},
     }
+    provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]["delete"] = delete_nested_stack
 
 
 def read_yaml_definitions(read: Callable[[Properties], str]) -> Callable[[Properties], str]:
@@ -55,6 +56,53 @@ def keep_attributes(update: Callable[..., Created]) -> Callable[..., Created]:
         return update(resource_type, physical_id, old, new, stack, logical_id, attributes)
 
     return update_and_keep
+
+
+def delete_nested_stack(physical_id: str, properties: Properties) -> None:
+    """MiniStack 1.5.33: a nested stack's deletion always succeeds, whatever its resources and the answer of a
+    custom resource say, and a DeletionPolicy in it is ignored.
+    """
+    name = provisioners._nested_stack_lookup_name(physical_id)
+    stack = _stacks.get(name)
+    if stack is None:
+        return
+    stack["StackStatus"] = "DELETE_IN_PROGRESS"
+    resources, reasons = stack.get("_resources", {}), []
+    for logical_id in reversed(_in_order(stack)):
+        resource = resources[logical_id]
+        kind = resource.get("ResourceType", "")
+        try:
+            if not _is_kept(logical_id, stack):
+                given = resource.get("Properties", {})
+                provisioners._delete_resource(
+                    kind, resource.get("PhysicalResourceId", ""), given, name, logical_id
+                )
+            del resources[logical_id]
+        except Exception as error:  # the others are deleted all the same
+            resource |= {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": str(error)}
+            reasons.append(f"{logical_id}: {error}")
+    if reasons:
+        reason = f"The following resource(s) failed to delete: {'; '.join(sorted(reasons))}"
+        stack |= {"StackStatus": "DELETE_FAILED", "StackStatusReason": reason}
+        raise RuntimeError(reason)
+    for output in stack.get("Outputs", []):
+        _exports.pop(output.get("ExportName"), None)
+    stack["StackStatus"] = "DELETE_COMPLETE"
+
+
+def _in_order(stack: dict[str, Any]) -> list[str]:
+    """The stack's resources, each after what it depends on."""
+    resources = stack.get("_resources", {})
+    definitions = (stack.get("_template") or {}).get("Resources", {})
+    ordered = engine._topological_sort(definitions, stack.get("_conditions", {}))
+    known = [logical_id for logical_id in ordered if logical_id in resources]
+    return known + [logical_id for logical_id in resources if logical_id not in known]
+
+
+def _is_kept(logical_id: str, stack: dict[str, Any]) -> bool:
+    """Whether a DeletionPolicy keeps the resource when its stack goes."""
+    definition = ((stack.get("_template") or {}).get("Resources") or {}).get(logical_id) or {}
+    return definition.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate"}
 
 
 def _create_address(logical_id: str, properties: Properties, stack: str) -> Created:

@@ -12,6 +12,8 @@ from typing import Any
 
 from ministack.core import iam_actions
 
+from sandbox import application_autoscaling
+
 ANYTHING = "*"
 
 
@@ -31,9 +33,7 @@ def _with(fallback: Callable[..., str]) -> Callable[..., str]:
         region: str,
         account_id: str,
     ) -> str:
-        resolve = {"ecr": _ecr, "ecs": _ecs, "elasticloadbalancing": _elb, "logs": _logs, "ssm": _ssm}.get(
-            service
-        )
+        resolve = _RESOLVERS.get(service)
         found = resolve(headers, body, query_params) if resolve else None
         if found is None:
             return fallback(service, method, path, headers, body, query_params, region, account_id)
@@ -52,6 +52,11 @@ def _call(headers: dict[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
     except ValueError:
         return action, {}
     return action, data if isinstance(data, dict) else {}
+
+
+def _application_autoscaling(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
+    action, data = _call(headers, body)
+    return ANYTHING if action.startswith("Describe") else application_autoscaling.arn_of(data)
 
 
 def _ecr(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
@@ -105,3 +110,13 @@ def _ssm(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | 
     if action == "GetParametersByPath":
         return f"parameter/{str(data.get('Path', '')).strip('/')}/"
     return None
+
+
+_RESOLVERS: dict[str, Callable[[dict[str, str], bytes, dict[str, Any]], str | None]] = {
+    "application-autoscaling": _application_autoscaling,
+    "ecr": _ecr,
+    "ecs": _ecs,
+    "elasticloadbalancing": _elb,
+    "logs": _logs,
+    "ssm": _ssm,
+}

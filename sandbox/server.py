@@ -85,12 +85,16 @@ def _serve(state: Path) -> None:
     from ministack import app
 
     from sandbox import (
+        application_autoscaling,
         cloudformation,
+        ecr_calls,
+        ecs_calls,
+        executions,
         iam_resources,
         lambda_functions,
         load_balancer,
-        patches,
         powertools_layer,
+        rollouts,
         step_functions,
     )
     from sandbox.addresses import addresses
@@ -101,10 +105,14 @@ def _serve(state: Path) -> None:
     credentials = TaskCredentials()
     credentials.install()
     runtime = Runtime(Registry(state / "images"), addresses, credentials, load_balancer.drained)
-    patches.install(runtime)
+    ecr_calls.install()
+    ecs_calls.install(runtime)
+    rollouts.install(load_balancer.healthy)
+    application_autoscaling.install()
     iam_resources.install()
     cloudformation.install()
     step_functions.install()
+    executions.install()
     lambda_functions.install()
     powertools_layer.publish()
     load_balancer.install()

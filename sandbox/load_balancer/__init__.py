@@ -8,7 +8,7 @@ from __future__ import annotations
 from sandbox.load_balancer import actions, api, cloudformation, health, rules, targets
 from sandbox.load_balancer.listeners import data_plane
 
-__all__ = ["drained", "install", "patch", "stop"]
+__all__ = ["drained", "healthy", "install", "patch", "stop"]
 
 _patched = False
 
@@ -36,3 +36,10 @@ def stop() -> None:
 def drained(ip: str) -> bool:
     """True when no target group has the address registered or draining: its process may get SIGTERM."""
     return targets.table.drained(ip)
+
+
+def healthy(group: str, ip: str) -> bool:
+    """True when a target group has the address as healthy, or when nobody checks the group."""
+    return any(
+        target.ip == ip and target.state in {"healthy", "unused"} for target in targets.table.members(group)
+    )

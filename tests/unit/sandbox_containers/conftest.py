@@ -12,10 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.sandbox_containers.workflows import Workflows
 
 PROJECT = Path(__file__).parents[3]
 DOCKERFILE = """\
@@ -120,3 +123,12 @@ def folder(tmp_path: Path) -> Path:
     (folder / "data" / "a.txt").write_text("a")
     (folder / "data" / "__pycache__" / "x.pyc").write_text("compiled")
     return folder
+
+
+@pytest.fixture(scope="session")
+def workflows(sandbox: Sandbox) -> Workflows:
+    """Step Functions of that sandbox, with a Lambda function to call."""
+    from tests.unit.sandbox_containers.workflows import Workflows, make_function
+
+    make_function(sandbox)
+    return Workflows(sandbox)

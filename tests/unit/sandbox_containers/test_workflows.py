@@ -1,97 +1,34 @@
-"""Step Functions and Lambda in the running sandbox, where the emulator alone differs from AWS."""
+"""The states language and Lambda in the running sandbox, where the emulator alone differs from AWS."""
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
+import time
 from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_containers.conftest import Sandbox, until
+from tests.unit.sandbox_containers.conftest import Sandbox
+from tests.unit.sandbox_containers.workflows import Workflows, call
 
 pytestmark = pytest.mark.enable_socket
 
-ROLE = "arn:aws:iam::000000000000:role/workflows"
-FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:workflows"
-CODE = """\
-import os
-class StableSlotUnhealthy(Exception): pass
-def handler(event, context):
-    if event.get("fail"): raise StableSlotUnhealthy("what to do")
-    return os.getpid()
-"""
 
-
-@pytest.fixture(scope="module")
-def function(sandbox: Sandbox) -> str:
-    """A Lambda function that fails when told to."""
-    services = ["lambda.amazonaws.com", "states.amazonaws.com"]
-    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    sandbox.client("iam").create_role(RoleName="workflows", AssumeRolePolicyDocument=document)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("code.py", "")
-        archive.writestr("fn.py", CODE)
-    sandbox.client("lambda").create_function(
-        FunctionName="workflows",
-        Runtime="python3.13",
-        Architectures=["arm64"],
-        Handler="fn.handler",
-        Role=ROLE,
-        Code={"ZipFile": buffer.getvalue()},
-    )
-    return FUNCTION
-
-
-def execute(sandbox: Sandbox, name: str, **definition: Any) -> dict[str, Any]:
-    """Run a state machine to its end."""
-    states = sandbox.client("stepfunctions")
-    text = json.dumps({"QueryLanguage": "JSONata", **definition})
-    machine = states.create_state_machine(name=name, definition=text, roleArn=ROLE)["stateMachineArn"]
-    arn = states.start_execution(stateMachineArn=machine)["executionArn"]
-
-    def ended() -> dict[str, Any] | None:
-        execution = states.describe_execution(executionArn=arn)
-        return execution if execution["status"] != "RUNNING" else None
-
-    return dict(until(ended))
-
-
-def test_an_exception_is_known_by_its_class(sandbox: Sandbox, function: str):
+def test_an_exception_is_known_by_its_class(workflows: Workflows):
     """ErrorEquals matches the class's name, and the cause holds the message, as on AWS."""
     catch = {
         "ErrorEquals": ["StableSlotUnhealthy"],
         "Assign": {"e": "{% $states.errorOutput %}"},
         "Next": "End",
     }
-    execution = execute(
-        sandbox,
-        "errors",
-        StartAt="Work",
-        States={
-            "Work": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::lambda:invoke",
-                "Arguments": {"FunctionName": function, "Payload": {"fail": True}},
-                "TimeoutSeconds": 10,
-                "Catch": [catch],
-                "End": True,
-            },
-            "End": {
-                "Type": "Fail",
-                "Error": "{% $e.Error %}",
-                "Cause": "{% $parse($e.Cause).errorMessage %}",
-            },
-        },
-    )
+    end = {"Type": "Fail", "Error": "{% $e.Error %}", "Cause": "{% $parse($e.Cause).errorMessage %}"}
+    execution = workflows.execute("errors", {"Work": {**call(fail=True), "Catch": [catch]}, "End": end})
 
     assert (execution["error"], execution["cause"]) == ("StableSlotUnhealthy", "what to do")
+    assert not execution.get("output")
 
 
-def test_an_exception_does_not_end_the_worker(sandbox: Sandbox, function: str):
+def test_an_exception_does_not_end_the_worker(sandbox: Sandbox, workflows: Workflows):
     """The call after a failed one is a warm one: the same process answers."""
     client = sandbox.client("lambda")
 
@@ -105,17 +42,92 @@ def test_an_exception_does_not_end_the_worker(sandbox: Sandbox, function: str):
     assert before == invoke(fail=False)["Payload"].read()
 
 
-def test_succeed_has_an_output(sandbox: Sandbox, function: str):
+def test_succeed_has_an_output(workflows: Workflows):
     """What a Succeed state's Output says is the execution's output."""
-    end = {"Type": "Succeed", "Output": {"sum": "{% 1 + 1 %}"}}
-    execution = execute(sandbox, "output", StartAt="End", States={"End": end})
+    assert workflows.output("output", {"End": {"Type": "Succeed", "Output": {"sum": "{% 1 + 1 %}"}}}) == {
+        "sum": 2
+    }
 
-    assert json.loads(execution["output"]) == {"sum": 2}
+
+def choice(**default: Any) -> dict[str, Any]:
+    """A state machine that chooses: a rule for input 1, the rest is the default."""
+    rule = {"Condition": "{% $states.input = 1 %}", "Output": "rule", "Assign": {"a": "rule"}, "Next": "End"}
+    end = {"Type": "Succeed", "Output": ["{% $states.input %}", "{% $a %}"]}
+    start = {"Type": "Pass", "Assign": {"a": "start"}, "Next": "Choose"}
+    return {
+        "Start": start,
+        "Choose": {"Type": "Choice", "Choices": [rule], "Default": "End", **default},
+        "End": end,
+    }
 
 
-def test_an_execution_times_out(sandbox: Sandbox, function: str):
-    """TimeoutSeconds of the state machine ends it as TIMED_OUT."""
-    wait = {"Type": "Wait", "Seconds": 30, "End": True}
-    execution = execute(sandbox, "timeout", StartAt="Wait", States={"Wait": wait}, TimeoutSeconds=1)
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(1, ["rule", "rule"], id="a-rule-has-its-own"),
+        pytest.param(2, ["default", "start default"], id="the-states-own-are-the-defaults"),
+    ],
+)
+def test_a_choice_has_an_output(workflows: Workflows, given: int, expected: list[str]):
+    """Output and Assign of a rule, or of the state when no rule fits."""
+    states = choice(Output="default", Assign={"a": "{% $a & ' default' %}"})
 
-    assert execution["status"] == "TIMED_OUT"
+    assert workflows.output(f"choice-{given}", states, given) == expected
+
+
+def test_a_choice_without_output_hands_its_input_on(workflows: Workflows):
+    """Nothing changes on the way to the default."""
+    assert workflows.output("choice-plain", choice(), 3) == [3, "start"]
+
+
+def test_an_assign_sees_the_variables_as_they_were(workflows: Workflows):
+    """All expressions of an Assign are evaluated at once."""
+    states = {
+        "A": {"Type": "Pass", "Assign": {"a": 1, "b": 2}, "Next": "B"},
+        "B": {"Type": "Pass", "Assign": {"a": "{% $b %}", "b": "{% $a %}"}, "Next": "C"},
+        "C": {"Type": "Pass", "Output": "{% [$a, $b] %}", "End": True},
+    }
+
+    assert workflows.output("swap", states) == [2, 1]
+
+
+def test_the_input_is_in_the_context(workflows: Workflows):
+    """$states.context.Execution.Input is what the execution was started with."""
+    states = {
+        "Forget": {"Type": "Pass", "Output": {}, "Next": "Wait"},
+        "Wait": {"Type": "Wait", "Seconds": "{% $states.context.Execution.Input.seconds %}", "Next": "Tell"},
+        "Tell": {"Type": "Pass", "Output": "{% $states.context.Execution.Input %}", "End": True},
+    }
+    began = time.monotonic()
+
+    assert workflows.output("context", states, {"seconds": 1}) == {"seconds": 1}
+    assert time.monotonic() - began >= 1
+
+
+def test_retries_come_before_a_catch(workflows: Workflows, tmp_path):
+    """The first Retry that fits is used up, then the first Catch that fits; MaxDelaySeconds is kept."""
+    notes = tmp_path / "notes"
+    retry = [
+        {"ErrorEquals": ["Other"], "MaxAttempts": 9},
+        {
+            "ErrorEquals": ["StableSlotUnhealthy"],
+            "MaxAttempts": 2,
+            "IntervalSeconds": 20,
+            "MaxDelaySeconds": 0.1,
+            "JitterStrategy": "FULL",
+        },
+        {"ErrorEquals": ["States.ALL"], "MaxAttempts": 9},
+    ]
+    catch = [
+        {"ErrorEquals": ["Other"], "Next": "Wrong"},
+        {"ErrorEquals": ["States.TaskFailed"], "Next": "Right"},
+        {"ErrorEquals": ["States.ALL"], "Next": "Wrong"},
+    ]
+    states = {
+        "Work": {**call(fail=True, note=str(notes)), "Retry": retry, "Catch": catch},
+        "Wrong": {"Type": "Fail"},
+        "Right": {"Type": "Succeed"},
+    }
+
+    assert workflows.execute("order", states)["status"] == "SUCCEEDED"
+    assert len(notes.read_text().splitlines()) == 3

@@ -192,7 +192,7 @@ def test_a_target_sees_the_client_and_keeps_its_headers(lb):
     lb.rule((group, 1))
     answer = get(lb, "/a%20b?c=%2Fd", headers={"X-Forwarded-For": "192.0.2.1"})
     assert (answer.status_code, answer.text, answer.headers["Server"]) == (200, "one", "target")
-    seen = lb.targets["10.0.0.1"].seen[-1]
+    seen = next(each for each in lb.targets["10.0.0.1"].seen if each["path"] == "/a%20b?c=%2Fd")
     assert seen["x-forwarded-for"] == "192.0.2.1, 127.0.0.1"
     assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", str(lb.port))
 

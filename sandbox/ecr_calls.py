@@ -1,27 +1,45 @@
-"""What MiniStack 1.5.33's ECS and ECR lack; each patch says why it is there."""
+"""ECR calls that MiniStack 1.5.33 answers differently: pushes that are told, and images that are listed."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import ecr, ecs, eventbridge
+from ministack.services import ecr, eventbridge
 
-from sandbox.containers import Runtime
+_PAGE = 100  # images, unless the call says otherwise
 
 Response = tuple[int, dict[str, str], bytes]
 Action = Callable[[dict[str, Any]], Response]
 
 
-def install(runtime: Runtime) -> None:
-    """Put all patches in place, before the emulator starts to serve."""
-    ecs._get_docker = lambda: runtime
-    ecs._ACTION_MAP["DescribeTasks"] = describe_what_still_stops(ecs._describe_tasks, runtime)
-    ecs._make_deployment = begin_in_progress(ecs._make_deployment)
-    ecr._put_image = raise_push_events(ecr._put_image)
-    ecr._describe_images = refuse_unknown_images(ecr._describe_images)
+def install() -> None:
+    """Put the patches in place; ECR looks its operations up by name."""
+    ecr._put_image = raise_push_events(note_each_push(ecr._put_image))
+    ecr._describe_images = list_in_pages(refuse_unknown_images(ecr._describe_images))
+
+
+def note_each_push(put_image: Action) -> Action:
+    """MiniStack 1.5.33: the time of a push is a whole second, so that two pushes may have the same. AWS keeps
+    milliseconds, and the time of the first push when an image that is there gets another tag.
+    """
+    last = 0
+
+    def put_and_note(data: dict[str, Any]) -> Response:
+        nonlocal last
+        repository = data.get("repositoryName", "")
+        known = {image["imageDigest"] for image in ecr._images.get(repository, [])}
+        response = put_image(data)
+        for image in ecr._images.get(repository, []):
+            if image["imageDigest"] not in known:
+                last = max(last + 1, time.time_ns() // 1_000_000)
+                image["imagePushedAt"] = last / 1000
+        return response
+
+    return put_and_note
 
 
 def raise_push_events(put_image: Action) -> Action:
@@ -74,35 +92,24 @@ def refuse_unknown_images(describe: Action) -> Action:
     return describe_or_fail
 
 
-def begin_in_progress(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """MiniStack 1.5.33: a new service's deployment is COMPLETED before a task runs, so that its circuit
-    breaker never opens and tasks that cannot start are tried again without end or pause.
-    """
+def list_in_pages(describe: Action) -> Action:
+    """MiniStack 1.5.33: DescribeImages has no filter and no pages; an untagged image has an empty list."""
 
-    def make_in_progress(*args: Any, **options: Any) -> dict[str, Any]:
-        deployment = make(*args, **options)
-        reason = f"ECS deployment {deployment['id']} in progress."
-        return deployment | {"rolloutState": "IN_PROGRESS", "rolloutStateReason": reason}
-
-    return make_in_progress
-
-
-def describe_what_still_stops(describe: Action, runtime: Runtime) -> Action:
-    """MiniStack 1.5.33: a task is STOPPED the moment it is told to; on AWS when its containers have ended."""
-
-    def describe_live(data: dict[str, Any]) -> Response:
+    def describe_page(data: dict[str, Any]) -> Response:
         status, headers, body = describe(data)
-        answer = json.loads(body)
-        for task in answer.get("tasks", []):
-            containers = runtime.stopping(task["taskArn"])
-            if not containers:
-                continue
-            terminating = all(container.process.terminating for container in containers)
-            task["lastStatus"] = "STOPPING" if terminating else "DEACTIVATING"
-            task.pop("stoppedAt", None)
-            for container in task["containers"]:
-                container["lastStatus"] = "RUNNING"
-                container.pop("exitCode", None)
+        if status != 200:
+            return status, headers, body
+        wanted = (data.get("filter") or {}).get("tagStatus", "ANY")
+        found = []
+        for image in json.loads(body)["imageDetails"]:
+            if not image["imageTags"]:
+                del image["imageTags"]
+            if wanted in ("ANY", "TAGGED" if "imageTags" in image else "UNTAGGED"):
+                found.append(image)
+        start, size = int(data.get("nextToken") or 0), data.get("maxResults") or _PAGE
+        answer: dict[str, Any] = {"imageDetails": found[start : start + size]}
+        if start + size < len(found):
+            answer["nextToken"] = str(start + size)
         return status, headers, json.dumps(answer).encode()
 
-    return describe_live
+    return describe_page

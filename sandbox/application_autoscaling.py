@@ -1,0 +1,171 @@
+"""Application Auto Scaling, as far as ECS services need it: scalable targets that can be suspended.
+
+MiniStack 1.5.33 knows only EC2's Auto Scaling. There is no scaling engine here: nothing follows a metric.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, router
+from ministack.core.responses import (
+    AccountRegionScopedDict,
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+)
+from ministack.services import ecs
+
+SERVICE = "application-autoscaling"
+_DIMENSION = "ecs:service:DesiredCount"
+_SUSPENDABLE = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+_PAGE = 50
+
+Parameters = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+Key = tuple[str, str, str]
+
+_targets = AccountRegionScopedDict()
+
+
+class Refused(Exception):
+    """A call that AWS refuses; carries the error's code."""
+
+    def __init__(self, message: str, code: str = "ValidationException") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def install() -> None:
+    """Route the service's calls here and have IAM enforced on them."""
+    router.SERVICE_PATTERNS[SERVICE] = {
+        "target_prefixes": ["AnyScaleFrontendService"],
+        "host_patterns": [r"application-autoscaling\."],
+        "credential_scope": SERVICE,
+    }
+    app.SERVICE_HANDLERS[SERVICE] = handle_request
+    iam_actions.SERVICE_TO_IAM_NAMESPACE[SERVICE] = SERVICE
+    iam_actions.request_tag_context = _with_condition_keys(iam_actions.request_tag_context)
+
+
+async def handle_request(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> Response:
+    """Answer one call."""
+    action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+    operation = _OPERATIONS.get(action)
+    if operation is None:
+        return error_response_json("UnknownOperationException", f"not in the sandbox: {action}", 400)
+    try:
+        return json_response(operation(json.loads(body or b"{}")))
+    except Refused as refused:
+        return error_response_json(refused.code, str(refused), 400)
+
+
+def arn_of(parameters: Parameters) -> str:
+    """The ARN of the target that a call names; one with a wildcard for an id when there is none."""
+    found = _targets.get(_key(parameters))
+    return str(found["ScalableTargetARN"]) if found else _arn("*")
+
+
+def _register(parameters: Parameters) -> dict[str, Any]:
+    key = _key(parameters)
+    _refuse_unknown_service(key)
+    known = _targets.get(key)
+    target = known or {
+        "ServiceNamespace": key[0],
+        "ResourceId": key[1],
+        "ScalableDimension": key[2],
+        "RoleARN": f"arn:aws:iam::{get_account_id()}:role/aws-service-role/ecs.application-autoscaling."
+        "amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
+        "CreationTime": time.time(),
+        "SuspendedState": dict.fromkeys(_SUSPENDABLE, False),
+        "ScalableTargetARN": _arn(secrets.token_hex(18)),
+    }
+    given = {name: parameters[name] for name in ("MinCapacity", "MaxCapacity") if name in parameters}
+    changed = target | given
+    for name in ("MinCapacity", "MaxCapacity"):
+        if name not in changed:
+            raise Refused(f"{name} must be specified when a scalable target is registered")
+    if changed["MaxCapacity"] < changed["MinCapacity"]:
+        raise Refused("Maximum capacity cannot be less than minimum capacity")
+    changed["SuspendedState"] = target["SuspendedState"] | parameters.get("SuspendedState", {})
+    _targets[key] = changed
+    return {"ScalableTargetARN": changed["ScalableTargetARN"]}
+
+
+def _describe(parameters: Parameters) -> dict[str, Any]:
+    namespace, dimension = parameters.get("ServiceNamespace"), parameters.get("ScalableDimension")
+    if not namespace:
+        raise Refused("ServiceNamespace must be specified")
+    if dimension and dimension.split(":")[0] != namespace:
+        raise Refused(f"Unsupported service namespace, resource type or scalable dimension: {dimension}")
+    resources = parameters.get("ResourceIds")
+    found = [
+        target
+        for target in _targets.values()
+        if target["ServiceNamespace"] == namespace
+        and dimension in (None, target["ScalableDimension"])
+        and (not resources or target["ResourceId"] in resources)
+    ]
+    start, size = int(parameters.get("NextToken") or 0), parameters.get("MaxResults") or _PAGE
+    more = {"NextToken": str(start + size)} if start + size < len(found) else {}
+    return {"ScalableTargets": found[start : start + size], **more}
+
+
+def _deregister(parameters: Parameters) -> dict[str, Any]:
+    key = _key(parameters)
+    if _targets.pop(key, None) is None:
+        message = (
+            "No scalable target found for service namespace: {}, resource ID: {}, scalable dimension: {}"
+        )
+        raise Refused(message.format(*key), "ObjectNotFoundException")
+    return {}
+
+
+_OPERATIONS: dict[str, Callable[[Parameters], dict[str, Any]]] = {
+    "RegisterScalableTarget": _register,
+    "DescribeScalableTargets": _describe,
+    "DeregisterScalableTarget": _deregister,
+}
+
+
+def _key(parameters: Parameters) -> Key:
+    key = tuple(
+        str(parameters.get(name, "")) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")
+    )
+    return key[0], key[1], key[2]
+
+
+def _refuse_unknown_service(key: Key) -> None:
+    namespace, resource, dimension = key
+    kind, _, name = resource.partition("/")
+    if (namespace, kind, dimension) != ("ecs", "service", _DIMENSION) or name.count("/") != 1:
+        raise Refused("Unsupported service namespace, resource type or scalable dimension")
+    service = ecs._services.get(name)
+    if service is None or service["status"] != "ACTIVE":
+        raise Refused(f"ECS service doesn't exist: {resource}")
+
+
+def _arn(identifier: str) -> str:
+    return f"arn:aws:{SERVICE}:{get_region()}:{get_account_id()}:scalable-target/{identifier}"
+
+
+def _with_condition_keys(emulator: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """What a policy's conditions may ask of these calls, beside the tags that the emulator gives them."""
+
+    def context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        found = emulator(service, iam_action, body, params)
+        if service != SERVICE:
+            return found
+        data = json.loads(body or b"{}")
+        asked = {"service-namespace": "ServiceNamespace", "scalable-dimension": "ScalableDimension"}
+        return found | {f"{SERVICE}:{key}": data[name] for key, name in asked.items() if name in data}
+
+    return context
