@@ -62,6 +62,25 @@ def test_every_metric_is_described() -> None:
     assert {name for name in written if f"`{name}`" not in OPERATIONS} == set()
 
 
+def rows_of(heading: str) -> list[list[str]]:
+    """The cells of the rows of the table under a heading of docs/operations.md."""
+    section = OPERATIONS.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+DEATHS = rows_of("What dies → what happens → what clients see")
+
+
+@pytest.mark.parametrize("row", DEATHS, ids=[row[0] for row in DEATHS])
+def test_what_dies_is_shown_by_a_test(row: list[str]) -> None:
+    """Each row names a test that shows it, and that test is there."""
+    named = re.findall(r"`([a-z_0-9/]+\.py)::(test_\w+)`", row[-1])
+    assert named
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), (path, name)
+
+
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/adopting.md"])
 def test_every_make_target_that_is_named_exists(document: str) -> None:
     """A command that a document gives is one that make knows."""
