@@ -7,15 +7,19 @@ from functools import cache
 from typing import Any
 
 import boto3
+from boto3.dynamodb.types import TypeSerializer
 
 from crossfade.domain.plan import Plan, Release, RunningRelease
-from crossfade.domain.records import LaneEvent, Request
+from crossfade.domain.records import Record
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
+from crossfade.domain.state import Waiting
 from tests.statemachine.definitions import resources
-from tests.unit.examples import REGION, document, first_plan, plan
+from tests.unit.examples import ACCOUNT, DEPLOY, REGION, ROLLBACK, STATES, document, first_plan, plan
 
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 PROBE = "crossfade-probe"
+MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
+STATES_ROLE = f"arn:aws:iam::{ACCOUNT}:role/states"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 # Clients take long to make, and outlive the account that they were made in.
@@ -29,6 +33,8 @@ class Account:
         self.ec2, self.ecs, self.elbv2 = self.client("ec2"), self.client("ecs"), self.client("elbv2")
         self.dynamodb, self.logs, self.s3 = self.client("dynamodb"), self.client("logs"), self.client("s3")
         self.ssm, self.ecr = self.client("ssm"), self.client("ecr")
+        self.stepfunctions = self.client("stepfunctions")
+        self.autoscaling = self.client("application-autoscaling")
         self._now = int(time.time() * 1000) - 60_000  # log events may be neither old nor of the future
         self._set_up_crossfade()
         self.spec = self._set_up_service()
@@ -60,8 +66,34 @@ class Account:
         """Push an image, and return it as a release."""
         digest = self.push(tag)
         home = self.ecr.describe_repositories(repositoryNames=["web"])["repositories"][0]
-        image = f"{home['repositoryUri']}@{digest}"
-        return Release(version=tag, digest=digest, image=image, blueprint=self.spec.blueprint)
+        found = self.ecr.describe_images(repositoryName="web", imageIds=[{"imageDigest": digest}])
+        return Release(
+            version=tag,
+            digest=digest,
+            image=f"{home['repositoryUri']}@{digest}",
+            blueprint=self.spec.blueprint,
+            pushed=found["imageDetails"][0]["imagePushedAt"],
+        )
+
+    def start(self, machine: str, name: str) -> str:
+        """Start an execution, which runs until it is ended; its ARN is returned."""
+        started = self.stepfunctions.start_execution(stateMachineArn=MACHINES[machine], name=name, input="{}")
+        return str(started["executionArn"])
+
+    def end(self, execution: str) -> None:
+        """Let an execution end, in whatever way."""
+        self.stepfunctions.stop_execution(executionArn=execution)
+
+    def started(self) -> dict[str, Any]:
+        """The deployments that were started, by name, with their input."""
+        listed = self.stepfunctions.list_executions(stateMachineArn=MACHINES[DEPLOY])["executions"]
+        found = [self.stepfunctions.describe_execution(executionArn=one["executionArn"]) for one in listed]
+        return {one["name"]: json.loads(one["input"]) for one in found}
+
+    def runs(self, execution: str) -> bool:
+        """Whether an execution runs."""
+        found = self.stepfunctions.describe_execution(executionArn=execution)
+        return bool(found["status"] == "RUNNING")
 
     def plan(self, **changes: Any) -> Plan:
         """A deployment into green while blue is stable."""
@@ -80,13 +112,72 @@ class Account:
             desiredCount=count,
         )
 
+    def deregister_targets(self, slot: Slot, *addresses: str) -> None:
+        """Take targets out of a slot's group."""
+        self.elbv2.deregister_targets(
+            TargetGroupArn=self.spec.target_groups.of(slot), Targets=[{"Id": ip} for ip in addresses]
+        )
+
     def register_targets(self, slot: Slot, *addresses: str) -> None:
         """Put targets into a slot's group; moto's are healthy at once."""
         self.elbv2.register_targets(
             TargetGroupArn=self.spec.target_groups.of(slot), Targets=[{"Id": ip} for ip in addresses]
         )
 
-    def write_ledger(self, stream: str, *records: Request | LaneEvent | str) -> None:
+    def waits(self, waiting: Waiting) -> None:
+        """Let a release wait for the service, however that has come about."""
+        found = {
+            name: TypeSerializer().serialize(value) for name, value in waiting.model_dump(mode="json").items()
+        }
+        self.dynamodb.update_item(
+            TableName=TABLE,
+            Key=_key("state"),
+            UpdateExpression="SET waiting = :waiting",
+            ExpressionAttributeValues={":waiting": {"M": found}},
+        )
+
+    def kill(self, task: str) -> None:
+        """Let a task die."""
+        self.ecs.stop_task(cluster=self.spec.cluster, task=task, reason="Host EC2 terminated")
+
+    def dies(self, task: str) -> bool:
+        """Whether a task has stopped, or is about to."""
+        found = self.ecs.describe_tasks(cluster=self.spec.cluster, tasks=[task])["tasks"]
+        return bool(found[0]["desiredStatus"] == "STOPPED")
+
+    def probes(self) -> list[str]:
+        """The probe tasks that run."""
+        tasks = self.ecs.list_tasks(cluster=self.spec.cluster)["taskArns"]
+        return [task for task in tasks if not self.dies(task)]
+
+    def scale(self, slot: Slot, **suspended: bool) -> None:
+        """Scale a slot automatically, between 2 and 8 tasks."""
+        self.autoscaling.register_scalable_target(
+            **self._target(slot), MinCapacity=2, MaxCapacity=8, SuspendedState=suspended
+        )
+
+    def scaling(self, slot: Slot) -> dict[str, Any] | None:
+        """How a slot is scaled; None where it is not."""
+        target = self._target(slot)
+        found = self.autoscaling.describe_scalable_targets(
+            ServiceNamespace=target["ServiceNamespace"], ResourceIds=[target["ResourceId"]]
+        )["ScalableTargets"]
+        return found[0] if found else None
+
+    def _target(self, slot: Slot) -> dict[str, str]:
+        return {
+            "ServiceNamespace": "ecs",
+            "ResourceId": f"service/web/{self.spec.slot_service(slot)}",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+
+    def desired(self, slot: Slot) -> int:
+        """How many tasks a slot is to run."""
+        names = [self.spec.slot_service(slot)]
+        found = self.ecs.describe_services(cluster=self.spec.cluster, services=names)["services"]
+        return int(found[0]["desiredCount"])
+
+    def write_ledger(self, stream: str, *records: Record | str) -> None:
         """Write records as the probe does; a string is written as it is."""
         group = {"logGroupName": LEDGER_GROUP}
         streams = self.logs.describe_log_streams(**group, logStreamNamePrefix=stream)["logStreams"]
@@ -99,8 +190,7 @@ class Account:
 
     def item(self, item: str) -> dict[str, Any]:
         """An item of the journal, as the console shows it."""
-        key = {"service": {"S": "web"}, "item": {"S": item}}
-        found = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
+        found = self.dynamodb.get_item(TableName=TABLE, Key=_key(item)).get("Item", {})
         return {name: next(iter(value.values())) for name, value in found.items()}
 
     def _set_up_crossfade(self) -> None:
@@ -109,6 +199,8 @@ class Account:
         self.dynamodb.create_table(TableName=TABLE, **wanted)
         self.logs.create_log_group(logGroupName=LEDGER_GROUP)
         self.s3.create_bucket(Bucket=BUCKET)
+        for name in MACHINES:
+            self.stepfunctions.create_state_machine(name=name, definition="{}", roleArn=STATES_ROLE)
         self.ecs.register_task_definition(
             family=PROBE,
             requiresCompatibilities=["FARGATE"],
@@ -181,6 +273,10 @@ class Account:
                 Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
                 Actions=[{"Type": "forward", "TargetGroupArn": group}],
             )
+
+
+def _key(item: str) -> dict[str, Any]:
+    return {"service": {"S": "web"}, "item": {"S": item}}
 
 
 def running_release(release: Release) -> RunningRelease:

@@ -4,15 +4,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crossfade.domain.plan import Plan, Release, RunningRelease
-from crossfade.domain.records import LaneEvent, Request
-from crossfade.domain.spec import ServiceSpec, Stage
+from crossfade.domain.records import Closed, LaneEvent, LaneTotals, Opened, Request
+from crossfade.domain.spec import ServiceSpec, Slot, Stage
+from crossfade.domain.state import Candidate, Waiting
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup"
-EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:crossfade-deploy"
-OLD, NEW = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
+DEPLOY, ROLLBACK = "crossfade-deploy", "crossfade-rollback"
+EXECUTION = f"{STATES}:execution:{DEPLOY}"
+ROLLBACKS = f"{STATES}:execution:{ROLLBACK}"
+OLD, NEW, NEWER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}", f"sha256:{'3' * 64}"
 
 
 def at(seconds: float) -> datetime:
@@ -64,14 +68,33 @@ def stage(weight: int = 10, min_seconds: float = 10, max_seconds: float = 60) ->
     return Stage(weight=weight, min_seconds=min_seconds, max_seconds=max_seconds)
 
 
-def release(version: str = "0.0.2", digest: str = NEW) -> Release:
+def warm_spec(**changes: Any) -> ServiceSpec:
+    """A service spec that keeps the old version warm for ten minutes."""
+    return spec(retire=document()["retire"] | {"warm_seconds": 600}, **changes)
+
+
+def release(version: str = "0.0.2", digest: str = NEW, pushed: datetime | None = None) -> Release:
     """The release that is deployed."""
     return Release(
         version=version,
         digest=digest,
         image=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web@{digest}",
         blueprint=f"{ECS}:task-definition/web-blueprint:1",
+        pushed=pushed,
     )
+
+
+def candidate(slot: Slot = "green", digest: str = NEW) -> Candidate:
+    """The release that is deployed, as the journal tells of it."""
+    return Candidate(
+        slot=slot, version="0.0.2", digest=digest, blueprint=f"{ECS}:task-definition/web-blueprint:1"
+    )
+
+
+def waiting(version: str = "0.0.3", digest: str = NEWER, seconds: float = 30, **changes: Any) -> Waiting:
+    """A release that waits for the service."""
+    values = {"version": version, "digest": digest, "at": at(seconds), "execution": f"{EXECUTION}:w1"}
+    return Waiting.model_validate(values | changes)
 
 
 def running() -> RunningRelease:
@@ -123,3 +146,15 @@ _FAILED: dict[str, Any] = {"status": 500, "version": None}
 def lane_event(event: str, lane: str = "green", seconds: float = 0) -> LaneEvent:
     """A slot's lane was paused or resumed."""
     return LaneEvent.model_validate({"type": "lane", "lane": lane, "event": event, "at": at(seconds)})
+
+
+def opened(seconds: float = 0) -> Opened:
+    """A probe task has begun to write."""
+    return Opened(type="opened", deployment="d1", at=at(seconds), lanes=("production", "blue", "green"))
+
+
+def closed(seconds: float = 99, *, rejected: int = 0, **sent: int) -> Closed:
+    """A probe task has ended; it says how many requests it has sent on each lane."""
+    lanes = {lane: LaneTotals(sent=count, ok=count, failed=0, missed=0) for lane, count in sent.items()}
+    values = {"type": "closed", "at": at(seconds), "reason": "stopped", "lanes": lanes, "rejected": rejected}
+    return Closed.model_validate(values)

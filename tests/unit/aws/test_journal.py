@@ -1,22 +1,39 @@
-"""The journal: one holder, milestones that stay, and weights that only the holder writes."""
+"""The journal: one holder, who alone can write; milestones that stay; and what a rollback takes back."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import named
-from crossfade.aws.journal import Journal, State
-from crossfade.domain.certificate import StageRecord
-from crossfade.domain.errors import AwsUnavailable, ServiceBusy, ServiceLost
+from crossfade.aws.journal import Journal
+from crossfade.domain.certificate import StageRecord, certify
+from crossfade.domain.errors import AwsUnavailable, ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.rollback import back_out_plan
+from crossfade.domain.scaling import Suspension
+from crossfade.domain.spec import Slot
+from crossfade.domain.state import DELETION, Newest, State, Warm
 from crossfade.domain.traffic import Weights
 from tests.unit.account import TABLE, Account
-from tests.unit.examples import EXECUTION, at
+from tests.unit.examples import (
+    EXECUTION,
+    NEW,
+    NEWER,
+    OLD,
+    ROLLBACKS,
+    at,
+    candidate,
+    release,
+    requests,
+    waiting,
+    warm_spec,
+)
 
-ROLLBACK = f"{EXECUTION}:rollback"
-BLUE, SOME = Weights(blue=100, green=0), Weights(blue=90, green=10)
+MINE, THEIRS = f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
+BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 
 
 @pytest.fixture
@@ -33,8 +50,54 @@ def held(account: Account, journal: Journal) -> Plan:
     return plan
 
 
-def _other(plan: Plan) -> Plan:
-    return plan.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
+@pytest.fixture
+def live(journal: Journal, held: Plan) -> None:
+    """Let the first deployment end well: 0.0.2 is live in blue."""
+    journal.wrote(held, BLUE, at(5))
+    journal.promote(held, at(6))
+    journal.release(held)
+
+
+@pytest.fixture
+def second(account: Account, journal: Journal, live: None) -> Plan:
+    """Return a second deployment that holds the service, and keeps the old slot warm."""
+    spec = account.spec.model_copy(update={"retire": warm_spec().retire})
+    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2").model_copy(update={"spec": spec})
+    journal.claim(plan)
+    return plan
+
+
+@pytest.fixture
+def warm(journal: Journal, second: Plan) -> Plan:
+    """Return a deployment that was promoted and has freed the service; the old slot is warm."""
+    journal.wrote(second, GREEN, at(50))
+    journal.promote(second, at(60))
+    journal.release(second)
+    return second
+
+
+def _other(plan: Plan, name: str = "d9", **changes: Any) -> Plan:
+    return plan.model_copy(update={"deployment": name, "execution": f"{EXECUTION}:{name}", **changes})
+
+
+def _warm(plan: Plan) -> Warm:
+    return Warm(slot="blue", deployment=plan.deployment, execution=plan.execution, until=at(660))
+
+
+def _close(journal: Journal, plan: Plan) -> None:
+    certificate = certify(
+        journal.history(plan.service, plan.deployment),
+        requests("production", "..x"),
+        sha256="0" * 64,
+        outcome="promoted",
+        reason="why",
+        ended=at(90),
+        transitions=7,
+    )
+    journal.close(plan, certificate, "web/d1/certificate.json", at(90))
+
+
+# ---- who holds the service ------------------------------------------------------------------------------
 
 
 def test_a_new_service_has_an_empty_state(journal: Journal) -> None:
@@ -43,8 +106,12 @@ def test_a_new_service_has_an_empty_state(journal: Journal) -> None:
 
 
 def test_a_claim_makes_a_holder(journal: Journal, held: Plan) -> None:
-    """And opens the deployment's history."""
-    assert journal.state("web") == State(holder=held.execution, deployment="d1")
+    """And opens the deployment's history; what is deployed can be read by whoever comes next."""
+    assert journal.state("web") == State(
+        holder=held.execution,
+        deployment="d1",
+        candidate=candidate(slot="blue").model_copy(update={"blueprint": held.release.blueprint}),
+    )
     assert journal.history("web", "d1").plan == held
 
 
@@ -55,9 +122,9 @@ def test_claiming_twice_is_claiming_once(journal: Journal, held: Plan) -> None:
     assert journal.history("web", "d1").launched == at(1)
 
 
-def test_a_second_deployment_is_busy(journal: Journal, held: Plan) -> None:
+def test_a_service_that_was_taken_meanwhile_is_planned_anew(journal: Journal, held: Plan) -> None:
     """The sentence names the holder; nothing of the second is written."""
-    with pytest.raises(ServiceBusy, match=held.execution):
+    with pytest.raises(ServiceChanged, match=held.execution):
         journal.claim(_other(held))
     assert journal.state("web").deployment == "d1"
 
@@ -67,18 +134,20 @@ def test_of_two_claims_one_wins(account: Account, journal: Journal, monkeypatch:
     first = account.first_plan()
     monkeypatch.setattr(journal, "state", lambda _: State())
     journal.claim(first)
-    with pytest.raises(ServiceBusy):
+    with pytest.raises(ServiceChanged):
         journal.claim(_other(first))
     assert account.item("state")["holder"] == first.execution
-    assert account.item("deployment#d2") == {}
+    assert account.item("deployment#d9") == {}
 
 
-def test_a_plan_that_was_overtaken_is_busy(account: Account, journal: Journal, held: Plan) -> None:
+def test_a_plan_that_was_overtaken_is_made_anew(
+    account: Account, journal: Journal, held: Plan, live: None
+) -> None:
     """A deployment came and went since the plan was made, so its slots may have been swapped."""
-    journal.wrote(held, BLUE, at(5))
-    journal.release(held)
-    with pytest.raises(ServiceBusy, match="ended meanwhile"):
+    with pytest.raises(ServiceChanged, match="ended meanwhile"):
         journal.claim(_other(held))
+    with pytest.raises(ServiceChanged, match="ended meanwhile"):
+        journal.claim(account.plan(deployment="d3", stable="green", candidate="blue"))
     journal.claim(account.plan(deployment="d3", execution=f"{EXECUTION}:d3"))
 
 
@@ -95,105 +164,65 @@ def test_a_conflict_of_transactions_is_worth_another_try(
         }
         raise ClientError(error, "TransactWriteItems")
 
+    plan = account.first_plan()
     monkeypatch.setattr(account.dynamodb, "transact_write_items", cancel)
-    with pytest.raises(ClientError) as cancelled:
-        journal.claim(account.first_plan())
-    assert isinstance(named(cancelled.value), AwsUnavailable)
+    for write in (lambda: journal.claim(plan), lambda: journal.probing(plan, "task")):
+        with pytest.raises(ClientError) as cancelled:
+            write()
+        assert isinstance(named(cancelled.value), AwsUnavailable)
 
 
-def test_weights_on_their_way_are_known(journal: Journal, held: Plan) -> None:
-    """A write that was cut off is not taken for a foreign change."""
-    journal.intend(held, SOME)
-    assert journal.state("web").intended == SOME
-    journal.wrote(held, SOME, at(5))
-    assert journal.state("web") == State(holder=held.execution, deployment="d1", weights=SOME)
+def test_the_newest_image_is_remembered(account: Account, journal: Journal) -> None:
+    """By the time of its push; an older release that a person asks for does not turn the time back."""
+    pushes = [("1", OLD, 10.0), ("2", NEW, 30.0), ("3", NEWER, 20.0), ("4", NEWER, None)]
+    for name, digest, pushed in pushes:
+        image = release(digest=digest, pushed=None if pushed is None else at(pushed))
+        plan = account.first_plan(deployment=name, execution=f"{EXECUTION}:{name}", release=image)
+        journal.claim(plan)
+        journal.release(plan)
+    assert journal.state("web").newest == Newest(at=at(30), digest=NEW)
 
 
-def test_a_removed_rule_leaves_no_weights(journal: Journal, held: Plan) -> None:
-    """After the rollback of a first release."""
-    journal.wrote(held, SOME, at(5))
-    journal.wrote(held, None, at(6))
-    journal.wrote(held, None, at(6))
-    assert journal.state("web").weights is None
+def test_a_claim_takes_the_release_out_of_the_line(account: Account, journal: Journal, held: Plan) -> None:
+    """Its turn has come, though whoever started it may not have got to say so; another one waits on."""
+    for found, left in [(waiting(digest=NEW), None), (waiting(), waiting())]:
+        journal.release(held)
+        account.waits(found)
+        journal.claim(held)
+        assert journal.state("web").waiting == left
 
 
-def test_a_rollback_takes_the_service_over(journal: Journal, held: Plan) -> None:
-    """Twice, and its copy of the plan writes as the new holder."""
-    mine = journal.take_over(held, ROLLBACK)
-    assert mine == journal.take_over(held, ROLLBACK)
-    assert mine.execution == ROLLBACK
-    journal.wrote(mine, BLUE, at(5))
-    assert journal.state("web").holder == ROLLBACK
+def test_a_claim_ends_the_warmth(journal: Journal, warm: Plan) -> None:
+    """The warm slot is the next candidate's."""
+    journal.claim(_other(warm, stable="green", candidate="blue"))
+    assert journal.state("web").warm is None
 
 
-def test_a_deployment_that_lost_the_service_writes_no_weights(
-    account: Account, journal: Journal, held: Plan
-) -> None:
-    """Neither before nor after the load balancer, and it promotes nothing."""
-    journal.take_over(held, ROLLBACK)
-    with pytest.raises(ServiceLost, match="does not hold web"):
-        journal.intend(held, SOME)
-    with pytest.raises(ServiceLost):
-        journal.wrote(held, SOME, at(5))
-    with pytest.raises(ServiceLost):
-        journal.promote(held, at(5))
-    assert "promoted" not in account.item("deployment#d1")
+def test_a_released_service_is_free(journal: Journal, second: Plan) -> None:
+    """What is live stays known, and so does what waits and what was tried; releasing twice is harmless."""
+    journal.intend(second, SOME)
+    before = journal.state("web")
+    journal.release(second)
+    journal.release(second)
+    gone = {"holder": None, "deployment": None, "candidate": None, "intended": None}
+    assert journal.state("web") == before.model_copy(update=gone)
+    assert (before.weights, before.stable, before.version) == (BLUE, "blue", "0.0.2")
 
 
-def test_an_ended_deployment_is_not_taken_over(journal: Journal, held: Plan) -> None:
-    """It holds nothing any more."""
-    journal.release(held)
-    with pytest.raises(ServiceLost):
-        journal.take_over(held, ROLLBACK)
-
-
-def test_a_promotion_stays(account: Account, journal: Journal, held: Plan) -> None:
-    """Its first time stands; the state tells the stable slot."""
-    journal.promote(held, at(50))
-    journal.promote(held, at(60))
-    assert journal.history("web", "d1").promoted == at(50)
-    state = account.item("state")
-    assert (state["stable"], state["version"]) == ("blue", "0.0.2")
-
-
-def test_milestones_keep_their_first_time(journal: Journal, held: Plan) -> None:
-    """A handler that runs twice does not move them; it is told the one that stands."""
-    assert journal.milestone(held, "judged", iso(at(1))) == iso(at(1))
-    assert journal.milestone(held, "judged", iso(at(2))) == iso(at(1))
-
-
-def test_stages_are_known_by_their_weight(journal: Journal, held: Plan) -> None:
-    """Written twice they are still one, and they come back in order."""
-    for weight in (100, 10, 0, 10):
-        journal.stage(held, StageRecord(weight=weight, began=at(weight)))
-    ended = StageRecord(weight=10, began=at(10), ended=at(20), verdict="advance", reason="good")
-    journal.stage(held, ended)
-    stages = journal.history("web", "d1").stages
-    assert [stage.weight for stage in stages] == [0, 10, 100]
-    assert stages[1] == ended
-
-
-def test_the_place_in_the_ledger_is_kept(journal: Journal, held: Plan) -> None:
-    """For the rollback, which reads on from there; nothing read is nothing to write."""
-    journal.read_to(held, None)
-    assert journal.history("web", "d1").cursor is None
-    journal.read_to(held, "f/1")
-    assert journal.history("web", "d1").cursor == "f/1"
-
-
-def test_a_released_service_is_free(account: Account, journal: Journal, held: Plan) -> None:
-    """The weights stay known; releasing twice is harmless."""
-    journal.wrote(held, BLUE, at(5))
-    journal.release(held)
-    journal.release(held)
-    assert journal.state("web") == State(weights=BLUE)
+def test_a_release_leaves_the_line_alone(account: Account, journal: Journal) -> None:
+    """Whatever waits has its turn now, and the newest image stays known."""
+    plan = account.first_plan(release=release(pushed=at(10)))
+    journal.claim(plan)
+    account.waits(waiting())
+    journal.release(plan)
+    assert journal.state("web") == State(newest=Newest(at=at(10), digest=NEW), waiting=waiting())
 
 
 def test_a_release_by_a_former_holder_frees_nothing(journal: Journal, held: Plan) -> None:
     """The rollback still works."""
-    journal.take_over(held, ROLLBACK)
+    journal.take_over(held, held.execution, MINE)
     journal.release(held)
-    assert journal.state("web").holder == ROLLBACK
+    assert journal.state("web").holder == MINE
 
 
 def test_a_forgotten_service_keeps_its_history(account: Account, journal: Journal, held: Plan) -> None:
@@ -202,3 +231,358 @@ def test_a_forgotten_service_keeps_its_history(account: Account, journal: Journa
     journal.forget("web")
     assert journal.state("web") == State()
     assert account.item("deployment#d1")["execution"] == held.execution
+
+
+# ---- rollbacks ------------------------------------------------------------------------------------------
+
+
+def test_a_rollback_takes_the_service_over(journal: Journal, held: Plan) -> None:
+    """Twice, and its copy of the plan writes as the new holder."""
+    mine = journal.take_over(held, held.execution, MINE)
+    assert mine == journal.take_over(held, held.execution, MINE)
+    assert mine.execution == MINE
+    journal.wrote(mine, BLUE, at(5))
+    assert journal.state("web").holder == MINE
+
+
+@pytest.mark.parametrize(
+    ("holder", "deployment"),
+    [
+        pytest.param(THEIRS, "d1", id="another-rollback-was-first"),
+        pytest.param(f"{EXECUTION}:d1", "d7", id="another-deployment"),
+    ],
+)
+def test_only_from_whom_it_was_seen_to_hold_it(
+    journal: Journal, held: Plan, holder: str, deployment: str
+) -> None:
+    """What the survey has read may be out of date; the condition is not."""
+    with pytest.raises(ServiceLost):
+        journal.take_over(held.model_copy(update={"deployment": deployment}), holder, MINE)
+    assert journal.state("web").holder == held.execution
+
+
+def test_of_two_rollbacks_one_wins(journal: Journal, held: Plan) -> None:
+    """Both saw the same dead holder."""
+    journal.take_over(held, held.execution, THEIRS)
+    with pytest.raises(ServiceLost):
+        journal.take_over(held, held.execution, MINE)
+    journal.take_over(held, THEIRS, MINE)
+    assert journal.state("web").holder == MINE
+
+
+def test_an_ended_deployment_is_not_taken_over(journal: Journal, held: Plan) -> None:
+    """It holds nothing any more."""
+    journal.release(held)
+    with pytest.raises(ServiceLost):
+        journal.take_over(held, held.execution, MINE)
+
+
+def test_a_promotion_is_taken_back_as_a_whole(account: Account, journal: Journal, second: Plan) -> None:
+    """While the old slot is warm: from here on it is a deployment that was never promoted."""
+    journal.promote(second, at(60))
+    _close(journal, second)
+    mine = journal.take_over(second, second.execution, MINE, take_back=True)
+    assert mine == journal.take_over(second, second.execution, MINE, take_back=True)
+    history = journal.history("web", "d2")
+    assert (history.promoted, history.outcome) == (None, None)
+    assert journal.state("web").warm is None
+
+
+def test_else_a_promotion_stays(journal: Journal, second: Plan) -> None:
+    """The old slot may be gone."""
+    journal.promote(second, at(60))
+    journal.take_over(second, second.execution, MINE)
+    assert journal.history("web", "d2").promoted == at(60)
+    assert journal.state("web").warm == _warm(second)
+
+
+def test_a_back_out_holds_a_free_service(journal: Journal, warm: Plan) -> None:
+    """Under an item of its own, and twice; it knows how the service was scaled before the promotion."""
+    mine = back_out_plan(warm, execution=MINE, now=at(90))
+    before = Suspension(scale_in=True, scale_out=False, scheduled=False)
+    for _ in range(2):
+        journal.back_out(mine, _warm(warm), before)
+    state = journal.state("web")
+    assert (state.holder, state.deployment, state.warm) == (MINE, "mine", None)
+    assert state.candidate is not None
+    assert state.candidate.slot == "green"
+    history = journal.history("web", "mine")
+    assert (history.plan, history.scaling, history.promoted) == (mine, before, None)
+    assert journal.history("web", "d2").promoted == at(60)
+
+
+@pytest.mark.parametrize("first", ["a-deployment", "the-cooling", "another-back-out"])
+def test_a_back_out_that_comes_too_late(journal: Journal, warm: Plan, first: str) -> None:
+    """Whoever was first has made use of the old slot."""
+    if first == "a-deployment":
+        journal.claim(_other(warm, stable="green", candidate="blue"))
+    elif first == "the-cooling":
+        journal.reclaim(warm)
+        journal.release(warm)
+    else:
+        journal.back_out(back_out_plan(warm, execution=THEIRS, now=at(90)), _warm(warm), None)
+    with pytest.raises(ServiceChanged):
+        journal.back_out(back_out_plan(warm, execution=MINE, now=at(90)), _warm(warm), None)
+
+
+def test_a_deployment_cools_its_own_old_slot(journal: Journal, warm: Plan) -> None:
+    """Twice; it holds the service for that long, and nothing is warm any more."""
+    assert [journal.reclaim(warm), journal.reclaim(warm)] == [True, True]
+    state = journal.state("web")
+    assert (state.holder, state.deployment, state.warm) == (warm.execution, "d2", None)
+
+
+def test_an_old_slot_that_somebody_has_taken_is_not_cooled(journal: Journal, warm: Plan) -> None:
+    """It is a candidate's now; after that deployment too."""
+    taken = _other(warm, stable="green", candidate="blue")
+    journal.claim(taken)
+    assert journal.reclaim(warm) is False
+    assert journal.state("web").holder == taken.execution
+    journal.release(taken)
+    assert journal.reclaim(warm) is False
+    assert journal.state("web").holder is None
+
+
+def test_other_refusals_of_the_journal_are_passed_on(
+    account: Account, journal: Journal, warm: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a write was refused says nothing of who holds the service."""
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
+
+    monkeypatch.setattr(account.dynamodb, "update_item", refuse)
+    for write in (
+        lambda: journal.reclaim(warm),
+        lambda: journal.cold(warm),
+        lambda: journal.seize("web", DELETION),
+        lambda: journal.abandon("web", "d2", "why", at(95)),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            write()
+
+
+def test_a_deleted_service_is_taken_from_everybody(account: Account, journal: Journal, second: Plan) -> None:
+    """Whoever held it is named, so that it can be stopped; nothing waits, nothing is warm. Twice as well."""
+    journal.promote(second, at(60))
+    account.waits(waiting())
+    assert journal.seize("web", DELETION).holder == second.execution
+    assert journal.seize("web", DELETION).holder == DELETION
+    state = journal.state("web")
+    assert (state.holder, state.deployment, state.waiting, state.warm) == (DELETION, "d2", None, None)
+    with pytest.raises(ServiceLost):
+        journal.wrote(second, GREEN, at(70))
+    with pytest.raises(ServiceLost):
+        journal.take_over(second, second.execution, MINE)
+
+
+@pytest.mark.parametrize("meanwhile", ["claimed", "freed"])
+def test_a_service_that_changes_hands_just_then_is_not_taken(
+    journal: Journal, second: Plan, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """Whoever has it now must be stopped, so that it has to be known."""
+    seen = journal.state("web") if meanwhile == "freed" else State()
+    if meanwhile == "freed":
+        journal.release(second)
+    monkeypatch.setattr(journal, "state", lambda _: seen)
+    with pytest.raises(ServiceChanged):
+        journal.seize("web", DELETION)
+
+
+def test_a_deployment_that_nobody_reports_on_has_failed(
+    account: Account, journal: Journal, second: Plan
+) -> None:
+    """Whoever holds the service now has ended it; twice, and not where it has its outcome already."""
+    journal.seize("web", DELETION)
+    for seconds in (70, 80):
+        journal.abandon("web", "d2", "the stack is deleted", at(seconds))
+    item = account.item("deployment#d2")
+    assert (item["outcome"], item["reason"], item["ended"]) == ("failed", "the stack is deleted", iso(at(70)))
+    assert int(item["expires"]) - at(70).timestamp() == 400 * 86_400
+
+
+def test_what_was_reported_stays(account: Account, journal: Journal, second: Plan) -> None:
+    """The deployment came so far that its report was written."""
+    _close(journal, second)
+    before = account.item("deployment#d2")
+    journal.abandon("web", "d2", "the stack is deleted", at(95))
+    assert account.item("deployment#d2") == before
+
+
+def test_a_free_service_can_be_deleted_too(journal: Journal, warm: Plan) -> None:
+    """And one that never was deployed."""
+    assert journal.seize("web", DELETION).holder is None
+    assert journal.seize("shop", DELETION) == State()
+    assert journal.reclaim(warm) is False
+
+
+# ---- what the holder writes down ------------------------------------------------------------------------
+
+
+WRITES: dict[str, Callable[[Journal, Plan], object]] = {
+    "intend": lambda journal, plan: journal.intend(plan, SOME),
+    "wrote": lambda journal, plan: journal.wrote(plan, SOME, at(5)),
+    "reinstate": lambda journal, plan: journal.reinstate(plan, "blue", at(5)),
+    "reinstate-nothing": lambda journal, plan: journal.reinstate(plan, None, at(5)),
+    "promote": lambda journal, plan: journal.promote(plan, at(5)),
+    "cold": lambda journal, plan: journal.cold(plan),
+    "milestone": lambda journal, plan: journal.milestone(plan, "judged", iso(at(5))),
+    "probing": lambda journal, plan: journal.probing(plan, "task"),
+    "watched": lambda journal, plan: journal.watched(plan, StageRecord(weight=10, began=at(5)), "c"),
+    "close": _close,
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("now_held_by", ["a-rollback", "nobody", "another-deployment"])
+def test_whoever_lost_the_service_writes_nothing(
+    account: Account, journal: Journal, second: Plan, now_held_by: str, name: str
+) -> None:
+    """Neither to the service's state nor to the deployment's own item."""
+    if now_held_by == "a-rollback":
+        journal.take_over(second, second.execution, MINE)
+    else:
+        journal.release(second)
+    if now_held_by == "another-deployment":
+        journal.claim(_other(second))
+    before = account.item("state"), account.item("deployment#d2")
+    with pytest.raises(ServiceLost, match="d2 does not hold web any more"):
+        WRITES[name](journal, second)
+    with pytest.raises(ServiceLost):
+        journal.refuse_lost(second)
+    assert before == (account.item("state"), account.item("deployment#d2"))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_the_holder_writes_as_often_as_it_likes(account: Account, journal: Journal, name: str) -> None:
+    """Every handler may run twice; what it wrote first is what stands."""
+    plan = account.plan()
+    journal.claim(account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0"))
+    journal.wrote(account.first_plan(execution=f"{EXECUTION}:d0"), BLUE, at(0))
+    journal.release(account.first_plan(execution=f"{EXECUTION}:d0"))
+    journal.claim(plan)
+    WRITES[name](journal, plan)
+    before = account.item("state"), account.item("deployment#d1")
+    WRITES[name](journal, plan)
+    assert before == (account.item("state"), account.item("deployment#d1"))
+    assert journal.refuse_lost(plan) == journal.state("web")
+
+
+def test_weights_on_their_way_are_known(journal: Journal, held: Plan) -> None:
+    """A write that was cut off is not taken for a foreign change."""
+    journal.intend(held, SOME)
+    assert (journal.state("web").weights, journal.state("web").intended) == (None, SOME)
+    journal.wrote(held, SOME, at(5))
+    assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)
+
+
+@pytest.mark.parametrize(
+    ("winner", "weights", "version", "digest"),
+    [
+        pytest.param("blue", BLUE, "0.0.1", OLD, id="the-stable-slot"),
+        pytest.param("green", GREEN, "0.0.2", NEW, id="the-candidate"),
+    ],
+)
+def test_where_a_rollback_leaves_the_traffic_is_what_is_live(
+    journal: Journal, second: Plan, winner: Slot, weights: Weights, version: str, digest: str
+) -> None:
+    """Also after a promotion; a write that is still on its way stays known."""
+    journal.promote(second, at(60))
+    journal.intend(second, SOME)
+    journal.reinstate(second, winner, at(70))
+    state = journal.state("web")
+    assert (state.stable, state.version, state.digest) == (winner, version, digest)
+    assert (state.weights, state.intended) == (weights, SOME)
+
+
+def test_an_unknown_release_is_live_without_a_name(journal: Journal, second: Plan) -> None:
+    """What ran before was not registered by Crossfade."""
+    journal.reinstate(second.model_copy(update={"previous": None}), "blue", at(70))
+    state = journal.state("web")
+    assert (state.stable, state.version, state.digest) == ("blue", None, None)
+
+
+def test_a_removed_rule_leaves_nothing_live(journal: Journal, held: Plan) -> None:
+    """After the rollback of a first release, twice; the next release is a first one again."""
+    journal.wrote(held, BLUE, at(5))
+    journal.reinstate(held, None, at(6))
+    journal.reinstate(held, None, at(6))
+    state = journal.state("web")
+    assert (state.weights, state.stable, state.version, state.digest) == (None, None, None, None)
+    journal.release(held)
+    journal.claim(_other(held))
+
+
+def test_a_promotion_keeps_its_first_time(account: Account, journal: Journal, held: Plan) -> None:
+    """The state tells the stable slot; a first release has no old slot to keep warm."""
+    journal.promote(held, at(50))
+    journal.promote(held, at(60))
+    assert journal.history("web", "d1").promoted == at(50)
+    state = journal.state("web")
+    assert (state.stable, state.version, state.digest, state.warm) == ("blue", "0.0.2", NEW, None)
+
+
+def test_a_promotion_tells_until_when_the_old_slot_is_warm(journal: Journal, second: Plan) -> None:
+    """And whose it is."""
+    journal.promote(second, at(60))
+    state = journal.state("web")
+    assert (state.stable, state.warm) == ("green", _warm(second))
+    journal.cold(second)
+    assert journal.state("web").warm is None
+
+
+def test_without_warm_seconds_nothing_is_warm(account: Account, journal: Journal, live: None) -> None:
+    """The old slot is stopped at once."""
+    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
+    journal.claim(plan)
+    journal.promote(plan, at(60))
+    assert journal.state("web").warm is None
+
+
+def test_milestones_keep_their_first_time(journal: Journal, held: Plan) -> None:
+    """A handler that runs twice does not move them; it is told the one that stands."""
+    assert journal.milestone(held, "judged", iso(at(1))) == iso(at(1))
+    assert journal.milestone(held, "judged", iso(at(2))) == iso(at(1))
+
+
+def test_the_newest_probe_is_known(journal: Journal, held: Plan) -> None:
+    """The first one may have died."""
+    journal.probing(held, "first")
+    journal.probing(held, "second")
+    assert journal.history("web", "d1").probe == "second"
+
+
+def test_stages_are_known_by_their_weight(journal: Journal, held: Plan) -> None:
+    """Written twice they are still one, and they come back in order."""
+    for weight in (100, 10, 0, 10):
+        journal.watched(held, StageRecord(weight=weight, began=at(weight)), None)
+    ended = StageRecord(weight=10, began=at(10), ended=at(20), verdict="advance", reason="good")
+    journal.watched(held, ended, "f/1")
+    stages = journal.history("web", "d1").stages
+    assert [stage.weight for stage in stages] == [0, 10, 100]
+    assert stages[1] == ended
+
+
+def test_the_place_in_the_ledger_is_kept(journal: Journal, held: Plan) -> None:
+    """For the rollback, which reads on from there."""
+    stage = StageRecord(weight=0, began=at(0))
+    journal.watched(held, stage, None)
+    assert journal.history("web", "d1").cursor is None
+    journal.watched(held, stage, "f/1")
+    assert journal.history("web", "d1").cursor == "f/1"
+
+
+def test_a_closed_deployment_is_history(account: Account, journal: Journal, held: Plan) -> None:
+    """How it went and what its clients saw, readable in the console, for 400 days."""
+    _close(journal, held)
+    item = account.item("deployment#d1")
+    assert (item["outcome"], item["reason"], item["ended"]) == ("promoted", "why", iso(at(90)))
+    assert item["certificate"] == "web/d1/certificate.json"
+    assert item["requests"] == {
+        "sent": {"N": "3"},
+        "ok": {"N": "2"},
+        "failed": {"N": "1"},
+        "missing": {"N": "0"},
+    }
+    assert int(item["expires"]) - at(90).timestamp() == 400 * 86_400
+    assert journal.history("web", "d1").outcome == "promoted"

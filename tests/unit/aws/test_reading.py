@@ -1,5 +1,6 @@
-"""Adapters that only read or append: ledger, evidence, registry, specs, executions, and error names."""
+"""Adapters that only read or append: ledger, evidence, registry, specs, and error names."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,9 @@ from botocore.exceptions import (
 )
 
 from crossfade.aws.evidence import Evidence
-from crossfade.aws.executions import Executions
 from crossfade.aws.failures import THROTTLED, named
 from crossfade.aws.ledger import Ledger
-from crossfade.aws.registry import Registry
+from crossfade.aws.registry import Pushed, Registry
 from crossfade.aws.specs import Specs
 from crossfade.domain.errors import (
     AwsRefused,
@@ -27,7 +27,7 @@ from crossfade.domain.errors import (
 )
 from crossfade.domain.spec import read_spec
 from tests.unit.account import BUCKET, LEDGER_GROUP, Account
-from tests.unit.examples import NEW
+from tests.unit.examples import NEW, NEWER, OLD, at
 
 
 def _error(code: str, status: int = 400) -> ClientError:
@@ -135,6 +135,78 @@ def test_an_image_that_is_not_there(account: Account, repository: str) -> None:
         Registry(account.ecr).by_digest(repository, NEW)
 
 
+def _pushed(tags: list[str], digest: str, seconds: float) -> dict[str, Any]:
+    return {"imageTags": tags, "imageDigest": digest, "imagePushedAt": at(seconds)}
+
+
+@pytest.mark.parametrize(
+    ("images", "newest"),
+    [
+        pytest.param([], None, id="nothing-was-pushed"),
+        pytest.param([[_pushed(["latest"], NEW, 9)]], None, id="nothing-that-matches"),
+        pytest.param([[{"imageDigest": NEW, "imagePushedAt": at(9)}]], None, id="nothing-with-a-tag"),
+        pytest.param(
+            [[_pushed(["1"], OLD, 1), _pushed(["2"], NEW, 5)], [_pushed(["3"], NEWER, 3)]],
+            Pushed(tag="2", digest=NEW, at=at(5)),
+            id="pushed-last-of-all-pages",
+        ),
+        pytest.param(
+            [[_pushed(["9"], OLD, 1), _pushed(["2"], NEW, 5)]],
+            Pushed(tag="2", digest=NEW, at=at(5)),
+            id="the-time-counts-and-not-the-tag",
+        ),
+        pytest.param(
+            [[_pushed(["1"], OLD, 1), _pushed(["latest"], NEW, 5)]],
+            Pushed(tag="1", digest=OLD, at=at(1)),
+            id="what-does-not-match-is-no-release",
+        ),
+        pytest.param(
+            [[_pushed(["latest", "2", "1"], NEW, 5)]],
+            Pushed(tag="2", digest=NEW, at=at(5)),
+            id="of-several-tags-one",
+        ),
+    ],
+)
+def test_the_newest_image(
+    account: Account, monkeypatch: pytest.MonkeyPatch, images: list[Any], newest: Pushed | None
+) -> None:
+    """By the time of its push, of those with a tag that deploys."""
+    pages = [{"imageDetails": page} for page in images]
+    pager = SimpleNamespace(paginate=lambda **_: pages)
+    monkeypatch.setattr(account.ecr, "get_paginator", lambda _: pager)
+    assert Registry(account.ecr).newest("web", str.isdigit) == newest
+
+
+def test_the_newest_of_real_images(account: Account) -> None:
+    """The envelope is AWS's."""
+    digest = account.push("0.0.2")
+    account.push("latest")
+    found = Registry(account.ecr).newest("web", account.spec.deploys)
+    assert found is not None
+    assert (found.tag, found.digest) == ("0.0.2", digest)
+    assert found.at == Registry(account.ecr).by_digest("web", digest).pushed
+
+
+def test_a_repository_that_is_gone_has_no_newest_image(account: Account) -> None:
+    """Its service's stack is half deleted, say."""
+    assert Registry(account.ecr).newest("gone", str.isdigit) is None
+
+
+@pytest.mark.parametrize("ask", ["by_tag", "by_digest", "newest"])
+def test_other_errors_of_the_registry_are_passed_on(
+    account: Account, monkeypatch: pytest.MonkeyPatch, ask: str
+) -> None:
+    """A refused question does not mean that there is no image."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise _error("AccessDeniedException", 403)
+
+    monkeypatch.setattr(account.ecr, "describe_images", refuse)
+    monkeypatch.setattr(account.ecr, "_make_api_call", refuse)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        getattr(Registry(account.ecr), ask)("web", str.isdigit)
+
+
 def test_specs_are_read(account: Account) -> None:
     """One by name, or all of them, over several pages."""
     specs = Specs(account.ssm)
@@ -148,26 +220,3 @@ def test_specs_are_read(account: Account) -> None:
 def test_an_unknown_service_has_no_spec(account: Account, name: str) -> None:
     """Whatever the name is made of."""
     assert Specs(account.ssm).get(name) is None
-
-
-def test_transitions_are_counted_over_pages() -> None:
-    """What AWS bills: states entered, of all executions."""
-    history = {
-        "a": [["ExecutionStarted", "TaskStateEntered"], ["TaskStateExited", "ChoiceStateEntered"]],
-        "b": [["PassStateEntered"]],
-    }
-
-    class StepFunctions:
-        """The part of the client that is used."""
-
-        def get_paginator(self, name: str) -> "StepFunctions":
-            """Page through the history."""
-            assert name == "get_execution_history"
-            return self
-
-        def paginate(self, *, executionArn: str, includeExecutionData: bool) -> list[dict[str, Any]]:
-            """The pages of an execution."""
-            assert not includeExecutionData
-            return [{"events": [{"type": kind} for kind in page]} for page in history[executionArn]]
-
-    assert Executions(StepFunctions()).transitions(["a", "b"]) == 3

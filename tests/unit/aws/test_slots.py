@@ -145,16 +145,32 @@ def test_all_gone(
 def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ECS's own words where it gave up."""
     described = _described(rolloutState="FAILED", rolloutStateReason="circuit breaker", failedTasks=3)
-    described["services"][0]["deployments"].insert(0, {"status": "ACTIVE", "failedTasks": 9})
+    described["services"][0] |= {"runningCount": 3, "pendingCount": 1}
+    described["services"][0]["deployments"][:0] = [
+        {"status": "ACTIVE", "failedTasks": 9, "runningCount": 2},
+        {"status": "INACTIVE", "failedTasks": 0, "runningCount": 1},
+    ]
     monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: described)
     assert slots.describe("green") == SlotService(
         task_definition="web:1",
         desired=2,
-        running=0,
+        running=3,
+        tasks=4,
+        others=3,
         failed_tasks=3,
         rollout_failed=True,
         rollout_reason="circuit breaker",
     )
+
+
+def test_tasks_of_the_newest_rollout_are_no_others(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are what is launched; those of an earlier rollout may still answer with its version."""
+    described = _described(rolloutState="IN_PROGRESS", failedTasks=0)
+    described["services"][0]["deployments"][0]["runningCount"] = 2
+    monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: described)
+    found = slots.describe("green")
+    assert found is not None
+    assert found.others == 0
 
 
 def test_the_last_stop_tells_why(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +225,8 @@ def _described(**rollout: Any) -> dict[str, Any]:
                 "taskDefinition": "web:1",
                 "desiredCount": 2,
                 "runningCount": 0,
-                "deployments": [{"status": "PRIMARY", **rollout}],
+                "pendingCount": 0,
+                "deployments": [{"status": "PRIMARY", "runningCount": 0, **rollout}],
             }
         ]
     }

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.probe import ProbeTasks
+from crossfade.aws.probe import ATTEMPTS, ProbeTasks
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.errors import BlueprintUnusable, ProbeCannotStart
 from crossfade.domain.plan import Plan
 from tests.unit.account import PROBE, Account, running_release
-from tests.unit.examples import EXECUTION
+from tests.unit.examples import EXECUTION, ROLLBACKS
 
 
 def _revisions(account: Account) -> list[str]:
@@ -62,6 +62,19 @@ def test_a_blueprint_that_is_gone_is_unusable(account: Account) -> None:
         TaskDefinitions(account.ecs).check(gone, account.release("0.0.2"))
 
 
+@pytest.mark.parametrize("ask", ["check", "register"])
+def test_other_refusals_are_passed_on(account: Account, monkeypatch: pytest.MonkeyPatch, ask: str) -> None:
+    """A refused question does not mean that there is no task definition."""
+    release = account.release("0.0.2")
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeTaskDefinition")
+
+    monkeypatch.setattr(account.ecs, "describe_task_definition", refuse)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        getattr(TaskDefinitions(account.ecs), ask)(account.spec, release)
+
+
 def test_a_deleted_service_leaves_no_release(account: Account) -> None:
     """Twice; the blueprint is the stack's own and stays."""
     definitions = TaskDefinitions(account.ecs)
@@ -77,8 +90,8 @@ def probes(account: Account) -> ProbeTasks:
     return ProbeTasks(account.ecs, account.spec)
 
 
-def _start(probes: ProbeTasks, plan: Plan) -> str:
-    return probes.start(plan, task_definition=PROBE, container="probe", log_group="ledger")
+def _start(probes: ProbeTasks, plan: Plan, attempt: int = 1) -> str:
+    return probes.start(plan, attempt, task_definition=PROBE, container="probe", log_group="ledger")
 
 
 def _environment(account: Account, task: str) -> dict[str, str]:
@@ -118,13 +131,44 @@ def test_starting_twice_is_starting_once(account: Account, probes: ProbeTasks) -
     assert _start(probes, account.plan()) == _start(probes, account.plan())
 
 
+def test_a_probe_that_died_is_started_once_more(account: Account, probes: ProbeTasks) -> None:
+    """Under a name of its own, and that one once as well; it writes to the same ledger."""
+    first = _start(probes, account.plan())
+    second = _start(probes, account.plan(), attempt=2)
+    assert first != second
+    assert second == _start(probes, account.plan(), attempt=2)
+    assert _environment(account, first) == _environment(account, second)
+
+
+def test_a_rollback_has_a_probe_of_its_own(account: Account, probes: ProbeTasks) -> None:
+    """The execution counts, and not the deployment."""
+    mine = account.plan(execution=f"{ROLLBACKS}:mine")
+    assert _start(probes, account.plan()) != _start(probes, mine)
+
+
+def test_whoever_has_started_a_probe_is_enough_to_stop_it(account: Account, probes: ProbeTasks) -> None:
+    """Every attempt of every execution; other deployments' probes run on."""
+    mine = account.plan(execution=f"{ROLLBACKS}:mine")
+    started = [_start(probes, account.plan()), _start(probes, account.plan(), 2), _start(probes, mine, 2)]
+    theirs = _start(probes, account.plan(execution=f"{EXECUTION}:d2"))
+    assert probes.stop_all([account.plan().execution, mine.execution]) == started
+    assert all(probes.stopped(task) for task in started)
+    assert probes.stopped(theirs) is None
+
+
+def test_where_no_probe_runs_none_is_stopped(probes: ProbeTasks) -> None:
+    """Nor is one looked for that nobody has started."""
+    assert probes.stop_all([f"{EXECUTION}:d1"]) == []
+    assert probes.stop_all([]) == []
+
+
 def test_each_deployment_has_a_probe_of_its_own(account: Account, probes: ProbeTasks) -> None:
     """Known by a name that ECS takes, whatever the execution is called."""
     names = ["deploy-0.0.2", "deploy 'x'!", "d" * 80 + "1", "d" * 80 + "2"]
     plans = [account.plan(deployment=name, execution=f"{EXECUTION}:{name}") for name in names]
-    tasks = [_start(probes, plan) for plan in plans]
+    tasks = [_start(probes, plan, attempt) for plan in plans for attempt in ATTEMPTS]
     found = account.ecs.describe_tasks(cluster=account.spec.cluster, tasks=tasks)["tasks"]
-    assert len({task["startedBy"] for task in found}) == len(names)
+    assert len({task["startedBy"] for task in found}) == len(names) * len(ATTEMPTS)
     for task in found:
         assert len(task["startedBy"]) <= 64
         assert task["startedBy"].replace("-", "").isalnum()

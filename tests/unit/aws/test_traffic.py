@@ -83,13 +83,22 @@ def test_removing_twice_is_harmless(traffic: Traffic) -> None:
     assert traffic.rule() is None
 
 
-def test_removing_what_goes_meanwhile_is_harmless(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RuleNotFound is what was wanted."""
+@pytest.mark.parametrize(("code", "passed_on"), [("RuleNotFound", False), ("Other", True)])
+def test_removing_what_goes_meanwhile_is_harmless(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch, code: str, passed_on: bool
+) -> None:
+    """RuleNotFound is what was wanted; other refusals are passed on."""
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "DeleteRule")
+
     traffic.write(BLUE)
-    found = traffic.rule()
-    traffic.remove()
-    monkeypatch.setattr(traffic, "rule", lambda: found)
-    traffic.remove()
+    monkeypatch.setattr(traffic._elbv2, "delete_rule", refuse)
+    if passed_on:
+        with pytest.raises(ClientError):
+            traffic.remove()
+    else:
+        traffic.remove()
 
 
 def test_a_sticky_rule_is_seen(account: Account, traffic: Traffic) -> None:

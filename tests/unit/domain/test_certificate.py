@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.certificate import Certificate, History, StageRecord, certify
-from crossfade.domain.records import Closed, LaneTotals, Record
-from tests.unit.examples import NEW, OLD, at, first_plan, plan, request, requests
-
-
-def _closed(rejected: int = 0, **sent: int) -> Closed:
-    lanes = {lane: LaneTotals(sent=count, ok=count, failed=0, missed=0) for lane, count in sent.items()}
-    return Closed.model_validate(
-        {"type": "closed", "at": at(99), "reason": "stopped", "lanes": lanes, "rejected": rejected}
-    )
+from crossfade.domain.certificate import Certificate, Gap, History, StageRecord, certify
+from crossfade.domain.records import Record
+from tests.unit.examples import NEW, OLD, at, closed, first_plan, opened, plan, request, requests
 
 
 def _stage(weight: int, began: float, ended: float | None) -> StageRecord:
@@ -48,7 +41,7 @@ def _certify(records: list[Record], history: History | None = None, ended: float
 
 def test_the_document_has_exactly_the_promised_names() -> None:
     """`certificate.json` is read by others."""
-    records = [*requests("production", ".", version="0.0.1"), _closed(production=1)]
+    records = [*requests("production", ".", version="0.0.1"), closed(production=1)]
     document = json.loads(_certify(records).model_dump_json(by_alias=True))
     nothing = {"sent": 0, "ok": 0, "failed": 0, "missing": 0}
     assert document == {
@@ -88,7 +81,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
             "restored": None,
         },
         "transitions": 40,
-        "ledger": {"records": 1, "complete": True, "sha256": "0" * 64},
+        "ledger": {"records": 1, "complete": True, "gaps": [], "sha256": "0" * 64},
     }
 
 
@@ -99,7 +92,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
         pytest.param(requests("green", "..x"), (3, 2, 1, 0), id="one-failed"),
         pytest.param([request(n=1), request(n=3)], (3, 2, 0, 1), id="a-gap"),
         pytest.param([request(n=1), request(n=1), request(n=2)], (2, 2, 0, 0), id="written-twice"),
-        pytest.param([request(n=1), _closed(green=5)], (5, 1, 0, 4), id="the-end-is-missing"),
+        pytest.param([request(n=1), closed(green=5)], (5, 1, 0, 4), id="the-end-is-missing"),
         pytest.param([request(n=2), request(n=1)], (2, 2, 0, 0), id="out-of-order"),
         pytest.param([request("blue", 1)], (0, 0, 0, 0), id="another-lane"),
     ],
@@ -113,17 +106,73 @@ def test_counts(records: list[Record], count: tuple[int, int, int, int]) -> None
 @pytest.mark.parametrize(
     ("records", "complete"),
     [
-        pytest.param([request(n=1), _closed(green=1)], True, id="complete"),
+        pytest.param([request(n=1), closed(green=1)], True, id="complete"),
         pytest.param([request(n=1)], False, id="not-closed"),
-        pytest.param([_closed(green=1)], False, id="missing"),
-        pytest.param([request(n=2), _closed(green=2)], False, id="gap"),
-        pytest.param([request(n=1), _closed(rejected=1, green=1)], False, id="rejected"),
-        pytest.param([_closed()], True, id="closed-and-empty"),
+        pytest.param([closed(green=1)], False, id="missing"),
+        pytest.param([request(n=2), closed(green=2)], False, id="gap"),
+        pytest.param([request(n=1), closed(rejected=1, green=1)], False, id="rejected"),
+        pytest.param([closed()], True, id="closed-and-empty"),
     ],
 )
 def test_completeness(records: list[Record], complete: bool) -> None:
     """A reader can tell a complete ledger from a cut one."""
     assert _certify(records).ledger.complete is complete
+
+
+FIRST = [opened(0), *requests("green", ".x", seconds=1), closed(3, green=2)]
+SECOND = [opened(10), *requests("green", "...", seconds=11), closed(14, green=3)]
+
+
+@pytest.mark.parametrize(
+    ("records", "count"),
+    [
+        pytest.param([*FIRST, *SECOND], (5, 4, 1, 0), id="numbers-begin-anew"),
+        pytest.param([*FIRST[:-1], *SECOND], (5, 4, 1, 0), id="the-first-one-died"),
+        pytest.param(
+            [opened(0), request(n=1), request(n=3), opened(10), request(n=2, seconds=11)],
+            (5, 3, 0, 2),
+            id="each-has-its-own-missing-ones",
+        ),
+        pytest.param([*FIRST, opened(10), closed(14, green=4)], (6, 1, 1, 4), id="the-second-lost-its-lines"),
+        pytest.param([*FIRST[:3], *FIRST[1:]], (2, 1, 1, 0), id="a-batch-came-twice"),
+        pytest.param([*FIRST[:3], *FIRST], (2, 1, 1, 0), id="the-first-record-as-well"),
+        pytest.param([*FIRST, *SECOND[:3], *SECOND], (5, 4, 1, 0), id="a-batch-of-the-second-came-twice"),
+    ],
+)
+def test_counts_of_two_probes(records: list[Record], count: tuple[int, int, int, int]) -> None:
+    """A probe that died was started once more: what both have sent adds up."""
+    green = _certify(records).requests["green"]
+    assert (green.sent, green.ok, green.failed, green.missing) == count
+
+
+@pytest.mark.parametrize(
+    ("records", "complete", "gaps"),
+    [
+        pytest.param(FIRST, True, [], id="one-probe"),
+        pytest.param([*FIRST[:3], *FIRST], True, [], id="its-first-batch-came-twice"),
+        pytest.param([*FIRST, *SECOND], True, [(3, 10)], id="two-that-ended-well"),
+        pytest.param([*FIRST[:-1], *SECOND], False, [(1.2, 10)], id="one-that-died"),
+        pytest.param([*FIRST, *SECOND[:-1]], False, [(3, 10)], id="the-second-is-not-closed"),
+        pytest.param([opened(0), *SECOND], False, [(0, 10)], id="one-that-died-before-its-first-request"),
+        pytest.param(
+            [*FIRST, opened(10), closed(14, rejected=1)], False, [(3, 10)], id="the-second-lost-records"
+        ),
+        pytest.param([], False, [], id="no-probe-at-all"),
+    ],
+)
+def test_a_gap_between_two_probes_is_told(
+    records: list[Record], complete: bool, gaps: list[tuple[float, float]]
+) -> None:
+    """From the last that the one has seen to the first of the next; a cut run is never complete."""
+    ledger = _certify(records).ledger
+    assert ledger.complete is complete
+    assert list(ledger.gaps) == [Gap(began=at(began), ended=at(ended)) for began, ended in gaps]
+
+
+def test_two_probes_have_seen_the_same_versions() -> None:
+    """First and last sight go over the gap."""
+    (seen,) = _certify([*FIRST, *SECOND]).versions["green"]
+    assert (seen.first, seen.last, seen.count) == (at(1.1), at(11.3), 4)
 
 
 def test_versions_are_told_by_their_first_sight() -> None:
@@ -192,3 +241,19 @@ def test_every_number_is_accounted_for(answers: list[tuple[int, int | None]]) ->
     """Law: sent = ok + failed + missing, on each lane."""
     for count in _certify([request(n=n, status=status) for n, status in answers]).requests.values():
         assert count.sent == count.ok + count.failed + count.missing
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([200, 500])), max_size=9), max_size=4))
+def test_several_probes_add_up(runs: list[list[tuple[int, int]]]) -> None:
+    """Law: a ledger of several runs counts as its runs do one by one, and tells the gaps between them."""
+    ledgers = [
+        [opened(20 * place), *[request(n=n, status=status, seconds=20 * place + n) for n, status in run]]
+        for place, run in enumerate(runs)
+    ]
+    together = _certify([record for ledger in ledgers for record in ledger])
+    alone = [_certify(ledger).requests["green"] for ledger in ledgers]
+    green = together.requests["green"]
+    assert green.sent == sum(count.sent for count in alone)
+    assert green.failed == sum(count.failed for count in alone)
+    assert green.missing == sum(count.missing for count in alone)
+    assert len(together.ledger.gaps) == max(len(runs) - 1, 0)

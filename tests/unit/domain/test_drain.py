@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from crossfade.domain.drain import DrainVerdict, Quiet, look
 from crossfade.domain.records import Record
 from crossfade.domain.spec import Retire
-from tests.unit.examples import at, lane_event, request
+from tests.unit.examples import at, lane_event, opened, request
 
 RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
 
@@ -50,6 +50,17 @@ def _production(*seconds: float, **changes: object) -> list[Record]:
             id="other-lanes-prove-nothing",
         ),
         pytest.param(_production(1, 10), 500, "drained", id="good-evidence-beats-the-deadline"),
+        pytest.param([opened(-5), *_production(1, 10)], 20, "drained", id="probe-from-before-the-shift"),
+        pytest.param([*_production(1, 10), opened(11)], 20, "wait", id="nobody-saw-the-gap-of-a-new-probe"),
+        pytest.param(
+            [*_production(1, 10), opened(11), *_production(20.9)], 30, "wait", id="quiet-time-starts-anew"
+        ),
+        pytest.param(
+            [*_production(1, 10), opened(11), *_production(12, 21)], 30, "drained", id="quiet-since-then"
+        ),
+        pytest.param(
+            [opened(11), *_production(12, 21), opened(11)], 30, "drained", id="its-first-record-came-twice"
+        ),
     ],
 )
 def test_rule(records: list[Record], seconds: float, action: str) -> None:
@@ -70,12 +81,21 @@ def test_reasons(records: list[Record], seconds: float, reason: str) -> None:
     assert _look(records, seconds)[1].reason == reason
 
 
+def test_what_was_seen_before_the_shift_proves_nothing() -> None:
+    """The weights were set once more: what an earlier look has seen is silence from here on."""
+    earlier = Quiet(last_answer=at(-5), last_other=at(-30))
+    assert _look([], 30, earlier)[1].action == "wait"
+    assert _look(_production(1, 9.9), 30, earlier)[1].action == "wait"
+    assert _look(_production(1, 10), 30, earlier)[1].action == "drained"
+
+
 _records = st.lists(
     st.builds(
         lambda seconds, version: request("production", 1, seconds, version=version),
         st.floats(-5, 150),
         st.sampled_from(["0.0.1", "0.0.2"]),
-    ),
+    )
+    | st.builds(opened, st.floats(-5, 150)),
     max_size=20,
 )
 

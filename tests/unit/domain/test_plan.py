@@ -2,12 +2,24 @@
 
 import pytest
 
-from crossfade.domain.errors import AmbiguousRepository, ServiceBusy
-from crossfade.domain.plan import Decision, choose_service, decide, refuse_busy, unknown_service
+from crossfade.domain.errors import AmbiguousRepository
+from crossfade.domain.plan import Decision, choose_service, decide, unknown_service
 from crossfade.domain.request import Ask, Push
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
-from tests.unit.examples import EXECUTION, NEW, OLD, START, first_plan, plan, release, running, spec
+from tests.unit.examples import (
+    EXECUTION,
+    NEW,
+    OLD,
+    START,
+    at,
+    first_plan,
+    plan,
+    release,
+    running,
+    spec,
+    warm_spec,
+)
 
 PUSH = Push(repository="web", digest=NEW, tag="0.0.2")
 
@@ -78,7 +90,13 @@ def test_weights_of_before() -> None:
 
 def test_plans_survive_the_way_through_the_state_machine() -> None:
     """Law: JSON and back is the same plan."""
-    assert plan() == type(plan()).model_validate_json(plan().model_dump_json())
+    whole = plan(release=release(pushed=at(-60)), spec=warm_spec())
+    assert whole == type(whole).model_validate_json(whole.model_dump_json())
+
+
+def test_the_ledger_is_named_after_the_deployment() -> None:
+    """The log stream, and the folder of the evidence."""
+    assert plan().ledger == "web/d1"
 
 
 @pytest.mark.parametrize(
@@ -106,11 +124,3 @@ def test_a_repository_of_two_services_is_ambiguous() -> None:
 def test_an_unknown_service_is_told_the_known_ones(known: list[str], said: str) -> None:
     """A slip of the pen is seen at once."""
     assert f"Known services: {said}" in str(unknown_service(Ask(service="c", image_tag="1"), known))
-
-
-def test_a_held_service_is_busy() -> None:
-    """For everybody but its holder."""
-    refuse_busy("web", None, "mine")
-    refuse_busy("web", "mine", "mine")
-    with pytest.raises(ServiceBusy, match="held by theirs"):
-        refuse_busy("web", "theirs", "mine")

@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.request import Ask, Push, read_input
-from tests.unit.examples import NEW
+from tests.unit.examples import NEW, at
 
 
 def push(**detail: Any) -> dict[str, Any]:
@@ -40,6 +40,16 @@ def push(**detail: Any) -> dict[str, Any]:
         pytest.param(
             {"service": "web", "image_digest": NEW}, Ask(service="web", image_digest=NEW), id="digest"
         ),
+        pytest.param(
+            {"service": "web", "image_tag": "0.0.2", "image_digest": NEW},
+            Ask(service="web", image_tag="0.0.2", image_digest=NEW),
+            id="tag-and-digest",
+        ),
+        pytest.param(
+            {"service": "web", "image_digest": NEW, "asked": "2026-11-23T04:00:07.000Z"},
+            Ask(service="web", image_digest=NEW, asked=at(7)),
+            id="what-has-waited",
+        ),
         pytest.param(push(), Push(repository="web", digest=NEW, tag="0.0.2"), id="push"),
         pytest.param(
             push(**{"image-tag": ""}), Push(repository="web", digest=NEW, tag=""), id="untagged-child"
@@ -64,9 +74,20 @@ def test_accepted_forms(raw: Any, expected: Ask | Push) -> None:
         pytest.param(None, "found nothing", id="null"),
         pytest.param({}, "service: Field required", id="empty"),
         pytest.param({"service": "", "image_tag": "1"}, "service: ", id="empty-name"),
-        pytest.param({"service": "web"}, "exactly one of image_tag and image_digest", id="no-image"),
+        pytest.param({"service": "web"}, "give image_tag, image_digest, or both", id="no-image"),
         pytest.param(
-            {"service": "web", "image_tag": "1", "image_digest": NEW}, "exactly one", id="tag-and-digest"
+            {"service": "web", "asked": "2026-11-23T04:00:07Z"}, "give image_tag", id="a-time-is-no-image"
+        ),
+        pytest.param({"service": "web", "image_tag": "1", "asked": "soon"}, "asked: ", id="no-time"),
+        pytest.param(
+            {"service": "web", "image_tag": "1", "asked": "2026-11-23T04:00:07"},
+            "asked: ",
+            id="time-without-zone",
+        ),
+        pytest.param(
+            {"service": "web", "image_tag": "a b", "image_digest": NEW},
+            "image_tag: ",
+            id="one-of-two-is-wrong",
         ),
         pytest.param({"service": "web", "image_tag": "a b"}, "image_tag: ", id="tag-with-space"),
         pytest.param({"service": "web", "image_digest": "sha256:1"}, "image_digest: ", id="short-digest"),

@@ -1,4 +1,4 @@
-"""A rollback: what it is asked to do, and what it finds to do."""
+"""A rollback: what it is asked to do, when it stands back, and what it finds to do."""
 
 import re
 from typing import Any
@@ -7,18 +7,24 @@ import pytest
 
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.rollback import EXAMPLE, Ended, Failure, Order, Survey, read_input, survey
-from tests.unit.examples import EXECUTION, at, plan
+from crossfade.domain.rollback import (
+    EXAMPLE,
+    Ended,
+    Failure,
+    Order,
+    Survey,
+    back_out_plan,
+    backing_out,
+    left_undone,
+    nothing,
+    read_input,
+    stands_back,
+    why,
+)
+from crossfade.domain.state import DELETION, State
+from tests.unit.examples import EXECUTION, ROLLBACKS, at, plan
 
-MINE = plan(execution=f"{EXECUTION}:rollback")
-
-
-def _event(**detail: Any) -> dict[str, Any]:
-    return {
-        "source": "aws.states",
-        "detail-type": "Step Functions Execution Status Change",
-        "detail": {"executionArn": f"{EXECUTION}:d1", "status": "ABORTED", "name": "d1", **detail},
-    }
+DEPLOYMENT, MINE, THEIRS = f"{EXECUTION}:d1", f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
 
 
 @pytest.mark.parametrize(
@@ -30,11 +36,20 @@ def _event(**detail: Any) -> dict[str, Any]:
             Order(service="web", deployment="d1", failure=Failure(Error="States.Timeout")),
             id="catch-without-cause",
         ),
-        pytest.param(_event(), Ended(execution=f"{EXECUTION}:d1", status="ABORTED"), id="status-event"),
+        pytest.param(
+            {"ended": DEPLOYMENT, "status": "ABORTED"},
+            Ended(ended=DEPLOYMENT, status="ABORTED"),
+            id="a-deployment-ended",
+        ),
+        pytest.param(
+            {"ended": THEIRS, "status": "FAILED", "again": True},
+            Ended(ended=THEIRS, status="FAILED", again=True),
+            id="a-rollback-ended",
+        ),
     ],
 )
 def test_accepted_forms(raw: Any, expected: Order | Ended) -> None:
-    """A person's, the deployment's own Catch's, and EventBridge's."""
+    """A person's, the deployment's own Catch's, and EventBridge's for either machine."""
     assert read_input(raw) == expected
 
 
@@ -46,8 +61,9 @@ def test_accepted_forms(raw: Any, expected: Order | Ended) -> None:
         pytest.param({}, id="empty"),
         pytest.param({"service": ""}, id="no-name"),
         pytest.param({"servise": "web"}, id="slip-of-the-pen"),
-        pytest.param({"source": "aws.states"}, id="event-without-detail"),
-        pytest.param({"source": "aws.states", "detail": "x"}, id="event-with-odd-detail"),
+        pytest.param({"ended": DEPLOYMENT}, id="ended-without-status"),
+        pytest.param({"ended": DEPLOYMENT, "status": "FAILED", "service": "web"}, id="both-forms-at-once"),
+        pytest.param({"service": "web", "again": True}, id="again-is-not-for-people"),
     ],
 )
 def test_anything_else_is_refused_with_an_example(raw: Any) -> None:
@@ -60,7 +76,7 @@ def test_anything_else_is_refused_with_an_example(raw: Any) -> None:
     ("order", "reason"),
     [
         (Order(service="web"), "rolled back by hand"),
-        (Ended(execution=f"{EXECUTION}:d1", status="TIMED_OUT"), "the deployment ended TIMED_OUT"),
+        (Ended(ended=DEPLOYMENT, status="TIMED_OUT"), "d1 ended TIMED_OUT"),
         pytest.param(
             Order(service="web", failure=Failure(Error="CandidateWorse", Cause="5 of 30")),
             "CandidateWorse: 5 of 30",
@@ -85,26 +101,173 @@ def test_reasons(order: Order | Ended, reason: str) -> None:
     assert order.reason == reason
 
 
-def test_an_ended_deployment_is_known_by_its_execution() -> None:
-    """The execution's name is the deployment's."""
-    assert Ended(execution=f"{EXECUTION}:d1", status="FAILED").deployment == "d1"
+@pytest.mark.parametrize(
+    ("order", "by_hand"),
+    [
+        (Order(service="web"), True),
+        (Order(service="web", deployment="d1"), False),
+        (Ended(ended=DEPLOYMENT, status="FAILED"), False),
+    ],
+    ids=["person", "catch", "event"],
+)
+def test_only_a_person_asks_by_hand(order: Order | Ended, by_hand: bool) -> None:
+    """A Catch names its deployment."""
+    assert order.by_hand is by_hand
+
+
+PERSON, CATCH = Order(service="web"), Order(service="web", deployment="d1")
+LATE_CATCH = Order(service="web", deployment="d0")
+EVENT, OTHER_EVENT = (
+    Ended(ended=DEPLOYMENT, status="ABORTED"),
+    Ended(ended=f"{EXECUTION}:d0", status="FAILED"),
+)
+ROLLBACK_EVENT = Ended(ended=THEIRS, status="FAILED", again=True)
+RUNS = True
+
+
+@pytest.mark.parametrize(
+    ("order", "holder", "expected"),
+    [
+        pytest.param(EVENT, DEPLOYMENT, True, id="stopped"),
+        pytest.param(Ended(ended=DEPLOYMENT, status="TIMED_OUT"), DEPLOYMENT, True, id="timed-out"),
+        pytest.param(Ended(ended=DEPLOYMENT, status="FAILED"), DEPLOYMENT, False, id="failed-by-itself"),
+        pytest.param(ROLLBACK_EVENT, THEIRS, True, id="a-rollback-of-something-that-was-stopped"),
+        pytest.param(OTHER_EVENT, DEPLOYMENT, True, id="nobody-knows-how-the-holder-has-ended"),
+    ],
+)
+def test_who_may_have_left_a_function_at_work(order: Ended, holder: str, expected: bool) -> None:
+    """Only what has failed by itself, just now, has waited for its functions."""
+    assert order.may_have_left_functions(holder) is expected
+
+
+@pytest.mark.parametrize(
+    ("holder", "runs", "order", "said"),
+    [
+        pytest.param(DEPLOYMENT, RUNS, PERSON, None, id="a-person-stops-a-running-deployment"),
+        pytest.param(DEPLOYMENT, not RUNS, PERSON, None, id="a-person-cleans-up-after-a-dead-deployment"),
+        pytest.param(DEPLOYMENT, RUNS, CATCH, None, id="a-deployment-has-itself-rolled-back"),
+        pytest.param(DEPLOYMENT, RUNS, LATE_CATCH, "d0 does not hold", id="a-late-catch-of-another"),
+        pytest.param(DEPLOYMENT, not RUNS, LATE_CATCH, "d0 does not hold", id="even-of-a-dead-one"),
+        pytest.param(DEPLOYMENT, not RUNS, EVENT, None, id="the-holder-has-ended"),
+        pytest.param(DEPLOYMENT, RUNS, EVENT, None, id="the-word-of-its-end-counts-more-than-its-status"),
+        pytest.param(DEPLOYMENT, RUNS, OTHER_EVENT, "holds the service", id="another-one-has-ended"),
+        pytest.param(DEPLOYMENT, None, OTHER_EVENT, "holds the service", id="the-holder-has-just-begun"),
+        pytest.param(DEPLOYMENT, None, EVENT, None, id="an-unknown-holder-that-has-ended"),
+        pytest.param(DEPLOYMENT, None, CATCH, None, id="an-unknown-holder-that-asks-for-it"),
+        pytest.param(THEIRS, None, OTHER_EVENT, "holds the service", id="a-rollback-that-has-just-begun"),
+        pytest.param(THEIRS, None, PERSON, None, id="a-person-goes-on-after-a-forgotten-rollback"),
+        pytest.param(DEPLOYMENT, not RUNS, OTHER_EVENT, None, id="whoever-is-found-dead-is-helped"),
+        pytest.param(THEIRS, RUNS, PERSON, "at work already", id="a-person-waits-for-a-running-rollback"),
+        pytest.param(THEIRS, RUNS, CATCH, "at work already", id="a-catch-as-well"),
+        pytest.param(THEIRS, RUNS, EVENT, "at work already", id="an-event-as-well"),
+        pytest.param(THEIRS, not RUNS, PERSON, None, id="a-person-goes-on-after-a-dead-rollback"),
+        pytest.param(THEIRS, not RUNS, CATCH, None, id="a-catch-goes-on-after-a-dead-rollback"),
+        pytest.param(THEIRS, not RUNS, EVENT, None, id="an-event-goes-on-after-a-dead-rollback"),
+        pytest.param(THEIRS, RUNS, ROLLBACK_EVENT, None, id="a-rollback-that-ended-is-tried-again"),
+        pytest.param(MINE, RUNS, PERSON, None, id="own-answer-was-lost"),
+        pytest.param(MINE, RUNS, EVENT, None, id="own-answer-to-an-event-was-lost"),
+        pytest.param(DELETION, not RUNS, PERSON, DELETION, id="a-service-that-goes-is-not-put-back"),
+        pytest.param(DELETION, not RUNS, EVENT, DELETION, id="nor-by-an-event"),
+    ],
+)
+def test_who_stands_back(holder: str, runs: bool | None, order: Order | Ended, said: str | None) -> None:
+    """A rollback takes over from the dead, and from a deployment that asks for it; else it waits."""
+    found = stands_back(State(holder=holder, deployment="d1"), order, MINE, runs)
+    assert found is None if said is None else said in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("order", "holder", "reason"),
+    [
+        pytest.param(PERSON, DEPLOYMENT, "rolled back by hand", id="person"),
+        pytest.param(EVENT, DEPLOYMENT, "d1 ended ABORTED", id="the-holder-has-ended"),
+        pytest.param(EVENT, THEIRS, "d1 ended ABORTED", id="so-has-its-rollback"),
+        pytest.param(ROLLBACK_EVENT, THEIRS, "theirs ended FAILED", id="a-rollback-has-ended"),
+        pytest.param(OTHER_EVENT, DEPLOYMENT, "d1 was left half-way", id="another-one-has-ended"),
+        pytest.param(OTHER_EVENT, MINE, "d1 was left half-way", id="own-answer-was-lost"),
+    ],
+)
+def test_why_a_service_is_taken_over(order: Order | Ended, holder: str, reason: str) -> None:
+    """A certificate names the execution that it is about, and not one that ended by chance just then."""
+    assert why(order, holder, DEPLOYMENT) == reason
+
+
+TAKEN = plan(execution=MINE)
 
 
 def test_before_the_promotion_the_candidate_goes() -> None:
     """Everything that the rollback needs, and nothing else."""
     history = History(plan=plan(), probe="task", cursor="c")
-    assert survey(history, MINE, "why") == Survey(
+    assert left_undone(history, TAKEN, DEPLOYMENT, "why", settle=True) == Survey(
         action="roll_back",
         reason="why",
-        plan=MINE,
+        service="web",
+        plan=TAKEN,
         loser="green",
         probe="task",
         cursor="c",
-        held_by=f"{EXECUTION}:d1",
+        executions=(DEPLOYMENT, MINE),
+        settle=True,
     )
 
 
 def test_after_the_promotion_only_the_rest_is_done() -> None:
     """There is no way back by weights once the old slot may be gone."""
-    found = survey(History(plan=plan(), promoted=at(50)), MINE, "why")
+    found = left_undone(History(plan=plan(), promoted=at(50)), TAKEN, DEPLOYMENT, "why", settle=False)
     assert (found.action, found.loser) == ("finish", "blue")
+
+
+def test_after_the_report_only_the_old_slot_is_left() -> None:
+    """It was kept warm, and nobody else stops it."""
+    found = left_undone(
+        History(plan=plan(), promoted=at(50), outcome="promoted"), TAKEN, DEPLOYMENT, "why", settle=False
+    )
+    assert (found.action, found.loser) == ("cool", "blue")
+
+
+@pytest.mark.parametrize("outcome", ["rolled_back", "failed"])
+def test_a_report_of_a_rollback_does_not_end_it(outcome: str) -> None:
+    """It died between the report and the release: all of it is done once more."""
+    history = History.model_validate({"plan": plan(), "restored": at(50), "outcome": outcome})
+    assert left_undone(history, TAKEN, DEPLOYMENT, "why", settle=False).action == "roll_back"
+
+
+@pytest.mark.parametrize(
+    ("began", "holder", "executions"),
+    [
+        pytest.param(DEPLOYMENT, DEPLOYMENT, (DEPLOYMENT, MINE), id="from-the-deployment"),
+        pytest.param(DEPLOYMENT, THEIRS, (DEPLOYMENT, THEIRS, MINE), id="from-its-rollback"),
+        pytest.param(DEPLOYMENT, MINE, (DEPLOYMENT, MINE), id="own-answer-was-lost"),
+        pytest.param(MINE, MINE, (MINE,), id="own-back-out"),
+        pytest.param(THEIRS, THEIRS, (THEIRS, MINE), id="another-ones-back-out"),
+    ],
+)
+def test_whoever_has_worked_on_it_is_named_once(began: str, holder: str, executions: tuple[str, ...]) -> None:
+    """Each may have started a probe, and its transitions are to be paid for."""
+    found = left_undone(History(plan=plan(execution=began)), TAKEN, holder, "why", settle=False)
+    assert found.executions == executions
+
+
+def test_a_back_out_has_a_name_of_its_own() -> None:
+    """So that the promoted deployment's history stays; the slots are the same."""
+    found = back_out_plan(plan(), execution=MINE, now=at(90))
+    assert (found.deployment, found.execution, found.began) == ("mine", MINE, at(90))
+    assert found == plan(deployment="mine", execution=MINE, began=at(90))
+
+
+def test_a_back_out_takes_the_candidate_back() -> None:
+    """It has no probe yet; the reason tells the version and who wanted it."""
+    mine = back_out_plan(plan(), execution=MINE, now=at(90))
+    assert backing_out(mine, "rolled back by hand") == Survey(
+        action="back_out",
+        reason="0.0.2 was backed out: rolled back by hand",
+        service="web",
+        plan=mine,
+        loser="green",
+        executions=(MINE,),
+    )
+
+
+def test_nothing_is_an_answer_too() -> None:
+    """With the reason, and no plan."""
+    assert nothing("why") == Survey(action="nothing", reason="why")

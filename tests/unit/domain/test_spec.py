@@ -21,17 +21,41 @@ def test_a_good_document_is_read() -> None:
     assert read_spec("web", json.dumps(document())) == spec()
 
 
-@pytest.mark.parametrize("field", sorted(ServiceSpec.model_fields))
+@pytest.mark.parametrize("field", sorted(ServiceSpec.model_fields.keys() - {"when_busy"}))
 def test_every_field_is_needed_and_named(field: str) -> None:
-    """There are no hidden defaults."""
+    """But for those below there are no hidden defaults."""
     incomplete = {key: value for key, value in document().items() if key != field}
     with pytest.raises(InvalidServiceSpec, match=rf"{field}: Field required"):
         read_spec("web", json.dumps(incomplete))
 
 
+def test_what_may_be_left_out() -> None:
+    """A release waits for a busy service, and no old version is kept warm."""
+    assert (spec().when_busy, spec().retire.warm_seconds) == ("queue", 0)
+
+
+@pytest.mark.parametrize("when_busy", ["queue", "supersede", "reject"])
+def test_what_a_busy_service_does(when_busy: str) -> None:
+    """One of three."""
+    assert read_spec("web", json.dumps(document(when_busy=when_busy))).when_busy == when_busy
+
+
+def _warm(seconds: Any) -> dict[str, Any]:
+    return {"retire": document()["retire"] | {"warm_seconds": seconds}}
+
+
+def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> None:
+    """Deadlines of stages and launch are 30 + 60 + 90 + 60 s, and the retirement counts twice."""
+    assert spec(**_warm(14_400 - 240 - 2 * 120)).retire.warm_seconds == 13_920
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        pytest.param({"when_busy": "wait"}, "when_busy: ", id="unknown-word-for-busy"),
+        pytest.param(_warm(-1), "retire.warm_seconds: ", id="negative-time"),
+        pytest.param(_warm(0.5), "retire.warm_seconds: ", id="a-wait-state-takes-whole-seconds"),
+        pytest.param(_warm(13_921), "all deadlines together", id="warm-longer-than-the-workflow-lives"),
         pytest.param({"cluster": "web"}, "cluster: ", id="cluster-is-no-arn"),
         pytest.param({"blueprint": "web-blueprint"}, "blueprint: ", id="blueprint-without-revision"),
         pytest.param({"port": 0}, "port: ", id="port-zero"),

@@ -5,22 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.records import Record
+from crossfade.domain.spec import Stage
 from crossfade.domain.verdict import Sighting, Verdict, Window, look
-from tests.unit.examples import at, lane_event, request, requests, stage
+from tests.unit.examples import at, lane_event, opened, request, requests, stage
 
 STAGE = stage(weight=10, min_seconds=10, max_seconds=60)
-WINDOW = Window.of(STAGE, at(0))
 RANK = {"roll_back": 0, "hold": 1, "advance": 2}
 
 
 def _look(
-    records: list[Record], *, seconds: float = 20, sighting: Sighting | None = None
+    records: list[Record], *, seconds: float = 20, sighting: Sighting | None = None, watched: Stage = STAGE
 ) -> tuple[Sighting, Verdict]:
     return look(
         sighting or Sighting(),
         records,
-        stage=STAGE,
-        window=WINDOW,
+        stage=watched,
+        window=Window.of(watched, at(0)),
         now=at(seconds),
         candidate="green",
         expected="0.0.2",
@@ -90,8 +90,19 @@ def _look(
             id="gone-and-back",
         ),
         pytest.param(
-            [*requests("green", "." * 30), lane_event("paused", lane="blue")], 20, "advance", id="blue-gone"
+            [*requests("green", "." * 30), lane_event("paused", lane="blue")], 20, "roll_back", id="blue-gone"
         ),
+        pytest.param(
+            [
+                *requests("green", "." * 30),
+                lane_event("paused", lane="blue"),
+                lane_event("resumed", lane="blue", seconds=5),
+            ],
+            20,
+            "advance",
+            id="blue-gone-and-back",
+        ),
+        pytest.param([*requests("green", "." * 30), opened(5)], 20, "advance", id="a-new-probe-is-no-news"),
         pytest.param(requests("green", "xxx", seconds=-5), 20, "hold", id="before-the-stage-began"),
     ],
 )
@@ -113,6 +124,12 @@ def test_rule(records: list[Record], seconds: float, action: str) -> None:
         ),
         ([lane_event("paused")], 1, "CandidateWorse", "green has no target left"),
         (
+            [lane_event("paused", lane="blue")],
+            1,
+            "TargetsBelowFloor",
+            "blue has no target left for its 90 % of the traffic",
+        ),
+        (
             [],
             60,
             "EvidenceMissing",
@@ -128,6 +145,27 @@ def test_a_rollback_has_a_name_and_a_reason(
     assert expected == _look(records, seconds=seconds)[1]
 
 
+@pytest.mark.parametrize(
+    ("weight", "action"),
+    [
+        pytest.param(0, "advance", id="the-candidate-has-no-clients-to-save"),
+        pytest.param(1, "roll_back", id="nearly-all-clients-are-there"),
+        pytest.param(99, "roll_back", id="the-last-percent"),
+        pytest.param(100, "advance", id="no-client-is-sent-there-any-more"),
+    ],
+)
+def test_a_stable_slot_without_targets_matters_while_it_has_weight(weight: int, action: str) -> None:
+    """Its share of the clients would get 503."""
+    records = [*requests("green", "." * 30), lane_event("paused", lane="blue")]
+    assert _look(records, watched=stage(weight))[1].action == action
+
+
+def test_a_bad_candidate_is_told_first() -> None:
+    """Both slots are gone: the candidate is why."""
+    records = [lane_event("paused", lane="blue"), lane_event("paused")]
+    assert _look(records)[1].error == "CandidateWorse"
+
+
 def test_an_advance_counts_what_it_rests_on() -> None:
     """The reason ends up in the certificate."""
     records = [*requests("green", "." * 31), *requests("production", "." * 12)]
@@ -135,6 +173,9 @@ def test_an_advance_counts_what_it_rests_on() -> None:
 
 
 outcomes = st.text(alphabet=".x", max_size=60)
+_lane_events = st.builds(
+    lane_event, st.sampled_from(["paused", "resumed"]), lane=st.sampled_from(["green", "blue"])
+)
 
 
 @st.composite
@@ -144,7 +185,7 @@ def _ledgers(draw: st.DrawFn) -> list[Record]:
         *requests("green", draw(outcomes)),
         *requests("production", draw(outcomes)),
         *requests("blue", draw(outcomes)),
-        *[lane_event(event) for event in draw(st.lists(st.sampled_from(["paused", "resumed"]), max_size=2))],
+        *draw(st.lists(_lane_events, max_size=3)),
     ]
     return draw(st.permutations(lanes))
 

@@ -1,4 +1,4 @@
-"""Traffic: weights, the floor of healthy targets, foreign changes, and the way back."""
+"""Traffic: weights, the floor of healthy targets, and foreign changes."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,6 @@ from crossfade.domain.traffic import (
     refuse_stop,
     shortfall,
     stable_slot,
-    way_back,
 )
 from tests.unit.examples import spec
 
@@ -145,30 +144,6 @@ def test_a_shortfall_says_what_is_missing() -> None:
     said = "green has 1 healthy targets of 4 tasks and needs 2 for weight 50"
     assert shortfall("green", 1, 4, 50) == said
     assert shortfall("green", 2, 4, 50) is None
-
-
-@pytest.mark.parametrize(
-    ("live", "before", "written", "healthy", "said"),
-    [
-        pytest.param(BLUE, BLUE, (HALF, None), 0, None, id="already-back-needs-nothing"),
-        pytest.param(HALF, BLUE, (HALF, None), 2, None, id="what-was-written"),
-        pytest.param(HALF, BLUE, (BLUE, HALF), 2, None, id="what-was-about-to-be-written"),
-        pytest.param(HALF, BLUE, (BLUE, None), 2, "somebody else", id="foreign"),
-        pytest.param(None, BLUE, (HALF, HALF), 2, "(gone)", id="rule-deleted-by-others"),
-        pytest.param(HALF, BLUE, (HALF, None), 0, "no healthy target", id="nowhere-to-go-back-to"),
-        pytest.param(BLUE, None, (BLUE, None), 0, None, id="first-release-needs-no-target"),
-    ],
-)
-def test_way_back(
-    live: Weights | None,
-    before: Weights | None,
-    written: tuple[Weights | None, Weights | None],
-    healthy: int,
-    said: str | None,
-) -> None:
-    """Back to before, unless somebody else moved the traffic or nobody could answer there."""
-    found = way_back(live, before, written, healthy)
-    assert found is None if said is None else said in (found or "")
 
 
 def test_a_slot_with_traffic_is_not_stopped() -> None:

@@ -14,13 +14,14 @@ from moto import mock_aws
 
 from crossfade.aws.clients import CONFIG
 from crossfade.aws.journal import Journal
+from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.spec import SLOTS
 from crossfade.domain.traffic import Weights
 from tests.statemachine.definitions import ROOT
 from tests.statemachine.permissions import ACTIONS, actions_of
-from tests.unit.account import BUCKET, LEDGER_GROUP, PROBE, TABLE, Account
-from tests.unit.examples import EXECUTION, REGION, at
+from tests.unit.account import BUCKET, LEDGER_GROUP, MACHINES, PROBE, TABLE, Account
+from tests.unit.examples import DEPLOY, EXECUTION, REGION, at
 
 HANDLERS = ROOT / "functions/crossfade/handlers"
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
@@ -72,6 +73,10 @@ class Aws:
         }
         self.fail(operation, ClientError(answer, operation))
 
+    def allow(self, operation: str) -> None:
+        """Let moto answer an operation again."""
+        self._instead.pop(operation)
+
     def fail(self, operation: str, error: Exception) -> None:
         """Let an operation fail."""
 
@@ -120,6 +125,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "EVIDENCE_BUCKET": BUCKET,
         "PROBE_TASK_DEFINITION": PROBE,
         "PROBE_CONTAINER": "probe",
+        "DEPLOY_STATE_MACHINE": MACHINES[DEPLOY],
     }.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
@@ -144,6 +150,14 @@ def blue_live(account: Account, journal: Journal) -> None:
     for slot in SLOTS:
         account.run(slot, account.spec.blueprint)
         account.register_targets(slot, "10.0.0.10", "10.0.0.11")
+
+
+@pytest.fixture
+def probe(account: Account) -> str:
+    """Return a probe task that runs, and is silent as long as nobody writes a ledger."""
+    return ProbeTasks(account.ecs, account.spec).start(
+        account.plan(), 1, task_definition=PROBE, container="probe", log_group=LEDGER_GROUP
+    )
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from crossfade.domain.plan import Plan
 from crossfade.handlers.step import logger
 from tests.statemachine.definitions import ROOT, functions
 from tests.unit.account import Account
-from tests.unit.examples import at
+from tests.unit.examples import at, first_plan, plan, waiting
 from tests.unit.handlers.conftest import Aws, Context, Invoke, module_of
 
 MODULES = sorted(function["Handler"].rpartition(".")[0] for function in functions().values())
@@ -61,23 +61,45 @@ def test_a_malformed_event_is_refused(account: Account, aws: Aws, name: str) -> 
     assert aws.called == set()
 
 
-@pytest.mark.parametrize(
-    ("name", "operation", "event"),
-    [
-        ("claim", "TransactWriteItems", {}),
-        ("register", "RegisterTaskDefinition", {}),
-        ("start_probe", "RunTask", {}),
-        ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60), "cursor": None}),
-        ("launch", "CreateService", {"task_definition": "web:1"}),
-        ("check_green", "DescribeServices", {"deadline": at(60), "healthy_since": None}),
-        ("shift", "DescribeTargetHealth", {"stage": 1, "deadline": at(60)}),
-        ("restore", "DescribeRules", {}),
-        ("prove", "GetLogEvents", {"shifted": at(0), "quiet": {}, "cursor": None}),
-        ("stop_slot", "DescribeRules", {"slot": "green"}),
-        ("stop_probe", "StopTask", {"task": "task"}),
-        ("release", "UpdateItem", {}),
-    ],
-)
+DRAINING = {"shifted": at(0), "probe": "task", "quiet": {}, "cursor": None}
+
+
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "plan",
+        "GetParameter",
+        {"input": {"service": "web", "image_tag": "1"}, "execution": "e", "deployment": "d"},
+    ),
+    ("queue", "TransactWriteItems", {"service": "web", "waiting": waiting()}),
+    ("claim", "TransactWriteItems", {"plan": first_plan(deployment="d2", execution="other")}),
+    ("register", "RegisterTaskDefinition", {}),
+    ("start_probe", "RunTask", {"attempt": 1}),
+    ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60), "cursor": None}),
+    ("suspend", "DescribeScalableTargets", {}),
+    ("launch", "CreateService", {"task_definition": "web:1"}),
+    ("check_green", "DescribeServices", {"deadline": at(60), "healthy_since": None}),
+    (
+        "watch",
+        "GetLogEvents",
+        {"probe": "task", "stage": 1, "began": at(0), "deadline": at(60), "sighting": {}, "cursor": None},
+    ),
+    ("shift", "DescribeTargetHealth", {"stage": 1, "deadline": at(60), "cursor": None}),
+    ("retire", "GetLogEvents", {"plan": plan(), **DRAINING}),
+    ("resume", "GetItem", {}),
+    ("stop_probe", "ListTasks", {"executions": ["execution"], "task": None}),
+    ("report", "GetLogEvents", {"outcome": "failed", "reason": "why", "executions": [], "probed": False}),
+    ("release", "UpdateItem", {}),
+    ("start_next", "GetParametersByPath", {"service": None}),
+    ("cool", "DescribeRules", {"plan": plan()}),
+    ("survey", "GetItem", {"input": {"service": "web"}, "execution": "e"}),
+    ("restore", "DescribeRules", {"deadline": at(60), "rounds": 0}),
+    ("prove", "GetLogEvents", {"version": "0.0.1", **DRAINING}),
+    ("stop_slot", "DescribeRules", {"slot": "green"}),
+    ("catch_up", "DescribeImages", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "operation", "event"), CALLS)
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
     [
@@ -99,13 +121,19 @@ def test_failures_of_aws_get_names(
     expected: type[Exception],
 ) -> None:
     """The class is the error name that the state machine retries or catches."""
-    plan = account.plan(deployment="d2", execution="other") if name == "claim" else held
-    if name == "prove":
-        plan = account.plan()
+    given = event
+    if "plan" in module_of(name).Event.model_fields:
+        asked = event.get("plan", held)
+        given = event | {"plan": asked.model_copy(update={"spec": account.spec})}
     aws.refuse(operation, code, status)
     with pytest.raises(expected, match=code) as failed:
-        invoke(name, plan=plan, **event)
+        invoke(name, **given)
     assert type(failed.value) is expected
+
+
+def test_every_handler_is_in_the_table() -> None:
+    """A new one must say which of its calls may fail."""
+    assert sorted(name for name, *_ in CALLS) == STEPS
 
 
 def test_no_answer_is_worth_another_try(invoke: Invoke, aws: Aws, held: Plan) -> None:
@@ -136,8 +164,8 @@ def test_failures_are_logged_in_words(
     invoke: Invoke, held: Plan, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """The name and the sentence, as the state machine shows them."""
-    with pytest.raises(errors.ServiceBusy):
+    with pytest.raises(errors.ServiceChanged):
         invoke("claim", plan=held.model_copy(update={"deployment": "d2", "execution": "other"}))
     (line,) = logged()
     assert line["level"] == "WARNING"
-    assert line["message"].startswith("ServiceBusy: Service web was held by")
+    assert line["message"].startswith("ServiceChanged: Service web was held by")

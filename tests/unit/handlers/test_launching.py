@@ -1,5 +1,6 @@
-"""From the claim to a candidate that is healthy: claim, register, start_probe, launch, checks."""
+"""From the claim to a candidate that is healthy: claim, register, start_probe, suspend, launch, checks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from crossfade.aws.ledger import Ledger
 from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.scaling import ACTIVE, Suspension
+from crossfade.domain.spec import Slot
 from tests.unit.account import LEDGER_GROUP, Account
-from tests.unit.examples import EXECUTION, at
+from tests.unit.examples import EXECUTION, ROLLBACKS, at, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
+MINE = f"{ROLLBACKS}:mine"
 OPENED = '{"type":"opened","deployment":"d1","at":"2026-11-23T04:00:00.000Z","lanes":["production"]}'
 
 
@@ -24,15 +28,30 @@ def held(account: Account, journal: Journal) -> Plan:
     return plan
 
 
-def _running(failed: int = 0, state: str = "COMPLETED", running: int | None = None) -> Any:
+def _running(failed: int = 0, state: str = "COMPLETED", running: int | None = None, others: int = 0) -> Any:
     def edit(answer: dict[str, Any]) -> dict[str, Any]:
         for service in answer["services"]:
             service["runningCount"] = service["desiredCount"] if running is None else running
             rollout = {"status": "PRIMARY", "rolloutState": state, "failedTasks": failed}
-            service["deployments"] = [rollout | {"rolloutStateReason": "circuit breaker"}]
+            rollout |= {"rolloutStateReason": "circuit breaker", "runningCount": service["runningCount"]}
+            service["deployments"] = [rollout, {"status": "ACTIVE", "runningCount": others}]
         return answer
 
     return edit
+
+
+def _meanwhile(happens: Callable[[], object]) -> Any:
+    """Let something happen after a call has had its effect, and before the handler goes on."""
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        happens()
+        return answer
+
+    return edit
+
+
+def _start_probe(invoke: Invoke, plan: Plan, attempt: int = 1) -> str:
+    return str(invoke("start_probe", plan=plan, attempt=attempt)["task"])
 
 
 def test_a_claim_tells_its_holder(account: Account, invoke: Invoke, journal: Journal) -> None:
@@ -43,9 +62,11 @@ def test_a_claim_tells_its_holder(account: Account, invoke: Invoke, journal: Jou
     assert journal.state("web").holder == plan.execution
 
 
-def test_a_claim_of_a_held_service_is_busy(account: Account, invoke: Invoke, held: Plan) -> None:
-    """The push that comes while another one is deployed."""
-    with pytest.raises(errors.ServiceBusy, match="Wait until that deployment ends"):
+def test_a_service_that_was_claimed_meanwhile_is_planned_anew(
+    account: Account, invoke: Invoke, held: Plan
+) -> None:
+    """It was free when the plan was made; the next plan will wait for it."""
+    with pytest.raises(errors.ServiceChanged, match=f"held by {held.execution}"):
         invoke("claim", plan=account.first_plan(deployment="d2", execution=f"{EXECUTION}:d2"))
 
 
@@ -58,14 +79,49 @@ def test_a_release_is_registered_once(invoke: Invoke, held: Plan) -> None:
 
 def test_a_probe_is_started_once(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
     """And the journal knows it, for whoever must stop it."""
-    first, second = (invoke("start_probe", plan=held) for _ in range(2))
+    first, second = (_start_probe(invoke, held) for _ in range(2))
     assert first == second
-    assert journal.history("web", "d1").probe == first["task"]
+    assert journal.history("web", "d1").probe == first
+
+
+def test_a_probe_that_died_is_started_once_more(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """Its own second start finds it running."""
+    first = _start_probe(invoke, held)
+    account.kill(first)
+    second, third = (_start_probe(invoke, held, attempt=2) for _ in range(2))
+    assert (second, account.probes()) == (third, [second])
+    assert journal.history("web", "d1").probe == second
+
+
+def test_whoever_lost_the_service_starts_no_probe(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """Nobody would look for it."""
+    journal.take_over(held, held.execution, MINE)
+    with pytest.raises(errors.ServiceLost):
+        _start_probe(invoke, held)
+    assert account.probes() == []
+
+
+def test_a_probe_that_comes_too_late_is_found_by_whoever_started_it(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+) -> None:
+    """The service was lost while it was started, so that it stands nowhere; the rollback finds it."""
+    aws.edit("RunTask", _meanwhile(lambda: journal.take_over(held, held.execution, MINE)))
+    with pytest.raises(errors.ServiceLost):
+        _start_probe(invoke, held)
+    assert journal.history("web", "d1").probe is None
+    tasks = account.probes()
+    assert len(tasks) == 1
+    mine = held.model_copy(update={"execution": MINE})
+    assert invoke("stop_probe", plan=mine, executions=[held.execution, MINE], task=None) == {"tasks": tasks}
 
 
 def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -> None:
     """Until its first record is there."""
-    task = invoke("start_probe", plan=held)["task"]
+    task = _start_probe(invoke, held)
     check = {"plan": held, "task": task, "deadline": at(60)}
     assert invoke("check_probe", **check, cursor=None) == {"status": "waiting", "cursor": None}
     account.write_ledger(held.ledger, OPENED)
@@ -77,7 +133,7 @@ def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -
 
 def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke, held: Plan) -> None:
     """Its image is missing, most likely."""
-    task = invoke("start_probe", plan=held)["task"]
+    task = _start_probe(invoke, held)
     account.ecs.stop_task(cluster=account.spec.cluster, task=task, reason="CannotPullContainerError")
     with pytest.raises(errors.ProbeCannotStart, match="CannotPullContainerError"):
         invoke("check_probe", plan=held, task=task, deadline=at(60), cursor=None)
@@ -85,10 +141,88 @@ def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke
 
 def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) -> None:
     """No traffic moves without evidence."""
-    task = invoke("start_probe", plan=held)["task"]
+    task = _start_probe(invoke, held)
     clock.seconds = 60
     with pytest.raises(errors.ProbeCannotStart, match="wrote nothing in time"):
         invoke("check_probe", plan=held, task=task, deadline=at(60), cursor=None)
+
+
+def _suspended(account: Account, slot: Slot) -> Any:
+    target = account.scaling(slot)
+    return target and target["SuspendedState"]
+
+
+ALL = {
+    "DynamicScalingInSuspended": True,
+    "DynamicScalingOutSuspended": True,
+    "ScheduledScalingSuspended": True,
+}
+
+
+@pytest.fixture
+def second(account: Account, journal: Journal, blue_live: None) -> Plan:
+    """Return a deployment into green that holds the service; 0.0.1 is live in blue."""
+    plan = account.plan(release=account.release("0.0.2"))
+    journal.claim(plan)
+    return plan
+
+
+def test_scaling_is_suspended_on_both_slots(
+    account: Account, invoke: Invoke, journal: Journal, second: Plan
+) -> None:
+    """Twice; how the live slot's stood before is kept from the first time."""
+    account.scale("blue", DynamicScalingInSuspended=True)
+    account.scale("green")
+    for _ in range(2):
+        assert invoke("suspend", plan=second) == {"scaled": True}
+        assert _suspended(account, "blue") == _suspended(account, "green") == ALL
+    before = Suspension(scale_in=True, scale_out=False, scheduled=False)
+    assert journal.history("web", "d1").scaling == before
+
+
+def test_a_service_that_is_not_scaled_has_nothing_to_suspend(
+    account: Account, invoke: Invoke, journal: Journal, second: Plan
+) -> None:
+    """No scalable target is made; one that comes later is to be active."""
+    assert invoke("suspend", plan=second) == {"scaled": False}
+    assert (account.scaling("blue"), account.scaling("green")) == (None, None)
+    assert journal.history("web", "d1").scaling == ACTIVE
+
+
+def test_the_candidates_scaling_is_suspended_too(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """A first release's slot may have a target already; there is no live slot whose setting counts."""
+    account.run("blue", account.spec.blueprint)
+    account.scale("blue", ScheduledScalingSuspended=True)
+    assert invoke("suspend", plan=held) == {"scaled": False}
+    assert _suspended(account, "blue") == ALL
+    assert journal.history("web", "d1").scaling == ACTIVE
+
+
+def test_whoever_lost_the_service_suspends_nothing(
+    account: Account, invoke: Invoke, journal: Journal, second: Plan
+) -> None:
+    """The rollback may have resumed it already."""
+    account.scale("blue")
+    journal.take_over(second, second.execution, MINE)
+    with pytest.raises(errors.ServiceLost):
+        invoke("suspend", plan=second)
+    assert not _suspended(account, "blue")
+
+
+def test_a_suspension_that_comes_too_late_is_known_to_the_rollback(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, second: Plan
+) -> None:
+    """How it stood before was written down before it: once functions have ended, it is resumed."""
+    account.scale("blue", DynamicScalingInSuspended=True)
+    aws.edit("RegisterScalableTarget", _meanwhile(lambda: journal.take_over(second, second.execution, MINE)))
+    invoke("suspend", plan=second)
+    aws.edit("RegisterScalableTarget", lambda answer: answer)
+    mine = second.model_copy(update={"execution": MINE})
+    journal.reinstate(mine, "blue", at(9))
+    invoke("resume", plan=mine)
+    assert _suspended(account, "blue") == dict.fromkeys(ALL, False) | {"DynamicScalingInSuspended": True}
 
 
 def test_a_first_release_starts_with_the_specs_count(
@@ -103,19 +237,35 @@ def test_a_first_release_starts_with_the_specs_count(
 
 @pytest.mark.parametrize(("running", "count"), [(5, 5), pytest.param(0, 1, id="at-least-one")])
 def test_a_release_starts_with_the_stable_slots_count(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, running: int, count: int
+    account: Account, invoke: Invoke, aws: Aws, second: Plan, running: int, count: int
 ) -> None:
     """As many as are running now, whatever the spec says: it may have been scaled."""
-    plan = account.plan(release=account.release("0.0.2"))
-    before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
-    journal.claim(before)
-    journal.wrote(before, plan.before, at(0))
-    journal.release(before)
-    journal.claim(plan)
-    definition = invoke("register", plan=plan)["task_definition"]
-    account.run("blue", definition, running)
+    definition = invoke("register", plan=second)["task_definition"]
     aws.edit("DescribeServices", _running(running=running))
-    assert invoke("launch", plan=plan, task_definition=definition)["count"] == count
+    assert invoke("launch", plan=second, task_definition=definition)["count"] == count
+    assert account.desired("green") == count
+
+
+def test_whoever_lost_the_service_launches_nothing(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """Not even the time of it is written."""
+    journal.take_over(held, held.execution, MINE)
+    with pytest.raises(errors.ServiceLost):
+        invoke("launch", plan=held, task_definition=account.spec.blueprint)
+    assert account.ecs.list_services(cluster=account.spec.cluster)["serviceArns"] == []
+
+
+def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, second: Plan
+) -> None:
+    """In its second round, once functions have ended."""
+    aws.edit("UpdateService", _meanwhile(lambda: journal.take_over(second, second.execution, MINE)))
+    invoke("launch", plan=second, task_definition=account.spec.blueprint)
+    assert account.desired("green") > 0
+    aws.edit("UpdateService", lambda answer: answer)
+    invoke("stop_slot", plan=second.model_copy(update={"execution": MINE}), slot="green")
+    assert account.desired("green") == 0
 
 
 def test_launching_twice_moves_no_deadline(invoke: Invoke, clock: Clock, held: Plan) -> None:
@@ -152,6 +302,49 @@ def test_health_is_held_for_a_while(
     clock.seconds = 15
     assert _check(invoke, launched, since=10)["status"] == "ready"
     assert journal.history("web", "d1").healthy == at(10)
+
+
+def test_tasks_of_an_earlier_rollout_are_waited_for(
+    account: Account, invoke: Invoke, aws: Aws, launched: Plan
+) -> None:
+    """They may still answer with another version."""
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
+    aws.edit("DescribeServices", _running(others=1))
+    assert _check(invoke, launched, since=-10)["status"] == "waiting"
+    aws.edit("DescribeServices", _running())
+    assert _check(invoke, launched, since=-10)["status"] == "ready"
+
+
+@pytest.mark.parametrize("name", ["check_green", "check_probe"])
+@pytest.mark.parametrize(
+    ("supersede", "error"),
+    [
+        pytest.param(True, errors.Superseded, id="a-newer-release-need-not-wait"),
+        pytest.param(None, errors.ServiceLost, id="a-rollback-has-taken-over"),
+    ],
+)
+def test_a_deployment_whose_time_is_over_waits_no_longer(
+    account: Account,
+    invoke: Invoke,
+    journal: Journal,
+    launched: Plan,
+    name: str,
+    supersede: bool | None,
+    error: type[Exception],
+) -> None:
+    """Neither for its candidate nor for its probe."""
+    events: dict[str, Any] = {
+        "check_green": {"healthy_since": None},
+        "check_probe": {"task": _start_probe(invoke, launched), "cursor": None},
+    }
+    account.waits(waiting(supersede=False))
+    assert invoke(name, plan=launched, deadline=at(60), **events[name])["status"] == "waiting"
+    if supersede:
+        account.waits(waiting(supersede=True))
+    else:
+        journal.take_over(launched, launched.execution, MINE)
+    with pytest.raises(error):
+        invoke(name, plan=launched, deadline=at(60), **events[name])
 
 
 def test_an_image_that_cannot_be_pulled_is_given_up_early(invoke: Invoke, aws: Aws, launched: Plan) -> None:

@@ -8,19 +8,21 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
+from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan, Release
+from crossfade.domain.state import DELETION
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account, running_release
-from tests.unit.examples import EXECUTION, NEW, START
-from tests.unit.handlers.conftest import Aws, Invoke
+from tests.unit.examples import EXECUTION, NEW, NEWER, START, at, release, waiting, warm_spec
+from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 READS = ("Describe", "Get", "List")
-BLUE = Weights(blue=100, green=0)
+BLUE, GREEN = Weights(blue=100, green=0), Weights(blue=0, green=100)
 ASK = {"service": "web", "image_tag": "0.0.2"}
 
 
-def _plan(invoke: Invoke, given: Any) -> dict[str, Any]:
-    return invoke("plan", input=given, execution=f"{EXECUTION}:d1", deployment="d1")
+def _plan(invoke: Invoke, given: Any, name: str = "d1") -> dict[str, Any]:
+    return invoke("plan", input=given, execution=f"{EXECUTION}:{name}", deployment=name)
 
 
 def _push(tag: str = "0.0.2", digest: str = NEW, repository: str = "web") -> dict[str, Any]:
@@ -34,6 +36,7 @@ def live(account: Account, journal: Journal) -> Release:
     release = account.release("0.0.1")
     journal.claim(account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0"))
     account.run("blue", TaskDefinitions(account.ecs).register(account.spec, release))
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     Traffic(account.elbv2, account.spec).write(BLUE)
     before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
     journal.wrote(before, BLUE, START)
@@ -135,8 +138,27 @@ def _change_rule(account: Account) -> None:
     Traffic(account.elbv2, account.spec).write(Weights(blue=50, green=50))
 
 
-def _hold(account: Account) -> None:
-    Journal(account.dynamodb, "journal").claim(account.first_plan(execution=f"{EXECUTION}:theirs"))
+def _hold(account: Account) -> Plan:
+    plan = account.first_plan(deployment="theirs", execution=f"{EXECUTION}:theirs")
+    Journal(account.dynamodb, "journal").claim(plan)
+    return plan
+
+
+def _hold_and_reject(account: Account) -> None:
+    account.publish(account.spec.model_copy(update={"when_busy": "reject"}))
+    _hold(account)
+
+
+def _delete_stack(account: Account) -> None:
+    Journal(account.dynamodb, "journal").seize("web", DELETION)
+
+
+def _run_idle(account: Account) -> None:
+    account.run("green", account.spec.blueprint)
+
+
+def _register_target(account: Account) -> None:
+    account.register_targets("green", "10.0.0.99")
 
 
 def _nothing(_: Account) -> None:
@@ -147,7 +169,7 @@ def _nothing(_: Account) -> None:
     ("prepare", "given", "error", "said"),
     [
         pytest.param(_nothing, [], errors.InvalidInput, "found an array", id="no-object"),
-        pytest.param(_nothing, {"service": "web"}, errors.InvalidInput, "exactly one", id="no-image"),
+        pytest.param(_nothing, {"service": "web"}, errors.InvalidInput, "or both", id="no-image"),
         pytest.param(
             _nothing,
             {"service": "shop", "image_tag": "1"},
@@ -177,7 +199,10 @@ def _nothing(_: Account) -> None:
         pytest.param(_share_repository, _push(), errors.AmbiguousRepository, "shop, web", id="two-services"),
         pytest.param(_stick_group, ASK, errors.StickyTraffic, "Turn stickiness off", id="sticky-group"),
         pytest.param(_change_rule, ASK, errors.ForeignChange, "Somebody else", id="rule-made-by-others"),
-        pytest.param(_hold, ASK, errors.ServiceBusy, "theirs", id="busy"),
+        pytest.param(_hold_and_reject, ASK, errors.ServiceBusy, "theirs", id="busy-and-nobody-waits"),
+        pytest.param(_delete_stack, ASK, errors.ServiceBusy, DELETION, id="the-service-goes"),
+        pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot green", id="tasks-that-nobody-started"),
+        pytest.param(_register_target, ASK, errors.SlotDrift, "1 targets", id="target-that-nobody-started"),
     ],
 )
 def test_bad_input_fails_before_anything_is_changed(
@@ -195,7 +220,7 @@ def test_bad_input_fails_before_anything_is_changed(
 def test_an_image_without_a_version_is_refused(account: Account, invoke: Invoke, aws: Aws) -> None:
     """The probe would not know what to expect."""
     digest = account.push("0.0.2")
-    aws.answer("DescribeImages", {"imageDetails": [{"imageDigest": digest}]})
+    aws.answer("DescribeImages", {"imageDetails": [{"imageDigest": digest, "imagePushedAt": START}]})
     with pytest.raises(errors.InvalidInput, match="no tag"):
         _plan(invoke, {"service": "web", "image_digest": digest})
 
@@ -211,3 +236,178 @@ def test_split_traffic_is_refused(account: Account, invoke: Invoke, journal: Jou
     journal.release(plan)
     with pytest.raises(errors.TrafficSplit, match="give its slot weight 100"):
         _plan(invoke, ASK)
+
+
+# ---- slots that are not as Crossfade left them ----------------------------------------------------------
+
+
+def test_a_stable_slot_that_stands_still_is_refused(account: Account, invoke: Invoke, live: Release) -> None:
+    """All clients go there: somebody has to say which version they are to get."""
+    account.push("0.0.2")
+    account.ecs.update_service(cluster=account.spec.cluster, service="web-blue", desiredCount=0)
+    with pytest.raises(errors.SlotDrift, match="web-blue stands at 0 tasks"):
+        _plan(invoke, ASK)
+
+
+def test_tasks_that_an_old_version_is_kept_warm_with_are_no_drift(
+    account: Account, invoke: Invoke, journal: Journal, live: Release
+) -> None:
+    """The next release takes their slot."""
+    spec = account.spec.model_copy(update={"retire": warm_spec().retire})
+    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2").model_copy(update={"spec": spec})
+    journal.claim(plan)
+    account.run("green", account.spec.blueprint)
+    Traffic(account.elbv2, account.spec).write(GREEN)
+    journal.wrote(plan, GREEN, START)
+    journal.promote(plan, START)
+    journal.release(plan)
+    account.push("0.0.2")
+    assert _plan(invoke, ASK)["plan"]["candidate"] == "blue"
+    journal.reclaim(plan)
+    journal.release(plan)
+    with pytest.raises(errors.SlotDrift, match="idle slot blue stands at 2 tasks"):
+        _plan(invoke, ASK)
+
+
+# ---- whose turn it is -----------------------------------------------------------------------------------
+
+
+def _pushed(aws: Aws, seconds: float) -> None:
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        for image in answer["imageDetails"]:
+            image["imagePushedAt"] = at(seconds)
+        return answer
+
+    aws.edit("DescribeImages", edit)
+
+
+def _tried(journal: Journal, plan: Plan, seconds: float, digest: str = NEWER) -> None:
+    """Let an image that was pushed at some time be deployed by a plan, and taken back again."""
+    tried = {
+        "deployment": "tried",
+        "execution": f"{EXECUTION}:tried",
+        "release": release("0.0.3", digest, at(seconds)),
+    }
+    journal.claim(plan.model_copy(update=tried))
+    journal.release(plan.model_copy(update=tried))
+
+
+@pytest.mark.parametrize(("when_busy", "supersede"), [("queue", False), ("supersede", True)])
+def test_a_release_waits_for_a_busy_service(
+    account: Account, invoke: Invoke, clock: Clock, when_busy: str, supersede: bool
+) -> None:
+    """The plan is made when its turn has come; until then it is known what waits, and who asked when."""
+    account.publish(account.spec.model_copy(update={"when_busy": when_busy}))
+    digest = account.push("0.0.2")
+    _hold(account)
+    clock.seconds = 7
+    assert _plan(invoke, ASK) == {
+        "action": "busy",
+        "reason": f"{EXECUTION}:theirs holds web",
+        "plan": None,
+        "service": "web",
+        "waiting": {
+            "version": "0.0.2",
+            "digest": digest,
+            "at": iso(at(7)),
+            "execution": f"{EXECUTION}:d1",
+            "supersede": supersede,
+        },
+    }
+
+
+def test_a_push_waits_with_the_time_of_its_push(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock
+) -> None:
+    """Not of its event, which may come late."""
+    digest = account.push("0.0.2")
+    _hold(account)
+    _pushed(aws, 5)
+    clock.seconds = 99
+    assert _plan(invoke, _push(digest=digest))["waiting"]["at"] == iso(at(5))
+
+
+def test_a_release_that_could_not_be_deployed_does_not_wait(account: Account, invoke: Invoke) -> None:
+    """Whoever asks is told at once."""
+    account.push("0.0.2")
+    _hold(account)
+    _remove_container(account)
+    with pytest.raises(errors.BlueprintUnusable):
+        _plan(invoke, ASK)
+
+
+def test_what_is_being_deployed_is_nothing_to_do(account: Account, invoke: Invoke, journal: Journal) -> None:
+    """ECR's event came twice; for the deployment itself, whose first try's answer was lost, it is."""
+    mine = account.first_plan(release=account.release("0.0.2"))
+    journal.claim(mine)
+    answer = _plan(invoke, ASK, "d2")
+    assert (answer["action"], answer["reason"]) == ("nothing_to_do", "0.0.2 is being deployed by d1.")
+    assert _plan(invoke, ASK)["action"] == "deploy"
+
+
+def test_what_waits_is_nothing_to_do(account: Account, invoke: Invoke) -> None:
+    """It waits already."""
+    digest = account.push("0.0.2")
+    _hold(account)
+    account.waits(waiting(version="0.0.2", digest=digest))
+    assert _plan(invoke, ASK)["reason"] == "0.0.2 waits already."
+
+
+@pytest.mark.parametrize(
+    ("tried", "action"),
+    [
+        pytest.param(4, "deploy", id="newer-than-all-that-were-tried"),
+        pytest.param(5, "deploy", id="of-the-same-second"),
+        pytest.param(6, "ignore", id="events-out-of-order"),
+    ],
+)
+def test_an_old_push_gives_way(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, tried: float, action: str
+) -> None:
+    """The image was pushed after 5 s; a person may deploy it all the same."""
+    digest = account.push("0.0.2")
+    _tried(journal, account.first_plan(), tried)
+    _pushed(aws, 5)
+    assert _plan(invoke, _push(digest=digest))["action"] == action
+    assert _plan(invoke, ASK)["action"] == "deploy"
+
+
+def test_a_push_whose_event_came_twice_is_deployed_once(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal
+) -> None:
+    """Though it was rolled back meanwhile: the second event is no second opinion."""
+    digest = account.push("0.0.2")
+    _tried(journal, account.first_plan(), 5, digest)
+    _pushed(aws, 5)
+    assert _plan(invoke, _push(digest=digest))["action"] == "ignore"
+
+
+def test_an_old_push_does_not_drop_what_waits(account: Account, invoke: Invoke, aws: Aws) -> None:
+    """The line keeps the newest."""
+    digest = account.push("0.0.2")
+    _hold(account)
+    account.waits(waiting(seconds=6))
+    _pushed(aws, 5)
+    answer = _plan(invoke, _push(digest=digest))
+    assert (answer["action"], answer["reason"]) == ("ignore", "0.0.2 gives way to 0.0.3, which waits.")
+    _pushed(aws, 7)
+    assert _plan(invoke, _push(digest=digest))["action"] == "busy"
+
+
+def test_what_has_waited_is_what_was_asked_for(account: Account, invoke: Invoke, live: Release) -> None:
+    """Tag and digest: the tag may have moved on to another image, and the digest have got more tags."""
+    digest = account.push("0.0.2")
+    asked = {"service": "web", "image_tag": "a-branch", "image_digest": digest, "asked": iso(at(7))}
+    plan = Plan.model_validate(_plan(invoke, asked)["plan"])
+    assert (plan.release.version, plan.release.digest) == ("a-branch", digest)
+
+
+def test_what_has_waited_gives_way_to_a_later_push(
+    account: Account, invoke: Invoke, journal: Journal, live: Release
+) -> None:
+    """A person was quicker with that one."""
+    digest = account.push("0.0.2")
+    _tried(journal, account.plan(), 8)
+    asked = {"service": "web", "image_tag": "0.0.2", "image_digest": digest, "asked": iso(at(7))}
+    assert _plan(invoke, asked)["action"] == "ignore"
+    assert _plan(invoke, asked | {"asked": iso(at(9))})["action"] == "deploy"

@@ -1,4 +1,4 @@
-"""The rollback: survey, restore, prove, stop; each as often as one likes."""
+"""The rollback's work: restore, prove, stop, resume; each as often as one likes."""
 
 from typing import Any
 
@@ -12,11 +12,12 @@ from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account
-from tests.unit.examples import EXECUTION, at, request
-from tests.unit.handlers.conftest import Clock, Invoke
+from tests.unit.examples import EXECUTION, ROLLBACKS, at, opened, request, warm_spec
+from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
-MINE = f"{EXECUTION}:rollback"
+MINE = f"{ROLLBACKS}:mine"
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
+TARGETS = ("10.0.0.10", "10.0.0.11")
 
 
 @pytest.fixture
@@ -32,159 +33,119 @@ def held(account: Account, journal: Journal, traffic: Traffic, blue_live: None) 
     journal.claim(plan)
     traffic.write(SOME)
     journal.wrote(plan, SOME, at(1))
-    journal.stage(plan, StageRecord(weight=10, began=at(1)))
+    journal.watched(plan, StageRecord(weight=10, began=at(1)), None)
     return plan
 
 
-def _survey(invoke: Invoke, execution: str = MINE, **given: Any) -> dict[str, Any]:
-    return invoke("survey", input=given, execution=execution)
+@pytest.fixture
+def taken(journal: Journal, held: Plan) -> Plan:
+    """Return the rollback's own plan, once it has taken that deployment over."""
+    return journal.take_over(held, held.execution, MINE)
 
 
-def _ended(deployment: str = "d1") -> dict[str, Any]:
-    detail = {"executionArn": f"{EXECUTION}:{deployment}", "status": "ABORTED"}
-    return {"source": "aws.states", "detail": detail}
-
-
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        pytest.param({"service": "web"}, "rolled back by hand", id="person"),
-        pytest.param(_ended(), "the deployment ended ABORTED", id="event"),
-        pytest.param(
-            {
-                "service": "web",
-                "deployment": "d1",
-                "failure": {"Error": "CandidateWorse", "Cause": '{"errorMessage": "5 of 30"}'},
-            },
-            "CandidateWorse: 5 of 30",
-            id="catch",
-        ),
-    ],
-)
-def test_a_survey_takes_the_service_over(
-    invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any], reason: str
-) -> None:
-    """Whoever asks; from here on the deployment can write no weights."""
-    journal.milestone(held, "probe", "task")
-    found = _survey(invoke, **given)
-    assert (found["action"], found["reason"], found["loser"]) == ("roll_back", reason, "green")
-    assert (found["probe"], found["held_by"]) == ("task", held.execution)
-    assert found["plan"]["execution"] == MINE
-    assert journal.state("web").holder == MINE
-
-
-def test_a_second_rollback_takes_over_from_the_first(invoke: Invoke, journal: Journal, held: Plan) -> None:
-    """It can be started at any moment, by anyone; the deployment's own execution is still remembered."""
-    _survey(invoke, service="web")
-    found = _survey(invoke, f"{EXECUTION}:rollback-2", service="web")
-    assert (found["action"], found["held_by"]) == ("roll_back", held.execution)
-    assert journal.state("web").holder == f"{EXECUTION}:rollback-2"
-
-
-def test_a_promoted_deployment_is_only_finished(invoke: Invoke, journal: Journal, held: Plan) -> None:
-    """Its old slot may be gone."""
-    journal.promote(held, at(50))
-    found = _survey(invoke, service="web")
-    assert (found["action"], found["loser"]) == ("finish", "blue")
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        pytest.param(_ended("d0"), id="event-of-one-that-put-things-right-itself"),
-        pytest.param({"service": "web", "deployment": "d0"}, id="catch-of-one-that-holds-nothing"),
-    ],
-)
-def test_another_deployment_is_left_alone(
-    invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
-) -> None:
-    """There is nothing to do, and that is a success."""
-    assert _survey(invoke, **given)["action"] == "nothing"
-    assert journal.state("web").holder == held.execution
-
-
-def test_a_person_is_told_that_there_is_nothing(account: Account, invoke: Invoke) -> None:
-    """A slip of the pen in the service's name must not look like a rollback."""
-    with pytest.raises(errors.NothingToRollBack, match="nothing was changed"):
-        _survey(invoke, service="wbe")
-
-
-def _restore(invoke: Invoke, journal: Journal, plan: Plan) -> dict[str, Any]:
-    return invoke("restore", plan=journal.take_over(plan, MINE))
+def _restore(invoke: Invoke, plan: Plan, rounds: int = 0) -> dict[str, Any]:
+    return invoke("restore", plan=plan, deadline=at(300), rounds=rounds)
 
 
 def test_the_weights_of_before_are_restored(
-    invoke: Invoke, clock: Clock, journal: Journal, traffic: Traffic, held: Plan
+    invoke: Invoke, clock: Clock, journal: Journal, traffic: Traffic, taken: Plan
 ) -> None:
-    """Live, and in the journal."""
+    """Live, and in the journal; clients are to get the old version, and the candidate is to be stopped."""
     clock.seconds = 30
-    assert _restore(invoke, journal, held) == {
+    assert _restore(invoke, taken) == {
         "status": "moved",
         "outcome": "rolled_back",
         "at": iso(at(30)),
         "reason": "blue 100, green 0",
+        "loser": "green",
+        "version": "0.0.1",
     }
-    assert traffic.weights() == journal.state("web").weights == BLUE
+    state = journal.state("web")
+    assert traffic.weights() == state.weights == BLUE
+    assert (state.stable, state.version) == ("blue", "0.0.1")
     assert journal.history("web", "d1").restored == at(30)
 
 
 def test_restoring_twice_still_asks_for_proof(
-    invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    invoke: Invoke, clock: Clock, journal: Journal, taken: Plan
 ) -> None:
     """The first answer may have been lost: clients did meet the candidate."""
-    _restore(invoke, journal, held)
+    _restore(invoke, taken)
     clock.seconds = 9
-    assert _restore(invoke, journal, held)["status"] == "moved"
+    assert _restore(invoke, taken)["status"] == "moved"
     assert journal.history("web", "d1").restored == at(0)
 
 
-def test_a_restore_that_was_cut_off_is_finished(
+def test_a_second_round_asks_for_proof_only_where_something_has_moved(
     invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
 ) -> None:
+    """A function of what was stopped may have written late; else the first round's proof stands."""
+    journal.intend(held, GREEN)
+    mine = journal.take_over(held, held.execution, MINE)
+    assert _restore(invoke, mine)["status"] == "moved"
+    assert _restore(invoke, mine, rounds=1)["status"] == "unmoved"
+    traffic.write(GREEN)
+    answer = _restore(invoke, mine, rounds=1)
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
+    assert traffic.weights() == BLUE
+
+
+def test_a_restore_that_was_cut_off_is_finished(
+    invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
+) -> None:
     """The weights were set, and the journal did not hear of it."""
-    mine = journal.take_over(held, MINE)
-    journal.intend(mine, BLUE)
     traffic.write(BLUE)
-    assert _restore(invoke, journal, held)["status"] == "moved"
-    assert (journal.state("web").weights, journal.state("web").intended) == (BLUE, None)
+    assert _restore(invoke, taken)["status"] == "moved"
+    assert journal.state("web").weights == BLUE
 
 
 def test_a_shift_that_was_cut_off_is_taken_back(
     invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
 ) -> None:
-    """What was about to be written is no foreign change."""
+    """What was about to be written is no foreign change, as long as it may still be on its way."""
     journal.intend(held, GREEN)
-    traffic.write(GREEN)
-    assert _restore(invoke, journal, held)["status"] == "moved"
-    assert traffic.weights() == BLUE
+    mine = journal.take_over(held, held.execution, MINE)
+    for _ in range(2):
+        traffic.write(GREEN)
+        assert _restore(invoke, mine)["status"] == "moved"
+        assert traffic.weights() == BLUE
+    assert journal.state("web").intended == GREEN
 
 
 def test_a_candidate_that_nobody_met_needs_no_proof(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan, traffic: Traffic
+    account: Account, invoke: Invoke, journal: Journal, blue_live: None
 ) -> None:
     """It failed at weight 0, so no weights were moved."""
-    traffic.write(BLUE)
-    journal.wrote(held, BLUE, at(2))
-    journal.release(held)
-    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
+    plan = account.plan()
     journal.claim(plan)
-    assert _restore(invoke, journal, plan)["status"] == "unmoved"
+    journal.watched(plan, StageRecord(weight=0, began=at(1)), None)
+    answer = _restore(invoke, journal.take_over(plan, plan.execution, MINE))
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("unmoved", "rolled_back", "green")
 
 
 def test_weights_of_somebody_else_are_left_alone(
-    invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
 ) -> None:
-    """And the deployment has failed, not been rolled back."""
+    """The deployment has failed, not been rolled back; both slots may have clients, so neither loses."""
     foreign = Weights(blue=70, green=30)
     traffic.write(foreign)
-    answer = _restore(invoke, journal, held)
-    assert (answer["status"], answer["outcome"]) == ("barred", "failed")
+    answer = _restore(invoke, taken)
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("barred", "failed", None)
     assert "somebody else" in answer["reason"]
     assert traffic.weights() == foreign
+    assert journal.history("web", "d1").restored is None
+
+
+def test_a_rule_that_somebody_deleted_is_left_alone(invoke: Invoke, traffic: Traffic, taken: Plan) -> None:
+    """It is not made again: whoever took the service off the air had a reason."""
+    traffic.remove()
+    answer = _restore(invoke, taken)
+    assert (answer["status"], answer["outcome"]) == ("barred", "failed")
+    assert traffic.rule() is None
 
 
 def test_a_rule_that_leads_elsewhere_is_left_alone(
-    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
+    account: Account, invoke: Invoke, traffic: Traffic, taken: Plan
 ) -> None:
     """A target group of nobody's knowing is somebody's: the rollback goes on without touching the rule."""
     vpc = account.ec2.describe_vpcs()["Vpcs"][-1]["VpcId"]
@@ -196,94 +157,403 @@ def test_a_rule_that_leads_elsewhere_is_left_alone(
     assert rule
     forward = {"TargetGroups": [{"TargetGroupArn": elsewhere, "Weight": 1}]}
     account.elbv2.modify_rule(RuleArn=rule.arn, Actions=[{"Type": "forward", "ForwardConfig": forward}])
-    answer = _restore(invoke, journal, held)
+    answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"]) == ("barred", "failed")
     assert elsewhere in answer["reason"]
 
 
-def test_traffic_is_not_sent_to_where_nobody_answers(
-    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
+def test_clients_are_kept_where_somebody_answers(
+    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
 ) -> None:
-    """A bad version is better than none."""
-    account.elbv2.deregister_targets(
-        TargetGroupArn=account.spec.target_groups.blue,
-        Targets=[{"Id": "10.0.0.10"}, {"Id": "10.0.0.11"}],
-    )
-    assert _restore(invoke, journal, held)["status"] == "barred"
-    assert traffic.weights() == SOME
+    """A suspect version is better than none: the deployment has failed, and its candidate is live. Twice."""
+    account.deregister_targets("blue", *TARGETS)
+    for _ in range(2):
+        answer = _restore(invoke, taken)
+        assert (answer["status"], answer["outcome"]) == ("moved", "failed")
+        assert (answer["loser"], answer["version"]) == ("blue", "0.0.2")
+        assert "so all traffic was given to green" in answer["reason"]
+    state = journal.state("web")
+    assert traffic.weights() == state.weights == GREEN
+    assert (state.stable, state.version) == ("green", "0.0.2")
+
+
+def test_a_choice_of_the_candidate_that_was_cut_off_is_finished(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, taken: Plan
+) -> None:
+    """The weights were set, and the journal did not hear of it: a next try knows them for its own."""
+    account.deregister_targets("blue", *TARGETS)
+
+    def cut_off(answer: dict[str, Any]) -> dict[str, Any]:
+        aws.refuse("UpdateItem", "ThrottlingException")
+        return answer
+
+    aws.edit("ModifyRule", cut_off)
+    with pytest.raises(errors.AwsUnavailable):
+        _restore(invoke, taken)
+    assert (traffic.weights(), journal.state("web").weights) == (GREEN, SOME)
+    aws.allow("UpdateItem")
+    answer = _restore(invoke, taken)
+    assert (answer["status"], answer["loser"], journal.state("web").weights) == ("moved", "blue", GREEN)
+
+
+def test_a_stable_slot_that_comes_back_between_two_tries_wins(
+    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
+) -> None:
+    """What counts is who can serve now."""
+    account.deregister_targets("blue", *TARGETS)
+    _restore(invoke, taken)
+    account.register_targets("blue", *TARGETS)
+    answer = _restore(invoke, taken)
+    assert (answer["outcome"], answer["loser"], answer["version"]) == ("rolled_back", "green", "0.0.1")
+    assert traffic.weights() == journal.state("web").weights == BLUE
+
+
+def test_while_nobody_answers_the_traffic_stays(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, traffic: Traffic, taken: Plan
+) -> None:
+    """Until the deadline; then it goes to the stable slot all the same."""
+    for slot in ("blue", "green"):
+        account.deregister_targets(slot, *TARGETS)
+    clock.seconds = 299
+    answer = _restore(invoke, taken)
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("waiting", "failed", None)
+    assert (traffic.weights(), journal.history("web", "d1").restored) == (SOME, None)
+    clock.seconds = 300
+    answer = _restore(invoke, taken)
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
+    assert "look at both" in answer["reason"]
+    assert traffic.weights() == BLUE
 
 
 def test_a_first_release_is_taken_off_the_air(
     account: Account, invoke: Invoke, journal: Journal, traffic: Traffic
 ) -> None:
-    """Back to the listener's default answer; that has failed, since there is nothing to roll back to."""
+    """Back to the listener's default answer, twice; that has failed: there is nothing to roll back to."""
     plan = account.first_plan()
     journal.claim(plan)
     traffic.write(BLUE)
     journal.wrote(plan, BLUE, at(1))
+    mine = journal.take_over(plan, plan.execution, MINE)
     for _ in range(2):
-        assert _restore(invoke, journal, plan)["outcome"] == "failed"
+        answer = _restore(invoke, mine)
+        assert (answer["status"], answer["outcome"]) == ("moved", "failed")
+        assert (answer["loser"], answer["version"]) == ("blue", None)
     assert traffic.rule() is None
     assert journal.state("web").weights is None
 
 
+def test_a_rollback_that_lost_the_service_restores_nothing(
+    invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan, taken: Plan
+) -> None:
+    """Another one is at work; nor does the deployment itself."""
+    journal.take_over(taken, MINE, f"{ROLLBACKS}:theirs")
+    for plan in (held, taken):
+        with pytest.raises(errors.ServiceLost):
+            _restore(invoke, plan)
+    assert traffic.weights() == SOME
+
+
+@pytest.fixture
+def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, blue_live: None) -> Plan:
+    """Return a deployment that was promoted and has ended; both slots are scaled, and blue is warm."""
+    spec = account.spec.model_copy(update={"retire": warm_spec().retire})
+    plan = account.plan().model_copy(update={"spec": spec})
+    journal.claim(plan)
+    account.scale("blue", DynamicScalingInSuspended=True)
+    account.scale("green")
+    invoke("suspend", plan=plan)
+    traffic.write(GREEN)
+    journal.wrote(plan, GREEN, at(1))
+    journal.promote(plan, at(50))
+    invoke("resume", plan=plan)
+    journal.release(plan)
+    return plan
+
+
+@pytest.fixture
+def backed_out(invoke: Invoke, warm: Plan) -> Plan:
+    """Return the plan of a back-out that holds the service."""
+    found = invoke("survey", input={"service": "web"}, execution=MINE)
+    assert found["action"] == "back_out"
+    return Plan.model_validate(found["plan"])
+
+
+def test_a_back_out_goes_to_the_warm_slot(
+    invoke: Invoke, journal: Journal, traffic: Traffic, backed_out: Plan
+) -> None:
+    """At once, and twice: clients did meet the candidate, so that it has to be proved."""
+    for _ in range(2):
+        answer = _restore(invoke, backed_out)
+        assert (answer["status"], answer["outcome"]) == ("moved", "rolled_back")
+        assert (answer["loser"], answer["version"]) == ("green", "0.0.1")
+    state = journal.state("web")
+    assert traffic.weights() == state.weights == BLUE
+    assert (state.stable, state.version) == ("blue", "0.0.1")
+    assert journal.history("web", "d1").promoted == at(50)
+
+
+def test_a_back_out_whose_rule_somebody_has_changed(
+    invoke: Invoke, traffic: Traffic, backed_out: Plan
+) -> None:
+    """Since the promotion: that is left alone as ever."""
+    traffic.write(SOME)
+    assert _restore(invoke, backed_out)["status"] == "barred"
+
+
+# ---- the proof ------------------------------------------------------------------------------------------
+
+
 def _prove(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
-    values: dict[str, Any] = {"quiet": {}, "cursor": None, **given}
+    values: dict[str, Any] = {"probe": "task", "version": "0.0.1", "quiet": {}, "cursor": None, **given}
     return invoke("prove", plan=plan, shifted=at(0), **values)
 
 
-def test_the_stable_version_is_proved(account: Account, invoke: Invoke, clock: Clock, held: Plan) -> None:
+def test_the_stable_version_is_proved(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, taken: Plan
+) -> None:
     """By answers of the old version alone, over two looks."""
     old = {"version": "0.0.1"}
-    account.write_ledger(held.ledger, request("production", 1, 5), request("production", 2, 6, **old))
-    first = _prove(invoke, held)
-    assert (first["status"], clock.seconds) == ("wait", 20)
-    account.write_ledger(held.ledger, request("production", 3, 16, **old))
-    second = _prove(invoke, held, quiet=first["quiet"], cursor=first["cursor"])
+    account.write_ledger(taken.ledger, request("production", 1, 5), request("production", 2, 6, **old))
+    first = _prove(invoke, taken, probe=probe)
+    assert (first["status"], first["probe_died"], clock.seconds) == ("wait", False, 20)
+    account.write_ledger(taken.ledger, request("production", 3, 16, **old))
+    second = _prove(invoke, taken, probe=probe, quiet=first["quiet"], cursor=first["cursor"])
     assert (second["status"], clock.seconds) == ("drained", 20)
 
 
-def test_without_proof_the_rollback_goes_on_late(invoke: Invoke, clock: Clock, held: Plan) -> None:
+def test_a_candidate_that_is_kept_is_proved_as_well(
+    account: Account, invoke: Invoke, clock: Clock, taken: Plan
+) -> None:
+    """Clients are to get the winner's version, whichever it is."""
+    account.write_ledger(taken.ledger, *[request("production", n, n) for n in range(1, 21)])
+    clock.seconds = 20
+    assert _prove(invoke, taken, version="0.0.2")["status"] == "drained"
+    assert _prove(invoke, taken, version="0.0.1")["status"] == "wait"
+
+
+@pytest.mark.parametrize("probe_task", [None, "task"], ids=["none-was-started", "it-died"])
+def test_without_a_probe_the_proof_waits_for_one(
+    invoke: Invoke, clock: Clock, taken: Plan, probe_task: str | None
+) -> None:
+    """And says so soon."""
+    answer = _prove(invoke, taken, probe=probe_task)
+    assert (answer["status"], answer["probe_died"], clock.seconds) == ("wait", True, 6)
+
+
+def test_a_probe_that_comes_now_proves_from_its_beginning_on(
+    account: Account, invoke: Invoke, clock: Clock, taken: Plan
+) -> None:
+    """A back-out starts its own, some time after the weights were moved."""
+    old = {"version": "0.0.1"}
+    account.write_ledger(
+        taken.ledger, opened(15), *[request("production", n, n, **old) for n in range(16, 25)]
+    )
+    clock.seconds = 25
+    first = _prove(invoke, taken)
+    assert first["status"] == "wait"
+    account.write_ledger(taken.ledger, request("production", 99, 25, **old))
+    assert _prove(invoke, taken, quiet=first["quiet"], cursor=first["cursor"])["status"] == "drained"
+
+
+@pytest.mark.parametrize("probe_task", [None, "task"])
+def test_without_proof_the_rollback_goes_on_late(
+    invoke: Invoke, clock: Clock, taken: Plan, probe_task: str | None
+) -> None:
     """It says so in its report."""
     clock.seconds = 120
-    assert _prove(invoke, held)["status"] == "late"
+    answer = _prove(invoke, taken, probe=probe_task)
+    assert (answer["status"], clock.seconds) == ("late", 120)
+    assert answer["reason"] == "production has not given 0.0.1 alone for 10 s"
 
 
-def test_without_a_stable_version_there_is_nothing_to_prove(account: Account, invoke: Invoke) -> None:
-    """After a first release."""
-    assert _prove(invoke, account.first_plan())["status"] == "late"
+def test_without_a_stable_version_there_is_nothing_to_prove(
+    account: Account, invoke: Invoke, clock: Clock
+) -> None:
+    """After a first release, or where nobody knows what ran before."""
+    answer = _prove(invoke, account.first_plan(), version=None)
+    assert (answer["status"], answer["reason"]) == ("late", "there is no stable version")
+    assert clock.seconds == 0
 
 
-def _desired(account: Account) -> int:
-    found = account.ecs.describe_services(cluster=account.spec.cluster, services=["web-green"])
-    return found["services"][0]["desiredCount"]
+# ---- what is left ---------------------------------------------------------------------------------------
 
 
-def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic, held: Plan) -> None:
+def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic, taken: Plan) -> None:
     """Twice, once it has no weight."""
     traffic.write(BLUE)
     for _ in range(2):
-        assert invoke("stop_slot", plan=held, slot="green") == {"slot": "green"}
-    assert _desired(account) == 0
+        assert invoke("stop_slot", plan=taken, slot="green") == {"slot": "green"}
+    assert (account.desired("green"), account.desired("blue")) == (0, 2)
 
 
-def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, taken: Plan) -> None:
     """Whoever asks."""
     with pytest.raises(errors.SlotHasTraffic, match="green slot still has weight 10"):
-        invoke("stop_slot", plan=held, slot="green")
-    assert _desired(account) == 2
+        invoke("stop_slot", plan=taken, slot="green")
+    assert account.desired("green") == 2
 
 
-def test_where_there_is_no_loser_nothing_is_stopped(invoke: Invoke, held: Plan) -> None:
+def test_where_there_is_no_loser_nothing_is_stopped(account: Account, invoke: Invoke, taken: Plan) -> None:
     """A promoted first release has no old slot."""
-    assert invoke("stop_slot", plan=held, slot=None) == {"slot": None}
+    assert invoke("stop_slot", plan=taken, slot=None) == {"slot": None}
+    assert (account.desired("green"), account.desired("blue")) == (2, 2)
 
 
-def test_the_probe_is_stopped(account: Account, invoke: Invoke, held: Plan) -> None:
-    """Twice; and where none was started that is fine as well."""
-    task = invoke("start_probe", plan=held)["task"]
+@pytest.mark.parametrize("slot", ["green", None])
+def test_whoever_lost_the_service_stops_nothing(
+    account: Account, invoke: Invoke, traffic: Traffic, held: Plan, taken: Plan, slot: str | None
+) -> None:
+    """By now the slot may be somebody else's candidate."""
+    traffic.write(BLUE)
+    with pytest.raises(errors.ServiceLost):
+        invoke("stop_slot", plan=held, slot=slot)
+    assert account.desired("green") == 2
+
+
+def test_a_warm_slot_that_is_stopped_is_warm_no_more(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """The deployment was cut off before it could free the service: nobody is to go back to stopped tasks."""
+    journal.reclaim(warm)
+    journal.promote(warm, at(60))
+    mine = journal.take_over(warm, warm.execution, MINE)
+    invoke("stop_slot", plan=mine, slot="blue")
+    assert (account.desired("blue"), journal.state("web").warm) == (0, None)
+
+
+def test_every_probe_of_the_deployment_is_stopped(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """The deployment's, one that nobody wrote down, and the rollback's own; other deployments' run on."""
+    tasks = [invoke("start_probe", plan=held, attempt=attempt)["task"] for attempt in (1, 2)]
+    mine = journal.take_over(held, held.execution, MINE)
+    tasks.append(invoke("start_probe", plan=mine, attempt=1)["task"])
+    assert _stop_probe(invoke, mine, f"{EXECUTION}:d2") == []
+    assert account.probes() == tasks
+    assert _stop_probe(invoke, mine, held.execution, MINE, task=tasks[2]) == tasks
+    assert account.probes() == []
+
+
+def test_the_probe_on_record_is_stopped_whoever_started_it(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """A rollback in between has, and nobody knows it any more. Twice."""
+    theirs = journal.take_over(held, held.execution, f"{ROLLBACKS}:theirs")
+    task = invoke("start_probe", plan=theirs, attempt=1)["task"]
+    mine = journal.take_over(theirs, theirs.execution, MINE)
     for _ in range(2):
-        assert invoke("stop_probe", plan=held, task=task) == {"task": task}
-    assert invoke("stop_probe", plan=held, task=None) == {"task": None}
-    found = account.ecs.describe_tasks(cluster=account.spec.cluster, tasks=[task])["tasks"][0]
-    assert found["desiredStatus"] == "STOPPED"
+        assert _stop_probe(invoke, mine, held.execution, MINE, task=task) == [task]
+    assert account.probes() == []
+
+
+def _stop_probe(invoke: Invoke, plan: Plan, *executions: str, task: str | None = None) -> Any:
+    return invoke("stop_probe", plan=plan, executions=list(executions), task=task)["tasks"]
+
+
+def _suspended(account: Account, slot: Any) -> set[str]:
+    target = account.scaling(slot)
+    assert target is not None
+    return {kind for kind, suspended in target["SuspendedState"].items() if suspended}
+
+
+ALL = {"DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param((), id="nothing-was-suspended"),
+        pytest.param(("DynamicScalingInSuspended",), id="a-persons-own-suspension"),
+        pytest.param(tuple(ALL), id="everything-was-suspended-by-a-person"),
+    ],
+)
+def test_scaling_is_resumed_as_it_was(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan, own: tuple[str, ...]
+) -> None:
+    """On the slot that has won, twice; the idle slot is not to be scaled up by anybody."""
+    account.scale("blue", **dict.fromkeys(own, True))
+    account.scale("green")
+    invoke("suspend", plan=held)
+    journal.promote(held, at(50))
+    for _ in range(2):
+        assert invoke("resume", plan=held) == {"slot": "green"}
+    assert _suspended(account, "green") == set(own)
+    assert _suspended(account, "blue") == ALL
+
+
+def test_after_a_rollback_scaling_is_resumed_on_the_stable_slot(
+    account: Account, invoke: Invoke, held: Plan, journal: Journal
+) -> None:
+    """As it was before the deployment."""
+    account.scale("blue", ScheduledScalingSuspended=True)
+    account.scale("green")
+    invoke("suspend", plan=held)
+    mine = journal.take_over(held, held.execution, MINE)
+    _restore(invoke, mine)
+    assert invoke("resume", plan=mine) == {"slot": "blue"}
+    assert _suspended(account, "blue") == {"ScheduledScalingSuspended"}
+    assert _suspended(account, "green") == ALL
+
+
+def test_what_was_not_suspended_is_not_resumed(
+    account: Account, invoke: Invoke, journal: Journal, taken: Plan
+) -> None:
+    """The deployment ended before it came to that: a person's own setting stands."""
+    account.scale("blue", DynamicScalingInSuspended=True)
+    _restore(invoke, taken)
+    assert invoke("resume", plan=taken) == {"slot": None}
+    assert _suspended(account, "blue") == {"DynamicScalingInSuspended"}
+
+
+def test_where_nothing_is_live_nothing_is_resumed(account: Account, invoke: Invoke, journal: Journal) -> None:
+    """A first release was taken off the air."""
+    plan = account.first_plan()
+    journal.claim(plan)
+    invoke("suspend", plan=plan)
+    assert invoke("resume", plan=plan) == {"slot": None}
+
+
+def test_a_slot_without_a_target_has_nothing_to_resume(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """The service is not scaled automatically."""
+    invoke("suspend", plan=held)
+    journal.promote(held, at(50))
+    assert invoke("resume", plan=held) == {"slot": "green"}
+    assert account.scaling("green") is None
+
+
+def test_whoever_lost_the_service_resumes_nothing(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan, taken: Plan
+) -> None:
+    """Its rollback does, at the right time."""
+    with pytest.raises(errors.ServiceLost):
+        invoke("resume", plan=held)
+
+
+def test_a_back_out_leaves_scaling_as_it_was_before_the_deployment(
+    account: Account, invoke: Invoke, backed_out: Plan
+) -> None:
+    """The old slot's was suspended by the deployment; the slot that has lost is not to be scaled up."""
+    assert (_suspended(account, "blue"), _suspended(account, "green")) == (ALL, {"DynamicScalingInSuspended"})
+    _restore(invoke, backed_out)
+    assert invoke("suspend", plan=backed_out) == {"scaled": True}
+    assert _suspended(account, "blue") == _suspended(account, "green") == ALL
+    assert invoke("resume", plan=backed_out) == {"slot": "blue"}
+    assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"DynamicScalingInSuspended"}, ALL)
+
+
+def test_a_promotion_that_is_taken_back_leaves_scaling_so_too(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """The deployment had resumed the candidate's already."""
+    account.scale("blue", ScheduledScalingSuspended=True)
+    account.scale("green")
+    invoke("suspend", plan=held)
+    journal.promote(held, at(50))
+    invoke("resume", plan=held)
+    mine = journal.take_over(held, held.execution, MINE, take_back=True)
+    _restore(invoke, mine)
+    invoke("suspend", plan=mine)
+    assert invoke("resume", plan=mine) == {"slot": "blue"}
+    assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"ScheduledScalingSuspended"}, ALL)

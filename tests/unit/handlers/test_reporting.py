@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
-from crossfade.aws.journal import Journal, State
+from crossfade.aws.journal import Journal
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
+from crossfade.domain import errors
+from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.state import DELETION, State
 from crossfade.domain.traffic import Weights
+from tests.statemachine.permissions import ACTIONS
 from tests.unit.account import BUCKET, Account
-from tests.unit.examples import EXECUTION, at, requests
+from tests.unit.examples import DEPLOY, ROLLBACK, ROLLBACKS, at, opened, requests, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
 
 CLOSED = json.dumps(
@@ -58,13 +62,14 @@ def test_a_report_stores_the_ledger_and_what_it_proves(
     """The certificate's hash is the stored ledger's."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     clock.seconds = 60
-    answer = _report(invoke, held, executions=[held.execution, f"{EXECUTION}:rollback"])
+    answer = _report(invoke, held, executions=[held.execution, f"{ROLLBACKS}:mine"])
     assert answer == {"outcome": "promoted", "certificate": "web/d1/certificate.json"}
     certificate, ledger = json.loads(_stored(account, "certificate.json")), _stored(account, "ledger.jsonl")
     assert certificate["requests"]["production"] == {"sent": 3, "ok": 2, "failed": 1, "missing": 0}
     assert certificate["ledger"] == {
         "records": 3,
         "complete": True,
+        "gaps": [],
         "sha256": hashlib.sha256(ledger).hexdigest(),
     }
     assert (certificate["transitions"], certificate["timing"]["total"]) == (2, 60.0)
@@ -111,6 +116,31 @@ def test_a_ledger_that_is_not_closed_is_reported_as_cut(
     assert clock.seconds == 15
 
 
+def test_a_probe_that_died_is_reported_with_its_gap(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """Its successor has closed the ledger, so that nothing is waited for; complete it is not."""
+    account.write_ledger(held.ledger, opened(0), *requests("production", "."))
+    account.write_ledger(held.ledger, opened(9), *requests("production", "..x", seconds=10), CLOSED)
+    _report(invoke, held)
+    certificate = json.loads(_stored(account, "certificate.json"))
+    assert certificate["requests"]["production"] == {"sent": 4, "ok": 3, "failed": 1, "missing": 0}
+    assert certificate["ledger"]["complete"] is False
+    assert certificate["ledger"]["gaps"] == [{"began": iso(at(0.1)), "ended": iso(at(9))}]
+    assert clock.seconds == 0
+
+
+def test_whoever_lost_the_service_reports_nothing_to_the_journal(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """The rollback's report is the one that counts."""
+    account.write_ledger(held.ledger, CLOSED)
+    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+    with pytest.raises(errors.ServiceLost):
+        _report(invoke, held)
+    assert "outcome" not in account.item("deployment#d1")
+
+
 def test_without_a_probe_there_is_nothing_to_wait_for(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
@@ -142,6 +172,13 @@ def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: Plan
     for _ in range(2):
         assert invoke("release", plan=held) == {"service": "web"}
     assert journal.state("web") == State()
+
+
+def test_a_former_holder_releases_nothing(invoke: Invoke, journal: Journal, held: Plan) -> None:
+    """Its rollback still works; that is no failure of the deployment."""
+    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+    assert invoke("release", plan=held) == {"service": "web"}
+    assert journal.state("web").holder == f"{ROLLBACKS}:mine"
 
 
 class Answers:
@@ -186,13 +223,16 @@ def _custom_resource(kind: str) -> dict[str, Any]:
     }
 
 
-def _cleanup(kind: str) -> None:
+def _cleanup(aws: Aws, kind: str) -> None:
+    aws.called.clear()
     module_of("cleanup").handler(_custom_resource(kind), Context())
+    assert aws.called - ACTIONS["cleanup"] == set()
 
 
 @pytest.fixture
 def deployed(account: Account, clock: Clock, journal: Journal, held: Plan) -> Plan:
-    """Return a service that is live."""
+    """Return a deployment that runs: its probe too, and its release is live."""
+    account.start(DEPLOY, "d1")
     release = account.release("0.0.2")
     account.run("blue", TaskDefinitions(account.ecs).register(account.spec, release))
     Traffic(account.elbv2, account.spec).write(Weights(blue=100, green=0))
@@ -201,11 +241,12 @@ def deployed(account: Account, clock: Clock, journal: Journal, held: Plan) -> Pl
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_creating_and_updating_change_nothing(
-    account: Account, answers: Answers, deployed: Plan, kind: str
+    account: Account, aws: Aws, answers: Answers, deployed: Plan, kind: str
 ) -> None:
     """A stack update can never change what is live."""
-    _cleanup(kind)
+    _cleanup(aws, kind)
     assert Traffic(account.elbv2, account.spec).rule() is not None
+    assert account.runs(deployed.execution)
     assert answers.bodies == [
         {
             "Status": "SUCCESS",
@@ -219,11 +260,11 @@ def test_creating_and_updating_change_nothing(
 
 
 def test_a_deleted_stack_leaves_nothing_of_crossfade(
-    account: Account, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
 ) -> None:
     """Rule, services, task definitions and state; deleted twice that is still a success."""
     for _ in range(2):
-        _cleanup("Delete")
+        _cleanup(aws, "Delete")
     assert [body["Status"] for body in answers.bodies] == ["SUCCESS"] * 2
     assert Traffic(account.elbv2, account.spec).rule() is None
     assert journal.state("web") == State()
@@ -231,17 +272,125 @@ def test_a_deleted_stack_leaves_nothing_of_crossfade(
     assert [arn for arn in found if "blueprint" not in arn] == []
 
 
-def test_tasks_that_do_not_end_in_time_are_told(aws: Aws, answers: Answers, deployed: Plan) -> None:
-    """CloudFormation would otherwise wait for an hour."""
+def test_a_running_deployment_is_stopped_with_its_probe(
+    account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """It would go on to launch what is deleted; what waits for it goes too."""
+    for attempt in (1, 2):
+        invoke("start_probe", plan=deployed, attempt=attempt)
+    account.waits(waiting())
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert not account.runs(deployed.execution)
+    assert account.probes() == []
+    assert journal.state("web") == State()
+    item = account.item("deployment#d1")
+    assert (item["outcome"], item["reason"]) == ("failed", "the stack of web is deleted")
+
+
+def test_a_rollback_is_stopped_with_its_probe(
+    account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """And the deployment, which waits for it."""
+    rollback = account.start(ROLLBACK, "mine")
+    invoke("start_probe", plan=deployed, attempt=1)
+    mine = journal.take_over(deployed, deployed.execution, rollback)
+    invoke("start_probe", plan=mine, attempt=2)
+    _cleanup(aws, "Delete")
+    assert (account.runs(deployed.execution), account.runs(rollback)) == (False, False)
+    assert account.probes() == []
+
+
+def test_whatever_is_under_way_changes_nothing_more(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """A function that runs on after its execution was stopped finds that it holds nothing."""
+    refused: list[Exception] = []
+
+    def write(answer: dict[str, Any]) -> dict[str, Any]:
+        with pytest.raises(errors.ServiceLost) as lost:
+            journal.intend(deployed, Weights(blue=0, green=100))
+        with pytest.raises(errors.ServiceLost):
+            journal.take_over(deployed, deployed.execution, f"{ROLLBACKS}:mine")
+        refused.append(lost.value)
+        return answer
+
+    aws.edit("StopExecution", write)
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert len(refused) == 1
+
+
+def test_a_service_that_changes_hands_just_then_is_taken_all_the_same(
+    account: Account, aws: Aws, clock: Clock, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """The deployment was freed between a look and the write: the next look finds out."""
+    seen: list[None] = []
+
+    def free(answer: dict[str, Any]) -> dict[str, Any]:
+        if not seen:
+            seen.append(None)
+            journal.release(deployed)
+        return answer
+
+    aws.edit("GetItem", free)
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert journal.state("web") == State()
+
+
+def test_a_service_that_changes_hands_for_ever_is_told(
+    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: Plan
+) -> None:
+    """Nothing of it is deleted; CloudFormation says why."""
+    aws.refuse("UpdateItem", "ConditionalCheckFailedException")
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "FAILED"
+    assert answers.bodies[0]["Reason"].startswith("ServiceChanged: Service web was held by")
+    assert clock.seconds == 10
+    assert account.runs(deployed.execution)
+    assert Traffic(account.elbv2, account.spec).rule() is not None
+
+
+def test_tasks_that_do_not_end_in_time_are_told(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """CloudFormation would otherwise wait for an hour; the stack can be deleted again."""
     draining = {"status": "DRAINING", "runningCount": 1}
     aws.edit("DescribeServices", lambda _: {"services": [draining]})
-    _cleanup("Delete")
+    _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "FAILED"
     assert "did not stop in time" in answers.bodies[0]["Reason"]
+    assert journal.state("web").holder == DELETION
+    aws.edit("DescribeServices", lambda answer: answer)
+    _cleanup(aws, "Delete")
+    assert answers.bodies[1]["Status"] == "SUCCESS"
+    assert journal.state("web") == State()
 
 
-def test_a_service_that_is_gone_needs_no_cleanup(account: Account, answers: Answers, clock: Clock) -> None:
+def test_a_service_that_is_free_is_deleted_as_well(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """No deployment is asked for, and an old slot that is still warm goes too."""
+    journal.release(deployed)
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert Traffic(account.elbv2, account.spec).rule() is None
+
+
+def test_a_service_that_never_was_deployed_is_deleted(
+    account: Account, aws: Aws, answers: Answers, clock: Clock, journal: Journal
+) -> None:
+    """There is nothing of Crossfade's."""
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert journal.state("web") == State()
+
+
+def test_a_service_that_is_gone_needs_no_cleanup(
+    account: Account, aws: Aws, answers: Answers, clock: Clock
+) -> None:
     """Its spec went before it."""
     account.ssm.delete_parameter(Name="/crossfade/services/web")
-    _cleanup("Delete")
+    _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"

@@ -1,5 +1,6 @@
 """The stages: watch until there is a verdict, shift by compare and set, retire what clients left."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,24 +10,38 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account
-from tests.unit.examples import EXECUTION, at, request, requests
+from tests.unit.examples import ROLLBACKS, at, lane_event, opened, request, requests, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
+MINE = f"{ROLLBACKS}:mine"
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal, aws: Aws, blue_live: None) -> Plan:
-    """Return a deployment into green that holds the service; 0.0.1 is live in blue."""
+def held(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+    """Return a deployment into green that holds the service; 0.0.1 is live in blue, and a probe runs."""
     plan = account.plan()
     journal.claim(plan)
+    journal.probing(plan, probe)
     return plan
 
 
-def _watch(invoke: Invoke, plan: Plan, *, cursor: str | None = None, **sighting: Any) -> dict[str, Any]:
-    return invoke("watch", plan=plan, stage=1, began=at(0), deadline=at(60), sighting=sighting, cursor=cursor)
+def _watch(
+    account: Account, invoke: Invoke, plan: Plan, *, cursor: str | None = None, **sighting: Any
+) -> dict[str, Any]:
+    return invoke(
+        "watch",
+        plan=plan,
+        probe=account.item("deployment#d1")["probe"],
+        stage=1,
+        began=at(0),
+        deadline=at(60),
+        sighting=sighting,
+        cursor=cursor,
+    )
 
 
 def test_a_good_stage_advances(
@@ -35,7 +50,7 @@ def test_a_good_stage_advances(
     """And stands in the journal, with the reason."""
     account.write_ledger(held.ledger, *requests("green", "." * 30))
     clock.seconds = 10
-    answer = _watch(invoke, held)
+    answer = _watch(account, invoke, held)
     assert answer["verdict"]["action"] == "advance"
     (stage,) = journal.history("web", "d1").stages
     assert (stage.weight, stage.began, stage.ended, stage.verdict) == (10, at(0), at(10), "advance")
@@ -50,14 +65,16 @@ def test_a_watch_returns_as_soon_as_it_has_a_verdict(
         lambda: account.write_ledger(held.ledger, *requests("green", "..")),
         lambda: account.write_ledger(held.ledger, *requests("green", "xxx", seconds=1)),
     ]
-    assert _watch(invoke, held)["verdict"]["action"] == "roll_back"
+    assert _watch(account, invoke, held)["verdict"]["action"] == "roll_back"
     assert clock.seconds == 2
 
 
-def test_a_watch_ends_without_a_verdict(invoke: Invoke, clock: Clock, journal: Journal, held: Plan) -> None:
+def test_a_watch_ends_without_a_verdict(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+) -> None:
     """After some seconds, so that the state machine takes its turn; the stage is still open."""
-    answer = _watch(invoke, held)
-    assert (answer["verdict"]["action"], clock.seconds) == ("hold", 20)
+    answer = _watch(account, invoke, held)
+    assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", False, 20)
     assert journal.history("web", "d1").stages[0].ended is None
 
 
@@ -66,19 +83,19 @@ def test_a_watch_reads_on_from_the_last_one(
 ) -> None:
     """Two looks see what one would have seen."""
     account.write_ledger(held.ledger, *requests("green", "." * 20))
-    first = _watch(invoke, held)
+    first = _watch(account, invoke, held)
     account.write_ledger(held.ledger, *requests("green", "." * 10, seconds=21))
-    second = _watch(invoke, held, cursor=first["cursor"], **first["sighting"])
+    second = _watch(account, invoke, held, cursor=first["cursor"], **first["sighting"])
     assert second["sighting"]["answers"] == 30
     assert second["verdict"]["action"] == "advance"
 
 
 def test_a_silent_stage_is_rolled_back_at_its_deadline(
-    invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
     """Silence is not success; the journal keeps when that was judged."""
     clock.seconds = 59.5
-    answer = _watch(invoke, held)
+    answer = _watch(account, invoke, held)
     assert answer["verdict"]["error"] == "EvidenceMissing"
     assert journal.history("web", "d1").judged == at(60.5)
 
@@ -88,12 +105,97 @@ def test_the_place_in_the_ledger_is_kept(
 ) -> None:
     """For a rollback that nobody hands it to."""
     account.write_ledger(held.ledger, *requests("green", "xxx"))
-    assert journal.history("web", "d1").cursor != _watch(invoke, held)["cursor"]
+    assert journal.history("web", "d1").cursor != _watch(account, invoke, held)["cursor"]
     assert journal.history("web", "d1").cursor is not None
 
 
-def _shift(invoke: Invoke, plan: Plan, stage: int = 1, deadline: float = 60) -> dict[str, Any]:
-    return invoke("shift", plan=plan, stage=stage, deadline=at(deadline))
+def test_a_probe_that_died_ends_the_watch(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
+) -> None:
+    """After some seconds of silence: there is no point in waiting for what nobody writes."""
+    account.write_ledger(held.ledger, *requests("green", "." * 20))
+    clock.meanwhile = [lambda: account.kill(probe)]
+    answer = _watch(account, invoke, held)
+    assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", True, 6)
+    assert answer["sighting"]["answers"] == 20
+    assert journal.history("web", "d1").cursor == answer["cursor"]
+
+
+def test_silence_counts_from_the_last_word(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, held: Plan
+) -> None:
+    """A probe that dies while it is listened to is found out as soon."""
+    clock.meanwhile = [
+        lambda: None,
+        lambda: account.write_ledger(held.ledger, request("green", 1, 2)),
+        lambda: account.kill(probe),
+    ]
+    assert _watch(account, invoke, held)["probe_died"] is True
+    assert clock.seconds == 8
+
+
+def test_a_verdict_needs_no_probe_any_more(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, held: Plan
+) -> None:
+    """What the ledger holds was seen, whoever has died since."""
+    account.write_ledger(held.ledger, *requests("green", "." * 30))
+    account.kill(probe)
+    clock.seconds = 10
+    answer = _watch(account, invoke, held)
+    assert (answer["verdict"]["action"], answer["probe_died"]) == ("advance", False)
+
+
+def test_the_next_probe_is_read_on_from_there(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
+) -> None:
+    """Both write to the same ledger: what the first one has seen counts."""
+    account.write_ledger(held.ledger, opened(0), *requests("green", "." * 20))
+    account.kill(probe)
+    first = _watch(account, invoke, held)
+    task = invoke("start_probe", plan=held, attempt=2)["task"]
+    account.write_ledger(held.ledger, opened(12), *requests("green", "." * 10, seconds=12))
+    clock.seconds = 15
+    second = _watch(account, invoke, held, cursor=first["cursor"], **first["sighting"])
+    assert (second["verdict"]["action"], second["sighting"]["answers"]) == ("advance", 30)
+    assert journal.history("web", "d1").probe == task != probe
+
+
+def test_a_stable_slot_that_breaks_down_ends_the_stage(account: Account, invoke: Invoke, held: Plan) -> None:
+    """It still has most of the clients."""
+    account.write_ledger(held.ledger, lane_event("paused", lane="blue"))
+    verdict = _watch(account, invoke, held)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "TargetsBelowFloor")
+
+
+def test_a_newer_release_that_need_not_wait_ends_the_watch(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """It came in the middle of a look; one that is only queued waits for the end."""
+    clock.meanwhile = [
+        lambda: account.waits(waiting()),
+        lambda: account.waits(waiting(supersede=True)),
+    ]
+    with pytest.raises(errors.Superseded, match=r"0\.0\.3 was asked for"):
+        _watch(account, invoke, held)
+    assert clock.seconds == 2
+
+
+def test_a_rollback_that_takes_over_ends_the_watch(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """In the middle of a look; no verdict is written over what the rollback writes."""
+    account.write_ledger(held.ledger, *requests("green", "."))
+    clock.meanwhile = [lambda: None, lambda: journal.take_over(held, held.execution, MINE)]
+    with pytest.raises(errors.ServiceLost):
+        _watch(account, invoke, held)
+    assert clock.seconds == 2
+    assert journal.history("web", "d1").stages == ()
+
+
+def _shift(
+    invoke: Invoke, plan: Plan, stage: int = 1, deadline: float = 60, cursor: str | None = None
+) -> dict[str, Any]:
+    return invoke("shift", plan=plan, stage=stage, deadline=at(deadline), cursor=cursor)
 
 
 def test_a_shift_sets_the_stages_weights(
@@ -110,6 +212,12 @@ def test_a_shift_sets_the_stages_weights(
     assert Traffic(account.elbv2, account.spec).weights() == SOME
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)
     assert [stage.weight for stage in journal.history("web", "d1").stages] == [10]
+
+
+def test_a_shift_tells_how_far_the_ledger_was_read(invoke: Invoke, journal: Journal, held: Plan) -> None:
+    """A rollback that nobody hands it to reads on from there."""
+    _shift(invoke, held, cursor="f/1")
+    assert journal.history("web", "d1").cursor == "f/1"
 
 
 def test_shifting_twice_is_shifting_once(account: Account, invoke: Invoke, held: Plan) -> None:
@@ -147,11 +255,84 @@ def test_weights_that_somebody_else_set_are_left_alone(account: Account, invoke:
     assert Traffic(account.elbv2, account.spec).weights() == foreign
 
 
+def test_a_rule_that_somebody_deleted_is_not_made_again(account: Account, invoke: Invoke, held: Plan) -> None:
+    """Whoever took the service off the air had a reason."""
+    Traffic(account.elbv2, account.spec).remove()
+    with pytest.raises(errors.ForeignChange, match="found no rule"):
+        _shift(invoke, held)
+    assert Traffic(account.elbv2, account.spec).rule() is None
+
+
+def _meanwhile(*happens: Callable[[], object]) -> Any:
+    """Let things happen after a call has had its effect, and before the handler goes on."""
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        for each in happens:
+            each()
+        return answer
+
+    return edit
+
+
+def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+) -> None:
+    """The rollback has put the weights back already; what was intended is no foreign change."""
+    mine = held.model_copy(update={"execution": MINE})
+    aws.edit(
+        "ModifyRule",
+        _meanwhile(
+            lambda: journal.take_over(held, held.execution, MINE),
+            lambda: journal.reinstate(mine, "blue", at(9)),
+        ),
+    )
+    with pytest.raises(errors.ServiceLost):
+        _shift(invoke, held)
+    assert Traffic(account.elbv2, account.spec).weights() == SOME
+    aws.edit("ModifyRule", lambda answer: answer)
+    assert invoke("restore", plan=mine, deadline=at(300), rounds=1)["status"] == "moved"
+    assert Traffic(account.elbv2, account.spec).weights() == BLUE
+
+
+def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal
+) -> None:
+    """There was none before."""
+    account.run("blue", account.spec.blueprint)
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
+    plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
+    journal.claim(plan)
+    mine = plan.model_copy(update={"execution": MINE})
+    aws.edit(
+        "CreateRule",
+        _meanwhile(
+            lambda: journal.take_over(plan, plan.execution, MINE),
+            lambda: journal.reinstate(mine, None, at(9)),
+        ),
+    )
+    with pytest.raises(errors.ServiceLost):
+        _shift(invoke, plan)
+    assert invoke("restore", plan=mine, deadline=at(300), rounds=1)["status"] == "moved"
+    assert Traffic(account.elbv2, account.spec).rule() is None
+
+
+def test_a_rollback_at_work_takes_back_what_was_intended(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+) -> None:
+    """It was written down before the write, so it is known."""
+    _shift(invoke, held)
+    aws.edit("ModifyRule", _meanwhile(lambda: journal.take_over(held, held.execution, MINE)))
+    with pytest.raises(errors.ServiceLost):
+        _shift(invoke, held, stage=2)
+    assert Traffic(account.elbv2, account.spec).weights() == GREEN
+    assert (journal.state("web").weights, journal.state("web").intended) == (SOME, GREEN)
+
+
 def test_a_deployment_that_lost_the_service_shifts_nothing(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """A rollback has taken it over."""
-    journal.take_over(held, f"{EXECUTION}:rollback")
+    journal.take_over(held, held.execution, MINE)
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
@@ -159,11 +340,10 @@ def test_a_deployment_that_lost_the_service_shifts_nothing(
 
 @pytest.mark.parametrize("slot", ["blue", "green"])
 def test_too_few_targets_are_waited_for_and_then_given_up(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan, slot: str
+    account: Account, invoke: Invoke, clock: Clock, held: Plan, slot: Slot
 ) -> None:
     """Of either slot; the weights stay as they are."""
-    group = account.spec.target_groups.of(slot)  # type: ignore[arg-type]
-    account.elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": "10.0.0.10"}, {"Id": "10.0.0.11"}])
+    account.deregister_targets(slot, "10.0.0.10", "10.0.0.11")
     assert _shift(invoke, held)["status"] == "waiting"
     clock.seconds = 60
     with pytest.raises(errors.TargetsBelowFloor, match=f"{slot} has 0 healthy targets"):
@@ -179,8 +359,9 @@ def shifted(account: Account, journal: Journal, held: Plan) -> Plan:
     return held
 
 
-def _retire(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
-    values: dict[str, Any] = {"quiet": {}, "cursor": None, **given}
+def _retire(account: Account, invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
+    probe = account.item("deployment#d1").get("probe", "task")
+    values: dict[str, Any] = {"probe": probe, "quiet": {}, "cursor": None, **given}
     return invoke("retire", plan=plan, shifted=at(0), **values)
 
 
@@ -193,19 +374,14 @@ def _stopped(left: int) -> Any:
     return edit
 
 
-def _desired(account: Account) -> int:
-    found = account.ecs.describe_services(cluster=account.spec.cluster, services=["web-blue"])
-    return found["services"][0]["desiredCount"]
-
-
 def test_blue_stays_until_clients_have_left_it(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """The way back stays open that long."""
     account.write_ledger(shifted.ledger, request("production", 1, 5, version="0.0.1"))
-    assert _retire(invoke, shifted)["status"] == "waiting"
+    assert _retire(account, invoke, shifted)["status"] == "waiting"
     assert journal.history("web", "d1").promoted is None
-    assert _desired(account) == 2
+    assert account.desired("blue") == 2
 
 
 def test_blue_is_stopped_and_seen_gone(
@@ -214,13 +390,53 @@ def test_blue_is_stopped_and_seen_gone(
     """First the promotion is written, then the slot is stopped."""
     account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
     aws.edit("DescribeServices", _stopped(1))
-    first = _retire(invoke, shifted)
+    first = _retire(account, invoke, shifted)
     assert (first["status"], clock.seconds) == ("waiting", 20)
     assert first["reason"] == "only 0.0.2 for 10 s; 1 old tasks left"
-    assert _desired(account) == 0
+    assert account.desired("blue") == 0
     aws.edit("DescribeServices", _stopped(0))
-    assert _retire(invoke, shifted, quiet=first["quiet"], cursor=first["cursor"])["status"] == "retired"
+    assert (
+        _retire(account, invoke, shifted, quiet=first["quiet"], cursor=first["cursor"])["status"] == "retired"
+    )
     assert journal.history("web", "d1").promoted == at(20)
+
+
+def test_an_old_slot_may_be_kept_warm(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """It is promoted as any other; nobody waits for tasks that are to run on."""
+    spec = account.spec.model_copy(update={"retire": warm_spec().retire})
+    plan = shifted.model_copy(update={"spec": spec})
+    account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
+    clock.seconds = 20
+    answer = _retire(account, invoke, plan)
+    assert (answer["status"], answer["reason"]) == ("retired", "only 0.0.2 for 10 s")
+    assert journal.history("web", "d1").promoted == at(20)
+    warm = journal.state("web").warm
+    assert warm is not None
+    assert (warm.slot, warm.execution, warm.until) == ("blue", plan.execution, at(620))
+    assert account.desired("blue") == 2
+
+
+def test_a_probe_that_dies_while_clients_leave(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, shifted: Plan
+) -> None:
+    """Nobody has seen what they got since: the quiet time starts anew with the next probe."""
+    account.write_ledger(shifted.ledger, opened(0), *[request("production", n, n) for n in range(1, 9)])
+    clock.meanwhile = [lambda: account.kill(probe)]
+    first = _retire(account, invoke, shifted)
+    assert (first["status"], first["probe_died"], clock.seconds) == ("waiting", True, 6)
+    task = invoke("start_probe", plan=shifted, attempt=2)["task"]
+    account.write_ledger(
+        shifted.ledger, opened(12), *[request("production", n, 12 + n) for n in range(1, 10)]
+    )
+    clock.seconds = 25
+    seen = {"probe": task, "quiet": first["quiet"], "cursor": first["cursor"]}
+    second = _retire(account, invoke, shifted, **seen)
+    assert second["status"] == "waiting"
+    account.write_ledger(shifted.ledger, request("production", 10, 22))
+    third = _retire(account, invoke, shifted, **seen | {"quiet": second["quiet"], "cursor": second["cursor"]})
+    assert third["reason"].startswith("only 0.0.2 for 10 s")
 
 
 def test_a_task_that_does_not_end_is_not_waited_for_for_ever(
@@ -230,7 +446,7 @@ def test_a_task_that_does_not_end_is_not_waited_for_for_ever(
     account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
     aws.edit("DescribeServices", _stopped(1))
     clock.seconds = 240
-    assert _retire(invoke, shifted)["status"] == "retired"
+    assert _retire(account, invoke, shifted)["status"] == "retired"
 
 
 def test_an_old_version_that_does_not_go_is_a_failure(
@@ -242,8 +458,8 @@ def test_an_old_version_that_does_not_go_is_a_failure(
     )
     clock.seconds = 120
     with pytest.raises(errors.OldVersionStillSeen, match="120 s of the last shift"):
-        _retire(invoke, shifted)
-    assert _desired(account) == 2
+        _retire(account, invoke, shifted)
+    assert account.desired("blue") == 2
 
 
 def test_a_candidate_that_turns_bad_late_does_not_retire_blue(
@@ -253,7 +469,7 @@ def test_a_candidate_that_turns_bad_late_does_not_retire_blue(
     account.write_ledger(shifted.ledger, *[request("production", n, n, status=500) for n in range(1, 120)])
     clock.seconds = 120
     with pytest.raises(errors.OldVersionStillSeen):
-        _retire(invoke, shifted)
+        _retire(account, invoke, shifted)
 
 
 def test_a_slot_with_traffic_is_not_retired(
@@ -264,8 +480,8 @@ def test_a_slot_with_traffic_is_not_retired(
     Traffic(account.elbv2, account.spec).write(SOME)
     clock.seconds = 20
     with pytest.raises(errors.SlotHasTraffic):
-        _retire(invoke, shifted)
-    assert _desired(account) == 2
+        _retire(account, invoke, shifted)
+    assert account.desired("blue") == 2
 
 
 def test_a_deployment_that_lost_the_service_retires_nothing(
@@ -273,16 +489,16 @@ def test_a_deployment_that_lost_the_service_retires_nothing(
 ) -> None:
     """A rollback is on its way to blue."""
     account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
-    journal.take_over(shifted, f"{EXECUTION}:rollback")
+    journal.take_over(shifted, shifted.execution, MINE)
     clock.seconds = 20
     with pytest.raises(errors.ServiceLost):
-        _retire(invoke, shifted)
-    assert _desired(account) == 2
+        _retire(account, invoke, shifted)
+    assert account.desired("blue") == 2
 
 
 def test_a_first_release_is_promoted_at_once(account: Account, invoke: Invoke, journal: Journal) -> None:
     """There is nothing to retire, and from here on nothing to take back."""
     plan = account.first_plan()
     journal.claim(plan)
-    assert _retire(invoke, plan)["status"] == "retired"
+    assert _retire(account, invoke, plan)["status"] == "retired"
     assert journal.history("web", "d1").promoted == at(0)

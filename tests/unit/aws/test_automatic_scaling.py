@@ -1,0 +1,78 @@
+"""Automatic scaling: suspended and resumed on one slot, and its limits never touched."""
+
+from typing import Any
+
+import pytest
+
+from crossfade.aws.scaling import Scaling
+from crossfade.domain.scaling import ACTIVE, SUSPENDED, Suspension
+from tests.unit.account import Account
+
+
+@pytest.fixture
+def scaling(account: Account) -> Scaling:
+    """Return the scaling of a service whose blue slot is scaled, and whose green slot is not."""
+    for slot in ("blue", "green"):
+        account.run(slot, account.spec.blueprint)
+    account.scale("blue")
+    return Scaling(account.autoscaling, account.spec)
+
+
+def test_a_slot_that_is_not_scaled(account: Account, scaling: Scaling) -> None:
+    """Nothing is suspended there, and nothing is made."""
+    assert scaling.suspension("green") is None
+    scaling.suspend("green", SUSPENDED)
+    assert account.scaling("green") is None
+
+
+def test_a_slot_that_is_scaled(scaling: Scaling) -> None:
+    """Nothing is suspended until somebody does it."""
+    assert scaling.suspension("blue") == ACTIVE
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        SUSPENDED,
+        ACTIVE,
+        Suspension(scale_in=True, scale_out=False, scheduled=False),
+        Suspension(scale_in=False, scale_out=True, scheduled=False),
+        Suspension(scale_in=False, scale_out=False, scheduled=True),
+    ],
+    ids=["all", "none", "scale-in", "scale-out", "scheduled"],
+)
+def test_a_suspension_is_read_as_it_was_written(
+    account: Account, scaling: Scaling, wanted: Suspension
+) -> None:
+    """From whatever was there, and twice; the slot's limits stay its own."""
+    for before in (ACTIVE, SUSPENDED):
+        scaling.suspend("blue", before)
+        for _ in range(2):
+            scaling.suspend("blue", wanted)
+        assert scaling.suspension("blue") == wanted
+    target = account.scaling("blue")
+    assert target is not None
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 8)
+
+
+def test_what_is_so_already_is_not_written(scaling: Scaling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each write would be an event in somebody's audit log."""
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        scaling._autoscaling, "register_scalable_target", lambda **given: written.append(given)
+    )
+    scaling.suspend("blue", ACTIVE)
+    assert written == []
+    scaling.suspend("blue", SUSPENDED)
+    assert [call["ResourceId"] for call in written] == ["service/web/web-blue"]
+
+
+@pytest.mark.parametrize("target", [{}, {"SuspendedState": {}}], ids=["no-state", "empty-state"])
+def test_a_target_that_says_nothing_is_active(
+    scaling: Scaling, monkeypatch: pytest.MonkeyPatch, target: dict[str, Any]
+) -> None:
+    """As AWS answers for one that was never suspended."""
+    monkeypatch.setattr(
+        scaling._autoscaling, "describe_scalable_targets", lambda **_: {"ScalableTargets": [target]}
+    )
+    assert scaling.suspension("blue") == ACTIVE

@@ -1,0 +1,85 @@
+"""Drift: slots that somebody else has changed are found before a deployment changes anything."""
+
+import pytest
+
+from crossfade.domain.drift import SlotCount, refuse_drift
+from crossfade.domain.errors import SlotDrift
+from crossfade.domain.spec import Slot
+from tests.unit.examples import spec
+
+
+def _count(desired: int, tasks: int | None = None, registered: int | None = None) -> SlotCount:
+    tasks = desired if tasks is None else tasks
+    return SlotCount(desired=desired, tasks=tasks, registered=desired if registered is None else registered)
+
+
+def _refuse(
+    blue: SlotCount | None, green: SlotCount | None, stable: Slot | None, warm: Slot | None = None
+) -> None:
+    refuse_drift(spec(), {"blue": blue, "green": green}, stable=stable, warm=warm)
+
+
+@pytest.mark.parametrize(
+    ("blue", "green", "stable", "warm"),
+    [
+        pytest.param(None, None, None, None, id="before-the-first-release"),
+        pytest.param(_count(0), None, None, None, id="after-a-failed-first-release"),
+        pytest.param(_count(2), None, "blue", None, id="one-slot-only"),
+        pytest.param(_count(2), _count(0), "blue", None, id="idle-slot-at-0"),
+        pytest.param(_count(0), _count(2), "green", None, id="the-other-way-round"),
+        pytest.param(_count(2), _count(2), "blue", "green", id="kept-warm"),
+        pytest.param(_count(2), _count(0, tasks=2, registered=2), "blue", None, id="still-stopping"),
+        pytest.param(_count(1, tasks=3, registered=3), None, "blue", None, id="scaling-in"),
+        pytest.param(_count(4, tasks=2, registered=2), None, "blue", None, id="scaling-out"),
+        pytest.param(_count(2, registered=0), None, "blue", None, id="no-target-is-not-drift"),
+    ],
+)
+def test_slots_as_crossfade_left_them(
+    blue: SlotCount | None, green: SlotCount | None, stable: Slot | None, warm: Slot | None
+) -> None:
+    """Or as automatic scaling, a warm slot or ECS's own pace explain."""
+    _refuse(blue, green, stable, warm)
+
+
+@pytest.mark.parametrize(
+    ("blue", "green", "stable", "warm", "said"),
+    [
+        pytest.param(None, None, "blue", None, "web-blue does not exist", id="stable-service-deleted"),
+        pytest.param(_count(0), None, "blue", None, "web-blue stands at 0 tasks", id="stable-scaled-to-0"),
+        pytest.param(
+            _count(2), _count(1), "blue", None, "idle slot green stands at 1 tasks", id="idle-slot-runs"
+        ),
+        pytest.param(
+            _count(2),
+            _count(1),
+            "green",
+            "green",
+            "idle slot blue stands at 2 tasks",
+            id="other-slot-is-warm",
+        ),
+        pytest.param(_count(2), None, None, None, "idle slot blue", id="tasks-before-the-first-release"),
+        pytest.param(
+            _count(2, registered=3),
+            None,
+            "blue",
+            None,
+            "target group of blue has 3 targets, and its ECS service 2 tasks",
+            id="a-foreign-target-in-the-stable-group",
+        ),
+        pytest.param(
+            _count(2),
+            _count(0, registered=1),
+            "blue",
+            None,
+            "group of green",
+            id="a-target-in-the-idle-group",
+        ),
+    ],
+)
+def test_slots_that_somebody_changed(
+    blue: SlotCount | None, green: SlotCount | None, stable: Slot | None, warm: Slot | None, said: str
+) -> None:
+    """The sentence says what was found, and ends in what to do."""
+    with pytest.raises(SlotDrift, match=said) as refused:
+        _refuse(blue, green, stable, warm)
+    assert str(refused.value).endswith("then deploy again.")

@@ -1,0 +1,55 @@
+"""What the journal remembers of a service, and who may go on by it."""
+
+import pytest
+
+from crossfade.domain.errors import ServiceLost, Superseded
+from crossfade.domain.state import DELETION, State, machine_of, refuse_lost, refuse_superseded
+from tests.unit.examples import DEPLOY, EXECUTION, ROLLBACK, ROLLBACKS, waiting
+
+MINE = f"{EXECUTION}:d1"
+
+
+def test_the_holder_goes_on() -> None:
+    """Whatever else the state says."""
+    refuse_lost(State(holder=MINE, deployment="d1"), "web", "d1", MINE)
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        pytest.param(None, id="nobody"),
+        pytest.param(f"{ROLLBACKS}:r1", id="its-own-rollback"),
+        pytest.param(f"{EXECUTION}:d2", id="another-deployment"),
+        pytest.param(DELETION, id="the-service-goes"),
+    ],
+)
+def test_whoever_holds_nothing_changes_nothing(holder: str | None) -> None:
+    """Not the deployment counts, but the execution: a rollback works on the same deployment."""
+    with pytest.raises(ServiceLost, match="d1 does not hold web any more"):
+        refuse_lost(State(holder=holder, deployment="d1"), "web", "d1", MINE)
+
+
+@pytest.mark.parametrize("state", [State(), State(waiting=waiting())], ids=["nothing-waits", "queued"])
+def test_a_deployment_goes_on_while_nothing_takes_its_place(state: State) -> None:
+    """What is queued waits for the end."""
+    refuse_superseded(state)
+
+
+def test_a_release_that_need_not_wait_ends_the_deployment() -> None:
+    """The sentence says which one, who asked for it, and why it may."""
+    with pytest.raises(Superseded, match=rf"0\.0\.3 was asked for by {EXECUTION}:w1, .*supersede"):
+        refuse_superseded(State(waiting=waiting(supersede=True)))
+
+
+@pytest.mark.parametrize(
+    ("execution", "machine"),
+    [
+        (f"{EXECUTION}:d1", DEPLOY),
+        (f"{ROLLBACKS}:r1", ROLLBACK),
+        pytest.param(DELETION, "", id="no-execution"),
+        pytest.param("", "", id="nobody"),
+    ],
+)
+def test_executions_tell_their_machine(execution: str, machine: str) -> None:
+    """By their ARN; what holds a service need not be an execution."""
+    assert machine_of(execution) == machine

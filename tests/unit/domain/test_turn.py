@@ -1,0 +1,164 @@
+"""Whose turn it is: pushes come twice, late or not at all, and people mean what they say."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfade.domain.errors import ServiceBusy
+from crossfade.domain.plan import Release
+from crossfade.domain.state import DELETION, Newest, State
+from crossfade.domain.turn import missed, not_now, wait
+from tests.unit.examples import EXECUTION, NEW, NEWER, OLD, at, candidate, release, spec, waiting
+
+RUNNING = State(holder=f"{EXECUTION}:d1", deployment="d1", candidate=candidate())
+
+
+def _newest(seconds: float, digest: str = OLD) -> Newest:
+    return Newest(at=at(seconds), digest=digest)
+
+
+def _action(given: Release, state: State, seconds: float | None) -> str:
+    found = not_now(given, state, ordered_at=None if seconds is None else at(seconds))
+    return found.action if found else "deploy"
+
+
+@pytest.mark.parametrize(
+    ("state", "action"),
+    [
+        pytest.param({}, "deploy", id="first-image-ever"),
+        pytest.param({"newest": _newest(5)}, "deploy", id="newer-than-all-that-were-tried"),
+        pytest.param({"newest": _newest(10)}, "deploy", id="pushed-in-the-same-second"),
+        pytest.param({"newest": _newest(15)}, "ignore", id="out-of-order"),
+        pytest.param({"newest": _newest(10, NEW)}, "ignore", id="event-came-twice"),
+        pytest.param({"candidate": candidate()}, "nothing_to_do", id="is-being-deployed"),
+        pytest.param({"candidate": candidate(digest=OLD)}, "deploy", id="another-one-is-being-deployed"),
+        pytest.param({"waiting": waiting(digest=NEW)}, "nothing_to_do", id="waits-already"),
+        pytest.param({"waiting": waiting(seconds=5)}, "deploy", id="an-older-one-waits"),
+        pytest.param({"waiting": waiting(seconds=10)}, "ignore", id="one-of-the-same-second-waits"),
+        pytest.param({"waiting": waiting(seconds=15)}, "ignore", id="a-newer-one-waits"),
+    ],
+)
+def test_a_push(state: dict[str, Any], action: str) -> None:
+    """It gives way to what was pushed later, whenever its event arrives; here it was pushed after 10 s."""
+    assert action == _action(release(), State(**state), 10)
+
+
+@pytest.mark.parametrize(
+    ("state", "action"),
+    [
+        pytest.param({"newest": _newest(15)}, "deploy", id="an-older-release"),
+        pytest.param({"newest": _newest(15, NEW)}, "deploy", id="the-one-that-was-tried-last"),
+        pytest.param({"waiting": waiting(seconds=15)}, "deploy", id="a-newer-one-waits"),
+        pytest.param({"waiting": waiting(digest=NEW)}, "nothing_to_do", id="waits-already"),
+        pytest.param({"candidate": candidate()}, "nothing_to_do", id="is-being-deployed"),
+    ],
+)
+def test_a_person(state: dict[str, Any], action: str) -> None:
+    """Whoever asks by name means exactly this release, older or not."""
+    assert action == _action(release(), State(**state), None)
+
+
+def test_a_changed_blueprint_is_another_release() -> None:
+    """The same image with a new configuration is not being deployed yet."""
+    changed = release().model_copy(update={"blueprint": f"{release().blueprint}1"})
+    assert _action(changed, RUNNING, None) == "deploy"
+
+
+def test_what_has_waited_takes_its_turn() -> None:
+    """It may still stand in the line when it is started: it does not wait for itself."""
+    mine = waiting(version="0.0.2", digest=NEW, seconds=10)
+    assert _action(release(), State(waiting=mine), 10) == "deploy"
+
+
+def test_what_a_person_asked_for_does_not_get_lost_in_the_line() -> None:
+    """A new configuration of the newest image waited: no image was pushed since, so it has its turn."""
+    assert _action(release(), State(newest=_newest(5, NEW)), 10) == "deploy"
+
+
+def test_what_has_waited_gives_way_to_what_was_tried_meanwhile() -> None:
+    """A person was quicker with a later push."""
+    assert _action(release(), State(newest=_newest(15, NEWER)), 10) == "ignore"
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "said"),
+    [
+        (release(), RUNNING, "0.0.2 is being deployed by d1."),
+        (release(), State(waiting=waiting(digest=NEW)), "0.0.2 waits already."),
+        (release(), State(newest=_newest(15)), "0.0.2 gives way: an image pushed then or later was deployed"),
+        (release(), State(waiting=waiting()), "0.0.2 gives way to 0.0.3, which waits."),
+    ],
+)
+def test_reasons(given: Release, state: State, said: str) -> None:
+    """What a person reads who wonders where the push has gone."""
+    found = not_now(given, state, ordered_at=at(10))
+    assert found is not None
+    assert said in found.reason
+
+
+moments = st.integers(0, 20)
+digests = st.sampled_from([OLD, NEW, NEWER])
+states = st.builds(
+    State,
+    candidate=st.none() | st.builds(lambda digest: candidate(digest=digest), digests),
+    newest=st.none() | st.builds(_newest, moments, digests),
+    waiting=st.none()
+    | st.builds(lambda digest, when: waiting(digest=digest, seconds=when), digests, moments),
+)
+
+
+@given(states, digests, moments)
+def test_nothing_ever_goes_back_by_itself(state: State, digest: str, pushed: int) -> None:
+    """Law: a push that is deployed was pushed no earlier than any that was tried or waits."""
+    if _action(release(digest=digest), state, pushed) == "deploy":
+        assert state.newest is None or at(pushed) >= state.newest.at
+        assert state.waiting is None or at(pushed) >= state.waiting.at
+
+
+@given(states, digests, moments)
+def test_a_person_is_never_refused_for_age(state: State, digest: str, pushed: int) -> None:
+    """Law: what is ignored as a push is deployed, or known already, when a person asks for it."""
+    assert _action(release(digest=digest), state, None) != "ignore"
+
+
+@pytest.mark.parametrize(("when_busy", "supersede"), [("queue", False), ("supersede", True)])
+def test_a_release_waits(when_busy: str, supersede: bool) -> None:
+    """As the spec says: until the running deployment ends, or so that it ends at once."""
+    found = wait(release(), spec(when_busy=when_busy), RUNNING, at=at(7), execution="mine")
+    assert (found.version, found.digest, found.at, found.execution) == ("0.0.2", NEW, at(7), "mine")
+    assert found.supersede is supersede
+
+
+@pytest.mark.parametrize(
+    ("when_busy", "holder"),
+    [
+        pytest.param("reject", f"{EXECUTION}:d1", id="the-spec-rejects"),
+        pytest.param("queue", DELETION, id="nothing-waits-for-a-service-that-goes"),
+    ],
+)
+def test_a_release_that_may_not_wait_is_refused(when_busy: str, holder: str) -> None:
+    """The sentence names who holds the service."""
+    state = State(holder=holder, deployment="d1")
+    with pytest.raises(ServiceBusy, match=f"held by {holder}"):
+        wait(release(), spec(when_busy=when_busy), state, at=at(7), execution="mine")
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        pytest.param({}, True, id="nothing-was-ever-deployed"),
+        pytest.param({"newest": _newest(5)}, True, id="its-event-never-came"),
+        pytest.param({"newest": _newest(15)}, False, id="older-than-what-was-tried"),
+        pytest.param({"newest": _newest(10)}, False, id="one-of-the-same-second-was-tried"),
+        pytest.param({"newest": _newest(10, NEW)}, False, id="was-tried-and-rolled-back"),
+        pytest.param({"newest": _newest(5), "digest": NEW}, False, id="is-live"),
+        pytest.param({"newest": _newest(5), "candidate": candidate()}, False, id="is-being-deployed"),
+        pytest.param({"newest": _newest(5), "waiting": waiting(digest=NEW)}, False, id="waits"),
+        pytest.param({"newest": _newest(5), "waiting": waiting()}, True, id="another-one-waits"),
+    ],
+)
+def test_missed(state: dict[str, Any], expected: bool) -> None:
+    """The newest image was pushed after 10 s; whether anybody has heard of it."""
+    assert missed(NEW, at(10), State(**state)) is expected

@@ -1,0 +1,123 @@
+"""The way back: all traffic to the stable slot, where it can serve."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfade.domain.plan import Plan
+from crossfade.domain.spec import Slot
+from crossfade.domain.traffic import Weights
+from crossfade.domain.way_back import Way, way_back
+from tests.unit.examples import first_plan, plan
+
+BLUE, SOME, HALF, GREEN = (Weights.share("green", weight) for weight in (0, 10, 50, 100))
+
+
+def _way(
+    live: Weights | None,
+    given: Plan,
+    written: tuple[Weights | None, ...],
+    *,
+    blue: int = 2,
+    green: int = 2,
+    late: bool = False,
+) -> Way:
+    return way_back(live, given, written=written, healthy={"blue": blue, "green": green}, late=late)
+
+
+@pytest.mark.parametrize(
+    ("live", "written", "blue", "winner"),
+    [
+        pytest.param(BLUE, (HALF, None), 0, "blue", id="already-back-needs-nothing"),
+        pytest.param(HALF, (HALF, None), 2, "blue", id="what-was-written"),
+        pytest.param(HALF, (BLUE, HALF), 2, "blue", id="what-was-about-to-be-written"),
+        pytest.param(HALF, (HALF, None), 1, "blue", id="one-healthy-target-is-better-than-none"),
+        pytest.param(HALF, (HALF, None), 0, "green", id="the-stable-slot-cannot-serve"),
+        pytest.param(GREEN, (GREEN, None), 0, "green", id="an-earlier-try-chose-the-candidate"),
+        pytest.param(GREEN, (GREEN, None), 2, "blue", id="and-the-stable-slot-has-come-back"),
+    ],
+)
+def test_winners(live: Weights | None, written: tuple[Weights, ...], blue: int, winner: Slot) -> None:
+    """The stable slot, or the candidate where nobody could answer there."""
+    way = _way(live, plan(), written, blue=blue)
+    assert (way.action, way.winner) == ("go", winner)
+
+
+@pytest.mark.parametrize("live", [BLUE, None], ids=["on-the-air", "off-already"])
+def test_a_first_release_goes_off_the_air(live: Weights | None) -> None:
+    """There is nobody to win; healthy targets are not asked for."""
+    assert _way(live, first_plan(), (BLUE, None), blue=0, green=0) == Way(
+        action="go", winner=None, reason="no production rule"
+    )
+
+
+@pytest.mark.parametrize(
+    ("live", "given", "written", "said"),
+    [
+        pytest.param(HALF, plan(), (BLUE, None), "blue 50, green 50", id="foreign-weights"),
+        pytest.param(None, plan(), (HALF, SOME), "gone", id="rule-deleted-while-a-write-was-under-way"),
+        pytest.param(None, plan(), (HALF, None), "gone", id="rule-deleted"),
+        pytest.param(HALF, first_plan(), (BLUE, None), "blue 50, green 50", id="foreign-first-weights"),
+    ],
+)
+def test_what_somebody_else_changed_is_left_alone(
+    live: Weights | None, given: Plan, written: tuple[Weights | None, ...], said: str
+) -> None:
+    """Neither slot has won: both may have clients."""
+    way = _way(live, given, written)
+    assert (way.action, way.winner) == ("bar", None)
+    assert f"the live rule ({said}) was changed by somebody else" in way.reason
+
+
+def test_while_neither_slot_can_serve_the_traffic_stays() -> None:
+    """Tasks may be on their way; moving clients from nowhere to nowhere helps nobody."""
+    way = _way(HALF, plan(), (HALF,), blue=0, green=0)
+    assert (way.action, way.winner) == ("wait", None)
+    assert way.reason == "neither slot has a healthy target; traffic stays at blue 50, green 50"
+
+
+def test_the_wait_for_a_healthy_slot_has_an_end() -> None:
+    """Then the stable slot it is, and somebody must look."""
+    way = _way(HALF, plan(), (HALF,), blue=0, green=0, late=True)
+    assert (way.action, way.winner) == ("go", "blue")
+    assert "look at both" in way.reason
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_suspect_version_is_better_than_none(late: bool) -> None:
+    """The reason says what was done, and why."""
+    way = _way(HALF, plan(), (HALF,), blue=0, late=late)
+    assert way.reason == (
+        "the stable slot blue has no healthy target, so all traffic was given to green with 0.0.2"
+    )
+
+
+weights = st.none() | st.sampled_from([BLUE, SOME, HALF, GREEN])
+
+
+@given(
+    weights, weights, weights, st.integers(0, 2), st.integers(0, 2), st.booleans(), st.sampled_from([0, 1])
+)
+def test_clients_are_never_sent_to_nobody_while_somebody_answers(
+    live: Weights | None,
+    wrote: Weights | None,
+    intended: Weights | None,
+    blue: int,
+    green: int,
+    late: bool,
+    first: int,
+) -> None:
+    """Law: a move of the traffic ends at a slot with a healthy target, if there is one."""
+    given = first_plan() if first else plan()
+    way = _way(live, given, (wrote, intended), blue=blue, green=green, late=late)
+    moved = way.action == "go" and live != given.before
+    if moved and way.winner and max(blue, green) > 0:
+        assert {"blue": blue, "green": green}[way.winner] > 0
+
+
+@given(weights, weights, weights, st.integers(0, 2), st.integers(0, 2))
+def test_no_rollback_waits_for_ever(
+    live: Weights | None, wrote: Weights | None, intended: Weights | None, blue: int, green: int
+) -> None:
+    """Law: when it is late, there is a way or a bar."""
+    assert _way(live, plan(), (wrote, intended), blue=blue, green=green, late=True).action != "wait"

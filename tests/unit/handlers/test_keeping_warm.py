@@ -1,0 +1,105 @@
+"""CoolDown: the old slot was warm for long enough, and is stopped unless somebody has made use of it."""
+
+import pytest
+
+from crossfade.aws.journal import Journal
+from crossfade.aws.traffic import Traffic
+from crossfade.domain import errors
+from crossfade.domain.plan import Plan
+from crossfade.domain.rollback import back_out_plan
+from crossfade.domain.traffic import Weights
+from tests.unit.account import Account
+from tests.unit.examples import EXECUTION, ROLLBACKS, at, warm_spec
+from tests.unit.handlers.conftest import Aws, Invoke
+
+SOME, GREEN = (Weights.share("green", weight) for weight in (10, 100))
+
+
+@pytest.fixture
+def warm(account: Account, journal: Journal, blue_live: None) -> Plan:
+    """Return a deployment that was promoted and has freed the service; blue is warm."""
+    spec = account.spec.model_copy(update={"retire": warm_spec().retire})
+    plan = account.plan().model_copy(update={"spec": spec})
+    journal.claim(plan)
+    Traffic(account.elbv2, account.spec).write(GREEN)
+    journal.wrote(plan, GREEN, at(40))
+    journal.promote(plan, at(50))
+    journal.release(plan)
+    return plan
+
+
+@pytest.fixture
+def next_plan(account: Account) -> Plan:
+    """Return the plan of the next deployment, back into blue."""
+    return account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
+
+
+def test_the_old_slot_is_stopped(account: Account, invoke: Invoke, journal: Journal, warm: Plan) -> None:
+    """And the service is free again, with no way back at once."""
+    assert invoke("cool", plan=warm) == {"slot": "blue"}
+    assert (account.desired("blue"), account.desired("green")) == (0, 2)
+    state = journal.state("web")
+    assert (state.holder, state.deployment, state.warm, state.stable) == (None, None, None, "green")
+
+
+def test_cooling_twice_is_harmless(account: Account, invoke: Invoke, warm: Plan) -> None:
+    """The second time nothing is warm."""
+    invoke("cool", plan=warm)
+    assert invoke("cool", plan=warm) == {"slot": None}
+    assert account.desired("blue") == 0
+
+
+def test_a_cooling_that_was_cut_off_is_finished(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, warm: Plan
+) -> None:
+    """It holds the service already: its own first try."""
+    aws.refuse("DescribeServices", "ThrottlingException")
+    with pytest.raises(errors.AwsUnavailable):
+        invoke("cool", plan=warm)
+    assert journal.state("web").holder == warm.execution
+    aws.allow("DescribeServices")
+    assert invoke("cool", plan=warm) == {"slot": "blue"}
+    assert (account.desired("blue"), journal.state("web").holder) == (0, None)
+
+
+def test_a_slot_that_the_next_deployment_has_taken_runs_on(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan, next_plan: Plan
+) -> None:
+    """During that deployment, and after it."""
+    journal.claim(next_plan)
+    assert invoke("cool", plan=warm) == {"slot": None}
+    assert journal.state("web").holder == next_plan.execution
+    journal.release(next_plan)
+    assert invoke("cool", plan=warm) == {"slot": None}
+    assert account.desired("blue") == 2
+
+
+def test_a_slot_that_was_gone_back_to_runs_on(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """A person has backed the release out."""
+    found = journal.state("web").warm
+    assert found is not None
+    journal.back_out(back_out_plan(warm, execution=f"{ROLLBACKS}:mine", now=at(90)), found, None)
+    assert invoke("cool", plan=warm) == {"slot": None}
+    assert account.desired("blue") == 2
+
+
+def test_a_slot_with_clients_runs_on(account: Account, invoke: Invoke, journal: Journal, warm: Plan) -> None:
+    """Somebody sends them there: the next deployment's first look says so; until then the service is free."""
+    Traffic(account.elbv2, account.spec).write(SOME)
+    assert invoke("cool", plan=warm) == {"slot": None}
+    assert account.desired("blue") == 2
+    assert journal.state("web").holder is None
+
+
+def test_a_service_that_is_off_the_air_is_cooled(account: Account, invoke: Invoke, warm: Plan) -> None:
+    """Somebody has removed the rule, so nobody is sent anywhere."""
+    Traffic(account.elbv2, account.spec).remove()
+    assert invoke("cool", plan=warm) == {"slot": "blue"}
+
+
+def test_a_first_release_has_nothing_to_cool(account: Account, invoke: Invoke, aws: Aws) -> None:
+    """No call is made."""
+    assert invoke("cool", plan=account.first_plan()) == {"slot": None}
+    assert aws.called == set()

@@ -1,0 +1,426 @@
+"""The survey: what there is to put right, and who has to leave it to whom."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crossfade.aws.journal import Journal
+from crossfade.domain import errors
+from crossfade.domain.plan import Plan
+from crossfade.domain.state import DELETION
+from crossfade.domain.traffic import Weights
+from tests.unit.account import Account
+from tests.unit.examples import DEPLOY, EXECUTION, ROLLBACK, ROLLBACKS, at, warm_spec
+from tests.unit.handlers.conftest import Aws, Clock, Invoke
+
+MINE, THEIRS = f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
+GREEN = Weights.share("green", 100)
+PERSON = {"service": "web"}
+CATCH = {
+    "service": "web",
+    "deployment": "d1",
+    "failure": {"Error": "CandidateWorse", "Cause": '{"errorMessage": "5 of 30"}'},
+}
+
+
+def _ended(execution: str = f"{EXECUTION}:d1", status: str = "ABORTED", **more: Any) -> dict[str, Any]:
+    return {"ended": execution, "status": status, **more}
+
+
+@pytest.fixture
+def plan(account: Account, journal: Journal, blue_live: None) -> Plan:
+    """Return the plan of a deployment that may keep its old slot warm; 0.0.1 is live in blue."""
+    spec = account.spec.model_copy(update={"retire": warm_spec().retire})
+    return account.plan().model_copy(update={"spec": spec})
+
+
+@pytest.fixture
+def held(account: Account, journal: Journal, plan: Plan) -> Plan:
+    """Return a deployment that holds the service, and runs."""
+    assert account.start(DEPLOY, "d1") == plan.execution
+    journal.claim(plan)
+    journal.probing(plan, "task")
+    return plan
+
+
+@pytest.fixture
+def promoted(journal: Journal, held: Plan) -> Plan:
+    """Return a deployment that was promoted and still holds the service; its old slot is warm."""
+    journal.wrote(held, GREEN, at(40))
+    journal.promote(held, at(50))
+    return held
+
+
+@pytest.fixture
+def warm(account: Account, invoke: Invoke, aws: Aws, journal: Journal, promoted: Plan) -> Plan:
+    """Return a deployment that has reported and freed the service; it runs on to keep its old slot warm."""
+    aws.answer("GetExecutionHistory", {"events": []})
+    report = {"outcome": "promoted", "reason": "why", "executions": [], "probed": False}
+    invoke("report", plan=promoted, **report)
+    journal.release(promoted)
+    return promoted
+
+
+def _survey(invoke: Invoke, given: Any, execution: str = MINE) -> dict[str, Any]:
+    return invoke("survey", input=given, execution=execution)
+
+
+@pytest.mark.parametrize("given", [None, {}, {"servise": "web"}], ids=["nothing", "empty", "slip-of-the-pen"])
+def test_a_malformed_input_is_refused(invoke: Invoke, given: Any) -> None:
+    """With an example of what is right."""
+    with pytest.raises(errors.InvalidInput, match='"service": "web"'):
+        _survey(invoke, given)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "runs_on", "settle"),
+    [
+        pytest.param(PERSON, "rolled back by hand", False, True, id="person"),
+        pytest.param(CATCH, "CandidateWorse: 5 of 30", True, False, id="catch"),
+        pytest.param(_ended(), "d1 ended ABORTED", True, True, id="event-that-is-quicker-than-the-status"),
+        pytest.param(_ended(status="FAILED"), "d1 ended FAILED", True, False, id="failed-by-itself"),
+    ],
+)
+def test_a_survey_takes_the_service_over(
+    account: Account,
+    invoke: Invoke,
+    journal: Journal,
+    held: Plan,
+    given: dict[str, Any],
+    reason: str,
+    runs_on: bool,
+    settle: bool,
+) -> None:
+    """From here on it can write nothing; by hand it is stopped, and a function of it may be at work then."""
+    found = _survey(invoke, given)
+    assert (found["action"], found["reason"], found["loser"]) == ("roll_back", reason, "green")
+    assert (found["service"], found["probe"]) == ("web", "task")
+    assert found["executions"] == [held.execution, MINE]
+    assert found["plan"]["execution"] == MINE
+    assert journal.state("web").holder == MINE
+    assert (account.runs(held.execution), found["settle"]) == (runs_on, settle)
+
+
+@pytest.mark.parametrize("given", [PERSON, CATCH, _ended()], ids=["person", "catch", "event"])
+def test_an_answer_that_was_lost_is_given_again(
+    invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
+) -> None:
+    """The function's second try finds that it holds the service already."""
+    assert _survey(invoke, given) == _survey(invoke, given)
+    assert journal.state("web").holder == MINE
+
+
+@pytest.mark.parametrize("given", [PERSON, _ended(status="TIMED_OUT")], ids=["person", "event"])
+def test_a_dead_deployment_is_taken_back(
+    account: Account, invoke: Invoke, held: Plan, given: dict[str, Any]
+) -> None:
+    """Stopping it again is harmless."""
+    account.end(held.execution)
+    assert _survey(invoke, given)["action"] == "roll_back"
+
+
+@pytest.mark.parametrize("given", [PERSON, CATCH, _ended()], ids=["person", "catch", "event"])
+def test_a_rollback_at_work_is_left_alone(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
+) -> None:
+    """Two of them would undo each other's work."""
+    account.start(ROLLBACK, "theirs")
+    _survey(invoke, given, THEIRS)
+    found = _survey(invoke, given)
+    assert (found["action"], found["reason"]) == ("nothing", f"the rollback {THEIRS} is at work already")
+    assert journal.state("web").holder == THEIRS
+    assert account.runs(THEIRS)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [PERSON, CATCH, _ended(), _ended(THEIRS, "FAILED", again=True)],
+    ids=["person", "catch", "event-of-the-deployment", "event-of-the-rollback"],
+)
+def test_a_dead_rollback_is_taken_over(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
+) -> None:
+    """Until one succeeds; whoever has worked on the deployment is still remembered."""
+    account.start(ROLLBACK, "theirs")
+    _survey(invoke, CATCH, THEIRS)
+    account.end(THEIRS)
+    found = _survey(invoke, given)
+    assert (found["action"], found["executions"]) == ("roll_back", [held.execution, THEIRS, MINE])
+    assert journal.state("web").holder == MINE
+    assert found["settle"] is (given != CATCH)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param(_ended(f"{EXECUTION}:d0"), "holds the service", id="event-of-one-that-holds-nothing"),
+        pytest.param(
+            _ended(THEIRS, "FAILED", again=True), "holds the service", id="event-of-a-rollback-that-does-not"
+        ),
+        pytest.param({**CATCH, "deployment": "d0"}, "d0 does not hold", id="catch-of-one-that-holds-nothing"),
+    ],
+)
+def test_another_deployment_is_left_alone(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any], said: str
+) -> None:
+    """There is nothing to do, and that is a success."""
+    found = _survey(invoke, given)
+    assert found["action"] == "nothing"
+    assert said in found["reason"]
+    assert journal.state("web").holder == held.execution
+    assert account.runs(held.execution)
+
+
+def test_whoever_is_found_dead_is_helped(account: Account, invoke: Invoke, held: Plan) -> None:
+    """Its own event may have been lost."""
+    account.end(held.execution)
+    found = _survey(invoke, _ended(f"{EXECUTION}:d0"))
+    assert (found["action"], found["reason"]) == ("roll_back", "d1 was left half-way")
+
+
+def test_a_holder_that_step_functions_does_not_know_yet_is_left_alone(
+    invoke: Invoke, journal: Journal, plan: Plan
+) -> None:
+    """It has begun just now; its own end, and a person, count more."""
+    journal.claim(plan)
+    assert _survey(invoke, _ended(f"{EXECUTION}:d0"))["action"] == "nothing"
+    assert _survey(invoke, PERSON)["action"] == "roll_back"
+
+
+@pytest.mark.parametrize("given", [PERSON, CATCH, _ended()], ids=["person", "catch", "event"])
+def test_a_service_that_goes_is_not_put_back(
+    invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
+) -> None:
+    """Its stack is being deleted."""
+    journal.seize("web", DELETION)
+    found = _survey(invoke, given)
+    assert (found["action"], found["reason"]) == ("nothing", f"{DELETION} holds d1")
+    assert journal.state("web").holder == DELETION
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        pytest.param(CATCH, "d1 holds no service any more", id="catch"),
+        pytest.param(_ended(), "no service is held by what has ended", id="event"),
+    ],
+)
+def test_a_deployment_that_put_things_right_itself(
+    invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any], reason: str
+) -> None:
+    """It holds nothing any more."""
+    journal.release(held)
+    found = _survey(invoke, given)
+    assert (found["action"], found["reason"], found["plan"]) == ("nothing", reason, None)
+
+
+@pytest.mark.parametrize("service", ["web", "wbe"], ids=["nothing-warm", "slip-of-the-pen"])
+def test_a_person_is_told_that_there_is_nothing(invoke: Invoke, blue_live: None, service: str) -> None:
+    """That must not look like a rollback."""
+    with pytest.raises(errors.NothingToRollBack, match=f"holds {service} and no old version of it is warm"):
+        _survey(invoke, {"service": service})
+
+
+def test_a_person_stops_a_deployment_whose_rollback_has_died(
+    account: Account, invoke: Invoke, held: Plan
+) -> None:
+    """It waits for that rollback, and would go on."""
+    account.start(ROLLBACK, "theirs")
+    _survey(invoke, CATCH, THEIRS)
+    account.end(THEIRS)
+    _survey(invoke, PERSON)
+    assert not account.runs(held.execution)
+
+
+def test_whoever_has_ended_is_helped_first(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """Another dead one has an event of its own."""
+    spec = account.spec.model_copy(update={"service": "abc"})
+    account.publish(spec)
+    other = account.first_plan(deployment="d5", execution=account.start(DEPLOY, "d5")).model_copy(
+        update={"spec": spec}
+    )
+    journal.claim(other)
+    for execution in (held.execution, other.execution):
+        account.end(execution)
+    assert _survey(invoke, _ended())["service"] == "web"
+    assert _survey(invoke, _ended(other.execution), f"{ROLLBACKS}:mine-too")["service"] == "abc"
+
+
+def test_the_right_service_is_found(account: Account, invoke: Invoke, held: Plan) -> None:
+    """An event names an execution only."""
+    for name in ("abc", "xyz"):
+        account.publish(account.spec.model_copy(update={"service": name}))
+    assert _survey(invoke, _ended())["service"] == "web"
+
+
+# ---- after the promotion --------------------------------------------------------------------------------
+
+
+def test_a_promoted_deployment_is_only_finished(
+    account: Account, invoke: Invoke, journal: Journal, promoted: Plan
+) -> None:
+    """It was cut off before it could report and free the service."""
+    account.end(promoted.execution)
+    found = _survey(invoke, _ended())
+    assert (found["action"], found["loser"]) == ("finish", "blue")
+    assert journal.history("web", "d1").promoted == at(50)
+
+
+def test_by_hand_a_promotion_is_taken_back_while_the_old_slot_is_warm(
+    account: Account, invoke: Invoke, journal: Journal, promoted: Plan
+) -> None:
+    """Though the deployment is still at work on its report; twice."""
+    found = _survey(invoke, PERSON)
+    assert found == _survey(invoke, PERSON)
+    assert (found["action"], found["loser"]) == ("roll_back", "green")
+    assert journal.history("web", "d1").promoted is None
+    assert journal.state("web").warm is None
+    assert not account.runs(promoted.execution)
+
+
+def test_by_hand_a_promotion_stays_once_the_old_slot_is_cold(
+    invoke: Invoke, journal: Journal, promoted: Plan
+) -> None:
+    """There is nothing to go back to, so that the rest is done."""
+    journal.cold(promoted)
+    found = _survey(invoke, PERSON)
+    assert (found["action"], found["loser"]) == ("finish", "blue")
+
+
+def test_by_hand_a_warm_version_is_backed_out(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, warm: Plan
+) -> None:
+    """Nothing holds the service: the rollback does, under a deployment of its own name."""
+    clock.seconds = 90
+    found = _survey(invoke, PERSON)
+    assert (found["action"], found["loser"], found["probe"]) == ("back_out", "green", None)
+    assert found["reason"] == "0.0.2 was backed out: rolled back by hand"
+    assert found["executions"] == [MINE]
+    mine = Plan.model_validate(found["plan"])
+    assert (mine.deployment, mine.execution, mine.began) == ("mine", MINE, at(90))
+    assert journal.history("web", "mine").plan == mine
+    assert (journal.state("web").holder, journal.state("web").warm) == (MINE, None)
+
+
+def test_a_back_out_whose_answer_was_lost_goes_on(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """It finds that it holds the service already; the way back is the same, and it does not stop itself."""
+    account.start(ROLLBACK, "mine")
+    first, second = _survey(invoke, PERSON), _survey(invoke, PERSON)
+    assert (second["action"], second["loser"]) == ("roll_back", "green")
+    assert second["plan"] == first["plan"]
+    assert second["executions"] == [MINE]
+    assert account.runs(MINE)
+
+
+def test_a_back_out_that_died_is_tried_again(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """As any rollback; the promoted deployment's history stays."""
+    account.start(ROLLBACK, "theirs")
+    _survey(invoke, PERSON, THEIRS)
+    account.end(THEIRS)
+    found = _survey(invoke, _ended(THEIRS, "FAILED", again=True))
+    assert (found["action"], found["loser"]) == ("roll_back", "green")
+    assert found["plan"]["deployment"] == "theirs"
+    assert found["executions"] == [THEIRS, MINE]
+    assert journal.history("web", "d1").promoted == at(50)
+
+
+def test_a_warm_slot_whose_deployment_died_is_cooled(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """Nobody else would stop its tasks; twice."""
+    account.end(warm.execution)
+    found = _survey(invoke, _ended())
+    assert (found["action"], found["loser"], found["reason"]) == ("cool", "blue", "d1 ended ABORTED")
+    assert (journal.state("web").holder, journal.state("web").warm) == (MINE, None)
+    again = _survey(invoke, _ended())
+    assert (again["action"], again["loser"], again["plan"]) == ("cool", "blue", found["plan"])
+
+
+def test_a_deployment_that_died_while_it_cooled_its_slot(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """It holds the service once more."""
+    journal.reclaim(warm)
+    account.end(warm.execution)
+    found = _survey(invoke, _ended())
+    assert (found["action"], found["loser"]) == ("cool", "blue")
+
+
+def test_a_warm_slot_of_another_deployment_is_left_alone(
+    invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """It runs on, and stops it itself."""
+    assert _survey(invoke, _ended(f"{EXECUTION}:d0"))["action"] == "nothing"
+    assert journal.state("web").warm is not None
+
+
+def test_a_warm_slot_that_was_taken_is_not_cooled(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """It is the candidate's now."""
+    account.end(warm.execution)
+    account.start(DEPLOY, "d2")
+    journal.claim(
+        account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
+    )
+    found = _survey(invoke, _ended())
+    assert (found["action"], found["reason"]) == ("nothing", f"{EXECUTION}:d2 holds the service")
+
+
+# ---- races: what the survey has read is out of date when it writes --------------------------------------
+
+
+def _once(happens: Callable[[], object]) -> Any:
+    """Let something happen after a handler's first call of an operation."""
+    done: list[bool] = []
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        if not done:
+            done.append(True)
+            happens()
+        return answer
+
+    return edit
+
+
+def _nothing_because_of_others(invoke: Invoke, given: Any) -> bool:
+    found = _survey(invoke, given)
+    return (found["action"], found["reason"]) == ("nothing", "somebody else was first")
+
+
+@pytest.mark.parametrize("given", [PERSON, _ended()], ids=["person", "event"])
+def test_a_rollback_that_was_quicker(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan, given: dict[str, Any]
+) -> None:
+    """Both have found the same holder dead."""
+    account.end(held.execution)
+    aws.edit("DescribeExecution", _once(lambda: journal.take_over(held, held.execution, THEIRS)))
+    assert _nothing_because_of_others(invoke, given)
+    assert journal.state("web").holder == THEIRS
+
+
+def test_a_deployment_that_ended_while_it_was_asked_for(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+) -> None:
+    """It has freed the service: it is not stopped, and nothing is taken back."""
+    aws.edit("DescribeExecution", _once(lambda: journal.release(held)))
+    assert _nothing_because_of_others(invoke, PERSON)
+    assert account.runs(held.execution)
+
+
+@pytest.mark.parametrize("given", [PERSON, _ended()], ids=["back-out", "cooling"])
+def test_a_warm_slot_that_somebody_takes_meanwhile(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, warm: Plan, given: dict[str, Any]
+) -> None:
+    """The next deployment was quicker."""
+    taken = account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
+    aws.edit("GetItem", _once(lambda: journal.claim(taken)))
+    assert _survey(invoke, given)["action"] == "nothing"
+    assert journal.state("web").holder == taken.execution
