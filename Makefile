@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-unit check format images lock clean
+.PHONY: help install demo sandbox test test-all test-unit faults check format images lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,17 @@ demo: $(INSTALLED) ## the whole exercise on this machine: release 0.0.2, roll a 
 sandbox: $(INSTALLED) ## AWS on this machine, in the foreground, until Ctrl-C
 	@$(BIN)/python -m sandbox
 
-test: $(INSTALLED) ## all tests, those that deploy for real in the sandbox included
+test: $(INSTALLED) ## the tests, those that deploy for real in the sandbox included
 	@$(BIN)/python -m pytest
+
+test-all: $(INSTALLED) ## all tests, those that take long included
+	@$(BIN)/python -m pytest -m ""
 
 test-unit: $(INSTALLED) ## the tests that need no sandbox
 	@$(BIN)/python -m pytest tests/unit tests/statemachine
+
+faults: $(INSTALLED) ## simulated deployments with a fault at every point; CASE=<name> runs one of them again
+	@$(BIN)/python -m tests.simulation $(if $(CASE),--case '$(CASE)')
 
 check: $(INSTALLED) ## format, lint, types, templates
 	@$(BIN)/ruff format --check .

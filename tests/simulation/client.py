@@ -1,0 +1,129 @@
+"""What handlers get for a boto3 client: requests are checked against botocore's models, then simulated."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+
+from tests.simulation.faults import CALLS, Call, Visit
+from tests.simulation.functions import Invocation
+from tests.simulation.model.answer import AwsError
+from tests.simulation.query import Refused
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CALL_SECONDS = 0.03
+_READS = ("Describe", "Get", "List")
+_TOKENS = {"nextToken", "NextToken", "NextMarker"}
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """The model of a service, as botocore has it."""
+    return botocore.session.get_session().get_service_model(service)
+
+
+@cache
+def operations(service: str) -> dict[str, str]:
+    """The operations of a service by the name of boto3's method, e.g. ``describe_rules``."""
+    return {xform_name(name): name for name in service_model(service).operation_names}
+
+
+@dataclass
+class Made:
+    """A call that was made: when, for which execution, where; ``answer``: an error code, or that one came."""
+
+    at: float
+    execution: str
+    visit: Visit
+    answer: str = "no answer"
+
+
+@cache
+def _signature(model: type, method: str) -> inspect.Signature:
+    return inspect.signature(getattr(model, method))
+
+
+class Client:
+    """A boto3 client of one service, as far as handlers use it."""
+
+    def __init__(self, world: World, service: str) -> None:
+        self._world, self._service = world, service
+
+    def __getattr__(self, method: str) -> Any:
+        if method not in operations(self._service):
+            raise AttributeError(method)
+        return partial(self._call, method)
+
+    def get_paginator(self, method: str) -> Pages:
+        """A paginator; every answer of the simulation is one page."""
+        return Pages(partial(self._call, method))
+
+    def _call(self, method: str, **request: Any) -> Any:
+        invocation = self._world.clock.strand
+        assert isinstance(invocation, Invocation), "only handlers call AWS"
+        operation = operations(self._service)[method]
+        check(self._service, operation, "input", request)
+        invocation.sleep(CALL_SECONDS / 2)
+        writes = not operation.startswith(_READS)
+        visit = self._world.faults.called(invocation, operation, writes)
+        call = Call(invocation, partial(self._make, method, operation, request))
+        made = Made(self._world.clock.now, invocation.execution.name, visit)
+        self._world.calls.append(made)
+        try:
+            answer = CALLS[visit.fault](call) if visit.fault else call.make()
+        except AwsError as error:
+            made.answer = error.response["Error"]["Code"]
+            raise ClientError(error.response, operation) from error  # type: ignore[arg-type]
+        made.answer = "answered"
+        invocation.sleep(CALL_SECONDS / 2)
+        return answer
+
+    def _make(self, method: str, operation: str, request: dict[str, Any]) -> Any:
+        model = self._world.models[self._service]
+        simulated = getattr(model, method, None)
+        if simulated is None:
+            raise Refused(f"{self._service} {operation}")
+        try:
+            _signature(type(model), method).bind(model, **request)
+        except TypeError as error:
+            raise Refused(f"{self._service} {operation}: {error}") from error
+        answer = simulated(**request)
+        if self._world.strict:
+            check(self._service, operation, "output", answer)
+        return answer
+
+
+class Pages:
+    """What ``get_paginator`` gives."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        """The pages of an answer."""
+        answer = self._call(**request)
+        if _TOKENS & answer.keys():
+            raise Refused("an answer of several pages")
+        yield answer
+
+
+def check(service: str, operation: str, side: str, given: dict[str, Any]) -> None:
+    """Refuse what botocore would: an unknown field, a missing one, a wrong type."""
+    model = service_model(service).operation_model(operation)
+    shape = model.input_shape if side == "input" else model.output_shape
+    if shape is None:
+        return
+    report = ParamValidator().validate(given, shape)
+    if report.has_errors():
+        raise Refused(f"{service} {operation} {side}: {report.generate_report()}")

@@ -1,0 +1,183 @@
+"""Faults: where one can be placed, and what it does there.
+
+A point is named after what comes by it: ``shift:ModifyRule#2`` is the second call of ModifyRule by the
+handler ``shift``, ``shift#3`` the third run of that handler, ``deploy.ShiftTraffic#2`` the second time that
+an execution of ``deploy`` enters that state. They are counted over a whole case, whichever execution it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from botocore.exceptions import ReadTimeoutError
+
+from tests.simulation.functions import Invocation, Killed
+from tests.simulation.model.answer import AwsError
+
+if TYPE_CHECKING:
+    from tests.simulation.clock import Clock
+    from tests.simulation.execution import Execution
+
+PATIENCE_SECONDS = 41.0
+"""What boto3's four attempts take, each of which waits ten seconds for an answer, with pauses."""
+STALL_SECONDS = 25.0
+"""How long a call may be under way and have its effect at last: the time of two attempts and more."""
+
+PointKind = Literal["read", "write", "run", "state"]
+
+
+class Point(NamedTuple):
+    """A point for a fault. ``place`` says what it is like: points of one place differ in number only."""
+
+    name: str
+    kind: PointKind
+    place: tuple[str, ...]
+
+
+class Visit(NamedTuple):
+    """A point that a case has come by, and the fault that strikes there, if one was placed."""
+
+    point: str
+    fault: str | None
+
+
+class Call(NamedTuple):
+    """A call of a handler to AWS; ``make`` lets it have its effect and gives its answer."""
+
+    invocation: Invocation
+    make: Callable[[], Any]
+
+
+class Faults:
+    """The faults of a case by the point where each is placed, and the points that the case comes by.
+
+    ``then`` is what else happens, half a second after the case has come by a point.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        placed: Mapping[str, str] | None = None,
+        then: Mapping[str, Callable[[], None]] | None = None,
+    ) -> None:
+        self.points: list[Point] = []
+        self.struck: list[str] = []
+        """The points at which a fault was placed and struck."""
+        self._clock, self._placed, self._then = clock, dict(placed or {}), dict(then or {})
+        self._counts: Counter[str] = Counter()
+
+    def called(self, invocation: Invocation, operation: str, writes: bool) -> Visit:
+        """A handler calls AWS."""
+        name = f"{invocation.function.name}:{operation}"
+        return self._come_by(name, "write" if writes else "read", (*invocation.place, operation))
+
+    def runs_twice(self, invocation: Invocation) -> bool:
+        """Whether the handler is run a second time after its success."""
+        return self._come_by(invocation.function.name, "run", invocation.place).fault is not None
+
+    def entered(self, execution: Execution, state: str) -> None:
+        """An execution enters a state."""
+        name = f"{execution.machine}.{state}"
+        fault = self._come_by(name, "state", (execution.machine, state)).fault
+        if fault:
+            self._clock.after(0, STATES[fault], execution)
+
+    def _come_by(self, name: str, kind: PointKind, place: tuple[str, ...]) -> Visit:
+        self._counts[name] += 1
+        point = Point(f"{name}#{self._counts[name]}", kind, place)
+        self.points.append(point)
+        if point.name in self._then:
+            self._clock.after(0.5, self._then[point.name])
+        fault = self._placed.get(point.name)
+        if fault:
+            self.struck.append(point.name)
+        return Visit(point.name, fault)
+
+
+def throttled(call: Call) -> Any:
+    """Refused, without an effect."""
+    raise AwsError("ThrottlingException", "Rate exceeded")
+
+
+def unavailable_before(call: Call) -> Any:
+    """A fault of the service before the call has its effect."""
+    raise AwsError("ServiceUnavailable", "Service Unavailable", 503)
+
+
+def unavailable_after(call: Call) -> Any:
+    """A fault of the service when the call has had its effect."""
+    call.make()
+    raise AwsError("InternalFailure", "Internal Failure", 500)
+
+
+def timed_out(call: Call) -> Any:
+    """The call has its effect; the answer never comes."""
+    call.make()
+    call.invocation.sleep(PATIENCE_SECONDS)
+    raise ReadTimeoutError(endpoint_url="https://aws.example")
+
+
+def function_timed_out(call: Call) -> Any:
+    """The call has its effect; then nothing happens until Lambda ends the function."""
+    call.make()
+    call.invocation.sleep(float("inf"))
+
+
+def killed_before(call: Call) -> Any:
+    """The function's process dies before the call."""
+    raise Killed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
+
+
+def killed_after(call: Call) -> Any:
+    """The function's process dies when the call has had its effect; the service loses sight of it."""
+    call.make()
+    raise Killed("Lambda.Unknown", "The cause could not be determined")
+
+
+def stopped(call: Call) -> Any:
+    """Somebody stops the execution; the handler does not notice, and goes on."""
+    call.invocation.execution.stop()
+    return call.make()
+
+
+def expired(call: Call) -> Any:
+    """The execution's time is up; the handler does not notice, and goes on."""
+    call.invocation.execution.expire()
+    return call.make()
+
+
+def stalled(call: Call) -> Any:
+    """Somebody stops the execution, and the call has its effect only long after that."""
+    call.invocation.execution.stop()
+    call.invocation.sleep(STALL_SECONDS)
+    return call.make()
+
+
+CALLS: dict[str, Callable[[Call], Any]] = {
+    "throttled": throttled,
+    "unavailable-before": unavailable_before,
+    "unavailable-after": unavailable_after,
+    "timed-out": timed_out,
+    "function-timed-out": function_timed_out,
+    "killed-before": killed_before,
+    "killed-after": killed_after,
+    "stopped": stopped,
+    "expired": expired,
+    "stalled": stalled,
+}
+STATES: dict[str, Callable[[Any], None]] = {
+    "stopped": lambda execution: execution.stop(),
+    "expired": lambda execution: execution.expire(),
+}
+KINDS: dict[PointKind, tuple[str, ...]] = {
+    "write": tuple(CALLS),
+    # Whether a read had its effect makes no difference.
+    "read": tuple(name for name in CALLS if name not in {"unavailable-after", "killed-after", "stalled"}),
+    "run": ("twice",),
+    "state": tuple(STATES),
+}
+"""The faults for each kind of point."""
+PASSING = frozenset(CALLS) - {"stopped", "expired", "stalled"} | {"twice"}
+"""Faults that a deployment must ride out: it ends as it would have without them."""

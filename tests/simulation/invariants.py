@@ -1,0 +1,184 @@
+"""What must hold when everything has ended, whatever went wrong; each function names what does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from crossfade.domain.spec import SLOTS, Slot, other
+from tests.simulation.execution import Execution
+from tests.simulation.model.autoscaling import SUSPENDED
+from tests.simulation.scenarios import SCALING, Scenario
+from tests.simulation.world import World
+
+Item = dict[str, Any]
+Violations = Iterator[str]
+
+
+def violations(scenario: Scenario, world: World) -> list[str]:
+    """Everything that does not hold, as ``invariant: what is so instead``."""
+    return [f"{name}: {found}" for name, check in INVARIANTS.items() for found in check(scenario, world)]
+
+
+def state_of(world: World) -> Item:
+    """The journal's state of the service."""
+    return _plain(world.dynamodb.item("web", "state"))
+
+
+def items_of(world: World) -> dict[str, Item]:
+    """The journal's item of each deployment, by its name."""
+    found = {dict(key)["item"]: _plain(item) for key, item in world.dynamodb.items.items()}
+    prefix = "deployment#"
+    return {key.removeprefix(prefix): item for key, item in found.items() if key.startswith(prefix)}
+
+
+def everything_has_ended(scenario: Scenario, world: World) -> Violations:
+    """No execution waits for something that never comes."""
+    for execution in world.machines.executions:
+        if execution.running:
+            yield f"{execution.name} is in {execution.path[-1][1]}"
+
+
+def the_service_is_free(scenario: Scenario, world: World) -> Violations:
+    """Nobody holds it, and nothing waits for it that nobody starts."""
+    state = state_of(world)
+    for name in ("holder", "deployment", "intended", "candidate", "waiting", "warm"):
+        if state.get(name) is not None:
+            yield f"{name} is {state[name]}"
+
+
+def one_slot_has_all_the_traffic(scenario: Scenario, world: World) -> Violations:
+    """The one that the journal calls stable; it runs what the journal says. None before a first release."""
+    state = state_of(world)
+    live = {slot: world.weight(slot) for slot in SLOTS}
+    stable: Slot | None = state.get("stable")
+    if state.get("weights", {"blue": 0, "green": 0}) != live:
+        yield f"the journal has {state.get('weights')}, the rule {live}"
+    if stable is None:
+        if any(live.values()) or scenario.released:
+            yield f"nothing is stable, the rule has {live}"
+        return
+    if (live[stable], live[other(stable)]) != (100, 0):
+        yield f"{stable} is stable, the rule has {live}"
+    runs = world.live()[stable]
+    wanted = (state.get("version"),) * world.spec.desired_count
+    if runs != wanted:
+        yield f"{stable} is stable with {wanted} and runs {runs}"
+
+
+def the_other_slot_stands_still(scenario: Scenario, world: World) -> Violations:
+    """No task is wanted there and none runs."""
+    stable = state_of(world).get("stable")
+    for slot in SLOTS:
+        service = world.ecs.services.get(f"web-{slot}")
+        if slot == stable or service is None:
+            continue
+        tasks = [task.status for task in service.tasks if task.status != "STOPPED"]
+        if service.desired or tasks or world.balancer.states(service.group):
+            yield f"{slot} stands at {service.desired} with tasks {tasks}"
+
+
+def clients_always_had_somebody(scenario: Scenario, world: World) -> Violations:
+    """At no moment had a target group weight and no healthy target; no client was answered by nobody."""
+    if scenario.gaps:
+        return
+    for moment, slot, weight in world.watcher.gaps:
+        yield f"at {moment:.2f} {slot} had weight {weight} and no healthy target"
+    for _, probe in world.ecs.probes:
+        if probe.lost and scenario.released:
+            yield f"{probe.settings.deployment}: {probe.lost} production requests met no target"
+
+
+def no_probe_runs(scenario: Scenario, world: World) -> Violations:
+    """Every probe task has stopped."""
+    for task, probe in world.ecs.probes:
+        if task.status != "STOPPED":
+            yield f"the probe of {probe.settings.deployment} is {task.status}"
+
+
+def scaling_is_as_before(scenario: Scenario, world: World) -> Violations:
+    """The live slot is scaled as the live slot was, the other one stands still; the limits are as before."""
+    for slot in SLOTS:
+        target = world.scaling.targets.get(f"service/web/web-{slot}")
+        if target is None:
+            continue
+        wanted = SCALING if world.weight(slot) else dict.fromkeys(SUSPENDED, True)
+        found = target["SuspendedState"]
+        if found != wanted or (target["MinCapacity"], target["MaxCapacity"]) != (1, 4):
+            yield f"{slot}: {found} {target['MinCapacity']} {target['MaxCapacity']}"
+
+
+def history_is_true(scenario: Scenario, world: World) -> Violations:
+    """Each deployment has an outcome, and the outcomes in the order of their end lead to what is live."""
+    before = {f"release-{tag}" for tag in scenario.released}
+    items = {name: item for name, item in items_of(world).items() if name not in before}
+    deployed = {name: item for name, item in items.items() if item.get("outcome") != "dropped"}
+    for name, item in deployed.items():
+        if "outcome" not in item:
+            yield f"{name} has no outcome"
+        else:
+            yield from _certified(world, name, item)
+    ended = [item for item in deployed.values() if "outcome" in item]
+    live: set[str | None] = {scenario.released[-1] if scenario.released else None}
+    for item in sorted(ended, key=lambda item: str(item["ended"])):
+        plan = json.loads(item["plan"])
+        new, old = plan["release"]["version"], (plan["previous"] or {}).get("version")
+        live = {"promoted": {new}, "rolled_back": {old}, "failed": {old, new}}[item["outcome"]]
+    if state_of(world).get("version") not in live:
+        yield f"by the outcomes {live} is live, and it is {state_of(world).get('version')}"
+
+
+def statuses_are_honest(scenario: Scenario, world: World) -> Violations:
+    """What looks like a success is one, and what failed says why."""
+    items = items_of(world)
+    for execution in world.executions("deploy"):
+        outcome, end = items.get(execution.name, {}).get("outcome"), execution.path[-1][1]
+        if execution.status == "SUCCEEDED":
+            if outcome not in _SUCCESSES.get(end, ()):
+                yield f"{execution.name} ended in {end}, its outcome is {outcome}"
+            if end == "Queued" and outcome is None and not _started_later(execution, world):
+                yield f"{execution.name} ended in Queued, and nothing came of it"
+        elif execution.status == "FAILED" and not (execution.error and execution.cause):
+            yield f"{execution.name} failed without a reason"
+
+
+_SUCCESSES = {"Promoted": {"promoted"}, "NothingToDeploy": {None}, "Queued": {None, "dropped"}}
+"""The outcomes that a deployment's execution may have had where it ends in one of these states."""
+
+
+def _started_later(queued: Execution, world: World) -> bool:
+    """Whether what waited was started by somebody."""
+    digest = queued.input["detail"]["image-digest"]
+    return any(execution.input.get("image_digest") == digest for execution in world.executions("deploy"))
+
+
+def _certified(world: World, name: str, item: Item) -> Violations:
+    body = world.buckets.objects.get(item.get("certificate", ""))
+    if body is None:
+        yield f"{name} has no certificate"
+    elif json.loads(body)["outcome"] != item["outcome"]:
+        yield f"{name}: {item['outcome']}, and its certificate says {json.loads(body)['outcome']}"
+
+
+def _plain(item: Item) -> Item:
+    deserializer = TypeDeserializer()
+    return {name: deserializer.deserialize(value) for name, value in item.items()}
+
+
+INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
+    check.__name__.replace("_", " "): check
+    for check in (
+        everything_has_ended,
+        the_service_is_free,
+        one_slot_has_all_the_traffic,
+        the_other_slot_stands_still,
+        clients_always_had_somebody,
+        no_probe_runs,
+        scaling_is_as_before,
+        history_is_true,
+        statuses_are_honest,
+    )
+}

@@ -1,0 +1,142 @@
+"""The load balancer: listener rules, target groups, the health of targets, and where requests go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.model.answer import AwsError
+from tests.simulation.model.history import History
+from tests.simulation.model.images import Image
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+HEALTH_SECONDS = 2.0
+"""From registration to the first passed health checks."""
+DRAIN_SECONDS = 3.0
+"""The deregistration delay."""
+LAG_SECONDS = 0.5
+"""Until a change of the weights has reached the whole load balancer."""
+NOTHING: Any = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
+
+Weights = dict[str, int]
+"""Weight by target group; empty where there is no production rule."""
+
+
+class Balancer:
+    """Operations of ``elbv2`` over one listener and the two target groups of a service."""
+
+    def __init__(self, world: World, listener: str, priority: int, groups: tuple[str, str]) -> None:
+        self.weights: History[Weights] = History({})
+        self.healthy: dict[str, History[tuple[Image, ...]]] = {group: History(()) for group in groups}
+        self._world, self._listener, self._priority = world, listener, str(priority)
+        self._rules: dict[str, dict[str, Any]] = {}
+        self._targets: dict[str, dict[str, tuple[str, Image]]] = {group: {} for group in groups}
+        self._created = 0
+
+    # ---- targets, as ECS registers them --------------------------------------------------------------------
+
+    def register(self, group: str, address: str, image: Image) -> None:
+        """A task has come up."""
+        self._set(group, address, ("initial", image))
+        if image.behaviour != "unhealthy":
+            self._world.clock.after(HEALTH_SECONDS, self._passed, group, address)
+
+    def deregister(self, group: str, address: str) -> None:
+        """A task is about to stop: no new requests from now on."""
+        if address in self._targets[group]:
+            self._set(group, address, ("draining", self._targets[group][address][1]))
+            self._world.clock.after(DRAIN_SECONDS, self._targets[group].pop, address)
+
+    def states(self, group: str) -> dict[str, str]:
+        """The state of each target of a group, by its address."""
+        return {address: state for address, (state, _) in self._targets[group].items()}
+
+    def _passed(self, group: str, address: str) -> None:
+        state, image = self._targets[group].get(address, ("gone", None))
+        if state == "initial" and image:
+            self._set(group, address, ("healthy", image))
+
+    def _set(self, group: str, address: str, target: tuple[str, Image]) -> None:
+        self._targets[group][address] = target
+        healthy = tuple(image for state, image in self._targets[group].values() if state == "healthy")
+        if healthy != self.healthy[group].last:
+            self.healthy[group].set(self._world.clock.now, healthy)
+            self._world.watcher.look()
+
+    # ---- the API -------------------------------------------------------------------------------------------
+
+    def describe_rules(self, *, ListenerArn: str) -> dict[str, Any]:
+        """The listener's rules, the default one last."""
+        if ListenerArn != self._listener:
+            raise AwsError("ListenerNotFound", ListenerArn)
+        default = {
+            "RuleArn": f"{ListenerArn.replace(':listener/', ':listener-rule/')}/0",
+            "Priority": "default", "Conditions": [], "Actions": [NOTHING], "IsDefault": True,
+        }  # fmt: skip
+        return {"Rules": [*(dict(rule) for rule in self._rules.values()), default]}
+
+    def create_rule(
+        self, *, ListenerArn: str, Priority: int, Conditions: list[Any], Actions: list[Any]
+    ) -> dict[str, Any]:
+        """A new rule; its ARN is new each time."""
+        if any(rule["Priority"] == str(Priority) for rule in self._rules.values()):
+            raise AwsError("PriorityInUse", f"Priority '{Priority}' is currently in use")
+        self._created += 1
+        arn = f"{ListenerArn.replace(':listener/', ':listener-rule/')}/{self._created}"
+        self._write(arn, str(Priority), Conditions, Actions)
+        return {"Rules": [dict(self._rules[arn])]}
+
+    def modify_rule(self, *, RuleArn: str, Actions: list[Any]) -> dict[str, Any]:
+        """Replace the whole list of actions."""
+        rule = self._find(RuleArn)
+        self._write(RuleArn, rule["Priority"], rule["Conditions"], Actions)
+        return {"Rules": [dict(self._rules[RuleArn])]}
+
+    def delete_rule(self, *, RuleArn: str) -> dict[str, Any]:
+        """From now on the listener's default action answers."""
+        if self._find(RuleArn)["Priority"] == self._priority:
+            self._weigh({})
+        del self._rules[RuleArn]
+        return {}
+
+    def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:
+        """Every target of a group and its state."""
+        if TargetGroupArn not in self._targets:
+            raise AwsError("TargetGroupNotFound", TargetGroupArn)
+        return {
+            "TargetHealthDescriptions": [
+                {"Target": {"Id": address, "Port": 8080}, "TargetHealth": {"State": state}}
+                for address, state in self.states(TargetGroupArn).items()
+            ]
+        }
+
+    def describe_target_group_attributes(self, *, TargetGroupArn: str) -> dict[str, Any]:
+        """Attributes of a group, as far as they matter here."""
+        if TargetGroupArn not in self._targets:
+            raise AwsError("TargetGroupNotFound", TargetGroupArn)
+        return {"Attributes": [{"Key": "stickiness.enabled", "Value": "false"}]}
+
+    def _find(self, arn: str) -> dict[str, Any]:
+        if arn not in self._rules:
+            raise AwsError("RuleNotFound", f"One or more rules not found: {arn}")
+        return self._rules[arn]
+
+    def _write(self, arn: str, priority: str, conditions: list[Any], actions: list[Any]) -> None:
+        weights = {
+            group["TargetGroupArn"]: group["Weight"]
+            for action in actions
+            for group in action["ForwardConfig"]["TargetGroups"]
+        }
+        if odd := weights.keys() - self._targets.keys():
+            raise AwsError("TargetGroupNotFound", str(odd))
+        self._rules[arn] = {
+            "RuleArn": arn, "Priority": priority, "Conditions": conditions, "Actions": actions,
+            "IsDefault": False,
+        }  # fmt: skip
+        if priority == self._priority:
+            self._weigh(weights)
+
+    def _weigh(self, weights: Weights) -> None:
+        self.weights.set(self._world.clock.now, weights)
+        self._world.watcher.look()

@@ -1,0 +1,124 @@
+"""DynamoDB: the journal's table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulation.model.answer import AwsError
+from tests.simulation.model.expressions import Item, holds, updated
+from tests.simulation.query import Refused
+
+Key = tuple[tuple[str, str], ...]
+_FIELDS = {
+    "TableName", "Key", "Item", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+}  # fmt: skip
+
+
+class DynamoDb:
+    """Operations of ``dynamodb`` over one table, whose name and key names are given."""
+
+    def __init__(self, table: str, keys: tuple[str, ...]) -> None:
+        self.items: dict[Key, Item] = {}
+        self._table, self._keys = table, keys
+
+    def item(self, *values: str) -> Item:
+        """An item by its key's values; empty where there is none."""
+        return self.items.get(tuple(zip(self._keys, values, strict=True)), {})
+
+    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:
+        """An item as it is now; the model has no reads that are less than consistent, so it asks for one."""
+        self._check({"TableName": TableName})
+        if not ConsistentRead:
+            raise Refused("DynamoDB: a read of the journal that is not consistent")
+        found = self.items.get(self._key(Key))
+        return {"Item": dict(found)} if found else {}
+
+    def update_item(self, *, ReturnValues: str = "NONE", **request: Any) -> dict[str, Any]:
+        """Create or change an item."""
+        self._check(request)
+        key = self._key(request["Key"])
+        if not self._holds(request):
+            raise AwsError("ConditionalCheckFailedException", "The conditional request failed")
+        self.items[key] = self._after(request)
+        if ReturnValues == "NONE":
+            return {}
+        if ReturnValues == "ALL_NEW":
+            return {"Attributes": dict(self.items[key])}
+        raise Refused(f"DynamoDB: ReturnValues {ReturnValues}")
+
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        """Delete an item; harmless where there is none."""
+        self._check(request)
+        if not self._holds(request):
+            raise AwsError("ConditionalCheckFailedException", "The conditional request failed")
+        self.items.pop(self._key(request["Key"]), None)
+        return {}
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        """Write a whole item."""
+        self._check(request)
+        if not self._holds(request | {"Key": self._key_of(request["Item"])}):
+            raise AwsError("ConditionalCheckFailedException", "The conditional request failed")
+        self.items[self._key(self._key_of(request["Item"]))] = dict(request["Item"])
+        return {}
+
+    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
+        """All of it or nothing."""
+        actions = [next(iter(entry.items())) for entry in TransactItems]
+        for _, request in actions:
+            self._check(request)
+        requests = [
+            request | ({"Key": self._key_of(request["Item"])} if kind == "Put" else {})
+            for kind, request in actions
+        ]
+        keys = [self._key(request["Key"]) for request in requests]
+        if len(set(keys)) < len(keys):
+            raise AwsError("ValidationException", "Transaction request cannot include one item twice")
+        fit = [self._holds(request) for request in requests]
+        if not all(fit):
+            reasons = [{"Code": "None" if good else "ConditionalCheckFailed"} for good in fit]
+            raise AwsError("TransactionCanceledException", "cancelled", CancellationReasons=reasons)
+        after = {
+            key: self._after(request) if kind == "Update" else request.get("Item")
+            for (kind, _), request, key in zip(actions, requests, keys, strict=True)
+            if kind != "ConditionCheck"
+        }
+        self.items = {key: item for key, item in (self.items | after).items() if item is not None}
+        return {}
+
+    def _holds(self, request: dict[str, Any]) -> bool:
+        condition = request.get("ConditionExpression")
+        return condition is None or holds(condition, *self._given(request))
+
+    def _after(self, request: dict[str, Any]) -> Item:
+        after = updated(request["UpdateExpression"], *self._given(request))
+        return after | request["Key"]
+
+    def _given(self, request: dict[str, Any]) -> tuple[Item, dict[str, str], Item]:
+        names = request.get("ExpressionAttributeNames", {})
+        values = request.get("ExpressionAttributeValues", {})
+        unused = [word for word in (*names, *values) if not _used(word, request)]
+        if unused:
+            raise AwsError("ValidationException", f"unused in expressions: {unused}")
+        return self.items.get(self._key(request["Key"]), {}), names, values
+
+    def _check(self, request: dict[str, Any]) -> None:
+        if odd := request.keys() - _FIELDS:
+            raise Refused(f"DynamoDB: {odd}")
+        if request["TableName"] != self._table:
+            raise AwsError("ResourceNotFoundException", f"no table {request['TableName']}")
+
+    def _key(self, key: Item) -> Key:
+        if key.keys() != set(self._keys):
+            raise AwsError("ValidationException", f"the key is {self._keys}")
+        return tuple((name, key[name]["S"]) for name in self._keys)
+
+    def _key_of(self, item: Item) -> Item:
+        return {name: item[name] for name in self._keys}
+
+
+def _used(word: str, request: dict[str, Any]) -> bool:
+    texts = (request.get("ConditionExpression", ""), request.get("UpdateExpression", ""))
+    words = " ".join(texts).replace(",", " ").replace("(", " ").replace(")", " ").replace(".", " ").split()
+    return word in words

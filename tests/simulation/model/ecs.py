@@ -1,0 +1,98 @@
+"""ECS tasks that belong to no service: the probe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from probe.settings import read_settings
+from tests.simulation.model.answer import AwsError
+from tests.simulation.model.probe import Probe
+from tests.simulation.model.services import Services
+from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS, Task
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Ecs(Services):
+    """Operations of ``ecs``. ``probes`` holds the probe tasks, each with what it does once it runs."""
+
+    def __init__(self, world: World, cluster: str) -> None:
+        super().__init__(world, cluster)
+        self.probes: list[tuple[Task, Probe]] = []
+        self._tokens: dict[str, tuple[dict[str, Any], Task]] = {}
+
+    def run_task(
+        self, *, cluster: str, taskDefinition: str, launchType: str, startedBy: str, clientToken: str,
+        networkConfiguration: dict[str, Any], overrides: dict[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Start a probe; the same token a second time gives the first task again, even if it has stopped."""
+        self._check(cluster)
+        self.describe_task_definition(taskDefinition=taskDefinition)
+        request = {"startedBy": startedBy, "overrides": overrides, "network": networkConfiguration}
+        known, task = self._tokens.get(clientToken, (request, None))
+        if known != request:
+            raise AwsError("ConflictException", "The token was used with other parameters.")
+        if task is None:
+            task = self._task(taskDefinition, started_by=startedBy)
+            self._tokens[clientToken] = request, task
+            environment = {
+                variable["name"]: variable["value"]
+                for variable in overrides["containerOverrides"][0]["environment"]
+            }
+            probe = Probe(self._world, read_settings(environment))
+            self.probes.append((task, probe))
+            self._world.clock.after(START_SECONDS, self._probe, task, probe)
+        return {"tasks": [task.described()], "failures": []}
+
+    def stop_task(self, *, cluster: str, task: str, reason: str) -> dict[str, Any]:
+        """Stop a probe; it closes its ledger first. Stopping what has stopped is no error."""
+        self._check(cluster)
+        found, probe = next(
+            ((known, probe) for known, probe in self.probes if known.arn == task), (None, None)
+        )
+        if found is None or probe is None:
+            raise AwsError("InvalidParameterException", "The referenced task was not found.")
+        if found.wanted != "STOPPED":
+            found.wanted = "STOPPED"
+            found.status = "DEACTIVATING"
+            probe.stop()
+            self._world.clock.after(STOP_SECONDS, found.end, self._world.clock.now, "UserInitiated", 0)
+        return {"task": found.described()}
+
+    def kill_probe(self) -> None:
+        """Every probe that runs dies, without a word."""
+        for task, probe in self.probes:
+            if task.status == "RUNNING":
+                probe.die()
+                task.end(self._world.clock.now, "EssentialContainerExited", 137)
+
+    def list_tasks(
+        self, *, cluster: str, startedBy: str | None = None, serviceName: str | None = None,
+        desiredStatus: str = "RUNNING",
+    ) -> dict[str, Any]:  # fmt: skip
+        """The tasks of a service, or those that somebody started."""
+        self._check(cluster)
+        if serviceName is not None and serviceName not in self.services:
+            raise AwsError("ServiceNotFoundException", "Service not found.")
+        tasks = self.services[serviceName].tasks if serviceName else [task for task, _ in self.probes]
+        arns = [
+            task.arn
+            for task in tasks
+            if task.wanted == desiredStatus and startedBy in {None, task.started_by}
+        ]
+        return {"taskArns": arns}
+
+    def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
+        """Tasks by ARN; of those that are not there it says so."""
+        self._check(cluster)
+        every = [task for service in self.services.values() for task in service.tasks]
+        every += [task for task, _ in self.probes]
+        found = [task.described() for task in every if task.arn in tasks]
+        missing = set(tasks) - {task["taskArn"] for task in found}
+        return {"tasks": found, "failures": [{"arn": arn, "reason": "MISSING"} for arn in sorted(missing)]}
+
+    def _probe(self, task: Task, probe: Probe) -> None:
+        if task.status == "PROVISIONING":
+            task.status = "RUNNING"
+            probe.begin()

@@ -1,0 +1,75 @@
+"""Images in ECR, and how what they hold behaves."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from tests.simulation.clock import Clock
+from tests.simulation.model.answer import AwsError
+from tests.unit.examples import ACCOUNT, REGION
+
+Behaviour = Literal["good", "crashes", "unhealthy", "wrong", "worse"]
+"""``wrong`` answers with another version, ``worse`` fails as soon as it has clients."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A release of the sample service."""
+
+    tag: str
+    behaviour: Behaviour = "good"
+
+    @property
+    def digest(self) -> str:
+        """The digest that the tag is pushed with."""
+        return f"sha256:{hashlib.sha256(self.tag.encode()).hexdigest()}"
+
+    def answer(self, n: int, exposed: bool) -> tuple[int, str | None]:
+        """Status and version of the n-th answer; ``exposed``: clients are sent to it."""
+        if self.behaviour == "worse" and exposed and n % 2:
+            return 500, None
+        return 200, "9.9.9" if self.behaviour == "wrong" else self.tag
+
+
+class Registry:
+    """Operations of ``ecr`` over one repository, ``web``."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.images: dict[str, Image] = {}
+        """By digest."""
+        self._clock = clock
+        self._pushed: dict[str, datetime] = {}
+
+    def push(self, image: Image) -> None:
+        """Have an image in the repository; ECR notes the second."""
+        self.images[image.digest] = image
+        self._pushed[image.digest] = self._clock.time().replace(microsecond=0)
+
+    def describe_images(self, *, repositoryName: str, imageIds: list[dict[str, str]]) -> dict[str, Any]:
+        """The images of these tags or digests."""
+        found = [
+            image
+            for wanted in imageIds
+            for image in self.images.values()
+            if wanted in ({"imageTag": image.tag}, {"imageDigest": image.digest})
+        ]
+        if repositoryName != "web" or len(found) < len(imageIds):
+            raise AwsError("ImageNotFoundException", "The image does not exist within the repository")
+        return {
+            "imageDetails": [
+                {
+                    "imageDigest": image.digest,
+                    "imageTags": [image.tag],
+                    "imagePushedAt": self._pushed[image.digest],
+                }
+                for image in found
+            ]
+        }
+
+    def describe_repositories(self, *, repositoryNames: list[str]) -> dict[str, Any]:
+        """Where images are pulled from."""
+        uri = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+        return {"repositories": [{"repositoryUri": f"{uri}/{name}"} for name in repositoryNames]}

@@ -1,0 +1,118 @@
+"""The probe: what it would have written to the ledger, worked out when somebody reads it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from probe.lane import LaneSettings
+from probe.record import Closed, LaneRecord, LaneTotals, Opened, Record, RequestRecord, to_json, utc
+from probe.settings import TaskSettings
+from tests.simulation.clock import START
+from tests.simulation.model.route import Answer, answer
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+WRITING_SECONDS = 0.5
+"""From an event to its record in the ledger."""
+KNOCK_SECONDS = 1.0
+
+
+class Lane:
+    """One lane of a probe: when it asks next, and what it has counted; ``lost`` met no target at all."""
+
+    def __init__(self, settings: LaneSettings, began: float) -> None:
+        self.settings, self.next = settings, began
+        self.ok = self.failed = self.lost = 0
+        self._knocking = settings.waits_for_answer
+
+    def ask(self, world: World) -> Record | None:
+        """Ask at the moment that it is due; what there is to write down of it."""
+        now, name = self.next, self.settings.name
+        found = answer(world, self.settings.headers, now, self.ok + self.failed)
+        if self._knocking:
+            self._knocking = found is None
+            self.next = now + (KNOCK_SECONDS if found is None else 1 / self.settings.rate)
+            return None if found is None else LaneRecord(name, "resumed", _at(now))
+        if found is None and self.settings.pauses:
+            self._knocking, self.next = True, now + KNOCK_SECONDS
+            return LaneRecord(name, "paused", _at(now))
+        self.next = now + 1 / self.settings.rate
+        self.lost += found is None
+        return self._count(found or Answer(503, None), now)
+
+    def _count(self, found: Answer, now: float) -> RequestRecord:
+        good = 200 <= found.status <= 299
+        self.ok, self.failed = self.ok + good, self.failed + (not good)
+        n = self.ok + self.failed
+        return RequestRecord(self.settings.name, n, _at(now), found.status, found.version, 3.0, None)
+
+    @property
+    def totals(self) -> LaneTotals:
+        """What it sent in all."""
+        return LaneTotals(self.ok + self.failed, self.ok, self.failed, 0)
+
+
+class Probe:
+    """A probe task and the stream that it writes to. ``lost``: production requests that met no target."""
+
+    def __init__(self, world: World, settings: TaskSettings) -> None:
+        self.settings = settings
+        self.running = False
+        self.lost = 0
+        self._world = world
+        self._lanes: list[Lane] = []
+        self._ends: float | None = None
+        self._closes = False
+
+    def begin(self) -> None:
+        """The task runs: the stream is there from now on."""
+        now = self._world.clock.now
+        self.running = True
+        self._lanes = [Lane(settings, now) for settings in self.settings.lanes]
+        names = tuple(lane.settings.name for lane in self._lanes)
+        self._write(now, Opened(self.settings.deployment, _at(now), names))
+        self._world.logs.writers.append(self)
+        self._world.clock.after(self.settings.deadline, self.stop, background=True)
+
+    def stop(self) -> None:
+        """SIGTERM, or its own deadline: it writes its closing record."""
+        if self.running:
+            self._ends, self._closes, self.running = self._world.clock.now, True, False
+
+    def die(self) -> None:
+        """SIGKILL: what it held is not written."""
+        self.write()
+        self._ends, self.running = self._world.clock.now - WRITING_SECONDS, False
+
+    def write(self) -> None:
+        """Write what is in the ledger by now."""
+        now = self._world.clock.now - WRITING_SECONDS
+        until = now if self._ends is None else min(now, self._ends)
+        while self._lanes and (lane := min(self._lanes, key=lambda lane: lane.next)).next <= until:
+            moment = lane.next
+            record = lane.ask(self._world)
+            if record:
+                self._write(moment, record)
+        self.lost = sum(lane.lost for lane in self._lanes) or self.lost
+        if self._ends is not None and now >= self._ends and self._lanes:
+            if self._closes:
+                totals = {lane.settings.name: lane.totals for lane in self._lanes}
+                self._write(self._ends, Closed(_at(self._ends), "stopped", totals, 0))
+            self._lanes = []
+
+    def _write(self, moment: float, record: Record) -> None:
+        self._world.logs.append(self.settings.log_group, self.settings.log_stream, moment, line(record))
+
+
+def line(record: Record) -> str:
+    """What ``to_json`` gives, without its copies: requests are most of what a simulation writes."""
+    if not isinstance(record, RequestRecord):
+        return to_json(record)
+    values = {name: getattr(record, name) for name in RequestRecord.__slots__}
+    return json.dumps({"type": record.type, **values}, separators=(",", ":"))
+
+
+def _at(seconds: float) -> str:
+    return utc(START.timestamp() + seconds)

@@ -1,0 +1,48 @@
+"""Where the load balancer sends a request, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.simulation.model.balancer import LAG_SECONDS, Weights
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Answer(NamedTuple):
+    """An answer of the application."""
+
+    status: int
+    version: str | None
+
+
+def answer(world: World, headers: Mapping[str, str], moment: float, n: int) -> Answer | None:
+    """What the n-th request of a lane got at a moment; None where no target was there to answer.
+
+    With the preview header it goes to one slot, without it through the weights as they were a moment before.
+    """
+    balancer = world.balancer
+    weights = balancer.weights.at(moment - LAG_SECONDS)
+    slot = headers.get("x-crossfade-slot")
+    group = getattr(world.spec.target_groups, slot) if slot else _chosen(weights, n)
+    healthy = balancer.healthy[group].at(moment) if group else ()
+    if not healthy:
+        return None
+    image = healthy[n % len(healthy)]
+    return Answer(*image.answer(n, exposed=weights.get(group, 0) > 0))
+
+
+def _chosen(weights: Weights, n: int) -> str | None:
+    """The group of the n-th request: over 100 requests each gets its share, spread evenly."""
+    total = sum(weights.values())
+    if not total:
+        return None
+    # Steps of 61 visit each place of 100 once before they come round.
+    place, passed = n * 61 % 100 * total / 100, 0
+    for group, weight in weights.items():
+        passed += weight
+        if place < passed:
+            return group
+    raise AssertionError(weights)

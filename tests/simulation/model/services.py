@@ -1,0 +1,157 @@
+"""ECS services: they run as many tasks as they should."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.model.answer import AwsError
+from tests.simulation.model.balancer import DRAIN_SECONDS, HEALTH_SECONDS
+from tests.simulation.model.definitions import ECS, TaskDefinitions
+from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS, Rollout, Service, Task
+from tests.simulation.query import Refused
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+BREAKER = 3
+"""So many failed tasks, and the circuit breaker gives a rollout up."""
+RETRY_SECONDS = 2.0
+"""Until ECS starts another task in place of one that could not start."""
+_PLACEMENT = {"loadBalancers", "networkConfiguration", "healthCheckGracePeriodSeconds"}
+
+
+class Services(TaskDefinitions):
+    """Operations of ``ecs`` on the services of one cluster."""
+
+    def __init__(self, world: World, cluster: str) -> None:
+        super().__init__(world.registry.images)
+        self.services: dict[str, Service] = {}
+        self._world, self._cluster = world, cluster
+        self._number = 0
+
+    def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
+        """Services by name; of those that are not there it says so."""
+        self._check(cluster)
+        found = [self.services[name].described() for name in services if name in self.services]
+        missing = [name for name in services if name not in self.services]
+        return {"services": found, "failures": [{"arn": name, "reason": "MISSING"} for name in missing]}
+
+    def create_service(
+        self, *, cluster: str, serviceName: str, taskDefinition: str, desiredCount: int, launchType: str,
+        deploymentConfiguration: dict[str, Any], **placement: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """A new service."""
+        self._check(cluster)
+        if serviceName in self.services:
+            raise AwsError("InvalidParameterException", "Creation of service was not idempotent.")
+        self.describe_task_definition(taskDefinition=taskDefinition)
+        if placement.keys() != _PLACEMENT or launchType != "FARGATE":
+            raise Refused(f"CreateService without {_PLACEMENT}, FARGATE")
+        service = Service(serviceName, taskDefinition, desiredCount, placement)
+        self.services[serviceName] = service
+        self._roll_out(service)
+        return {"service": service.described()}
+
+    def update_service(
+        self, *, cluster: str, service: str, desiredCount: int | None = None,
+        taskDefinition: str | None = None, forceNewDeployment: bool = False, **placement: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Another size, another task definition, or both."""
+        self._check(cluster)
+        if service not in self.services:
+            raise AwsError("ServiceNotFoundException", "Service not found.")
+        if odd := placement.keys() - _PLACEMENT:
+            raise Refused(f"UpdateService: {odd}")
+        found = self.services[service]
+        after = found.placement | placement
+        new = forceNewDeployment or taskDefinition not in {None, found.definition} or after != found.placement
+        if taskDefinition:
+            self.describe_task_definition(taskDefinition=taskDefinition)
+            found.definition = taskDefinition
+        found.placement = after
+        found.desired = found.desired if desiredCount is None else desiredCount
+        if new:
+            self._roll_out(found)
+        else:
+            self._reconcile(found)
+        return {"service": found.described()}
+
+    def lose(self, service: str) -> None:
+        """Every task of a service dies, and from now on no task of it can start."""
+        found = self.services[service]
+        found.lost = True
+        for task in found.tasks:
+            if task.status == "RUNNING":
+                self._world.balancer.deregister(found.group, task.address)
+                task.end(self._world.clock.now, "EssentialContainerExited", exit_code=137)
+        self._reconcile(found)
+
+    def _roll_out(self, service: Service) -> None:
+        for rollout in service.rollouts:
+            rollout.status = "ACTIVE"
+        self._number += 1
+        service.rollouts.append(Rollout(f"ecs-svc/{self._number}", service.definition))
+        self._reconcile(service)
+
+    def _reconcile(self, service: Service) -> None:
+        """Start what is missing, stop what is too much; old tasks go when the new ones are healthy."""
+        primary = service.primary
+        tasks = service.of(primary, "PROVISIONING", "RUNNING")
+        if primary.state != "FAILED":
+            for _ in range(service.desired - len(tasks)):
+                self._start(service, primary)
+        for task in tasks[service.desired :]:
+            self._stop(service, task)
+        states = self._world.balancer.states(service.group)
+        healthy = sum(states.get(task.address) == "healthy" for task in service.of(primary, "RUNNING"))
+        if healthy >= service.desired:
+            for task in service.tasks:
+                if task.rollout != primary.id and task.status in {"PROVISIONING", "RUNNING"}:
+                    self._stop(service, task)
+        service.rollouts = [
+            rollout
+            for rollout in service.rollouts
+            if rollout is primary or service.of(rollout, "PROVISIONING", "RUNNING", "DEACTIVATING")
+        ]
+        if healthy == service.desired and service.rollouts == [primary] and primary.state == "IN_PROGRESS":
+            primary.state = "COMPLETED"
+
+    def _start(self, service: Service, rollout: Rollout) -> None:
+        task = self._task(rollout.definition, rollout=rollout.id)
+        service.tasks.append(task)
+        # A service that can start no task tries for ever, and nobody waits for it.
+        self._world.clock.after(START_SECONDS, self._up, service, rollout, task, background=service.lost)
+
+    def _task(self, definition: str, **given: Any) -> Task:
+        self._number += 1
+        return Task(f"{ECS}:task/web/{self._number:032x}", definition, f"10.0.0.{self._number}", **given)
+
+    def _up(self, service: Service, rollout: Rollout, task: Task) -> None:
+        if task.status != "PROVISIONING":
+            return
+        image = self.image(task.definition)
+        if image.behaviour == "crashes" or service.lost:
+            task.end(self._world.clock.now, "EssentialContainerExited", exit_code=1)
+            rollout.failed += 1
+            if rollout.failed >= BREAKER and rollout.state == "IN_PROGRESS":
+                rollout.state = "FAILED"  # the breaker is for rollouts; a service that ran goes on trying
+            self._world.clock.after(RETRY_SECONDS, self._reconcile, service, background=service.lost)
+            return
+        task.status = "RUNNING"
+        self._world.balancer.register(service.group, task.address, image)
+        self._world.clock.after(HEALTH_SECONDS, self._reconcile, service)
+
+    def _stop(self, service: Service, task: Task) -> None:
+        """Scale in: first the target, then the process."""
+        seconds = STOP_SECONDS + (DRAIN_SECONDS if task.status == "RUNNING" else 0.0)
+        task.status, task.wanted = "DEACTIVATING", "STOPPED"
+        self._world.balancer.deregister(service.group, task.address)
+        self._world.clock.after(seconds, self._stopped, service, task)
+
+    def _stopped(self, service: Service, task: Task) -> None:
+        task.end(self._world.clock.now, "ServiceSchedulerInitiated")
+        self._reconcile(service)
+
+    def _check(self, cluster: str) -> None:
+        if cluster != self._cluster:
+            raise AwsError("ClusterNotFoundException", "Cluster not found.")

@@ -1,0 +1,72 @@
+"""The API of Step Functions, as handlers call it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.clock import START
+from tests.simulation.execution import Execution
+from tests.simulation.machines import described, machine_of
+from tests.simulation.model.answer import AwsError
+from tests.simulation.stack import definition
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class States:
+    """Operations of ``stepfunctions`` over the simulated state machines."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def start_execution(self, *, stateMachineArn: str, input: str, name: str | None = None) -> dict[str, Any]:
+        """A name is taken for good; with the same input, while that execution runs, it is the same one."""
+        arn = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:{name}"
+        execution = self._world.machines.find(arn)
+        if execution is None:
+            execution = self._world.machines.start(machine_of(stateMachineArn), json.loads(input), name)
+        elif not execution.running or execution.input != json.loads(input):
+            raise AwsError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+        return {"executionArn": execution.arn, "startDate": _moment(execution.began)}
+
+    def stop_execution(
+        self, *, executionArn: str, error: str | None = None, cause: str | None = None
+    ) -> dict[str, Any]:
+        """Stopping what has ended is no error."""
+        execution = self._find(executionArn)
+        execution.stop(error, cause)
+        return {"stopDate": _moment(execution.stopped)}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        """Status, and what is there of output, error and cause."""
+        found = described(self._find(executionArn))
+        dates = {key: _moment(found[key] / 1000) for key in ("startDate", "stopDate") if key in found}
+        return found | dates
+
+    def get_execution_history(self, *, executionArn: str, includeExecutionData: bool) -> dict[str, Any]:
+        """The states that were entered; other events are left out."""
+        execution = self._find(executionArn)
+        kinds = definition(execution.machine)["States"]
+        events = [
+            {
+                "id": n,
+                "timestamp": _moment(at),
+                "type": f"{kinds[name]['Type']}StateEntered",
+                "stateEnteredEventDetails": {"name": name},
+            }
+            for n, (at, name) in enumerate(execution.path, start=1)
+        ]
+        return {"events": events}
+
+    def _find(self, arn: str) -> Execution:
+        execution = self._world.machines.find(arn)
+        if execution is None:
+            raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return execution
+
+
+def _moment(seconds: float) -> Any:
+    return START + timedelta(seconds=seconds)

@@ -1,0 +1,121 @@
+"""A task of ECS, from its start to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from tests.simulation.clock import START
+
+START_SECONDS = 2.0
+STOP_SECONDS = 1.0
+"""From SIGTERM to the end of the process."""
+
+Status = Literal["PROVISIONING", "RUNNING", "DEACTIVATING", "STOPPED"]
+
+
+@dataclass
+class Task:
+    """A task; ``rollout`` is the deployment of the service that it belongs to, if it belongs to one."""
+
+    arn: str
+    definition: str
+    address: str
+    rollout: str | None = None
+    started_by: str | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    status: Status = "PROVISIONING"
+    wanted: Literal["RUNNING", "STOPPED"] = "RUNNING"
+    stop_code: str = ""
+    exit_code: int | None = None
+    stopped: float | None = None
+
+    def end(self, now: float, code: str, exit_code: int | None = None) -> None:
+        """It runs no more; ``code`` is ECS's stop code."""
+        self.status = self.wanted = "STOPPED"
+        self.stop_code, self.exit_code, self.stopped = code, exit_code, now
+
+    def described(self) -> dict[str, Any]:
+        """The task as DescribeTasks tells of it."""
+        found: dict[str, Any] = {
+            "taskArn": self.arn,
+            "taskDefinitionArn": self.definition,
+            "lastStatus": self.status,
+            "desiredStatus": self.wanted,
+            "containers": [{"name": "app", "lastStatus": self.status}],
+        }
+        if self.started_by:
+            found["startedBy"] = self.started_by
+        if self.exit_code is not None:
+            found["containers"][0]["exitCode"] = self.exit_code
+        if self.stop_code:
+            found["stopCode"] = self.stop_code
+        if self.stopped is not None:
+            found["stoppedAt"] = START + timedelta(seconds=self.stopped)
+        return found
+
+
+@dataclass
+class Rollout:
+    """What ECS calls a deployment of a service."""
+
+    id: str
+    definition: str
+    status: Literal["PRIMARY", "ACTIVE"] = "PRIMARY"
+    state: Literal["IN_PROGRESS", "COMPLETED", "FAILED"] = "IN_PROGRESS"
+    failed: int = 0
+
+
+@dataclass
+class Service:
+    """A service: the newest rollout is the last one."""
+
+    name: str
+    definition: str
+    desired: int
+    placement: dict[str, Any]
+    rollouts: list[Rollout] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    lost: bool = False
+    """Whether no task of it can start."""
+
+    @property
+    def group(self) -> str:
+        """The target group of its tasks."""
+        return str(self.placement["loadBalancers"][0]["targetGroupArn"])
+
+    @property
+    def primary(self) -> Rollout:
+        """The newest rollout."""
+        return self.rollouts[-1]
+
+    def of(self, rollout: Rollout, *statuses: Status) -> list[Task]:
+        """The tasks of a rollout in one of these states."""
+        return [task for task in self.tasks if task.rollout == rollout.id and task.status in statuses]
+
+    def described(self) -> dict[str, Any]:
+        """The service as DescribeServices tells of it; a task that drains counts as running no more."""
+        rollouts = [
+            {
+                "id": rollout.id,
+                "status": rollout.status,
+                "taskDefinition": rollout.definition,
+                "desiredCount": self.desired if rollout.status == "PRIMARY" else 0,
+                "runningCount": len(self.of(rollout, "RUNNING")),
+                "pendingCount": len(self.of(rollout, "PROVISIONING")),
+                "failedTasks": rollout.failed,
+                "rolloutState": rollout.state,
+                "rolloutStateReason": f"ECS deployment {rollout.id} is {rollout.state}.",
+            }
+            for rollout in reversed(self.rollouts)
+        ]
+        return {
+            "serviceName": self.name,
+            "status": "ACTIVE",
+            "taskDefinition": self.definition,
+            "desiredCount": self.desired,
+            "runningCount": sum(rollout["runningCount"] for rollout in rollouts),
+            "pendingCount": sum(rollout["pendingCount"] for rollout in rollouts),
+            "deployments": rollouts,
+        }

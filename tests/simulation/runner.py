@@ -1,0 +1,103 @@
+"""Runs cases on several processes, and says what does not hold."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import time
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from tests.simulation import telling
+from tests.simulation.cases import UnknownCase, named, pairs, points, run, scenario_of, singles
+from tests.simulation.scenarios import SCENARIOS
+
+SEED, PAIRS = 1, 50
+"""The seed, and how many pairs it draws for each scenario."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line. 0: everything holds in every case; 1: something does not; 2: no such case."""
+    given = _parser().parse_args(arguments)
+    if given.case:
+        return _replay(given.case)
+    began = time.monotonic()
+    names = cases(given.scenario or SCENARIOS, seed=given.seed, count=given.pairs, thorough=given.thorough)
+    if given.sample:
+        names = sample(names, given.sample)
+    violated = 0
+    for scenario, found in groupby(results(names), key=lambda result: scenario_of(result[0])):
+        outcomes = list(found)
+        bad = [(name, violations) for name, violations in outcomes if violations]
+        violated += len(bad)
+        print(f"{scenario}: {len(outcomes)} cases, {len(bad)} with violations", flush=True)
+        for name, violations in bad:
+            print("\n".join([f"  {name}", *(f"    {violation}" for violation in violations)]), flush=True)
+    pairs_drawn = sum(name.startswith("pair:") for name in names)
+    print(
+        f"{len(names)} cases ({pairs_drawn} of them pairs of faults) in {time.monotonic() - began:.0f} s, "
+        f"{violated} with violations"
+    )
+    return int(violated > 0)
+
+
+def cases(
+    scenarios: Iterable[str], *, seed: int = SEED, count: int = PAIRS, thorough: bool = False
+) -> list[str]:
+    """The names of the cases of scenarios: each unharmed, with single faults, and with pairs of faults."""
+    names: list[str] = []
+    for scenario in scenarios:
+        names += [scenario, *(case.name for case in singles(scenario, thorough=thorough))]
+        names += pairs(scenario, seed, count)
+    return names
+
+
+def sample(names: list[str], count: int) -> list[str]:
+    """So many of the names, spread evenly."""
+    return [names[n * len(names) // count] for n in range(min(count, len(names)))]
+
+
+def results(names: list[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """Run cases, and give each one's violations in the order of the names."""
+    for scenario in SCENARIOS:
+        points(scenario)  # what all cases need is made before the processes part
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+        yield from pool.imap(_violations, names, chunksize=8)
+
+
+def _violations(name: str) -> tuple[str, tuple[str, ...]]:
+    return name, run(named(name)).violations
+
+
+def _replay(name: str) -> int:
+    try:
+        result = run(named(name))
+    except UnknownCase as error:
+        print(error)
+        return 2
+    print("\n".join(telling.lines(result)))
+    return int(bool(result.violations))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation",
+        description="Deployments in virtual time with a fault at every call and transition, and with pairs "
+        "of faults; prints what does not hold afterwards. Exit status 1 if anything does not.",
+    )
+    parser.add_argument("--case", metavar="NAME", help="run one case, and tell what happened in it")
+    parser.add_argument(
+        "--scenario", action="append", choices=list(SCENARIOS), help="only this one; may be repeated"
+    )
+    parser.add_argument("--seed", type=int, default=SEED, help="draws the pairs (default %(default)s)")
+    parser.add_argument(
+        "--pairs", type=int, default=PAIRS, help="pairs for each scenario (default %(default)s)"
+    )
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="only so many of the cases, always the same ones"
+    )
+    parser.add_argument(
+        "--thorough", action="store_true", help="every kind of fault at every point of every scenario"
+    )
+    return parser

@@ -1,0 +1,176 @@
+"""What is simulated: a service and what happens to it; each is run unharmed first, then with faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
+
+from crossfade.domain.spec import SLOTS
+from tests.simulation.faults import Faults
+from tests.simulation.inhabit import inhabited
+from tests.simulation.model.autoscaling import SUSPENDED
+from tests.simulation.model.images import Image
+from tests.simulation.world import World, thaw
+from tests.unit.examples import document
+
+# Deadlines leave room for a call that times out and is tried again: that alone must change nothing.
+SPEC: dict[str, Any] = {
+    "desired_count": 2,
+    "stages": [
+        {"weight": 0, "min_seconds": 1, "max_seconds": 150},
+        {"weight": 10, "min_seconds": 2, "max_seconds": 150},
+        {"weight": 100, "min_seconds": 2, "max_seconds": 150},
+    ],
+    "launch": {"deadline_seconds": 150, "hold_seconds": 1},
+    "retire": {"quiet_seconds": 2, "drain_seconds": 3, "deadline_seconds": 150},
+    "probe": document()["probe"] | {"production_rate": 5, "slot_rate": 15},
+}
+WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
+SCALING = {name: name == SUSPENDED[0] for name in SUSPENDED}
+"""How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
+
+Happening = Callable[[World], None]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A service, and what happens to it.
+
+    ``begins`` sets it going. ``then`` maps points (see ``faults.py``) to what happens when the scenario comes
+    by them. ``released`` are the versions that were released before, the last one is live. ``serves`` is what
+    must be live in the end where nothing goes wrong, ``or_else`` what may be where calls take long. ``spec``
+    changes the service's spec. ``gaps``: the scenario itself leaves clients without a target for a while.
+    """
+
+    name: str
+    begins: Happening
+    serves: str
+    then: Mapping[str, Happening] = field(default_factory=dict)
+    or_else: str | None = None
+    released: tuple[str, ...] = ("0.0.1",)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    gaps: bool = False
+
+
+def ask(image: Image) -> Happening:
+    """A person asks for a release that was pushed before."""
+
+    def happen(world: World) -> None:
+        world.registry.push(image)
+        asked = {"service": "web", "image_tag": image.tag}
+        world.machines.start("deploy", asked, f"release-{image.tag}")
+
+    return happen
+
+
+def push(image: Image) -> Happening:
+    """An image is pushed, and ECR's event starts its release."""
+    return lambda world: world.push(image)
+
+
+def told_twice(begins: Happening) -> Happening:
+    """Every event comes twice."""
+
+    def happen(world: World) -> None:
+        world.bus.copies = 2
+        begins(world)
+
+    return happen
+
+
+def roll_back(world: World) -> None:
+    """A person starts a rollback."""
+    world.machines.start("rollback", {"service": "web"}, "by-hand")
+
+
+def kill_probe(world: World) -> None:
+    """The probe dies."""
+    world.ecs.kill_probe()
+
+
+def lose_blue(world: World) -> None:
+    """All tasks of the blue slot die, and its new ones cannot start any more."""
+    world.ecs.lose("web-blue")
+
+
+def scaled(begins: Happening) -> Happening:
+    """Before it begins: both slots are scaled automatically; the idle one stands still, as it was left."""
+
+    def happen(world: World) -> None:
+        _scale(world)
+        begins(world)
+
+    return happen
+
+
+def _scale(world: World) -> None:
+    for slot in SLOTS:
+        world.scaling.register_scalable_target(
+            ServiceNamespace="ecs",
+            ResourceId=f"service/web/web-{slot}",
+            ScalableDimension="ecs:service:DesiredCount",
+            MinCapacity=1,
+            MaxCapacity=4,
+            SuspendedState=SCALING if world.weight(slot) else dict.fromkeys(SUSPENDED, True),
+        )
+
+
+OLD, GOOD, WORSE, NEXT = Image("0.0.1"), Image("0.0.2"), Image("0.0.3", "worse"), Image("0.0.4")
+_TWICE = ("0.0.1", "0.0.2")
+_ALL = (
+    Scenario("healthy", ask(GOOD), "0.0.2"),
+    Scenario("worse", push(WORSE), "0.0.1"),
+    Scenario("first", ask(OLD), "0.0.1", released=()),
+    Scenario("wrong", ask(Image("0.0.3", "wrong")), "0.0.1"),
+    Scenario("crashes", ask(Image("0.0.3", "crashes")), "0.0.1"),
+    Scenario("scaled", scaled(ask(NEXT)), "0.0.4", released=_TWICE),
+    Scenario("scaled-worse", scaled(ask(WORSE)), "0.0.2", released=_TWICE),
+    Scenario("queued", push(GOOD), "0.0.4", {"deploy.CheckGreen#2": push(NEXT)}),
+    Scenario(
+        "superseded",
+        push(GOOD),
+        "0.0.4",
+        {"deploy.WatchStage#1": push(NEXT)},
+        spec={"when_busy": "supersede"},
+    ),
+    Scenario("warm", ask(GOOD), "0.0.2", spec=WARM),
+    Scenario("back-out", ask(GOOD), "0.0.1", {"deploy.KeepWarm#1": roll_back}, spec=WARM),
+    # A rollback whose first call takes as long as the rest of the deployment comes too late.
+    Scenario("by-hand", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": roll_back}, or_else="0.0.2"),
+    Scenario("probe-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": kill_probe}),
+    Scenario("told-twice", told_twice(push(WORSE)), "0.0.1"),
+    Scenario("stable-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": lose_blue}, gaps=True),
+)
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}
+
+
+def begun(scenario: Scenario, placed: Mapping[str, str] | None = None, seed: str = "") -> World:
+    """A world in which the scenario is about to happen, with faults placed at points of it.
+
+    ``seed`` draws the jitter of retries.
+    """
+    world = before(scenario)
+    world.random.seed(seed)
+    then = {point: partial(happening, world) for point, happening in scenario.then.items()}
+    world.faults = Faults(world.clock, placed, then)
+    world.clock.after(0, scenario.begins, world)
+    return world
+
+
+def before(scenario: Scenario) -> World:
+    """A world in which what the scenario says was released before, and nothing is under way."""
+    return thaw(_before(json.dumps(dict(scenario.spec), sort_keys=True), scenario.released))
+
+
+@cache
+def _before(spec: str, released: tuple[str, ...]) -> bytes:
+    """A frozen world in which these versions were released, one after the other."""
+    world = World(document(**SPEC | json.loads(spec)))
+    for tag in released:
+        ask(Image(tag))(world)
+        with inhabited(world):
+            world.run()
+    return world.frozen()

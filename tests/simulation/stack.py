@@ -1,0 +1,138 @@
+"""The stack of ``template.yaml`` as it would be deployed: names, functions, state machines, event rules."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+from tests.simulation.definition import Definition, read
+from tests.simulation.query import Refused
+from tests.statemachine.definitions import MACHINES, functions, resources, source, template
+from tests.unit.examples import ACCOUNT, REGION
+
+STACK = "crossfade"
+_PSEUDO = {
+    "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackName": STACK,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Function:
+    """A Lambda function. ``name`` is its handler's module, e.g. ``shift``; ``timeout`` is in seconds."""
+
+    name: str
+    timeout: float
+    handler: Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def resolve(value: Any) -> Any:
+    """A value of the template with Ref, Fn::GetAtt and Fn::Sub replaced.
+
+    Raises
+    ------
+    Refused
+        Another intrinsic function.
+    """
+    if isinstance(value, list):
+        return [resolve(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Ref" in value:
+        return _physical(value["Ref"])
+    if "Fn::GetAtt" in value:
+        return _attribute(*value["Fn::GetAtt"])
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{([^}]+)\}", lambda found: _substitute(found[1]), value["Fn::Sub"])
+    if odd := [key for key in value if key.startswith("Fn::")]:
+        raise Refused(f"template: {odd}")
+    return {key: resolve(item) for key, item in value.items()}
+
+
+@cache
+def machine_arn(machine: str) -> str:
+    """The ARN of a state machine, e.g. of ``deploy``."""
+    return str(_physical(MACHINES[machine]))
+
+
+@cache
+def definition(machine: str) -> Definition:
+    """A definition with its substitutions made."""
+    properties = resources("AWS::Serverless::StateMachine")[MACHINES[machine]]
+    text = source(machine)
+    for name, value in properties.get("DefinitionSubstitutions", {}).items():
+        text = text.replace(f"${{{name}}}", str(resolve(value)))
+    if left := re.findall(r"\$\{\w+\}", text):
+        raise Refused(f"{machine}: nothing substitutes {left}")
+    return read(yaml.safe_load(text))
+
+
+@cache
+def deployed_functions() -> dict[str, Function]:
+    """Every function by its ARN."""
+    standard = template()["Globals"]["Function"]["Timeout"]
+    found = {}
+    for logical, properties in functions().items():
+        module, _, attribute = properties["Handler"].rpartition(".")
+        found[_attribute(logical, "Arn")] = Function(
+            name=module.rpartition(".")[2],
+            timeout=properties.get("Timeout", standard),
+            handler=getattr(importlib.import_module(module), attribute),
+        )
+    return found
+
+
+@cache
+def environment() -> dict[str, str]:
+    """The environment variables of all functions together; one name may not mean two things."""
+    found: dict[str, str] = {}
+    parts = [template()["Globals"]["Function"], *functions().values()]
+    for variables in (part.get("Environment", {}).get("Variables", {}) for part in parts):
+        for name, value in variables.items():
+            known = found.setdefault(name, str(resolve(value)))
+            if known != str(resolve(value)):
+                raise Refused(f"{name} differs between functions")
+    return found
+
+
+@cache
+def rules() -> list[tuple[str, str, dict[str, Any]]]:
+    """The EventBridge rules as (name, machine that they start, properties)."""
+    found = []
+    for machine, logical in MACHINES.items():
+        for name, event in resources("AWS::Serverless::StateMachine")[logical].get("Events", {}).items():
+            if event["Type"] != "EventBridgeRule":
+                raise Refused(f"{name}: event type {event['Type']}")
+            found.append((name, machine, resolve(event["Properties"])))
+    return found
+
+
+def _physical(name: str) -> Any:
+    if name in _PSEUDO:
+        return _PSEUDO[name]
+    known = template()["Resources"].get(name)
+    if known is None:
+        raise Refused(f"template: Ref {name}")
+    given = known.get("Properties", {})
+    if known["Type"] == "AWS::Serverless::StateMachine":
+        return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{resolve(given['Name'])}"
+    if known["Type"] == "AWS::ECS::TaskDefinition":
+        return f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{resolve(given['Family'])}:1"
+    return f"{STACK}-{name}"
+
+
+def _attribute(name: str, attribute: str) -> str:
+    if attribute != "Arn":
+        raise Refused(f"template: GetAtt {name}.{attribute}")
+    if template()["Resources"][name]["Type"] == "AWS::Serverless::Function":
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{_physical(name)}"
+    return f"arn:aws:{_physical(name)}"
+
+
+def _substitute(name: str) -> str:
+    return _attribute(*name.split(".")) if "." in name else str(_physical(name))

@@ -1,0 +1,85 @@
+"""Each invariant is violated by a workflow that leaves one thing undone: the checker is able to fail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crossfade.aws.journal import Journal
+from crossfade.aws.probe import ProbeTasks
+from crossfade.aws.scaling import Scaling
+from crossfade.aws.slots import Slots
+from crossfade.domain.spec import other
+from crossfade.handlers import restore, shift
+from tests.simulation import machines, stack
+from tests.simulation.cases import Result, named, run
+from tests.simulation.functions import Invocation
+from tests.simulation.invariants import INVARIANTS
+from tests.simulation.scenarios import SCENARIOS, before
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def instead(owner: Any, name: str, does: Callable[..., Any] = lambda *given, **named: None) -> Break:
+    """Something else is done in place of a function; nothing, where it is not said what."""
+    return lambda monkeypatch: monkeypatch.setattr(owner, name, does)
+
+
+def launch_and_stop_the_live_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The candidate is launched, and the slot that has all the clients is stopped."""
+    launch = Slots.launch
+
+    def broken(self: Slots, slot: Any, definition: str, count: int) -> None:
+        launch(self, slot, definition, count)
+        self.stop(other(slot))
+
+    monkeypatch.setattr(Slots, "launch", broken)
+
+
+def end_well_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A definition whose failures look like successes."""
+    deploy = stack.definition("deploy")
+    broken = deploy | {"States": deploy["States"] | {"DeploymentFailed": {"Type": "Succeed"}}}
+    known = {"deploy": broken, "rollback": stack.definition("rollback")}
+    monkeypatch.setattr(machines, "definition", known.__getitem__)
+
+
+def never_restore(*given: Any, **named: Any) -> None:
+    """A rollback that cannot do its work."""
+    raise RuntimeError("broken")
+
+
+BROKEN: list[tuple[str, str, Break]] = [
+    ("everything has ended", "healthy", instead(Invocation, "_tell")),
+    ("the service is free", "healthy", instead(Journal, "release")),
+    ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
+    ("the other slot stands still", "healthy", instead(Slots, "stop")),
+    ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
+    ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
+    ("scaling is as before", "scaled", instead(Scaling, "suspend")),
+    ("history is true", "healthy", instead(Journal, "close")),
+    ("statuses are honest", "worse", end_well_whatever_happens),
+    ("a fault that passes changes nothing", "healthy", instead(shift, "_shortfall", lambda *given: "no")),
+    ("NeverSettles", "worse", instead(restore, "way_back", never_restore)),
+]
+
+
+def broken_run(scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch) -> Result:
+    """A scenario by a workflow that was good until it began, and is broken from then on."""
+    before(SCENARIOS[scenario])
+    break_it(monkeypatch)
+    return run(named(scenario))
+
+
+@pytest.mark.parametrize(("invariant", "scenario", "break_it"), BROKEN, ids=[name for name, *_ in BROKEN])
+def test_a_broken_workflow_is_found(
+    invariant: str, scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The violation names the invariant."""
+    found = broken_run(scenario, break_it, monkeypatch).violations
+    assert invariant in {violation.partition(":")[0] for violation in found}
+
+
+def test_every_invariant_is_seen_violated() -> None:
+    """The list above has all of them."""
+    assert INVARIANTS.keys() <= {name for name, *_ in BROKEN}

@@ -1,0 +1,300 @@
+"""The model of AWS behaves as AWS does, as far as the workflow depends on it."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from crossfade.domain.records import Closed, Opened, Request, read_records
+from probe.record import RequestRecord, to_json
+from tests.simulation.client import service_model
+from tests.simulation.inhabit import inhabited
+from tests.simulation.model.answer import AwsError
+from tests.simulation.model.balancer import DRAIN_SECONDS, HEALTH_SECONDS
+from tests.simulation.model.images import Image
+from tests.simulation.model.probe import line
+from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS
+from tests.simulation.query import Refused
+from tests.simulation.scenarios import SCENARIOS, before, begun
+from tests.simulation.stack import machine_arn
+from tests.simulation.world import World
+from tests.statemachine.definitions import ROOT
+
+MODELS = {
+    "autoscaling": "application-autoscaling", "balancer": "elbv2", "definitions": "ecs",
+    "dynamodb": "dynamodb", "ecs": "ecs", "images": "ecr", "logs": "logs", "services": "ecs",
+    "states": "stepfunctions", "stores": "ssm",
+}  # fmt: skip
+NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+UP = START_SECONDS + HEALTH_SECONDS
+GONE = DRAIN_SECONDS + STOP_SECONDS
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a world with 0.0.1 live in blue."""
+    return before(SCENARIOS["healthy"])
+
+
+def slot(world: World, definition: str, **changes: Any) -> dict[str, Any]:
+    """Arguments of CreateService for the green slot."""
+    balancer = {
+        "targetGroupArn": world.spec.target_groups.green,
+        "containerName": "app",
+        "containerPort": 8080,
+    }
+    return {
+        "cluster": world.spec.cluster,
+        "serviceName": "web-green",
+        "taskDefinition": definition,
+        "desiredCount": 2,
+        "launchType": "FARGATE",
+        "deploymentConfiguration": {},
+        "loadBalancers": [balancer],
+        "networkConfiguration": NETWORK,
+        "healthCheckGracePeriodSeconds": 60,
+        **changes,
+    }
+
+
+def registered(world: World, image: Image) -> str:
+    """The ARN of a task definition that runs an image."""
+    world.registry.push(image)
+    containers = [{"name": "app", "image": f"web@{image.digest}"}]
+    made = world.ecs.register_task_definition(family="web", containerDefinitions=containers)
+    return str(made["taskDefinition"]["taskDefinitionArn"])
+
+
+def described(world: World) -> dict[str, Any]:
+    """The green service."""
+    found = world.ecs.describe_services(cluster=world.spec.cluster, services=["web-green"])
+    return dict(found["services"][0])
+
+
+def _codes(name: str) -> Iterator[str]:
+    tree = ast.parse((ROOT / f"tests/simulation/model/{name}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "AwsError":
+            yield ast.literal_eval(node.args[0])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_errors_are_those_of_the_service(name: str) -> None:
+    """Every code is in botocore's model of the service, or one that all services have."""
+    shapes = service_model(MODELS[name]).error_shapes
+    known = {shape.metadata.get("error", {}).get("code", shape.name) for shape in shapes}
+    assert set(_codes(name)) <= known | {shape.name for shape in shapes} | {"ValidationException"}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_answers_are_those_of_the_service(scenario: str) -> None:
+    """Every answer in a run fits botocore's model: its fields, their types, those that are never missing."""
+    found = begun(SCENARIOS[scenario])
+    found.strict = True
+    with inhabited(found):
+        found.run()
+    assert found.calls
+
+
+def test_a_service_comes_up(world: World) -> None:
+    """Tasks start, are registered, become healthy; then the rollout is complete."""
+    world.ecs.create_service(**slot(world, registered(world, Image("1"))))
+    assert described(world)["pendingCount"] == 2
+    world.clock.run_for(START_SECONDS + 0.1)
+    assert described(world)["runningCount"] == 2
+    assert set(world.balancer.states(world.spec.target_groups.green).values()) == {"initial"}
+    world.clock.run_for(HEALTH_SECONDS)
+    assert world.live()["green"] == ("1", "1")
+    assert described(world)["deployments"][0]["rolloutState"] == "COMPLETED"
+
+
+def test_a_rollout_replaces_tasks_when_the_new_ones_are_healthy(world: World) -> None:
+    """Until then both run; the old rollout is listed for as long as it has tasks."""
+    world.ecs.create_service(**slot(world, registered(world, Image("1"))))
+    world.clock.run_for(UP)
+    world.ecs.update_service(
+        cluster=world.spec.cluster, service="web-green", taskDefinition=registered(world, Image("2"))
+    )
+    world.clock.run_for(START_SECONDS + 0.1)
+    assert [(r["status"], r["runningCount"]) for r in described(world)["deployments"]] == [
+        ("PRIMARY", 2),
+        ("ACTIVE", 2),
+    ]
+    world.clock.run_for(HEALTH_SECONDS)
+    assert world.live()["green"] == ("2", "2")
+    world.clock.run_for(GONE)
+    assert len(described(world)["deployments"]) == 1
+
+
+def test_scaling_in_drains_first(world: World) -> None:
+    """The target gets no more requests, and some time later the task ends."""
+    world.ecs.create_service(**slot(world, registered(world, Image("1"))))
+    world.clock.run_for(UP)
+    world.ecs.update_service(cluster=world.spec.cluster, service="web-green", desiredCount=0)
+    group = world.spec.target_groups.green
+    assert set(world.balancer.states(group).values()) == {"draining"}
+    assert {task.status for task in world.ecs.services["web-green"].tasks} == {"DEACTIVATING"}
+    world.clock.run_for(GONE)
+    assert world.balancer.states(group) == {}
+    assert {task.status for task in world.ecs.services["web-green"].tasks} == {"STOPPED"}
+
+
+def test_tasks_that_cannot_start(world: World) -> None:
+    """ECS counts them, gives up after three, and tells why they stopped."""
+    world.ecs.create_service(**slot(world, registered(world, Image("1", "crashes"))))
+    world.clock.run_for(60)
+    rollout = described(world)["deployments"][0]
+    assert (rollout["rolloutState"], rollout["runningCount"]) == ("FAILED", 0)
+    arns = world.ecs.list_tasks(cluster=world.spec.cluster, serviceName="web-green", desiredStatus="STOPPED")[
+        "taskArns"
+    ]
+    found = world.ecs.describe_tasks(cluster=world.spec.cluster, tasks=arns)["tasks"][0]
+    assert (found["stopCode"], found["containers"][0]["exitCode"]) == ("EssentialContainerExited", 1)
+
+
+def test_a_service_is_created_once(world: World) -> None:
+    """The second time is an error, as is an update of one that is not there."""
+    request = slot(world, registered(world, Image("1")))
+    with pytest.raises(AwsError, match="ServiceNotFoundException"):
+        world.ecs.update_service(cluster=world.spec.cluster, service="web-green", desiredCount=1)
+    world.ecs.create_service(**request)
+    with pytest.raises(AwsError, match="InvalidParameterException"):
+        world.ecs.create_service(**request)
+
+
+def _probe(world: World, token: str) -> dict[str, Any]:
+    lane = (
+        '{"name": "production", "url": "http://x/", "headers": {}, "rate": 10, "starts": "at_once", '
+        '"pauses": false}'
+    )
+    values = {
+        "PROBE_DEPLOYMENT": "d", "PROBE_LOG_GROUP": "group", "PROBE_LOG_STREAM": "stream",
+        "PROBE_DEADLINE_SECONDS": "100", "PROBE_TIMEOUT_SECONDS": "5", "PROBE_LANES": f"[{lane}]",
+    }  # fmt: skip
+    environment = [{"name": name, "value": value} for name, value in values.items()]
+    answer = world.ecs.run_task(
+        cluster=world.spec.cluster,
+        taskDefinition="crossfade-probe",
+        launchType="FARGATE",
+        startedBy="me",
+        clientToken=token,
+        networkConfiguration=NETWORK,
+        overrides={"containerOverrides": [{"name": "probe", "environment": environment}]},
+    )
+    return dict(answer["tasks"][0])
+
+
+def test_a_probe_writes_a_complete_ledger(world: World) -> None:
+    """The workflow's own reader reads every line of it; its numbers have no gap, and it is closed."""
+    task = _probe(world, "one")
+    world.clock.run_for(START_SECONDS + 20)
+    world.ecs.stop_task(cluster=world.spec.cluster, task=task["taskArn"], reason="enough")
+    world.clock.run_for(STOP_SECONDS)
+    page = world.logs.get_log_events(logGroupName="group", logStreamName="stream", startFromHead=True)
+    lines = [event["message"] for event in page["events"]]
+    records = read_records(lines)
+    requests = [record for record in records if isinstance(record, Request)]
+    assert len(records) == len(lines)
+    assert isinstance(records[0], Opened)
+    assert [request.n for request in requests] == list(range(1, len(requests) + 1))
+    assert {request.version for request in requests} == {"0.0.1"}
+    closed = records[-1]
+    assert isinstance(closed, Closed)
+    assert closed.lanes["production"].sent == len(requests) == pytest.approx(200, abs=2)
+
+
+def test_a_probe_that_dies_closes_nothing(world: World) -> None:
+    """Its ledger ends in the middle."""
+    _probe(world, "one")
+    world.clock.run_for(START_SECONDS + 5)
+    world.ecs.kill_probe()
+    world.clock.run_for(5)
+    page = world.logs.get_log_events(logGroupName="group", logStreamName="stream", startFromHead=True)
+    assert not any(isinstance(r, Closed) for r in read_records(e["message"] for e in page["events"]))
+
+
+def test_a_token_starts_one_task(world: World) -> None:
+    """Also when that one has stopped; with other parameters it is an error."""
+    first = _probe(world, "one")
+    world.ecs.stop_task(cluster=world.spec.cluster, task=first["taskArn"], reason="enough")
+    world.clock.run_for(5)
+    assert _probe(world, "one")["taskArn"] == first["taskArn"]
+    assert _probe(world, "two")["taskArn"] != first["taskArn"]
+
+
+def test_lines_are_the_probes() -> None:
+    """The shortcut for the many writes what the probe writes."""
+    record = RequestRecord("green", 1, "2026-11-23T04:00:00.000Z", None, None, 3.0, "timed out")
+    assert line(record) == to_json(record)
+
+
+def test_a_page_of_a_stream(world: World) -> None:
+    """Pages follow each other; at the end the token stays the same. There may be no stream at all."""
+    with pytest.raises(AwsError, match="ResourceNotFoundException"):
+        world.logs.get_log_events(logGroupName="g", logStreamName="s", startFromHead=True)
+    for n in range(700):
+        world.logs.append("g", "s", n, str(n))
+    token, seen = None, []
+    while True:
+        page = world.logs.get_log_events(
+            logGroupName="g", logStreamName="s", startFromHead=True, nextToken=token
+        )
+        seen += [event["message"] for event in page["events"]]
+        if page["nextForwardToken"] == token:
+            break
+        token = page["nextForwardToken"]
+    assert seen == [str(n) for n in range(700)]
+
+
+def test_rules(world: World) -> None:
+    """A priority is taken once; a rule that is gone cannot be changed; the default rule is always there."""
+    balancer, listener = world.balancer, world.spec.listener
+    (rule, default) = balancer.describe_rules(ListenerArn=listener)["Rules"]
+    assert (rule["Priority"], default["IsDefault"]) == ("100", True)
+    with pytest.raises(AwsError, match="PriorityInUse"):
+        balancer.create_rule(ListenerArn=listener, Priority=100, Conditions=[], Actions=rule["Actions"])
+    balancer.delete_rule(RuleArn=rule["RuleArn"])
+    assert balancer.weights.last == {}
+    with pytest.raises(AwsError, match="RuleNotFound"):
+        balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=rule["Actions"])
+
+
+def test_the_name_of_an_execution_is_taken_for_good(world: World) -> None:
+    """While it runs the same name and input are the same execution; after that, an error."""
+    start = world.models["stepfunctions"].start_execution
+    request = {"stateMachineArn": machine_arn("rollback"), "input": '{"a": 1}', "name": "one"}
+    first = start(**request)
+    assert start(**request)["executionArn"] == first["executionArn"]
+    with pytest.raises(AwsError, match="ExecutionAlreadyExists"):
+        start(**request | {"input": "{}"})
+    world.machines.executions[-1].stop()
+    with pytest.raises(AwsError, match="ExecutionAlreadyExists"):
+        start(**request)
+
+
+def test_a_scalable_target_keeps_what_is_not_named(world: World) -> None:
+    """Limits stay when only the suspension is written, and the other way round."""
+    target = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": "service/web/web-blue",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    with pytest.raises(AwsError, match="ValidationException"):
+        world.scaling.register_scalable_target(**target, SuspendedState={})
+    world.scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=4)
+    suspended = {"ScheduledScalingSuspended": True}
+    world.scaling.register_scalable_target(**target, SuspendedState=suspended)
+    found = world.scaling.targets["service/web/web-blue"]
+    assert (found["MinCapacity"], found["SuspendedState"]["ScheduledScalingSuspended"]) == (1, True)
+    assert found["SuspendedState"]["DynamicScalingInSuspended"] is False
+
+
+def test_what_is_not_simulated_is_refused(world: World) -> None:
+    """A scalable target of another kind, a service that is placed in another way."""
+    with pytest.raises(Refused):
+        world.scaling.describe_scalable_targets(
+            ServiceNamespace="lambda", ResourceIds=["x"], ScalableDimension="x"
+        )
+    with pytest.raises(Refused):
+        world.ecs.update_service(cluster=world.spec.cluster, service="web-blue", capacityProviderStrategy=[])

@@ -1,0 +1,118 @@
+"""The simulated AWS: a clock, the stack's state machines and functions, and a service set up by its stack."""
+
+from __future__ import annotations
+
+import pickle
+from random import Random
+from typing import Any
+
+from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
+from tests.simulation.client import Client, Made
+from tests.simulation.clock import Clock
+from tests.simulation.events import EventBus
+from tests.simulation.execution import Execution
+from tests.simulation.faults import Faults
+from tests.simulation.machines import Machines
+from tests.simulation.model.autoscaling import Scaling
+from tests.simulation.model.balancer import Balancer
+from tests.simulation.model.dynamodb import DynamoDb
+from tests.simulation.model.ecs import Ecs
+from tests.simulation.model.images import Image, Registry
+from tests.simulation.model.logs import Logs
+from tests.simulation.model.states import States
+from tests.simulation.model.stores import Buckets, Parameters
+from tests.simulation.stack import environment
+from tests.simulation.watcher import Watcher
+
+SETTLING_SECONDS = 120.0
+"""After the last execution: until ECS has stopped what it was told to stop."""
+
+
+class World:
+    """One AWS account in virtual time."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.spec = ServiceSpec.model_validate(document)
+        self.strict = False
+        """Whether answers are checked against botocore's models as well."""
+        self.clock, self.random = Clock(), Random(0)
+        self.faults = Faults(self.clock)
+        self.calls: list[Made] = []
+        self.watcher = Watcher(self)
+        groups = self.spec.target_groups
+        self.balancer = Balancer(
+            self, self.spec.listener, self.spec.rule_priority, (groups.blue, groups.green)
+        )
+        self.registry, self.logs, self.scaling = Registry(self.clock), Logs(), Scaling()
+        self.parameters, self.buckets = Parameters(), Buckets()
+        self.ecs = Ecs(self, self.spec.cluster)
+        self.dynamodb = DynamoDb(environment()["JOURNAL_TABLE"], ("service", "item"))
+        self.machines = Machines(self)
+        self.bus = EventBus(self.clock, self.machines.start)
+        self.parameters.values[f"/crossfade/services/{self.spec.service}"] = self.spec.model_dump_json()
+        self._register("crossfade-probe", "probe")
+        self._register("web-blueprint", self.spec.container)
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """What answers the requests of each service."""
+        return {
+            "application-autoscaling": self.scaling,
+            "dynamodb": self.dynamodb,
+            "ecr": self.registry,
+            "ecs": self.ecs,
+            "elbv2": self.balancer,
+            "logs": self.logs,
+            "s3": self.buckets,
+            "ssm": self.parameters,
+            "stepfunctions": States(self),
+        }
+
+    def client(self, service: str, **_: Any) -> Client:
+        """What ``boto3.client`` gives."""
+        return Client(self, service)
+
+    def push(self, image: Image) -> None:
+        """An image is pushed, and ECR tells of it."""
+        self.registry.push(image)
+        detail = {
+            "action-type": "PUSH", "result": "SUCCESS", "repository-name": "web",
+            "image-digest": image.digest, "image-tag": image.tag,
+        }  # fmt: skip
+        self.bus.put("aws.ecr", "ECR Image Action", detail)
+
+    def run(self) -> None:
+        """Go on until every execution has ended and every handler as well, and what they did has settled."""
+        self.clock.run()
+        self.clock.run_for(SETTLING_SECONDS)
+
+    def weight(self, slot: Slot) -> int:
+        """The weight of a slot in the production rule."""
+        return self.balancer.weights.last.get(self.spec.target_groups.of(slot), 0)
+
+    def live(self) -> dict[Slot, tuple[str, ...]]:
+        """The tags that run healthy in each slot, one for each target."""
+        groups = self.spec.target_groups
+        return {
+            slot: tuple(image.tag for image in self.balancer.healthy[groups.of(slot)].last) for slot in SLOTS
+        }
+
+    def executions(self, machine: str) -> list[Execution]:
+        """The executions of a machine, in the order of their start."""
+        return [execution for execution in self.machines.executions if execution.machine == machine]
+
+    def frozen(self) -> bytes:
+        """The world as it stands when nothing is under way; ``thaw`` makes as many such worlds of it."""
+        self.calls, self.logs.writers, self.faults = [], [], Faults(self.clock)
+        return pickle.dumps(self)
+
+    def _register(self, family: str, container: str) -> None:
+        self.ecs.register_task_definition(
+            family=family, containerDefinitions=[{"name": container, "image": family}]
+        )
+
+
+def thaw(frozen: bytes) -> World:
+    """A world of its own, as it stood when it was frozen."""
+    world: World = pickle.loads(frozen)
+    return world
