@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from probe.record import RequestRecord
 from probe.textfile import read
-from tests.sandbox.cloud import until
+from tests.sandbox.patience import until
 from tests.sandbox.shell import PROJECT
 
 RATE = 20
@@ -43,7 +44,7 @@ class Client:
     def more(self, count: int) -> None:
         """Wait for so many more answers."""
         wanted = self._answers() + count
-        until(lambda: True if self._answers() >= wanted else None, f"{count} more answers")
+        until(lambda: self._answers() >= wanted, f"{count} more answers")
 
     def _answers(self) -> int:
         return len(read(self._file)) if self._file.exists() else 0
@@ -52,6 +53,11 @@ class Client:
 def failed(requests: list[RequestRecord]) -> list[RequestRecord]:
     """The requests that failed for a client."""
     return [request for request in requests if request.status is None or not 200 <= request.status < 300]
+
+
+def moments(requests: list[RequestRecord]) -> list[float]:
+    """When requests were sent, in seconds since the epoch."""
+    return [datetime.fromisoformat(request.at).timestamp() for request in requests]
 
 
 def versions(requests: list[RequestRecord]) -> list[str]:

@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
-import boto3
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-from tests.sandbox.shell import SERVICE, STACK, Shell, machine_arn
-
-PATIENCE = 150.0
-"""Seconds that a wait may take before the test fails. Long: the machine may be busy with other things."""
+from tests.sandbox.executions import Executions
+from tests.sandbox.patience import until
+from tests.sandbox.shell import SERVICE, STACK
 
 Weights = tuple[int, int]
 Counts = tuple[int, int]
-Found = TypeVar("Found")
-
-
-def until(condition: Callable[[], Found | None], what: str, seconds: float = PATIENCE) -> Found:
-    """The condition's first value that is not None; AssertionError when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found is not None:
-            return found
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
-        time.sleep(0.2)
-
-
-@dataclass(frozen=True)
-class Execution:
-    """An execution that has ended; ``seconds`` is how long it took."""
-
-    arn: str
-    status: str
-    error: str
-    cause: str
-    output: dict[str, Any]
-    seconds: float
-
-    @property
-    def name(self) -> str:
-        """The execution's name, which is the deployment's."""
-        return self.arn.rsplit(":", 1)[-1]
 
 
 @dataclass(frozen=True)
@@ -62,99 +30,24 @@ class Snapshot:
     holder: str | None
 
 
-class Cloud(Shell):
+class Cloud(Executions):
     """AWS on this machine, with the stack `crossfade` in it."""
 
     def delete_stack(self, arn: str) -> None:
         """Delete a stack and wait until it is gone."""
         self.aws("cloudformation", "delete-stack", "--stack-name", arn)
 
-        def look() -> bool | None:
+        def look() -> bool:
             try:
                 found = self.client("cloudformation").describe_stacks(StackName=arn)["Stacks"][0]
             except ClientError:  # by its name, a deleted stack is unknown
                 return True
             assert found["StackStatus"] != "DELETE_FAILED", found.get("StackStatusReason")
-            return True if found["StackStatus"] == "DELETE_COMPLETE" else None
+            return bool(found["StackStatus"] == "DELETE_COMPLETE")
 
         until(look, f"the end of stack {arn}")
 
-    # ---- executions ------------------------------------------------------------------------------------
-
-    def executions(self, machine: str) -> list[str]:
-        """The ARNs of a state machine's executions, the newest first."""
-        pages = self.client("stepfunctions").get_paginator("list_executions")
-        found = [
-            execution
-            for page in pages.paginate(stateMachineArn=machine_arn(machine))
-            for execution in page["executions"]
-        ]
-        found.sort(key=lambda execution: execution["startDate"], reverse=True)
-        return [execution["executionArn"] for execution in found]
-
-    def started_by_push(self, repository: str, tag: str) -> str:
-        """The execution that the push of a tag has started, once it is there."""
-
-        def look() -> str | None:
-            for arn in self.executions("deploy"):
-                asked = self.input_of(arn)
-                detail = asked.get("detail", {}) if isinstance(asked, dict) else {}
-                if (detail.get("repository-name"), detail.get("image-tag")) == (repository, tag):
-                    return arn
-            return None
-
-        return until(look, f"an execution for the push of {repository}:{tag}")
-
-    def input_of(self, arn: str) -> Any:
-        """An execution's input."""
-        return json.loads(self.client("stepfunctions").describe_execution(executionArn=arn)["input"])
-
-    def ended(self, arn: str) -> Execution:
-        """The execution, once it has ended."""
-
-        def look() -> dict[str, Any] | None:
-            found: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
-            return found if found["status"] != "RUNNING" else None
-
-        found = until(look, f"the end of {arn}")
-        return Execution(
-            arn=arn,
-            status=found["status"],
-            error=found.get("error", ""),
-            cause=found.get("cause", ""),
-            output=json.loads(found.get("output") or "{}"),
-            seconds=(found["stopDate"] - found["startDate"]).total_seconds(),
-        )
-
-    def settled(self) -> None:
-        """Wait until no execution runs: every failed one starts a rollback that looks what there is to do."""
-
-        def look() -> bool | None:
-            states, names = self.client("stepfunctions"), ("deploy", "rollback")
-            asked = [{"stateMachineArn": machine_arn(name), "statusFilter": "RUNNING"} for name in names]
-            return None if any(states.list_executions(**each)["executions"] for each in asked) else True
-
-        until(look, "all executions to end")
-
     # ---- what is live ----------------------------------------------------------------------------------
-
-    def client(self, service: str) -> Any:
-        """A boto3 client of the sandbox."""
-        if service not in self._clients:
-            self._clients[service] = self.client_of(self.session(), service)
-        return self._clients[service]
-
-    def client_of(self, session: Any, service: str) -> Any:
-        """A boto3 client of the sandbox with a session's credentials."""
-        return session.client(service, endpoint_url=self.endpoint)
-
-    def session(self, key: str = "test", secret: str = "test", token: str | None = None) -> boto3.Session:
-        """A boto3 session with these credentials."""
-        return boto3.Session(key, secret, token, region_name="us-east-1")
-
-    @cached_property
-    def _clients(self) -> dict[str, Any]:
-        return {}
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -213,13 +106,22 @@ class Cloud(Shell):
 
     def journal(self) -> dict[str, dict[str, Any]]:
         """The journal's items of the sample service, by their key."""
-        items = self.client("dynamodb").scan(TableName=self.outputs["Journal"], ConsistentRead=True)["Items"]
-        return {item["item"]["S"]: item for item in items if item["service"]["S"] == SERVICE}
+        stored = self.client("dynamodb").scan(TableName=self.outputs["Journal"], ConsistentRead=True)["Items"]
+        plain = TypeDeserializer().deserialize
+        items = [{key: plain(value) for key, value in item.items()} for item in stored]
+        return {item["item"]: item for item in items if item["service"] == SERVICE}
+
+    def state(self) -> dict[str, Any]:
+        """The journal's item of the sample service itself; empty before its first deployment."""
+        return self.journal().get("state", {})
+
+    def item(self, deployment: str) -> dict[str, Any]:
+        """The journal's item of a deployment; empty when it has none."""
+        return self.journal().get(f"deployment#{deployment}", {})
 
     def holder(self) -> str | None:
         """Who holds the sample service; None when it is free."""
-        found = self.journal().get("state", {}).get("holder")
-        return str(found["S"]) if found else None
+        return self.state().get("holder")
 
     def snapshot(self) -> Snapshot:
         """Everything that a deployment may change, to be compared."""
@@ -241,6 +143,18 @@ class Cloud(Shell):
         answer = self.client("s3").get_object(Bucket=self.outputs["EvidenceBucket"], Key=key)
         return bytes(answer["Body"].read())
 
+    def ledger(self, deployment: str) -> list[dict[str, Any]]:
+        """The records of a deployment's ledger so far, as CloudWatch Logs has them."""
+        asked = {"logGroupName": f"/crossfade/{STACK}/ledger", "logStreamName": f"{SERVICE}/{deployment}"}
+        records: list[dict[str, Any]] = []
+        token: dict[str, str] = {}
+        while True:
+            page = self.client("logs").get_log_events(**asked, **token, startFromHead=True)
+            records += [json.loads(event["message"]) for event in page["events"]]
+            if page["nextForwardToken"] == token.get("nextToken"):
+                return records
+            token = {"nextToken": page["nextForwardToken"]}
+
     def certificate(self, deployment: str) -> dict[str, Any] | None:
         """A deployment's certificate; None when it has none."""
         try:
@@ -249,27 +163,3 @@ class Cloud(Shell):
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
             return None
-
-    def last_states(self, machine: str, count: int = 2) -> str:
-        """How the newest executions of a state machine went, for a person who looks at a failure."""
-        lines = []
-        for arn in self.executions(machine)[:count]:
-            found = self.client("stepfunctions").describe_execution(executionArn=arn)
-            lines.append(f"{arn} {found['status']} {found.get('error', '')} {found.get('cause', '')}")
-            lines.append(f"  input {found['input'][:200]}")
-            lines += [f"  {line}" for line in self._states(arn)]
-        return "\n".join(lines)
-
-    def _states(self, arn: str) -> list[str]:
-        history = self.client("stepfunctions").get_execution_history(
-            executionArn=arn, reverseOrder=True, maxResults=40
-        )
-        lines = []
-        for event in reversed(history["events"]):
-            detail: dict[str, str] = next(
-                (value for key, value in event.items() if key.endswith("EventDetails")), {}
-            )
-            if event["type"].endswith(("StateEntered", "Failed", "TimedOut", "Aborted")):
-                text = detail.get("name") or f"{detail.get('error', '')} {detail.get('cause', '')[:600]}"
-                lines.append(f"{event['timestamp']:%H:%M:%S} {event['type']} {text}")
-        return lines

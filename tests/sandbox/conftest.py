@@ -14,8 +14,12 @@ import pytest
 
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
-from tests.sandbox.rehearsal import GoodRelease, Rehearsal, Stage
+from tests.sandbox.rehearsal import GoodRelease, Rehearsal
+from tests.sandbox.scaling import register
 from tests.sandbox.shell import SERVICE
+from tests.sandbox.stage import Stage
+
+pytest.register_assert_rewrite("tests.sandbox.ending")
 
 SANDBOX = pytest.StashKey[Sandbox]()
 CLOUD = pytest.StashKey[Cloud]()
@@ -103,7 +107,7 @@ def good_release(stage: Stage, first_release: Rehearsal) -> GoodRelease:
     seen: dict[str, Any] = {}
 
     def disturb(execution: str) -> None:
-        stage.reach((90, 10))
+        stage.reach(10)
         seen["weights_at_deploy"] = cloud.weights()
         with ThreadPoolExecutor() as pool:
             deploy = pool.submit(cloud.sam_deploy, LogRetentionDays="30")
@@ -112,6 +116,20 @@ def good_release(stage: Stage, first_release: Rehearsal) -> GoodRelease:
             seen["memory"] = stage.sandbox.resident_megabytes()
             deploy.result()
 
-    rehearsal = stage.rehearse("good release", stage.push("0.0.2"), disturb)
+    with stage.spec(when_busy="reject"):
+        rehearsal = stage.rehearse("good release", stage.push("0.0.2"), disturb)
     stage.note(f"memory in the middle of it: {seen['memory']:.0f} MB")
     return GoodRelease(**vars(rehearsal), **seen)
+
+
+@pytest.fixture(scope="session")
+def wrong_version(stage: Stage, good_release: GoodRelease) -> Rehearsal:
+    """An image that says another version than its tag."""
+    return stage.rehearse("wrong version", stage.push("0.0.3", FAULT_VERSION="9.9.9"))
+
+
+@pytest.fixture(scope="session")
+def scaled_stage(stage: Stage, good_release: GoodRelease) -> Stage:
+    """The stage from when on the service's owner has set automatic scaling up for both of its slots."""
+    register(stage.cloud)
+    return stage

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.sandbox.cloud import until
+from tests.sandbox.patience import until
 from tests.sandbox.shell import PROJECT
 
 HOST = "127.0.0.1"
@@ -50,9 +50,9 @@ class Sandbox:
     def wait_until_ready(self) -> None:
         """Wait until the endpoint answers; AssertionError when the sandbox ended instead."""
 
-        def look() -> bool | None:
+        def look() -> bool:
             assert self._process.poll() is None, f"the sandbox did not start:\n{self.log_tail()}"
-            return answers(self.port) or None
+            return answers(self.port)
 
         until(look, "the sandbox to answer")
 

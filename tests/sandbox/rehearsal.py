@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from probe.record import RequestRecord
-from tests.sandbox.client import Client
-from tests.sandbox.cloud import Cloud, Counts, Execution, Weights, until
-from tests.sandbox.machine import Sandbox
-from tests.sandbox.shell import SERVICE
+from tests.sandbox.cloud import Cloud, Counts, Weights
+from tests.sandbox.executions import Execution
+from tests.sandbox.rest import Live, other
+from tests.sandbox.scaling import suspended
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was live at a moment (seconds since the epoch)."""
+    """What was live at a moment (seconds since the epoch), and which slots' scaling was suspended."""
 
     at: float
     weights: Weights | None
     desired: Counts
+    suspended: dict[str, bool]
 
 
 class Sampler:
@@ -50,14 +48,17 @@ class Sampler:
             self._take()
 
     def _take(self) -> None:
-        self.samples.append(Sample(time.time(), self._cloud.weights(), self._cloud.desired()))
+        cloud = self._cloud
+        self.samples.append(Sample(time.time(), cloud.weights(), cloud.desired(), suspended(cloud)))
 
 
 @dataclass(frozen=True)
 class Rehearsal:
     """A deployment that has ended, and what was seen of it from outside.
 
-    ``holder`` is who holds the service after it.
+    ``item`` is the journal's of the deployment, ``seen`` what was found out meanwhile. ``before`` and
+    ``after`` are what was live; ``holder`` is who holds the service after it, and ``unrest`` what is not as
+    it has to be when all is over.
     """
 
     execution: Execution
@@ -66,12 +67,24 @@ class Rehearsal:
     client_status: int | None
     samples: list[Sample] = field(repr=False)
     holder: str | None
+    before: Live | None
+    after: Live | None
+    item: dict[str, Any] = field(repr=False)
+    unrest: list[str]
+    seen: dict[str, Any]
 
     @property
     def weights_seen(self) -> list[Weights | None]:
         """The live weights one after the other, each as often as it was newly set."""
         seen = [sample.weights for sample in self.samples]
         return [weights for place, weights in enumerate(seen) if place == 0 or seen[place - 1] != weights]
+
+    @property
+    def shares_seen(self) -> list[int]:
+        """The same as the weight of the slot that was not live before: the candidate's."""
+        assert self.before
+        place = ("blue", "green").index(other(self.before.slot))
+        return [weights[place] if weights else 0 for weights in self.weights_seen]
 
 
 @dataclass(frozen=True)
@@ -84,77 +97,3 @@ class GoodRelease(Rehearsal):
     second_push: Execution
     weights_at_deploy: Weights | None
     memory: float
-
-
-class Stage:
-    """Where the rehearsals happen."""
-
-    def __init__(self, cloud: Cloud, sandbox: Sandbox, folder: Path, figures: list[str]) -> None:
-        self.cloud, self.sandbox, self._folder, self._figures = cloud, sandbox, folder, figures
-
-    def rehearse(
-        self, name: str, begin: Callable[[], str], meanwhile: Callable[[str], None] = lambda execution: None
-    ) -> Rehearsal:
-        """Begin a deployment and see it to its end, with a client asking all the time if anything is live.
-
-        ``begin`` returns the deployment's execution, which ``meanwhile`` is called with as soon as it runs.
-        """
-        cloud = self.cloud
-        live = cloud.weights() is not None
-        with ExitStack() as stack:
-            client = stack.enter_context(Client(cloud.url, self._folder / f"{name}.txt")) if live else None
-            sampler = stack.enter_context(Sampler(cloud))
-            arn = begin()
-            meanwhile(arn)
-            execution = cloud.ended(arn)
-            cloud.settled()
-            if client:
-                client.more(40)
-        certificate = cloud.certificate(execution.name)
-        if certificate:
-            self._note(name, certificate)
-        return Rehearsal(
-            execution=execution,
-            certificate=certificate or {},
-            requests=client.requests if client else [],
-            client_status=client.exit_status if client else None,
-            samples=sampler.samples,
-            holder=cloud.holder(),
-        )
-
-    def push(self, version: str, **faults: str) -> Callable[[], str]:
-        """Begins a deployment by the push of a version."""
-
-        def begin() -> str:
-            self.cloud.push_app(version, **faults)
-            return self.cloud.started_by_push(SERVICE, version)
-
-        return begin
-
-    def ask(self, version: str, **faults: str) -> Callable[[], str]:
-        """Begins a deployment by hand, of a version whose tag starts none when it is pushed."""
-
-        def begin() -> str:
-            self.cloud.push_app(version, **faults)
-            self.cloud.ended(self.cloud.started_by_push(SERVICE, version))
-            return self.cloud.start({"service": SERVICE, "image_tag": version})
-
-        return begin
-
-    def reach(self, weights: Weights) -> None:
-        """Wait until these weights are live."""
-        until(lambda: True if self.cloud.weights() == weights else None, f"the weights {weights}")
-
-    def note(self, line: str) -> None:
-        """Show a figure in the summary."""
-        self._figures.append(line)
-
-    def _note(self, name: str, certificate: dict[str, Any]) -> None:
-        timing = certificate["timing"]
-        parts = [
-            f"{part} {timing[part]:g} s"
-            for part in ("total", "bake", "container_start", "overhead", "detected", "restored")
-            if timing[part] is not None
-        ]
-        outcome, transitions = certificate["outcome"], certificate["transitions"]
-        self.note(f"{name}: {outcome}, {', '.join(parts)}, {transitions} transitions")

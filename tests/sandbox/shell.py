@@ -80,7 +80,15 @@ class Shell:
         """Push the sample application as version and tag ``version``; returns its digest."""
         return self.push("sample_app", version, VERSION=version, **faults)
 
-    def start(self, document: object) -> str:
-        """Start a deployment with `aws stepfunctions start-execution`; returns the execution's ARN."""
-        command = ["stepfunctions", "start-execution", "--state-machine-arn", machine_arn("deploy")]
+    def start(self, document: object, machine: str = "deploy") -> str:
+        """Start a state machine with `aws stepfunctions start-execution`; returns the execution's ARN."""
+        command = ["stepfunctions", "start-execution", "--state-machine-arn", machine_arn(machine)]
         return str(self.aws(*command, "--input", json.dumps(document))["executionArn"])
+
+    def roll_back(self) -> str:
+        """Start the rollback of the sample service as a person does; returns the execution's ARN."""
+        return self.start({"service": SERVICE}, "rollback")
+
+    def stop(self, execution: str) -> None:
+        """Stop an execution with `aws stepfunctions stop-execution`: no Catch of it runs."""
+        self.aws("stepfunctions", "stop-execution", "--execution-arn", execution)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.cloud import Cloud, Execution, Snapshot
+from tests.sandbox.cloud import Cloud, Snapshot
+from tests.sandbox.executions import Execution
 from tests.sandbox.shell import SERVICE
 
 pytestmark = pytest.mark.enable_socket
@@ -41,10 +42,15 @@ REFUSALS: dict[str, tuple[object, str, str]] = {
         "ImageNotInRepository",
         f"Repository {SERVICE} has no image {NOWHERE}",
     ),
-    "tag-and-digest": (
-        {"service": SERVICE, "image_tag": "latest", "image_digest": NOWHERE},
+    "neither-tag-nor-digest": (
+        {"service": SERVICE},
         "InvalidInput",
-        "exactly one of image_tag and image_digest",
+        "give image_tag, image_digest, or both",
+    ),
+    "tag-of-another-digest": (
+        {"service": SERVICE, "image_tag": "latest", "image_digest": NOWHERE},
+        "ImageNotInRepository",
+        f"Repository {SERVICE} has no image {NOWHERE}",
     ),
     "unknown-key": (
         {"service": SERVICE, "image_tag": "latest", "force": True},
@@ -145,7 +151,7 @@ def test_bad_input_writes_no_certificate(cloud: Cloud, refused: Refused) -> None
 def test_the_rollback_after_a_refusal_finds_nothing_to_do(cloud: Cloud, refused: Refused) -> None:
     """Every failed deployment is looked after; one that held nothing is let be."""
     outcomes = {
-        (ended.status, ended.output.get("action"))
+        (ended.status, ended.output.get("outcome"))
         for ended in (cloud.ended(arn) for arn in cloud.executions("rollback"))
     }
 

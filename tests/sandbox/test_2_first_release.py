@@ -9,8 +9,9 @@ import urllib.request
 import pytest
 
 from tests.sandbox.cloud import Cloud
-from tests.sandbox.rehearsal import Rehearsal, Stage
+from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.shell import SERVICE
+from tests.sandbox.stage import Stage
 
 pytestmark = pytest.mark.enable_socket
 

@@ -1,4 +1,7 @@
-"""The end: first the service's stack goes, then Crossfade's own, then the sandbox; only the proof stays."""
+"""The end: the service's stack goes in the middle of a deployment, then Crossfade's own, then the sandbox.
+
+Only the proof stays.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,41 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.sandbox.cloud import Cloud, until
+from tests.sandbox.cloud import Cloud
+from tests.sandbox.executions import Execution
 from tests.sandbox.machine import Sandbox, answers
+from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.shell import SERVICE, STACK
+from tests.sandbox.stage import Stage
 
 pytestmark = pytest.mark.enable_socket
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """What was there before the service's stack was deleted."""
+    """What was there before the service's stack was deleted, and how the deployment ended that ran then."""
 
     spec: dict[str, Any]
     outputs: dict[str, str]
     deployments: set[str]
+    running: Execution
 
 
 @pytest.fixture(scope="module")
-def without_service(cloud: Cloud, first_release: Rehearsal) -> Deleted:
-    """The service's own stack is deleted while Crossfade stays, as it is with a service of somebody's."""
-    before = Deleted(cloud.spec, cloud.outputs, {key for key in cloud.journal() if key != "state"})
+def without_service(stage: Stage, good_release: Rehearsal) -> Deleted:
+    """The service's own stack is deleted while Crossfade stays, and while a release of it is at weight 10."""
+    cloud = stage.cloud
+    running = stage.push("0.9.1")()
+    stage.reach(10)
+    spec, outputs = cloud.spec, cloud.outputs
+    deployments = {key for key in cloud.journal() if key != "state"}
     found = cloud.aws(
         *("cloudformation", "describe-stack-resource", "--stack-name", STACK),
         *("--logical-resource-id", "Sample"),
     )
     cloud.delete_stack(found["StackResourceDetail"]["PhysicalResourceId"])
-    return before
+    return Deleted(spec, outputs, deployments, cloud.ended(running))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +53,12 @@ def without_crossfade(cloud: Cloud, without_service: Deleted) -> Deleted:
     """The rest."""
     cloud.delete_stack(STACK)
     return without_service
+
+
+def test_the_deployment_was_stopped(without_service: Deleted) -> None:
+    """It could have brought back what was just removed."""
+    assert without_service.running.status == "ABORTED"
+    assert f"deployment#{without_service.running.name}" in without_service.deployments
 
 
 def test_the_slots_are_gone(cloud: Cloud, without_service: Deleted) -> None:
@@ -67,9 +84,9 @@ def test_nothing_listens_any_more(sandbox: Sandbox, without_service: Deleted) ->
 def test_no_task_is_left(sandbox: Sandbox, without_service: Deleted) -> None:
     """Neither an application nor a probe runs on."""
 
-    def look() -> bool | None:
+    def look() -> bool:
         commands = sandbox.children().values()
-        return None if any("-m app" in command or "-m probe" in command for command in commands) else True
+        return not any("-m app" in command or "-m probe" in command for command in commands)
 
     until(look, "the tasks to end; each serves on for its grace time")
 

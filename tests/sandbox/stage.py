@@ -1,0 +1,144 @@
+"""Where deployments are rehearsed: begun, disturbed, and watched until the service is at rest again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.client import Client, failed
+from tests.sandbox.cloud import Cloud
+from tests.sandbox.machine import Sandbox
+from tests.sandbox.patience import until
+from tests.sandbox.rehearsal import Rehearsal, Sampler
+from tests.sandbox.rest import come_to_rest, live, other
+from tests.sandbox.shell import SERVICE
+from tests.sandbox.tasks import Tasks
+
+
+class Stage:
+    """Where the rehearsals happen."""
+
+    def __init__(self, cloud: Cloud, sandbox: Sandbox, folder: Path, figures: list[str]) -> None:
+        self.cloud, self.sandbox, self._folder, self._figures = cloud, sandbox, folder, figures
+        self.tasks = Tasks(cloud, sandbox)
+
+    def rehearse(
+        self,
+        name: str,
+        begin: Callable[[], str],
+        meanwhile: Callable[[str], dict[str, Any] | None] = lambda execution: None,
+        rests: bool = True,
+    ) -> Rehearsal:
+        """Begin a deployment and see it to its end, with a client asking all the time if anything is live.
+
+        ``begin`` returns the deployment's execution, which ``meanwhile`` is called with as soon as it runs.
+        The end is when the service is at rest; with ``rests`` false, when nobody holds it any more.
+        """
+        cloud, before = self.cloud, live(self.cloud)
+        with ExitStack() as stack:
+            client = stack.enter_context(Client(cloud.url, self._folder / f"{name}.txt")) if before else None
+            sampler = stack.enter_context(Sampler(cloud))
+            began = time.monotonic()
+            arn = begin()
+            seen = meanwhile(arn) or {}
+            execution = cloud.ended(arn)
+            unrest = come_to_rest(cloud, self.tasks) if rests else self._wait_until_free()
+            lasted = time.monotonic() - began
+            if client:
+                client.more(40)
+        rehearsal = Rehearsal(
+            execution=execution,
+            certificate=cloud.certificate(execution.name) or {},
+            requests=client.requests if client else [],
+            client_status=client.exit_status if client else None,
+            samples=sampler.samples,
+            holder=cloud.holder(),
+            before=before,
+            after=live(cloud),
+            item=cloud.item(execution.name),
+            unrest=unrest,
+            seen=seen,
+        )
+        self._note(name, rehearsal, lasted)
+        return rehearsal
+
+    def push(self, version: str, **faults: str) -> Callable[[], str]:
+        """Begins a deployment by the push of a version."""
+
+        def begin() -> str:
+            self.cloud.push_app(version, **faults)
+            return self.cloud.started_by_push(SERVICE, version)
+
+        return begin
+
+    def ask(self, version: str, **faults: str) -> Callable[[], str]:
+        """Begins a deployment by hand, of a version whose tag starts none when it is pushed."""
+
+        def begin() -> str:
+            self.cloud.push_app(version, **faults)
+            self.cloud.ended(self.cloud.started_by_push(SERVICE, version))
+            return self.cloud.start({"service": SERVICE, "image_tag": version})
+
+        return begin
+
+    def share(self) -> int:
+        """The weight of the slot that the journal does not call stable."""
+        stable, weights = live(self.cloud), self.cloud.weights()
+        return weights[("blue", "green").index(other(stable.slot))] if stable and weights else 0
+
+    def reach(self, share: int) -> None:
+        """Wait until the candidate has this weight."""
+        until(lambda: self.share() == share, f"weight {share} of the candidate")
+
+    def enter(self, execution: str, state: str) -> None:
+        """Wait until an execution has entered a state."""
+        until(lambda: state in self.cloud.entered(execution), f"{state} of {execution}")
+
+    @contextmanager
+    def spec(self, **changes: Any) -> Iterator[None]:
+        """Change fields of the service's spec for the time of a block; those of an object one by one."""
+        spec = self.cloud.spec
+        new = {
+            key: {**spec[key], **value} if isinstance(value, dict) else value
+            for key, value in changes.items()
+        }
+        self._put_spec({**spec, **new})
+        try:
+            yield
+        finally:
+            self._put_spec(spec)
+
+    def note(self, line: str) -> None:
+        """Show a figure in the summary."""
+        self._figures.append(line)
+
+    def _put_spec(self, spec: dict[str, Any]) -> None:
+        self.cloud.aws(
+            *("ssm", "put-parameter", "--overwrite", "--type", "String"),
+            *("--name", f"/crossfade/services/{SERVICE}", "--value", json.dumps(spec)),
+        )
+
+    def _wait_until_free(self) -> list[str]:
+        until(lambda: self.cloud.holder() is None, "nobody to hold the service")
+        return []
+
+    def _note(self, name: str, rehearsal: Rehearsal, lasted: float) -> None:
+        parts = [f"{lasted:.0f} s until all was at rest"]
+        if rehearsal.requests:
+            parts.append(
+                f"{len(failed(rehearsal.requests))} of {len(rehearsal.requests)} client requests failed"
+            )
+        if rehearsal.certificate:
+            timing = rehearsal.certificate["timing"]
+            parts.insert(0, rehearsal.certificate["outcome"])
+            parts += [
+                f"{part} {timing[part]:g} s"
+                for part in ("total", "bake", "container_start", "overhead", "detected", "restored")
+                if timing[part] is not None
+            ]
+            parts.append(f"{rehearsal.certificate['transitions']} transitions")
+        self.note(f"{name}: {', '.join(parts)}")

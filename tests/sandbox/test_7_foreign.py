@@ -1,0 +1,116 @@
+"""Somebody else changes the production rule while a deployment runs: what they set is left alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.sandbox.client import failed, versions
+from tests.sandbox.cloud import Cloud, Weights
+from tests.sandbox.rehearsal import Rehearsal
+from tests.sandbox.rest import come_to_rest, live, other
+from tests.sandbox.shell import SERVICE
+from tests.sandbox.stage import Stage
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
+
+THEIRS = 30
+"""The candidate's weight that somebody else sets, which is none of the stages'."""
+
+
+def set_share(cloud: Cloud, share: int) -> Weights:
+    """Set the candidate's weight with `aws elbv2 modify-rule`, as a person does who knows no better."""
+    rule, stable = cloud.rule(), live(cloud)
+    assert rule
+    assert stable
+    groups = cloud.spec["target_groups"]
+    weights = {stable.slot: 100 - share, other(stable.slot): share}
+    config = {"TargetGroups": [{"TargetGroupArn": groups[slot], "Weight": weights[slot]} for slot in weights]}
+    cloud.aws(
+        *("elbv2", "modify-rule", "--rule-arn", rule["RuleArn"]),
+        *("--actions", json.dumps([{"Type": "forward", "ForwardConfig": config}])),
+    )
+    return weights["blue"], weights["green"]
+
+
+def put_right(stage: Stage) -> list[str]:
+    """Do what `docs/operations.md` asks of a person: one version live, in the rule and in the journal."""
+    cloud = stage.cloud
+    stable = live(cloud)
+    assert stable
+    idle = other(stable.slot)
+    set_share(cloud, 0)
+    weights = {slot: {"N": "100" if slot == stable.slot else "0"} for slot in ("blue", "green")}
+    cloud.aws(
+        *("dynamodb", "update-item", "--table-name", cloud.outputs["Journal"]),
+        *("--key", json.dumps({"service": {"S": SERVICE}, "item": {"S": "state"}})),
+        *("--update-expression", "SET weights = :weights"),
+        *("--expression-attribute-values", json.dumps({":weights": {"M": weights}})),
+    )
+    cloud.aws(
+        *("ecs", "update-service", "--cluster", cloud.spec["cluster"]),
+        *("--service", f"{SERVICE}-{idle}", "--desired-count", "0"),
+    )
+    return come_to_rest(cloud, stage.tasks)
+
+
+@pytest.fixture(scope="module")
+def meddled(scaled_stage: Stage) -> Rehearsal:
+    """At weight 10 somebody gives the candidate 30; afterwards a person puts it right."""
+    stage = scaled_stage
+
+    def meddle(execution: str) -> dict[str, Any]:
+        stage.reach(10)
+        theirs = set_share(stage.cloud, THEIRS)
+        stage.cloud.ended(execution)
+        return {"theirs": theirs, "left": stage.cloud.weights(), "running": stage.cloud.running()}
+
+    return stage.rehearse("meddled with", stage.push("0.4.1"), meddle, rests=False)
+
+
+@pytest.fixture(scope="module")
+def unrest_afterwards(scaled_stage: Stage, meddled: Rehearsal) -> list[str]:
+    """What is not as it has to be when a person has put it right."""
+    return put_right(scaled_stage)
+
+
+def test_no_client_failed(meddled: Rehearsal) -> None:
+    """Both slots kept their tasks, since both had clients."""
+    assert failed(meddled.requests) == []
+
+
+def test_their_weights_are_left_alone(meddled: Rehearsal) -> None:
+    """The deployment changed nothing more, and neither did its rollback."""
+    assert meddled.shares_seen == [0, 10, THEIRS]
+    assert (meddled.seen["left"], meddled.seen["running"]) == (meddled.seen["theirs"], (2, 2))
+
+
+def test_it_failed_by_name(meddled: Rehearsal) -> None:
+    """The cause says what was written and what was found."""
+    execution = meddled.execution
+
+    assert (execution.status, execution.error) == ("FAILED", "ForeignChange")
+    assert "Somebody else changed it and it is left alone." in execution.cause
+
+
+def test_the_journal_has_the_true_outcome(meddled: Rehearsal) -> None:
+    """Nothing was rolled back, and nobody holds the service."""
+    assert (meddled.item["outcome"], meddled.holder) == ("failed", None)
+    assert "was changed by somebody else" in meddled.item["reason"]
+    assert meddled.before == meddled.after
+
+
+def test_a_person_can_put_it_right(unrest_afterwards: list[str]) -> None:
+    """By what the operations page says, and nothing else."""
+    assert unrest_afterwards == []
+
+
+def test_the_next_deployment_goes_well(scaled_stage: Stage, unrest_afterwards: list[str]) -> None:
+    """As if nothing had happened."""
+    rehearsal = scaled_stage.rehearse("after the meddling", scaled_stage.push("0.4.2"))
+
+    assert (rehearsal.item["outcome"], rehearsal.unrest) == ("promoted", [])
+    assert versions(rehearsal.requests)[-1] == "0.4.2"
+    assert failed(rehearsal.requests) == []
