@@ -18,7 +18,7 @@ from tests.sandbox.rest import other
 from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 
 
 def pushed_while_busy(stage: Stage, *versions: str) -> dict[str, Execution]:
@@ -108,7 +108,6 @@ class TestQueued(WithoutFailure):
         assert (cloud.certificate(follower.name) or {})["from"]["version"] == "0.2.1"
 
 
-@pytest.mark.long
 class TestSuperseded(WithoutFailure):
     """What holds of the deployment that has made room."""
 

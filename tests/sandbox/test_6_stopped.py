@@ -12,7 +12,7 @@ from tests.sandbox.ending import PutBack
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.stage import Stage
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 
 LONG_SECONDS = 60
 """A stage is made so long that the execution is stopped in it however slow the machine is."""
@@ -51,7 +51,6 @@ PHASES = {
     "at 50": Phase("0.1.4", WATCHING, [0, 10, 50, 0], shifted(50), {}),
     "at 100": Phase("0.1.5", WATCHING, [0, 10, 50, 100, 0], shifted(100), {}),
 }
-IN_EVERY_RUN = "at 50"
 
 
 def stages_with_a_long(phase: str, stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -61,10 +60,7 @@ def stages_with_a_long(phase: str, stages: list[dict[str, Any]]) -> list[dict[st
     return [long if stage["weight"] == weight else stage for stage in stages]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=[] if name == IN_EVERY_RUN else pytest.mark.long) for name in PHASES],
-)
+@pytest.fixture(scope="module", params=list(PHASES))
 def phase(request: pytest.FixtureRequest) -> str:
     """In which phase the execution is stopped."""
     return str(request.param)
