@@ -59,9 +59,14 @@ def _after_end(ended: Ended, own: str, journal: Journal) -> Survey:
             if left is None:
                 return _take_over(service, state, ended, own, journal)
             reason = left
-        elif state.warm and state.warm.execution == ended.ended:
+        elif state.warm and _ended(state.warm.execution, ended):
             return _cool(service, state.warm, ended, own, journal)
     return nothing(reason)
+
+
+def _ended(execution: str, ended: Ended) -> bool:
+    """Whether an execution has ended, by the word that has come or by Step Functions' own."""
+    return execution == ended.ended or Executions(client("stepfunctions")).runs(execution) is False
 
 
 def _by_order(order: Order, own: str, journal: Journal) -> Survey:
