@@ -1,0 +1,6 @@
+"""The gate: sequential evidence for going back and for going on, looked at as often as one likes.
+
+``look.py`` is the way in. Below it, from the numbers upwards: ``bets`` (what one block says), ``capital`` (an
+e-process: what all blocks say), ``comparison`` (one stream), ``source`` (the streams of the probe or of the
+users), ``lanes`` (the ledger as blocks), ``users`` (outcome feed and minute metrics as blocks), ``words``.
+"""

@@ -1,0 +1,57 @@
+"""Requests and failures of both sides in the same span of time: what all evidence is made of."""
+
+from typing import NamedTuple
+
+from crossfade.domain.gate.bets import Counts
+from crossfade.domain.gate.latency import Latencies, slower
+
+SECONDS = 5
+"""The length of a block of the ledger and of the outcome feed."""
+MINUTE = 60
+"""The length of a block of metrics."""
+CAP, MINUTE_CAP = 2.5, 5.5
+"""What a block may add to the evidence at most, in nats."""
+
+
+class Tally(NamedTuple):
+    """One side's requests in a span. A failed request counts into the latencies too."""
+
+    requests: int = 0
+    failures: int = 0
+    latencies: Latencies = ()
+
+
+class Block(NamedTuple):
+    """A span from ``at`` (seconds since 1970, a multiple of ``seconds``) on.
+
+    None is a side of which nothing was heard. That is not the same as no requests.
+    """
+
+    at: int
+    seconds: int
+    candidate: Tally | None
+    stable: Tally | None
+
+    @property
+    def end(self) -> int:
+        """When the span was over, in seconds since 1970."""
+        return self.at + self.seconds
+
+    @property
+    def cap(self) -> float:
+        """What the block may add to the evidence at most, in nats."""
+        return CAP if self.seconds < MINUTE else MINUTE_CAP
+
+    @property
+    def failing(self) -> Counts:
+        """Requests and failures."""
+        green, blue = self.candidate or _NONE, self.stable or _NONE
+        return Counts(green.requests, green.failures, blue.requests, blue.failures)
+
+    def slow(self, bound: int, steps: int) -> Counts:
+        """Requests, and those slower than a bound (stable) or than the bound so many steps up (candidate)."""
+        green, blue = (self.candidate or _NONE).latencies, (self.stable or _NONE).latencies
+        return Counts(slower(green, -1), slower(green, bound + steps), slower(blue, -1), slower(blue, bound))
+
+
+_NONE = Tally()

@@ -1,0 +1,78 @@
+"""One stream: the candidate against the stable side, in blocks of requests and failures."""
+
+from typing import NamedTuple
+
+from crossfade.domain.gate.bets import NOTHING, Counts, no_worse, worse
+from crossfade.domain.gate.capital import Capital
+
+PRIOR_FAILURES, PRIOR_REQUESTS = 0.5, 200.0
+"""What the stable side's rate is guessed from before anything was seen."""
+MOST_RATE = 0.9
+
+
+class StableRate(NamedTuple):
+    """What earlier blocks say about the stable side's rate: bets are chosen by it, without looking ahead."""
+
+    requests: int = 0
+    failures: int = 0
+
+    @property
+    def guess(self) -> float:
+        """The rate to expect in the next block."""
+        return min((PRIOR_FAILURES + self.failures) / (PRIOR_REQUESTS + self.requests), MOST_RATE)
+
+    def after(self, counts: Counts) -> "StableRate":
+        """With a block that is over."""
+        return StableRate(self.requests + counts.n_b, self.failures + counts.x_b)
+
+
+class Comparison(NamedTuple):
+    """Evidence that the candidate is worse; ``counts`` is what it rests on, since it last was none.
+
+    ``pending`` holds requests back until both sides have at least one: a span in which one side was not
+    asked compares nothing.
+    """
+
+    capital: Capital = Capital()
+    rate: StableRate = StableRate()
+    pending: Counts = NOTHING
+    counts: Counts = NOTHING
+
+    @property
+    def evidence(self) -> float:
+        """How much a bet on "worse" has made of 1."""
+        return self.capital.evidence
+
+    def after(self, block: Counts, *, scale: float, excess: float, cap: float) -> "Comparison":
+        """The stream after one more block."""
+        block = self.pending.plus(block) if any(self.pending) else block
+        if not (block.n_g and block.n_b):
+            return Comparison(self.capital, self.rate, block, self.counts)
+        capital = self.capital.after(worse(block, self.rate.guess, scale=scale, excess=excess), cap)
+        counts = self.counts.plus(block) if capital.evidence > 1 else NOTHING
+        return Comparison(capital, self.rate.after(block), NOTHING, counts)
+
+
+class Proof(NamedTuple):
+    """Evidence that the candidate is no worse, gathered anew in each stage."""
+
+    capital: Capital = Capital()
+    pending: Counts = NOTHING
+    counts: Counts = NOTHING
+
+    @property
+    def evidence(self) -> float:
+        """How much a bet on "no worse" has made of 1."""
+        return self.capital.evidence
+
+    def after(self, block: Counts, rate: float, *, margin: float, cap: float) -> "Proof":
+        """The proof after one more block; ``rate`` is the stable side's guess from before the block."""
+        block = self.pending.plus(block) if any(self.pending) else block
+        if not (block.n_g and block.n_b):
+            return Proof(self.capital, block, self.counts)
+        capital = self.capital.after(no_worse(block, rate, margin=margin), cap)
+        return Proof(capital, NOTHING, self.counts.plus(block))
+
+    def alone(self, block: Counts, gains: list[float], cap: float) -> "Proof":
+        """The proof after a block of the candidate's requests only; see ``bets.below``."""
+        return Proof(self.capital.after(gains, cap), NOTHING, self.counts.plus(block))

@@ -1,0 +1,170 @@
+"""The ledger as blocks: what the probe saw on the slots' lanes, and whether the candidate is plainly dead.
+
+The records are folded one by one in the ledger's order, so that it does not matter how they are split over
+looks. A request belongs to the block that is open when its answer is written: one that took long counts
+later, on both sides alike, and is never lost.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from crossfade.domain.gate.blocks import SECONDS, Block, Tally
+from crossfade.domain.gate.latency import bucket
+from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.records import LaneEvent, Opened, Record, Request
+from crossfade.domain.spec import Slot, other
+
+RECENT = 10
+"""Of so many last answers of the stable lane most must be right, for the candidate alone to be dead."""
+FEW_WRONG = 2
+
+
+class Run(NamedTuple):
+    """Failures in a row on the candidate's lane; the times in seconds since 1970."""
+
+    length: int = 0
+    began: float = 0
+    last: float = 0
+
+
+class Lanes(NamedTuple):
+    """What the ledger has said so far, as far as it is not yet in a closed block.
+
+    ``numbers`` are those of the last records of the candidate's, the stable and the production lane: what is
+    not newer is a repetition. ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed.
+    """
+
+    opened: float = 0
+    numbers: tuple[int, int, int] = (0, 0, 0)
+    block: int = 0
+    candidate: Tally = Tally()
+    stable: Tally = Tally()
+    run: Run = Run()
+    recent: str = ""
+    stable_at: float = 0
+    wrong: tuple[str, ...] = ()
+    gone: bool = False
+    stable_gone: bool = False
+
+    def dead(self, settings: GateSettings, *, alone: bool) -> bool:
+        """Whether the candidate only fails, for long enough, while the stable lane answers."""
+        run = self.run
+        if run.length < settings.dead_requests or run.last - run.began < settings.dead_seconds:
+            return False
+        answering = (
+            len(self.recent) == RECENT
+            and self.recent.count("x") <= FEW_WRONG
+            and self.stable_at >= run.last - settings.dead_seconds
+        )
+        return alone or answering
+
+
+class Folded(NamedTuple):
+    """The lanes after new records, the blocks that these closed, and the requests that were not known yet."""
+
+    lanes: Lanes
+    blocks: list[Block]
+    requests: list[Request]
+
+
+def fold(lanes: Lanes, records: Iterable[Record], *, candidate: Slot, expected: str) -> Folded:
+    """Take in new records of the ledger."""
+    folding = _Folding(lanes, candidate, expected)
+    for record in records:
+        if isinstance(record, Opened):
+            folding.open(record)
+        elif isinstance(record, LaneEvent):
+            folding.notice(record)
+        elif isinstance(record, Request):
+            folding.take(record)
+    return Folded(folding.lanes(), folding.blocks, folding.requests)
+
+
+class _Side:
+    """The open block's counts of one side."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.requests, self.failures, latencies = tally
+        self.latencies = Counter(dict(latencies))
+
+    def tally(self) -> Tally:
+        return Tally(self.requests, self.failures, tuple(sorted(self.latencies.items())))
+
+
+class _Folding:
+    def __init__(self, lanes: Lanes, candidate: Slot, expected: str) -> None:
+        self._places = {candidate: 0, other(candidate): 1}
+        self._expected = expected
+        self._opened, self._block = lanes.opened, lanes.block
+        self._numbers = list(lanes.numbers)
+        self._sides = (_Side(lanes.candidate), _Side(lanes.stable))
+        self._run, self._recent, self._stable_at = lanes.run, lanes.recent, lanes.stable_at
+        self._wrong, self._gone = set(lanes.wrong), [lanes.gone, lanes.stable_gone]
+        self.blocks: list[Block] = []
+        self.requests: list[Request] = []
+
+    def open(self, record: Opened) -> None:
+        """A new probe counts from 1 again."""
+        opened = record.at.timestamp()
+        if opened > self._opened:
+            self._opened, self._numbers = opened, [0, 0, 0]
+
+    def notice(self, record: LaneEvent) -> None:
+        if record.lane != "production":
+            self._gone[self._places[record.lane]] = record.event == "paused"
+
+    def take(self, record: Request) -> None:
+        at = record.at.timestamp()
+        place = 2 if record.lane == "production" else self._places[record.lane]
+        if record.n <= self._numbers[place] or at < self._opened:
+            return
+        self._numbers[place] = record.n
+        self.requests.append(record)
+        if place == 2:
+            return
+        self._turn_to(int(at) // SECONDS * SECONDS)
+        wrong = place == 0 and record.ok and record.version != self._expected
+        if wrong:
+            self._wrong.add(str(record.version))
+        failed = wrong or not record.ok
+        side = self._sides[place]
+        side.requests += 1
+        side.failures += failed
+        side.latencies[bucket(record.ms)] += 1
+        if place == 0:
+            self._run = _longer(self._run, at) if failed else Run()
+        else:
+            self._recent = (self._recent + ("x" if failed else "."))[-RECENT:]
+            self._stable_at = max(at, self._stable_at)
+
+    def _turn_to(self, block: int) -> None:
+        """Close the open block when a request of a later one comes."""
+        if block <= self._block:
+            return
+        if self._block:
+            candidate, stable = (side.tally() for side in self._sides)
+            self.blocks.append(Block(self._block, SECONDS, candidate, stable))
+        self._block, self._sides = block, (_Side(Tally()), _Side(Tally()))
+
+    def lanes(self) -> Lanes:
+        candidate, stable = (side.tally() for side in self._sides)
+        return Lanes(
+            opened=self._opened,
+            numbers=(self._numbers[0], self._numbers[1], self._numbers[2]),
+            block=self._block,
+            candidate=candidate,
+            stable=stable,
+            run=self._run,
+            recent=self._recent,
+            stable_at=self._stable_at,
+            wrong=tuple(sorted(self._wrong)),
+            gone=self._gone[0],
+            stable_gone=self._gone[1],
+        )
+
+
+def _longer(run: Run, at: float) -> Run:
+    if not run.length:
+        return Run(1, at, at)
+    return Run(run.length + 1, min(at, run.began), max(at, run.last))

@@ -1,0 +1,67 @@
+"""What can be set about the gate. All of it is fixed before a deployment begins: α counts on that."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crossfade.domain.message import Message
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class GateSettings(Message):
+    """The gate's part of a service spec; every field has a default.
+
+    Parameters
+    ----------
+    alpha
+        The share of healthy deployments that may be rolled back by chance, at most.
+    beta
+        The share of stages that may be ended early by chance although the candidate is beyond the margins.
+    suspicion
+        From this much evidence on (1 : 20) that the candidate is worse, no stage is ended.
+    excess
+        Failures of the candidate beyond the stable side's that are no reason to go back (share of requests).
+    slower_by
+        A request counts as slow on the candidate when it is slower by this share than on the stable side.
+    users_harmed
+        What going on may cost at most: the share of all users' requests that fail because of the candidate.
+    users_margin, probe_margin
+        The excess of failures that the evidence to go on must rule out at most (users: at small weights),
+        at least (probe).
+    failing
+        A candidate that fails more than this share of its requests is not gone on with, whatever the
+        stable side does; it is rolled back when there is no stable side to compare with.
+    dead_requests, dead_seconds
+        Fail fast: so many failures in a row on the candidate's lane, over so long, while the other answers.
+    warm_up_seconds
+        The beginning of the candidate's life that is left out: a cold cache is truly worse, by no fault.
+    users
+        Where users' outcomes come from: the application's outcome feed, or the target groups' metrics.
+    settle_seconds
+        How long after its end a span of users' outcomes is taken as complete; None: 6 s for the feed, 60 s
+        for metrics.
+    """
+
+    alpha: Share = 0.001
+    beta: Share = 0.05
+    suspicion: float = Field(default=20, gt=1)
+    excess: float = Field(default=0.0005, ge=0, lt=0.1)
+    slower_by: float = Field(default=0.2, gt=0, le=10)
+    users_harmed: Share = 0.002
+    users_margin: Share = 0.05
+    probe_margin: Share = 0.01
+    failing: Share = 0.05
+    dead_requests: int = Field(default=10, ge=5)
+    dead_seconds: Seconds = 3
+    warm_up_seconds: Seconds = 10
+    users: Literal["feed", "metrics"] = "feed"
+    settle_seconds: Seconds | None = None
+
+    @property
+    def settle(self) -> float:
+        """Seconds after its end until a span of users' outcomes is complete."""
+        if self.settle_seconds is not None:
+            return self.settle_seconds
+        return 6.0 if self.users == "feed" else 60.0

@@ -1,0 +1,129 @@
+"""All streams that come from one source of outcomes: the probe's slot lanes, or the users."""
+
+from typing import NamedTuple
+
+from crossfade.domain.gate.bets import above, below
+from crossfade.domain.gate.blocks import Block
+from crossfade.domain.gate.capital import Capital
+from crossfade.domain.gate.comparison import Comparison, Proof
+from crossfade.domain.gate.latency import add, quantiles, steps
+from crossfade.domain.gate.settings import GateSettings
+
+QUANTILES = (0.5, 0.9, 0.99)
+"""Of the stable side's earlier latencies: what "slow" is measured from, one stream each."""
+LATENCIES = 100
+"""So many latencies of the stable side are known before any is called slow."""
+ABSENT_SECONDS = 30
+ABSENT_BLOCKS = 2
+"""After so long without a request, and so many blocks, the stable side is not there to compare with."""
+
+
+class Margin(NamedTuple):
+    """The excess of failures that going on must rule out: fixed, or a part of the stable rate if more."""
+
+    fixed: float
+    of_rate: float
+
+    def beyond(self, rate: float) -> float:
+        """The margin when the stable side fails at this rate."""
+        return max(self.fixed, self.of_rate * rate)
+
+
+class Source(NamedTuple):
+    """What all blocks of a source so far say.
+
+    ``until``: the end of the last block, in seconds since 1970; what begins earlier is known already.
+    ``seconds``: how long that block was.
+    ``stable_at``: when the stable side was last there. ``stage``: when the stage began that ``proof`` and
+    ``heard`` (seconds with word of the candidate) are of.
+    """
+
+    until: int = 0
+    seconds: int = 0
+    failing: Comparison = Comparison()
+    slow: tuple[Comparison, ...] = (Comparison(),) * len(QUANTILES)
+    latencies: tuple[int, ...] = ()
+    sick: Capital = Capital()
+    stable_at: int = 0
+    stage: float = 0
+    proof: Proof = Proof()
+    heard: int = 0
+
+    @property
+    def stable_absent(self) -> bool:
+        """Whether there has been nothing to compare with for long enough to say so."""
+        return self.until - self.stable_at >= max(ABSENT_SECONDS, ABSENT_BLOCKS * self.seconds)
+
+    @property
+    def slow_bounds(self) -> tuple[int, ...]:
+        """The bounds of latency beyond which the stable side's requests are slow, from earlier blocks."""
+        if sum(self.latencies) < LATENCIES:
+            return ()
+        return quantiles(self.latencies, QUANTILES)
+
+    def at_stage(self, began: float) -> "Source":
+        """The source in a stage: what is needed to go on begins anew with each."""
+        if began == self.stage:
+            return self
+        return self._replace(stage=began, proof=Proof(), heard=0)
+
+    def after(
+        self,
+        block: Block,
+        settings: GateSettings,
+        *,
+        warm: float,
+        margin: Margin | None,
+        alone: bool = False,
+    ) -> "Source":
+        """The source after one more block; one that it knows already changes nothing.
+
+        Blocks that begin before ``warm`` only tell of the stable side's latencies. Without a ``margin`` no
+        proof is asked of this source. ``alone``: there is no stable side at all.
+        """
+        if block.at < self.until:
+            return self
+        failing, slow, latencies, sick = self.failing, self.slow, self.latencies, self.sick
+        proof, heard, cap = self.proof, self.heard, block.cap
+        if block.at >= warm and block.candidate is not None:
+            counts = block.failing
+            in_stage = block.at >= self.stage
+            heard += block.seconds if in_stage else 0
+            if counts.n_g:
+                sick = sick.after(above(counts.n_g, counts.x_g, settings.failing), cap)
+            if alone and in_stage and counts.n_g:
+                gains = below(counts.n_g, counts.x_g, settings.probe_margin)
+                proof = proof.alone(counts, gains, cap)
+            # With no requests on one side a span is held open; with no word of it, it is left out.
+            if block.stable is not None and not alone:
+                if margin is not None and in_stage:
+                    rate = failing.rate.guess
+                    proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=cap)
+                failing = failing.after(counts, scale=1.0, excess=settings.excess, cap=cap)
+                slow = self._slow_after(block, steps(settings.slower_by), cap)
+        if block.stable is not None:
+            latencies = add(latencies, block.stable.latencies)
+        present = block.stable is not None and block.stable.requests
+        return Source(
+            until=block.end,
+            seconds=block.seconds,
+            failing=failing,
+            slow=slow,
+            latencies=latencies,
+            sick=sick,
+            stable_at=block.end if present else self.stable_at or block.at,
+            stage=self.stage,
+            proof=proof,
+            heard=heard,
+        )
+
+    def _slow_after(self, block: Block, up: int, cap: float) -> tuple[Comparison, ...]:
+        bounds = self.slow_bounds
+        if not bounds:
+            return self.slow
+        return tuple(
+            [
+                stream.after(block.slow(bound, up), scale=1.0, excess=0.0, cap=cap)
+                for stream, bound in zip(self.slow, bounds, strict=True)
+            ]
+        )

@@ -1,0 +1,69 @@
+"""What travels from look to look, and what is handed in at each."""
+
+from typing import NamedTuple
+
+from crossfade.domain.gate.lanes import Lanes
+from crossfade.domain.gate.source import Source
+from crossfade.domain.gate.users import ProbeMinutes
+from crossfade.domain.message import Message, Moment
+from crossfade.domain.spec import Slot, Stage, other
+
+PROBE, USERS, SLOW = 0.30, 0.45, 0.25
+"""How much each kind of stream counts: the weighted mean of e-processes is one again, whatever they share."""
+
+
+class GateState(Message):
+    """All that the gate remembers of a deployment; a few kilobytes of JSON.
+
+    The sources are of the same slot throughout, and are never reset: α is for the whole deployment.
+    """
+
+    lanes: Lanes = Lanes()
+    probe: Source = Source()
+    users: Source = Source()
+    probe_minutes: ProbeMinutes = ()
+
+    @property
+    def evidence(self) -> float:
+        """The evidence of all streams that the candidate is worse: 1 on average at most while it is not."""
+        slow = [stream.evidence for stream in (*self.probe.slow, *self.users.slow)]
+        return (
+            PROBE * self.probe.failing.evidence
+            + USERS * self.users.failing.evidence
+            + SLOW * sum(slow) / len(slow)
+        )
+
+
+class Watch(NamedTuple):
+    """What stays the same while a stage is watched.
+
+    ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: when the candidate
+    first answered. ``previous``: the stable slot's version; None in a service's first deployment, which has
+    no stable slot to compare with.
+    """
+
+    stage: Stage
+    next_weight: int | None
+    began: Moment
+    deadline: Moment
+    candidate: Slot
+    candidate_since: Moment
+    expected: str
+    previous: str | None
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no stable slot."""
+        return self.previous is None
+
+    @property
+    def versions(self) -> dict[str, Slot]:
+        """Which slot answers with which version; empty where the versions do not tell."""
+        if self.previous is None or self.previous == self.expected:
+            return {}
+        return {self.expected: self.candidate, self.previous: other(self.candidate)}
+
+    @property
+    def shared(self) -> bool:
+        """Whether both slots get users' requests, so that their outcomes can be compared."""
+        return 0 < self.stage.weight < 100 and not self.alone

@@ -1,0 +1,48 @@
+"""What a verdict rests on, in words for a person on call."""
+
+from math import floor, log10
+
+from crossfade.domain.gate.bets import Counts
+from crossfade.domain.gate.latency import BOUNDS, steps
+from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.source import Source
+from crossfade.domain.spec import Slot, other
+
+MOST = 1e6
+"""Evidence beyond this is not told apart any more."""
+
+
+def odds(evidence: float) -> str:
+    """Evidence as odds with two digits, e.g. ``1 : 4,100``."""
+    if evidence >= MOST:
+        return f"more than 1 : {MOST:,.0f}"
+    digits = 10 ** max(floor(log10(max(evidence, 1.0))) - 1, 0)
+    return f"1 : {floor(evidence / digits) * digits:,}"
+
+
+def failures(counts: Counts, candidate: Slot) -> str:
+    """E.g. ``green fails 12 of 240, blue 0 of 250``."""
+    return (
+        f"{candidate} fails {counts.x_g:,} of {counts.n_g:,}, "
+        f"{other(candidate)} {counts.x_b:,} of {counts.n_b:,}"
+    )
+
+
+def slowness(counts: Counts, bound: int, settings: GateSettings, candidate: Slot) -> str:
+    """E.g. ``green takes more than 26 ms in 61 of 100, blue more than 21 ms in 10 of 100``."""
+    far = min(bound + steps(settings.slower_by), len(BOUNDS) - 1)
+    return (
+        f"{candidate} takes more than {BOUNDS[far]:.3g} ms in {counts.x_g:,} of {counts.n_g:,}, "
+        f"{other(candidate)} more than {BOUNDS[bound]:.3g} ms in {counts.x_b:,} of {counts.n_b:,}"
+    )
+
+
+def strongest(sources: dict[str, Source], evidence: float, settings: GateSettings, candidate: Slot) -> str:
+    """The stream that says most against the candidate, and the evidence of all."""
+    found: list[tuple[float, str]] = []
+    for name, source in sources.items():
+        found.append((source.failing.evidence, failures(source.failing.counts, candidate) + name))
+        for stream, bound in zip(source.slow, source.slow_bounds, strict=False):
+            found.append((stream.evidence, slowness(stream.counts, bound, settings, candidate) + name))
+    text = max(found)[1]
+    return f"{text} (evidence {odds(evidence)})"

@@ -1,0 +1,92 @@
+"""An e-process: at most 1 on average, however often it is looked at."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfade.domain.gate.bets import Counts
+from crossfade.domain.gate.blocks import CAP
+from crossfade.domain.gate.capital import FIRST, LATER, Capital
+from crossfade.domain.gate.comparison import Comparison
+from tests.unit.domain.gate.binomial import chance
+
+ROUNDING = 1e-9
+rates = st.floats(0, 1)
+Path = tuple[float, list[float]]
+
+
+def _paths(rates: list[tuple[float, float]]) -> list[Path]:
+    """Every course that blocks of one request on the candidate and two on the stable side may take.
+
+    The chance of each, and the evidence after each of its blocks.
+    """
+    paths = []
+    for outcomes in product([(x_g, x_b) for x_g in range(2) for x_b in range(3)], repeat=len(rates)):
+        share, stream, seen = 1.0, Comparison(), []
+        for (p_g, p_b), (x_g, x_b) in zip(rates, outcomes, strict=True):
+            share *= chance(x_g, 1, p_g) * chance(x_b, 2, p_b)
+            stream = stream.after(Counts(1, x_g, 2, x_b), scale=1, excess=0, cap=CAP)
+            seen.append(stream.evidence)
+        paths.append((share, seen))
+    return paths
+
+
+healthy = st.lists(st.tuples(rates, rates).map(lambda pair: (min(pair), max(pair))), min_size=3, max_size=3)
+
+
+@given(healthy)
+def test_the_mean_of_the_evidence_never_rises_above_one(rates: list[tuple[float, float]]) -> None:
+    """Law: exact over all courses, at every moment, with bets that learn, whatever the rates do."""
+    paths = _paths(rates)
+    for moment in range(3):
+        assert sum(share * seen[moment] for share, seen in paths) <= 1 + ROUNDING
+
+
+@given(healthy, st.floats(1.01, 20), st.sets(st.integers(0, 2), min_size=1))
+def test_looking_more_often_keeps_the_promise(
+    rates: list[tuple[float, float]], threshold: float, looks: set[int]
+) -> None:
+    """Law: the chance that any look finds 1/α is at most α, at every block or at any choice of them."""
+    paths = _paths(rates)
+    every = sum(share for share, seen in paths if max(seen) >= threshold)
+    some = sum(share for share, seen in paths if max(seen[at] for at in looks) >= threshold)
+    assert some <= every + ROUNDING <= 1 / threshold + 2 * ROUNDING
+
+
+def test_what_is_bet_when() -> None:
+    """Half from the first block on, the rest a little with each block, until it is spent."""
+    capital = Capital()
+    assert capital.evidence == 1
+    for blocks in range(1, 800):
+        capital = capital.after([0.0, 0.0], cap=1.0)
+        assert sum(capital.held) / 2 == pytest.approx(min(FIRST + LATER * (blocks - 1), 1))
+        assert capital.evidence == pytest.approx(1)
+
+
+def test_a_burst_is_capped() -> None:
+    """One block gains no more than its cap."""
+    assert Capital().after([9.0], cap=2.5) == Capital().after([2.5], cap=2.5)
+    assert Capital(5, (2.0,)).after([9.0], cap=2.5) == Capital(5, (2.0,)).after([2.5], cap=2.5)
+
+
+def test_numbers_stay_finite() -> None:
+    """A candidate that fails all day."""
+    capital = Capital()
+    for _ in range(1000):
+        capital = capital.after([2.5, -700.0], cap=2.5)
+    assert 1e90 < capital.evidence < 1e101
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 4), max_size=8))
+def test_a_span_is_held_open_until_both_sides_were_asked(spans: list[tuple[int, int, int, int]]) -> None:
+    """Law: nothing is lost by it, and nothing is compared with nothing."""
+    stream, total = Comparison(), Counts(0, 0, 0, 0)
+    for n_g, x_g, n_b, x_b in spans:
+        counts = Counts(n_g, min(x_g, n_g), n_b, min(x_b, n_b))
+        total = total.plus(counts)
+        stream = stream.after(counts, scale=1, excess=0, cap=CAP)
+        assert not (stream.pending.n_g and stream.pending.n_b)
+    assert total.n_b == stream.rate.requests + stream.pending.n_b
+    assert total.x_b == stream.rate.failures + stream.pending.x_b

@@ -1,0 +1,51 @@
+"""Small examples of what the gate is shown: a stage, ledgers, and blocks of users' outcomes."""
+
+from typing import Any
+
+from crossfade.domain.gate.blocks import Block, Tally
+from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.state import Watch
+from crossfade.domain.records import Record
+from tests.unit.examples import at, request, stage
+
+SETTINGS = GateSettings(warm_up_seconds=0)
+
+
+def watch(weight: int = 10, next_weight: int | None = 50, **changes: Any) -> Watch:
+    """A stage of a deployment of 0.0.2 into green while blue is stable; it may last from 10 to 120 s."""
+    began, seconds = changes.pop("began", 0), changes.pop("max_seconds", 120)
+    values: dict[str, Any] = {
+        "stage": stage(weight, min_seconds=10, max_seconds=seconds),
+        "next_weight": next_weight,
+        "began": at(began),
+        "deadline": at(began + seconds),
+        "candidate": "green",
+        "candidate_since": at(0),
+        "expected": "0.0.2",
+        "previous": "0.0.1",
+        **changes,
+    }
+    return Watch(**values)
+
+
+def ledger(green: str, blue: str = "", *, rate: float = 20, ms: float = 3.0) -> list[Record]:
+    """Both slots' lanes, in order of time: ``.`` answered well, ``x`` failed, ``v`` of a wrong version."""
+    marks = [("green", n, mark) for n, mark in enumerate(green, start=1)]
+    marks += [("blue", n, mark) for n, mark in enumerate(blue, start=1)]
+    records: list[Record] = []
+    for lane, n, mark in sorted(marks, key=lambda found: found[1]):
+        version = "0.0.1" if lane == "blue" or mark == "v" else "0.0.2"
+        values: dict[str, Any] = {"ms": ms, "version": version}
+        if mark == "x":
+            values |= {"status": 500, "version": None}
+        records.append(request(lane, n, n / rate, **values))
+    return records
+
+
+def users(*counts: tuple[int, int, int, int], seconds: int = 5, began: float = 0) -> list[Block]:
+    """Blocks of users' outcomes: requests and failures of green, then of blue."""
+    first = int(at(began).timestamp())
+    return [
+        Block(first + place * seconds, seconds, Tally(n_g, x_g), Tally(n_b, x_b))
+        for place, (n_g, x_g, n_b, x_b) in enumerate(counts)
+    ]
