@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-all test-unit faults check format images lock clean
+.PHONY: help install demo sandbox test test-all test-unit faults bench-gate check format images lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,11 +41,14 @@ test-unit: $(INSTALLED) ## the tests that need no sandbox
 faults: $(INSTALLED) ## simulated deployments with a fault at every point; CASE=<name> runs one of them again
 	@$(BIN)/python -m tests.simulation $(if $(CASE),--case '$(CASE)')
 
+bench-gate: $(INSTALLED) ## the gate against what others decide by, in two minutes; all of it: make bench-gate FULL=--full
+	@PYTHONPATH=functions $(BIN)/python -m benchmarks.gate $(FULL)
+
 check: $(INSTALLED) ## format, lint, types, templates
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict functions probe
-	@$(BIN)/mypy sandbox sample_app demo
+	@$(BIN)/mypy sandbox sample_app demo benchmarks
 	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 

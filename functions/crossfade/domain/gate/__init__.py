@@ -1,6 +1,7 @@
 """The gate: sequential evidence for going back and for going on, looked at as often as one likes.
 
-``look.py`` is the way in. Below it, from the numbers upwards: ``bets`` (what one block says), ``capital`` (an
+``look`` is the way in. Below it, from the numbers upwards: ``bets`` (what one block says), ``capital`` (an
 e-process: what all blocks say), ``comparison`` (one stream), ``source`` (the streams of the probe or of the
-users), ``lanes`` (the ledger as blocks), ``users`` (outcome feed and minute metrics as blocks), ``words``.
+users), ``lanes`` (the ledger as blocks), ``users`` (the outcome feed and minute metrics as blocks),
+``judgement`` (what all of it means for a stage) and ``words`` (why).
 """

@@ -48,9 +48,8 @@ def worse(counts: Counts, stable_rate: float, *, scale: float, excess: float) ->
 
 
 def no_worse(counts: Counts, stable_rate: float, *, margin: float) -> list[float]:
-    """Bets against ``p_g >= p_b + margin``: that the candidate is as good, a little worse, or better."""
-    guesses = (stable_rate, stable_rate + margin / 4, stable_rate / 4)
-    alternatives = [min(guess, HIGHEST) for guess in guesses]
+    """Bets against ``p_g >= p_b + margin``: that the candidate is as good, or a little worse."""
+    alternatives = [min(stable_rate, HIGHEST), min(stable_rate + margin / 4, HIGHEST)]
     most = MOST_OF_THE_PURSE * counts.n_b / counts.n_g
     return [
         _gain(counts, g0, b0, max(min(stake, 0.0), -most / b0), 1.0)

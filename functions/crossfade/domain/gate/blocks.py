@@ -48,10 +48,11 @@ class Block(NamedTuple):
         green, blue = self.candidate or _NONE, self.stable or _NONE
         return Counts(green.requests, green.failures, blue.requests, blue.failures)
 
-    def slow(self, bound: int, steps: int) -> Counts:
-        """Requests, and those slower than a bound (stable) or than the bound so many steps up (candidate)."""
+    def slow(self, bounds: tuple[int, ...], steps: int) -> list[Counts]:
+        """For each bound: requests, and those slower than it (candidate: than the one so many steps up)."""
         green, blue = (self.candidate or _NONE).latencies, (self.stable or _NONE).latencies
-        return Counts(slower(green, -1), slower(green, bound + steps), slower(blue, -1), slower(blue, bound))
+        n_g, n_b = sum([count for _, count in green]), sum([count for _, count in blue])
+        return [Counts(n_g, slower(green, bound + steps), n_b, slower(blue, bound)) for bound in bounds]
 
 
 _NONE = Tally()

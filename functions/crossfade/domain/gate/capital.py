@@ -16,29 +16,25 @@ MOST = 1e100
 
 
 class Capital(NamedTuple):
-    """What each bet holds after so many blocks; nothing was bet before the first."""
+    """What each bet holds, and what has not been bet yet."""
 
-    blocks: int = 0
+    unspent: float = 1.0
     held: tuple[float, ...] = ()
 
     @property
     def evidence(self) -> float:
-        """The mean of what the bets hold, and what was not bet yet."""
-        if not self.blocks:
-            return 1.0
-        return sum(self.held) / len(self.held) + max(0.0, 1 - FIRST - LATER * (self.blocks - 1))
+        """The mean of what the bets hold, and what is unspent."""
+        return self.unspent + sum(self.held) / len(self.held) if self.held else self.unspent
 
-    def after(self, gains: list[float], cap: float) -> "Capital":
+    def after(self, gains: list[float], cap: float, first: float = FIRST) -> "Capital":
         """The capital after a block; ``gains`` are logarithms, and a block gains ``cap`` at most.
 
         The cap makes one short burst too little to decide on. Losing gains keeps the process valid.
+        ``first`` is the share that is bet from the first block on.
         """
-        if not self.blocks:
-            return Capital(1, tuple([FIRST * exp(min(gain, cap)) for gain in gains]))
-        left = 1 - FIRST - LATER * (self.blocks - 1)
-        fresh = min(LATER, left) if left > 0 else 0.0
+        fresh = min(LATER if self.held else first, self.unspent)
         held = [
             min((had + fresh) * exp(gain if gain < cap else cap), MOST)
-            for had, gain in zip(self.held, gains, strict=True)
+            for had, gain in zip(self.held or (0.0,) * len(gains), gains, strict=True)
         ]
-        return Capital(self.blocks + 1, tuple(held))
+        return Capital(self.unspent - fresh, tuple(held))

@@ -8,6 +8,8 @@ from crossfade.domain.gate.capital import Capital
 PRIOR_FAILURES, PRIOR_REQUESTS = 0.5, 200.0
 """What the stable side's rate is guessed from before anything was seen."""
 MOST_RATE = 0.9
+ALL_AT_ONCE = 1.0
+"""A stage is short: nothing is kept for a candidate that gets better."""
 
 
 class StableRate(NamedTuple):
@@ -52,6 +54,10 @@ class Comparison(NamedTuple):
         counts = self.counts.plus(block) if capital.evidence > 1 else NOTHING
         return Comparison(capital, self.rate.after(block), NOTHING, counts)
 
+    def learn(self, block: Counts) -> "Comparison":
+        """The stream after a block that compares nothing: what it says of the stable side's rate is kept."""
+        return Comparison(self.capital, self.rate.after(block), self.pending, self.counts)
+
 
 class Proof(NamedTuple):
     """Evidence that the candidate is no worse, gathered anew in each stage."""
@@ -70,9 +76,9 @@ class Proof(NamedTuple):
         block = self.pending.plus(block) if any(self.pending) else block
         if not (block.n_g and block.n_b):
             return Proof(self.capital, block, self.counts)
-        capital = self.capital.after(no_worse(block, rate, margin=margin), cap)
+        capital = self.capital.after(no_worse(block, rate, margin=margin), cap, ALL_AT_ONCE)
         return Proof(capital, NOTHING, self.counts.plus(block))
 
     def alone(self, block: Counts, gains: list[float], cap: float) -> "Proof":
         """The proof after a block of the candidate's requests only; see ``bets.below``."""
-        return Proof(self.capital.after(gains, cap), NOTHING, self.counts.plus(block))
+        return Proof(self.capital.after(gains, cap, ALL_AT_ONCE), NOTHING, self.counts.plus(block))

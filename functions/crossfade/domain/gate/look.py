@@ -5,23 +5,17 @@ records split in any way and the users' blocks handed in again and again.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from crossfade.domain.gate import words
 from crossfade.domain.gate.blocks import Block
+from crossfade.domain.gate.judgement import judge
 from crossfade.domain.gate.lanes import fold
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.source import Margin, Source
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.gate.users import count_probe
 from crossfade.domain.records import Record
-from crossfade.domain.spec import other
 from crossfade.domain.verdict import Verdict
-
-HEARD_SECONDS = 60
-"""Going on without the users' proof needs so much word of them at least."""
-SOURCES = 2
-"""The probe's lanes and the users' requests share the α of the absolute guard."""
 
 
 def look(
@@ -40,11 +34,28 @@ def look(
         minutes = count_probe(minutes, ledger.requests, watch.versions)
     state = GateState(
         lanes=ledger.lanes,
-        probe=_take(state.probe, ledger.blocks, settings, watch, _probe_margin(settings)),
-        users=_take(state.users, blocks, settings, watch, _users_margin(settings, watch)),
+        probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
+        users=take_users(state.users, blocks, settings=settings, watch=watch),
         probe_minutes=minutes,
     )
     return state, judge(state, settings=settings, watch=watch, now=now)
+
+
+def take_probe(source: Source, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Source:
+    """The probe's streams after blocks of the ledger."""
+    return _take(source, blocks, settings, watch, Margin(settings.probe_margin, of_rate=1.0))
+
+
+def take_users(source: Source, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Source:
+    """The users' streams after blocks of their outcomes.
+
+    The margin is such that at the next weight no more than ``users_harmed`` of all users may fail because of
+    the candidate.
+    """
+    if not watch.shared or watch.next_weight is None:
+        return _take(source, blocks, settings, watch, None)
+    fixed = min(settings.users_margin, settings.users_harmed * 100 / watch.next_weight)
+    return _take(source, blocks, settings, watch, Margin(fixed, of_rate=0.5))
 
 
 def _take(
@@ -55,128 +66,3 @@ def _take(
     for block in blocks:
         source = source.after(block, settings, warm=warm, margin=margin, alone=watch.alone)
     return source
-
-
-def _probe_margin(settings: GateSettings) -> Margin:
-    return Margin(settings.probe_margin, of_rate=1.0)
-
-
-def _users_margin(settings: GateSettings, watch: Watch) -> Margin | None:
-    """At the next weight, no more than ``users_harmed`` of all users may fail because of the candidate."""
-    if not watch.shared or watch.next_weight is None:
-        return None
-    return Margin(min(settings.users_margin, settings.users_harmed * 100 / watch.next_weight), of_rate=0.5)
-
-
-def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
-    """What the state says about the stage."""
-    worse = _worse(state, settings, watch)
-    if worse:
-        return Verdict(action="roll_back", reason=worse, error="CandidateWorse")
-    if state.lanes.stable_gone and watch.shared:
-        return Verdict(
-            action="roll_back",
-            reason=f"{other(watch.candidate)} has no target left for its {100 - watch.stage.weight} % "
-            "of the traffic",
-            error="TargetsBelowFloor",
-        )
-    late = now >= watch.deadline
-    doubt = _doubt(state, settings, watch)
-    if doubt:
-        return _hold_until(late, watch, doubt)
-    if now - watch.began < timedelta(seconds=watch.stage.min_seconds):
-        return Verdict(action="hold", reason=f"all well, watched for {watch.stage.min_seconds:g} s at least")
-    if watch.shared and state.users.proof.evidence < 1 / settings.beta:
-        if late and state.users.heard >= HEARD_SECONDS:
-            return Verdict(
-                action="advance", reason=f"{_proven(state, watch)}; {_users_missing(state, settings, watch)}"
-            )
-        return _hold_until(late, watch, _users_missing(state, settings, watch))
-    return Verdict(action="advance", reason=_proven(state, watch))
-
-
-def _hold_until(late: bool, watch: Watch, reason: str) -> Verdict:
-    if not late:
-        return Verdict(action="hold", reason=reason)
-    return Verdict(
-        action="roll_back",
-        reason=f"after {watch.stage.max_seconds:g} s at weight {watch.stage.weight}: {reason}",
-        error="EvidenceMissing",
-    )
-
-
-def _sources(state: GateState) -> dict[str, Source]:
-    return {"": state.probe, " of the users' requests": state.users}
-
-
-def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
-    """Why to go back at once; None where nothing says so."""
-    green, blue, lanes = watch.candidate, other(watch.candidate), state.lanes
-    if lanes.gone:
-        return f"{green} has no target left"
-    if lanes.dead(settings, alone=watch.alone):
-        run = lanes.run
-        versions = f" (it answered version {', '.join(lanes.wrong)})" if lanes.wrong else ""
-        while_blue = "" if watch.alone else f" while {blue} answers"
-        return (
-            f"{green} failed the last {run.count} requests in a row, for {run.last - run.began:.1f} s,"
-            f"{while_blue}{versions}"
-        )
-    if state.evidence >= 1 / settings.alpha:
-        text = words.strongest(_sources(state), state.evidence, settings, green)
-        return text + (f"; it answered version {', '.join(lanes.wrong)}" if lanes.wrong else "")
-    for name, source in _sources(state).items():
-        if source.sick.evidence >= SOURCES / settings.alpha and (watch.alone or source.stable_absent):
-            return (
-                f"{green} fails more than {settings.failing:.0%}{name}, and {blue} has none to compare with "
-                f"(evidence {words.odds(source.sick.evidence)})"
-            )
-    return None
-
-
-def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
-    """Why not to go on, whatever the users say; None where nothing speaks against it."""
-    green, blue = watch.candidate, other(watch.candidate)
-    if state.evidence >= settings.suspicion:
-        return words.strongest(_sources(state), state.evidence, settings, green)
-    for name, source in _sources(state).items():
-        if source.sick.evidence >= SOURCES / settings.alpha:
-            return f"{green} fails more than {settings.failing:.0%}{name}, {blue} may be as sick"
-    if state.probe.proof.evidence < 1 / settings.beta:
-        return _probe_missing(state, settings, watch)
-    return None
-
-
-def _probe_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
-    counts = state.probe.proof.counts
-    silent = [
-        slot
-        for slot, requests in ((watch.candidate, counts.n_g), (other(watch.candidate), counts.n_b))
-        if not requests and not (watch.alone and slot != watch.candidate)
-    ]
-    if silent:
-        return f"probe evidence missing: no answers of {' and '.join(silent)} compared in this stage"
-    return (
-        f"probe evidence insufficient: {words.failures(counts, watch.candidate)} "
-        f"(evidence to go on {words.odds(state.probe.proof.evidence)} of {words.odds(1 / settings.beta)})"
-    )
-
-
-def _users_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
-    counts = state.users.proof.counts
-    if not state.users.heard:
-        return f"user evidence missing: no word of {watch.candidate}'s users ({settings.users})"
-    return (
-        f"user evidence insufficient: {words.failures(counts, watch.candidate)} in {state.users.heard} s "
-        f"(evidence to go on {words.odds(state.users.proof.evidence)} of {words.odds(1 / settings.beta)})"
-    )
-
-
-def _proven(state: GateState, watch: Watch) -> str:
-    counts = state.probe.proof.counts
-    if watch.alone:
-        return f"{watch.candidate} fails {counts.x_g:,} of {counts.n_g:,}"
-    text = words.failures(counts, watch.candidate)
-    if watch.shared and state.users.proof.counts.n_g:
-        text += f"; users: {words.failures(state.users.proof.counts, watch.candidate)}"
-    return text

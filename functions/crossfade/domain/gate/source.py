@@ -18,6 +18,11 @@ ABSENT_BLOCKS = 2
 """After so long without a request, and so many blocks, the stable side is not there to compare with."""
 
 
+EARLY = 6
+"""A block that begins up to a sixth of its length before a stage is the stage's: metrics come by the minute,
+and a stage that follows on one would else always miss the beginning of its own."""
+
+
 class Margin(NamedTuple):
     """The excess of failures that going on must rule out: fixed, or a part of the stable rate if more."""
 
@@ -78,52 +83,51 @@ class Source(NamedTuple):
     ) -> "Source":
         """The source after one more block; one that it knows already changes nothing.
 
-        Blocks that begin before ``warm`` only tell of the stable side's latencies. Without a ``margin`` no
-        proof is asked of this source. ``alone``: there is no stable side at all.
+        What begins before ``warm`` says nothing about the candidate. Without a ``margin`` the two sides are
+        not compared, because not both have a share of the traffic. ``alone``: there is no stable side at all.
         """
         if block.at < self.until:
             return self
-        failing, slow, latencies, sick = self.failing, self.slow, self.latencies, self.sick
-        proof, heard, cap = self.proof, self.heard, block.cap
-        if block.at >= warm and block.candidate is not None:
-            counts = block.failing
-            in_stage = block.at >= self.stage
-            heard += block.seconds if in_stage else 0
-            if counts.n_g:
-                sick = sick.after(above(counts.n_g, counts.x_g, settings.failing), cap)
-            if alone and in_stage and counts.n_g:
+        counts, latencies = block.failing, self.latencies
+        of_candidate = block.candidate is not None and block.at >= warm
+        in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
+        proof, sick = self.proof, self.sick
+        if of_candidate and counts.n_g:
+            sick = sick.after(above(counts.n_g, counts.x_g, settings.failing), block.cap)
+            if alone and in_stage:
                 gains = below(counts.n_g, counts.x_g, settings.probe_margin)
-                proof = proof.alone(counts, gains, cap)
-            # With no requests on one side a span is held open; with no word of it, it is left out.
-            if block.stable is not None and not alone:
-                if margin is not None and in_stage:
-                    rate = failing.rate.guess
-                    proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=cap)
-                failing = failing.after(counts, scale=1.0, excess=settings.excess, cap=cap)
-                slow = self._slow_after(block, steps(settings.slower_by), cap)
+                proof = proof.alone(counts, gains, block.cap)
+        # With no requests on one side a span is held open; with no word of it, it compares nothing.
+        compared = of_candidate and block.stable is not None and margin is not None and not alone
+        if compared and in_stage and margin is not None:
+            rate = self.failing.rate.guess
+            proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=block.cap)
         if block.stable is not None:
             latencies = add(latencies, block.stable.latencies)
-        present = block.stable is not None and block.stable.requests
         return Source(
             until=block.end,
             seconds=block.seconds,
-            failing=failing,
-            slow=slow,
+            failing=self.failing.after(counts, scale=1.0, excess=settings.excess, cap=block.cap)
+            if compared
+            else self.failing.learn(counts),
+            slow=self._slow_after(block, steps(settings.slower_by), compared=compared),
             latencies=latencies,
             sick=sick,
-            stable_at=block.end if present else self.stable_at or block.at,
+            stable_at=block.end if counts.n_b else self.stable_at or block.at,
             stage=self.stage,
             proof=proof,
-            heard=heard,
+            heard=self.heard + (block.seconds if in_stage else 0),
         )
 
-    def _slow_after(self, block: Block, up: int, cap: float) -> tuple[Comparison, ...]:
+    def _slow_after(self, block: Block, up: int, *, compared: bool) -> tuple[Comparison, ...]:
         bounds = self.slow_bounds
         if not bounds:
             return self.slow
         return tuple(
             [
-                stream.after(block.slow(bound, up), scale=1.0, excess=0.0, cap=cap)
-                for stream, bound in zip(self.slow, bounds, strict=True)
+                stream.after(counts, scale=1.0, excess=0.0, cap=block.cap)
+                if compared
+                else stream.learn(counts)
+                for stream, counts in zip(self.slow, block.slow(bounds, up), strict=True)
             ]
         )

@@ -25,13 +25,21 @@ class GateState(Message):
 
     @property
     def evidence(self) -> float:
-        """The evidence of all streams that the candidate is worse: 1 on average at most while it is not."""
-        slow = [stream.evidence for stream in (*self.probe.slow, *self.users.slow)]
-        return (
-            PROBE * self.probe.failing.evidence
-            + USERS * self.users.failing.evidence
-            + SLOW * sum(slow) / len(slow)
-        )
+        """The evidence of all streams that the candidate is worse."""
+        return evidence(self.probe, self.users)
+
+
+def evidence(probe: Source, users: Source) -> float:
+    """The evidence of all streams that the candidate is worse: on average at most 1 while it is not.
+
+    A stream that has not begun stands at 1: the weights are fixed before it is known what will be heard.
+    """
+    slow = [stream.capital.evidence for stream in (*probe.slow, *users.slow)]
+    return (
+        PROBE * probe.failing.capital.evidence
+        + USERS * users.failing.capital.evidence
+        + SLOW * sum(slow) / len(slow)
+    )
 
 
 class Watch(NamedTuple):

@@ -30,7 +30,7 @@ def _outcomes(n_g: int, n_b: int) -> list[tuple[int, int]]:
 def test_a_candidate_that_is_no_worse_costs_the_bet_on_worse(
     n_g: int, n_b: int, p_b: float, part: float, guess: float, scale: float, excess: float
 ) -> None:
-    """Law: under ``p_g <= s p_b + excess`` every bet's expected gain is at most 1, however badly it guessed."""
+    """Law: under ``p_g <= s p_b + excess`` every bet's expected gain is at most 1, however it guessed."""
     p_g = part * min(scale * p_b + excess, 1)
     gains = [
         worse(Counts(n_g, x_g, n_b, x_b), guess, scale=scale, excess=excess)
@@ -88,8 +88,8 @@ def test_worth_of_a_failure() -> None:
     assert found == pytest.approx(log(by_hand))
 
 
-def test_reaching_a_rate_of_nothing() -> None:
-    """A guess at its ends makes no bet that breaks: no gain is infinite or not a number."""
+def test_guesses_at_their_ends() -> None:
+    """No gain is infinite or not a number."""
     for guess in (1e-12, 0.9):
         gains = worse(Counts(1, 1, 10_000, 0), guess, scale=1, excess=0.0005)
         assert all(isfinite(gain) for gain in gains + no_worse(Counts(9, 9, 1, 1), guess, margin=0.45))

@@ -3,9 +3,11 @@
 from typing import Any
 
 from crossfade.domain.gate.blocks import Block, Tally
+from crossfade.domain.gate.look import look
 from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.gate.state import Watch
+from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.records import Record
+from crossfade.domain.verdict import Verdict
 from tests.unit.examples import at, request, stage
 
 SETTINGS = GateSettings(warm_up_seconds=0)
@@ -49,3 +51,23 @@ def users(*counts: tuple[int, int, int, int], seconds: int = 5, began: float = 0
         Block(first + place * seconds, seconds, Tally(n_g, x_g), Tally(n_b, x_b))
         for place, (n_g, x_g, n_b, x_b) in enumerate(counts)
     ]
+
+
+def glance(
+    records: list[Record],
+    blocks: list[Block] | None = None,
+    *,
+    seconds: float = 80,
+    state: GateState | None = None,
+    shown: Watch | None = None,
+    gate: GateSettings = SETTINGS,
+) -> tuple[GateState, Verdict]:
+    """One look, so many seconds after the start, with what was there before it."""
+    return look(
+        state or GateState(),
+        records,
+        blocks or [],
+        settings=gate,
+        watch=shown or watch(),
+        now=at(seconds),
+    )

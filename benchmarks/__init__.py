@@ -1,0 +1,1 @@
+"""What Crossfade is measured by: each part has its own `make bench-…`."""

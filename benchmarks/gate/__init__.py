@@ -1,0 +1,1 @@
+"""The gate against what others decide by, on the same simulated deployments; `make bench-gate`."""
