@@ -18,12 +18,12 @@ from crossfade.domain.verdict import Verdict
 STAGES = tuple(
     Stage(weight=weight, min_seconds=least, max_seconds=most)
     for weight, least, most in (
-        (0, 15, 300),
-        (2, 15, 300),
-        (10, 15, 300),
-        (50, 15, 300),
-        (90, 15, 300),
-        (100, 30, 300),
+        (0, 15, 600),
+        (2, 15, 600),
+        (10, 15, 600),
+        (50, 15, 600),
+        (90, 15, 600),
+        (100, 30, 600),
     )
 )
 """Weights in percent, minimum and deadline in seconds: the defaults that are proposed for AWS."""

@@ -34,11 +34,11 @@ def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: dateti
     if now - watch.began < timedelta(seconds=watch.stage.min_seconds):
         return Verdict(action="hold", reason=f"all well, watched for {watch.stage.min_seconds:g} s at least")
     if watch.shared and state.users.proof.evidence < 1 / settings.beta:
-        if late and state.users.heard >= HEARD_SECONDS:
-            return Verdict(
-                action="advance", reason=f"{_proven(state, watch)}; {_users_missing(state, settings, watch)}"
-            )
-        return _hold_until(late, watch, _users_missing(state, settings, watch))
+        missing = _users_missing(state, settings, watch)
+        waited = late or now - watch.began >= timedelta(seconds=settings.users_seconds)
+        if waited and state.users.heard >= HEARD_SECONDS:
+            return Verdict(action="advance", reason=f"{_proven(state, watch)}; {missing}")
+        return _hold_until(late, watch, missing)
     return Verdict(action="advance", reason=_proven(state, watch))
 
 

@@ -30,6 +30,9 @@ class GateSettings(Message):
     users_margin, probe_margin
         The excess of failures that the evidence to go on must rule out at most (users: at small weights),
         at least (probe).
+    users_seconds
+        So long a stage waits for the users' proof. Where it is still missing then, because there are few of
+        them, the stage goes on without it, if a minute of their outcomes was seen.
     failing
         A candidate that fails more than this share of its requests is not gone on with, whatever the
         stable side does; it is rolled back when there is no stable side to compare with.
@@ -51,6 +54,7 @@ class GateSettings(Message):
     slower_by: float = Field(default=0.2, gt=0, le=10)
     users_harmed: Share = 0.002
     users_margin: Share = 0.05
+    users_seconds: Seconds = 300
     probe_margin: Share = 0.01
     failing: Share = 0.05
     dead_requests: int = Field(default=10, ge=5)

@@ -83,8 +83,8 @@ class Source(NamedTuple):
     ) -> "Source":
         """The source after one more block; one that it knows already changes nothing.
 
-        What begins before ``warm`` says nothing about the candidate. Without a ``margin`` the two sides are
-        not compared, because not both have a share of the traffic. ``alone``: there is no stable side at all.
+        What begins before ``warm`` says nothing about the candidate. There is no ``margin`` in a stage in
+        which not both sides have a share of the traffic. ``alone``: there is no stable side at all.
         """
         if block.at < self.until:
             return self
@@ -97,8 +97,7 @@ class Source(NamedTuple):
             if alone and in_stage:
                 gains = below(counts.n_g, counts.x_g, settings.probe_margin)
                 proof = proof.alone(counts, gains, block.cap)
-        # With no requests on one side a span is held open; with no word of it, it compares nothing.
-        compared = of_candidate and block.stable is not None and margin is not None and not alone
+        compared = of_candidate and not alone and self._comparable(block, margin)
         if compared and in_stage and margin is not None:
             rate = self.failing.rate.guess
             proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=block.cap)
@@ -118,6 +117,15 @@ class Source(NamedTuple):
             proof=proof,
             heard=self.heard + (block.seconds if in_stage else 0),
         )
+
+    def _comparable(self, block: Block, margin: Margin | None) -> bool:
+        """Whether a block compares the sides, or may once it is held open for more of the same.
+
+        A side without word compares nothing, and a stage in which one has no share is not waited for.
+        """
+        if block.candidate is None or block.stable is None:
+            return False
+        return margin is not None or (block.candidate.requests > 0 and block.stable.requests > 0)
 
     def _slow_after(self, block: Block, up: int, *, compared: bool) -> tuple[Comparison, ...]:
         bounds = self.slow_bounds

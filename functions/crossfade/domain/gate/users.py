@@ -6,9 +6,13 @@ known from the last one (``after``), so outcomes may be handed in any number of 
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import pairwise
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block, Tally
-from crossfade.domain.gate.latency import Latencies, add
+from crossfade.domain.gate.latency import BOUNDS, Latencies, add
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import Record, Request
 from crossfade.domain.spec import Slot, other
@@ -19,15 +23,27 @@ SERVER_ERROR = 500
 class Outcomes(Message):
     """What one task answered in a span of 5 s: a line of the outcome feed.
 
-    ``latencies`` are pairs of bucket and count, see ``latency.py``.
+    ``latencies`` are pairs of bucket and count in rising order, see ``latency.py``.
     """
 
     slot: Slot
     task: str
     ended: Moment
-    requests: int
-    failures: int
+    requests: int = Field(ge=0)
+    failures: int = Field(ge=0)
     latencies: Latencies
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        """An application writes these: what cannot be must not reach the evidence."""
+        if self.failures > self.requests:
+            raise ValueError("more failures than requests")
+        places = [place for place, _ in self.latencies]
+        if any(low >= high for low, high in pairwise([-1, *places, len(BOUNDS) + 1])):
+            raise ValueError(f"buckets must rise from 0 to {len(BOUNDS)}")
+        if any(count < 0 for _, count in self.latencies):
+            raise ValueError("a count below 0")
+        return self
 
 
 class Minute(Message):

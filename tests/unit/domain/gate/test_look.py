@@ -192,6 +192,15 @@ def test_missing_evidence(records: list[Record], blocks: list[Block], action: st
     assert _verdict(records, blocks, seconds=120) == (action, reason)
 
 
+def test_few_users_are_not_waited_for_as_long_as_the_probe() -> None:
+    """After ``users_seconds`` a stage goes on without their proof, long before its deadline."""
+    gate = SETTINGS.model_copy(update={"users_seconds": 90})
+    records, blocks = ledger(GOOD, GOOD), users(*[(1, 0, 9, 0)] * 13)
+    assert _verdict(records, blocks, seconds=89.9, gate=gate)[0] == "hold"
+    assert _verdict(records, blocks, seconds=90, gate=gate)[0] == "advance"
+    assert _verdict(records, blocks[:11], seconds=90, gate=gate)[0] == "hold"
+
+
 @pytest.mark.parametrize(
     ("weight", "next_weight"),
     [pytest.param(0, 2, id="nobody-yet"), pytest.param(100, None, id="nobody-else")],
@@ -266,3 +275,9 @@ def test_before_users_come_the_stable_side_is_learned() -> None:
     assert state.users.failing.rate == (5000, 50)
     assert not any(state.users.failing.pending)
     assert state.evidence == 1
+
+
+def test_the_last_outcomes_of_a_stage_are_compared_in_the_next() -> None:
+    """They come late; what both sides met before all the traffic went to one of them still counts."""
+    shown = watch(100, None, began=30)
+    assert _verdict([], users(*[(450, 60, 50, 0)] * 6), seconds=35, shown=shown)[0] == "roll_back"

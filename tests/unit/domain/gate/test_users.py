@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from crossfade.domain.gate.blocks import Block, Tally
 from crossfade.domain.gate.users import Minute, Outcomes, count_probe, feed_blocks, minute_blocks
@@ -57,6 +58,23 @@ def test_lines_that_come_twice_count_once() -> None:
 def test_a_silent_side_is_none() -> None:
     """It is not a side without requests."""
     assert _feed(_line(requests=0, failures=0, latencies=())) == [Block(START, 5, Tally(), None)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"requests": -1}, id="negative"),
+        pytest.param({"failures": 51}, id="more-failures-than-requests"),
+        pytest.param({"latencies": ((30, 1), (30, 2))}, id="a-bucket-twice"),
+        pytest.param({"latencies": ((122, 1),)}, id="beyond-the-last-bucket"),
+        pytest.param({"latencies": ((-1, 1),)}, id="before-the-first"),
+        pytest.param({"latencies": ((30, -1),)}, id="a-negative-count"),
+    ],
+)
+def test_what_cannot_be_is_refused(fault: dict[str, Any]) -> None:
+    """Applications write the feed."""
+    with pytest.raises(ValidationError):
+        _line(**fault)
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), max_size=20), st.integers(0, 60))
