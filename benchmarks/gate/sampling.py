@@ -10,14 +10,15 @@ LARGE = 400
 
 
 @lru_cache(maxsize=20_000)
-def _cumulative(mean: float) -> list[float]:
+def cumulative(mean: float) -> tuple[float, ...]:
+    """The chances of at most 0, 1, 2 … when so many are expected; look a random number up in it."""
     chance, total, found, count = exp(-mean), 0.0, [], 0
     while total < 1 - 1e-12 and count < mean + 40 + 12 * mean**0.5:
         total += chance
         found.append(total)
         count += 1
         chance *= mean / count
-    return found
+    return tuple(found)
 
 
 def poisson(random: Random, mean: float) -> int:
@@ -26,7 +27,7 @@ def poisson(random: Random, mean: float) -> int:
         return 0
     if mean >= LARGE:
         return max(round(random.gauss(mean, mean**0.5)), 0)
-    return bisect_left(_cumulative(mean), random.random())
+    return bisect_left(cumulative(mean), random.random())
 
 
 def binomial(random: Random, requests: int, rate: float) -> int:

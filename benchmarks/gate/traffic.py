@@ -4,6 +4,7 @@ The candidate stands at a weight of 10 % for half an hour. Both sides share ever
 the candidate's own: arrivals are Poisson, failures independent, latencies lognormal (median 20 ms, σ = 0.5).
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,7 @@ from math import erf, log
 from random import Random
 from typing import NamedTuple
 
-from benchmarks.gate.sampling import binomial, poisson
+from benchmarks.gate.sampling import LARGE, binomial, cumulative, poisson
 from crossfade.domain.gate.blocks import SECONDS, Tally
 from crossfade.domain.gate.latency import BOUNDS
 
@@ -87,14 +88,22 @@ def spans(world: World, random: Random, phase: int) -> Iterator[Span]:
 
 def tally(random: Random, mean: float, rate: float, slowness: float) -> Tally:
     """Requests of which so many are expected, with failures and latencies."""
-    found = []
-    requests = 0
-    for place, share in _shares(slowness):
-        count = poisson(random, mean * share)
+    found, requests, draw = [], 0, random.random
+    if mean >= LARGE:
+        counts = [(place, poisson(random, mean * share)) for place, share in _shares(slowness)]
+    else:
+        counts = [(place, bisect_left(chances, draw())) for place, chances in _chances(mean, slowness)]
+    for place, count in counts:
         if count:
             found.append((place, count))
             requests += count
     return Tally(requests, binomial(random, requests, rate), tuple(found))
+
+
+@lru_cache(maxsize=2000)
+def _chances(mean: float, slowness: float) -> tuple[tuple[int, tuple[float, ...]], ...]:
+    """Buckets and the chances of their counts; drawing them is most of a simulation's own time."""
+    return tuple((place, cumulative(mean * share)) for place, share in _shares(slowness) if mean > 0)
 
 
 @lru_cache
