@@ -1,0 +1,77 @@
+"""The gate as a handler uses it: a look every second, the feed read again and again, the state as JSON."""
+
+from datetime import timedelta
+
+import pytest
+
+from crossfade.domain.gate.look import look
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.gate.users import Outcomes, feed_blocks
+from crossfade.domain.records import Record
+from crossfade.domain.spec import Slot
+from crossfade.domain.verdict import Verdict
+from tests.unit.domain.gate.watching import SETTINGS, ledger, watch
+from tests.unit.examples import at
+
+
+def _watch(records: list[Record], lines: list[Outcomes], shown: Watch) -> tuple[int, Verdict]:
+    """Look until the verdict is not to hold; the feed's lines come 3 s after their spans."""
+    text, taken = "{}", 0
+    for second in range(1, 130):
+        now = at(second)
+        known = sum(record.at <= now for record in records if hasattr(record, "at"))
+        state = GateState.model_validate_json(text)
+        came = [line for line in lines if line.ended + timedelta(seconds=3) <= now]
+        blocks = feed_blocks(
+            came, candidate="green", after=state.users.until, now=now, settle=SETTINGS.settle
+        )
+        state, verdict = look(state, records[taken:known], blocks, settings=SETTINGS, watch=shown, now=now)
+        text, taken = state.model_dump_json(), known
+        if verdict.action != "hold":
+            return second, verdict
+    raise AssertionError("held for ever")
+
+
+def _feed(green: int, failing: int, *, seconds: int = 125, tasks: int = 2) -> list[Outcomes]:
+    """Lines of two tasks a slot that write at different moments; blue has nine times green's requests."""
+
+    def line(slot: Slot, task: int, ended: int) -> Outcomes:
+        requests, failures = (green, failing) if slot == "green" else (9 * green, 0)
+        return Outcomes(
+            slot=slot,
+            task=f"{slot}-{task}",
+            ended=at(ended + task),
+            requests=requests,
+            failures=failures,
+            latencies=((35, requests),),
+        )
+
+    slots: tuple[Slot, Slot] = ("green", "blue")
+    return [
+        line(slot, task, ended) for ended in range(5, seconds, 5) for task in range(tasks) for slot in slots
+    ]
+
+
+GOOD = "." * 2400
+
+
+@pytest.mark.parametrize(
+    ("records", "lines", "action", "first", "last"),
+    [
+        pytest.param(ledger(GOOD, GOOD), _feed(250, 0), "advance", 20, 40, id="healthy"),
+        pytest.param(ledger("x" * 2400, GOOD), _feed(250, 250), "roll_back", 4, 4, id="dead"),
+        pytest.param(
+            ledger(("x" + "." * 9) * 240, GOOD), _feed(25, 3), "roll_back", 20, 30, id="a-tenth-fails"
+        ),
+        pytest.param(ledger(GOOD, GOOD), _feed(25, 3), "roll_back", 26, 41, id="only-users-see-it"),
+        pytest.param(ledger(GOOD, GOOD), _feed(1, 0), "advance", 120, 120, id="few-users"),
+        pytest.param(ledger("", GOOD), _feed(250, 0), "roll_back", 120, 120, id="silent-lane"),
+    ],
+)
+def test_when_it_decides(
+    records: list[Record], lines: list[Outcomes], action: str, first: int, last: int
+) -> None:
+    """In so many seconds, and the way that is right."""
+    second, verdict = _watch(records, lines, watch())
+    assert verdict.action == action, verdict.reason
+    assert first <= second <= last, verdict.reason
