@@ -12,8 +12,8 @@ from crossfade.domain.gate.state import evidence
 
 FEED = GateSettings(users="feed")
 METRICS = GateSettings(users="metrics")
-LEDGER_DELAY = (0.5, 2.0)
-"""Seconds until a record is looked at: the probe writes twice a second, a look is made every second."""
+LEDGER_DELAY = (0.3, 1.5)
+"""Seconds until a record is looked at: the probe writes twice a second, and a look is made as often."""
 EPOCH = 1_800_000_000
 """A full minute, in seconds since 1970."""
 MARGIN = Margin(0.004, of_rate=0.5)

@@ -26,6 +26,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     | {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",
+        "cloudwatch:DescribeAlarms",
     },
     "queue": JOURNAL_OPEN,
     "claim": JOURNAL_OPEN,
@@ -37,7 +38,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "suspend": JOURNAL_WRITE | SCALING,
     "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
-    "watch": JOURNAL_WRITE | FOLLOW,
+    "watch": JOURNAL_WRITE | FOLLOW
+    | {"logs:FilterLogEvents", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"},
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
     "retire": JOURNAL_STATE | FOLLOW | RULE | SLOTS | RESIZE,

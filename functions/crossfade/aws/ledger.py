@@ -17,6 +17,18 @@ class Ledger:
         self._logs = logs
         self._log_group = log_group
 
+    def begun(self, stream: str) -> bool:
+        """Whether a stream has a line."""
+        try:
+            page = self._logs.get_log_events(
+                logGroupName=self._log_group, logStreamName=stream, startFromHead=True, limit=1
+            )
+        except ClientError as error:
+            if code(error) == "ResourceNotFoundException":
+                return False
+            raise
+        return bool(page["events"])
+
     def after(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
         """The lines of a stream after ``cursor`` (None: from its beginning), and the new cursor.
 

@@ -5,9 +5,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
-from crossfade.domain.blueprint import registration, running_release
+from crossfade.domain.blueprint import feed_streams, log_streams, registration, running_release
 from crossfade.domain.errors import BlueprintUnusable
-from crossfade.domain.plan import Release, RunningRelease
+from crossfade.domain.plan import LogStreams, Release, RunningRelease
 from crossfade.domain.spec import ServiceSpec
 
 
@@ -17,28 +17,37 @@ class TaskDefinitions:
     def __init__(self, ecs: Any) -> None:
         self._ecs = ecs
 
-    def check(self, spec: ServiceSpec, release: Release) -> None:
+    def check(self, spec: ServiceSpec, release: Release) -> LogStreams | None:
         """Find out, without changing anything, whether the release could be registered.
+
+        Returns where its outcome feed will be found, if the spec wants one.
 
         Raises
         ------
         BlueprintUnusable
-            The blueprint does not exist, or lacks the spec's container.
+            The blueprint does not exist, or lacks the spec's container, or a log that can be read.
         """
-        registration(self._blueprint(spec), spec, release)
+        wanted = registration(self._blueprint(spec), spec, release)
+        return feed_streams(wanted, spec) if spec.gate.users == "feed" else None
 
     def register(self, spec: ServiceSpec, release: Release) -> str:
         """The ARN of the release's task definition; registered only when the family's newest is another."""
+        wanted = registration(self._blueprint(spec), spec, release)
         newest, tags = self._newest(spec.service)
         found = running_release(tags)
-        if newest and found and (found.digest, found.blueprint) == (release.digest, release.blueprint):
-            return newest
-        wanted = registration(self._blueprint(spec), spec, release)
+        same = found and (found.digest, found.blueprint) == (release.digest, release.blueprint)
+        # One that an earlier Crossfade registered may log elsewhere.
+        if newest and same and log_streams(newest, spec.container) == log_streams(wanted, spec.container):
+            return str(newest["taskDefinitionArn"])
         return str(self._ecs.register_task_definition(**wanted)["taskDefinition"]["taskDefinitionArn"])
 
     def release(self, task_definition: str) -> RunningRelease | None:
         """What a task definition runs; None when Crossfade did not register it."""
         return running_release(self._describe(task_definition)[1])
+
+    def log_streams(self, task_definition: str, container: str) -> LogStreams | None:
+        """Where a container of a task definition logs to; None where that is not CloudWatch Logs."""
+        return log_streams(self._describe(task_definition)[0], container)
 
     def deregister(self, spec: ServiceSpec) -> None:
         """Deregister every release of a service, because the service itself is deleted."""
@@ -48,15 +57,14 @@ class TaskDefinitions:
         for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
             self._ecs.deregister_task_definition(taskDefinition=arn)
 
-    def _newest(self, family: str) -> tuple[str | None, dict[str, str]]:
+    def _newest(self, family: str) -> tuple[dict[str, Any] | None, dict[str, str]]:
         try:
-            found, tags = self._describe(family)
+            return self._describe(family)
         except ClientError as error:
             # "Unable to describe task definition": the family has no active revision yet.
             if code(error) == "ClientException":
                 return None, {}
             raise
-        return found["taskDefinitionArn"], tags
 
     def _blueprint(self, spec: ServiceSpec) -> dict[str, Any]:
         try:

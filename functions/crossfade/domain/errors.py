@@ -92,6 +92,10 @@ class CandidateWorse(CrossfadeError):
     """The candidate answered badly: the reason counts what the probe saw."""
 
 
+class AlarmRaised(CrossfadeError):
+    """A CloudWatch alarm that the spec names went to ALARM: look at what it watches."""
+
+
 class EvidenceMissing(CrossfadeError):
     """The stage's deadline came without enough evidence to go on: the reason says what was missing."""
 

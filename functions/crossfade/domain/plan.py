@@ -31,6 +31,20 @@ class RunningRelease(Message):
     blueprint: str
 
 
+class LogStreams(Message):
+    """The log streams of a release: their group, and how their names begin."""
+
+    group: str
+    prefix: str
+
+
+class Feed(Message):
+    """Where both sides' outcome feeds are; the stable side has none where it does not log to CloudWatch."""
+
+    candidate: LogStreams
+    stable: LogStreams | None
+
+
 class Plan(Message):
     """A deployment: fixed from here on, whatever happens to the service's stack meanwhile."""
 
@@ -43,6 +57,7 @@ class Plan(Message):
     candidate: Slot
     previous: RunningRelease | None
     stages: tuple[Stage, ...]
+    feed: Feed | None = None
 
     @property
     def service(self) -> str:
@@ -101,6 +116,7 @@ def decide(
     release: Release,
     stable: Slot | None,
     running: RunningRelease | None,
+    feed: Feed | None = None,
 ) -> Decision:
     """Turn a release and what is live into a plan, or into nothing to do.
 
@@ -123,6 +139,7 @@ def decide(
         candidate=candidate,
         previous=running,
         stages=spec.stages if stable else (spec.stages[0], spec.stages[-1]),
+        feed=feed,
     )
     before = running.version if running else "nothing"
     return Decision(action="deploy", reason=f"{before} → {release.version} in {candidate}", plan=plan)

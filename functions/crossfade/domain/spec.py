@@ -8,18 +8,18 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.message import Message
 
 Slot = Literal["blue", "green"]
 SLOTS: tuple[Slot, Slot] = ("blue", "green")
 
-WINDOW = 30
-"""The answers of the candidate that a stage needs at least, and that are looked at together."""
 DEPLOYMENT_SECONDS = 4 * 3600
 """TimeoutSeconds of the deployment's state machine, and the probe's own deadline."""
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0, le=100)]
+AlarmName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def _url(value: str) -> str:
@@ -29,6 +29,12 @@ def _url(value: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_url)]
+
+
+PROOF_ANSWERS = 4
+"""The probe's proof at margin m needs about so many answers of each lane, divided by m."""
+PROOF_SECONDS = 20
+"""And so long, however fast they come: two blocks, the beginning of the first, and the end of the last."""
 
 
 def other(slot: Slot) -> Slot:
@@ -120,6 +126,8 @@ class ServiceSpec(Message):
     launch: Launch
     retire: Retire
     probe: Probe
+    gate: GateSettings = GateSettings()
+    alarms: tuple[AlarmName, ...] = Field(default=(), max_length=20)
     when_busy: Literal["queue", "supersede", "reject"] = "queue"
 
     @field_validator("push_tags")
@@ -145,11 +153,16 @@ class ServiceSpec(Message):
         """Refuse times with which every release, however good, would be rolled back."""
         if self.retire.deadline_seconds <= max(self.retire.quiet_seconds, self.retire.drain_seconds):
             raise ValueError("retire.deadline_seconds must exceed quiet_seconds and drain_seconds")
-        slow = [stage.weight for stage in self.stages if self.probe.slot_rate * stage.max_seconds < WINDOW]
+        needed = PROOF_ANSWERS / self.gate.probe_margin
+        slow = [stage.weight for stage in self.stages if self.probe.slot_rate * stage.max_seconds < needed]
         if slow:
             raise ValueError(
-                f"probe.slot_rate is too low: the stages {slow} end before the {WINDOW} answers they need"
+                f"probe.slot_rate is too low: the stages {slow} end before the {needed:.0f} answers that "
+                f"gate.probe_margin {self.gate.probe_margin:g} needs"
             )
+        short = [stage.weight for stage in self.stages if stage.max_seconds < PROOF_SECONDS]
+        if short:
+            raise ValueError(f"max_seconds of the stages {short} must be {PROOF_SECONDS} or more")
         longest = sum(stage.max_seconds for stage in self.stages) + self.launch.deadline_seconds
         if longest + 2 * self.retire.deadline_seconds + self.retire.warm_seconds > DEPLOYMENT_SECONDS:
             raise ValueError(f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s")

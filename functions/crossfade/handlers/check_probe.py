@@ -15,19 +15,17 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The probe's task, when it must have begun, and how far its ledger was read."""
+    """The probe's task, and when it must have begun."""
 
     plan: Plan
     task: str
     deadline: Moment
-    cursor: str | None
 
 
 class ProbeStatus(Message):
-    """Whether the ledger has its first record, and from where the first stage reads on."""
+    """Whether the ledger has its first record. The first stage reads from it on."""
 
     status: Literal["waiting", "writing"]
-    cursor: str | None
 
 
 @step(Event)
@@ -36,12 +34,11 @@ def handler(event: Event) -> ProbeStatus:
     ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     refuse_superseded(journal.refuse_lost(event.plan))
-    lines, cursor = ledger.after(event.plan.ledger, event.cursor)
-    if lines:
-        return ProbeStatus(status="writing", cursor=cursor)
+    if ledger.begun(event.plan.ledger):
+        return ProbeStatus(status="writing")
     stopped = ProbeTasks(client("ecs"), event.plan.spec).stopped(event.task)
     if stopped:
         raise ProbeCannotStart(f"The probe task stopped: {stopped}. Is the probe's image pushed?")
     if utc_now() >= event.deadline:
         raise ProbeCannotStart("The probe task runs, but wrote nothing in time. Look at its own log.")
-    return ProbeStatus(status="waiting", cursor=cursor)
+    return ProbeStatus(status="waiting")

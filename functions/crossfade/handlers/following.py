@@ -15,7 +15,7 @@ from crossfade.domain.records import Record, read_records
 from crossfade.handlers.step import utc_now
 
 LOOK_SECONDS = 20
-PAUSE_SECONDS = 1
+PAUSE_SECONDS = 0.5
 SILENCE_SECONDS = 6
 """The probe writes twice a second. After so long without a word it is worth asking whether it still runs."""
 
@@ -31,7 +31,7 @@ class Followed(NamedTuple):
 
 
 def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -> Followed:
-    """Hand new records to ``decided`` every second, until it says yes or the invocation's time is over.
+    """Hand new records to ``decided`` twice a second, until it says yes or the invocation's time is over.
 
     A probe task that is silent and has stopped ends the look too.
     """

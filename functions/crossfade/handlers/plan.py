@@ -4,6 +4,7 @@ import os
 
 from pydantic import JsonValue
 
+from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.registry import Image, Registry
@@ -11,10 +12,11 @@ from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
+from crossfade.domain.alarms import refuse_unknown
 from crossfade.domain.drift import SlotCount, refuse_drift
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, Moment
-from crossfade.domain.plan import Decision, Release, choose_service, decide, unknown_service
+from crossfade.domain.plan import Decision, Feed, LogStreams, Release, choose_service, decide, unknown_service
 from crossfade.domain.request import Ask, Push, read_input
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot, read_spec, repository_of
 from crossfade.domain.state import State
@@ -50,10 +52,11 @@ def handler(event: Event) -> Decision:
     put_off = not_now(release, state, ordered_at=ordered_at)
     if put_off:
         return Decision(action=put_off.action, reason=put_off.reason)
-    TaskDefinitions(client("ecs")).check(spec, release)
+    streams = TaskDefinitions(client("ecs")).check(spec, release)
+    refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != event.execution:
         return _wait(event, spec, release, state, ordered_at)
-    return _decide(event, spec, release, state)
+    return _decide(event, spec, release, state, streams)
 
 
 def _find_spec(request: Ask | Push) -> ServiceSpec | None:
@@ -104,7 +107,9 @@ def _wait(
     return Decision(action="busy", reason=reason, service=spec.service, waiting=waiting)
 
 
-def _decide(event: Event, spec: ServiceSpec, release: Release, state: State) -> Decision:
+def _decide(
+    event: Event, spec: ServiceSpec, release: Release, state: State, streams: LogStreams | None
+) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
     rule = traffic.rule()
     refuse_stickiness(rule, traffic.sticky_groups())
@@ -115,6 +120,7 @@ def _decide(event: Event, spec: ServiceSpec, release: Release, state: State) -> 
     counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
     refuse_drift(spec, counts, stable=stable, warm=state.warm.slot if state.warm else None)
     running = slots.describe(stable) if stable else None
+    definitions = TaskDefinitions(client("ecs"))
     return decide(
         deployment=event.deployment,
         execution=event.execution,
@@ -122,7 +128,13 @@ def _decide(event: Event, spec: ServiceSpec, release: Release, state: State) -> 
         spec=spec,
         release=release,
         stable=stable,
-        running=TaskDefinitions(client("ecs")).release(running.task_definition) if running else None,
+        running=definitions.release(running.task_definition) if running else None,
+        feed=Feed(
+            candidate=streams,
+            stable=definitions.log_streams(running.task_definition, spec.container) if running else None,
+        )
+        if streams
+        else None,
     )
 
 

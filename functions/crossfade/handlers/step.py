@@ -15,6 +15,9 @@ from crossfade.domain.message import Message
 
 logger = Logger(service="crossfade")
 
+LARGE = ("plan", "gate")
+"""Parts of an answer that are of no use in a log."""
+
 Event = TypeVar("Event", bound=Message)
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -33,7 +36,7 @@ def step(model: type[Event]) -> Callable[[Callable[[Event], Message]], Handler]:
                 logger.warning("%s: %s", type(failure).__name__, failure)
                 raise
             said = answer.model_dump(mode="json")
-            logger.info("done", extra={"answer": {key: said[key] for key in said if key != "plan"}})
+            logger.info("done", extra={"answer": {key: said[key] for key in said if key not in LARGE}})
             return said
 
         return handler

@@ -2,6 +2,7 @@
 
 ``look`` is the way in. Below it, from the numbers upwards: ``bets`` (what one block says), ``capital`` (an
 e-process: what all blocks say), ``comparison`` (one stream), ``source`` (the streams of the probe or of the
-users), ``lanes`` (the ledger as blocks), ``users`` (the outcome feed and minute metrics as blocks),
-``judgement`` (what all of it means for a stage) and ``words`` (why).
+users), ``guard`` (too many failures, whatever the other side does), ``lanes`` (the ledger as blocks),
+``feed`` and ``minutes`` (users' outcomes as blocks), ``judgement`` (what all of it means for a stage) and
+``words`` (why).
 """

@@ -9,11 +9,6 @@ from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.spec import other
 from crossfade.domain.verdict import Verdict
 
-HEARD_SECONDS = 60
-"""Going on without the users' proof needs so much word of them at least."""
-SOURCES = 2
-"""The probe's lanes and the users' requests share the α of the absolute guard."""
-
 
 def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
     """What the state says about the stage."""
@@ -36,7 +31,7 @@ def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: dateti
     if watch.shared and state.users.proof.evidence < 1 / settings.beta:
         missing = _users_missing(state, settings, watch)
         waited = late or now - watch.began >= timedelta(seconds=settings.users_seconds)
-        if waited and state.users.heard >= HEARD_SECONDS:
+        if waited and state.users.heard >= settings.users_seen_seconds:
             return Verdict(action="advance", reason=f"{_proven(state, watch)}; {missing}")
         return _hold_until(late, watch, missing)
     return Verdict(action="advance", reason=_proven(state, watch))
@@ -73,10 +68,10 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
         text = words.strongest(_sources(state), state.evidence, settings, green)
         return text + (f"; it answered version {', '.join(lanes.wrong)}" if lanes.wrong else "")
     for name, source in _sources(state).items():
-        if source.sick.evidence >= SOURCES / settings.alpha and (watch.alone or source.stable_absent):
+        if source.guard.failing(settings) and (watch.alone or source.stable_absent):
             return (
                 f"{green} fails more than {settings.failing:.0%}{name}, and {blue} has none to compare with "
-                f"(evidence {words.odds(source.sick.evidence)})"
+                f"(evidence {words.odds(source.guard.sick.evidence)})"
             )
     return None
 
@@ -87,8 +82,10 @@ def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     if state.evidence >= settings.suspicion:
         return words.strongest(_sources(state), state.evidence, settings, green)
     for name, source in _sources(state).items():
-        if source.sick.evidence >= SOURCES / settings.alpha:
+        if source.guard.failing(settings):
             return f"{green} fails more than {settings.failing:.0%}{name}, {blue} may be as sick"
+    if state.production.failing(settings):
+        return f"more than {settings.failing:.0%} of the production lane's requests fail"
     if state.probe.proof.evidence < 1 / settings.beta:
         return _probe_missing(state, settings, watch)
     return None

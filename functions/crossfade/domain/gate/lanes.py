@@ -1,4 +1,4 @@
-"""The ledger as blocks: what the probe saw on the slots' lanes, and whether the candidate is plainly dead.
+"""The ledger as blocks: what the probe saw on its lanes, and whether the candidate is plainly dead.
 
 The records are folded one by one in the ledger's order, so that it does not matter how they are split over
 looks. A request belongs to the block that is open when its answer is written: one that took long counts
@@ -7,6 +7,7 @@ later, on both sides alike, and is never lost.
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from crossfade.domain.gate.blocks import SECONDS, Block, Tally
@@ -18,6 +19,7 @@ from crossfade.domain.spec import Slot, other
 RECENT = 10
 """Of so many last answers of the stable lane most must be right, for the candidate alone to be dead."""
 FEW_WRONG = 2
+"""Where there are more, nothing that the candidate failed so far was its own fault alone."""
 
 
 class Run(NamedTuple):
@@ -40,6 +42,7 @@ class Lanes(NamedTuple):
     block: int = 0
     candidate: Tally = Tally()
     stable: Tally = Tally()
+    production: Tally = Tally()
     run: Run = Run()
     recent: str = ""
     stable_at: float = 0
@@ -61,16 +64,22 @@ class Lanes(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """The lanes after new records, the blocks that these closed, and the requests that were not known yet."""
+    """The lanes after new records, what these closed, and the requests that were not known yet.
+
+    ``blocks`` are of the slots' lanes, ``production`` are the production lane's counts of the same spans.
+    """
 
     lanes: Lanes
     blocks: list[Block]
+    production: list[Tally]
     requests: list[Request]
 
 
-def fold(lanes: Lanes, records: Iterable[Record], *, candidate: Slot, expected: str) -> Folded:
-    """Take in new records of the ledger."""
-    folding = _Folding(lanes, candidate, expected)
+def fold(
+    lanes: Lanes, records: Iterable[Record], *, candidate: Slot, since: datetime, expected: str
+) -> Folded:
+    """Take in new records of the ledger; what the candidate's lane met before ``since`` is not judged."""
+    folding = _Folding(lanes, candidate, since.timestamp(), expected)
     for record in records:
         if isinstance(record, Opened):
             folding.open(record)
@@ -78,7 +87,7 @@ def fold(lanes: Lanes, records: Iterable[Record], *, candidate: Slot, expected: 
             folding.notice(record)
         elif isinstance(record, Request):
             folding.take(record)
-    return Folded(folding.lanes(), folding.blocks, folding.requests)
+    return Folded(folding.lanes(), folding.blocks, folding.production, folding.requests)
 
 
 class _Side:
@@ -93,15 +102,16 @@ class _Side:
 
 
 class _Folding:
-    def __init__(self, lanes: Lanes, candidate: Slot, expected: str) -> None:
-        self._places = {candidate: 0, other(candidate): 1}
-        self._expected = expected
+    def __init__(self, lanes: Lanes, candidate: Slot, since: float, expected: str) -> None:
+        self._places = {candidate: 0, other(candidate): 1, "production": 2}
+        self._since, self._expected = since, expected
         self._opened, self._block = lanes.opened, lanes.block
         self._numbers = list(lanes.numbers)
-        self._sides = (_Side(lanes.candidate), _Side(lanes.stable))
+        self._sides = (_Side(lanes.candidate), _Side(lanes.stable), _Side(lanes.production))
         self._run, self._recent, self._stable_at = lanes.run, lanes.recent, lanes.stable_at
         self._wrong, self._gone = set(lanes.wrong), [lanes.gone, lanes.stable_gone]
         self.blocks: list[Block] = []
+        self.production: list[Tally] = []
         self.requests: list[Request] = []
 
     def open(self, record: Opened) -> None:
@@ -116,12 +126,12 @@ class _Folding:
 
     def take(self, record: Request) -> None:
         at = record.at.timestamp()
-        place = 2 if record.lane == "production" else self._places[record.lane]
+        place = self._places[record.lane]
         if record.n <= self._numbers[place] or at < self._opened:
             return
         self._numbers[place] = record.n
         self.requests.append(record)
-        if place == 2:
+        if place == 0 and at < self._since:
             return
         self._turn_to(int(at) // SECONDS * SECONDS)
         wrong = place == 0 and record.ok and record.version != self._expected
@@ -134,27 +144,31 @@ class _Folding:
         side.latencies[bucket(record.ms)] += 1
         if place == 0:
             self._run = _longer(self._run, at) if failed else Run()
-        else:
+        elif place == 1:
             self._recent = (self._recent + ("x" if failed else "."))[-RECENT:]
             self._stable_at = max(at, self._stable_at)
+            if self._recent.count("x") > FEW_WRONG:
+                self._run = Run()
 
     def _turn_to(self, block: int) -> None:
         """Close the open block when a request of a later one comes."""
         if block <= self._block:
             return
         if self._block:
-            candidate, stable = (side.tally() for side in self._sides)
+            candidate, stable, production = (side.tally() for side in self._sides)
             self.blocks.append(Block(self._block, SECONDS, candidate, stable))
-        self._block, self._sides = block, (_Side(Tally()), _Side(Tally()))
+            self.production.append(production)
+        self._block, self._sides = block, (_Side(Tally()), _Side(Tally()), _Side(Tally()))
 
     def lanes(self) -> Lanes:
-        candidate, stable = (side.tally() for side in self._sides)
+        candidate, stable, production = (side.tally() for side in self._sides)
         return Lanes(
             opened=self._opened,
             numbers=(self._numbers[0], self._numbers[1], self._numbers[2]),
             block=self._block,
             candidate=candidate,
             stable=stable,
+            production=production,
             run=self._run,
             recent=self._recent,
             stable_at=self._stable_at,

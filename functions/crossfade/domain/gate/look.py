@@ -7,13 +7,14 @@ records split in any way and the users' blocks handed in again and again.
 from collections.abc import Iterable
 from datetime import datetime
 
-from crossfade.domain.gate.blocks import Block
+from crossfade.domain.gate.blocks import CAP, Block, Tally
+from crossfade.domain.gate.guard import Guard
 from crossfade.domain.gate.judgement import judge
 from crossfade.domain.gate.lanes import fold
+from crossfade.domain.gate.minutes import count_probe
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.source import Margin, Source
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.gate.users import count_probe
 from crossfade.domain.records import Record
 from crossfade.domain.verdict import Verdict
 
@@ -28,7 +29,13 @@ def look(
     now: datetime,
 ) -> tuple[GateState, Verdict]:
     """Take in new records of the ledger and blocks of users' outcomes, and judge the stage."""
-    ledger = fold(state.lanes, records, candidate=watch.candidate, expected=watch.expected)
+    ledger = fold(
+        state.lanes,
+        records,
+        candidate=watch.candidate,
+        since=watch.candidate_since,
+        expected=watch.expected,
+    )
     minutes = state.probe_minutes
     if settings.users == "metrics":
         minutes = count_probe(minutes, ledger.requests, watch.versions)
@@ -36,6 +43,7 @@ def look(
         lanes=ledger.lanes,
         probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
         users=take_users(state.users, blocks, settings=settings, watch=watch),
+        production=_take_production(state, ledger.production, settings, watch),
         probe_minutes=minutes,
     )
     return state, judge(state, settings=settings, watch=watch, now=now)
@@ -56,6 +64,18 @@ def take_users(source: Source, blocks: Iterable[Block], *, settings: GateSetting
         return _take(source, blocks, settings, watch, None)
     fixed = min(settings.users_margin, settings.users_harmed * 100 / watch.next_weight)
     return _take(source, blocks, settings, watch, Margin(fixed, of_rate=0.5))
+
+
+def _take_production(
+    state: GateState, tallies: Iterable[Tally], settings: GateSettings, watch: Watch
+) -> Guard:
+    """The production lane is no lane of the candidate's alone: it can hold a stage, and never goes back."""
+    guard = state.production
+    if state.probe.stage != watch.began.timestamp():
+        guard = guard.at_stage()
+    for tally in tallies:
+        guard = guard.after(tally.requests, tally.failures, settings, CAP)
+    return guard
 
 
 def _take(

@@ -30,18 +30,19 @@ class GateSettings(Message):
     users_margin, probe_margin
         The excess of failures that the evidence to go on must rule out at most (users: at small weights),
         at least (probe).
-    users_seconds
+    users_seconds, users_seen_seconds
         So long a stage waits for the users' proof. Where it is still missing then, because there are few of
-        them, the stage goes on without it, if a minute of their outcomes was seen.
+        them, the stage goes on without it, if so many seconds of their outcomes were seen.
     failing
         A candidate that fails more than this share of its requests is not gone on with, whatever the
-        stable side does; it is rolled back when there is no stable side to compare with.
+        stable side does; it is rolled back when there is no stable side to compare with. Nor is a stage
+        ended while the production lane fails so many.
     dead_requests, dead_seconds
         Fail fast: so many failures in a row on the candidate's lane, over so long, while the other answers.
     warm_up_seconds
         The beginning of the candidate's life that is left out: a cold cache is truly worse, by no fault.
     users
-        Where users' outcomes come from: the application's outcome feed, or the target groups' metrics.
+        Where users' outcomes come from: the target groups' metrics, or the application's outcome feed.
     settle_seconds
         How long after its end a span of users' outcomes is taken as complete; None: 6 s for the feed, 60 s
         for metrics.
@@ -55,12 +56,13 @@ class GateSettings(Message):
     users_harmed: Share = 0.002
     users_margin: Share = 0.05
     users_seconds: Seconds = 300
+    users_seen_seconds: Seconds = 60
     probe_margin: Share = 0.01
     failing: Share = 0.05
     dead_requests: int = Field(default=10, ge=5)
     dead_seconds: Seconds = 3
     warm_up_seconds: Seconds = 10
-    users: Literal["feed", "metrics"] = "feed"
+    users: Literal["metrics", "feed"] = "metrics"
     settle_seconds: Seconds | None = None
 
     @property

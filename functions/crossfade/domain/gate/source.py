@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from crossfade.domain.gate.bets import above, below
+from crossfade.domain.gate.bets import below
 from crossfade.domain.gate.blocks import Block
-from crossfade.domain.gate.capital import Capital
 from crossfade.domain.gate.comparison import Comparison, Proof
+from crossfade.domain.gate.guard import Guard
 from crossfade.domain.gate.latency import add, quantiles, steps
 from crossfade.domain.gate.settings import GateSettings
 
@@ -16,7 +16,6 @@ LATENCIES = 100
 ABSENT_SECONDS = 30
 ABSENT_BLOCKS = 2
 """After so long without a request, and so many blocks, the stable side is not there to compare with."""
-
 
 EARLY = 6
 """A block that begins up to a sixth of its length before a stage is the stage's: metrics come by the minute,
@@ -48,7 +47,7 @@ class Source(NamedTuple):
     failing: Comparison = Comparison()
     slow: tuple[Comparison, ...] = (Comparison(),) * len(QUANTILES)
     latencies: tuple[int, ...] = ()
-    sick: Capital = Capital()
+    guard: Guard = Guard()
     stable_at: int = 0
     stage: float = 0
     proof: Proof = Proof()
@@ -70,7 +69,7 @@ class Source(NamedTuple):
         """The source in a stage: what is needed to go on begins anew with each."""
         if began == self.stage:
             return self
-        return self._replace(stage=began, proof=Proof(), heard=0)
+        return self._replace(stage=began, proof=Proof(), heard=0, guard=self.guard.at_stage())
 
     def after(
         self,
@@ -91,9 +90,9 @@ class Source(NamedTuple):
         counts, latencies = block.failing, self.latencies
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
-        proof, sick = self.proof, self.sick
+        proof, guard = self.proof, self.guard
         if of_candidate and counts.n_g:
-            sick = sick.after(above(counts.n_g, counts.x_g, settings.failing), block.cap)
+            guard = guard.after(counts.n_g, counts.x_g, settings, block.cap)
             if alone and in_stage:
                 gains = below(counts.n_g, counts.x_g, settings.probe_margin)
                 proof = proof.alone(counts, gains, block.cap)
@@ -111,7 +110,7 @@ class Source(NamedTuple):
             else self.failing.learn(counts),
             slow=self._slow_after(block, steps(settings.slower_by), compared=compared),
             latencies=latencies,
-            sick=sick,
+            guard=guard,
             stable_at=block.end if counts.n_b else self.stable_at or block.at,
             stage=self.stage,
             proof=proof,

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from crossfade.domain.gate.guard import Guard
 from crossfade.domain.gate.lanes import Lanes
+from crossfade.domain.gate.minutes import ProbeMinutes
 from crossfade.domain.gate.source import Source
-from crossfade.domain.gate.users import ProbeMinutes
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot, Stage, other
 
@@ -21,6 +22,7 @@ class GateState(Message):
     lanes: Lanes = Lanes()
     probe: Source = Source()
     users: Source = Source()
+    production: Guard = Guard()
     probe_minutes: ProbeMinutes = ()
 
     @property

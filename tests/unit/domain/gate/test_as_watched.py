@@ -4,24 +4,24 @@ from datetime import timedelta
 
 import pytest
 
+from crossfade.domain.gate.feed import Line, feed_blocks
 from crossfade.domain.gate.look import look
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.gate.users import Outcomes, feed_blocks
 from crossfade.domain.records import Record
 from crossfade.domain.spec import Slot
 from crossfade.domain.verdict import Verdict
-from tests.unit.domain.gate.watching import SETTINGS, ledger, watch
+from tests.unit.domain.gate.watching import SETTINGS, feed_line, ledger, watch
 from tests.unit.examples import at
 
 
-def _watch(records: list[Record], lines: list[Outcomes], shown: Watch) -> tuple[int, Verdict]:
+def _watch(records: list[Record], lines: list[Line], shown: Watch) -> tuple[int, Verdict]:
     """Look until the verdict is not to hold; the feed's lines come 3 s after their spans."""
     text, taken = "{}", 0
     for second in range(1, 130):
         now = at(second)
         known = sum(record.at <= now for record in records if hasattr(record, "at"))
         state = GateState.model_validate_json(text)
-        came = [line for line in lines if line.ended + timedelta(seconds=3) <= now]
+        came = [line for line in lines if line.outcomes.ended + timedelta(seconds=3) <= now]
         blocks = feed_blocks(
             came, candidate="green", after=state.users.until, now=now, settle=SETTINGS.settle
         )
@@ -32,15 +32,15 @@ def _watch(records: list[Record], lines: list[Outcomes], shown: Watch) -> tuple[
     raise AssertionError("held for ever")
 
 
-def _feed(green: int, failing: int, *, seconds: int = 125, tasks: int = 2) -> list[Outcomes]:
+def _feed(green: int, failing: int, *, seconds: int = 125, tasks: int = 2) -> list[Line]:
     """Lines of two tasks a slot that write at different moments; blue has nine times green's requests."""
 
-    def line(slot: Slot, task: int, ended: int) -> Outcomes:
+    def line(slot: Slot, task: int, ended: int) -> Line:
         requests, failures = (green, failing) if slot == "green" else (9 * green, 0)
-        return Outcomes(
-            slot=slot,
-            task=f"{slot}-{task}",
-            ended=at(ended + task),
+        return feed_line(
+            slot,
+            f"{slot}-{task}",
+            ended + task,
             requests=requests,
             failures=failures,
             latencies=((35, requests),),
@@ -69,7 +69,7 @@ GOOD = "." * 2400
     ],
 )
 def test_when_it_decides(
-    records: list[Record], lines: list[Outcomes], action: str, first: int, last: int
+    records: list[Record], lines: list[Line], action: str, first: int, last: int
 ) -> None:
     """In so many seconds, and the way that is right."""
     second, verdict = _watch(records, lines, watch())

@@ -3,14 +3,16 @@
 from typing import Any
 
 from crossfade.domain.gate.blocks import Block, Tally
+from crossfade.domain.gate.feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.look import look
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.records import Record
+from crossfade.domain.spec import Slot
 from crossfade.domain.verdict import Verdict
 from tests.unit.examples import at, request, stage
 
-SETTINGS = GateSettings(warm_up_seconds=0)
+SETTINGS = GateSettings(warm_up_seconds=0, users="feed")
 
 
 def watch(weight: int = 10, next_weight: int | None = 50, **changes: Any) -> Watch:
@@ -42,6 +44,12 @@ def ledger(green: str, blue: str = "", *, rate: float = 20, ms: float = 3.0) -> 
             values |= {"status": 500, "version": None}
         records.append(request(lane, n, n / rate, **values))
     return records
+
+
+def feed_line(slot: Slot = "green", stream: str = "app/a", ended: float = 5, **changes: Any) -> Line:
+    """A line of the outcome feed."""
+    values = {"process": 7, "requests": 50, "failures": 1, "latencies": ((30, 49), (60, 1)), **changes}
+    return Line(slot, stream, Outcomes(crossfade=FORMAT, began=at(ended - 5), ended=at(ended), **values))
 
 
 def users(*counts: tuple[int, int, int, int], seconds: int = 5, began: float = 0) -> list[Block]:

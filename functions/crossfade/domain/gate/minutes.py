@@ -1,49 +1,18 @@
-"""What users met, as blocks: from the application's outcome feed, or from the target groups' metrics.
+"""The target groups' metrics, minute by minute: what users met where the application writes no feed.
 
-Only spans that are complete are read: those that ended ``settle_seconds`` ago. Which block comes next is
-known from the last one (``after``), so outcomes may be handed in any number of times.
+Only minutes that are complete are read: those that ended ``settle_seconds`` ago. Which minute comes next is
+known from the last one (``after``), so points may be handed in any number of times.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import pairwise
-from typing import Self
 
-from pydantic import Field, model_validator
-
-from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block, Tally
-from crossfade.domain.gate.latency import BOUNDS, Latencies, add
+from crossfade.domain.gate.blocks import MINUTE, Block, Tally
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import Record, Request
 from crossfade.domain.spec import Slot, other
 
 SERVER_ERROR = 500
-
-
-class Outcomes(Message):
-    """What one task answered in a span of 5 s: a line of the outcome feed.
-
-    ``latencies`` are pairs of bucket and count in rising order, see ``latency.py``.
-    """
-
-    slot: Slot
-    task: str
-    ended: Moment
-    requests: int = Field(ge=0)
-    failures: int = Field(ge=0)
-    latencies: Latencies
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Self:
-        """An application writes these: what cannot be must not reach the evidence."""
-        if self.failures > self.requests:
-            raise ValueError("more failures than requests")
-        places = [place for place, _ in self.latencies]
-        if any(low >= high for low, high in pairwise([-1, *places, len(BOUNDS) + 1])):
-            raise ValueError(f"buckets must rise from 0 to {len(BOUNDS)}")
-        if any(count < 0 for _, count in self.latencies):
-            raise ValueError("a count below 0")
-        return self
 
 
 class Minute(Message):
@@ -56,38 +25,6 @@ class Minute(Message):
     at: Moment
     requests: int
     failures: int
-
-
-def feed_blocks(
-    lines: Iterable[Outcomes], *, candidate: Slot, after: int, now: datetime, settle: float
-) -> list[Block]:
-    """The blocks of a feed that are complete, in order of time.
-
-    A line belongs to the block in which its span ended, and counts once, however often it is handed in.
-    """
-    spans: dict[int, dict[tuple[Slot, str, datetime], Outcomes]] = {}
-    for line in lines:
-        at = -(-int(line.ended.timestamp() * 1000) // (SECONDS * 1000)) * SECONDS - SECONDS
-        if at >= after and at + SECONDS + settle <= now.timestamp():
-            spans.setdefault(at, {})[line.slot, line.task, line.ended] = line
-    return [
-        Block(at, SECONDS, _sum(found.values(), candidate), _sum(found.values(), other(candidate)))
-        for at, found in sorted(spans.items())
-    ]
-
-
-def _sum(lines: Iterable[Outcomes], slot: Slot) -> Tally | None:
-    of_slot = [line for line in lines if line.slot == slot]
-    if not of_slot:
-        return None
-    counts: tuple[int, ...] = ()
-    for line in of_slot:
-        counts = add(counts, line.latencies)
-    return Tally(
-        sum(line.requests for line in of_slot),
-        sum(line.failures for line in of_slot),
-        tuple((place, count) for place, count in enumerate(counts) if count),
-    )
 
 
 ProbeMinutes = tuple[tuple[int, tuple[int, int], tuple[int, int]], ...]

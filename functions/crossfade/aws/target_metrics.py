@@ -1,0 +1,74 @@
+"""The target groups' metrics in CloudWatch, minute by minute."""
+
+from datetime import datetime
+from typing import Any
+
+from crossfade.domain.gate.minutes import Minute
+from crossfade.domain.spec import SLOTS, ServiceSpec
+
+REQUESTS = "RequestCount"
+FAILURES = ("HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")
+PERIOD = 60
+
+
+class TargetMetrics:
+    """Reads metrics through a boto3 ``cloudwatch`` client."""
+
+    def __init__(self, cloudwatch: Any, spec: ServiceSpec) -> None:
+        self._cloudwatch = cloudwatch
+        self._spec = spec
+
+    def minutes(self, since: datetime, until: datetime) -> list[Minute]:
+        """Both slots' minutes of which CloudWatch has a point, in any order.
+
+        A target group without a point has had no requests, or the point is late: there is no telling, so
+        there is no ``Minute``. Without failures there is no point of those either, and that means none.
+        """
+        points: dict[str, dict[datetime, float]] = {}
+        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=self._queries(), StartTime=since, EndTime=until
+        )
+        for page in pages:
+            for result in page["MetricDataResults"]:
+                found = zip(result["Timestamps"], result["Values"], strict=True)
+                points.setdefault(result["Id"], {}).update(found)
+        return [
+            Minute(
+                slot=slot,
+                at=at,
+                requests=int(requests),
+                failures=int(sum(points.get(_id(slot, name), {}).get(at, 0) for name in FAILURES)),
+            )
+            for slot in SLOTS
+            for at, requests in points.get(_id(slot, REQUESTS), {}).items()
+        ]
+
+    def _queries(self) -> list[dict[str, Any]]:
+        balancer = "/".join(self._spec.listener.rsplit("/", 4)[1:4])
+        return [
+            {
+                "Id": _id(slot, name),
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/ApplicationELB",
+                        "MetricName": name,
+                        "Dimensions": [
+                            {
+                                "Name": "TargetGroup",
+                                "Value": self._spec.target_groups.of(slot).rsplit(":", 1)[-1],
+                            },
+                            {"Name": "LoadBalancer", "Value": balancer},
+                        ],
+                    },
+                    "Period": PERIOD,
+                    "Stat": "Sum",
+                },
+            }
+            for slot in SLOTS
+            for name in (REQUESTS, *FAILURES)
+        ]
+
+
+def _id(slot: str, name: str) -> str:
+    """A query's id: it must begin with a small letter."""
+    return f"{slot}_{name}"
