@@ -6,6 +6,9 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 
+LARGE_PAGE = 1000
+"""So many lines in a page: there may well be another one."""
+
 
 class Ledger:
     """Reads ledgers through a boto3 ``logs`` client.
@@ -29,23 +32,38 @@ class Ledger:
             raise
         return bool(page["events"])
 
-    def after(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
-        """The lines of a stream after ``cursor`` (None: from its beginning), and the new cursor.
+    def news(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
+        """Lines of a stream after ``cursor`` (None: from its beginning), and the new cursor.
 
-        A stream that does not exist yet has no lines.
+        Whoever follows a stream asks again at once, so a small page is taken for its end: that is one call
+        where being sure takes two, and GetLogEvents has a quota.
         """
         lines: list[str] = []
         while True:
-            request = {"logGroupName": self._log_group, "logStreamName": stream, "startFromHead": True}
-            if cursor:
-                request["nextToken"] = cursor
-            try:
-                page = self._logs.get_log_events(**request)
-            except ClientError as error:
-                if code(error) == "ResourceNotFoundException":
-                    return lines, cursor
-                raise
-            lines.extend(event["message"] for event in page["events"])
-            reached, cursor = cursor, page["nextForwardToken"]
+            page, cursor = self._page(stream, cursor)
+            lines += page
+            if len(page) < LARGE_PAGE:
+                return lines, cursor
+
+    def after(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
+        """All lines of a stream after ``cursor`` (None: from its beginning), and the new cursor."""
+        lines: list[str] = []
+        while True:
+            reached = cursor
+            page, cursor = self._page(stream, cursor)
+            lines += page
             if reached == cursor:  # the documented sign of the stream's end
                 return lines, cursor
+
+    def _page(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
+        """A stream that does not exist yet has no lines."""
+        request = {"logGroupName": self._log_group, "logStreamName": stream, "startFromHead": True}
+        if cursor:
+            request["nextToken"] = cursor
+        try:
+            page = self._logs.get_log_events(**request)
+        except ClientError as error:
+            if code(error) == "ResourceNotFoundException":
+                return [], cursor
+            raise
+        return [event["message"] for event in page["events"]], page["nextForwardToken"]

@@ -15,9 +15,9 @@ from crossfade.domain.records import Record, read_records
 from crossfade.handlers.step import utc_now
 
 LOOK_SECONDS = 20
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 0.3
 SILENCE_SECONDS = 6
-"""The probe writes twice a second. After so long without a word it is worth asking whether it still runs."""
+"""The probe writes four times a second. After so long without a word it is worth asking whether it still runs."""
 
 
 Decided = Callable[[list[Record]], bool]
@@ -31,14 +31,14 @@ class Followed(NamedTuple):
 
 
 def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -> Followed:
-    """Hand new records to ``decided`` twice a second, until it says yes or the invocation's time is over.
+    """Hand new records to ``decided`` three times a second, until it says yes or the invocation's time is over.
 
     A probe task that is silent and has stopped ends the look too.
     """
     ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
     heard = began = time.monotonic()
     while True:
-        lines, cursor = ledger.after(plan.ledger, cursor)
+        lines, cursor = ledger.news(plan.ledger, cursor)
         now = time.monotonic()
         heard = now if lines else heard
         if decided(read_records(lines)) or now >= began + LOOK_SECONDS:
