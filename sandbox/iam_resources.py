@@ -100,6 +100,9 @@ def _logs(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str |
     action, data = _call(headers, body)
     if action in {"GetLogEvents", "PutLogEvents"}:
         return f"log-group:{data.get('logGroupName', '')}:log-stream:{data.get('logStreamName', '')}"
+    if action == "FilterLogEvents":
+        group = str(data.get("logGroupName") or data.get("logGroupIdentifier") or "")
+        return f"log-group:{group.split(':log-group:')[-1].removesuffix(':*')}:log-stream:"
     if action == "CreateLogStream":
         return f"log-group:{data.get('logGroupName', '')}:"
     return None

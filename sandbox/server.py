@@ -85,6 +85,7 @@ def _serve(state: Path) -> None:
     from ministack import app
 
     from sandbox import (
+        alarms,
         application_autoscaling,
         cloudformation,
         ecr_calls,
@@ -93,6 +94,8 @@ def _serve(state: Path) -> None:
         iam_resources,
         lambda_functions,
         load_balancer,
+        log_events,
+        metric_data,
         powertools_layer,
         rollouts,
         step_functions,
@@ -114,6 +117,9 @@ def _serve(state: Path) -> None:
     step_functions.install()
     executions.install()
     lambda_functions.install()
+    log_events.install()
+    metric_data.install()
+    alarms.install()
     powertools_layer.publish()
     load_balancer.install()
     sys.argv = ["ministack"]  # the emulator has a command line of its own

@@ -1,4 +1,4 @@
-"""The load balancer's missing half: weights, health, draining, and listeners that really answer.
+"""The load balancer's missing half: weights, health, draining, metrics, and listeners that really answer.
 
 `install()` patches the emulator inside this process (written for ministack 1.5.33) and starts the data plane.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sandbox.load_balancer import actions, api, cloudformation, health, rules, targets
 from sandbox.load_balancer.listeners import data_plane
+from sandbox.load_balancer.metrics import request_metrics
 
 __all__ = ["drained", "healthy", "install", "patch", "stop"]
 
@@ -17,6 +18,7 @@ def install() -> None:
     """Patch ministack and start to serve its listeners; call it before `ministack.app.main`."""
     patch()
     data_plane.start()
+    request_metrics.start()
 
 
 def patch() -> None:
@@ -31,6 +33,7 @@ def patch() -> None:
 def stop() -> None:
     """Close all listeners. The patches stay."""
     data_plane.stop()
+    request_metrics.stop()
 
 
 def drained(ip: str) -> bool:

@@ -18,6 +18,14 @@ from yarl import URL
 
 from sandbox.addresses import addresses
 from sandbox.load_balancer import rules
+from sandbox.load_balancer.metrics import (
+    CONNECTION_ERRORS,
+    OWN_ERRORS,
+    REQUESTS,
+    RequestMetrics,
+    request_metrics,
+    target_code,
+)
 from sandbox.load_balancer.targets import Target, table
 
 CONNECT_SECONDS = 10.0  # ALB's own limit to reach a target; not configurable on AWS either
@@ -48,11 +56,20 @@ def own_answer(status: int, headers: dict[str, str] | None = None, body: bytes |
     return web.Response(status=status, headers={**(headers or {}), "Server": "awselb/2.0"}, body=body)
 
 
+class _Unanswered(Exception):
+    """No answer came from the target: the client gets `status`; `reached`: there was a connection."""
+
+    def __init__(self, status: int, reached: bool = True) -> None:
+        super().__init__(status)
+        self.status, self.reached = status, reached
+
+
 class Proxy:
     """Answers the requests of all listeners. Lives in the data plane's event loop."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, metrics: RequestMetrics = request_metrics) -> None:
         self._session = session
+        self._metrics = metrics
         self._chance = random.Random()
 
     async def answer(self, port: int, request: web.BaseRequest) -> web.StreamResponse:
@@ -65,7 +82,7 @@ class Proxy:
         pairs = parse_qs(query, keep_blank_values=True)
         action = rules.action_for(listener, request.method, path, seen, pairs)
         if action is None:
-            return own_answer(503)
+            return self._own_error(listener, 503)
         if action["Type"] != "forward":
             place = {"x-forwarded-proto": "http", "x-forwarded-port": str(port)}
             own = await alb._execute_action(
@@ -74,26 +91,47 @@ class Proxy:
             return own_answer(*own)
         group = rules.choose_group(action, self._chance)
         target = table.acquire(group) if group else None
-        if target is None:
-            return own_answer(503)
+        if group is None or target is None:
+            return self._own_error(listener, 503)
         try:
-            return await self._forward(request, listener, target)
+            return await self._forward(request, listener, group, target)
         finally:
             table.release(target)
 
+    def _own_error(self, listener: dict[str, Any], status: int) -> web.Response:
+        if status >= 500:
+            self._metrics.count([OWN_ERRORS], listener["LoadBalancerArn"])
+        return own_answer(status)
+
     async def _forward(
-        self, request: web.BaseRequest, listener: dict[str, Any], target: Target
+        self, request: web.BaseRequest, listener: dict[str, Any], group: str, target: Target
     ) -> web.StreamResponse:
+        counted = [REQUESTS]
+        try:
+            answer = await self._ask(request, listener, target)
+            counted.append(target_code(answer.status))
+        except _Unanswered as failure:
+            if not failure.reached:
+                counted.append(CONNECTION_ERRORS)
+            return self._own_error(listener, failure.status)
+        finally:  # also when the client left
+            self._metrics.count(counted, listener["LoadBalancerArn"], group)
+        return await _relay(request, answer)
+
+    async def _ask(
+        self, request: web.BaseRequest, listener: dict[str, Any], target: Target
+    ) -> aiohttp.ClientResponse:
+        """The target's answer, its body still to come. Raises _Unanswered."""
         local = addresses.resolve(target.ip, target.port)
         if local is None:  # what a connection to an address without a host comes to
-            return own_answer(502)
+            raise _Unanswered(502, reached=False)
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         idle = float(alb._lb_attr(listener["LoadBalancerArn"], "idle_timeout.timeout_seconds", "60"))
         try:
             # A target may close an idle connection just as it is used again: aiohttp then repeats an
             # idempotent request once on a fresh one, as long as no byte of an answer came.
-            answer = await self._session.request(
+            return await self._session.request(
                 request.method,
                 URL(f"http://127.0.0.1:{local}{request.raw_path}", encoded=True),
                 headers=_request_headers(request, listener),
@@ -101,13 +139,12 @@ class Proxy:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle),
             )
-        except TimeoutError:
-            return own_answer(504)
-        except (aiohttp.InvalidURL, ValueError):
-            return own_answer(400)
-        except (aiohttp.ClientError, OSError):
-            return own_answer(502)
-        return await _relay(request, answer)
+        except TimeoutError as error:
+            raise _Unanswered(504, not isinstance(error, aiohttp.ConnectionTimeoutError)) from error
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise _Unanswered(400) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Unanswered(502, not isinstance(error, aiohttp.ClientConnectorError)) from error
 
 
 async def _relay(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
