@@ -14,6 +14,8 @@ from tests.statemachine.permissions import ACTIONS, IMPLIED
 KNOWN_ACTIONS = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())
 WIDE = {
     "ecs:ListTasks": "authorised on container instances, and Fargate has none",
+    "cloudwatch:DescribeAlarms": "composite alarms are returned only where it is granted on all",
+    "cloudwatch:GetMetricData": "its only resource is the account's one data set of all metrics",
 }
 
 

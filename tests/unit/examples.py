@@ -133,12 +133,24 @@ def request(lane: str = "green", n: int = 1, seconds: float = 0, **changes: Any)
     return Request.model_validate({"type": "request", "lane": lane, "n": n, "at": at(seconds), **values})
 
 
-def requests(lane: str, outcomes: str, *, seconds: float = 0, version: str = "0.0.2") -> list[Request]:
-    """One request each tenth of a second: `.` answered well, `x` answered 500."""
+def requests(
+    lane: str, outcomes: str, *, seconds: float = 0, version: str = "0.0.2", first: int = 1
+) -> list[Request]:
+    """One request each tenth of a second: `.` answered well, `x` answered 500; numbered from `first` on."""
     return [
         request(lane, n, seconds + n / 10, **({"version": version} if mark == "." else _FAILED))
-        for n, mark in enumerate(outcomes, start=1)
+        for n, mark in enumerate(outcomes, start=first)
     ]
+
+
+def both_lanes(green: str, blue: str | None = None, *, seconds: float = 0, first: int = 1) -> list[Request]:
+    """Both slots' lanes in order of time: green answers 0.0.2, and blue 0.0.1, well if nothing is said."""
+    of_blue = "." * len(green) if blue is None else blue
+    found = [
+        *requests("green", green, seconds=seconds, first=first),
+        *requests("blue", of_blue, seconds=seconds, first=first, version="0.0.1"),
+    ]
+    return sorted(found, key=lambda record: record.at)
 
 
 _FAILED: dict[str, Any] = {"status": 500, "version": None}

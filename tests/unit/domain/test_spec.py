@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.spec import ServiceSpec, other, read_spec, repository_of
 from tests.unit.examples import document, spec
 
@@ -21,7 +22,7 @@ def test_a_good_document_is_read() -> None:
     assert read_spec("web", json.dumps(document())) == spec()
 
 
-@pytest.mark.parametrize("field", sorted(ServiceSpec.model_fields.keys() - {"when_busy"}))
+@pytest.mark.parametrize("field", sorted(ServiceSpec.model_fields.keys() - {"when_busy", "gate", "alarms"}))
 def test_every_field_is_needed_and_named(field: str) -> None:
     """But for those below there are no hidden defaults."""
     incomplete = {key: value for key, value in document().items() if key != field}
@@ -30,8 +31,12 @@ def test_every_field_is_needed_and_named(field: str) -> None:
 
 
 def test_what_may_be_left_out() -> None:
-    """A release waits for a busy service, and no old version is kept warm."""
-    assert (spec().when_busy, spec().retire.warm_seconds) == ("queue", 0)
+    """A release waits for a busy service, no old version is kept warm, and no alarm is looked at."""
+    values = document()
+    del values["gate"]
+    found = ServiceSpec.model_validate(values | {"probe": values["probe"] | {"slot_rate": 20}})
+    assert (found.when_busy, found.retire.warm_seconds, found.alarms) == ("queue", 0, ())
+    assert found.gate == GateSettings()
 
 
 @pytest.mark.parametrize("when_busy", ["queue", "supersede", "reject"])
@@ -89,7 +94,7 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         ),
         pytest.param(
             {"probe": document()["probe"] | {"slot_rate": 0.9}},
-            r"slot_rate is too low: the stages \[0\]",
+            r"slot_rate is too low: the stages \[0, 10\] end before the 80 answers .* 0\.05 needs",
             id="too-few-answers-ever",
         ),
         pytest.param(

@@ -1,9 +1,11 @@
 """The handlers' surroundings: an account in moto, their environment, a clock, and a record of their calls."""
 
 import importlib
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from math import ceil
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +20,8 @@ from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.spec import SLOTS
 from crossfade.domain.traffic import Weights
+from crossfade.handlers.following import PAUSE_SECONDS
+from crossfade.handlers.step import logger
 from tests.statemachine.definitions import ROOT
 from tests.statemachine.permissions import ACTIONS, actions_of
 from tests.unit.account import BUCKET, LEDGER_GROUP, MACHINES, PROBE, TABLE, Account
@@ -44,9 +48,14 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
-        self.seconds += seconds
+        self.seconds = round(self.seconds + seconds, 3)
         if self.meanwhile:
             self.meanwhile.pop(0)()
+
+
+def looked(seconds: float) -> float:
+    """When the first look is that comes so many seconds after the first of all, or later."""
+    return round(ceil(round(seconds / PAUSE_SECONDS, 6)) * PAUSE_SECONDS, 3)
 
 
 class Aws:
@@ -185,6 +194,17 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
     return found
+
+
+Logged = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Logged:
+    """Return a function that reads what was logged."""
+    stream = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 Invoke = Callable[..., dict[str, Any]]

@@ -1,11 +1,8 @@
 """What all handlers have in common: quiet imports, named failures, logs under the deployment's name."""
 
-import io
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,11 +12,10 @@ from pydantic import ValidationError
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.plan import Plan
-from crossfade.handlers.step import logger
 from tests.statemachine.definitions import ROOT, functions
 from tests.unit.account import Account
 from tests.unit.examples import at, first_plan, plan, waiting
-from tests.unit.handlers.conftest import Aws, Context, Invoke, module_of
+from tests.unit.handlers.conftest import Aws, Context, Invoke, Logged, module_of
 
 MODULES = sorted(function["Handler"].rpartition(".")[0] for function in functions().values())
 STEPS = sorted(module.rpartition(".")[2] for module in MODULES if not module.endswith("cleanup"))
@@ -74,14 +70,22 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("claim", "TransactWriteItems", {"plan": first_plan(deployment="d2", execution="other")}),
     ("register", "RegisterTaskDefinition", {}),
     ("start_probe", "RunTask", {"attempt": 1}),
-    ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60), "cursor": None}),
+    ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60)}),
     ("suspend", "DescribeScalableTargets", {}),
     ("launch", "CreateService", {"task_definition": "web:1"}),
     ("check_green", "DescribeServices", {"deadline": at(60), "healthy_since": None}),
     (
         "watch",
         "GetLogEvents",
-        {"probe": "task", "stage": 1, "began": at(0), "deadline": at(60), "sighting": {}, "cursor": None},
+        {
+            "probe": "task",
+            "stage": 1,
+            "began": at(0),
+            "deadline": at(60),
+            "candidate_since": at(0),
+            "gate": "{}",
+            "cursor": None,
+        },
     ),
     ("shift", "DescribeTargetHealth", {"stage": 1, "deadline": at(60), "cursor": None}),
     ("retire", "GetLogEvents", {"plan": plan(), **DRAINING}),
@@ -143,26 +147,14 @@ def test_no_answer_is_worth_another_try(invoke: Invoke, aws: Aws, held: Plan) ->
         invoke("release", plan=held)
 
 
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
-    """Return a function that reads what was logged."""
-    stream = io.StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", stream)
-    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-
-
-def test_logs_are_found_under_the_deployments_name(
-    invoke: Invoke, held: Plan, logged: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_logs_are_found_under_the_deployments_name(invoke: Invoke, held: Plan, logged: Logged) -> None:
     """One line for an answer, without the plan."""
     invoke("release", plan=held)
     (line,) = logged()
     assert (line["correlation_id"], line["answer"]) == ("d1", {"service": "web"})
 
 
-def test_failures_are_logged_in_words(
-    invoke: Invoke, held: Plan, logged: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_failures_are_logged_in_words(invoke: Invoke, held: Plan, logged: Logged) -> None:
     """The name and the sentence, as the state machine shows them."""
     with pytest.raises(errors.ServiceChanged):
         invoke("claim", plan=held.model_copy(update={"deployment": "d2", "execution": "other"}))

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
-from crossfade.aws.ledger import Ledger
 from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.scaling import ACTIVE, Suspension
 from crossfade.domain.spec import Slot
-from tests.unit.account import LEDGER_GROUP, Account
+from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, ROLLBACKS, at, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -123,12 +122,9 @@ def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -
     """Until its first record is there."""
     task = _start_probe(invoke, held)
     check = {"plan": held, "task": task, "deadline": at(60)}
-    assert invoke("check_probe", **check, cursor=None) == {"status": "waiting", "cursor": None}
+    assert invoke("check_probe", **check) == {"status": "waiting"}
     account.write_ledger(held.ledger, OPENED)
-    found = invoke("check_probe", **check, cursor=None)
-    assert found["status"] == "writing"
-    # What was read once is not read again: the first stage goes on from there.
-    assert Ledger(account.logs, LEDGER_GROUP).after(held.ledger, found["cursor"])[0] == []
+    assert invoke("check_probe", **check) == {"status": "writing"}
 
 
 def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke, held: Plan) -> None:
@@ -136,7 +132,7 @@ def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke
     task = _start_probe(invoke, held)
     account.ecs.stop_task(cluster=account.spec.cluster, task=task, reason="CannotPullContainerError")
     with pytest.raises(errors.ProbeCannotStart, match="CannotPullContainerError"):
-        invoke("check_probe", plan=held, task=task, deadline=at(60), cursor=None)
+        invoke("check_probe", plan=held, task=task, deadline=at(60))
 
 
 def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) -> None:
@@ -144,7 +140,7 @@ def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) ->
     task = _start_probe(invoke, held)
     clock.seconds = 60
     with pytest.raises(errors.ProbeCannotStart, match="wrote nothing in time"):
-        invoke("check_probe", plan=held, task=task, deadline=at(60), cursor=None)
+        invoke("check_probe", plan=held, task=task, deadline=at(60))
 
 
 def _suspended(account: Account, slot: Slot) -> Any:
@@ -335,7 +331,7 @@ def test_a_deployment_whose_time_is_over_waits_no_longer(
     """Neither for its candidate nor for its probe."""
     events: dict[str, Any] = {
         "check_green": {"healthy_since": None},
-        "check_probe": {"task": _start_probe(invoke, launched), "cursor": None},
+        "check_probe": {"task": _start_probe(invoke, launched)},
     }
     account.waits(waiting(supersede=False))
     assert invoke(name, plan=launched, deadline=at(60), **events[name])["status"] == "waiting"

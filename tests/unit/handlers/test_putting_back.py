@@ -13,7 +13,7 @@ from crossfade.domain.plan import Plan
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, ROLLBACKS, at, opened, request, warm_spec
-from tests.unit.handlers.conftest import Aws, Clock, Invoke
+from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 
 MINE = f"{ROLLBACKS}:mine"
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
@@ -315,10 +315,10 @@ def test_the_stable_version_is_proved(
     old = {"version": "0.0.1"}
     account.write_ledger(taken.ledger, request("production", 1, 5), request("production", 2, 6, **old))
     first = _prove(invoke, taken, probe=probe)
-    assert (first["status"], first["probe_died"], clock.seconds) == ("wait", False, 20)
+    assert (first["status"], first["probe_died"], clock.seconds) == ("wait", False, looked(20))
     account.write_ledger(taken.ledger, request("production", 3, 16, **old))
     second = _prove(invoke, taken, probe=probe, quiet=first["quiet"], cursor=first["cursor"])
-    assert (second["status"], clock.seconds) == ("drained", 20)
+    assert (second["status"], clock.seconds) == ("drained", looked(20))
 
 
 def test_a_candidate_that_is_kept_is_proved_as_well(
@@ -337,7 +337,7 @@ def test_without_a_probe_the_proof_waits_for_one(
 ) -> None:
     """And says so soon."""
     answer = _prove(invoke, taken, probe=probe_task)
-    assert (answer["status"], answer["probe_died"], clock.seconds) == ("wait", True, 6)
+    assert (answer["status"], answer["probe_died"], clock.seconds) == ("wait", True, looked(6))
 
 
 def test_a_probe_that_comes_now_proves_from_its_beginning_on(

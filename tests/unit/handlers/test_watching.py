@@ -8,15 +8,28 @@ import pytest
 from crossfade.aws.journal import Journal
 from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
+from crossfade.domain.gate.state import GateState
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
+from crossfade.handlers.following import PAUSE_SECONDS
 from tests.unit.account import Account
-from tests.unit.examples import ROLLBACKS, at, lane_event, opened, request, requests, waiting, warm_spec
-from tests.unit.handlers.conftest import Aws, Clock, Invoke
+from tests.unit.examples import (
+    ROLLBACKS,
+    at,
+    both_lanes,
+    lane_event,
+    opened,
+    request,
+    requests,
+    waiting,
+    warm_spec,
+)
+from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged, looked
 
 MINE = f"{ROLLBACKS}:mine"
+HANDED_ON = ("gate", "cursor")
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 
 
@@ -29,44 +42,58 @@ def held(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: No
     return plan
 
 
-def _watch(
-    account: Account, invoke: Invoke, plan: Plan, *, cursor: str | None = None, **sighting: Any
-) -> dict[str, Any]:
+def _watch(account: Account, invoke: Invoke, plan: Plan, *, stage: int = 0, **given: Any) -> dict[str, Any]:
+    """Watch the stage at weight 0, in which no users are asked for, with what earlier watches handed on."""
     return invoke(
         "watch",
         plan=plan,
         probe=account.item("deployment#d1")["probe"],
-        stage=1,
+        stage=stage,
         began=at(0),
         deadline=at(60),
-        sighting=sighting,
-        cursor=cursor,
+        candidate_since=at(0),
+        **{"gate": "{}", "cursor": None} | {name: given[name] for name in HANDED_ON if name in given},
     )
+
+
+def _numbers(answer: dict[str, Any]) -> tuple[int, int, int]:
+    """How far each lane was read: green, blue, production."""
+    return GateState.model_validate_json(answer["gate"]).lanes.numbers
 
 
 def test_a_good_stage_advances(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
     """And stands in the journal, with the reason."""
-    account.write_ledger(held.ledger, *requests("green", "." * 30))
-    clock.seconds = 10
+    account.write_ledger(held.ledger, *both_lanes("." * 150))
+    clock.seconds = 15
     answer = _watch(account, invoke, held)
-    assert answer["verdict"]["action"] == "advance"
+    assert answer["verdict"] == {
+        "action": "advance",
+        "reason": "green fails 0 of 149, blue 0 of 149",
+        "error": None,
+    }
     (stage,) = journal.history("web", "d1").stages
-    assert (stage.weight, stage.began, stage.ended, stage.verdict) == (10, at(0), at(10), "advance")
+    assert (stage.weight, stage.began, stage.ended, stage.verdict) == (0, at(0), at(15), "advance")
     assert stage.reason == answer["verdict"]["reason"]
 
 
 def test_a_watch_returns_as_soon_as_it_has_a_verdict(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
-    """It looks every second."""
+    """It looks several times a second; the journal keeps when it was judged."""
     clock.meanwhile = [
-        lambda: account.write_ledger(held.ledger, *requests("green", "..")),
-        lambda: account.write_ledger(held.ledger, *requests("green", "xxx", seconds=1)),
+        lambda: account.write_ledger(held.ledger, *both_lanes("." * 10)),
+        lambda: account.write_ledger(held.ledger, *both_lanes("x" * 31, first=11)),
     ]
-    assert _watch(account, invoke, held)["verdict"]["action"] == "roll_back"
-    assert clock.seconds == 2
+    verdict = _watch(account, invoke, held)["verdict"]
+    assert (verdict["action"], verdict["error"], clock.seconds) == (
+        "roll_back",
+        "CandidateWorse",
+        2 * PAUSE_SECONDS,
+    )
+    assert verdict["reason"] == ("green failed the last 31 requests in a row, for 3.0 s, while blue answers")
+    assert journal.history("web", "d1").judged == at(2 * PAUSE_SECONDS)
 
 
 def test_a_watch_ends_without_a_verdict(
@@ -74,20 +101,54 @@ def test_a_watch_ends_without_a_verdict(
 ) -> None:
     """After some seconds, so that the state machine takes its turn; the stage is still open."""
     answer = _watch(account, invoke, held)
-    assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", False, 20)
+    assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", False, looked(20))
     assert journal.history("web", "d1").stages[0].ended is None
 
 
 def test_a_watch_reads_on_from_the_last_one(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
-    """Two looks see what one would have seen."""
-    account.write_ledger(held.ledger, *requests("green", "." * 20))
+    """Two watches see what one would have seen: their evidence is the same to the last digit."""
+    account.write_ledger(held.ledger, *both_lanes("." * 90))
     first = _watch(account, invoke, held)
-    account.write_ledger(held.ledger, *requests("green", "." * 10, seconds=21))
-    second = _watch(account, invoke, held, cursor=first["cursor"], **first["sighting"])
-    assert second["sighting"]["answers"] == 30
-    assert second["verdict"]["action"] == "advance"
+    assert (first["verdict"]["action"], _numbers(first)) == ("hold", (90, 90, 0))
+    account.write_ledger(held.ledger, *both_lanes("." * 60, first=91))
+    second = _watch(account, invoke, held, **first)
+    whole = _watch(account, invoke, held)
+    assert (second["gate"], second["verdict"]) == (whole["gate"], whole["verdict"])
+    assert (second["verdict"]["action"], _numbers(second)) == ("advance", (150, 150, 0))
+
+
+def test_a_watch_that_runs_again_says_the_same(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """Its first answer may have been lost on its way to the state machine."""
+    account.write_ledger(held.ledger, *both_lanes("." * 90))
+    before = _watch(account, invoke, held)
+    account.write_ledger(held.ledger, *both_lanes("x" * 60, first=91))
+    clock.seconds = 15
+    first, second = (_watch(account, invoke, held, **before) for _ in range(2))
+    assert first == second
+    assert first["verdict"]["action"] == "roll_back"
+    assert len(journal.history("web", "d1").stages) == 1
+
+
+def test_what_came_before_the_candidate_was_healthy_is_not_judged(
+    account: Account, invoke: Invoke, held: Plan
+) -> None:
+    """Its lane begins with the first answer, and a task that starts may fail a few more."""
+    account.write_ledger(held.ledger, *both_lanes("x" * 50, seconds=-5.1))
+    answer = _watch(account, invoke, held)
+    assert (answer["verdict"]["action"], _numbers(answer)) == ("hold", (50, 50, 0))
+
+
+def test_the_answer_is_logged_without_the_evidence(
+    account: Account, invoke: Invoke, held: Plan, logged: Logged
+) -> None:
+    """It is of no use to a reader, and long."""
+    answer = _watch(account, invoke, held)
+    (line,) = logged()
+    assert line["answer"] == {name: answer[name] for name in ("verdict", "cursor", "probe_died")}
 
 
 def test_a_silent_stage_is_rolled_back_at_its_deadline(
@@ -97,27 +158,27 @@ def test_a_silent_stage_is_rolled_back_at_its_deadline(
     clock.seconds = 59.5
     answer = _watch(account, invoke, held)
     assert answer["verdict"]["error"] == "EvidenceMissing"
-    assert journal.history("web", "d1").judged == at(60.5)
+    assert journal.history("web", "d1").judged == at(59.5 + looked(0.5))
 
 
 def test_the_place_in_the_ledger_is_kept(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """For a rollback that nobody hands it to."""
-    account.write_ledger(held.ledger, *requests("green", "xxx"))
-    assert journal.history("web", "d1").cursor != _watch(account, invoke, held)["cursor"]
-    assert journal.history("web", "d1").cursor is not None
+    account.write_ledger(held.ledger, *both_lanes("..."))
+    answer = _watch(account, invoke, held)
+    assert journal.history("web", "d1").cursor == answer["cursor"] is not None
 
 
 def test_a_probe_that_died_ends_the_watch(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
 ) -> None:
     """After some seconds of silence: there is no point in waiting for what nobody writes."""
-    account.write_ledger(held.ledger, *requests("green", "." * 20))
+    account.write_ledger(held.ledger, *both_lanes("." * 20))
     clock.meanwhile = [lambda: account.kill(probe)]
     answer = _watch(account, invoke, held)
-    assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", True, 6)
-    assert answer["sighting"]["answers"] == 20
+    assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", True, looked(6))
+    assert _numbers(answer) == (20, 20, 0)
     assert journal.history("web", "d1").cursor == answer["cursor"]
 
 
@@ -127,20 +188,20 @@ def test_silence_counts_from_the_last_word(
     """A probe that dies while it is listened to is found out as soon."""
     clock.meanwhile = [
         lambda: None,
-        lambda: account.write_ledger(held.ledger, request("green", 1, 2)),
+        lambda: account.write_ledger(held.ledger, request("green", 1, 1)),
         lambda: account.kill(probe),
     ]
     assert _watch(account, invoke, held)["probe_died"] is True
-    assert clock.seconds == 8
+    assert clock.seconds == 2 * PAUSE_SECONDS + looked(6)
 
 
 def test_a_verdict_needs_no_probe_any_more(
     account: Account, invoke: Invoke, clock: Clock, probe: str, held: Plan
 ) -> None:
     """What the ledger holds was seen, whoever has died since."""
-    account.write_ledger(held.ledger, *requests("green", "." * 30))
+    account.write_ledger(held.ledger, *both_lanes("." * 150))
     account.kill(probe)
-    clock.seconds = 10
+    clock.seconds = 15
     answer = _watch(account, invoke, held)
     assert (answer["verdict"]["action"], answer["probe_died"]) == ("advance", False)
 
@@ -148,22 +209,24 @@ def test_a_verdict_needs_no_probe_any_more(
 def test_the_next_probe_is_read_on_from_there(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
 ) -> None:
-    """Both write to the same ledger: what the first one has seen counts."""
-    account.write_ledger(held.ledger, opened(0), *requests("green", "." * 20))
+    """Both write to the same ledger: what the first one has seen counts, and the second counts from 1."""
+    account.write_ledger(held.ledger, opened(0), *both_lanes("." * 90))
     account.kill(probe)
     first = _watch(account, invoke, held)
+    assert (first["verdict"]["action"], first["probe_died"]) == ("hold", True)
     task = invoke("start_probe", plan=held, attempt=2)["task"]
-    account.write_ledger(held.ledger, opened(12), *requests("green", "." * 10, seconds=12))
-    clock.seconds = 15
-    second = _watch(account, invoke, held, cursor=first["cursor"], **first["sighting"])
-    assert (second["verdict"]["action"], second["sighting"]["answers"]) == ("advance", 30)
+    account.write_ledger(held.ledger, opened(12), *both_lanes("." * 60, seconds=12))
+    clock.seconds = 19
+    second = _watch(account, invoke, held, **first)
+    assert (second["verdict"]["action"], _numbers(second)) == ("advance", (60, 60, 0))
+    assert second["verdict"]["reason"] == "green fails 0 of 119, blue 0 of 119"
     assert journal.history("web", "d1").probe == task != probe
 
 
 def test_a_stable_slot_that_breaks_down_ends_the_stage(account: Account, invoke: Invoke, held: Plan) -> None:
     """It still has most of the clients."""
     account.write_ledger(held.ledger, lane_event("paused", lane="blue"))
-    verdict = _watch(account, invoke, held)["verdict"]
+    verdict = _watch(account, invoke, held, stage=1)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "TargetsBelowFloor")
 
 
@@ -177,7 +240,7 @@ def test_a_newer_release_that_need_not_wait_ends_the_watch(
     ]
     with pytest.raises(errors.Superseded, match=r"0\.0\.3 was asked for"):
         _watch(account, invoke, held)
-    assert clock.seconds == 2
+    assert clock.seconds == 2 * PAUSE_SECONDS
 
 
 def test_a_rollback_that_takes_over_ends_the_watch(
@@ -188,7 +251,7 @@ def test_a_rollback_that_takes_over_ends_the_watch(
     clock.meanwhile = [lambda: None, lambda: journal.take_over(held, held.execution, MINE)]
     with pytest.raises(errors.ServiceLost):
         _watch(account, invoke, held)
-    assert clock.seconds == 2
+    assert clock.seconds == 2 * PAUSE_SECONDS
     assert journal.history("web", "d1").stages == ()
 
 
@@ -391,14 +454,14 @@ def test_blue_is_stopped_and_seen_gone(
     account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
     aws.edit("DescribeServices", _stopped(1))
     first = _retire(account, invoke, shifted)
-    assert (first["status"], clock.seconds) == ("waiting", 20)
+    assert (first["status"], clock.seconds) == ("waiting", looked(20))
     assert first["reason"] == "only 0.0.2 for 10 s; 1 old tasks left"
     assert account.desired("blue") == 0
     aws.edit("DescribeServices", _stopped(0))
     assert (
         _retire(account, invoke, shifted, quiet=first["quiet"], cursor=first["cursor"])["status"] == "retired"
     )
-    assert journal.history("web", "d1").promoted == at(20)
+    assert journal.history("web", "d1").promoted == at(looked(20))
 
 
 def test_an_old_slot_may_be_kept_warm(
@@ -425,7 +488,7 @@ def test_a_probe_that_dies_while_clients_leave(
     account.write_ledger(shifted.ledger, opened(0), *[request("production", n, n) for n in range(1, 9)])
     clock.meanwhile = [lambda: account.kill(probe)]
     first = _retire(account, invoke, shifted)
-    assert (first["status"], first["probe_died"], clock.seconds) == ("waiting", True, 6)
+    assert (first["status"], first["probe_died"], clock.seconds) == ("waiting", True, looked(6))
     task = invoke("start_probe", plan=shifted, attempt=2)["task"]
     account.write_ledger(
         shifted.ledger, opened(12), *[request("production", n, 12 + n) for n in range(1, 10)]
