@@ -12,6 +12,8 @@ from probe.stopping import StopRequest
 from probe.tally import Tally
 from probe.textfile import LANE, ClientFile
 
+USER_AGENT = "crossfade-test-client"
+"""Unlike the task's, which applications leave out of what they tell of their users."""
 POLL_SECONDS = 0.1
 TERMINAL_SECONDS = 0.5
 PLAIN_SECONDS = 5.0
@@ -34,7 +36,7 @@ class Run:
     def __init__(self, settings: CommandSettings, file: ClientFile) -> None:
         self.tally = Tally()
         self._file = file
-        lane = LaneSettings(LANE, settings.url, settings.rate, {})
+        lane = LaneSettings(LANE, settings.url, settings.rate, {"User-Agent": USER_AGENT})
         # At least one, or a run shorter than an interval would ask nothing.
         ticks = max(1, round(settings.rate * settings.seconds))
         self.lane = Lane(lane, settings.timeout, self._write, ticks)

@@ -21,9 +21,9 @@ RATE = 20
 class Client:
     """Asks from the beginning of a `with` block to its end; ``requests`` is what it was answered."""
 
-    def __init__(self, url: str, file: Path) -> None:
+    def __init__(self, url: str, file: Path, rate: int = RATE) -> None:
         self._file = file
-        self._command = [sys.executable, "-m", "probe", "--url", url, "--for", "10m", "--rate", str(RATE)]
+        self._command = [sys.executable, "-m", "probe", "--url", url, "--for", "10m", "--rate", str(rate)]
         self.requests: list[RequestRecord] = []
         self.exit_status: int | None = None
 

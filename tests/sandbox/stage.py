@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.client import Client, failed
+from tests.sandbox.client import RATE, Client, failed
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.patience import until
@@ -32,15 +32,18 @@ class Stage:
         begin: Callable[[], str],
         meanwhile: Callable[[str], dict[str, Any] | None] = lambda execution: None,
         rests: bool = True,
+        rate: int = RATE,
     ) -> Rehearsal:
         """Begin a deployment and see it to its end, with a client asking all the time if anything is live.
 
         ``begin`` returns the deployment's execution, which ``meanwhile`` is called with as soon as it runs.
-        The end is when the service is at rest; with ``rests`` false, when nobody holds it any more.
+        The end is when the service is at rest; with ``rests`` false, when nobody holds it any more. ``rate``
+        is the client's, in requests per second.
         """
         cloud, before = self.cloud, live(self.cloud)
         with ExitStack() as stack:
-            client = stack.enter_context(Client(cloud.url, self._folder / f"{name}.txt")) if before else None
+            file = self._folder / f"{name}.txt"
+            client = stack.enter_context(Client(cloud.url, file, rate)) if before else None
             sampler = stack.enter_context(Sampler(cloud))
             began = time.monotonic()
             arn = begin()
@@ -49,7 +52,7 @@ class Stage:
             unrest = come_to_rest(cloud, self.tasks) if rests else self._wait_until_free()
             lasted = time.monotonic() - began
             if client:
-                client.more(40)
+                client.more(2 * rate)
         rehearsal = Rehearsal(
             execution=execution,
             certificate=cloud.certificate(execution.name) or {},

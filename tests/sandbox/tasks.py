@@ -47,6 +47,21 @@ class Tasks:
                 os.kill(pid, signal.SIGKILL)
         return moment
 
+    def break_all(self, slot: str, path: str) -> None:
+        """Ask each task of a slot for a path, through the preview listener; the answer names the task."""
+        tasks = {arn.rsplit("/", 1)[-1] for arn in self.of_slot(slot)}
+        request = urllib.request.Request(
+            f"{self._cloud.preview_url}{path}", headers={"x-crossfade-slot": slot}
+        )
+
+        def ask() -> bool:
+            for _ in range(20):  # the load balancer sends it to whichever task it likes
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    tasks.discard(json.load(answer)["task"])
+            return not tasks
+
+        until(ask, f"every task of {slot} to be asked for {path}")
+
     def kill_probe(self) -> str:
         """Kill the probe, wait until ECS has noticed; returns the task's ARN."""
         (probe,) = self.probes()

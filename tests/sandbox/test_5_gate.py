@@ -1,0 +1,142 @@
+"""The gate with real requests: what is worse goes back, with a reason in counts; what is not stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.client import failed
+from tests.sandbox.rehearsal import Rehearsal
+from tests.sandbox.stage import Stage
+from tests.sandbox.users import Users
+
+pytestmark = pytest.mark.enable_socket
+
+USUAL_MS, SLOW_MS = "20", "60"
+FEW = 2
+PATIENT = 150
+"""The evidence decides here and not a deadline: a share of failures that is drawn by chance may come late."""
+MANY = 40
+
+
+def patient(stage: Stage) -> list[dict[str, Any]]:
+    """The spec's stages, with later deadlines."""
+    return [{**each, "max_seconds": PATIENT} for each in stage.cloud.spec["stages"]]
+
+
+@pytest.fixture(scope="module")
+def few_users(stage: Stage, wrong_version: Rehearsal) -> Rehearsal:
+    """A healthy version while there are two requests a second."""
+    return stage.rehearse("few users", stage.push("0.5.0", FAULT_LATENCY_MS=USUAL_MS), rate=FEW)
+
+
+def worse(stage: Stage, name: str, version: str, **faults: str) -> Rehearsal:
+    """A release that is worse than ``few_users`` left the service."""
+    with stage.spec(stages=patient(stage)):
+        return stage.rehearse(name, stage.push(version, **{"FAULT_LATENCY_MS": USUAL_MS, **faults}))
+
+
+@pytest.fixture(scope="module")
+def fails_all(stage: Stage, few_users: Rehearsal) -> Rehearsal:
+    """A version that fails every request, and looks healthy to the load balancer."""
+    return worse(stage, "fails 100 %", "0.5.1", FAULT_ERROR_RATE="1")
+
+
+@pytest.fixture(scope="module")
+def fails_a_fifth(stage: Stage, few_users: Rehearsal) -> Rehearsal:
+    """A version that fails every fifth request, by chance."""
+    return worse(stage, "fails 20 %", "0.5.2", FAULT_ERROR_RATE="0.2")
+
+
+@pytest.fixture(scope="module")
+def fails_some(stage: Stage, few_users: Rehearsal) -> Rehearsal:
+    """A version that fails every twentieth request, by chance."""
+    return worse(stage, "fails 5 %", "0.5.3", FAULT_ERROR_RATE="0.05")
+
+
+@pytest.fixture(scope="module")
+def slow(stage: Stage, few_users: Rehearsal) -> Rehearsal:
+    """A version that takes three times as long."""
+    return worse(stage, "3 x slower", "0.5.4", FAULT_LATENCY_MS=SLOW_MS)
+
+
+@pytest.fixture(scope="module")
+def fails_users(stage: Stage, few_users: Rehearsal) -> Rehearsal:
+    """A version that answers well on /version and fails whoever asks for anything else."""
+    wait = {"users_seconds": PATIENT, "users_seen_seconds": PATIENT}
+    with stage.spec(stages=patient(stage), gate=wait), Users(stage.cloud.url, MANY) as users:
+        faults = {"FAULT_LATENCY_MS": USUAL_MS, "FAULT_USERS_ERROR_RATE": "1"}
+        rehearsal = stage.rehearse("fails users only", stage.push("0.5.5", **faults))
+    met = users.statuses
+    stage.note(f"fails users only: {met.total() - met[200]} of {met.total()} requests of users failed")
+    rehearsal.seen["statuses"] = met
+    return rehearsal
+
+
+WORSE = [
+    "fails_all",
+    "fails_users",
+    pytest.param("fails_a_fifth", marks=pytest.mark.long),
+    pytest.param("fails_some", marks=pytest.mark.long),
+    pytest.param("slow", marks=pytest.mark.long),
+]
+
+
+@pytest.fixture(params=WORSE)
+def rehearsal(request: pytest.FixtureRequest) -> Rehearsal:
+    """One of the releases that are worse."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Rehearsal)
+    return found
+
+
+def test_few_users_are_no_reason_to_go_back(few_users: Rehearsal) -> None:
+    """It is promoted, no client failed, and the stages say that the users' evidence alone was too little."""
+    reasons = [each["reason"] for each in few_users.certificate["stages"]]
+
+    assert few_users.certificate["outcome"] == "promoted"
+    assert failed(few_users.requests) == []
+    assert any("user evidence insufficient" in reason for reason in reasons), reasons
+
+
+def test_what_is_worse_goes_back(rehearsal: Rehearsal) -> None:
+    """By the evidence, and the stable version has all traffic again."""
+    assert (rehearsal.execution.status, rehearsal.execution.error) == ("FAILED", "CandidateWorse")
+    assert rehearsal.certificate["outcome"] == "rolled_back"
+    assert rehearsal.after == rehearsal.before
+    assert rehearsal.unrest == []
+
+
+def test_the_times_are_in_the_certificate(fails_all: Rehearsal) -> None:
+    """From the first bad answer in the ledger to the verdict, and to the weights read back."""
+    timing = fails_all.certificate["timing"]
+
+    assert 0 < timing["detected"] <= timing["restored"] < 15
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        pytest.param("fails_all", "in a row", id="dead"),
+        pytest.param("fails_users", "of the users' requests (evidence 1 : ", id="seen-by-users-alone"),
+        pytest.param("fails_a_fifth", "(evidence 1 : ", id="a-fifth", marks=pytest.mark.long),
+        pytest.param("fails_some", "(evidence 1 : ", id="a-twentieth", marks=pytest.mark.long),
+        pytest.param("slow", " ms in ", id="slow", marks=pytest.mark.long),
+    ],
+)
+def test_the_reason_says_what_it_rests_on(request: pytest.FixtureRequest, name: str, says: str) -> None:
+    """In counts that a person can check against the ledger."""
+    found = request.getfixturevalue(name)
+
+    assert says in found.execution.cause
+    assert says in found.certificate["reason"]
+
+
+def test_users_alone_saw_it(fails_users: Rehearsal) -> None:
+    """The probe met no failure at all."""
+    requests = fails_users.certificate["requests"]
+
+    assert {lane: count["failed"] for lane, count in requests.items()} == dict.fromkeys(requests, 0)
+    assert fails_users.certificate["timing"]["detected"] is None
+    assert fails_users.seen["statuses"][500] > 0
