@@ -109,7 +109,8 @@ def _probe_missing(state: GateState, settings: GateSettings, watch: Watch) -> st
 def _users_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
     counts = state.users.proof.counts
     if not state.users.heard:
-        return f"user evidence missing: no word of {watch.candidate}'s users ({settings.users})"
+        source = "its outcome feed" if settings.users == "feed" else "its target group's metrics"
+        return f"user evidence missing: no word of {watch.candidate}'s users in {source}"
     return (
         f"user evidence insufficient: {words.failures(counts, watch.candidate)} in {state.users.heard} s "
         f"(evidence to go on {words.odds(state.users.proof.evidence)} of {words.odds(1 / settings.beta)})"

@@ -155,7 +155,7 @@ def test_sick_with_nothing_to_compare() -> None:
             ledger(GOOD, GOOD),
             [],
             "roll_back",
-            "after 120 s at weight 10: user evidence missing: no word of green's users (feed)",
+            "after 120 s at weight 10: user evidence missing: no word of green's users in its outcome feed",
             id="the-feed-is-silent",
         ),
         pytest.param(
