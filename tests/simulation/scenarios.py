@@ -16,7 +16,8 @@ from tests.simulation.model.images import Image
 from tests.simulation.world import World, thaw
 from tests.unit.examples import document
 
-# Deadlines leave room for a call that times out and is tried again: that alone must change nothing.
+# Deadlines leave room for a call that times out and is tried again: that alone must change nothing. Margins
+# are wide: two blocks of 5 s with few requests are proof enough. Users are not waited for.
 SPEC: dict[str, Any] = {
     "desired_count": 2,
     "stages": [
@@ -26,8 +27,23 @@ SPEC: dict[str, Any] = {
     ],
     "launch": {"deadline_seconds": 150, "hold_seconds": 1},
     "retire": {"quiet_seconds": 2, "drain_seconds": 3, "deadline_seconds": 150},
-    "probe": document()["probe"] | {"production_rate": 5, "slot_rate": 15},
+    "probe": document()["probe"] | {"production_rate": 4, "slot_rate": 4},
+    "gate": {"probe_margin": 0.25, "warm_up_seconds": 0, "users_seconds": 0, "users_seen_seconds": 0},
 }
+FEED = {
+    "gate": SPEC["gate"]
+    | {
+        "users": "feed",
+        "users_harmed": 0.5,
+        "users_margin": 0.5,
+        "users_seconds": 25,
+        "users_seen_seconds": 10,
+        "settle_seconds": 2,
+    }
+}
+"""Users' outcomes by the application's feed, which is waited for; ``METRICS``: by the minute."""
+METRICS = {"gate": SPEC["gate"] | {"users_seconds": 60, "users_seen_seconds": 60, "settle_seconds": 20}}
+ALARM = "web-errors"
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 SCALING = {name: name == SUSPENDED[0] for name in SUSPENDED}
 """How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
@@ -96,6 +112,11 @@ def lose_blue(world: World) -> None:
     world.ecs.lose("web-blue")
 
 
+def raise_alarm(world: World) -> None:
+    """The service's alarm goes to ALARM."""
+    world.cloudwatch.set_alarm(ALARM, "ALARM")
+
+
 def scaled(begins: Happening) -> Happening:
     """Before it begins: both slots are scaled automatically; the idle one stands still, as it was left."""
 
@@ -119,6 +140,7 @@ def _scale(world: World) -> None:
 
 
 OLD, GOOD, WORSE, NEXT = Image("0.0.1"), Image("0.0.2"), Image("0.0.3", "worse"), Image("0.0.4")
+UNFIT = Image("0.0.3", "unfit")
 _TWICE = ("0.0.1", "0.0.2")
 _ALL = (
     Scenario("healthy", ask(GOOD), "0.0.2"),
@@ -143,6 +165,10 @@ _ALL = (
     Scenario("probe-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": kill_probe}),
     Scenario("told-twice", told_twice(push(WORSE)), "0.0.1"),
     Scenario("stable-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": lose_blue}, gaps=True),
+    Scenario("fed", ask(GOOD), "0.0.2", spec=FEED),
+    Scenario("fed-unfit", push(UNFIT), "0.0.1", spec=FEED),
+    Scenario("metered-unfit", push(UNFIT), "0.0.1", spec=METRICS),
+    Scenario("alarmed", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": raise_alarm}, spec={"alarms": [ALARM]}),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 
@@ -169,6 +195,7 @@ def before(scenario: Scenario) -> World:
 def _before(spec: str, released: tuple[str, ...]) -> bytes:
     """A frozen world in which these versions were released, one after the other."""
     world = World(document(**SPEC | json.loads(spec)))
+    world.cloudwatch.set_alarm(ALARM, "OK")
     for tag in released:
         ask(Image(tag))(world)
         with inhabited(world):

@@ -2,19 +2,30 @@
 
 import ast
 from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from crossfade.aws.feed import PATTERN
+from crossfade.aws.target_metrics import TargetMetrics
+from crossfade.domain.blueprint import feed_streams
+from crossfade.domain.gate.feed import read_outcomes
+from crossfade.domain.gate.latency import bucket
 from crossfade.domain.records import Closed, Opened, Request, read_records
+from crossfade.domain.spec import ServiceSpec
 from probe.record import RequestRecord, to_json
-from tests.simulation.client import service_model
+from tests.simulation.client import Pages, service_model
+from tests.simulation.clock import START
 from tests.simulation.inhabit import inhabited
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.balancer import DRAIN_SECONDS, HEALTH_SECONDS
+from tests.simulation.model.cloudwatch import PUBLISHING_SECONDS
 from tests.simulation.model.images import Image
 from tests.simulation.model.probe import line
 from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS
+from tests.simulation.model.users import BUCKET, RATE, SPAN_SECONDS
 from tests.simulation.query import Refused
 from tests.simulation.scenarios import SCENARIOS, before, begun
 from tests.simulation.stack import machine_arn
@@ -245,6 +256,47 @@ def test_a_page_of_a_stream(world: World) -> None:
             break
         token = page["nextForwardToken"]
     assert seen == [str(n) for n in range(700)]
+
+
+def test_the_log_of_the_tasks(world: World) -> None:
+    """A line of the feed for every task and every 5 s, with what it answered; other lines are left out."""
+    world.clock.run_for(60)
+    now = START.timestamp() + world.clock.now
+    spec = ServiceSpec.model_validate(world.spec.model_dump() | {"gate": {"users": "feed"}})
+    definition = world.ecs.describe_task_definition(taskDefinition="web")["taskDefinition"]
+    streams = feed_streams(definition, spec)
+    request = {
+        "logGroupName": streams.group,
+        "startTime": int((now - 30) * 1000),
+        "filterPattern": PATTERN,
+    }
+    events = world.logs.filter_log_events(**request, logStreamNamePrefix=streams.prefix)["events"]
+    tasks = {event["logStreamName"].removeprefix(streams.prefix) for event in events}
+    told = [read_outcomes(event["message"]) for event in events]
+    assert tasks == {task.arn.rpartition("/")[2] for task in world.ecs.services["web-blue"].tasks}
+    assert len({outcomes.ended for outcomes in told}) in {5, 6}
+    assert sum(outcomes.requests for outcomes in told) == RATE * SPAN_SECONDS * len(told) / 2
+    assert world.logs.filter_log_events(**request, logStreamNamePrefix="other")["events"] == []
+    with pytest.raises(Refused):
+        world.logs.filter_log_events(**request | {"filterPattern": "crossfade"}, logStreamNamePrefix="")
+
+
+def test_a_buckets_place() -> None:
+    """What the log tells of latencies is what the probe meets."""
+    assert bucket(3.0) == BUCKET
+
+
+def test_the_metrics_of_a_minute(world: World) -> None:
+    """The users' requests and the probe's, some time after the minute; nothing where there was nothing."""
+    first = int(world.clock.now // 60) + 1
+    world.clock.run_for(60 * (first + 1) - world.clock.now + PUBLISHING_SECONDS - 1)
+    client = SimpleNamespace(get_paginator=lambda name: Pages(getattr(world.cloudwatch, name)))
+    metrics = TargetMetrics(client, world.spec)
+    ended = START + timedelta(minutes=first + 1)
+    assert metrics.minutes(ended - timedelta(minutes=1), ended) == []
+    world.clock.run_for(1)
+    (minute,) = metrics.minutes(ended - timedelta(minutes=1), ended)
+    assert (minute.slot, minute.requests, minute.failures) == ("blue", 60 * RATE, 0)
 
 
 def test_rules(world: World) -> None:

@@ -1,11 +1,13 @@
 """Whole deployments: a sample of the cases of `make faults`, their names, and what is told of them."""
 
+import re
 from functools import cache
 
 import pytest
 
 from tests.simulation.cases import UnknownCase, named, pairs, points, run, singles
 from tests.simulation.faults import KINDS
+from tests.simulation.invariants import items_of
 from tests.simulation.paths import collapsed, paths
 from tests.simulation.runner import cases, main, sample
 from tests.simulation.scenarios import SCENARIOS
@@ -73,6 +75,49 @@ def test_a_name_that_is_none(name: str) -> None:
     """No such scenario, kind, point; or a kind that there is not at that point."""
     with pytest.raises(UnknownCase):
         named(name)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "call"),
+    [
+        ("healthy", "watch:GetMetricData#1"),
+        ("fed", "watch:FilterLogEvents#1"),
+        ("alarmed", "plan:DescribeAlarms#1"),
+        ("alarmed", "watch:DescribeAlarms#1"),
+    ],
+)
+def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
+    """Where users and alarms are read from has every kind of fault."""
+    kinds = {case.faults[0].kind for case in singles(scenario) if case.faults[0].point == call}
+    assert kinds == set(KINDS["read"])
+
+
+@pytest.mark.parametrize(
+    ("scenario", "error", "reason"),
+    [
+        ("worse", "CandidateWorse", r"green fails \d+ of \d+, blue 0 of \d+ \(evidence"),
+        ("wrong", "CandidateWorse", r"in a row, for 3.0 s, while blue answers \(it answered version 9.9.9\)"),
+        ("fed-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
+        ("metered-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
+        ("stable-dies", "TargetsBelowFloor", "blue has no target left"),
+        ("alarmed", "AlarmRaised", "CloudWatch alarm web-errors .* was raised during the deployment"),
+    ],
+)
+def test_a_deployment_fails_for_its_own_reason(scenario: str, error: str, reason: str) -> None:
+    """Each way in which a candidate can be bad is found by what is there to find it."""
+    (deploy, *_) = run(named(scenario)).world.executions("deploy")[len(SCENARIOS[scenario].released) :]
+    assert deploy.error == error
+    assert re.search(reason, deploy.cause or "")
+
+
+def test_users_speak_for_a_good_release() -> None:
+    """Their feed is part of what a stage is ended on."""
+    world = run(named("fed")).world
+    (_, item) = items_of(world).values()
+    told = {
+        weight: "; users: green fails 0 of" in stage["reason"] for weight, stage in item["stages"].items()
+    }
+    assert told == {"0": False, "10": True, "100": False}
 
 
 def test_both_faults_of_a_pair_strike() -> None:

@@ -15,17 +15,25 @@ from tests.simulation.faults import Faults
 from tests.simulation.machines import Machines
 from tests.simulation.model.autoscaling import Scaling
 from tests.simulation.model.balancer import Balancer
+from tests.simulation.model.cloudwatch import CloudWatch
 from tests.simulation.model.dynamodb import DynamoDb
 from tests.simulation.model.ecs import Ecs
 from tests.simulation.model.images import Image, Registry
 from tests.simulation.model.logs import Logs
 from tests.simulation.model.states import States
 from tests.simulation.model.stores import Buckets, Parameters
+from tests.simulation.model.users import Users
 from tests.simulation.stack import environment
 from tests.simulation.watcher import Watcher
+from tests.unit.examples import REGION
 
 SETTLING_SECONDS = 120.0
 """After the last execution: until ECS has stopped what it was told to stop."""
+LOGS = {
+    "logDriver": "awslogs",
+    "options": {"awslogs-group": "/crossfade/web", "awslogs-region": REGION, "awslogs-stream-prefix": "web"},
+}
+"""Where the service's tasks log."""
 
 
 class World:
@@ -43,7 +51,9 @@ class World:
         self.balancer = Balancer(
             self, self.spec.listener, self.spec.rule_priority, (groups.blue, groups.green)
         )
-        self.registry, self.logs, self.scaling = Registry(self.clock), Logs(), Scaling()
+        self.users = Users(self)
+        self.registry, self.logs, self.scaling = Registry(self.clock), Logs(self.users), Scaling()
+        self.cloudwatch = CloudWatch(self)
         self.parameters, self.buckets = Parameters(), Buckets()
         self.ecs = Ecs(self, self.spec.cluster)
         self.dynamodb = DynamoDb(environment()["JOURNAL_TABLE"], ("service", "item"))
@@ -51,13 +61,14 @@ class World:
         self.bus = EventBus(self.clock, self.machines.start)
         self.parameters.values[f"/crossfade/services/{self.spec.service}"] = self.spec.model_dump_json()
         self._register("crossfade-probe", "probe")
-        self._register("web-blueprint", self.spec.container)
+        self._register("web-blueprint", self.spec.container, logConfiguration=LOGS)
 
     @property
     def models(self) -> dict[str, Any]:
         """What answers the requests of each service."""
         return {
             "application-autoscaling": self.scaling,
+            "cloudwatch": self.cloudwatch,
             "dynamodb": self.dynamodb,
             "ecr": self.registry,
             "ecs": self.ecs,
@@ -94,7 +105,8 @@ class World:
         """The tags that run healthy in each slot, one for each target."""
         groups = self.spec.target_groups
         return {
-            slot: tuple(image.tag for image in self.balancer.healthy[groups.of(slot)].last) for slot in SLOTS
+            slot: tuple(target.image.tag for target in self.balancer.healthy[groups.of(slot)].last)
+            for slot in SLOTS
         }
 
     def executions(self, machine: str) -> list[Execution]:
@@ -106,9 +118,9 @@ class World:
         self.calls, self.logs.writers, self.faults = [], [], Faults(self.clock)
         return pickle.dumps(self)
 
-    def _register(self, family: str, container: str) -> None:
+    def _register(self, family: str, container: str, **more: Any) -> None:
         self.ecs.register_task_definition(
-            family=family, containerDefinitions=[{"name": container, "image": family}]
+            family=family, containerDefinitions=[{"name": container, "image": family, **more}]
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.history import History
@@ -23,12 +23,19 @@ Weights = dict[str, int]
 """Weight by target group; empty where there is no production rule."""
 
 
+class Target(NamedTuple):
+    """A task that gets requests, by its address, and what it runs."""
+
+    address: str
+    image: Image
+
+
 class Balancer:
     """Operations of ``elbv2`` over one listener and the two target groups of a service."""
 
     def __init__(self, world: World, listener: str, priority: int, groups: tuple[str, str]) -> None:
         self.weights: History[Weights] = History({})
-        self.healthy: dict[str, History[tuple[Image, ...]]] = {group: History(()) for group in groups}
+        self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
         self._world, self._listener, self._priority = world, listener, str(priority)
         self._rules: dict[str, dict[str, Any]] = {}
         self._targets: dict[str, dict[str, tuple[str, Image]]] = {group: {} for group in groups}
@@ -59,7 +66,11 @@ class Balancer:
 
     def _set(self, group: str, address: str, target: tuple[str, Image]) -> None:
         self._targets[group][address] = target
-        healthy = tuple(image for state, image in self._targets[group].values() if state == "healthy")
+        healthy = tuple(
+            Target(address, image)
+            for address, (state, image) in self._targets[group].items()
+            if state == "healthy"
+        )
         if healthy != self.healthy[group].last:
             self.healthy[group].set(self._world.clock.now, healthy)
             self._world.watcher.look()

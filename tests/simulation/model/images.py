@@ -11,8 +11,9 @@ from tests.simulation.clock import Clock
 from tests.simulation.model.answer import AwsError
 from tests.unit.examples import ACCOUNT, REGION
 
-Behaviour = Literal["good", "crashes", "unhealthy", "wrong", "worse"]
-"""``wrong`` answers with another version, ``worse`` fails as soon as it has clients."""
+Behaviour = Literal["good", "crashes", "unhealthy", "wrong", "worse", "unfit"]
+"""``wrong`` answers with another version, ``worse`` fails half the time as soon as it has clients, ``unfit``
+fails whatever users ask for and the probe does not."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,10 @@ class Image:
         """The digest that the tag is pushed with."""
         return f"sha256:{hashlib.sha256(self.tag.encode()).hexdigest()}"
 
-    def answer(self, n: int, exposed: bool) -> tuple[int, str | None]:
+    def answer(self, n: int, *, exposed: bool, user: bool) -> tuple[int, str | None]:
         """Status and version of the n-th answer; ``exposed``: clients are sent to it."""
+        if self.behaviour == "unfit" and user:
+            return 500, None
         if self.behaviour == "worse" and exposed and n % 2:
             return 500, None
         return 200, "9.9.9" if self.behaviour == "wrong" else self.tag

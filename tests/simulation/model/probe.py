@@ -31,6 +31,8 @@ class Lane:
         """Ask at the moment that it is due; what there is to write down of it."""
         now, name = self.next, self.settings.name
         found = answer(world, self.settings.headers, now, self.ok + self.failed)
+        if found:
+            world.cloudwatch.count(now, found)
         if self._knocking:
             self._knocking = found is None
             self.next = now + (KNOCK_SECONDS if found is None else 1 / self.settings.rate)

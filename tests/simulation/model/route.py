@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """An answer of the application."""
+    """An answer of the application; ``group`` and ``address`` are those of the task that gave it."""
 
     status: int
     version: str | None
+    group: str = ""
+    address: str = ""
 
 
-def answer(world: World, headers: Mapping[str, str], moment: float, n: int) -> Answer | None:
-    """What the n-th request of a lane got at a moment; None where no target was there to answer.
+def answer(
+    world: World, headers: Mapping[str, str], moment: float, n: int, *, user: bool = False
+) -> Answer | None:
+    """What the n-th request of a lane, or of the users, got at a moment; None where no target was there.
 
     With the preview header it goes to one slot, without it through the weights as they were a moment before.
     """
@@ -30,8 +34,9 @@ def answer(world: World, headers: Mapping[str, str], moment: float, n: int) -> A
     healthy = balancer.healthy[group].at(moment) if group else ()
     if not healthy:
         return None
-    image = healthy[n % len(healthy)]
-    return Answer(*image.answer(n, exposed=weights.get(group, 0) > 0))
+    address, image = healthy[n % len(healthy)]
+    status, version = image.answer(n, exposed=weights.get(group, 0) > 0, user=user)
+    return Answer(status, version, group or "", address)
 
 
 def _chosen(weights: Weights, n: int) -> str | None:

@@ -1,0 +1,95 @@
+"""Users of the service: what they met, and what the application's tasks log of it, worked out when asked."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from probe.record import utc
+from tests.simulation.clock import START
+from tests.simulation.model.route import Answer, answer
+
+if TYPE_CHECKING:
+    from tests.simulation.model.tasks import Task
+    from tests.simulation.world import World
+
+RATE = 8
+"""Requests per second."""
+SPAN_SECONDS, SPANS_END = 5.0, 2.0
+"""A line of the outcome feed is of so long; spans end so long after a multiple of that."""
+WRITING_SECONDS = 1.0
+"""From the end of a span until its line can be read."""
+BUCKET = 13
+"""Where 3 ms are counted: more than 1.2 ** 6 and at most 1.2 ** 6.5."""
+
+
+class LogLine(NamedTuple):
+    """A line that a task wrote."""
+
+    group: str
+    stream: str
+    moment: float
+    message: str
+
+
+class Users:
+    """Requests at a steady rate."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def met(self, begin: float, end: float) -> Iterator[tuple[float, Answer]]:
+        """The answers of a span of time; who met no target is left out."""
+        for n in range(ceil(begin * RATE), ceil(end * RATE)):
+            found = answer(self._world, {}, n / RATE, n, user=True)
+            if found:
+                yield n / RATE, found
+
+    def log(self, since: float) -> Iterator[LogLine]:
+        """What tasks have logged since a moment, as far as it can be read by now.
+
+        For each span a line of the outcome feed (see ``docs/outcome-feed.md``), and one of another kind.
+        """
+        tasks = {
+            task.address: task for service in self._world.ecs.services.values() for task in service.tasks
+        }
+        end = max(ceil((since - SPANS_END) / SPAN_SECONDS), 1) * SPAN_SECONDS + SPANS_END
+        while end + WRITING_SECONDS <= self._world.clock.now:
+            for address, statuses in self._span(end - SPAN_SECONDS, end).items():
+                group, stream = self._log_of(tasks[address])
+                yield LogLine(group, stream, end, f"answered {len(statuses)} requests")
+                yield LogLine(group, stream, end, _outcomes(end, statuses))
+            end += SPAN_SECONDS
+
+    def _span(self, begin: float, end: float) -> dict[str, list[int]]:
+        """The statuses of each task's answers; one that nobody asked has none."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for targets in self._world.balancer.healthy.values():
+            found |= {target.address: [] for target in targets.at(end)}
+        for _, met in self.met(begin, end):
+            found[met.address].append(met.status)
+        return found
+
+    def _log_of(self, task: Task) -> tuple[str, str]:
+        definition = self._world.ecs.describe_task_definition(taskDefinition=task.definition)
+        container = definition["taskDefinition"]["containerDefinitions"][0]
+        options = container["logConfiguration"]["options"]
+        task_id = task.arn.rpartition("/")[2]
+        return options["awslogs-group"], f"{options['awslogs-stream-prefix']}/{container['name']}/{task_id}"
+
+
+def _outcomes(end: float, statuses: list[int]) -> str:
+    return json.dumps(
+        {
+            "crossfade": "outcomes/1",
+            "began": utc(START.timestamp() + end - SPAN_SECONDS),
+            "ended": utc(START.timestamp() + end),
+            "process": 1,
+            "requests": len(statuses),
+            "failures": sum(status >= 500 for status in statuses),
+            "latencies": [[BUCKET, len(statuses)]] if statuses else [],
+        }
+    )
