@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 41.0
 """What boto3's four attempts take, each of which waits ten seconds for an answer, with pauses."""
+LATE_SECONDS = 9.0
+"""How long an answer may take so that boto3 still waits for it."""
 STALL_SECONDS = 25.0
 """How long a call may be under way and have its effect at last: the time of two attempts and more."""
 
@@ -112,6 +114,18 @@ def unavailable_after(call: Call) -> Any:
     raise AwsError("InternalFailure", "Internal Failure", 500)
 
 
+def refused(call: Call) -> Any:
+    """The role does not allow it."""
+    raise AwsError("AccessDeniedException", "is not authorized to perform", 400)
+
+
+def late(call: Call) -> Any:
+    """The answer comes at the last moment, and tells what was so long before."""
+    answer = call.make()
+    call.invocation.sleep(LATE_SECONDS)
+    return answer
+
+
 def timed_out(call: Call) -> Any:
     """The call has its effect; the answer never comes."""
     call.make()
@@ -157,6 +171,8 @@ def stalled(call: Call) -> Any:
 
 CALLS: dict[str, Callable[[Call], Any]] = {
     "throttled": throttled,
+    "refused": refused,
+    "late": late,
     "unavailable-before": unavailable_before,
     "unavailable-after": unavailable_after,
     "timed-out": timed_out,
@@ -172,12 +188,13 @@ STATES: dict[str, Callable[[Any], None]] = {
     "expired": lambda execution: execution.expire(),
 }
 KINDS: dict[PointKind, tuple[str, ...]] = {
-    "write": tuple(CALLS),
+    # A stalled write comes late as well.
+    "write": tuple(name for name in CALLS if name != "late"),
     # Whether a read had its effect makes no difference.
     "read": tuple(name for name in CALLS if name not in {"unavailable-after", "killed-after", "stalled"}),
     "run": ("twice",),
     "state": tuple(STATES),
 }
 """The faults for each kind of point."""
-PASSING = frozenset(CALLS) - {"stopped", "expired", "stalled"} | {"twice"}
+PASSING = frozenset(CALLS) - {"refused", "stopped", "expired", "stalled"} | {"twice"}
 """Faults that a deployment must ride out: it ends as it would have without them."""
