@@ -69,6 +69,16 @@ def one_slot_has_all_the_traffic(scenario: Scenario, world: World) -> Violations
         yield f"{stable} is stable with {wanted} and runs {runs}"
 
 
+def no_bad_release_is_live(scenario: Scenario, world: World) -> Violations:
+    """Whatever went wrong while it was watched: the gate was not got past."""
+    for slot in SLOTS:
+        for image in {
+            target.image for target in world.balancer.healthy[world.spec.target_groups.of(slot)].last
+        }:
+            if image.behaviour != "good":
+                yield f"{slot} runs {image.tag}, which is {image.behaviour}"
+
+
 def the_other_slot_stands_still(scenario: Scenario, world: World) -> Violations:
     """No task is wanted there and none runs."""
     stable = state_of(world).get("stable")
@@ -174,6 +184,7 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         everything_has_ended,
         the_service_is_free,
         one_slot_has_all_the_traffic,
+        no_bad_release_is_live,
         the_other_slot_stands_still,
         clients_always_had_somebody,
         no_probe_runs,

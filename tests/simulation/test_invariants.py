@@ -9,8 +9,10 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.scaling import Scaling
 from crossfade.aws.slots import Slots
+from crossfade.domain.gate.state import GateState
 from crossfade.domain.spec import other
-from crossfade.handlers import restore, shift
+from crossfade.domain.verdict import Verdict
+from crossfade.handlers import restore, shift, watch
 from tests.simulation import machines, stack
 from tests.simulation.cases import Result, named, run
 from tests.simulation.functions import Invocation
@@ -44,6 +46,11 @@ def end_well_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "definition", known.__getitem__)
 
 
+def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Verdict]:
+    """A gate that is open to everyone."""
+    return state, Verdict(action="advance", reason="broken")
+
+
 def never_restore(*given: Any, **named: Any) -> None:
     """A rollback that cannot do its work."""
     raise RuntimeError("broken")
@@ -53,6 +60,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", instead(Invocation, "_tell")),
     ("the service is free", "healthy", instead(Journal, "release")),
     ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
+    ("no bad release is live", "fed-unfit", instead(watch, "look", let_pass)),
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
