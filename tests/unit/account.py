@@ -3,13 +3,18 @@
 import hashlib
 import json
 import time
+from datetime import datetime
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import boto3
+import pytest
 from boto3.dynamodb.types import TypeSerializer
+from moto.logs.responses import LogsResponse
 
-from crossfade.domain.plan import Plan, Release, RunningRelease
+from crossfade.domain.gate.feed import Line
+from crossfade.domain.plan import LogStreams, Plan, Release, RunningRelease
 from crossfade.domain.records import Record
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
 from crossfade.domain.state import Waiting
@@ -33,6 +38,7 @@ class Account:
         self.ec2, self.ecs, self.elbv2 = self.client("ec2"), self.client("ecs"), self.client("elbv2")
         self.dynamodb, self.logs, self.s3 = self.client("dynamodb"), self.client("logs"), self.client("s3")
         self.ssm, self.ecr = self.client("ssm"), self.client("ecr")
+        self.cloudwatch = self.client("cloudwatch")
         self.stepfunctions = self.client("stepfunctions")
         self.autoscaling = self.client("application-autoscaling")
         self._now = int(time.time() * 1000) - 60_000  # log events may be neither old nor of the future
@@ -188,6 +194,52 @@ class Account:
         self._now += len(lines)
         self.logs.put_log_events(**group, logStreamName=stream, logEvents=events)
 
+    def write_log(self, group: str, stream: str, message: str, moment: datetime) -> None:
+        """Write a line of some log, at a moment of the tests' time."""
+        if not self.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            self.logs.create_log_group(logGroupName=group)
+        names = {"logGroupName": group, "logStreamName": stream}
+        if not self.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
+            self.logs.create_log_stream(**names)
+        event = {"timestamp": int(moment.timestamp() * 1000), "message": message}
+        with patch("moto.logs.models.utcnow", return_value=moment.replace(tzinfo=None)):
+            self.logs.put_log_events(**names, logEvents=[event])
+
+    def write_feed(self, streams: LogStreams, line: Line) -> None:
+        """Write a line of the outcome feed, as the task does that the line is of."""
+        told = line.outcomes
+        self.write_log(streams.group, streams.prefix + line.stream, told.model_dump_json(), told.ended)
+
+    def count(self, slot: Slot, metric: str, moment: datetime, value: float) -> None:
+        """Count something of a slot's target group, as its load balancer does."""
+        balancer = self.elbv2.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+        group = self.spec.target_groups.of(slot)
+        dimensions = {
+            "TargetGroup": group[group.index("targetgroup/") :],
+            "LoadBalancer": balancer.partition(":loadbalancer/")[2],
+        }
+        point = {
+            "MetricName": metric,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            "Timestamp": moment,
+            "Value": value,
+        }
+        self.cloudwatch.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=[point])
+
+    def alarm(self, name: str, state: str = "OK") -> None:
+        """Create an alarm, or change its state."""
+        self.cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            MetricName="Errors",
+            Namespace="Web",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        self.cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="told to")
+
     def item(self, item: str) -> dict[str, Any]:
         """An item of the journal, as the console shows it."""
         found = self.dynamodb.get_item(TableName=TABLE, Key=_key(item)).get("Item", {})
@@ -226,7 +278,7 @@ class Account:
         self.ecr.create_repository(repositoryName="web")
         values = document(
             cluster=self.ecs.create_cluster(clusterName="web")["cluster"]["clusterArn"],
-            blueprint=self._blueprint(),
+            blueprint=self.blueprint(),
             listener=self._listener(balancer["LoadBalancerArn"], 80),
             target_groups=groups,
             network=network,
@@ -237,7 +289,8 @@ class Account:
         self.publish(spec)
         return spec
 
-    def _blueprint(self) -> str:
+    def blueprint(self, **changes: Any) -> str:
+        """Register a blueprint; its container has what is given besides."""
         registered = self.ecs.register_task_definition(
             family="web-blueprint",
             requiresCompatibilities=["FARGATE"],
@@ -245,7 +298,7 @@ class Account:
             cpu="256",
             memory="512",
             containerDefinitions=[
-                {"name": "app", "image": "web:blueprint", "memory": 512, "stopTimeout": 60}
+                {"name": "app", "image": "web:blueprint", "memory": 512, "stopTimeout": 60} | changes
             ],
         )
         return str(registered["taskDefinition"]["taskDefinitionArn"])
@@ -273,6 +326,19 @@ class Account:
                 Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
                 Actions=[{"Type": "forward", "TargetGroupArn": group}],
             )
+
+
+def read_logs_by_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let moto's FilterLogEvents heed ``logStreamNamePrefix``; as on AWS, a page may be left empty by it."""
+    read = LogsResponse.filter_log_events
+
+    def by_prefix(response: LogsResponse) -> str:
+        answer = json.loads(read(response))
+        prefix = response._get_param("logStreamNamePrefix", "")
+        answer["events"] = [event for event in answer["events"] if event["logStreamName"].startswith(prefix)]
+        return json.dumps(answer)
+
+    monkeypatch.setattr(LogsResponse, "filter_log_events", by_prefix)
 
 
 def _key(item: str) -> dict[str, Any]:

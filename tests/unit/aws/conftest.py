@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from tests.unit.account import Account
+from tests.unit.account import Account, read_logs_by_prefix
 
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """Return an account with the stacks' resources in it."""
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
+    read_logs_by_prefix(monkeypatch)
     with mock_aws():
         yield Account()

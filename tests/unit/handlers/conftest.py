@@ -24,7 +24,7 @@ from crossfade.handlers.following import PAUSE_SECONDS
 from crossfade.handlers.step import logger
 from tests.statemachine.definitions import ROOT
 from tests.statemachine.permissions import ACTIONS, actions_of
-from tests.unit.account import BUCKET, LEDGER_GROUP, MACHINES, PROBE, TABLE, Account
+from tests.unit.account import BUCKET, LEDGER_GROUP, MACHINES, PROBE, TABLE, Account, read_logs_by_prefix
 from tests.unit.examples import DEPLOY, EXECUTION, REGION, at
 
 HANDLERS = ROOT / "functions/crossfade/handlers"
@@ -137,6 +137,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "DEPLOY_STATE_MACHINE": MACHINES[DEPLOY],
     }.items():
         monkeypatch.setenv(name, value)
+    read_logs_by_prefix(monkeypatch)
     with mock_aws():
         yield Account()
 

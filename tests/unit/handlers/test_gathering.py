@@ -1,0 +1,391 @@
+"""What the watch hears of users and alarms: the feed, the metrics, and what of them travels."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from crossfade.aws.journal import Journal
+from crossfade.domain.gate.feed import FORMAT, Line, Outcomes
+from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.state import GateState
+from crossfade.domain.plan import Feed, LogStreams, Plan
+from crossfade.domain.spec import Slot
+from crossfade.handlers.outcomes import ALARM_SECONDS, FEED_SECONDS, METRICS_SECONDS
+from tests.unit.account import Account
+from tests.unit.examples import at, both_lanes, request
+from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged
+
+FEED = Feed(
+    candidate=LogStreams(group="/crossfade/web", prefix="app/0.0.2-222222222222-1/app/"),
+    stable=LogStreams(group="/crossfade/web", prefix="app/0.0.1-111111111111-1/app/"),
+)
+
+
+def _plan(account: Account, journal: Journal, probe: str, users: str, **changes: Any) -> Plan:
+    gate = GateSettings.model_validate({"users": users, "probe_margin": 0.05, "warm_up_seconds": 0})
+    spec = account.spec.model_copy(update={"gate": gate})
+    plan = account.plan(**changes).model_copy(update={"spec": spec})
+    journal.claim(plan)
+    journal.probing(plan, probe)
+    return plan
+
+
+@pytest.fixture
+def fed(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+    """Return a deployment into green whose application writes an outcome feed."""
+    account.logs.create_log_group(logGroupName="/crossfade/web")
+    return _plan(account, journal, probe, "feed", feed=FEED)
+
+
+@pytest.fixture
+def metered(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+    """Return a deployment into green of whose users the target groups' metrics tell."""
+    return _plan(account, journal, probe, "metrics")
+
+
+@pytest.fixture
+def alarmed(account: Account, metered: Plan) -> Plan:
+    """Return a deployment that heeds an alarm, which is not raised."""
+    account.alarm("errors")
+    return metered.model_copy(update={"spec": metered.spec.model_copy(update={"alarms": ("errors",)})})
+
+
+def _watch(invoke: Invoke, plan: Plan, probe: str, *, stage: int = 1, **given: Any) -> dict[str, Any]:
+    """Watch the stage in which both slots have users, with what an earlier watch handed on."""
+    return invoke(
+        "watch",
+        plan=plan,
+        probe=probe,
+        stage=stage,
+        began=at(0),
+        deadline=at(given.get("deadline", 300)),
+        candidate_since=at(0),
+        gate=given.get("gate", "{}"),
+        cursor=given.get("cursor"),
+    )
+
+
+def _line(slot: Slot, ended: float, requests: int, failures: int, task: str = "a") -> Line:
+    told = {"requests": requests, "failures": failures, "latencies": ((30, requests),)}
+    return Line(
+        slot,
+        task,
+        Outcomes.model_validate(
+            {"crossfade": FORMAT, "process": 1, "began": at(ended - 5), "ended": at(ended), **told}
+        ),
+    )
+
+
+def _feed(account: Account, ends: range, failures: int = 0) -> None:
+    """Write lines of two tasks of each slot; green has a tenth of the users."""
+    for ended in ends:
+        for task in "ab":
+            account.write_feed(FEED.candidate, _line("green", ended, 500, failures, task))
+            assert FEED.stable is not None
+            account.write_feed(FEED.stable, _line("blue", ended, 4500, 0, task))
+
+
+def _times(aws: Aws, clock: Clock, operation: str) -> list[float]:
+    """When an operation was called; it grows."""
+    times: list[float] = []
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        times.append(clock.seconds)
+        return answer
+
+    aws.edit(operation, edit)
+    return times
+
+
+# ---- the outcome feed -----------------------------------------------------------------------------------
+
+
+def test_users_prove_a_good_candidate_by_their_feed(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """The feeds of all tasks of both slots, told apart by their streams."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    _feed(account, range(5, 31, 5))
+    clock.seconds = 31
+    verdict = _watch(invoke, fed, probe)["verdict"]
+    assert (verdict["action"], verdict["reason"]) == (
+        "advance",
+        "green fails 0 of 299, blue 0 of 299; users: green fails 0 of 5,000, blue 0 of 45,000",
+    )
+
+
+def test_users_tell_of_a_bad_candidate_by_their_feed(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, fed: Plan
+) -> None:
+    """Though it answers the probe well."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    _feed(account, range(5, 31, 5), failures=50)
+    clock.seconds = 31
+    verdict = _watch(invoke, fed, probe)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
+    assert verdict["reason"].startswith("green fails 500 of 5,000, blue 0 of 45,000 of the users' requests")
+    assert journal.history("web", "d1").judged == at(31)
+
+
+def test_without_word_of_users_the_stage_is_held(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """Silence is not success: not of the feed either."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    clock.seconds = 31
+    assert _watch(invoke, fed, probe)["verdict"] == {
+        "action": "hold",
+        "reason": "user evidence missing: no word of green's users in its outcome feed",
+        "error": None,
+    }
+
+
+def test_a_stable_slot_without_a_feed_compares_nothing(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """The release before may have logged elsewhere; the candidate's word is still heard."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    _feed(account, range(5, 31, 5))
+    clock.seconds = 31
+    plan = fed.model_copy(update={"feed": FEED.model_copy(update={"stable": None})})
+    verdict = _watch(invoke, plan, probe)["verdict"]
+    assert verdict["action"] == "hold"
+    assert verdict["reason"].startswith("user evidence insufficient: green fails 0 of 0, blue 0 of 0 in 30 s")
+
+
+def test_the_feed_is_read_no_oftener_than_it_brings_news(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """The watch looks several times a second, and FilterLogEvents has a quota."""
+    times = _times(aws, clock, "FilterLogEvents")
+    _watch(invoke, fed, probe)
+    readings = sorted(set(times))
+    assert times == sorted(readings * 2)
+    assert len(readings) >= 6
+    assert all(later - earlier >= FEED_SECONDS for earlier, later in pairwise(readings))
+
+
+def test_the_feed_is_not_read_before_a_block_can_be_complete(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """The one after the last ends 5 s later, and settles for 6 s."""
+    _feed(account, range(5, 6))
+    times = _times(aws, clock, "FilterLogEvents")
+    clock.seconds = 11
+    _watch(invoke, fed, probe)
+    assert times[0] == 11
+    assert min(time for time in times if time > 11) >= 16
+
+
+def test_a_line_that_cannot_be_read_stops_nobody(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan, logged: Logged
+) -> None:
+    """It is told: a feed that is never read must not be a riddle."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    _feed(account, range(5, 31, 5))
+    account.write_log(FEED.candidate.group, f"{FEED.candidate.prefix}a", "GET / 200", at(7))
+    clock.seconds = 31
+    assert _watch(invoke, fed, probe)["verdict"]["action"] == "advance"
+    (warning,) = [line for line in logged() if line["level"] == "WARNING"]
+    assert warning["message"].startswith(
+        f"1 lines of green's outcome feed cannot be read: {FEED.candidate.prefix}a: line: Invalid JSON"
+    )
+    assert warning["correlation_id"] == "d1"
+
+
+def test_two_watches_of_a_feed_decide_as_one(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """The state hands on all that was heard; what is read twice counts once."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 90))
+    _feed(account, range(5, 11, 5))
+    clock.seconds = 2
+    first = _watch(invoke, fed, probe)
+    assert (first["verdict"]["action"], clock.seconds >= 22) == ("hold", True)
+    assert GateState.model_validate_json(first["gate"]).users.until == int(at(10).timestamp())
+    account.write_ledger(fed.ledger, *both_lanes("." * 210, first=91))
+    _feed(account, range(15, 31, 5))
+    clock.seconds = 36
+    second = _watch(invoke, fed, probe, gate=first["gate"], cursor=first["cursor"])
+    whole = _watch(invoke, fed, probe)
+    assert (second["gate"], second["verdict"]) == (whole["gate"], whole["verdict"])
+    assert second["verdict"]["action"] == "advance"
+
+
+def test_a_watch_of_a_feed_that_runs_again_says_the_same(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """Step Functions invokes again whatever it has no answer of."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 150))
+    _feed(account, range(5, 26, 5))
+    answers = []
+    for _ in range(2):
+        clock.seconds = 5
+        answers.append(_watch(invoke, fed, probe))
+    assert answers[0] == answers[1]
+
+
+# ---- metrics --------------------------------------------------------------------------------------------
+
+
+def _meter(account: Account, failures: int = 0, seconds: float = 0) -> None:
+    """Count a minute of many users and of the probe, which has one 5xx of green's among its own requests."""
+    account.count("green", "RequestCount", at(seconds), 12_000 + 599 + 5)
+    account.count("blue", "RequestCount", at(seconds), 108_000 + 599 + 20)
+    account.count("green", "HTTPCode_Target_5XX_Count", at(seconds), failures + 1)
+
+
+def _probed(account: Account, invoke: Invoke, clock: Clock, plan: Plan, probe: str) -> dict[str, Any]:
+    """Watch the probe's minute, so that its requests are known when the minute's metrics come."""
+    lanes = both_lanes("." * 29 + "x" + "." * 570)
+    production = [request("production", n, n, version="0.0.1") for n in range(1, 21)]
+    production += [request("production", n, n) for n in range(21, 26)]
+    account.write_ledger(plan.ledger, *sorted([*lanes, *production], key=lambda record: record.at))
+    clock.seconds = 61
+    return _watch(invoke, plan, probe)
+
+
+def test_users_prove_a_good_candidate_by_metrics(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+) -> None:
+    """Without the probe's own requests, on whichever lane they were sent."""
+    first = _probed(account, invoke, clock, metered, probe)
+    assert first["verdict"]["reason"].startswith("user evidence missing: no word of green's users")
+    _meter(account)
+    clock.seconds = 120
+    verdict = _watch(invoke, metered, probe, **first)["verdict"]
+    assert (verdict["action"], verdict["reason"]) == (
+        "advance",
+        "green fails 1 of 599, blue 0 of 599; users: green fails 0 of 12,000, blue 0 of 108,000",
+    )
+
+
+def test_users_tell_of_a_bad_candidate_by_metrics(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+) -> None:
+    """Answers with 5xx and connections that failed; a minute alone is too little, two are enough."""
+    before = _probed(account, invoke, clock, metered, probe)
+    for seconds in (0, 60):
+        _meter(account, failures=600, seconds=seconds)
+        account.count("green", "TargetConnectionErrorCount", at(seconds), 600)
+    clock.seconds = 120
+    first = _watch(invoke, metered, probe, **before)
+    assert first["verdict"]["action"] == "hold"
+    assert first["verdict"]["reason"].startswith(
+        "green fails 1,200 of 12,000, blue 0 of 108,000 of the users' requests"
+    )
+    clock.seconds = 180
+    second = _watch(invoke, metered, probe, **first)
+    assert (second["verdict"]["action"], second["verdict"]["error"]) == ("roll_back", "CandidateWorse")
+
+
+def test_an_unfinished_minute_is_waited_for(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+) -> None:
+    """Its numbers still grow until a minute after its end."""
+    _meter(account)
+    _probed(account, invoke, clock, metered, probe)
+    clock.seconds = 99
+    answer = _watch(invoke, metered, probe)
+    assert clock.seconds < 120
+    assert GateState.model_validate_json(answer["gate"]).users.until == 0
+
+
+def test_metrics_are_read_no_oftener_than_they_bring_news(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, metered: Plan
+) -> None:
+    """Each reading is paid for."""
+    times = _times(aws, clock, "GetMetricData")
+    _watch(invoke, metered, probe)
+    assert len(times) == 2
+    assert times[1] - times[0] >= METRICS_SECONDS
+
+
+# ---- alarms ---------------------------------------------------------------------------------------------
+
+
+def _raise(account: Account, aws: Aws, seconds: float) -> None:
+    """Raise the alarm at a moment of the tests' time."""
+
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        for alarm in answer["MetricAlarms"]:
+            alarm["StateTransitionedTimestamp"] = at(seconds)
+        return answer
+
+    account.alarm("errors", "ALARM")
+    aws.edit("DescribeAlarms", edit)
+
+
+def test_an_alarm_that_is_not_raised_changes_nothing(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: Plan
+) -> None:
+    """Nor is it told."""
+    account.write_ledger(alarmed.ledger, *both_lanes("." * 150))
+    clock.seconds = 15
+    verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
+    assert (verdict["action"], verdict["reason"]) == ("advance", "green fails 0 of 149, blue 0 of 149")
+
+
+def test_an_alarm_that_is_raised_goes_back(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, probe: str, alarmed: Plan
+) -> None:
+    """In the middle of a watch, though all else is well."""
+    clock.meanwhile = [lambda: _raise(account, aws, 0.2)]
+    verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
+    assert verdict == {
+        "action": "roll_back",
+        "reason": "CloudWatch alarm errors (since 04:00:00 UTC) was raised during the deployment",
+        "error": "AlarmRaised",
+    }
+    assert ALARM_SECONDS <= clock.seconds < ALARM_SECONDS + 1
+    assert journal.history("web", "d1").judged == at(clock.seconds)
+
+
+def test_an_alarm_of_before_is_told_and_no_verdict(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: Plan
+) -> None:
+    """It says nothing about the candidate, and a deployment may be what puts it right."""
+    account.write_ledger(alarmed.ledger, *both_lanes("." * 150))
+    _raise(account, aws, -1)
+    clock.seconds = 15
+    verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
+    assert (verdict["action"], verdict["reason"]) == (
+        "advance",
+        "green fails 0 of 149, blue 0 of 149; errors was in ALARM before the deployment began",
+    )
+
+
+def test_an_alarm_that_is_gone_holds_until_the_deadline(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: Plan
+) -> None:
+    """Somebody deleted it meanwhile: it would never be raised."""
+    account.write_ledger(alarmed.ledger, *both_lanes("." * 150))
+    account.cloudwatch.delete_alarms(AlarmNames=["errors"])
+    clock.seconds = 15
+    reason = "evidence missing: CloudWatch has no alarm errors any more"
+    first = _watch(invoke, alarmed, probe, stage=0, deadline=60)["verdict"]
+    assert (first["action"], first["reason"]) == ("hold", reason)
+    clock.seconds = 60
+    last = _watch(invoke, alarmed, probe, stage=0, deadline=60)["verdict"]
+    assert (last["action"], last["reason"], last["error"]) == ("roll_back", reason, "EvidenceMissing")
+
+
+@pytest.mark.parametrize(("named", "calls"), [(True, 4), (False, 0)], ids=["named", "none-is-named"])
+def test_alarms_are_asked_for_some_times_a_minute(
+    account: Account,
+    invoke: Invoke,
+    aws: Aws,
+    clock: Clock,
+    probe: str,
+    alarmed: Plan,
+    named: bool,
+    calls: int,
+) -> None:
+    """And not at all where the spec names none."""
+    names = alarmed.spec.alarms if named else ()
+    plan = alarmed.model_copy(update={"spec": alarmed.spec.model_copy(update={"alarms": names})})
+    times = _times(aws, clock, "DescribeAlarms")
+    _watch(invoke, plan, probe, stage=0)
+    assert len(times) == calls
+    assert all(later - earlier >= ALARM_SECONDS for earlier, later in pairwise(times))
