@@ -2,15 +2,19 @@
 
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 
 from tests.simulation.cases import UnknownCase, named, pairs, points, run, singles
+from tests.simulation.client import Client
 from tests.simulation.faults import KINDS
+from tests.simulation.functions import Invocation
 from tests.simulation.invariants import items_of
+from tests.simulation.model.answer import AwsError
 from tests.simulation.paths import collapsed, paths
 from tests.simulation.runner import cases, main, sample
-from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.scenarios import SCENARIOS, before
 from tests.simulation.telling import lines
 
 SAMPLE = 60
@@ -108,6 +112,38 @@ def test_a_deployment_fails_for_its_own_reason(scenario: str, error: str, reason
     (deploy, *_) = run(named(scenario)).world.executions("deploy")[len(SCENARIOS[scenario].released) :]
     assert deploy.error == error
     assert re.search(reason, deploy.cause or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("ThrottlingException", "AwsUnavailable"), ("AccessDeniedException", "AwsRefused")]
+)
+@pytest.mark.parametrize(
+    ("scenario", "function", "denied"),
+    [
+        ("fed-unfit", "watch", "FilterLogEvents"),
+        ("metered-unfit", "watch", "GetMetricData"),
+        ("alarmed", "watch", "DescribeAlarms"),
+        ("alarmed", "plan", "DescribeAlarms"),
+    ],
+)
+def test_a_gate_that_cannot_hear_goes_back(
+    scenario: str, function: str, denied: str, code: str, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidence that cannot be read at all: a failure with a name, and the old version is live."""
+    before(SCENARIOS[scenario])
+    make = Client._make
+
+    def deaf(self: Client, method: str, operation: str, request: dict[str, Any]) -> Any:
+        invocation = self._world.clock.strand
+        if isinstance(invocation, Invocation) and (invocation.function.name, operation) == (function, denied):
+            raise AwsError(code)
+        return make(self, method, operation, request)
+
+    monkeypatch.setattr(Client, "_make", deaf)
+    result = run(named(scenario))
+    assert result.violations == ()
+    (deploy,) = result.world.executions("deploy")[1:]
+    assert (deploy.status, deploy.error) == ("FAILED", error)
 
 
 def test_users_speak_for_a_good_release() -> None:
