@@ -9,7 +9,7 @@ from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
 from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan, Release
+from crossfade.domain.plan import Feed, LogStreams, Plan, Release
 from crossfade.domain.state import DELETION
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account, running_release
@@ -19,6 +19,7 @@ from tests.unit.handlers.conftest import Aws, Clock, Invoke
 READS = ("Describe", "Get", "List")
 BLUE, GREEN = Weights(blue=100, green=0), Weights(blue=0, green=100)
 ASK = {"service": "web", "image_tag": "0.0.2"}
+LOGS = {"awslogs-group": "/crossfade/web", "awslogs-stream-prefix": "ecs", "awslogs-region": "us-east-1"}
 
 
 def _plan(invoke: Invoke, given: Any, name: str = "d1") -> dict[str, Any]:
@@ -161,6 +162,35 @@ def _register_target(account: Account) -> None:
     account.register_targets("green", "10.0.0.99")
 
 
+def _log_to(account: Account, options: dict[str, str], driver: str = "awslogs") -> None:
+    """Let the service want a feed, and its container log somewhere."""
+    logs = {"logConfiguration": {"logDriver": driver, "options": options}} if options else {}
+    gate = account.spec.gate.model_copy(update={"users": "feed"})
+    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(**logs), "gate": gate})
+    account.publish(account.spec)
+
+
+def _log_nowhere(account: Account) -> None:
+    _log_to(account, {})
+
+
+def _log_by_another_driver(account: Account) -> None:
+    _log_to(account, LOGS, driver="splunk")
+
+
+def _log_without_a_prefix(account: Account) -> None:
+    _log_to(account, {"awslogs-group": "/crossfade/web"})
+
+
+def _log_where_nobody_may_read(account: Account) -> None:
+    _log_to(account, LOGS | {"awslogs-group": "/web"})
+
+
+def _name_an_unknown_alarm(account: Account) -> None:
+    account.alarm("errors")
+    account.publish(account.spec.model_copy(update={"alarms": ("errors", "latency")}))
+
+
 def _nothing(_: Account) -> None:
     pass
 
@@ -202,6 +232,31 @@ def _nothing(_: Account) -> None:
         pytest.param(_hold_and_reject, ASK, errors.ServiceBusy, "theirs", id="busy-and-nobody-waits"),
         pytest.param(_delete_stack, ASK, errors.ServiceBusy, DELETION, id="the-service-goes"),
         pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot green", id="tasks-that-nobody-started"),
+        pytest.param(_log_nowhere, ASK, errors.BlueprintUnusable, "gate.users is feed", id="no-log"),
+        pytest.param(
+            _log_by_another_driver, ASK, errors.BlueprintUnusable, "awslogs driver", id="another-log-driver"
+        ),
+        pytest.param(
+            _log_without_a_prefix,
+            ASK,
+            errors.BlueprintUnusable,
+            "with an awslogs-stream-prefix",
+            id="both-slots-in-one-stream",
+        ),
+        pytest.param(
+            _log_where_nobody_may_read,
+            ASK,
+            errors.BlueprintUnusable,
+            "begins with /crossfade/",
+            id="log-group-of-another-name",
+        ),
+        pytest.param(
+            _name_an_unknown_alarm,
+            ASK,
+            errors.InvalidServiceSpec,
+            "no alarm latency. Correct",
+            id="alarm-does-not-exist",
+        ),
         pytest.param(_register_target, ASK, errors.SlotDrift, "1 targets", id="target-that-nobody-started"),
     ],
 )
@@ -236,6 +291,60 @@ def test_split_traffic_is_refused(account: Account, invoke: Invoke, journal: Jou
     journal.release(plan)
     with pytest.raises(errors.TrafficSplit, match="give its slot weight 100"):
         _plan(invoke, ASK)
+
+
+# ---- where users' outcomes come from --------------------------------------------------------------------
+
+
+@pytest.fixture
+def feeding(account: Account) -> None:
+    """Let the service want an outcome feed, and log where it can be read."""
+    _log_to(account, LOGS)
+
+
+def _streams(account: Account, release: Release) -> LogStreams:
+    digest, revision = release.digest.removeprefix("sha256:")[:12], account.spec.blueprint.rsplit(":", 1)[-1]
+    return LogStreams(group="/crossfade/web", prefix=f"ecs/{release.version}-{digest}-{revision}/app/")
+
+
+def test_the_feeds_of_both_sides_are_planned(
+    account: Account, invoke: Invoke, feeding: None, live: Release
+) -> None:
+    """Each release's log streams have names of their own; the running one's are read from what runs."""
+    release = account.release("0.0.2")
+    plan = Plan.model_validate(_plan(invoke, ASK)["plan"])
+    assert plan.feed == Feed(candidate=_streams(account, release), stable=_streams(account, live))
+
+
+def test_a_release_that_logs_elsewhere_has_no_feed(account: Account, invoke: Invoke, live: Release) -> None:
+    """It was deployed before the service had one."""
+    _log_to(account, LOGS)
+    release = account.release("0.0.2")
+    plan = Plan.model_validate(_plan(invoke, ASK)["plan"])
+    assert plan.feed == Feed(candidate=_streams(account, release), stable=None)
+
+
+def test_a_first_release_has_a_feed_of_its_own(account: Account, invoke: Invoke, feeding: None) -> None:
+    """There is nothing yet to compare it with."""
+    release = account.release("0.0.2")
+    plan = Plan.model_validate(_plan(invoke, ASK)["plan"])
+    assert plan.feed == Feed(candidate=_streams(account, release), stable=None)
+
+
+def test_metrics_need_no_feed(account: Account, invoke: Invoke, feeding: None) -> None:
+    """Though the container logs where one could be read."""
+    gate = account.spec.gate.model_copy(update={"users": "metrics"})
+    account.publish(account.spec.model_copy(update={"gate": gate}))
+    account.push("0.0.2")
+    assert _plan(invoke, ASK)["plan"]["feed"] is None
+
+
+def test_alarms_that_exist_are_planned_with(account: Account, invoke: Invoke) -> None:
+    """Whatever their state is: one may be in ALARM, and the release put it right."""
+    account.push("0.0.2")
+    account.alarm("errors", "ALARM")
+    account.publish(account.spec.model_copy(update={"alarms": ("errors",)}))
+    assert _plan(invoke, ASK)["plan"]["spec"]["alarms"] == ["errors"]
 
 
 # ---- slots that are not as Crossfade left them ----------------------------------------------------------
