@@ -15,7 +15,7 @@ from botocore.exceptions import (
 
 from crossfade.aws.evidence import Evidence
 from crossfade.aws.failures import THROTTLED, named
-from crossfade.aws.ledger import Ledger
+from crossfade.aws.ledger import LARGE_PAGE, Ledger
 from crossfade.aws.registry import Pushed, Registry
 from crossfade.aws.specs import Specs
 from crossfade.domain.errors import (
@@ -89,6 +89,24 @@ def test_all_pages_of_a_ledger_are_read() -> None:
             return {"events": [{"message": line} for line in lines], "nextForwardToken": token}
 
     assert Ledger(Logs(), LEDGER_GROUP).after("web/d1", None) == (["a", "b"], "3")
+
+
+def test_news_of_a_ledger_end_with_a_small_page() -> None:
+    """Whoever follows it asks again soon; after a large page there may be more at once."""
+    large = [str(n) for n in range(LARGE_PAGE)]
+    pages = {None: (large, "1"), "1": (["b"], "2"), "2": (["c"], "3")}
+
+    class Logs:
+        """The part of the client that is used."""
+
+        def get_log_events(self, **given: Any) -> dict[str, Any]:
+            """Answer with the page of a token."""
+            lines, token = pages[given.get("nextToken")]
+            return {"events": [{"message": line} for line in lines], "nextForwardToken": token}
+
+    ledger = Ledger(Logs(), LEDGER_GROUP)
+    assert ledger.news("web/d1", None) == ([*large, "b"], "2")
+    assert ledger.news("web/d1", "2") == (["c"], "3")
 
 
 def test_other_errors_of_the_ledger_are_passed_on() -> None:

@@ -34,6 +34,21 @@ def test_an_older_release_is_registered_anew(account: Account) -> None:
     assert len(set(arns)) == 3
 
 
+def test_a_release_that_logs_elsewhere_is_registered_anew(account: Account) -> None:
+    """An earlier Crossfade registered it, and its streams are not told from the other slot's."""
+    options = {"awslogs-group": "/crossfade/web", "awslogs-stream-prefix": "ecs"}
+    logs = {"logDriver": "awslogs", "options": options}
+    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(logConfiguration=logs)})
+    definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
+    first = definitions.register(account.spec, release)
+    found = account.ecs.describe_task_definition(taskDefinition=first, include=["TAGS"])
+    container = found["taskDefinition"]["containerDefinitions"][0] | {"logConfiguration": logs}
+    account.ecs.register_task_definition(family="web", containerDefinitions=[container], tags=found["tags"])
+    again = definitions.register(account.spec, release)
+    assert definitions.log_streams(again, "app") == definitions.log_streams(first, "app")
+    assert [first, again] == [_revisions(account)[place] for place in (0, 2)]
+
+
 def test_the_image_is_pinned_and_the_rest_is_the_blueprints(account: Account) -> None:
     """What runs is what was pushed."""
     release = account.release("0.0.2")

@@ -5,8 +5,9 @@ from typing import Any
 import botocore.session
 import pytest
 
-from crossfade.domain.blueprint import COPIED, registration, running_release
+from crossfade.domain.blueprint import COPIED, feed_streams, log_streams, registration, running_release
 from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.plan import LogStreams
 from tests.unit.examples import NEW, release, spec
 
 BLUEPRINT: dict[str, Any] = {
@@ -47,6 +48,79 @@ def test_only_the_image_of_the_container_changes() -> None:
         ],
     }
     assert registration(BLUEPRINT, spec(), release()) == expected
+
+
+AWSLOGS: dict[str, Any] = {
+    "logDriver": "awslogs",
+    "options": {
+        "awslogs-group": "/crossfade/web",
+        "awslogs-stream-prefix": "ecs",
+        "awslogs-region": "us-east-1",
+        "mode": "non-blocking",
+    },
+    "secretOptions": [],
+}
+OWN = f"ecs/0.0.2-{'2' * 12}-1"
+
+
+def _logging(logs: dict[str, Any] | None) -> dict[str, Any]:
+    """The blueprint, with a log configuration of its container; the sidecar logs in any case."""
+    app, sidecar = BLUEPRINT["containerDefinitions"]
+    app = app | ({"logConfiguration": logs} if logs is not None else {})
+    return BLUEPRINT | {"containerDefinitions": [app, sidecar | {"logConfiguration": AWSLOGS}]}
+
+
+def test_the_containers_log_streams_are_the_releases_own() -> None:
+    """By their names a slot's outcome feed is told from the other's; nothing else of the log changes."""
+    blueprint = _logging(AWSLOGS)
+    app, sidecar = registration(blueprint, spec(), release())["containerDefinitions"]
+    assert app["logConfiguration"] == AWSLOGS | {
+        "options": AWSLOGS["options"] | {"awslogs-stream-prefix": OWN}
+    }
+    assert sidecar == blueprint["containerDefinitions"][1]
+    assert blueprint == _logging(AWSLOGS)
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        pytest.param(None, id="no-log"),
+        pytest.param({"logDriver": "awslogs", "options": {"awslogs-group": "/web"}}, id="no-prefix"),
+        pytest.param({"logDriver": "awslogs"}, id="no-options"),
+        pytest.param({"logDriver": "splunk", "options": AWSLOGS["options"]}, id="another-driver"),
+    ],
+)
+def test_other_logs_stay_as_they_are(logs: dict[str, Any] | None) -> None:
+    """They cannot be read as a feed, and are the application's own affair."""
+    blueprint = _logging(logs)
+    registered = registration(blueprint, spec(), release())["containerDefinitions"]
+    (app, sidecar), image = blueprint["containerDefinitions"], {"image": release().image}
+    assert registered == [app | image, sidecar]
+    assert log_streams({"containerDefinitions": registered}, "app") is None
+    with pytest.raises(BlueprintUnusable, match="log of container app"):
+        feed_streams({"containerDefinitions": registered}, spec())
+
+
+def test_a_release_logs_where_its_registration_says() -> None:
+    """ECS names a stream prefix/container/task; no revision's prefix begins another's."""
+    found = log_streams(registration(_logging(AWSLOGS), spec(), release()), "app")
+    assert found == LogStreams(group="/crossfade/web", prefix=f"{OWN}/app/")
+    tenth = release().model_copy(update={"blueprint": f"{release().blueprint}0"})
+    other = log_streams(registration(_logging(AWSLOGS), spec(), tenth), "app")
+    assert other is not None
+    assert not other.prefix.startswith(found.prefix)
+
+
+@pytest.mark.parametrize(("group", "readable"), [("/crossfade/web", True), ("/web", False), ("", False)])
+def test_a_feed_is_read_under_crossfades_name_only(group: str, readable: bool) -> None:
+    """Its role may read no other log group."""
+    options = AWSLOGS["options"] | {"awslogs-group": group}
+    wanted = registration(_logging(AWSLOGS | {"options": options}), spec(), release())
+    if readable:
+        assert feed_streams(wanted, spec()).group == group
+    else:
+        with pytest.raises(BlueprintUnusable, match="a log group whose name begins with /crossfade/"):
+            feed_streams(wanted, spec())
 
 
 def test_everything_that_can_be_registered_is_copied() -> None:

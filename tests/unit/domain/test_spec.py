@@ -110,6 +110,132 @@ def test_a_wrong_field_is_named(changes: dict[str, Any], said: str) -> None:
         read_spec("web", json.dumps(document(**changes)))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[
+            (field, value)
+            for field in ("alpha", "beta", "users_harmed", "users_margin", "probe_margin", "failing")
+            for value in (0, 1, -0.1, "much", None)
+        ],
+        *[
+            (field, value)
+            for field in ("users_seconds", "users_seen_seconds", "dead_seconds", "warm_up_seconds")
+            for value in (-1, 3601, "long", None)
+        ],
+        *[("settle_seconds", value) for value in (-1, 3601, "long")],
+        *[("suspicion", value) for value in (1, 0, None)],
+        *[("excess", value) for value in (-0.001, 0.1)],
+        *[("slower_by", value) for value in (0, 10.1)],
+        *[("dead_requests", value) for value in (4, 10.5)],
+        *[("users", value) for value in ("both", None)],
+        ("surprise", 1),
+    ],
+)
+def test_a_wrong_parameter_of_the_gate_is_named(field: str, value: Any) -> None:
+    """Each of them; what is unknown too."""
+    gate = document()["gate"] | {field: value}
+    with pytest.raises(InvalidServiceSpec, match=rf"gate\.{field}: "):
+        read_spec("web", json.dumps(document(gate=gate)))
+
+
+def test_every_parameter_of_the_gate_can_be_wrong() -> None:
+    """A new one must be in the table above."""
+    (table,) = test_a_wrong_parameter_of_the_gate_is_named.pytestmark  # type: ignore[attr-defined]
+    assert {field for field, _ in table.args[1]} == GateSettings.model_fields.keys() | {"surprise"}
+
+
+def test_the_gates_defaults() -> None:
+    """What the published properties were measured with."""
+    assert GateSettings().model_dump() == {
+        "alpha": 0.001,
+        "beta": 0.05,
+        "suspicion": 20,
+        "excess": 0.0005,
+        "slower_by": 0.2,
+        "users_harmed": 0.002,
+        "users_margin": 0.05,
+        "users_seconds": 300,
+        "users_seen_seconds": 60,
+        "probe_margin": 0.01,
+        "failing": 0.05,
+        "dead_requests": 10,
+        "dead_seconds": 3,
+        "warm_up_seconds": 10,
+        "users": "metrics",
+        "settle_seconds": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("gate", "settle"),
+    [
+        ({}, 60),
+        ({"users": "feed"}, 6),
+        ({"settle_seconds": 0}, 0),
+        ({"users": "feed", "settle_seconds": 2}, 2),
+    ],
+)
+def test_how_long_outcomes_settle(gate: dict[str, Any], settle: float) -> None:
+    """Metrics are late by a minute, a feed by a few seconds; what is set counts, be it 0."""
+    assert GateSettings.model_validate(gate).settle == settle
+
+
+def _stage_seconds(*seconds: float) -> list[dict[str, Any]]:
+    weights = (0, 10, 100)
+    return [
+        {"weight": weight, "min_seconds": 1, "max_seconds": most}
+        for weight, most in zip(weights, seconds, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"stages": _stage_seconds(20, 20, 20)}, None, id="as-short-as-a-proof-may-be"),
+        pytest.param(
+            {"stages": _stage_seconds(20, 19.9, 19)},
+            r"max_seconds of the stages \[10, 100\] must be 20 or more",
+            id="shorter",
+        ),
+        pytest.param(
+            {"stages": _stage_seconds(40, 40, 40), "gate": {"probe_margin": 0.01}},
+            None,
+            id="just-enough-answers",
+        ),
+        pytest.param(
+            {"stages": _stage_seconds(40, 39, 40), "gate": {"probe_margin": 0.01}},
+            r"slot_rate is too low: the stages \[10\] end before the 400 answers that gate.probe_margin 0.01",
+            id="one-second-too-few",
+        ),
+    ],
+)
+def test_a_stage_is_long_enough_for_a_proof(changes: dict[str, Any], said: str | None) -> None:
+    """Otherwise every release, however good, would be rolled back; the slot lanes' rate is 10 a second."""
+    text = json.dumps(document(**changes))
+    if said is None:
+        read_spec("web", text)
+    else:
+        with pytest.raises(InvalidServiceSpec, match=said):
+            read_spec("web", text)
+
+
+@pytest.mark.parametrize(
+    ("alarms", "said"),
+    [
+        ([""], r"alarms\.0: "),
+        (["a" * 256], r"alarms\.0: "),
+        ([f"alarm-{n}" for n in range(21)], "alarms: "),
+        ("errors", "alarms: "),
+    ],
+    ids=["empty", "too-long", "too-many", "no-list"],
+)
+def test_wrong_alarms_are_named(alarms: Any, said: str) -> None:
+    """Up to twenty names."""
+    with pytest.raises(InvalidServiceSpec, match=said):
+        read_spec("web", json.dumps(document(alarms=alarms)))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"web"'])
 def test_what_is_no_object_is_refused(text: str) -> None:
     """Whatever stands in the parameter, the answer is a sentence."""
