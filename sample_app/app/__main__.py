@@ -17,7 +17,7 @@ def main() -> int:
         sys.stderr.write(f"sample application: {error}\n")
         return 2
     version = settings.faults.version or settings.version
-    app = with_faults(pages(version, settings.task), settings.faults)
+    app = with_faults(pages(version, settings.task), settings.faults, settings.task)
     make_server(app, settings.host, settings.port, settings.shutdown_grace_seconds).run()
     return 0
 

@@ -16,15 +16,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .pages import HEALTH_PATH
 from .settings import Faults
 
+PROBED_PATHS = frozenset({HEALTH_PATH, "/version"})
+"""What the load balancer and the probe ask for."""
+
 
 class ErrorRate:
-    """Answer 500 to a share (0 to 1) of the requests, picked by chance."""
+    """Answer 500 to a share (0 to 1) of the requests, picked by chance, save on the paths that are spared."""
 
-    def __init__(self, app: ASGIApp, share: float, chance: Callable[[], float] = random.random) -> None:
-        self._app, self._share, self._chance = app, share, chance
+    def __init__(
+        self,
+        app: ASGIApp,
+        share: float,
+        chance: Callable[[], float] = random.random,
+        spared: frozenset[str] = frozenset(),
+    ) -> None:
+        self._app, self._share, self._chance, self._spared = app, share, chance, spared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_client_request(scope) and self._chance() < self._share:
+        hit = _is_client_request(scope) and scope["path"] not in self._spared
+        if hit and self._chance() < self._share:
             await _fail(scope, receive, send, "error rate")
         else:
             await self._app(scope, receive, send)
@@ -56,6 +66,26 @@ class FailAfter:
             await self._app(scope, receive, send)
 
 
+class BreakOnCall:
+    """Be fine until a path is called; answer 500 to everything else from then on.
+
+    So a rehearsal chooses the moment. The call itself is answered with the task that it has reached.
+    """
+
+    def __init__(self, app: ASGIApp, path: str, task: str) -> None:
+        self._app, self._path, self._task = app, path, task
+        self._broken = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _is_client_request(scope) and scope["path"] == self._path:
+            self._broken = True
+            await JSONResponse({"task": self._task})(scope, receive, send)
+        elif _is_client_request(scope) and self._broken:
+            await _fail(scope, receive, send, "broken by a call")
+        else:
+            await self._app(scope, receive, send)
+
+
 class NeverHealthy:
     """Answer 503 to every health check."""
 
@@ -81,12 +111,17 @@ class CrashAfter:
         await self._app(scope, receive, send)
 
 
-def with_faults(app: ASGIApp, faults: Faults) -> ASGIApp:
+def with_faults(app: ASGIApp, faults: Faults, task: str) -> ASGIApp:
     """Wrap the application in those faults that are set; none is set in an ordinary image."""
     if faults.error_rate:
         app = ErrorRate(app, faults.error_rate)
+    if faults.users_error_rate:
+        app = ErrorRate(app, faults.users_error_rate, spared=PROBED_PATHS)
     if faults.fail_after_seconds:
         app = FailAfter(app, faults.fail_after_seconds)
+    # Around what fails, so that the call that breaks it is answered.
+    if faults.break_path:
+        app = BreakOnCall(app, faults.break_path, task)
     if faults.never_healthy:
         app = NeverHealthy(app)
     if faults.latency_ms:

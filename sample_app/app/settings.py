@@ -21,6 +21,8 @@ class Faults:
 
     error_rate: float = 0.0
     """Share of the answers, 0 to 1, that are 500."""
+    users_error_rate: float = 0.0
+    """The same, but on neither /version nor /healthz: the probe is answered well."""
     latency_ms: float = 0.0
     """Added before every answer."""
     version: str = ""
@@ -31,6 +33,8 @@ class Faults:
     """/healthz answers 503 for ever."""
     fail_after_seconds: float = 0.0
     """From this age on every answer is 500; 0: never."""
+    break_path: str = ""
+    """Once this path was called, every other answer of the task is 500; empty: there is no such path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         shutdown_grace_seconds=_number(environment, "SHUTDOWN_GRACE_SECONDS", default=20),
         faults=Faults(
             error_rate=_number(environment, "FAULT_ERROR_RATE", most=1),
+            users_error_rate=_number(environment, "FAULT_USERS_ERROR_RATE", most=1),
             latency_ms=_number(environment, "FAULT_LATENCY_MS"),
             version=environment.get("FAULT_VERSION", ""),
             crash_after_seconds=_number(environment, "FAULT_CRASH_AFTER_SECONDS"),
             never_healthy=_number(environment, "FAULT_NEVER_HEALTHY", most=1, whole=True) == 1,
             fail_after_seconds=_number(environment, "FAULT_FAIL_AFTER_SECONDS"),
+            break_path=_path(environment, "FAULT_BREAK_PATH"),
         ),
     )
 
@@ -79,6 +85,13 @@ def _number(
         kind = "a whole number" if whole else "a number"
         raise BadSetting(f"{name} must be {kind} from 0 to {most:g}, not {text!r}")
     return value
+
+
+def _path(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    if text and not text.startswith("/"):
+        raise BadSetting(f"{name} must begin with /, not {text!r}")
+    return text
 
 
 def _task_name(environment: Mapping[str, str]) -> str:

@@ -11,8 +11,8 @@ from sample_app.app.pages import pages
 from sample_app.app.settings import BadSetting, Faults, read_settings
 
 
-def status_of(app: Any, path: str = "/version") -> int:
-    """Send one GET request to an ASGI application that waits for nothing, and return the status."""
+def answer_of(app: Any, path: str = "/version") -> tuple[int, dict[str, Any]]:
+    """Send one GET request to an ASGI application that waits for nothing, and return status and JSON."""
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -32,8 +32,12 @@ def status_of(app: Any, path: str = "/version") -> int:
     call: Coroutine[Any, Any, None] = app(scope, receive, send)
     with pytest.raises(StopIteration):
         call.send(None)
-    json.loads(sent[1]["body"])
-    return int(sent[0]["status"])
+    return int(sent[0]["status"]), json.loads(sent[1]["body"])
+
+
+def status_of(app: Any, path: str = "/version") -> int:
+    """The status of one GET request, answered in JSON."""
+    return answer_of(app, path)[0]
 
 
 @pytest.mark.parametrize(
@@ -56,15 +60,38 @@ def test_fail_after() -> None:
     assert (status_of(app), status_of(app, "/healthz")) == (500, 200)
 
 
+def test_users_error_rate() -> None:
+    """Only those fail who ask for what neither the probe nor the load balancer asks for."""
+    app = with_faults(pages("0.0.1", "t"), Faults(users_error_rate=1), "t")
+    assert [status_of(app, path) for path in ("/nothing", "/version", "/healthz")] == [500, 200, 200]
+
+
+def test_break_on_call() -> None:
+    """The call names the task; all else but the health check fails from then on."""
+    app = with_faults(pages("0.0.1", "t"), Faults(break_path="/break"), "0a0a")
+    assert status_of(app) == 200
+    assert answer_of(app, "/break") == (200, {"task": "0a0a"})
+    assert [status_of(app, path) for path in ("/version", "/else", "/healthz")] == [500, 500, 200]
+    assert answer_of(app, "/break") == (200, {"task": "0a0a"})
+
+
+def test_the_call_that_breaks_is_answered_by_what_fails_already() -> None:
+    """A release may fail a share of its requests and turn worse at a call."""
+    app = with_faults(pages("0.0.1", "t"), Faults(error_rate=1, break_path="/break"), "t")
+    assert [status_of(app), status_of(app, "/break")] == [500, 200]
+
+
 def test_no_fault_no_wrapping() -> None:
     """An ordinary image runs the pages alone."""
     app = pages("0.0.1", "t")
-    assert with_faults(app, Faults()) is app
+    assert with_faults(app, Faults(), "t") is app
 
 
 def test_defaults() -> None:
     """Nothing set, or set to nothing, is an ordinary version on port 8080 with 20 s of grace."""
-    settings = read_settings({"FAULT_VERSION": "", "FAULT_ERROR_RATE": "", "PORT": ""})
+    settings = read_settings(
+        {"FAULT_VERSION": "", "FAULT_BREAK_PATH": "", "FAULT_ERROR_RATE": "", "PORT": ""}
+    )
     assert settings.faults == Faults()
     assert (settings.host, settings.port, settings.shutdown_grace_seconds) == ("0.0.0.0", 8080, 20.0)
 
@@ -74,20 +101,24 @@ def test_faults_are_read() -> None:
     settings = read_settings(
         {
             "FAULT_ERROR_RATE": "0.25",
+            "FAULT_USERS_ERROR_RATE": "0.5",
             "FAULT_LATENCY_MS": "40",
             "FAULT_VERSION": "9",
             "FAULT_CRASH_AFTER_SECONDS": "30",
             "FAULT_NEVER_HEALTHY": "1",
             "FAULT_FAIL_AFTER_SECONDS": "90",
+            "FAULT_BREAK_PATH": "/break",
         }
     )
     expected = Faults(
         error_rate=0.25,
+        users_error_rate=0.5,
         latency_ms=40,
         version="9",
         crash_after_seconds=30,
         never_healthy=True,
         fail_after_seconds=90,
+        break_path="/break",
     )
     assert settings.faults == expected
 
@@ -96,9 +127,11 @@ def test_faults_are_read() -> None:
     ("name", "value"),
     [
         ("FAULT_ERROR_RATE", "1.5"),
+        ("FAULT_USERS_ERROR_RATE", "2"),
         ("FAULT_LATENCY_MS", "-1"),
         ("FAULT_NEVER_HEALTHY", "0.5"),
         ("FAULT_FAIL_AFTER_SECONDS", "nan"),
+        ("FAULT_BREAK_PATH", "break"),
         ("PORT", "http"),
         ("PORT", "70000"),
         ("SHUTDOWN_GRACE_SECONDS", "long"),
