@@ -4,6 +4,7 @@ import os
 import sys
 
 from .faults import with_faults
+from .outcomes import OutcomeFeed
 from .pages import pages
 from .server import make_server
 from .settings import BadSetting, read_settings
@@ -18,7 +19,8 @@ def main() -> int:
         return 2
     version = settings.faults.version or settings.version
     app = with_faults(pages(version, settings.task), settings.faults, settings.task)
-    make_server(app, settings.host, settings.port, settings.shutdown_grace_seconds).run()
+    # Outermost: what the faults answer is what users meet.
+    make_server(OutcomeFeed(app), settings.host, settings.port, settings.shutdown_grace_seconds).run()
     return 0
 
 
