@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from crossfade.domain.gate.blocks import Block
 from crossfade.domain.gate.state import GateState
-from tests.unit.domain.gate.watching import glance, ledger, users
+from crossfade.domain.records import Record
+from tests.unit.domain.gate.watching import glance, ledger, users, watch
+from tests.unit.examples import lane_event, request
 
 RANK = {"roll_back": 0, "hold": 1, "advance": 2}
 marks = st.text(alphabet="....xv", max_size=300)
@@ -65,6 +67,51 @@ def test_more_failures_never_improve_the_verdict(
     before = glance(ledger(green, blue, rate=7), blocks, seconds=seconds)[1].action
     after = glance(ledger(worse, blue, rate=7), more, seconds=seconds)[1].action
     assert RANK[after] <= RANK[before]
+
+
+@given(marks, marks, marks, st.data(), st.floats(0, 130))
+@settings(max_examples=60)
+def test_nor_do_failures_of_the_production_lane(
+    green: str, blue: str, production: str, data: st.DataObject, seconds: float
+) -> None:
+    """Law: they can hold a stage, and help nobody."""
+    place = data.draw(st.integers(0, max(len(production) - 1, 0)))
+    length = data.draw(st.integers(1, 80))
+    worse = production[:place] + "x" * len(production[place : place + length]) + production[place + length :]
+    before, after = (
+        glance(_with_production(green, blue, lane), seconds=seconds, shown=watch(0, 10))[1].action
+        for lane in (production, worse)
+    )
+    assert RANK[after] <= RANK[before]
+
+
+def _with_production(green: str, blue: str, production: str) -> list[Record]:
+    lane: list[Record] = [
+        request("production", n, n / 7, status=500 if mark == "x" else 200, version="0.0.1")
+        for n, mark in enumerate(production, start=1)
+    ]
+    return sorted([*ledger(green, blue, rate=7), *lane], key=lambda record: record.at)
+
+
+events = st.builds(lane_event, st.sampled_from(["paused", "resumed"]), st.sampled_from(["green", "blue"]))
+
+
+@given(marks, marks, marks, st.lists(events, max_size=3), traffic, st.floats(120, 600), st.data())
+@settings(max_examples=60)
+def test_no_stage_is_held_for_ever(
+    green: str,
+    blue: str,
+    production: str,
+    notices: list[Record],
+    blocks: list[Block],
+    seconds: float,
+    data: st.DataObject,
+) -> None:
+    """Law: at the deadline there is a verdict, whatever was seen, in whatever order."""
+    records = data.draw(st.permutations([*_with_production(green, blue, production), *notices]))
+    weight = data.draw(st.sampled_from([0, 10, 100]))
+    shown = watch(weight, {0: 10, 10: 50}.get(weight))
+    assert glance(records, blocks, seconds=seconds, shown=shown)[1].action != "hold"
 
 
 def _fail(block: Block, failures: int) -> Block:
