@@ -1,8 +1,11 @@
 """Outages of whatever is not the candidate, and what of the ledger is judged at all."""
 
+from typing import Any
+
 import pytest
 
 from crossfade.domain.gate.blocks import Block
+from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.records import Record
 from crossfade.domain.spec import PROOF_ANSWERS, PROOF_SECONDS
@@ -20,17 +23,16 @@ SPENT = pytest.mark.xfail(
 
 
 def _follow(
-    records: list[Record], blocks: list[Block], shown: Watch, gate: object = None
+    records: list[Record], blocks: list[Block], shown: Watch, gate: GateSettings = SETTINGS
 ) -> tuple[float, Verdict]:
     """Look every second until there is a verdict; users' blocks come 6 s after their end."""
     state, taken, second = GateState(), 0, shown.began.timestamp() - at(0).timestamp()
-    settings = gate or SETTINGS
     while True:
         second += 1
         known = sum(record.at <= at(second) for record in records if hasattr(record, "at"))
         came = [block for block in blocks if block.end + 6 <= at(second).timestamp()]
         state, verdict = glance(
-            records[taken:known], came, seconds=second, state=state, shown=shown, gate=settings
+            records[taken:known], came, seconds=second, state=state, shown=shown, gate=gate
         )
         taken = known
         if verdict.action != "hold":
@@ -38,7 +40,10 @@ def _follow(
 
 
 def _production(marks: str, *, version: str = "0.0.1") -> list[Record]:
-    values = {"x": {"status": 500, "version": None}, ".": {"version": version}}
+    values: dict[str, dict[str, Any]] = {
+        "x": {"status": 500, "version": None},
+        ".": {"version": version},
+    }
     return [request("production", n, n / RATE, **values[mark]) for n, mark in enumerate(marks, start=1)]
 
 
