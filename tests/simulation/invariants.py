@@ -155,7 +155,7 @@ def statuses_are_honest(scenario: Scenario, world: World) -> Violations:
             yield f"{execution.name} failed without a reason"
 
 
-_SUCCESSES = {"Promoted": {"promoted"}, "NothingToDeploy": {None}, "Queued": {None, "dropped"}}
+_SUCCESSES = {"Promoted": {"promoted"}, "NothingToDeploy": {None, "dropped"}, "Queued": {None, "dropped"}}
 """The outcomes that a deployment's execution may have had where it ends in one of these states."""
 
 

@@ -140,7 +140,7 @@ def _scale(world: World) -> None:
 
 
 OLD, GOOD, WORSE, NEXT = Image("0.0.1"), Image("0.0.2"), Image("0.0.3", "worse"), Image("0.0.4")
-UNFIT = Image("0.0.3", "unfit")
+NEWEST, UNFIT = Image("0.0.5"), Image("0.0.3", "unfit")
 _TWICE = ("0.0.1", "0.0.2")
 _ALL = (
     Scenario("healthy", ask(GOOD), "0.0.2"),
@@ -150,7 +150,12 @@ _ALL = (
     Scenario("crashes", ask(Image("0.0.3", "crashes")), "0.0.1"),
     Scenario("scaled", scaled(ask(NEXT)), "0.0.4", released=_TWICE),
     Scenario("scaled-worse", scaled(ask(WORSE)), "0.0.2", released=_TWICE),
-    Scenario("queued", push(GOOD), "0.0.4", {"deploy.CheckGreen#2": push(NEXT)}),
+    Scenario(
+        "queued",
+        push(GOOD),
+        "0.0.5",
+        {"deploy.CheckGreen#2": push(NEXT), "queue:TransactWriteItems#1": push(NEWEST)},
+    ),
     Scenario(
         "superseded",
         push(GOOD),

@@ -14,7 +14,6 @@ from crossfade.domain.blueprint import feed_streams
 from crossfade.domain.gate.feed import read_outcomes
 from crossfade.domain.gate.latency import bucket
 from crossfade.domain.records import Closed, Opened, Request, read_records
-from crossfade.domain.spec import ServiceSpec
 from probe.record import RequestRecord, to_json
 from tests.simulation.client import Pages, service_model
 from tests.simulation.clock import START
@@ -258,13 +257,13 @@ def test_a_page_of_a_stream(world: World) -> None:
     assert seen == [str(n) for n in range(700)]
 
 
-def test_the_log_of_the_tasks(world: World) -> None:
+def test_the_log_of_the_tasks() -> None:
     """A line of the feed for every task and every 5 s, with what it answered; other lines are left out."""
+    world = before(SCENARIOS["fed"])
     world.clock.run_for(60)
     now = START.timestamp() + world.clock.now
-    spec = ServiceSpec.model_validate(world.spec.model_dump() | {"gate": {"users": "feed"}})
     definition = world.ecs.describe_task_definition(taskDefinition="web")["taskDefinition"]
-    streams = feed_streams(definition, spec)
+    streams = feed_streams(definition, world.spec)
     request = {
         "logGroupName": streams.group,
         "startTime": int((now - 30) * 1000),
