@@ -44,7 +44,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "desired_count": 2,
         "stages": [
             {"weight": 0, "min_seconds": 5, "max_seconds": 30},
-            {"weight": 10, "min_seconds": 10, "max_seconds": 60},
+            {"weight": 10, "min_seconds": 10, "max_seconds": 180},
             {"weight": 100, "min_seconds": 20, "max_seconds": 90},
         ],
         "launch": {"deadline_seconds": 60, "hold_seconds": 5},

@@ -22,15 +22,7 @@ class Ledger:
 
     def begun(self, stream: str) -> bool:
         """Whether a stream has a line."""
-        try:
-            page = self._logs.get_log_events(
-                logGroupName=self._log_group, logStreamName=stream, startFromHead=True, limit=1
-            )
-        except ClientError as error:
-            if code(error) == "ResourceNotFoundException":
-                return False
-            raise
-        return bool(page["events"])
+        return bool(self.after(stream, None)[0])
 
     def news(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
         """Lines of a stream after ``cursor`` (None: from its beginning), and the new cursor.

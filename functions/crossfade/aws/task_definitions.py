@@ -5,7 +5,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
-from crossfade.domain.blueprint import feed_streams, log_streams, registration, running_release
+from crossfade.domain.blueprint import (
+    READABLE,
+    feed_streams,
+    log_streams,
+    registration,
+    running_release,
+)
 from crossfade.domain.errors import BlueprintUnusable
 from crossfade.domain.plan import LogStreams, Release, RunningRelease
 from crossfade.domain.spec import ServiceSpec
@@ -46,8 +52,9 @@ class TaskDefinitions:
         return running_release(self._describe(task_definition)[1])
 
     def log_streams(self, task_definition: str, container: str) -> LogStreams | None:
-        """Where a container of a task definition logs to; None where that is not CloudWatch Logs."""
-        return log_streams(self._describe(task_definition)[0], container)
+        """Where a container of a task definition logs to; None where Crossfade may not read that."""
+        found = log_streams(self._describe(task_definition)[0], container)
+        return found if found and found.group.startswith(READABLE) else None
 
     def deregister(self, spec: ServiceSpec) -> None:
         """Deregister every release of a service, because the service itself is deleted."""

@@ -31,7 +31,7 @@ def _url(value: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_url)]
 
 
-PROOF_ANSWERS = 4
+PROOF_ANSWERS = 6
 """The probe's proof at margin m needs about so many answers of each lane, divided by m."""
 PROOF_SECONDS = 20
 """And so long, however fast they come: two blocks, the beginning of the first, and the end of the last."""
@@ -154,19 +154,37 @@ class ServiceSpec(Message):
         if self.retire.deadline_seconds <= max(self.retire.quiet_seconds, self.retire.drain_seconds):
             raise ValueError("retire.deadline_seconds must exceed quiet_seconds and drain_seconds")
         needed = PROOF_ANSWERS / self.gate.probe_margin
-        slow = [stage.weight for stage in self.stages if self.probe.slot_rate * stage.max_seconds < needed]
+        slow = [stage.weight for stage in self.stages if self.probe.slot_rate * self._judged(stage) < needed]
         if slow:
             raise ValueError(
                 f"probe.slot_rate is too low: the stages {slow} end before the {needed:.0f} answers that "
                 f"gate.probe_margin {self.gate.probe_margin:g} needs"
             )
-        short = [stage.weight for stage in self.stages if stage.max_seconds < PROOF_SECONDS]
+        short = [stage.weight for stage in self.stages if self._judged(stage) < PROOF_SECONDS]
         if short:
-            raise ValueError(f"max_seconds of the stages {short} must be {PROOF_SECONDS} or more")
+            raise ValueError(
+                f"max_seconds of the stages {short} must be {PROOF_SECONDS} or more (of the first: after "
+                "gate.warm_up_seconds)"
+            )
+        deaf = [
+            stage.weight
+            for stage in self.stages
+            if 0 < stage.weight < 100 and stage.max_seconds < self.gate.users_heard_after
+        ]
+        if deaf:
+            raise ValueError(
+                f"max_seconds of the stages {deaf} must be {self.gate.users_heard_after:g} or more: "
+                f"gate.users_seen_seconds of users are not heard of sooner from {self.gate.users}"
+            )
         longest = sum(stage.max_seconds for stage in self.stages) + self.launch.deadline_seconds
         if longest + 2 * self.retire.deadline_seconds + self.retire.warm_seconds > DEPLOYMENT_SECONDS:
             raise ValueError(f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s")
         return self
+
+    def _judged(self, stage: Stage) -> float:
+        """The seconds of a stage in which the candidate's answers count."""
+        warm_up = max(0.0, self.gate.warm_up_seconds - self.launch.hold_seconds)
+        return stage.max_seconds - (warm_up if stage is self.stages[0] else 0.0)
 
     def deploys(self, tag: str) -> bool:
         """Whether a push of this tag starts a deployment."""

@@ -17,7 +17,7 @@ from crossfade.handlers.step import utc_now
 LOOK_SECONDS = 20
 PAUSE_SECONDS = 0.3
 SILENCE_SECONDS = 6
-"""The probe writes four times a second. After so long without a word it is worth asking whether it still runs."""
+"""The probe writes four times a second: after so long without a word, does it still run?"""
 
 
 Decided = Callable[[list[Record]], bool]
@@ -31,7 +31,7 @@ class Followed(NamedTuple):
 
 
 def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -> Followed:
-    """Hand new records to ``decided`` three times a second, until it says yes or the invocation's time is over.
+    """Hand new records to ``decided``, again and again, until it says yes or the invocation's time is over.
 
     A probe task that is silent and has stopped ends the look too.
     """

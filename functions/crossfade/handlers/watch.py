@@ -48,7 +48,7 @@ class Watched(Message):
 @step(Event)
 def handler(event: Event) -> Watched:
     """Look until the verdict is not to hold, or until the next invocation's turn."""
-    watch = _watch(event)
+    watch, settings = _watch(event), event.plan.spec.gate
     gate, verdict = event.gate, Verdict(action="hold", reason="not looked yet")
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     outcomes = Outcomes(event.plan)
@@ -57,8 +57,10 @@ def handler(event: Event) -> Watched:
         nonlocal gate, verdict
         refuse_superseded(journal.refuse_lost(event.plan))
         now = utc_now()
+        gate, _ = look(gate, records, [], settings=settings, watch=watch, now=now)
+        # Only then: the probe's own requests are taken out of the users' minutes.
         blocks = outcomes.blocks(gate, now)
-        gate, verdict = look(gate, records, blocks, settings=event.plan.spec.gate, watch=watch, now=now)
+        gate, verdict = look(gate, [], blocks, settings=settings, watch=watch, now=now)
         verdict = heed(
             verdict,
             event.plan.spec.alarms,

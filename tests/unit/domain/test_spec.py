@@ -34,7 +34,7 @@ def test_what_may_be_left_out() -> None:
     """A release waits for a busy service, no old version is kept warm, and no alarm is looked at."""
     values = document()
     del values["gate"]
-    found = ServiceSpec.model_validate(values | {"probe": values["probe"] | {"slot_rate": 20}})
+    found = ServiceSpec.model_validate(values | {"probe": values["probe"] | {"slot_rate": 40}})
     assert (found.when_busy, found.retire.warm_seconds, found.alarms) == ("queue", 0, ())
     assert found.gate == GateSettings()
 
@@ -50,8 +50,8 @@ def _warm(seconds: Any) -> dict[str, Any]:
 
 
 def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> None:
-    """Deadlines of stages and launch are 30 + 60 + 90 + 60 s, and the retirement counts twice."""
-    assert spec(**_warm(14_400 - 240 - 2 * 120)).retire.warm_seconds == 13_920
+    """Deadlines of stages and launch are 30 + 180 + 90 + 60 s, and the retirement counts twice."""
+    assert spec(**_warm(14_400 - 360 - 2 * 120)).retire.warm_seconds == 13_800
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         pytest.param({"when_busy": "wait"}, "when_busy: ", id="unknown-word-for-busy"),
         pytest.param(_warm(-1), "retire.warm_seconds: ", id="negative-time"),
         pytest.param(_warm(0.5), "retire.warm_seconds: ", id="a-wait-state-takes-whole-seconds"),
-        pytest.param(_warm(13_921), "all deadlines together", id="warm-longer-than-the-workflow-lives"),
+        pytest.param(_warm(13_801), "all deadlines together", id="warm-longer-than-the-workflow-lives"),
         pytest.param({"cluster": "web"}, "cluster: ", id="cluster-is-no-arn"),
         pytest.param({"blueprint": "web-blueprint"}, "blueprint: ", id="blueprint-without-revision"),
         pytest.param({"port": 0}, "port: ", id="port-zero"),
@@ -94,7 +94,7 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         ),
         pytest.param(
             {"probe": document()["probe"] | {"slot_rate": 0.9}},
-            r"slot_rate is too low: the stages \[0, 10\] end before the 80 answers .* 0\.05 needs",
+            r"slot_rate is too low: the stages \[0, 100\] end before the 120 answers .* 0\.05 needs",
             id="too-few-answers-ever",
         ),
         pytest.param(
@@ -189,24 +189,44 @@ def _stage_seconds(*seconds: float) -> list[dict[str, Any]]:
     ]
 
 
+def _lasting(*seconds: float, **gate: Any) -> dict[str, Any]:
+    """Stages of so many seconds; users need not be heard unless it is said."""
+    settings = {"warm_up_seconds": 0, "users_seen_seconds": 0, **gate}
+    return {"stages": _stage_seconds(*seconds), "gate": settings}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        pytest.param({"stages": _stage_seconds(20, 20, 20)}, None, id="as-short-as-a-proof-may-be"),
+        pytest.param(_lasting(20, 20, 20, probe_margin=0.05), None, id="as-short-as-a-proof-may-be"),
         pytest.param(
-            {"stages": _stage_seconds(20, 19.9, 19)},
+            _lasting(20, 19.9, 19, probe_margin=0.05),
             r"max_seconds of the stages \[10, 100\] must be 20 or more",
             id="shorter",
         ),
+        pytest.param(_lasting(60, 60, 60), None, id="just-enough-answers"),
         pytest.param(
-            {"stages": _stage_seconds(40, 40, 40), "gate": {"probe_margin": 0.01}},
-            None,
-            id="just-enough-answers",
-        ),
-        pytest.param(
-            {"stages": _stage_seconds(40, 39, 40), "gate": {"probe_margin": 0.01}},
-            r"slot_rate is too low: the stages \[10\] end before the 400 answers that gate.probe_margin 0.01",
+            _lasting(60, 59, 60),
+            r"slot_rate is too low: the stages \[10\] end before the 600 answers that gate.probe_margin 0.01",
             id="one-second-too-few",
+        ),
+        pytest.param(_lasting(65, 60, 60, warm_up_seconds=10), None, id="warm-up-beyond-the-hold"),
+        pytest.param(
+            _lasting(64, 60, 60, warm_up_seconds=10),
+            r"slot_rate is too low: the stages \[0\]",
+            id="too-much-of-it-is-warm-up",
+        ),
+        pytest.param(_lasting(60, 170, 60, users_seen_seconds=60), None, id="a-minute-of-metrics"),
+        pytest.param(
+            _lasting(60, 169, 60, users_seen_seconds=60),
+            r"max_seconds of the stages \[10\] must be 170 or more: gate.users_seen_seconds .* from metrics",
+            id="metrics-come-too-late",
+        ),
+        pytest.param(_lasting(60, 71, 60, users_seen_seconds=60, users="feed"), None, id="a-minute-of-feed"),
+        pytest.param(
+            _lasting(60, 70, 60, users_seen_seconds=60, users="feed"),
+            r"max_seconds of the stages \[10\] must be 70\.1667 or more: .* from feed",
+            id="the-feed-comes-too-late",
         ),
     ],
 )

@@ -270,7 +270,7 @@ def test_a_shift_sets_the_stages_weights(
         "status": "shifted",
         "reason": "blue 90, green 10",
         "began": iso(at(5)),
-        "deadline": iso(at(65)),
+        "deadline": iso(at(185)),
     }
     assert Traffic(account.elbv2, account.spec).weights() == SOME
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)

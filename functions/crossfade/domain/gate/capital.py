@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 FIRST = 0.5
 """The share that is bet from the first block on: for a candidate that was bad from the start."""
-LATER = 0.5 / 720
-"""The share that each later block adds until all is spent: for one that turns bad; an hour of 5 s blocks."""
+LATER = 1 / 720
+"""The part of what is unspent that each later block adds: for one that turns bad, be it after hours."""
 MOST = 1e100
 """More is not counted, so that numbers stay finite. It is far beyond every threshold."""
 
@@ -32,7 +32,7 @@ class Capital(NamedTuple):
         The cap makes one short burst too little to decide on. Losing gains keeps the process valid.
         ``first`` is the share that is bet from the first block on.
         """
-        fresh = min(LATER if self.held else first, self.unspent)
+        fresh = self.unspent * (LATER if self.held else first)
         held = [
             min((had + fresh) * exp(gain if gain < cap else cap), MOST)
             for had, gain in zip(self.held or (0.0,) * len(gains), gains, strict=True)

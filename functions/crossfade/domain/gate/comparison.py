@@ -8,8 +8,8 @@ from crossfade.domain.gate.capital import Capital
 PRIOR_FAILURES, PRIOR_REQUESTS = 0.5, 200.0
 """What the stable side's rate is guessed from before anything was seen."""
 MOST_RATE = 0.9
-ALL_AT_ONCE = 1.0
-"""A stage is short: nothing is kept for a candidate that gets better."""
+AT_ONCE = 0.9
+"""A stage is short: little is kept for after an outage that both sides shared."""
 
 
 class StableRate(NamedTuple):
@@ -76,9 +76,9 @@ class Proof(NamedTuple):
         block = self.pending.plus(block) if any(self.pending) else block
         if not (block.n_g and block.n_b):
             return Proof(self.capital, block, self.counts)
-        capital = self.capital.after(no_worse(block, rate, margin=margin), cap, ALL_AT_ONCE)
+        capital = self.capital.after(no_worse(block, rate, margin=margin), cap, AT_ONCE)
         return Proof(capital, NOTHING, self.counts.plus(block))
 
     def alone(self, block: Counts, gains: list[float], cap: float) -> "Proof":
         """The proof after a block of the candidate's requests only; see ``bets.below``."""
-        return Proof(self.capital.after(gains, cap, ALL_AT_ONCE), NOTHING, self.counts.plus(block))
+        return Proof(self.capital.after(gains, cap, AT_ONCE), NOTHING, self.counts.plus(block))

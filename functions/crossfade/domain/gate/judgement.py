@@ -9,6 +9,10 @@ from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.spec import other
 from crossfade.domain.verdict import Verdict
 
+OUTAGE_SECONDS = 60
+OUTAGE_BLOCKS = 3
+"""For so long after the stable lane failed, a candidate that fails too may share its outage."""
+
 
 def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
     """What the state says about the stage."""
@@ -68,12 +72,21 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
         text = words.strongest(_sources(state), state.evidence, settings, green)
         return text + (f"; it answered version {', '.join(lanes.wrong)}" if lanes.wrong else "")
     for name, source in _sources(state).items():
-        if source.guard.failing(settings) and (watch.alone or source.stable_absent):
+        if source.guard.failing(settings) and (watch.alone or _nothing_to_compare(source, state)):
             return (
                 f"{green} fails more than {settings.failing:.0%}{name}, and {blue} has none to compare with "
                 f"(evidence {words.odds(source.guard.sick.evidence)})"
             )
     return None
+
+
+def _nothing_to_compare(source: Source, state: GateState) -> bool:
+    """Whether the stable side has no requests, and was not seen to be as sick by the probe either.
+
+    At weight 100 it has no users. What is heard of the candidate's is late, and so is that they are well.
+    """
+    since = state.users.until - state.lanes.stable_failed_at
+    return source.stable_absent and since >= max(OUTAGE_SECONDS, OUTAGE_BLOCKS * source.seconds)
 
 
 def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None:

@@ -34,7 +34,8 @@ class Lanes(NamedTuple):
     """What the ledger has said so far, as far as it is not yet in a closed block.
 
     ``numbers`` are those of the last records of the candidate's, the stable and the production lane: what is
-    not newer is a repetition. ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed.
+    not newer is a repetition. ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed;
+    ``stable_failed_at`` is when too many of them were last failed.
     """
 
     opened: float = 0
@@ -46,6 +47,7 @@ class Lanes(NamedTuple):
     run: Run = Run()
     recent: str = ""
     stable_at: float = 0
+    stable_failed_at: float = 0
     wrong: tuple[str, ...] = ()
     gone: bool = False
     stable_gone: bool = False
@@ -108,7 +110,8 @@ class _Folding:
         self._opened, self._block = lanes.opened, lanes.block
         self._numbers = list(lanes.numbers)
         self._sides = (_Side(lanes.candidate), _Side(lanes.stable), _Side(lanes.production))
-        self._run, self._recent, self._stable_at = lanes.run, lanes.recent, lanes.stable_at
+        self._run, self._recent = lanes.run, lanes.recent
+        self._stable_at, self._stable_failed_at = lanes.stable_at, lanes.stable_failed_at
         self._wrong, self._gone = set(lanes.wrong), [lanes.gone, lanes.stable_gone]
         self.blocks: list[Block] = []
         self.production: list[Tally] = []
@@ -136,7 +139,7 @@ class _Folding:
         self._turn_to(int(at) // SECONDS * SECONDS)
         wrong = place == 0 and record.ok and record.version != self._expected
         if wrong:
-            self._wrong.add(str(record.version))
+            self._wrong.add(record.version or "(none)")
         failed = wrong or not record.ok
         side = self._sides[place]
         side.requests += 1
@@ -148,7 +151,7 @@ class _Folding:
             self._recent = (self._recent + ("x" if failed else "."))[-RECENT:]
             self._stable_at = max(at, self._stable_at)
             if self._recent.count("x") > FEW_WRONG:
-                self._run = Run()
+                self._run, self._stable_failed_at = Run(), max(at, self._stable_failed_at)
 
     def _turn_to(self, block: int) -> None:
         """Close the open block when a request of a later one comes."""
@@ -172,6 +175,7 @@ class _Folding:
             run=self._run,
             recent=self._recent,
             stable_at=self._stable_at,
+            stable_failed_at=self._stable_failed_at,
             wrong=tuple(sorted(self._wrong)),
             gone=self._gone[0],
             stable_gone=self._gone[1],

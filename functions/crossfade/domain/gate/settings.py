@@ -1,5 +1,6 @@
 """What can be set about the gate. All of it is fixed before a deployment begins: α counts on that."""
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -63,7 +64,16 @@ class GateSettings(Message):
     dead_seconds: Seconds = 3
     warm_up_seconds: Seconds = 10
     users: Literal["metrics", "feed"] = "metrics"
-    settle_seconds: Seconds | None = None
+    settle_seconds: Annotated[float, Field(ge=0, le=180)] | None = None
+
+    @property
+    def users_heard_after(self) -> float:
+        """Seconds of a stage after which enough of the users was seen to go on without their proof."""
+        if not self.users_seen_seconds:
+            return 0.0
+        block = 5 if self.users == "feed" else 60
+        # Wherever in a block the stage begins; one that began a little earlier counts.
+        return (ceil(self.users_seen_seconds / block) + 1) * block - block / 6 + self.settle
 
     @property
     def settle(self) -> float:

@@ -69,7 +69,7 @@ class Watch(NamedTuple):
     @property
     def versions(self) -> dict[str, Slot]:
         """Which slot answers with which version; empty where the versions do not tell."""
-        if self.previous is None or self.previous == self.expected:
+        if not self.previous or self.previous == self.expected:
             return {}
         return {self.expected: self.candidate, self.previous: other(self.candidate)}
 

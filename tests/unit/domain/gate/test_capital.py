@@ -56,12 +56,12 @@ def test_looking_more_often_keeps_the_promise(
 
 
 def test_what_is_bet_when() -> None:
-    """Half from the first block on, the rest a little with each block, until it is spent."""
+    """Half from the first block on, then a little of what is left with each block, without end."""
     capital = Capital()
     assert capital.evidence == 1
-    for blocks in range(1, 800):
+    for blocks in range(1, 4 * 720):
         capital = capital.after([0.0, 0.0], cap=1.0)
-        assert sum(capital.held) / 2 == pytest.approx(min(FIRST + LATER * (blocks - 1), 1))
+        assert capital.unspent == pytest.approx((1 - FIRST) * (1 - LATER) ** (blocks - 1))
         assert capital.evidence == pytest.approx(1)
 
 

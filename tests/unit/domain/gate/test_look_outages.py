@@ -11,15 +11,11 @@ from crossfade.domain.records import Record
 from crossfade.domain.spec import PROOF_ANSWERS, PROOF_SECONDS
 from crossfade.domain.verdict import Verdict
 from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, watch
-from tests.unit.examples import at, lane_event, opened, request
+from tests.unit.examples import at, lane_event, opened, request, stage
 
 GOOD = "." * 1400
 """70 s at 20 requests a second."""
 RATE = 20
-
-SPENT = pytest.mark.xfail(
-    reason="a stage's proof bets all that it has on its first block: what an outage took never comes back"
-)
 
 
 def _follow(
@@ -84,7 +80,6 @@ def test_production_may_give_either_version() -> None:
 # ---- outages of both slots ------------------------------------------------------------------------------
 
 
-@SPENT
 @pytest.mark.parametrize("weight", [0, 10])
 def test_an_outage_that_both_share_and_that_ends(weight: int) -> None:
     """A minute in which nobody answers: it is held, and goes on before the deadline, with word of users."""
@@ -105,7 +100,6 @@ def _dead(seconds: float, lane_seconds: float = 60) -> str:
     return "." * 200 + "x" * dead + "." * round(lane_seconds * RATE - 200 - dead)
 
 
-@SPENT
 @pytest.mark.parametrize("later", [0, 1, 2])
 def test_a_candidate_that_recovers_just_after_the_stable_slot_stays(later: float) -> None:
     """What both failed is not its fault, and it may take a moment longer to get well."""
@@ -193,9 +187,6 @@ def test_a_bad_candidate_is_told_first() -> None:
 # ---- what a spec promises -------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    reason="PROOF_ANSWERS is too few where a stage begins within a block: 6 would do", strict=False
-)
 @pytest.mark.parametrize("margin", [0.01, 0.02, 0.05, 0.2, 0.5])
 @pytest.mark.parametrize("offset", [0, 1, 2.5, 4.9])
 @pytest.mark.parametrize("seconds", [PROOF_SECONDS, 60, 300])
@@ -210,3 +201,25 @@ def test_a_spec_that_is_accepted_leaves_room_for_the_probes_proof(
     shown = watch(0, 10, began=offset, max_seconds=seconds)
     _, verdict = _follow(records, [], shown, gate)
     assert verdict.action == "advance", verdict.reason
+
+
+@pytest.mark.parametrize("ends", [15, 60, 100], ids=["short", "a-minute", "longer"])
+def test_an_outage_at_weight_100_is_shared_though_blue_has_no_users(ends: int) -> None:
+    """The probe's blue lane fails as well, so the candidate's users are no reason to go back."""
+    lane = "." * 200 + "x" * (ends * RATE) + "." * 4000
+    met = [(500, 500 if 10 <= 5 * block < 10 + ends else 0, 0, 0) for block in range(60)]
+    shown = watch(100, None, max_seconds=280)
+    second, verdict = _follow(ledger(lane, lane), users(*met), shown)
+    assert verdict.action == "advance", verdict.reason
+    assert second > ends
+
+
+def test_users_who_fail_at_weight_100_while_blue_is_well_go_back() -> None:
+    """Then nothing says that the outage is shared."""
+    met = [(500, 200 if block > 20 else 0, 0, 0) for block in range(60)]
+    shown = watch(100, None, max_seconds=280)._replace(stage=stage(100, 250, 280))
+    lane = "." * 5000
+    second, verdict = _follow(ledger(lane, lane), users(*met), shown)
+    assert verdict.error == "CandidateWorse"
+    assert "blue has none to compare with" in verdict.reason
+    assert 105 < second < 160
