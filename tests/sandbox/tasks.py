@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import requests
+
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.patience import until
@@ -48,19 +50,21 @@ class Tasks:
         return moment
 
     def break_all(self, slot: str, path: str) -> None:
-        """Ask each task of a slot for a path, through the preview listener; the answer names the task."""
-        tasks = {arn.rsplit("/", 1)[-1] for arn in self.of_slot(slot)}
-        request = urllib.request.Request(
-            f"{self._cloud.preview_url}{path}", headers={"x-crossfade-slot": slot}
+        """Ask a slot for a path, through the preview listener, until each of its tasks was asked.
+
+        The load balancer sends a request to whichever task it likes: all were asked when all answers are bad.
+        """
+        until(
+            lambda: (
+                {self._status(slot, path) for _ in range(8)} == {200}
+                and {self._status(slot, "/version") for _ in range(8)} == {500}
+            ),
+            f"every task of {slot} to be asked for {path}",
         )
 
-        def ask() -> bool:
-            for _ in range(20):  # the load balancer sends it to whichever task it likes
-                with urllib.request.urlopen(request, timeout=10) as answer:
-                    tasks.discard(json.load(answer)["task"])
-            return not tasks
-
-        until(ask, f"every task of {slot} to be asked for {path}")
+    def _status(self, slot: str, path: str) -> int:
+        url, headers = f"{self._cloud.preview_url}{path}", {"x-crossfade-slot": slot}
+        return requests.get(url, headers=headers, timeout=10).status_code
 
     def kill_probe(self) -> str:
         """Kill the probe, wait until ECS has noticed; returns the task's ARN."""
