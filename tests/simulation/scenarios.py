@@ -154,7 +154,7 @@ _ALL = (
         "queued",
         push(GOOD),
         "0.0.5",
-        {"deploy.CheckGreen#2": push(NEXT), "queue:TransactWriteItems#1": push(NEWEST)},
+        {"deploy.LaunchGreen#1": push(NEXT), "deploy.VerifyGreen#1": push(NEWEST)},
     ),
     Scenario(
         "superseded",
