@@ -28,7 +28,7 @@ ACTIONS: dict[str, frozenset[str]] = {
         "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",
         "cloudwatch:DescribeAlarms",
     },
-    "queue": JOURNAL_OPEN,
+    "queue": JOURNAL_OPEN | {"dynamodb:ConditionCheckItem"},
     "claim": JOURNAL_OPEN,
     "register": frozenset(
         {"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"}

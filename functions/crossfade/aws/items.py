@@ -63,14 +63,16 @@ class Table:
         """A whole item."""
         return {"Put": {"TableName": self._name, "Item": {**_key(service, item), **_serialized(values)}}}
 
-    def checking(self, service: str, item: str, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    def checking(
+        self, service: str, item: str, condition: str, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """A condition on an item that is not written."""
         return {
             "ConditionCheck": {
                 "TableName": self._name,
                 "Key": _key(service, item),
                 "ConditionExpression": condition,
-                "ExpressionAttributeValues": _serialized(values),
+                **({"ExpressionAttributeValues": _serialized(values)} if values else {}),
             }
         }
 

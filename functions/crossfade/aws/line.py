@@ -26,11 +26,14 @@ class Line:
         Raises
         ------
         ServiceChanged
-            The service is free, or another release was queued meanwhile.
+            The service is free, another release was queued meanwhile, or this one was started: what an
+            earlier try has queued may be gone from the line by the time of the next.
         """
         before = self._journal.state(service).waiting
         if before == waiting:
             return None  # an earlier try had its effect
+        if before and before.at > waiting.at:
+            raise ServiceChanged(f"{before.version}, which is newer, waits for {service} already.")
         values: dict[str, Any] = {":waiting": waiting.model_dump(mode="json")}
         condition = "attribute_exists(holder) AND " + (
             "waiting.#execution = :before" if before else "attribute_not_exists(waiting)"
@@ -44,7 +47,10 @@ class Line:
         dropped = before if before and before.digest != waiting.digest else None
         drop = [self._dropping(service, dropped, waiting, now)] if dropped else []
         try:
-            self._table.transact([update, *drop])
+            started = self._table.checking(
+                service, item_of(waiting.deployment), "attribute_not_exists(service)"
+            )
+            self._table.transact([update, started, *drop])
         except ClientError as error:
             if not condition_failed(error):
                 raise

@@ -1,5 +1,7 @@
 """What the journal remembers of a service: who holds it, what is live, what waits, what is still warm."""
 
+import hashlib
+
 from crossfade.domain.errors import ServiceLost, Superseded
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot
@@ -30,6 +32,11 @@ class Waiting(Message):
     at: Moment
     execution: str
     supersede: bool = False
+
+    @property
+    def deployment(self) -> str:
+        """The name that it is started under, also by a second try, which so starts nothing more."""
+        return f"waited-{hashlib.sha256(self.execution.encode()).hexdigest()[:32]}"
 
 
 class Warm(Message):

@@ -1,6 +1,5 @@
 """StartNext: what waits for a service that is free now is deployed."""
 
-import hashlib
 import os
 
 from crossfade.aws.clients import client
@@ -36,16 +35,11 @@ def handler(event: Event) -> Started:
         state = journal.state(service)
         if state.holder is None and state.waiting:
             executions.start(
-                os.environ["DEPLOY_STATE_MACHINE"], _name(state.waiting), _asked(service, state.waiting)
+                os.environ["DEPLOY_STATE_MACHINE"], state.waiting.deployment, _asked(service, state.waiting)
             )
             line.dequeue(service, state.waiting)
             started.append(f"{service} {state.waiting.version}")
     return Started(started=tuple(started))
-
-
-def _name(waiting: Waiting) -> str:
-    """A name that a second try of this start has as well, so that it starts nothing more."""
-    return f"waited-{hashlib.sha256(waiting.execution.encode()).hexdigest()[:32]}"
 
 
 def _asked(service: str, waiting: Waiting) -> dict[str, str]:

@@ -141,3 +141,24 @@ def test_other_refusals_are_passed_on(account: Account, line: Line, monkeypatch:
     monkeypatch.setattr(account.dynamodb, "update_item", refuse)
     with pytest.raises(ClientError, match="AccessDenied"):
         line.dequeue("web", FIRST)
+
+
+def test_an_older_release_does_not_push_a_newer_one_out(journal: Journal, line: Line, held: Plan) -> None:
+    """A try that took long looks at a line that others have joined meanwhile: it has to plan anew."""
+    line.queue("web", SECOND, at(41))
+    with pytest.raises(ServiceChanged, match=r"0\.0\.4, which is newer, waits for web already"):
+        line.queue("web", FIRST, at(42))
+    assert journal.state("web").waiting == SECOND
+
+
+def test_what_was_started_waits_no_more(account: Account, journal: Journal, line: Line, held: Plan) -> None:
+    """An earlier try's release left the line and runs: queued again it would supersede itself."""
+    line.queue("web", FIRST, at(31))
+    line.dequeue("web", FIRST)
+    journal.release(held)
+    journal.claim(
+        account.first_plan(deployment=FIRST.deployment, execution=f"{EXECUTION}:{FIRST.deployment}")
+    )
+    with pytest.raises(ServiceChanged):
+        line.queue("web", FIRST, at(32))
+    assert journal.state("web").waiting is None
