@@ -18,6 +18,8 @@ from tests.sandbox.rest import come_to_rest, live, other
 from tests.sandbox.shell import SERVICE
 from tests.sandbox.tasks import Tasks
 
+PARTS = ("total", "bake", "evidence", "container_start", "overhead")
+
 
 class Stage:
     """Where the rehearsals happen."""
@@ -140,7 +142,7 @@ class Stage:
             parts.insert(0, rehearsal.certificate["outcome"])
             parts += [
                 f"{part} {timing[part]:g} s"
-                for part in ("total", "bake", "container_start", "overhead", "detected", "restored")
+                for part in (*PARTS, "detected", "restored")
                 if timing[part] is not None
             ]
             parts.append(f"{rehearsal.certificate['transitions']} transitions")

@@ -65,7 +65,7 @@ def slow(stage: Stage, few_users: Rehearsal) -> Rehearsal:
 @pytest.fixture(scope="module")
 def fails_users(stage: Stage, few_users: Rehearsal) -> Rehearsal:
     """A version that answers well on /version and fails whoever asks for anything else."""
-    wait = {"users_seconds": PATIENT, "users_seen_seconds": PATIENT}
+    wait = {"users_seconds": PATIENT}
     with stage.spec(stages=patient(stage), gate=wait), Users(stage.cloud.url, MANY) as users:
         begin = stage.push("0.5.5", FAULT_USERS_ERROR_RATE="1")
         rehearsal = stage.rehearse("fails users only", begin)

@@ -74,7 +74,8 @@ class Sighted(Message):
 
 
 class Timing(Message):
-    """Seconds. ``overhead`` is what Crossfade itself takes: total − bake − container_start.
+    """Seconds. ``bake`` is the stages' minimum times, ``evidence`` what they took beyond those, and
+    ``overhead`` what Crossfade itself takes: total − bake − evidence − container_start.
 
     ``detected`` and ``restored`` count from the first bad answer in the ledger to the verdict, and to the
     stable slot's weights read back; null where there was no bad answer.
@@ -82,6 +83,7 @@ class Timing(Message):
 
     total: float
     bake: float
+    evidence: float
     container_start: float
     overhead: float
     detected: float | None
@@ -240,6 +242,7 @@ def _timing(history: History, requests: Iterable[Request], ended: datetime) -> T
     total = (ended - plan.began).total_seconds()
     minimum = {stage.weight: stage.min_seconds for stage in plan.stages}
     bake = sum(min(minimum[record.weight], _lasted(record, ended)) for record in history.stages)
+    evidence = sum(_lasted(record, ended) for record in history.stages) - bake
     start = (
         (history.healthy - history.launched).total_seconds() if history.launched and history.healthy else 0.0
     )
@@ -251,8 +254,9 @@ def _timing(history: History, requests: Iterable[Request], ended: datetime) -> T
     return Timing(
         total=round(total, 3),
         bake=round(bake, 3),
+        evidence=round(evidence, 3),
         container_start=round(start, 3),
-        overhead=round(total - bake - start, 3),
+        overhead=round(total - bake - evidence - start, 3),
         detected=since_bad(history.judged),
         restored=since_bad(history.restored),
     )

@@ -75,8 +75,9 @@ def test_the_document_has_exactly_the_promised_names() -> None:
         "timing": {
             "total": 60.0,
             "bake": 35.0,
+            "evidence": 7.0,
             "container_start": 7.0,
-            "overhead": 18.0,
+            "overhead": 11.0,
             "detected": None,
             "restored": None,
         },
@@ -223,7 +224,8 @@ def test_detection(records: list[Record], detected: float | None, restored: floa
 def test_a_stage_that_was_cut_off_bakes_as_long_as_it_lasted() -> None:
     """So that the overhead of a rolled-back deployment is no negative time."""
     cut = _history(stages=(_stage(0, 10, 16), _stage(10, 16, 19)))
-    assert _certify([], cut).timing.bake == 5 + 3
+    timing = _certify([], cut).timing
+    assert (timing.bake, timing.evidence) == (5 + 3, 1)
 
 
 def test_a_stage_without_an_end_lasted_until_the_end() -> None:
