@@ -50,7 +50,7 @@ minute. Worlds and faults are in `benchmarks/gate/worlds.py`, everybody's settin
 bad to the decision, and the median number of users' requests that it had failed by then; a share stands
 before it where not every deployment was rolled back, and alone where most were not.
 
-The gate is charged with its delays: 0.5 to 2 s until a record of the ledger is looked at, 6 s until a line
+The gate is charged with its delays: 0.3 to 1.5 s until a record of the ledger is looked at, 10 s until a line
 of the feed is, 60 s until a minute of metrics is. The others read their metrics at once; the alarm's come
 60 s late. "Alone" is the gate without its probe. The samples of Flagger and Argo have no check that a
 candidate of 30 to 60 ms would fail. Kayenta-like: failure rate and median latency by the minute,

@@ -171,7 +171,7 @@ def test_the_gates_defaults() -> None:
     ("gate", "settle"),
     [
         ({}, 60),
-        ({"users": "feed"}, 6),
+        ({"users": "feed"}, 10),
         ({"settle_seconds": 0}, 0),
         ({"users": "feed", "settle_seconds": 2}, 2),
     ],
@@ -222,10 +222,10 @@ def _lasting(*seconds: float, **gate: Any) -> dict[str, Any]:
             r"max_seconds of the stages \[10\] must be 170 or more: gate.users_seen_seconds .* from metrics",
             id="metrics-come-too-late",
         ),
-        pytest.param(_lasting(60, 71, 60, users_seen_seconds=60, users="feed"), None, id="a-minute-of-feed"),
+        pytest.param(_lasting(60, 75, 60, users_seen_seconds=60, users="feed"), None, id="a-minute-of-feed"),
         pytest.param(
-            _lasting(60, 70, 60, users_seen_seconds=60, users="feed"),
-            r"max_seconds of the stages \[10\] must be 70\.1667 or more: .* from feed",
+            _lasting(60, 74, 60, users_seen_seconds=60, users="feed"),
+            r"max_seconds of the stages \[10\] must be 74\.1667 or more: .* from feed",
             id="the-feed-comes-too-late",
         ),
     ],

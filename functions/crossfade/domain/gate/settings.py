@@ -45,7 +45,7 @@ class GateSettings(Message):
     users
         Where users' outcomes come from: the target groups' metrics, or the application's outcome feed.
     settle_seconds
-        How long after its end a span of users' outcomes is taken as complete; None: 6 s for the feed, 60 s
+        How long after its end a span of users' outcomes is taken as complete; None: 10 s for the feed, 60 s
         for metrics.
     """
 
@@ -80,4 +80,4 @@ class GateSettings(Message):
         """Seconds after its end until a span of users' outcomes is complete."""
         if self.settle_seconds is not None:
             return self.settle_seconds
-        return 6.0 if self.users == "feed" else 60.0
+        return 10.0 if self.users == "feed" else 60.0
