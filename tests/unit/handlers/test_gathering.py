@@ -107,7 +107,7 @@ def test_users_prove_a_good_candidate_by_their_feed(
     """The feeds of all tasks of both slots, told apart by their streams."""
     account.write_ledger(fed.ledger, *both_lanes("." * 300))
     _feed(account, range(5, 31, 5))
-    clock.seconds = 31
+    clock.seconds = 36
     verdict = _watch(invoke, fed, probe)["verdict"]
     assert (verdict["action"], verdict["reason"]) == (
         "advance",
@@ -121,11 +121,11 @@ def test_users_tell_of_a_bad_candidate_by_their_feed(
     """Though it answers the probe well."""
     account.write_ledger(fed.ledger, *both_lanes("." * 300))
     _feed(account, range(5, 31, 5), failures=50)
-    clock.seconds = 31
+    clock.seconds = 36
     verdict = _watch(invoke, fed, probe)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
     assert verdict["reason"].startswith("green fails 500 of 5,000, blue 0 of 45,000 of the users' requests")
-    assert journal.history("web", "d1").judged == at(31)
+    assert journal.history("web", "d1").judged == at(36)
 
 
 def test_without_word_of_users_the_stage_is_held(
@@ -169,13 +169,13 @@ def test_the_feed_is_read_no_oftener_than_it_brings_news(
 def test_the_feed_is_not_read_before_a_block_can_be_complete(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
 ) -> None:
-    """The one after the last ends 5 s later, and settles for 6 s."""
+    """The one after the last ends 5 s later, and settles for 10 s."""
     _feed(account, range(5, 6))
     times = _times(aws, clock, "FilterLogEvents")
-    clock.seconds = 11
+    clock.seconds = 15
     _watch(invoke, fed, probe)
-    assert times[0] == 11
-    assert min(time for time in times if time > 11) >= 16
+    assert times[0] == 15
+    assert min(time for time in times if time > 15) >= 20
 
 
 def test_a_line_that_cannot_be_read_stops_nobody(
