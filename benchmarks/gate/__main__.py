@@ -1,6 +1,7 @@
 """Measure the gate: ``python -m benchmarks.gate [--full] [--seed N] [--jobs N]``."""
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -64,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--full", action="store_true", help="3,000 healthy deployments of each world; an hour"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=1, help="processes (1); the result is the same")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="processes (one a core); the result is the same"
+    )
     asked = parser.parse_args(arguments)
     size, began = FULL if asked.full else SHORT, time.monotonic()
     with ProcessPoolExecutor(asked.jobs) as pool:
