@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "",
             "## Targets",
             "",
-            *report.targets(faulty, healthy, milliseconds),
+            *report.targets(faulty, healthy, released, milliseconds),
         ]
     )
     print(text)

@@ -13,7 +13,7 @@ from crossfade.domain.gate.state import evidence
 FEED = GateSettings(users="feed")
 METRICS = GateSettings(users="metrics")
 LEDGER_DELAY = (0.3, 1.5)
-"""Seconds until a record is looked at: the probe writes twice a second, and a look is made as often."""
+"""Seconds until a record is looked at: the probe writes four times a second, a look is made three times."""
 EPOCH = 1_800_000_000
 """A full minute, in seconds since 1970."""
 MARGIN = Margin(0.004, of_rate=0.5)
