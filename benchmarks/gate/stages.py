@@ -6,9 +6,8 @@ from random import Random
 
 from benchmarks.gate.contender import EPOCH, LEDGER_DELAY
 from benchmarks.gate.traffic import PROBE_RATE, Moment, tally
-from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block, Tally
+from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block, Tally, together
 from crossfade.domain.gate.judgement import judge
-from crossfade.domain.gate.latency import add
 from crossfade.domain.gate.look import take_probe, take_users
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState, Watch
@@ -123,24 +122,13 @@ class Rollout:
         if self._clock % seconds:
             return
         tallies = self._open.pop(name)
-        green, blue = _sum(tallies[::2]), _sum(tallies[1::2])
+        green, blue = together(tallies[::2]), together(tallies[1::2])
         if seconds == MINUTE:
             # CloudWatch has no point for a minute without requests, and no histograms.
             sides = [Tally(*side[:2]) if side.requests else None for side in (green, blue)]
         else:
             sides = [green, blue]
         self._known.append((self._clock + delay, name, Block(self._clock - seconds, seconds, *sides)))
-
-
-def _sum(tallies: list[Tally]) -> Tally:
-    counts: tuple[int, ...] = ()
-    for one in tallies:
-        counts = add(counts, one.latencies)
-    return Tally(
-        sum(one.requests for one in tallies),
-        sum(one.failures for one in tallies),
-        tuple((place, count) for place, count in enumerate(counts) if count),
-    )
 
 
 def moment(clock: float) -> datetime:

@@ -1,9 +1,10 @@
 """Requests and failures of both sides in the same span of time: what all evidence is made of."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from crossfade.domain.gate.bets import Counts
-from crossfade.domain.gate.latency import Latencies, slower
+from crossfade.domain.gate.latency import Latencies, add, slower
 
 SECONDS = 5
 """The length of a block of the ledger and of the outcome feed."""
@@ -19,6 +20,18 @@ class Tally(NamedTuple):
     requests: int = 0
     failures: int = 0
     latencies: Latencies = ()
+
+
+def together(tallies: Sequence[Tally]) -> Tally:
+    """All requests of one side, counted apart so far."""
+    counts: tuple[int, ...] = ()
+    for tally in tallies:
+        counts = add(counts, tally.latencies)
+    return Tally(
+        sum(tally.requests for tally in tallies),
+        sum(tally.failures for tally in tallies),
+        tuple((place, count) for place, count in enumerate(counts) if count),
+    )
 
 
 class Block(NamedTuple):

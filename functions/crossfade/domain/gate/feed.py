@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from crossfade.domain.gate.blocks import SECONDS, Block, Tally
-from crossfade.domain.gate.latency import BOUNDS, Latencies, add
+from crossfade.domain.gate.blocks import SECONDS, Block, Tally, together
+from crossfade.domain.gate.latency import BOUNDS, Latencies
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot, other
 
@@ -101,11 +101,4 @@ def _sum(lines: Iterable[Line], slot: Slot) -> Tally | None:
     of_slot = [line.outcomes for line in lines if line.slot == slot]
     if not of_slot:
         return None
-    counts: tuple[int, ...] = ()
-    for told in of_slot:
-        counts = add(counts, told.latencies)
-    return Tally(
-        sum(told.requests for told in of_slot),
-        sum(told.failures for told in of_slot),
-        tuple((place, count) for place, count in enumerate(counts) if count),
-    )
+    return together([Tally(told.requests, told.failures, told.latencies) for told in of_slot])
