@@ -6,11 +6,12 @@ known from the last one (``after``), so points may be handed in any number of ti
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from crossfade.domain.gate.blocks import MINUTE, Block, Tally
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import Record, Request
-from crossfade.domain.spec import Slot, other
+from crossfade.domain.spec import SLOTS, Slot, other
 
 SERVER_ERROR = 500
 
@@ -27,31 +28,69 @@ class Minute(Message):
     failures: int
 
 
-ProbeMinutes = tuple[tuple[int, tuple[int, int], tuple[int, int]], ...]
-"""By minute (seconds since 1970): the probe's requests and its 5xx answers, for the slots blue and green."""
+class ProbeMinute(NamedTuple):
+    """The probe's requests and 5xx answers of the minute from ``at`` on (seconds since 1970), by slot.
+
+    ``blue`` and ``green`` are of the slots' lanes. ``production`` is of the production lane, for blue and
+    green, by the version that answered; ``unknown`` are requests of that lane that told none.
+    """
+
+    at: int
+    blue: tuple[int, int] = (0, 0)
+    green: tuple[int, int] = (0, 0)
+    production: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+    unknown: int = 0
+
+    def of(self, slot: Slot) -> tuple[int, int]:
+        """What is to be taken out of the slot's minute.
+
+        Where one answer of the production lane cannot be told to a slot, all of that lane stay in: to take
+        out just those that were answered well would make failures of what is left.
+        """
+        place = SLOTS.index(slot)
+        requests, failures = (self.blue, self.green)[place]
+        if self.unknown:
+            return requests, failures
+        return requests + self.production[place][0], failures + self.production[place][1]
+
+
+ProbeMinutes = tuple[ProbeMinute, ...]
 MINUTES_KEPT = 6
 
 
 def count_probe(
     minutes: ProbeMinutes, records: Iterable[Record], versions: Mapping[str, Slot]
 ) -> ProbeMinutes:
-    """Count the probe's own requests by minute and slot, the last few minutes of them.
+    """Count the probe's own requests by minute, the last few minutes of them.
 
     ``versions`` says which slot answers with which version: a request of the production lane went there.
     """
-    counts = {at: {"blue": list(blue), "green": list(green)} for at, blue, green in minutes}
+    counts = {minute.at: minute for minute in minutes}
     for record in records:
-        if not isinstance(record, Request):
-            continue
-        slot = versions.get(record.version or "") if record.lane == "production" else record.lane
-        if slot is None or record.status is None:
-            continue
-        at = int(record.at.timestamp()) // MINUTE * MINUTE
-        tally = counts.setdefault(at, {"blue": [0, 0], "green": [0, 0]})[slot]
-        tally[0] += 1
-        tally[1] += record.status >= SERVER_ERROR
-    kept = sorted(counts.items())[-MINUTES_KEPT:]
-    return tuple((at, (by["blue"][0], by["blue"][1]), (by["green"][0], by["green"][1])) for at, by in kept)
+        if isinstance(record, Request):
+            at = int(record.at.timestamp()) // MINUTE * MINUTE
+            counts[at] = _counted(counts.get(at, ProbeMinute(at)), record, versions)
+    return tuple(counts[at] for at in sorted(counts)[-MINUTES_KEPT:])
+
+
+def _counted(minute: ProbeMinute, request: Request, versions: Mapping[str, Slot]) -> ProbeMinute:
+    slot = versions.get(request.version or "") if request.lane == "production" else request.lane
+    if request.lane == "production" and (slot is None or request.status is None):
+        return minute._replace(unknown=minute.unknown + 1)
+    if request.status is None:  # nothing that a target group has counted
+        return minute
+    failed = request.status >= SERVER_ERROR
+    if request.lane == "production":
+        blue, green = minute.production
+        production = (_plus(blue, failed), green) if slot == "blue" else (blue, _plus(green, failed))
+        return minute._replace(production=production)
+    if slot == "blue":
+        return minute._replace(blue=_plus(minute.blue, failed))
+    return minute._replace(green=_plus(minute.green, failed))
+
+
+def _plus(counts: tuple[int, int], failed: bool) -> tuple[int, int]:
+    return counts[0] + 1, counts[1] + failed
 
 
 def minute_blocks(
@@ -67,12 +106,12 @@ def minute_blocks(
 
     A side that has no point for a minute is None in its block, never zero.
     """
-    own = {at: {"blue": blue, "green": green} for at, blue, green in probe}
+    own = {minute.at: minute for minute in probe}
     found: dict[int, dict[Slot, Tally]] = {}
     for point in points:
         at = int(point.at.timestamp())
         if at >= after and at + MINUTE + settle <= now.timestamp():
-            requests, failures = own.get(at, {}).get(point.slot, (0, 0))
+            requests, failures = own.get(at, ProbeMinute(at)).of(point.slot)
             users = max(point.requests - requests, 0)
             found.setdefault(at, {})[point.slot] = Tally(users, min(max(point.failures - failures, 0), users))
     return [

@@ -3,7 +3,7 @@
 from typing import Any
 
 from crossfade.domain.gate.blocks import Block, Tally
-from crossfade.domain.gate.minutes import Minute, count_probe, minute_blocks
+from crossfade.domain.gate.minutes import Minute, ProbeMinute, count_probe, minute_blocks
 from crossfade.domain.spec import Slot
 from tests.unit.examples import at, request
 
@@ -35,6 +35,18 @@ def test_the_probe_is_taken_out() -> None:
     assert _minutes(*points, records=records) == [Block(START, 60, Tally(88, 2), Tally(499, 0))]
 
 
+def test_an_answer_that_may_be_of_either_slot() -> None:
+    """All of the production lane stay in that minute: without the good ones, failures would be left."""
+    records = [
+        request("green", 1, status=500, version=None),
+        request("production", 1),
+        request("production", 2, status=502, version=None),
+        *[request("production", n, seconds=60) for n in range(3, 6)],
+    ]
+    points = [_minute("green", 10, 2), _minute("green", 10, 0, seconds=60)]
+    assert [block.candidate for block in _minutes(*points, records=records)] == [Tally(9, 1), Tally(7, 0)]
+
+
 def test_the_probe_alone_makes_a_minute_without_users() -> None:
     """A point, and nothing left of it: no users, known to be none."""
     records = [request("green", 1)]
@@ -57,4 +69,4 @@ def test_the_probe_is_remembered_for_some_minutes() -> None:
     """As long as metrics may be late; the state stays small."""
     counts = count_probe((), [request(n=n, seconds=60 * n) for n in range(1, 20)], VERSIONS)
     assert len(counts) == 6
-    assert counts[-1] == (START + 19 * 60, (0, 0), (1, 0))
+    assert counts[-1] == ProbeMinute(START + 19 * 60, green=(1, 0))
