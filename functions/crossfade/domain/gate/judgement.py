@@ -97,7 +97,8 @@ def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     for name, source in _sources(state).items():
         if source.guard.failing(settings):
             return f"{green} fails more than {settings.failing:.0%}{name}, {blue} may be as sick"
-    if state.production.failing(settings):
+    # Where the stable slot itself fails, a candidate that does not is what clients wait for.
+    if state.production.failing(settings) and not state.stable.failing(settings):
         return f"more than {settings.failing:.0%} of the production lane's requests fail"
     if state.probe.proof.evidence < 1 / settings.beta:
         return _probe_missing(state, settings, watch)

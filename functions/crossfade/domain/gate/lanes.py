@@ -118,10 +118,10 @@ class _Folding:
         self.requests: list[Request] = []
 
     def open(self, record: Opened) -> None:
-        """A new probe counts from 1 again."""
+        """A new probe counts from 1 again, and says anew which lanes are paused."""
         opened = record.at.timestamp()
         if opened > self._opened:
-            self._opened, self._numbers = opened, [0, 0, 0]
+            self._opened, self._numbers, self._gone = opened, [0, 0, 0], [False, False]
 
     def notice(self, record: LaneEvent) -> None:
         if record.lane != "production":

@@ -43,7 +43,14 @@ def look(
         lanes=ledger.lanes,
         probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
         users=take_users(state.users, blocks, settings=settings, watch=watch),
-        production=_take_production(state, ledger.production, settings, watch),
+        production=_guarded(state.production, ledger.production, state, settings=settings, watch=watch),
+        stable=_guarded(
+            state.stable,
+            [block.stable or Tally() for block in ledger.blocks],
+            state,
+            settings=settings,
+            watch=watch,
+        ),
         probe_minutes=minutes,
     )
     return state, judge(state, settings=settings, watch=watch, now=now)
@@ -66,11 +73,10 @@ def take_users(source: Source, blocks: Iterable[Block], *, settings: GateSetting
     return _take(source, blocks, settings, watch, Margin(fixed, of_rate=0.5))
 
 
-def _take_production(
-    state: GateState, tallies: Iterable[Tally], settings: GateSettings, watch: Watch
+def _guarded(
+    guard: Guard, tallies: Iterable[Tally], state: GateState, *, settings: GateSettings, watch: Watch
 ) -> Guard:
-    """The production lane is no lane of the candidate's alone: it can hold a stage, and never goes back."""
-    guard = state.production
+    """The guard of a lane that is not the candidate's: it can hold a stage, and never goes back."""
     if state.probe.stage != watch.began.timestamp():
         guard = guard.at_stage()
     for tally in tallies:

@@ -17,12 +17,14 @@ class GateState(Message):
     """All that the gate remembers of a deployment; a few kilobytes of JSON.
 
     The sources are of the same slot throughout, and are never reset: α is for the whole deployment.
+    ``production`` and ``stable`` guard those two lanes of the probe.
     """
 
     lanes: Lanes = Lanes()
     probe: Source = Source()
     users: Source = Source()
     production: Guard = Guard()
+    stable: Guard = Guard()
     probe_minutes: ProbeMinutes = ()
 
     @property

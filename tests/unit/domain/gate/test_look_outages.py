@@ -61,6 +61,18 @@ def test_a_sick_production_lane_holds() -> None:
     )
 
 
+@pytest.mark.parametrize("weight", [0, 10])
+def test_what_mends_a_sick_stable_version_goes_on(weight: int) -> None:
+    """The production lane fails as the stable slot does, and waits for just this candidate."""
+    sick = "x...." * 280
+    shares = (500 * weight // 100, 0, 500 - 500 * weight // 100, 100 - weight)
+    second, verdict = _follow(
+        _merge(ledger(GOOD, sick), _production(sick)), users(*[shares] * 14), watch(weight, 50)
+    )
+    assert verdict.action == "advance", verdict.reason
+    assert second < 60
+
+
 def test_a_production_lane_that_is_well_again_holds_no_longer() -> None:
     """Its evidence, too, is that it is over."""
     records = _merge(ledger(GOOD, GOOD), _production("x" * 200 + "." * 1200))
@@ -177,6 +189,13 @@ def test_a_stable_slot_without_targets_matters_while_it_has_weight(weight: int, 
     gone, back = lane_event("paused", "blue"), lane_event("resumed", "blue", seconds=1)
     assert glance([gone], shown=watch(weight))[1].error == error
     assert glance([gone, back], shown=watch(weight))[1].error is None
+
+
+def test_a_new_probe_says_anew_what_is_gone() -> None:
+    """The one before may have died between a slot's going and its return."""
+    gone, new = lane_event("paused", "blue"), opened(1)
+    assert glance([gone, new])[1].error is None
+    assert glance([gone, new, lane_event("paused", "blue", seconds=2)])[1].error == "TargetsBelowFloor"
 
 
 def test_a_bad_candidate_is_told_first() -> None:
