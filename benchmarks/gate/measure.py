@@ -65,6 +65,7 @@ def run(world: World, deployments: range, seed: int) -> Scores:
 def deploy(world: World, random: Random) -> Iterator[tuple[str, float, float]]:
     """One deployment: when each contender rolls back, and what had failed by then."""
     phase = random.randrange(60)
+    turned = world.turns(phase)
     gates = Gates(random, phase)
     peers: tuple[Peer, ...] = (flagger(), argo(), Alarm(1, 1, phase), Alarm(2, 3, phase), Judge())
     everybody: tuple[Variant | Peer, ...] = (*gates.variants, *peers)
@@ -79,7 +80,7 @@ def deploy(world: World, random: Random) -> Iterator[tuple[str, float, float]]:
             break
     for name, one in zip(CONTENDERS, everybody, strict=True):
         decided = one.decided if one.decided is not None and one.decided <= DEPLOYMENT_SECONDS else inf
-        yield name, decided - world.begins, _failed(failures, decided, world.begins)
+        yield name, decided - turned, _failed(failures, decided, turned)
 
 
 def _failed(failures: list[tuple[float, float, int]], until: float, since: float) -> float:

@@ -50,7 +50,11 @@ class World:
     name: str
     at: Callable[[float], Moment]
     begins: float = 0.0
-    """When the candidate turns bad, in seconds."""
+    """From when on, in seconds, the candidate turns bad: with the next span that begins."""
+
+    def turns(self, phase: int) -> float:
+        """When it does, in a deployment that begins ``phase`` seconds after a full minute."""
+        return self.begins + -(self.begins + phase) % SECONDS if self.begins else 0.0
 
 
 class Span(NamedTuple):
@@ -69,7 +73,7 @@ def spans(world: World, random: Random, phase: int) -> Iterator[Span]:
     while began < DEPLOYMENT_SECONDS:
         clock = int(began) + phase
         ended = float((clock // SECONDS + 1) * SECONDS - phase)
-        now = world.at((began + ended) / 2)
+        now = world.at(began)
         seconds = ended - began
         yield Span(
             began,
