@@ -12,6 +12,7 @@ RULE = frozenset({"elasticloadbalancing:DescribeRules"})
 HEALTH = frozenset({"elasticloadbalancing:DescribeTargetHealth"})
 LEDGER = frozenset({"logs:GetLogEvents"})
 FOLLOW = LEDGER | {"ecs:DescribeTasks"}
+OUTCOMES = frozenset({"logs:FilterLogEvents", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"})
 SLOTS = frozenset({"ecs:DescribeServices"})
 RESIZE = frozenset({"ecs:UpdateService"})
 STOP_TASKS = frozenset({"ecs:ListTasks", "ecs:StopTask"})
@@ -38,11 +39,10 @@ ACTIONS: dict[str, frozenset[str]] = {
     "suspend": JOURNAL_WRITE | SCALING,
     "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
-    "watch": JOURNAL_WRITE | FOLLOW
-    | {"logs:FilterLogEvents", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"},
+    "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES,
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
-    "retire": JOURNAL_STATE | FOLLOW | RULE | SLOTS | RESIZE,
+    "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | SLOTS | RESIZE,
     "resume": JOURNAL_READ | SCALING,
     "stop_probe": STOP_TASKS,
     "report": JOURNAL_WRITE | LEDGER | {"s3:PutObject", "states:GetExecutionHistory"},

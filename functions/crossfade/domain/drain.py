@@ -12,16 +12,42 @@ from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import Opened, Record, Request
 from crossfade.domain.spec import Retire
 
+SPANS = 20
+"""The quiet time is counted in so many parts, so that its failures are known without every single answer."""
+
 
 class Quiet(Message):
-    """What production has shown since the last shift: the last answer, and the last that was not right.
+    """What production has shown since the last shift: the version's last good answer, another's last answer.
 
-    A failed request is not right either: a version that only fails is not one that clients have come to.
-    Nor is the time in which no probe was there: a new one's beginning counts like a wrong answer.
+    A failed request may be anybody's: ``spans`` counts them, by number, requests and failures of the quiet
+    time's parts. The time in which no probe was there proves nothing: a new one's beginning counts like
+    another version's answer.
     """
 
     last_answer: Moment | None = None
     last_other: Moment | None = None
+    spans: tuple[tuple[int, int, int], ...] = ()
+
+    def gap(self, at: datetime) -> "Quiet":
+        """Nobody saw what production gave just before."""
+        return self.model_copy(update={"last_other": max(at, self.last_other or at)})
+
+    def answer(self, request: Request, version: str, seconds: float) -> "Quiet":
+        """With one more answer; only the last of ``seconds`` and their failures are kept."""
+        at = request.at
+        number = int(at.timestamp() * SPANS // max(seconds, 1))
+        counts = {span: (requests, failures) for span, requests, failures in self.spans}
+        requests, failures = counts.get(number, (0, 0))
+        counts[number] = (requests + 1, failures + (not request.ok))
+        first = max(counts) - SPANS
+        update: dict[str, object] = {
+            "spans": tuple((span, *counts[span]) for span in sorted(counts) if span >= first)
+        }
+        if request.ok and request.version == version:
+            update["last_answer"] = max(at, self.last_answer or at)
+        elif request.ok:
+            update["last_other"] = max(at, self.last_other or at)
+        return self.model_copy(update=update)
 
 
 class DrainVerdict(Message):
@@ -36,6 +62,7 @@ def look(
     records: Iterable[Record],
     *,
     retire: Retire,
+    failing: float,
     shifted: datetime,
     now: datetime,
     version: str,
@@ -43,28 +70,27 @@ def look(
     """Take in new records and say whether clients get ``version`` only.
 
     ``shifted`` is when the weights were set from which on that is expected. Silence is not proof: the quiet
-    time must be covered by production answers.
+    time must be covered by good answers, and no more than the share ``failing`` of its requests may fail.
     """
     for record in records:
         if isinstance(record, Opened) and record.at >= shifted:
-            quiet = quiet.model_copy(update={"last_other": max(record.at, quiet.last_other or record.at)})
+            quiet = quiet.gap(record.at)
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
-            other = not record.ok or record.version != version
-            quiet = Quiet(
-                last_answer=max(record.at, quiet.last_answer or record.at),
-                last_other=max(record.at, quiet.last_other or record.at) if other else quiet.last_other,
-            )
+            quiet = quiet.answer(record, version, retire.quiet_seconds)
     since = max(shifted, quiet.last_other or shifted)
     covered = quiet.last_answer is not None and quiet.last_answer - since >= timedelta(
         seconds=retire.quiet_seconds
     )
+    requests = sum(requests for _, requests, _ in quiet.spans)
+    failures = sum(failures for _, _, failures in quiet.spans)
     elapsed = (now - shifted).total_seconds()
-    if covered and elapsed >= retire.drain_seconds:
+    if not covered:
+        reason = f"production has not given {version} alone for {retire.quiet_seconds:g} s"
+    elif failures > failing * requests:
+        reason = f"{failures:,} of the last {requests:,} production requests failed"
+    elif elapsed < retire.drain_seconds:
+        reason = f"the drain time of {retire.drain_seconds:g} s is not over"
+    else:
         return quiet, DrainVerdict(action="drained", reason=f"only {version} for {retire.quiet_seconds:g} s")
-    reason = (
-        f"the drain time of {retire.drain_seconds:g} s is not over"
-        if covered
-        else f"production has not given {version} alone for {retire.quiet_seconds:g} s"
-    )
     late = elapsed >= retire.deadline_seconds
     return quiet, DrainVerdict(action="late" if late else "wait", reason=reason)

@@ -1,4 +1,4 @@
-"""What a look at a stage ends in. The rule itself is the gate's, see ``gate/``."""
+"""What a look ends in. A stage's rule is the gate's, see ``gate/``; the old version's is ``drain.py``."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -27,4 +27,9 @@ class Verdict(Message):
 
     action: Literal["advance", "hold", "roll_back"]
     reason: str
-    error: Literal["CandidateWorse", "AlarmRaised", "TargetsBelowFloor", "EvidenceMissing"] | None = None
+    error: (
+        Literal[
+            "CandidateWorse", "AlarmRaised", "TargetsBelowFloor", "EvidenceMissing", "OldVersionStillSeen"
+        ]
+        | None
+    ) = None

@@ -79,6 +79,7 @@ def follow_draining(event: Draining, version: str) -> Drained:
             quiet,
             records,
             retire=event.plan.spec.retire,
+            failing=event.plan.spec.gate.failing,
             shifted=event.shifted,
             now=utc_now(),
             version=version,

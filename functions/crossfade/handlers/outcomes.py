@@ -35,13 +35,13 @@ class Outcomes:
         gate, after = self._plan.spec.gate, state.users.until
         since = datetime.fromtimestamp(after, now.tzinfo) if after else now - timedelta(seconds=FIRST_SECONDS)
         if self._plan.feed is not None:
-            if not self._due("feed", now, FEED_SECONDS) or not _complete(after, SECONDS, gate.settle, now):
+            if not _complete(after, SECONDS, gate.settle, now) or not self._due("feed", now, FEED_SECONDS):
                 return []
             lines = self._lines(self._plan.feed, since)
             return feed_blocks(
                 lines, candidate=self._plan.candidate, after=after, now=now, settle=gate.settle
             )
-        if not self._due("metrics", now, METRICS_SECONDS) or not _complete(after, MINUTE, gate.settle, now):
+        if not _complete(after, MINUTE, gate.settle, now) or not self._due("metrics", now, METRICS_SECONDS):
             return []
         return minute_blocks(
             TargetMetrics(client("cloudwatch"), self._plan.spec).minutes(_minute(since), now),

@@ -1,61 +1,129 @@
-"""RetireBlue: stop the old slot when clients have ceased to meet it, and see it gone."""
+"""RetireBlue: watch on until clients have ceased to meet the old slot, then stop it and see it gone."""
 
 import os
-from typing import Literal
+from datetime import timedelta
+
+from pydantic import Json
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
-from crossfade.domain.drain import Quiet
-from crossfade.domain.errors import OldVersionStillSeen
-from crossfade.domain.message import Message
+from crossfade.domain import drain
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.message import Message, Moment, iso
+from crossfade.domain.records import Record
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import refuse_stop
-from crossfade.handlers.following import Draining, follow_draining
+from crossfade.domain.verdict import Verdict
+from crossfade.handlers.following import Draining, follow
+from crossfade.handlers.gate import Gate, watching
 from crossfade.handlers.step import step, utc_now
 
 
 class Event(Draining):
-    """``shifted`` is when the last stage began."""
+    """``shifted`` is when the last stage began; ``cursor`` leads to what the probe has seen since then.
+
+    ``candidate_since`` and ``gate`` are those of the watch; ``gate`` is JSON in a string.
+    """
+
+    candidate_since: Moment
+    gate: Json[GateState]
 
 
 class Retired(Message):
-    """``waiting``: look again. ``retired``: promoted, and the old slot was stopped or is kept warm."""
+    """The verdict, and what the next look needs.
 
-    status: Literal["waiting", "retired"]
-    reason: str
-    quiet: Quiet
+    To ``advance``: it is promoted, and the old slot was stopped or is kept warm. To ``hold``: look again.
+    """
+
+    verdict: Verdict
+    quiet: drain.Quiet
+    gate: str
     cursor: str | None
     probe_died: bool
 
 
 @step(Event)
 def handler(event: Event) -> Retired:
-    """Look until the old version is gone from production; then promote, and stop the old slot."""
+    """Look until the old version is gone from production and nothing speaks against the new one."""
     plan = event.plan
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    journal.refuse_lost(plan)
+    promoted = journal.refuse_lost(plan).stable == plan.candidate
+    leaving, cursor, probe_died = _Leaving(event), event.cursor, False
     if plan.stable is None:
         journal.promote(plan, utc_now())
-        reason = "a first release has no old version"
-        return Retired(
-            status="retired", reason=reason, quiet=event.quiet, cursor=event.cursor, probe_died=False
-        )
-    seen = follow_draining(event, plan.release.version)
-    if seen.verdict.action == "late":
-        raise OldVersionStillSeen(
-            f"{seen.verdict.reason} within {plan.spec.retire.deadline_seconds:g} s of the last shift. "
-            "The load balancer does not follow its rule, or no probe sees it; look at both."
-        )
-    left = _retire(event, journal, plan.stable) if seen.verdict.action == "drained" else None
+        verdict = Verdict(action="advance", reason="a first release has no old version")
+    else:
+        # Once it is promoted there is no way back by weights, so nothing is judged any more.
+        if not promoted:
+            cursor, probe_died = follow(plan, event.probe, event.cursor, leaving.decided)
+        verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
+        if verdict.action == "roll_back":
+            journal.milestone(plan, "judged", iso(utc_now()))
+        if verdict.action == "advance":
+            left = _retire(event, journal, plan.stable)
+            if left:
+                verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} old tasks left")
     return Retired(
-        status="retired" if left == 0 else "waiting",
-        reason=f"{seen.verdict.reason}; {left} old tasks left" if left else seen.verdict.reason,
-        quiet=seen.quiet,
-        cursor=seen.cursor,
-        probe_died=seen.probe_died,
+        verdict=verdict,
+        quiet=leaving.quiet,
+        gate=leaving.gate.state.model_dump_json(),
+        cursor=cursor,
+        probe_died=probe_died,
     )
+
+
+class _Leaving:
+    """Clients leave the old slot, and the gate watches on as in the last stage."""
+
+    def __init__(self, event: Event) -> None:
+        self.quiet, self.gate = event.quiet, Gate(event.plan, _watch(event), event.gate)
+        self._event = event
+        self._drained = drain.DrainVerdict(action="wait", reason="not looked yet")
+        self._judged = Verdict(action="hold", reason="not looked yet")
+
+    def decided(self, records: list[Record]) -> bool:
+        """Whether there is an outcome with these new records."""
+        plan, now = self._event.plan, utc_now()
+        self.quiet, self._drained = drain.look(
+            self.quiet,
+            records,
+            retire=plan.spec.retire,
+            failing=plan.spec.gate.failing,
+            shifted=self._event.shifted,
+            now=now,
+            version=plan.release.version,
+        )
+        self._judged = self.gate.look(records, now)
+        return self.verdict().action != "hold"
+
+    def verdict(self) -> Verdict:
+        """What the last look says."""
+        if self._judged.action == "roll_back":
+            return self._judged
+        if self._drained.action == "late":
+            deadline = self._event.plan.spec.retire.deadline_seconds
+            return Verdict(
+                action="roll_back",
+                reason=f"{self._drained.reason} within {deadline:g} s of the last shift. The load balancer "
+                "does not follow its rule, or no probe sees it; look at both.",
+                error="OldVersionStillSeen",
+            )
+        if self._drained.action == "wait":
+            return Verdict(action="hold", reason=self._drained.reason)
+        return self._judged.model_copy(
+            update={"reason": self._drained.reason} if self._judged.action == "advance" else {}
+        )
+
+
+def _watch(event: Event) -> Watch:
+    """The last stage, which lasts until the old version has to be gone."""
+    plan, seconds = event.plan, event.plan.spec.retire.deadline_seconds
+    deadline = event.shifted + timedelta(seconds=seconds)
+    last = len(plan.stages) - 1
+    watch = watching(plan, last, began=event.shifted, deadline=deadline, since=event.candidate_since)
+    return watch._replace(stage=watch.stage.model_copy(update={"max_seconds": seconds}))
 
 
 def _retire(event: Event, journal: Journal, slot: Slot) -> int:

@@ -1,5 +1,7 @@
 """The drain: when a version may go."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +15,24 @@ RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
 
 
 def _look(records: list[Record], seconds: float, quiet: Quiet | None = None) -> tuple[Quiet, DrainVerdict]:
-    return look(quiet or Quiet(), records, retire=RETIRE, shifted=at(0), now=at(seconds), version="0.0.2")
+    return look(
+        quiet or Quiet(),
+        records,
+        retire=RETIRE,
+        failing=0.05,
+        shifted=at(0),
+        now=at(seconds),
+        version="0.0.2",
+    )
 
 
 def _production(*seconds: float, **changes: object) -> list[Record]:
     return [request("production", n, when, **changes) for n, when in enumerate(seconds, start=1)]
+
+
+def _often(began: int, ended: int) -> list[Record]:
+    """Ten good answers a second."""
+    return _production(*[began + number / 10 for number in range(10 * (ended - began) + 1)])
 
 
 @pytest.mark.parametrize(
@@ -38,10 +53,22 @@ def _production(*seconds: float, **changes: object) -> list[Record]:
         pytest.param(_production(*range(130), version="0.0.1"), 120, "late", id="old-version-for-ever"),
         pytest.param(_production(*range(60), status=500), 60, "wait", id="failures-are-not-quiet"),
         pytest.param(
-            _production(5, 30) + _production(25, status=500),
-            35,
+            _often(30, 40) + _production(35, status=500, version=None),
+            40,
+            "drained",
+            id="a-failure-that-may-be-anybodys",
+        ),
+        pytest.param(
+            _often(30, 40) + _production(*range(34, 40), status=500, version=None),
+            40,
             "wait",
-            id="one-failure-starts-anew",
+            id="more-of-them-than-may-be",
+        ),
+        pytest.param(
+            _often(1, 40) + _production(*range(1, 21), status=500, version=None),
+            40,
+            "drained",
+            id="failures-that-are-over",
         ),
         pytest.param(
             [request("green", 1, 10), lane_event("resumed", seconds=10)],
@@ -74,6 +101,11 @@ def test_rule(records: list[Record], seconds: float, action: str) -> None:
         (_production(1, 10), 20, "only 0.0.2 for 10 s"),
         (_production(1, 10), 15, "the drain time of 20 s is not over"),
         ([], 15, "production has not given 0.0.2 alone for 10 s"),
+        (
+            _production(*range(11, 21)) + _production(15, 17, status=502, version=None),
+            20,
+            "2 of the last 12 production requests failed",
+        ),
     ],
 )
 def test_reasons(records: list[Record], seconds: float, reason: str) -> None:
@@ -91,9 +123,11 @@ def test_what_was_seen_before_the_shift_proves_nothing() -> None:
 
 _records = st.lists(
     st.builds(
-        lambda seconds, version: request("production", 1, seconds, version=version),
+        lambda seconds, version: request(
+            "production", 1, seconds, version=version, status=200 if version else 500
+        ),
         st.floats(-5, 150),
-        st.sampled_from(["0.0.1", "0.0.2"]),
+        st.sampled_from(["0.0.1", "0.0.2", None]),
     )
     | st.builds(opened, st.floats(-5, 150)),
     max_size=20,
@@ -105,6 +139,32 @@ def test_splits_do_not_matter(records: list[Record], cut: int) -> None:
     """Law: the same records in two looks end as in one."""
     first, _ = _look(records[:cut], 60)
     assert _look(records, 60) == _look(records[cut:], 60, first)
+
+
+def test_a_natural_rate_of_failures_is_no_hindrance() -> None:
+    """At 1 %, as a fixed threshold would not have it, and whatever the quiet time."""
+    random = Random(1)
+    for seconds in (10, 60):
+        retire = Retire(quiet_seconds=seconds, drain_seconds=20, deadline_seconds=600)
+        records = [
+            request("production", n, n / 10, status=500, version=None)
+            if random.random() < 0.01
+            else request("production", n, n / 10)
+            for n in range(1, 6000)
+        ]
+        quiet, looks = Quiet(), []
+        for begin in range(0, 6000, 30):
+            quiet, verdict = look(
+                quiet,
+                records[begin : begin + 30],
+                retire=retire,
+                failing=0.05,
+                shifted=at(0),
+                now=at(begin / 10 + 3),
+                version="0.0.2",
+            )
+            looks.append(verdict.action)
+        assert looks.index("drained") * 3 <= max(seconds, 20) + 10
 
 
 @given(_records, st.randoms())

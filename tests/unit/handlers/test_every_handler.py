@@ -88,7 +88,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     ("shift", "DescribeTargetHealth", {"stage": 1, "deadline": at(60), "cursor": None}),
-    ("retire", "GetLogEvents", {"plan": plan(), **DRAINING}),
+    ("retire", "GetLogEvents", {"plan": plan(), "candidate_since": at(0), "gate": "{}", **DRAINING}),
     ("resume", "GetItem", {}),
     ("stop_probe", "ListTasks", {"executions": ["execution"], "task": None}),
     ("report", "GetLogEvents", {"outcome": "failed", "reason": "why", "executions": [], "probed": False}),

@@ -11,6 +11,7 @@ from crossfade.domain import errors
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.records import Record
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
 from crossfade.handlers.following import PAUSE_SECONDS
@@ -422,10 +423,24 @@ def shifted(account: Account, journal: Journal, held: Plan) -> Plan:
     return held
 
 
+def _clients(account: Account, plan: Plan, *records: Record) -> None:
+    """Write what clients met, while both slots' lanes are well for 15 s."""
+    found = sorted([*records, *both_lanes("." * 150)], key=lambda record: record.at)
+    account.write_ledger(plan.ledger, *found)
+
+
 def _retire(account: Account, invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
-    probe = account.item("deployment#d1").get("probe", "task")
-    values: dict[str, Any] = {"probe": probe, "quiet": {}, "cursor": None, **given}
-    return invoke("retire", plan=plan, shifted=at(0), **values)
+    """Retire blue, with what an earlier look has handed on."""
+    probe = given.get("probe") or account.item("deployment#d1").get("probe", "task")
+    return invoke(
+        "retire",
+        plan=plan,
+        shifted=at(0),
+        candidate_since=at(0),
+        probe=probe,
+        **{"gate": "{}", "quiet": {}, "cursor": None}
+        | {name: given[name] for name in ("gate", "quiet", "cursor") if name in given},
+    )
 
 
 def _stopped(left: int) -> Any:
@@ -441,8 +456,8 @@ def test_blue_stays_until_clients_have_left_it(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """The way back stays open that long."""
-    account.write_ledger(shifted.ledger, request("production", 1, 5, version="0.0.1"))
-    assert _retire(account, invoke, shifted)["status"] == "waiting"
+    _clients(account, shifted, request("production", 1, 5, version="0.0.1"))
+    assert _retire(account, invoke, shifted)["verdict"]["action"] == "hold"
     assert journal.history("web", "d1").promoted is None
     assert account.desired("blue") == 2
 
@@ -451,16 +466,17 @@ def test_blue_is_stopped_and_seen_gone(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """First the promotion is written, then the slot is stopped."""
-    account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     aws.edit("DescribeServices", _stopped(1))
     first = _retire(account, invoke, shifted)
-    assert (first["status"], clock.seconds) == ("waiting", looked(20))
-    assert first["reason"] == "only 0.0.2 for 10 s; 1 old tasks left"
+    assert first["verdict"]["action"] == "hold"
+    assert (first["verdict"]["reason"], clock.seconds) == (
+        "only 0.0.2 for 10 s; 1 old tasks left",
+        looked(20),
+    )
     assert account.desired("blue") == 0
     aws.edit("DescribeServices", _stopped(0))
-    assert (
-        _retire(account, invoke, shifted, quiet=first["quiet"], cursor=first["cursor"])["status"] == "retired"
-    )
+    assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
     assert journal.history("web", "d1").promoted == at(looked(20))
 
 
@@ -470,10 +486,10 @@ def test_an_old_slot_may_be_kept_warm(
     """It is promoted as any other; nobody waits for tasks that are to run on."""
     spec = account.spec.model_copy(update={"retire": warm_spec().retire})
     plan = shifted.model_copy(update={"spec": spec})
-    account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     clock.seconds = 20
     answer = _retire(account, invoke, plan)
-    assert (answer["status"], answer["reason"]) == ("retired", "only 0.0.2 for 10 s")
+    assert answer["verdict"] == {"action": "advance", "reason": "only 0.0.2 for 10 s", "error": None}
     assert journal.history("web", "d1").promoted == at(20)
     warm = journal.state("web").warm
     assert warm is not None
@@ -485,61 +501,113 @@ def test_a_probe_that_dies_while_clients_leave(
     account: Account, invoke: Invoke, clock: Clock, probe: str, shifted: Plan
 ) -> None:
     """Nobody has seen what they got since: the quiet time starts anew with the next probe."""
-    account.write_ledger(shifted.ledger, opened(0), *[request("production", n, n) for n in range(1, 9)])
+    _clients(account, shifted, opened(0), *[request("production", n, n) for n in range(1, 9)])
     clock.meanwhile = [lambda: account.kill(probe)]
     first = _retire(account, invoke, shifted)
-    assert (first["status"], first["probe_died"], clock.seconds) == ("waiting", True, looked(6))
+    assert (first["verdict"]["action"], first["probe_died"], clock.seconds) == ("hold", True, looked(6))
     task = invoke("start_probe", plan=shifted, attempt=2)["task"]
     account.write_ledger(
         shifted.ledger, opened(12), *[request("production", n, 12 + n) for n in range(1, 10)]
     )
     clock.seconds = 25
-    seen = {"probe": task, "quiet": first["quiet"], "cursor": first["cursor"]}
-    second = _retire(account, invoke, shifted, **seen)
-    assert second["status"] == "waiting"
+    second = _retire(account, invoke, shifted, **first | {"probe": task})
+    assert second["verdict"]["action"] == "hold"
     account.write_ledger(shifted.ledger, request("production", 10, 22))
-    third = _retire(account, invoke, shifted, **seen | {"quiet": second["quiet"], "cursor": second["cursor"]})
-    assert third["reason"].startswith("only 0.0.2 for 10 s")
+    third = _retire(account, invoke, shifted, **second | {"probe": task})
+    assert third["verdict"]["reason"].startswith("only 0.0.2 for 10 s")
 
 
 def test_a_task_that_does_not_end_is_not_waited_for_for_ever(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: Plan
 ) -> None:
     """ECS finishes what it has begun."""
-    account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     aws.edit("DescribeServices", _stopped(1))
     clock.seconds = 240
-    assert _retire(account, invoke, shifted)["status"] == "retired"
+    assert _retire(account, invoke, shifted)["verdict"]["action"] == "advance"
 
 
 def test_an_old_version_that_does_not_go_is_a_failure(
-    account: Account, invoke: Invoke, clock: Clock, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """Blue keeps running."""
-    account.write_ledger(
-        shifted.ledger, *[request("production", n, n, version="0.0.1") for n in range(1, 120)]
-    )
+    _clients(account, shifted, *[request("production", n, n, version="0.0.1") for n in range(1, 120)])
     clock.seconds = 120
-    with pytest.raises(errors.OldVersionStillSeen, match="120 s of the last shift"):
-        _retire(account, invoke, shifted)
+    verdict = _retire(account, invoke, shifted)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "OldVersionStillSeen")
+    assert "within 120 s of the last shift" in verdict["reason"]
     assert account.desired("blue") == 2
 
 
-def test_a_candidate_that_turns_bad_late_does_not_retire_blue(
+def test_a_candidate_that_turns_bad_while_clients_leave_blue(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """The gate watches on: blue is still there to go back to, and nobody waits for a deadline."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 16)])
+    clock.meanwhile = [
+        lambda: account.write_ledger(shifted.ledger, *both_lanes("x" * 40, "." * 40, seconds=15, first=151))
+    ]
+    clock.seconds = 19
+    verdict = _retire(account, invoke, shifted)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
+    assert journal.history("web", "d1").judged == at(19 + PAUSE_SECONDS)
+    assert account.desired("blue") == 2
+
+
+def test_an_alarm_is_heeded_until_blue_is_retired(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: Plan
+) -> None:
+    """Clients leave it, and one that is raised meanwhile takes them back."""
+    account.alarm("errors", "ALARM")
+
+    def since(answer: dict[str, Any]) -> dict[str, Any]:
+        answer["MetricAlarms"][0]["StateTransitionedTimestamp"] = at(10)
+        return answer
+
+    aws.edit("DescribeAlarms", since)
+    plan = shifted.model_copy(update={"spec": shifted.spec.model_copy(update={"alarms": ("errors",)})})
+    _clients(account, plan, *[request("production", n, n) for n in range(1, 21)])
+    clock.seconds = 20
+    assert _retire(account, invoke, plan)["verdict"]["error"] == "AlarmRaised"
+    assert account.desired("blue") == 2
+
+
+def test_a_candidate_under_suspicion_does_not_retire_blue(
     account: Account, invoke: Invoke, clock: Clock, shifted: Plan
 ) -> None:
-    """Failures are not quiet: blue is still there to go back to."""
-    account.write_ledger(shifted.ledger, *[request("production", n, n, status=500) for n in range(1, 120)])
+    """Clients left blue long ago, and the evidence to go on is missing: blue stays until the deadline."""
+    account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 110)])
+    clock.seconds = 90
+    assert _retire(account, invoke, shifted)["verdict"] == {
+        "action": "hold",
+        "reason": "probe evidence missing: no answers of green and blue compared in this stage",
+        "error": None,
+    }
     clock.seconds = 120
-    with pytest.raises(errors.OldVersionStillSeen):
-        _retire(account, invoke, shifted)
+    verdict = _retire(account, invoke, shifted)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "EvidenceMissing")
+    assert verdict["reason"].startswith("after 120 s at weight 100: probe evidence missing")
+
+
+def test_what_was_promoted_is_judged_no_more(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: Plan
+) -> None:
+    """There is no way back by weights: the old tasks are waited for, whatever the candidate does."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    clock.seconds = 20
+    aws.edit("DescribeServices", _stopped(1))
+    first = _retire(account, invoke, shifted)
+    account.write_ledger(shifted.ledger, *both_lanes("x" * 150, seconds=20, first=151))
+    clock.seconds = 40
+    aws.edit("DescribeServices", _stopped(0))
+    assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
 
 
 def test_a_slot_with_traffic_is_not_retired(
     account: Account, invoke: Invoke, clock: Clock, shifted: Plan
 ) -> None:
     """Somebody moved the traffic back meanwhile."""
-    account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     Traffic(account.elbv2, account.spec).write(SOME)
     clock.seconds = 20
     with pytest.raises(errors.SlotHasTraffic):
@@ -551,7 +619,7 @@ def test_a_deployment_that_lost_the_service_retires_nothing(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """A rollback is on its way to blue."""
-    account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 21)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     journal.take_over(shifted, shifted.execution, MINE)
     clock.seconds = 20
     with pytest.raises(errors.ServiceLost):
@@ -563,5 +631,5 @@ def test_a_first_release_is_promoted_at_once(account: Account, invoke: Invoke, j
     """There is nothing to retire, and from here on nothing to take back."""
     plan = account.first_plan()
     journal.claim(plan)
-    assert _retire(account, invoke, plan)["status"] == "retired"
+    assert _retire(account, invoke, plan)["verdict"]["action"] == "advance"
     assert journal.history("web", "d1").promoted == at(0)

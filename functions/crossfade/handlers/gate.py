@@ -1,0 +1,56 @@
+"""The gate at work: its looks of one invocation, with all that they need of AWS."""
+
+from datetime import datetime
+
+from crossfade.domain.alarms import heed
+from crossfade.domain.gate.look import look
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.plan import Plan
+from crossfade.domain.records import Record
+from crossfade.domain.verdict import Verdict
+from crossfade.handlers.outcomes import Outcomes
+
+
+class Gate:
+    """``state`` is what earlier looks have seen, and travels on to the next invocation."""
+
+    def __init__(self, plan: Plan, watch: Watch, state: GateState) -> None:
+        self.state = state
+        self._plan, self._watch = plan, watch
+        self._outcomes = Outcomes(plan)
+
+    def look(self, records: list[Record], now: datetime) -> Verdict:
+        """Take in new records of the ledger, what is heard of users, and the alarms."""
+        settings, watch = self._plan.spec.gate, self._watch
+        self.state, verdict = look(self.state, records, [], settings=settings, watch=watch, now=now)
+        if verdict.action == "roll_back":  # nothing that takes time may come before it
+            return verdict
+        # Only now: the probe's own requests are taken out of the users' minutes.
+        blocks = self._outcomes.blocks(self.state, now)
+        self.state, verdict = look(self.state, [], blocks, settings=settings, watch=watch, now=now)
+        return heed(
+            verdict,
+            self._plan.spec.alarms,
+            self._outcomes.alarms(now),
+            began=self._plan.began,
+            late=now >= watch.deadline,
+        )
+
+
+def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
+    """What stays the same while the stage at that place in the plan is watched.
+
+    ``since`` is when the candidate first answered.
+    """
+    following = place + 1
+    return Watch(
+        stage=plan.stages[place],
+        next_weight=plan.stages[following].weight if following < len(plan.stages) else None,
+        began=began,
+        deadline=deadline,
+        candidate=plan.candidate,
+        candidate_since=since,
+        expected=plan.release.version,
+        # A stable slot whose version is not known is still there to compare with.
+        previous=None if plan.stable is None else plan.previous.version if plan.previous else "",
+    )
