@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
+from crossfade.aws.failures import named
 from crossfade.aws.feed import FeedLog
 from crossfade.aws.target_metrics import TargetMetrics
 from crossfade.domain.alarms import Alarm
+from crossfade.domain.errors import AwsUnavailable
 from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block
 from crossfade.domain.gate.feed import Line, feed_blocks
 from crossfade.domain.gate.minutes import minute_blocks
@@ -31,7 +35,28 @@ class Outcomes:
         self._alarms: dict[str, Alarm] = {}
 
     def blocks(self, state: GateState, now: datetime) -> list[Block]:
-        """The blocks of users' outcomes that may have become complete since the last reading."""
+        """The blocks of users' outcomes that may have become complete since the last reading.
+
+        While AWS does not answer there are none: the stage is held, and what else is known goes on counting.
+        """
+        try:
+            return self._read(state, now)
+        except (ClientError, BotoCoreError) as error:
+            _warn_or_refuse(error)
+            return []
+
+    def alarms(self, now: datetime) -> dict[str, Alarm]:
+        """The spec's alarms as they are, or as they were when AWS last answered."""
+        if self._plan.spec.alarms and self._due("alarms", now, ALARM_SECONDS):
+            try:
+                self._alarms = Alarms(client("cloudwatch")).states(self._plan.spec.alarms)
+            except (ClientError, BotoCoreError) as error:
+                if not self._alarms:
+                    raise
+                _warn_or_refuse(error)
+        return self._alarms
+
+    def _read(self, state: GateState, now: datetime) -> list[Block]:
         gate, after = self._plan.spec.gate, state.users.until
         since = datetime.fromtimestamp(after, now.tzinfo) if after else now - timedelta(seconds=FIRST_SECONDS)
         if self._plan.feed is not None:
@@ -52,12 +77,6 @@ class Outcomes:
             settle=gate.settle,
         )
 
-    def alarms(self, now: datetime) -> dict[str, Alarm]:
-        """The spec's alarms as they are, or were a few seconds ago."""
-        if self._plan.spec.alarms and self._due("alarms", now, ALARM_SECONDS):
-            self._alarms = Alarms(client("cloudwatch")).states(self._plan.spec.alarms)
-        return self._alarms
-
     def _due(self, name: str, now: datetime, seconds: float) -> bool:
         last = self._read_at.get(name)
         if last is not None and now - last < timedelta(seconds=seconds):
@@ -76,6 +95,14 @@ class Outcomes:
                     "%d lines of %s's outcome feed cannot be read: %s", len(faults), slot, faults[0]
                 )
             yield from lines
+
+
+def _warn_or_refuse(error: ClientError | BotoCoreError) -> None:
+    """What another try may mend must not keep the gate from what the probe says."""
+    failure = named(error)
+    if not isinstance(failure, AwsUnavailable):
+        raise failure from error
+    logger.warning("not heard this time: %s", failure)
 
 
 def _complete(after: int, seconds: int, settle: float, now: datetime) -> bool:

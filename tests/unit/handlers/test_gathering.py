@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
+from crossfade.domain import errors
 from crossfade.domain.gate.feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState
@@ -389,3 +390,50 @@ def test_alarms_are_asked_for_some_times_a_minute(
     _watch(invoke, plan, probe, stage=0)
     assert len(times) == calls
     assert all(later - earlier >= ALARM_SECONDS for earlier, later in pairwise(times))
+
+
+# ---- AWS does not answer --------------------------------------------------------------------------------
+
+
+def test_a_dead_candidate_waits_for_no_word_of_users(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """What takes time comes after what does not."""
+    account.write_ledger(fed.ledger, *both_lanes("x" * 40, "." * 40))
+    aws.refuse("FilterLogEvents", "AccessDeniedException")
+    clock.seconds = 20
+    assert _watch(invoke, fed, probe)["verdict"]["error"] == "CandidateWorse"
+
+
+def test_users_who_are_not_heard_of_hold(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan, logged: Logged
+) -> None:
+    """A throttled reading is made again; the probe's evidence counts meanwhile, and silence is no success."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    _feed(account, range(5, 31, 5))
+    aws.refuse("FilterLogEvents", "ThrottlingException")
+    clock.seconds = 36
+    clock.meanwhile = [lambda: aws.allow("FilterLogEvents")]
+    assert _watch(invoke, fed, probe)["verdict"]["action"] == "advance"
+    assert clock.seconds > 36
+    assert any("not heard this time: " in line["message"] for line in logged())
+
+
+def test_a_reading_that_is_refused_is_a_failure(
+    account: Account, invoke: Invoke, aws: Aws, probe: str, fed: Plan
+) -> None:
+    """No other try mends a role that lacks a right."""
+    aws.refuse("FilterLogEvents", "AccessDeniedException")
+    with pytest.raises(errors.AwsRefused):
+        _watch(invoke, fed, probe)
+
+
+def test_alarms_stand_as_they_were_last_heard_of(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: Plan
+) -> None:
+    """The first time they must be heard of: what is not known is not well."""
+    account.write_ledger(alarmed.ledger, *both_lanes("." * 60))
+    clock.meanwhile = [lambda: aws.refuse("DescribeAlarms", "ThrottlingException")]
+    assert _watch(invoke, alarmed, probe, stage=0)["verdict"]["action"] == "hold"
+    with pytest.raises(errors.AwsUnavailable):
+        _watch(invoke, alarmed, probe, stage=0)
