@@ -174,6 +174,14 @@ _ALL = (
     Scenario("fed-unfit", push(UNFIT), "0.0.1", spec=FEED),
     Scenario("metered-unfit", push(UNFIT), "0.0.1", spec=METRICS),
     Scenario("alarmed", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": raise_alarm}, spec={"alarms": [ALARM]}),
+    # All clients have the new version, and the old one still stands by.
+    Scenario(
+        "alarmed-late",
+        ask(GOOD),
+        "0.0.1",
+        {"deploy.RetireBlue#1": raise_alarm},
+        spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
+    ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 

@@ -12,7 +12,7 @@ from crossfade.aws.slots import Slots
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.spec import other
 from crossfade.domain.verdict import Verdict
-from crossfade.handlers import restore, shift, watch
+from crossfade.handlers import gate, restore, shift
 from tests.simulation import machines, stack
 from tests.simulation.cases import Result, named, run
 from tests.simulation.functions import Invocation
@@ -60,7 +60,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", instead(Invocation, "_tell")),
     ("the service is free", "healthy", instead(Journal, "release")),
     ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
-    ("no bad release is live", "fed-unfit", instead(watch, "look", let_pass)),
+    ("no bad release is live", "fed-unfit", instead(gate, "look", let_pass)),
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),

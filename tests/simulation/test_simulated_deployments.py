@@ -105,6 +105,7 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
         ("metered-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
         ("stable-dies", "TargetsBelowFloor", "blue has no target left"),
         ("alarmed", "AlarmRaised", "CloudWatch alarm web-errors .* was raised during the deployment"),
+        ("alarmed-late", "AlarmRaised", "CloudWatch alarm web-errors .* was raised during the deployment"),
     ],
 )
 def test_a_deployment_fails_for_its_own_reason(scenario: str, error: str, reason: str) -> None:
@@ -115,21 +116,27 @@ def test_a_deployment_fails_for_its_own_reason(scenario: str, error: str, reason
 
 
 @pytest.mark.parametrize(
-    ("code", "error"), [("ThrottlingException", "AwsUnavailable"), ("AccessDeniedException", "AwsRefused")]
-)
-@pytest.mark.parametrize(
-    ("scenario", "function", "denied"),
+    ("scenario", "function", "denied", "throttled"),
     [
-        ("fed-unfit", "watch", "FilterLogEvents"),
-        ("metered-unfit", "watch", "GetMetricData"),
-        ("alarmed", "watch", "DescribeAlarms"),
-        ("alarmed", "plan", "DescribeAlarms"),
+        ("fed-unfit", "watch", "FilterLogEvents", "EvidenceMissing"),
+        ("metered-unfit", "watch", "GetMetricData", "EvidenceMissing"),
+        ("alarmed", "watch", "DescribeAlarms", "AwsUnavailable"),
+        ("alarmed", "plan", "DescribeAlarms", "AwsUnavailable"),
     ],
 )
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
 def test_a_gate_that_cannot_hear_goes_back(
-    scenario: str, function: str, denied: str, code: str, error: str, monkeypatch: pytest.MonkeyPatch
+    scenario: str,
+    function: str,
+    denied: str,
+    code: str,
+    throttled: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Evidence that cannot be read at all: a failure with a name, and the old version is live."""
+    """Evidence that cannot be read at all: a failure with a name, and the old version is live.
+
+    Users of whom nothing is heard are missing evidence; alarms of which nothing is known are no start.
+    """
     before(SCENARIOS[scenario])
     make = Client._make
 
@@ -143,6 +150,7 @@ def test_a_gate_that_cannot_hear_goes_back(
     result = run(named(scenario))
     assert result.violations == ()
     (deploy,) = result.world.executions("deploy")[1:]
+    error = throttled if code == "ThrottlingException" else "AwsRefused"
     assert (deploy.status, deploy.error) == ("FAILED", error)
 
 

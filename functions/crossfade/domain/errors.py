@@ -38,7 +38,7 @@ class ImageNotInRepository(CrossfadeError):
 
 
 class BlueprintUnusable(CrossfadeError):
-    """The blueprint task definition lacks the spec's container: correct the spec or the blueprint."""
+    """The blueprint lacks the spec's container, or a log of which the outcome feed can be read."""
 
 
 class StickyTraffic(CrossfadeError):
@@ -89,7 +89,7 @@ class TargetsBelowFloor(CrossfadeError):
 
 
 class CandidateWorse(CrossfadeError):
-    """The candidate answered badly: the reason counts what the probe saw."""
+    """The candidate answered badly: the reason counts what the probe or users met."""
 
 
 class AlarmRaised(CrossfadeError):
@@ -97,11 +97,11 @@ class AlarmRaised(CrossfadeError):
 
 
 class EvidenceMissing(CrossfadeError):
-    """The stage's deadline came without enough evidence to go on: the reason says what was missing."""
+    """A deadline came without enough evidence to go on: the reason says what was missing."""
 
 
 class OldVersionStillSeen(CrossfadeError):
-    """Clients still got the old version long after the last shift: the load balancer lags behind its rule."""
+    """Long after the last shift clients did not get the new version alone: the reason says what they got."""
 
 
 class SlotHasTraffic(CrossfadeError):

@@ -106,8 +106,8 @@ class _Leaving:
             deadline = self._event.plan.spec.retire.deadline_seconds
             return Verdict(
                 action="roll_back",
-                reason=f"{self._drained.reason} within {deadline:g} s of the last shift. The load balancer "
-                "does not follow its rule, or no probe sees it; look at both.",
+                reason=f"{deadline:g} s after the last shift: {self._drained.reason}. What the certificate "
+                "counts of production says why: the load balancer's rule, the release, or the probe.",
                 error="OldVersionStillSeen",
             )
         if self._drained.action == "wait":
