@@ -12,7 +12,6 @@ from crossfade.domain import drain
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
 from crossfade.domain.records import Record, read_records
-from crossfade.handlers.step import utc_now
 
 LOOK_SECONDS = 20
 PAUSE_SECONDS = 0.3
@@ -58,33 +57,3 @@ class Draining(Message):
     shifted: Moment
     quiet: drain.Quiet
     cursor: str | None
-
-
-class Drained(Message):
-    """What a look at the drain has seen. ``probe_died``: no more is seen until there is a new probe."""
-
-    verdict: drain.DrainVerdict
-    quiet: drain.Quiet
-    cursor: str | None
-    probe_died: bool
-
-
-def follow_draining(event: Draining, version: str) -> Drained:
-    """Follow the ledger until clients get ``version`` only; see ``domain/drain.py``."""
-    quiet, verdict = event.quiet, drain.DrainVerdict(action="wait", reason="not looked yet")
-
-    def decided(records: list[Record]) -> bool:
-        nonlocal quiet, verdict
-        quiet, verdict = drain.look(
-            quiet,
-            records,
-            retire=event.plan.spec.retire,
-            failing=event.plan.spec.gate.failing,
-            shifted=event.shifted,
-            now=utc_now(),
-            version=version,
-        )
-        return verdict.action != "wait"
-
-    followed = follow(event.plan, event.probe, event.cursor, decided)
-    return Drained(verdict=verdict, quiet=quiet, cursor=followed.cursor, probe_died=followed.probe_died)

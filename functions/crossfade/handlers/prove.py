@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from crossfade.domain.drain import Quiet
+from crossfade.domain import drain
 from crossfade.domain.message import Message
-from crossfade.handlers.following import Draining, follow_draining
-from crossfade.handlers.step import step
+from crossfade.domain.records import Record
+from crossfade.handlers.following import Draining, follow
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Draining):
@@ -19,7 +20,7 @@ class Proved(Message):
 
     status: Literal["wait", "drained", "late"]
     reason: str
-    quiet: Quiet
+    quiet: drain.Quiet
     cursor: str | None
     probe_died: bool
 
@@ -35,11 +36,27 @@ def handler(event: Event) -> Proved:
             cursor=event.cursor,
             probe_died=False,
         )
-    seen = follow_draining(event, event.version)
+    version, retire = event.version, event.plan.spec.retire
+    quiet, verdict = event.quiet, drain.DrainVerdict(action="wait", reason="not looked yet")
+
+    def decided(records: list[Record]) -> bool:
+        nonlocal quiet, verdict
+        quiet, verdict = drain.look(
+            quiet,
+            records,
+            retire=retire,
+            failing=event.plan.spec.gate.failing,
+            shifted=event.shifted,
+            now=utc_now(),
+            version=version,
+        )
+        return verdict.action != "wait"
+
+    cursor, probe_died = follow(event.plan, event.probe, event.cursor, decided)
     return Proved(
-        status=seen.verdict.action,
-        reason=seen.verdict.reason,
-        quiet=seen.quiet,
-        cursor=seen.cursor,
-        probe_died=seen.probe_died,
+        status=verdict.action,
+        reason=verdict.reason,
+        quiet=quiet,
+        cursor=cursor,
+        probe_died=probe_died,
     )
