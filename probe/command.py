@@ -47,21 +47,20 @@ class Run:
             self._file.write(record)
 
 
-def main(settings: CommandSettings) -> int:
-    """Run to the end, or to SIGINT or SIGTERM.
+def main(settings: CommandSettings, stop: StopRequest) -> int:
+    """Run to the end, or until asked to stop.
 
     Returns the exit status: 0 when requests were sent and none failed, 1 otherwise, 2 when the file cannot be
     written.
     """
     try:
-        return _run(settings)
+        return _run(settings, stop)
     except OSError as error:
         print(f"probe: cannot write {settings.out}: {error.strerror}", file=sys.stderr)
         return 2
 
 
-def _run(settings: CommandSettings) -> int:
-    stop = StopRequest()
+def _run(settings: CommandSettings, stop: StopRequest) -> int:
     began = time.time()
     file = ClientFile(settings.out)
     file.write_header(

@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from probe.record import Record, to_json
+from probe.stopping import StopRequest
 
 log = logging.getLogger(__name__)
 
@@ -91,25 +92,26 @@ class Ledger:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
-    def open(self, within: float) -> None:
-        """Create the stream if it is not there and begin to write.
+    def open(self, within: float, stop: StopRequest) -> bool:
+        """Create the stream if it is not there and begin to write; return whether that was done.
 
-        Passing faults are waited out for `within` seconds; raises LedgerUnavailable.
+        Passing faults are waited out for `within` seconds, or until asked to stop; raises LedgerUnavailable.
         """
         ends_at = time.monotonic() + within
-        while True:
+        while not stop.asked:
             try:
                 self._create_stream()
-                break
+                self._failures = 0
+                self._thread.start()
+                return True
             except (ClientError, BotoCoreError) as error:
                 if not _passes(error) or time.monotonic() > ends_at:
                     raise LedgerUnavailable(
                         f"log stream {self._stream} of {self._group} cannot be created: {error}"
                     ) from error
                 self._failures += 1
-                time.sleep(self._backoff())
-        self._failures = 0
-        self._thread.start()
+                stop.wait(self._backoff())
+        return False
 
     def write(self, record: Record) -> None:
         """Take a record; it is on its way within a quarter of a second."""

@@ -1,7 +1,10 @@
 """Being asked to stop: SIGTERM from ECS, SIGINT from Ctrl-C."""
 
 import signal
+import time
 from types import FrameType
+
+POLL_SECONDS = 0.1
 
 
 class StopRequest:
@@ -11,6 +14,12 @@ class StopRequest:
         self.asked = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep so long, or until asked to stop."""
+        ends_at = time.monotonic() + seconds
+        while not self.asked and (left := ends_at - time.monotonic()) > 0:
+            time.sleep(min(left, POLL_SECONDS))
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         # Only a flag, which the main thread polls: taking a lock in a signal handler can block for ever.

@@ -23,10 +23,11 @@ LAST_RECORDS_SECONDS = 15.0
 """Together with the last answers this stays below the 30 s that ECS leaves a task after SIGTERM."""
 
 
-def main(environment: Mapping[str, str]) -> int:
-    """Run until SIGTERM, SIGINT or the deadline.
+def main(environment: Mapping[str, str], stop: StopRequest) -> int:
+    """Run until asked to stop, or until the deadline.
 
-    Returns the exit status: 0 when the ledger is complete, 1 when it is not, 2 when a setting is wrong.
+    Returns the exit status: 0 when the ledger is complete, or was not opened because of a request to stop; 1
+    when it is not complete; 2 when a setting is wrong.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("probe").setLevel(logging.INFO)
@@ -38,20 +39,23 @@ def main(environment: Mapping[str, str]) -> int:
         return 2
     ledger = Ledger(_logs_client(), settings.log_group, settings.log_stream)
     try:
-        ledger.open(within=min(OPENING_SECONDS, settings.deadline))
+        opened = ledger.open(within=min(OPENING_SECONDS, settings.deadline), stop=stop)
     except LedgerUnavailable as error:
         log.error("%s", error)
         return 1
-    return _run(settings, ledger, ends_at=began + settings.deadline)
+    if not opened:
+        log.info("asked to stop before the ledger was opened")
+        return 0
+    return _run(settings, ledger, stop, ends_at=began + settings.deadline)
 
 
-def _run(settings: TaskSettings, ledger: Ledger, ends_at: float) -> int:
-    stop = StopRequest()
+def _run(settings: TaskSettings, ledger: Ledger, stop: StopRequest, ends_at: float) -> int:
     lanes = [Lane(lane, settings.timeout, ledger.write) for lane in settings.lanes]
     names = tuple(lane.settings.name for lane in lanes)
     ledger.write(Opened(settings.deployment, utc(time.time()), names))
-    for lane in lanes:
-        lane.start()
+    if not stop.asked:
+        for lane in lanes:
+            lane.start()
     log.info("probing %s for deployment %s", ", ".join(names), settings.deployment)
 
     while not stop.asked and time.monotonic() < ends_at:

@@ -1,6 +1,7 @@
 """The two stacks: environment, retention, encryption, and who owns what is live."""
 
 import ast
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,16 @@ def test_the_preview_is_reachable_by_the_probe_only() -> None:
     ingress = groups["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
     preview = [rule["CidrIp"] for rule in ingress if rule["FromPort"] == {"Ref": "PreviewPort"}]
     assert preview == [{"Fn::Sub": "${ProbeAddress.PublicIp}/32"}]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_tasks_have_a_first_process_that_passes_signals_on(stack: str) -> None:
+    """SIGTERM does not reach a process that is PID 1 and has no handler yet."""
+    containers = _containers(stack)
+    assert containers
+    assert all(container["LinuxParameters"] == {"InitProcessEnabled": True} for container in containers)
+
+
+def _containers(stack: str) -> list[dict[str, Any]]:
+    definitions = resources("AWS::ECS::TaskDefinition", stack).values()
+    return [container for definition in definitions for container in definition["ContainerDefinitions"]]

@@ -99,13 +99,20 @@ class WebServer:
 
 
 class LogsEndpoint:
-    """CloudWatch Logs over the wire, as far as the probe uses it; `troubles` are answered first."""
+    """CloudWatch Logs over the wire, as far as the probe uses it.
+
+    `troubles` are answered first, whatever is put. Streams are created once `creates` is set: until then that
+    call waits for it, or is refused with `refuses_streams`.
+    """
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.timestamps: list[int] = []
         self.calls: list[str] = []
         self.troubles: list[tuple[int, str]] = []
+        self.creates = threading.Event()
+        self.creates.set()
+        self.refuses_streams: tuple[int, str] | None = None
         self.put_at: list[float] = []
         outer = self
 
@@ -117,6 +124,12 @@ class LogsEndpoint:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 operation = self.headers["X-Amz-Target"].split(".")[1]
                 outer.calls.append(operation)
+                if operation == "CreateLogStream" and outer.refuses_streams:
+                    status, code = outer.refuses_streams
+                    self._answer(status, {"__type": code, "message": code})
+                    return
+                if operation == "CreateLogStream":
+                    outer.creates.wait(PATIENCE_SECONDS)
                 if operation == "PutLogEvents" and outer.troubles:
                     status, code = outer.troubles.pop(0)
                     if status == 0:

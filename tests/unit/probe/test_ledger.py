@@ -1,6 +1,7 @@
 """The ledger's writer: limits, faults and refusals of CloudWatch Logs."""
 
 import json
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from probe.ledger import (
     first_batch,
 )
 from probe.record import LaneRecord
+from probe.stopping import StopRequest
 from tests.unit.probe.scripted_servers import wait_until
 
 
@@ -68,13 +70,22 @@ def fake() -> FakeLogs:
 
 
 @pytest.fixture
-def open_ledger() -> Iterator[Opener]:
+def stop() -> Iterator[StopRequest]:
+    """Return a request to stop that nobody has made; the test's own process gets its signals back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield StopRequest()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def open_ledger(stop: StopRequest) -> Iterator[Opener]:
     """Return a function that opens a ledger that is stopped at the end."""
     ledgers: list[Ledger] = []
 
     def open_one(client: Any, **options: Any) -> Ledger:
         ledgers.append(Ledger(client, "group", "stream", first_backoff=0.01, **options))
-        ledgers[-1].open(within=5)
+        assert ledgers[-1].open(within=5, stop=stop)
         return ledgers[-1]
 
     yield open_one
@@ -225,11 +236,11 @@ def test_open_with_passing_fault(fake: FakeLogs, open_ledger: Opener) -> None:
 
 
 @pytest.mark.parametrize("fault", [refusal("AccessDeniedException"), NoCredentialsError()])
-def test_open_without_permission(fake: FakeLogs, fault: Exception) -> None:
+def test_open_without_permission(fake: FakeLogs, stop: StopRequest, fault: Exception) -> None:
     """A stream that cannot be created says so at once."""
     fake.create = [fault]
     with pytest.raises(LedgerUnavailable, match="stream of group cannot be created"):
-        Ledger(fake, "group", "stream").open(within=5)
+        Ledger(fake, "group", "stream").open(within=5, stop=stop)
 
 
 @mock_aws

@@ -4,12 +4,15 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.probe.conftest import ROOT
 from tests.unit.probe.scripted_servers import (
     PATIENCE_SECONDS,
     LogsEndpoint,
@@ -18,6 +21,7 @@ from tests.unit.probe.scripted_servers import (
     WebServer,
     wait_until,
 )
+from tests.unit.slow_imports import slow_import
 
 pytestmark = pytest.mark.enable_socket
 StartWeb = Callable[[Callable[[Seen], Reply]], WebServer]
@@ -36,7 +40,9 @@ def lane(
 def task(probe: Callable[..., "subprocess.Popen[str]"], logs: LogsEndpoint) -> StartTask:
     """Return a function that starts a task with the lanes given; it may run for an hour."""
 
-    def start(*lanes: dict[str, Any], deadline: str = "3600", timeout: str = "2") -> "subprocess.Popen[str]":
+    def start(
+        *lanes: dict[str, Any], deadline: str = "3600", timeout: str = "2", **environment: str
+    ) -> "subprocess.Popen[str]":
         return probe(
             "--task",
             PROBE_DEPLOYMENT="d-1",
@@ -49,6 +55,7 @@ def task(probe: Callable[..., "subprocess.Popen[str]"], logs: LogsEndpoint) -> S
             AWS_ACCESS_KEY_ID="test",
             AWS_SECRET_ACCESS_KEY="test",
             AWS_DEFAULT_REGION="us-east-1",
+            **environment,
         )
 
     return start
@@ -143,6 +150,53 @@ def test_answers_under_way(web: StartWeb, logs: LogsEndpoint, task: StartTask) -
     run.communicate(timeout=PATIENCE_SECONDS)
     assert_complete(logs)
     assert logs.records[-1]["lanes"]["production"] == {"sent": 1, "ok": 1, "failed": 0, "missed": 0}
+
+
+def test_asked_to_stop_as_it_starts(
+    web: StartWeb, logs: LogsEndpoint, task: StartTask, tmp_path: Path
+) -> None:
+    """SIGTERM is heeded from the first moment on: as PID 1 a process without a handler would not get it."""
+    importing = slow_import(tmp_path, "boto3")
+    run = task(lane("production", web(lambda _: Reply()).url), PYTHONPATH=f"{tmp_path}:{ROOT}")
+    wait_until(importing.exists, "the import of boto3")
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 0, errors
+    assert "asked to stop before the ledger was opened" in errors
+    assert logs.calls == []
+
+
+def test_asked_to_stop_while_the_ledger_cannot_be_opened(
+    web: StartWeb, logs: LogsEndpoint, task: StartTask
+) -> None:
+    """It does not wait for CloudWatch Logs to mend, and no ledger has begun."""
+    logs.refuses_streams = (503, "ServiceUnavailableException")
+    run = task(lane("production", web(lambda _: Reply()).url))
+    # By the fourth refusal it waits for a second and more between two tries.
+    wait_until(lambda: len(logs.calls) >= 4, "attempts to open the ledger")
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 0, errors
+    assert logs.records == []
+
+
+def test_asked_to_stop_while_the_ledger_is_being_opened(
+    web: StartWeb, logs: LogsEndpoint, task: StartTask
+) -> None:
+    """A ledger that was opened all the same is closed, without a request: a reader sees that it is whole."""
+    logs.creates.clear()
+    server = web(lambda _: Reply())
+    run = task(lane("production", server.url))
+    wait_until(lambda: logs.calls, "the call that opens the ledger")
+    run.send_signal(signal.SIGTERM)
+    # The process has the signal before the answer.
+    time.sleep(0.3)
+    logs.creates.set()
+    _, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 0, errors
+    assert_complete(logs)
+    assert logs.records[-1]["reason"] == "stopped"
+    assert server.seen == []
 
 
 def test_bad_settings(probe: Callable[..., "subprocess.Popen[str]"]) -> None:

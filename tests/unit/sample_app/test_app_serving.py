@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import requests
 
 from sample_app.app.faults import Latency
 from sample_app.app.server import make_server
+from tests.unit.slow_imports import SECONDS, slow_import
 
 pytestmark = pytest.mark.enable_socket
 StartApp = Callable[..., Any]
@@ -87,6 +89,19 @@ def test_sigterm_grace(app: StartApp) -> None:
     assert answered == 20
     assert running.process.poll() is None
     assert running.process.wait(timeout=PATIENCE_SECONDS) == 0
+
+
+def test_sigterm_as_it_starts(app: StartApp, tmp_path: Path) -> None:
+    """It leaves at once with status 0: as PID 1, a process without a handler would not get the signal."""
+    importing = slow_import(tmp_path, "uvicorn")
+    running = app(PYTHONPATH=str(tmp_path))
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while not importing.exists() and time.monotonic() < ends_at:
+        time.sleep(0.01)
+    running.process.send_signal(signal.SIGTERM)
+    asked_at = time.monotonic()
+    assert running.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert time.monotonic() - asked_at < SECONDS
 
 
 def test_answer_under_way_at_the_end(app: StartApp) -> None:
