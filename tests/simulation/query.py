@@ -14,7 +14,9 @@ from jsonata import Jsonata
 from jsonata.jexception import JException
 from jsonata.utils import Utils
 
-FUNCTIONS = frozenset({"now", "millis", "fromMillis", "exists", "contains", "parse", "count", "string"})
+FUNCTIONS = frozenset(
+    {"now", "millis", "fromMillis", "exists", "contains", "parse", "count", "string", "match"}
+)
 OPERATORS = frozenset({"=", "!=", "<", "<=", ">", ">=", "and", "or", "in", "&", "+", "-", "*", "/", "[", "{"})
 NODES = frozenset(
     {"path", "name", "variable", "string", "number", "value", "binary", "unary", "function", "condition",
@@ -120,11 +122,13 @@ def _check_node(node: Any, text: str) -> None:
             raise Refused(f"{text}: function {node.procedure.value}")
         if node.procedure.value in {"now", "millis"} and node.arguments:
             raise Refused(f"{text}: an argument of ${node.procedure.value}")
+        if node.procedure.value == "match" and [part.type for part in node.arguments[1:]] != ["regex"]:
+            raise Refused(f"{text}: $match without a regular expression, or with a limit")
     if kind == "variable" and node.value == "states":
         raise Refused(f"{text}: $states as a whole")
     steps = _check_path(node, text) if kind == "path" else None
     for part in _parts(node):
-        if part is not steps:
+        if part is not steps and not (kind == "function" and part.type == "regex"):
             _check_node(part, text)
 
 

@@ -107,6 +107,8 @@ def test_a_task_without_a_time_limit_is_refused() -> None:
         "{% $a{b: c} %}",
         "{% $a@$b.c %}",
         "{% /x/ %}",
+        "{% $match($a, $b) %}",
+        "{% $match($a, /x/, 1) %}",
         "{% $states %}",
         "{% $states.context.State.Name %}",
         "{% $states.context.Task.Token %}",

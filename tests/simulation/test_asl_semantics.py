@@ -36,6 +36,8 @@ def lambda_result(payload: Any) -> dict[str, Any]:
         pytest.param("{% $states.input.nothing != null %}", False, id="undefined-compares-false"),
         pytest.param("{% $parse('{\"a\": [1]}').a %}", [1], id="parse"),
         pytest.param("{% $string($states.input.number) & '!' %}", "7!", id="string"),
+        pytest.param("{% $match('ab12', /[a-z]([0-9])/).groups %}", ["1"], id="match"),
+        pytest.param("{% [$match('ab', /[0-9]/).groups, 2][0] %}", 2, id="no-match"),
         pytest.param("{% $contains('abc', 'b') ? 1 : 2 %}", 1, id="condition"),
         pytest.param("{% $states.input.number + 1 %}", 8, id="sum"),
         pytest.param("{% $now() %}", "2026-11-23T04:00:00.020Z", id="now"),

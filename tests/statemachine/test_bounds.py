@@ -21,10 +21,16 @@ from tests.statemachine.definitions import (
 from tests.statemachine.flow import ANCHORS, unbounded_loops
 
 LAMBDA_FAULTS = {
+    # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    # What a function that ran out of time or memory is told as.
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
 }
 CATCH_ALLS = {"States.ALL", "States.TaskFailed"}
 

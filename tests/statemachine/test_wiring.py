@@ -55,6 +55,9 @@ def test_substitutions_are_the_same_on_both_sides(machine: str) -> None:
 def test_substitutions_are_named_after_what_they_stand_for(machine: str) -> None:
     """`PlanFunctionArn` is `PlanFunction.Arn`: a swapped pair would deploy and misbehave."""
     for name, value in machine_properties(machine)["DefinitionSubstitutions"].items():
+        if name == "Partition":
+            assert value == {"Ref": "AWS::Partition"}
+            continue
         target = value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]
         assert name == f"{target}Arn"
 
@@ -112,8 +115,8 @@ def test_the_two_machines_call_only_what_is_checked_here() -> None:
     """A new kind of service call needs its own check of the role."""
     kinds = {state["Resource"] for machine in MACHINES for state in tasks(machine).values()}
     assert kinds == {
-        "arn:aws:states:::lambda:invoke",
-        "arn:aws:states:::states:startExecution.sync:2",
+        "arn:${Partition}:states:::lambda:invoke",
+        "arn:${Partition}:states:::states:startExecution.sync:2",
     }
 
 
@@ -138,7 +141,7 @@ def test_only_tagged_pushes_that_succeeded_start_a_deployment() -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_definitions_lint(machine: str, tmp_path: Path) -> None:
     """cfn-lint looks into a definition when it stands in an AWS::StepFunctions::StateMachine."""
-    text = json.dumps(definition(machine))
+    text = json.dumps(definition(machine)).replace("${Partition}", "aws")
     rendered = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:x", text)
     stack = {
         "AWSTemplateFormatVersion": "2010-09-09",

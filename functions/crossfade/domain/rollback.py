@@ -1,6 +1,7 @@
 """What a rollback is asked to do, and what it finds to do."""
 
 import json
+import re
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,8 +17,17 @@ from crossfade.domain.state import State, machine_of
 EXAMPLE = '{"service": "web"}'
 
 
+_ERROR_MESSAGE = re.compile(
+    r'"errorMessage": ?("[^"\x5c\x00-\x1f]*(?:\x5c(?:["\x5c\x2fbfnrt]|u[0-9a-fA-F]{4})[^"\x5c\x00-\x1f]*)*")'
+)
+"""The message in a Lambda's cause, as a JSON string; the definitions look for the same."""
+
+
 class Failure(Message):
-    """What a Catch says: the error's name, and its cause (a Lambda's is a JSON document)."""
+    """What a Catch says: the error's name, and its cause.
+
+    A Lambda's cause is a JSON document, or a sentence that ends with one, and may be cut off anywhere.
+    """
 
     Error: str
     Cause: str = ""
@@ -25,10 +35,8 @@ class Failure(Message):
     @property
     def sentence(self) -> str:
         """The failure in one line, for a person."""
-        try:
-            cause = json.loads(self.Cause)["errorMessage"]
-        except (ValueError, KeyError, TypeError):
-            cause = self.Cause
+        found = _ERROR_MESSAGE.search(self.Cause)
+        cause = json.loads(found[1]) if found else self.Cause
         return f"{self.Error}: {cause}" if cause else self.Error
 
 
