@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-all test-unit faults bench-gate check format images lock clean
+.PHONY: help install demo sandbox test test-all test-unit faults bench-gate check format images probe-image probe-tag lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,9 +56,15 @@ format: $(INSTALLED) ## put the code into its form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+probe-tag: $(INSTALLED) ## after a change of probe/: write its tag, a digest of its content, into template.yaml
+	@$(BIN)/python -m demo.probe_tag
+
 VERSION ?= 0.0.1
 images: $(INSTALLED) ## build and push the probe and the sample app (Docker and AWS needed): make images VERSION=0.0.2
 	@VERSION=$(VERSION) bash images.sh
+
+probe-image: $(INSTALLED) ## build and push the probe alone, before `sam deploy` of a newer Crossfade
+	@VERSION= bash images.sh
 
 lock: $(INSTALLED) ## install requirements.in anew and write what came of it to requirements.txt
 	@$(BIN)/python -m pip install --quiet --upgrade --requirement requirements.in

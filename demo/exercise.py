@@ -17,6 +17,7 @@ from demo.claims import Deployment
 from demo.cloud import ROOT, Cloud, DemoFailed
 from demo.follow import Screen, follow
 from demo.memory import MemorySampler, Usage
+from demo.probe_tag import pinned_tag
 from demo.workflow import Workflow
 from probe.record import RequestRecord
 from probe.textfile import read
@@ -25,7 +26,6 @@ from sandbox.processes import LocalProcess
 RESULTS = ROOT / "test_client_results"
 CLIENT_FILE = RESULTS / "client.txt"
 FIRST, GOOD, BAD = "0.0.1", "0.0.2", "0.0.3"
-PROBE_TAG = "0.1.0"
 FAULT = "FAULT_ERROR_RATE=1"
 """What is wrong with the bad version: every answer but its health check's is an error."""
 _RATE = 20
@@ -57,7 +57,7 @@ def run(state: Path, screen: Screen) -> Records:
         workflow = Workflow(cloud)
         screen.say("stack deployed; pushing the probe and the first version")
         screen.heading()
-        cloud.push("probe", PROBE_TAG, "--repository", "crossfade-probe")
+        cloud.push("probe", pinned_tag(), "--repository", "crossfade-probe")
 
         first = _release(cloud, workflow, screen, FIRST, None)
         if first.certificate["outcome"] != "promoted":

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from demo.probe_tag import pinned_tag
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.rehearsal import GoodRelease, Rehearsal
@@ -81,8 +82,8 @@ def cloud(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconf
     ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, tmp_path_factory.mktemp("home"))
     ready.sam_deploy()
     pytestconfig.stash[CLOUD] = ready
-    ready.push("probe", "0.1.0", repository="crossfade-probe")
-    ready.ended(ready.started_by_push("crossfade-probe", "0.1.0"))
+    ready.push("probe", pinned_tag(), repository="crossfade-probe")
+    ready.ended(ready.started_by_push("crossfade-probe", pinned_tag()))
     return ready
 
 

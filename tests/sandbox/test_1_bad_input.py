@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from demo.probe_tag import pinned_tag
 from tests.sandbox.cloud import Cloud, Snapshot
 from tests.sandbox.executions import Execution
 from tests.sandbox.shell import SERVICE
@@ -161,7 +162,9 @@ def test_the_rollback_after_a_refusal_finds_nothing_to_do(cloud: Cloud, refused:
 @pytest.mark.parametrize(
     ("repository", "tag", "reason"),
     [
-        pytest.param("crossfade-probe", "0.1.0", "no service is built from this repository", id="foreign"),
+        pytest.param(
+            "crossfade-probe", pinned_tag(), "no service is built from this repository", id="foreign"
+        ),
         pytest.param(SERVICE, "latest", "tag latest does not match", id="tag-of-no-release"),
     ],
 )

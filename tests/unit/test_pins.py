@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from demo.probe_tag import content_tag, pinned_tag
+
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)$", re.MULTILINE)
 
@@ -28,3 +30,22 @@ def test_every_requirement_is_locked() -> None:
     """requirements.txt holds exact versions, and no address of an index."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not PIN.match(line)] == []
+
+
+def test_the_probes_tag_names_its_content() -> None:
+    """An update of Crossfade brings its own probe; `make probe-tag` writes the tag."""
+    assert pinned_tag() == content_tag()
+
+
+def test_another_content_has_another_tag(tmp_path: Path) -> None:
+    """A file's name and each byte of it count; what running the folder leaves behind does not."""
+    (tmp_path / "lane.py").write_text("one")
+    before = content_tag(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "lane.pyc").write_text("two")
+    assert content_tag(tmp_path) == before
+
+    (tmp_path / "lane.py").write_text("two")
+    changed = content_tag(tmp_path)
+    (tmp_path / "lane.py").rename(tmp_path / "ring.py")
+    assert len({before, changed, content_tag(tmp_path)}) == 3
