@@ -29,14 +29,17 @@ demo: $(INSTALLED) ## the whole exercise on this machine: release 0.0.2, roll a 
 sandbox: $(INSTALLED) ## AWS on this machine, in the foreground, until Ctrl-C
 	@$(BIN)/python -m sandbox
 
+# Most tests wait for something, so more processes than cores. The rehearsals, which are collected first, begin first.
+SIDE_BY_SIDE := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 test: $(INSTALLED) ## the tests, those that deploy for real in the sandbox included
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-all: $(INSTALLED) ## all tests, those that take long included
-	@$(BIN)/python -m pytest -m ""
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m ""
 
 test-unit: $(INSTALLED) ## the tests that need no sandbox
-	@$(BIN)/python -m pytest tests/unit tests/statemachine
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/statemachine
 
 faults: $(INSTALLED) ## simulated deployments with a fault at every point; CASE=<name> runs one of them again
 	@$(BIN)/python -m tests.simulation $(if $(CASE),--case '$(CASE)')

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.probe_tag import pinned_tag
+from tests.figures import FIGURES
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.rehearsal import GoodRelease, Rehearsal
@@ -22,14 +24,26 @@ from tests.sandbox.stage import Stage
 
 pytest.register_assert_rewrite("tests.sandbox.ending")
 
+STORIES = {
+    "test_6": "long rehearsals of stops",
+    "test_7": "long rehearsals of hands",
+    "test_8": "long rehearsals of deaths",
+    "test_5_gate": "rehearsals of the gate",
+}
+"""Files that need nothing of what others bring about get a sandbox of their own, beside the others."""
+MAIN_STORY = "rehearsals"
+
 SANDBOX = pytest.StashKey[Sandbox]()
 CLOUD = pytest.StashKey[Cloud]()
-FIGURES = pytest.StashKey[list[str]]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """A place for the figures that the summary shows."""
-    config.stash[FIGURES] = []
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each story stays in one process, where its sandbox is."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.parent == here:
+            names = (story for start, story in STORIES.items() if item.path.name.startswith(start))
+            item.add_marker(pytest.mark.xdist_group(next(names, MAIN_STORY)))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -50,16 +64,6 @@ def _last_states(cloud: Cloud, machine: str) -> str:
         return cloud.last_states(machine)
     except Exception as error:  # the sandbox may be what has failed
         return f"not to be had: {error}"
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
-) -> None:
-    """Print what was measured on the way."""
-    if config.stash.get(FIGURES, []):
-        terminalreporter.section("sandbox figures")
-        for line in config.stash[FIGURES]:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
