@@ -103,8 +103,10 @@ def _serve(state: Path) -> None:
     from sandbox.addresses import addresses
     from sandbox.containers import Runtime
     from sandbox.credentials import TaskCredentials
+    from sandbox.delays import delays
     from sandbox.registry import Registry
 
+    print(f"sandbox: delays by {delays}", flush=True)
     credentials = TaskCredentials()
     credentials.install()
     runtime = Runtime(Registry(state / "images"), addresses, credentials, load_balancer.drained)

@@ -69,10 +69,9 @@ def _listeners_exist(*fields: str) -> Check:
     return check
 
 
-def _rules_exist(params: Params) -> Problem | None:
-    single = [arn] if (arn := alb._p(params, "RuleArn")) else []
-    unknown = [arn for arn in single + _members(params, "RuleArns") if arn not in alb._rules]
-    return ("RuleNotFound", f"One or more rules not found: {unknown[0]}") if unknown else None
+def _rule_exists(params: Params) -> Problem | None:
+    arn = alb._p(params, "RuleArn")
+    return None if arn in alb._rules else ("RuleNotFound", f"One or more rules not found: {arn}")
 
 
 def _new_priorities_are_free(params: Params) -> Problem | None:
@@ -128,13 +127,28 @@ def _with_port(handler: Handler) -> Handler:
 
 
 def _describe_rules(params: Params) -> Any:
-    """By priority, the default rule last."""
+    """By priority, the default rule last; to a role, what was just written as it was before."""
     wanted, listener = _members(params, "RuleArns"), alb._p(params, "ListenerArn")
     shown = [
-        r for r in alb._rules.values() if (r["RuleArn"] in wanted if wanted else r["ListenerArn"] == listener)
+        rule
+        for rule in rules.as_read()
+        if (rule["RuleArn"] in wanted if wanted else rule["ListenerArn"] == listener)
     ]
-    shown.sort(key=alb._rule_sort_key)
+    if unknown := set(wanted) - {rule["RuleArn"] for rule in shown}:
+        return alb._error("RuleNotFound", f"One or more rules not found: {min(unknown)}")
     return alb._xml(200, "DescribeRules", f"<Rules>{''.join(alb._rule_xml(rule) for rule in shown)}</Rules>")
+
+
+def _noted(write: Handler) -> Handler:
+    """A write of rules that is met and seen later."""
+
+    def handle(params: Params) -> Any:
+        before = rules.snapshot()
+        answer = write(params)
+        rules.written(before)
+        return answer
+
+    return handle
 
 
 def _with_load_balancers(handler: Handler) -> Handler:
@@ -192,12 +206,14 @@ def install() -> None:
     handlers["DescribeListeners"] = _refuse(handlers["DescribeListeners"], _listeners_exist())
     handlers["DeleteLoadBalancer"] = _with_its_listeners(handlers["DeleteLoadBalancer"])
     handlers["CreateRule"] = _refuse(
-        handlers["CreateRule"], _listeners_exist(), _actions_are_valid("Actions"), _priority_is_free
+        _noted(handlers["CreateRule"]), _listeners_exist(), _actions_are_valid("Actions"), _priority_is_free
     )
-    handlers["ModifyRule"] = _refuse(handlers["ModifyRule"], _rules_exist, _actions_are_valid("Actions"))
-    handlers["DeleteRule"] = _refuse(handlers["DeleteRule"], _rules_exist)
-    handlers["DescribeRules"] = _refuse(_describe_rules, _listeners_exist(), _rules_exist)
-    handlers["SetRulePriorities"] = _refuse(handlers["SetRulePriorities"], _new_priorities_are_free)
+    handlers["ModifyRule"] = _refuse(
+        _noted(handlers["ModifyRule"]), _rule_exists, _actions_are_valid("Actions")
+    )
+    handlers["DeleteRule"] = _refuse(_noted(handlers["DeleteRule"]), _rule_exists)
+    handlers["DescribeRules"] = _refuse(_describe_rules, _listeners_exist())
+    handlers["SetRulePriorities"] = _refuse(_noted(handlers["SetRulePriorities"]), _new_priorities_are_free)
     handlers["DescribeTargetGroups"] = _refuse(
         _with_load_balancers(handlers["DescribeTargetGroups"]), _groups_exist
     )

@@ -1,19 +1,62 @@
 """Which rule answers a request: conditions, priorities, weights, and who refers to which target group.
 
-Rules are read from the emulator's own state at every request, so a change counts from the next request on.
+The rules are the emulator's own, as they were: on AWS a change reaches clients some ten seconds later, when
+the load balancer has taken it over, and those who read the rules within seconds or minutes.
 """
 
 from __future__ import annotations
 
+import copy
 import random
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import alb
 
+from sandbox.delays import Delay, Past, Stale, delays
 from sandbox.load_balancer.actions import Action, forward_weights
 
 Rule = dict[str, Any]
 Condition = dict[str, Any]
+
+met = Past(Delay.CLIENTS, delays)
+"""What clients still meet."""
+read = Past(Delay.RULE_READ, delays)
+"""What DescribeRules may still answer."""
+
+
+def snapshot() -> dict[str, Rule]:
+    """Every rule as it is now, by ARN."""
+    return copy.deepcopy(dict(alb._rules.items()))
+
+
+def written(before: dict[str, Rule]) -> None:
+    """Note what a write has changed since a snapshot."""
+    for arn in dict.fromkeys([*before, *alb._rules]):
+        old, new = before.get(arn), alb._rules.get(arn)
+        if old != new:
+            for past in (met, read):
+                past.wrote(arn, old, f"priority {(new or old or {}).get('Priority')}")
+
+
+def as_met() -> list[Rule]:
+    """All rules as clients meet them, in the order of their priority."""
+    return _before(met.shown, met)
+
+
+def as_read() -> list[Rule]:
+    """All rules as the caller of the request under way reads them, in the order of their priority."""
+    return _before(read.read, read)
+
+
+def _before(shown: Callable[[str], Stale | None], past: Past) -> list[Rule]:
+    found = []
+    for arn in dict.fromkeys([*alb._rules, *past.keys()]):
+        stale = shown(arn)
+        rule = stale.value if stale else alb._rules.get(arn)
+        if isinstance(rule, dict):
+            found.append(rule)
+    return sorted(found, key=alb._rule_sort_key)
 
 
 def in_order(listener_arn: str) -> list[Rule]:
@@ -28,7 +71,9 @@ def action_for(
     listener: dict[str, Any], method: str, path: str, headers: dict[str, str], query: dict[str, list[str]]
 ) -> Action | None:
     """The first action of the rule that matches; None when a listener is just being deleted."""
-    for rule in in_order(listener["ListenerArn"]):
+    for rule in as_met():
+        if rule.get("ListenerArn") != listener["ListenerArn"]:
+            continue
         if rule.get("IsDefault") or all(
             alb._match_condition(condition, method, path, headers, query) for condition in rule["Conditions"]
         ):

@@ -6,8 +6,10 @@ import sys
 from ministack.app import main
 
 from sandbox.addresses import addresses
+from sandbox.delays import PACES, Delay
 from sandbox.load_balancer import install, stop
 
+PACES["rehearsal"][Delay.CLIENTS] = (0.3, 0.4)
 for ip, port, local in json.loads(sys.argv.pop(1)):
     addresses.bind(ip, port, local)
 install()

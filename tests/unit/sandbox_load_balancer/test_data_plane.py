@@ -28,6 +28,7 @@ pytestmark = pytest.mark.enable_socket
 
 ROOT = Path(__file__).parents[3]
 DEADLINE = 20.0
+UNTIL_MET = 0.5  # seconds until clients meet a change of a rule; the emulator of this file delays it by less
 TARGETS = {"10.0.0.1": "one", "10.0.0.2": "two", "10.0.0.3": "three"}
 NOBODY = "10.0.0.9"  # an address that no process listens on
 EVERYTHING = [{"Field": "path-pattern", "Values": ["/*"]}]
@@ -95,7 +96,13 @@ class Balancer:
                 Actions=forward(*weights),
             )["Rules"][0]["RuleArn"]
         )
+        time.sleep(UNTIL_MET)
         return self.rules[-1]
+
+    def modify(self, rule: str, *weights: tuple[str, int]) -> None:
+        """Other weights for a rule, from now on for clients too."""
+        self.elbv2.modify_rule(RuleArn=rule, Actions=forward(*weights))
+        time.sleep(UNTIL_MET)
 
     def health(self, group: str) -> dict[str, dict[str, str]]:
         """TargetHealth by address."""
@@ -197,15 +204,19 @@ def test_a_target_sees_the_client_and_keeps_its_headers(lb):
     assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", str(lb.port))
 
 
-def test_requests_split_by_weight_from_the_next_request_on(lb):
-    """90:10 splits about so; a change to 0:100 counts for the very next request, on a kept connection."""
+def test_clients_meet_a_change_of_weights_later(lb):
+    """90:10 splits about so. A change to 0:100 is read at once and met later, on a kept connection too."""
     blue, green = lb.group("10.0.0.1"), lb.group("10.0.0.2")
     rule = lb.rule((blue, 90), (green, 10))
     with requests.Session() as client:
         split = Counter(client.get(lb.url, timeout=10).text for _ in range(400))
         assert split["two"] == pytest.approx(40, abs=30)
         lb.elbv2.modify_rule(RuleArn=rule, Actions=forward((blue, 0), (green, 100)))
+        read = lb.elbv2.describe_rules(RuleArns=[rule])["Rules"][0]["Actions"]
+        assert "one" in {client.get(lb.url, timeout=10).text for _ in range(20)}
+        time.sleep(UNTIL_MET)
         assert {client.get(lb.url, timeout=10).text for _ in range(50)} == {"two"}
+    assert [group["Weight"] for group in read[0]["ForwardConfig"]["TargetGroups"]] == [0, 100]
     assert split.keys() == {"one", "two"}
 
 
@@ -216,7 +227,7 @@ def test_a_group_without_targets_answers_503(lb):
     answers = [get(lb) for _ in range(40)]
     assert {answer.status_code for answer in answers} == {200, 503}
     assert {a.headers["Server"] for a in answers if a.status_code == 503} == {"awselb/2.0"}
-    lb.elbv2.modify_rule(RuleArn=rule, Actions=forward((blue, 0), (empty, 0)))
+    lb.modify(rule, (blue, 0), (empty, 0))
     assert get(lb).status_code == 503
 
 
