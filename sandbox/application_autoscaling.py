@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_actions, router
+from ministack.core import iam_actions, iam_evaluator, router
 from ministack.core.responses import (
     AccountRegionScopedDict,
     error_response_json,
@@ -21,6 +21,8 @@ from ministack.core.responses import (
     json_response,
 )
 from ministack.services import ecs
+
+from sandbox.delays import Delay, Past, delays
 
 SERVICE = "application-autoscaling"
 _DIMENSION = "ecs:service:DesiredCount"
@@ -32,6 +34,8 @@ Response = tuple[int, dict[str, str], bytes]
 Key = tuple[str, str, str]
 
 _targets = AccountRegionScopedDict()
+seen = Past(Delay.SCALING_READ, delays)
+"""What DescribeScalableTargets may still answer, by a target's key."""
 
 
 class Refused(Exception):
@@ -62,8 +66,11 @@ async def handle_request(
     operation = _OPERATIONS.get(action)
     if operation is None:
         return error_response_json("UnknownOperationException", f"not in the sandbox: {action}", 400)
+    parameters = json.loads(body or b"{}")
     try:
-        return json_response(operation(json.loads(body or b"{}")))
+        if action == "RegisterScalableTarget":
+            _refuse_who_may_not_scale(parameters, router.extract_access_key_id(headers, query))
+        return json_response(operation(parameters))
     except Refused as refused:
         return error_response_json(refused.code, str(refused), 400)
 
@@ -97,7 +104,20 @@ def _register(parameters: Parameters) -> dict[str, Any]:
         raise Refused("Maximum capacity cannot be less than minimum capacity")
     changed["SuspendedState"] = target["SuspendedState"] | parameters.get("SuspendedState", {})
     _targets[key] = changed
+    seen.wrote("|".join(key), known, key[1])
+    _bring_within(changed)
     return {"ScalableTargetARN": changed["ScalableTargetARN"]}
+
+
+def _bring_within(target: dict[str, Any]) -> None:
+    """Set the service's count into the target's bounds, also where only a suspension was written: so says
+    RegisterScalableTarget's documentation.
+    """
+    cluster, _, name = str(target["ResourceId"]).removeprefix("service/").partition("/")
+    count = ecs._services[f"{cluster}/{name}"]["desiredCount"]
+    wanted = min(max(count, target["MinCapacity"]), target["MaxCapacity"])
+    if wanted != count:
+        ecs._ACTION_MAP["UpdateService"]({"cluster": cluster, "service": name, "desiredCount": wanted})
 
 
 def _describe(parameters: Parameters) -> dict[str, Any]:
@@ -109,7 +129,7 @@ def _describe(parameters: Parameters) -> dict[str, Any]:
     resources = parameters.get("ResourceIds")
     found = [
         target
-        for target in _targets.values()
+        for target in _as_read()
         if target["ServiceNamespace"] == namespace
         and dimension in (None, target["ScalableDimension"])
         and (not resources or target["ResourceId"] in resources)
@@ -121,12 +141,26 @@ def _describe(parameters: Parameters) -> dict[str, Any]:
 
 def _deregister(parameters: Parameters) -> dict[str, Any]:
     key = _key(parameters)
-    if _targets.pop(key, None) is None:
+    known = _targets.pop(key, None)
+    if known is None:
         message = (
             "No scalable target found for service namespace: {}, resource ID: {}, scalable dimension: {}"
         )
         raise Refused(message.format(*key), "ObjectNotFoundException")
+    seen.wrote("|".join(key), known, key[1])
     return {}
+
+
+def _as_read() -> list[dict[str, Any]]:
+    """All targets; to a role, those that were just written as they were before."""
+    found = []
+    for key in dict.fromkeys(["|".join(key) for key in _targets] + seen.lately()):
+        stale = seen.read(key)
+        namespace, resource, dimension = key.split("|")
+        target = stale.value if stale else _targets.get((namespace, resource, dimension))
+        if isinstance(target, dict):
+            found.append(target)
+    return found
 
 
 _OPERATIONS: dict[str, Callable[[Parameters], dict[str, Any]]] = {
@@ -151,6 +185,27 @@ def _refuse_unknown_service(key: Key) -> None:
     service = ecs._services.get(name)
     if service is None or service["status"] != "ACTIVE":
         raise Refused(f"ECS service doesn't exist: {resource}")
+
+
+def _refuse_who_may_not_scale(parameters: Parameters, access_key: str) -> None:
+    """AWS tries the caller's own rights on what is to be scaled, and on alarms."""
+    if not app.AUTH:
+        return
+    region, resource = get_region(), str(parameters.get("ResourceId", ""))
+    service = f"arn:aws:ecs:{region}:{get_account_id()}:{resource}"
+    needed = {
+        "ecs:DescribeServices": service,
+        "ecs:UpdateService": service,
+        "cloudwatch:DescribeAlarms": "*",
+    }
+    for action, arn in needed.items():
+        denied = iam_evaluator.enforce(access_key, action, action.partition(":")[0], region, resource_arn=arn)
+        if isinstance(denied, iam_evaluator.EvalResult):
+            raise Refused(
+                iam_actions.identity_denial_message(
+                    action, denied.principal_arn, arn, denied.decision == "Deny"
+                )
+            )
 
 
 def _arn(identifier: str) -> str:

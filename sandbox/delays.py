@@ -139,14 +139,14 @@ class Past:
         self._writes: dict[str, list[_Write]] = {}
         self._lock = threading.Lock()
 
-    def wrote(self, key: str, before: object, subject: str) -> None:
-        """Something was written: until it is seen, `before` is. `subject` as for `Delays.seconds`.
+    def wrote(self, key: str, before: object, subject: str, ago: float = 0.0) -> None:
+        """Something was written, `ago` seconds ago: until it is seen, `before` is.
 
-        No write is seen before an earlier one of the same key.
+        `subject` is as for `Delays.seconds`. No write is seen before an earlier one of the same key.
         """
         seconds = self._delays.seconds(self._delay, subject)
         with self._lock:
-            now, writes = self._clock(), self._writes.setdefault(key, [])
+            now, writes = self._clock() - ago, self._writes.setdefault(key, [])
             until = max([now + seconds, *(write.until for write in writes)])
             writes.append(_Write(before, until, max(until, now + LONGEST_STALE.get(self._delay, 0.0))))
 
@@ -176,7 +176,7 @@ class Past:
         with self._lock:
             self._writes.clear()
 
-    def keys(self) -> list[str]:
+    def lately(self) -> list[str]:
         """What was written lately."""
         with self._lock:
             return list(self._writes)

@@ -90,10 +90,13 @@ def _serve(state: Path) -> None:
         cloudformation,
         ecr_calls,
         ecs_calls,
+        ecs_delays,
+        execution_delays,
         executions,
         iam_resources,
         lambda_functions,
         load_balancer,
+        log_delays,
         log_events,
         metric_data,
         powertools_layer,
@@ -113,13 +116,16 @@ def _serve(state: Path) -> None:
     ecr_calls.install()
     ecs_calls.install(runtime)
     rollouts.install(load_balancer.healthy)
+    ecs_delays.install()
     application_autoscaling.install()
     iam_resources.install()
     cloudformation.install()
     step_functions.install()
     executions.install()
+    execution_delays.install()
     lambda_functions.install()
     log_events.install()
+    log_delays.install()
     metric_data.install()
     alarms.install()
     powertools_layer.publish()

@@ -51,7 +51,7 @@ def as_read() -> list[Rule]:
 
 def _before(shown: Callable[[str], Stale | None], past: Past) -> list[Rule]:
     found = []
-    for arn in dict.fromkeys([*alb._rules, *past.keys()]):
+    for arn in dict.fromkeys([*alb._rules, *past.lately()]):
         stale = shown(arn)
         rule = stale.value if stale else alb._rules.get(arn)
         if isinstance(rule, dict):

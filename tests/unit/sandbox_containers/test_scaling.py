@@ -122,8 +122,27 @@ def test_the_command_line(sandbox: Sandbox, scaling: Any, tmp_path: Path):
     assert [target["MaxCapacity"] for target in json.loads(printed)["ScalableTargets"]] == [4]
 
 
+def test_the_count_is_brought_within_the_bounds(sandbox: Sandbox, scaling: Any):
+    """Of a service that stands at 0 as well, and when only a suspension is written."""
+    ecs = sandbox.client("ecs")
+
+    def count() -> int:
+        found = ecs.describe_services(cluster="scaled", services=["web-green"])["services"][0]
+        return int(found["desiredCount"])
+
+    ecs.update_service(cluster="scaled", service="web-green", desiredCount=0)
+    scaling.register_scalable_target(**TARGET, MinCapacity=2, MaxCapacity=4)
+    registered = count()
+    ecs.update_service(cluster="scaled", service="web-green", desiredCount=9)
+    scaling.register_scalable_target(**TARGET, SuspendedState=SUSPENDED)
+    suspended = count()
+    ecs.update_service(cluster="scaled", service="web-green", desiredCount=0)
+
+    assert (registered, suspended) == (2, 4)
+
+
 def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
-    """A role may read all, and register where the conditions of its policy fit."""
+    """A role may read all, and register where the conditions of its policy fit and it may scale itself."""
     scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=9)
     prefix = "application-autoscaling"
     reading = {"Effect": "Allow", "Action": f"{prefix}:DescribeScalableTargets", "Resource": "*"}
@@ -133,8 +152,14 @@ def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
         "Resource": f"arn:aws:{prefix}:us-east-1:000000000000:scalable-target/*",
         "Condition": {"StringEquals": {f"{prefix}:service-namespace": "ecs"}},
     }
+    service = "arn:aws:ecs:us-east-1:000000000000:" + RESOURCE
+    scaling_itself = [
+        {"Effect": "Allow", "Action": ["ecs:DescribeServices", "ecs:UpdateService"], "Resource": service},
+        {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "*"},
+    ]
     make_function(sandbox, "scaling-reader", reading)
-    make_function(sandbox, "scaling-writer", reading, writing)
+    make_function(sandbox, "scaling-writer", reading, writing, *scaling_itself)
+    make_function(sandbox, "scaling-stranger", reading, writing, scaling_itself[1])
 
     def attempt(function: str, operation: str, **parameters: Any) -> dict[str, Any]:
         payload = json.dumps({"call": [prefix, operation, parameters]})
@@ -142,10 +167,15 @@ def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
         return dict(json.loads(answer["Payload"].read()))
 
     refused = attempt("scaling-reader", "register_scalable_target", **TARGET, SuspendedState=SUSPENDED)
+    stranger = attempt("scaling-stranger", "register_scalable_target", **TARGET, SuspendedState=SUSPENDED)
     allowed = attempt("scaling-writer", "register_scalable_target", **TARGET, SuspendedState=SUSPENDED)
     found = attempt("scaling-reader", "describe_scalable_targets", ServiceNamespace="ecs")
 
     assert "AccessDenied" in refused["errorMessage"]
+    assert "ValidationException" in stranger["errorMessage"]
+    assert (
+        f"not authorized to perform: ecs:DescribeServices on resource: {service}" in stranger["errorMessage"]
+    )
     assert "ScalableTargetARN" in allowed
     assert found["ScalableTargets"][0]["SuspendedState"] == SUSPENDED
 

@@ -88,4 +88,4 @@ def test_a_write_of_the_same_is_none(elbv2: Call, listener: str, groups: list[st
     elbv2("ModifyRule", RuleArn=rule["RuleArn"], Actions=forward(groups, 100, 0))
 
     assert weights(elbv2("DescribeRules", ListenerArn=listener)["Rules"][0]) == [100, 0]
-    assert rules.read.keys() == []
+    assert rules.read.lately() == []
