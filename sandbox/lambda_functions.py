@@ -1,16 +1,23 @@
-"""What MiniStack 1.5.33's Lambda does differently: the names of errors, and how long idle workers live."""
+"""What MiniStack 1.5.33's Lambda does differently: the names of errors, memory, and how long workers live."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
 import threading
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc, stepfunctions
 
 _IDLE_SECONDS = 8
 _LOOK_SECONDS = 2
+_MEMORY_LOOK_SECONDS = 0.1
+_KILLED = "Runtime exited with error: signal: killed"
 _ending = threading.Event()
 _MARK = "_sandbox_error"
 _EMULATORS = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
@@ -24,6 +31,8 @@ _OURS = (
 def install() -> None:
     """Put the patches in place, before the first function runs."""
     _name_errors_by_class()
+    _tell_time_outs_as_a_sentence()
+    _limit_memory()
     _let_invocations_finish()
     _end_idle_workers()
 
@@ -47,6 +56,8 @@ def _name_errors_by_class() -> None:
     def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
         result: dict[str, Any] = emulator(function, event, request_id)
         body = result.get("body")
+        if isinstance(body, dict) and str(body.get("errorMessage", "")).endswith(_KILLED):
+            return {**result, "body": body | {"errorType": "Runtime.ExitError"}}
         if not isinstance(body, dict) or _MARK not in body:
             return result
         error = body[_MARK]
@@ -55,6 +66,72 @@ def _name_errors_by_class() -> None:
         return {**result, "body": error, "error": True, "log": log}
 
     lambda_svc._execute_function_warm = execute
+
+
+def _tell_time_outs_as_a_sentence() -> None:
+    """MiniStack 1.5.33: a workflow gets `Sandbox.Timedout` and JSON. Step Functions' documentation has it as
+    Lambda.Unknown, and the cause is then a sentence that contains JSON. Both forms have been seen on AWS.
+    """
+    emulator = stepfunctions._call_lambda
+
+    def call(reference: str, event: object) -> object:
+        try:
+            return emulator(reference, event)
+        except stepfunctions._ExecutionError as error:
+            if error.error != "Sandbox.Timedout":
+                raise
+            message = json.loads(error.cause)["errorMessage"].rpartition("Task timed out")[2]
+            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            payload = {"errorMessage": f"{now} {lambda_svc.new_uuid()} Task timed out{message}"}
+            raise stepfunctions._ExecutionError(
+                "Lambda.Unknown",
+                "The cause could not be determined because Lambda did not return an error type. "
+                f"Returned payload: {json.dumps(payload)}",
+            ) from None
+
+    stepfunctions._call_lambda = call
+
+
+def _limit_memory() -> None:
+    """MiniStack 1.5.33: a function takes what memory there is; on AWS it is killed at its MemorySize."""
+    emulator = lambda_runtime.Worker.invoke
+
+    def invoke(worker: Any, event: object, request_id: str, **context: Any) -> dict[str, Any]:
+        worker.over_memory = False
+        result: dict[str, Any] = emulator(worker, event, request_id, **context)
+        if worker.over_memory:
+            return {**result, "status": "error", "error": f"RequestId: {request_id} Error: {_KILLED}"}
+        return result
+
+    lambda_runtime.Worker.invoke = invoke
+    threading.Thread(target=_watch_memory, name="lambda-memory", daemon=True).start()
+
+
+def _watch_memory() -> None:
+    while True:
+        time.sleep(_MEMORY_LOOK_SECONDS)
+        with lambda_runtime._lock:
+            busy = [worker for workers in lambda_runtime._workers.values() for worker in workers]
+        for worker in busy:
+            process = worker._proc
+            if not worker.in_use or process is None or process.poll() is not None:
+                continue
+            if _peak_bytes(process.pid) > int(worker.config.get("MemorySize", 128)) << 20:
+                worker.over_memory = True
+                process.kill()
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory that a process has had resident; without /proc, what it has now."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+        return 0  # it has just ended
+    if Path("/proc").exists():
+        return 0
+    printed = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True).stdout
+    return int(printed.strip() or 0) << 10
 
 
 def _let_invocations_finish() -> None:

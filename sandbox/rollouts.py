@@ -22,8 +22,8 @@ def install(healthy: Healthy) -> None:
     ecs._make_deployment = begin_in_progress(ecs._make_deployment)
     ecs._run_task = start_by_deployment(ecs._run_task)
     ecs._complete_service_deployment = complete_when_healthy(ecs._complete_service_deployment, healthy)
-    ecs._record_service_task_healthy = forgive_when_healthy(ecs._record_service_task_healthy, healthy)
-    ecs._record_service_task_failure = count_no_failure_after_health(ecs._record_service_task_failure)
+    ecs._record_service_task_healthy = forgive_when_a_task_ran(ecs._record_service_task_healthy)
+    ecs._record_service_task_failure = count_no_failure_after_a_run(ecs._record_service_task_failure)
     ecs._reconcile_service_tasks = keep_old_tasks_of_a_failure(ecs._reconcile_service_tasks)
     ecs._refresh_service_state = forget_drained_deployments(ecs._refresh_service_state)
 
@@ -62,9 +62,6 @@ def complete_when_healthy(complete: Callable[..., None], healthy: Healthy) -> Ca
         primary = ecs._primary_deployment(service) if service else None
         tasks = _running(service, primary) if service and primary else []
         waiting = [task for task in tasks if service and not _steady(service, task, healthy)]
-        if primary and any(task.get("_startup_stable") for task in tasks if task not in waiting):
-            primary["_proven"] = True
-            primary["failedTasks"] = 0
         if not waiting or not primary or primary["rolloutState"] != "IN_PROGRESS":
             complete(cluster, key, expected_deployment_id)
         elif primary["id"] not in watched:
@@ -112,39 +109,40 @@ def _steady(service: Service, task: Task, healthy: Healthy) -> bool:
     return not groups or now - task.setdefault("_healthy_since", now) >= _STEADY_SECONDS
 
 
-def forgive_when_healthy(
-    record: Callable[[str, Task], None], healthy: Healthy
-) -> Callable[[str, Task], None]:
-    """MiniStack 1.5.33: failures are forgotten when a task has run for a second, healthy or not."""
+def forgive_when_a_task_ran(record: Callable[[str, Task], None]) -> Callable[[str, Task], None]:
+    """MiniStack 1.5.33: failures that come later are counted again. On AWS, once a task of a deployment has
+    run, healthy or not, `failedTasks` is 0 and stays so: ECS never gives a candidate up that crashes a little
+    after its start. A task that ends within MiniStack's first second has not run.
+    """
 
     def record_and_forgive(key: str, task: Task) -> None:
+        record(key, task)
         service = ecs._services.get(key)
         deployment = ecs._deployment_for_task(service, task) if service else None
-        failed = deployment["failedTasks"] if deployment else 0
-        record(key, task)
-        if service and deployment and not _steady(service, task, healthy):
-            deployment["failedTasks"] = failed
+        if deployment and task["lastStatus"] == "RUNNING":
+            deployment["_has_run"] = True
+            deployment["failedTasks"] = 0
 
     return record_and_forgive
 
 
-def count_no_failure_after_health(record: Callable[..., None]) -> Callable[..., None]:
+def count_no_failure_after_a_run(record: Callable[..., None]) -> Callable[..., None]:
     """MiniStack 1.5.33: the circuit breaker counts a task that dies while others are still starting, even
-    after it was healthy; on AWS nothing counts once a task of the deployment runs successfully.
+    after one has run.
     """
 
-    def record_unless_proven(task: Task, digest_resolution_failed: bool = False) -> None:
+    def record_unless_it_ran(task: Task, digest_resolution_failed: bool = False) -> None:
         name = task.get("group", "").partition("service:")[2]
         cluster = ecs._cluster_name_from_arn(task.get("clusterArn", ""))
         key = f"{cluster}/{name}"
         service = ecs._services.get(key) if name else None
         deployment = ecs._deployment_for_task(service, task) if service else None
-        if deployment and deployment.get("_proven") and not digest_resolution_failed:
+        if deployment and deployment.get("_has_run") and not digest_resolution_failed:
             ecs._reconcile_service_tasks(cluster, key)
         else:
             record(task, digest_resolution_failed)
 
-    return record_unless_proven
+    return record_unless_it_ran
 
 
 def keep_old_tasks_of_a_failure(reconcile: Callable[[str, str], None]) -> Callable[[str, str], None]:

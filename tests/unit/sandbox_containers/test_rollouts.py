@@ -131,19 +131,28 @@ def releases(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
     (folder / "Dockerfile").write_text(DOCKERFILE)
     (folder / "serve_rollout.py").write_text(PROGRAM)
     sandbox.client("ecr").create_repository(repositoryName="rollouts")
-    for tag, argument in (("good", "WARM=0"), ("cold", "WARM=3600"), ("dying", "DIES=0.5")):
+    for tag, argument in (("good", "WARM=0"), ("cold", "WARM=3600"), ("dying", "DIES=3")):
         sandbox.push(folder, "--repository", "rollouts", "--tag", tag, "--build-arg", argument)
     ecs = sandbox.client("ecs")
     ecs.create_cluster(clusterName=CLUSTER)
     made = {}
-    tags = {"good": "good", "better": "good", "cold": "cold", "dying": "dying", "missing": "nowhere"}
+    tags = {
+        "good": "good",
+        "better": "good",
+        "cold": "cold",
+        "dying": "dying",
+        "missing": "nowhere",
+        "dead": "good",
+    }
     for name, tag in tags.items():
-        container = {
+        container: dict[str, Any] = {
             "name": "app",
             "image": f"000000000000.dkr.ecr.us-east-1.amazonaws.com/rollouts:{tag}",
             "portMappings": [{"containerPort": 8080}],
             "stopTimeout": 2,
         }
+        if name == "dead":
+            container["command"] = ["false"]
         registered = ecs.register_task_definition(
             family="rollouts", networkMode="awsvpc", containerDefinitions=[container]
         )
@@ -182,7 +191,7 @@ def test_old_tasks_stay_until_the_new_ones_are_healthy(service: Service):
     assert service.describe()["taskDefinition"] == service.releases["better"]
 
 
-@pytest.mark.parametrize("release", ["missing", "dying"])
+@pytest.mark.parametrize("release", ["missing", "dead"])
 def test_a_failed_rollout_leaves_the_old_tasks(service: Service, release: str):
     """They serve on beside the failed deployment, and are replaced by the next one."""
     service.update(release=release)
@@ -194,6 +203,24 @@ def test_a_failed_rollout_leaves_the_old_tasks(service: Service, release: str):
     service.settled()
 
     assert during == ([("PRIMARY", "FAILED", 0), ("ACTIVE", "COMPLETED", 1)], ["healthy"])
+
+
+def test_a_crash_after_the_start_is_not_counted(service: Service):
+    """Once a task has run, ECS counts no failure: it starts the next one, again and again."""
+    service.update(release="dying")
+    candidate = service.describe()["deployments"][0]["id"]
+
+    def crashed() -> list[str]:
+        asked = {"cluster": CLUSTER, "serviceName": service.name, "desiredStatus": "STOPPED"}
+        return list(service.ecs.list_tasks(**asked)["taskArns"])
+
+    until(lambda: len(crashed()) > 1)
+    stopped = crashed()
+    tasks = service.ecs.describe_tasks(cluster=CLUSTER, tasks=stopped)["tasks"]
+    primary = service.describe()["deployments"][0]
+
+    assert {task["startedBy"] for task in tasks} == {candidate}
+    assert (primary["id"], primary["rolloutState"], primary["failedTasks"]) == (candidate, "IN_PROGRESS", 0)
 
 
 def test_a_killed_task_is_replaced(service: Service):

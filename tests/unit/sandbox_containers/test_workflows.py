@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
 import pytest
 
 from tests.unit.sandbox_containers.conftest import Sandbox
-from tests.unit.sandbox_containers.workflows import Workflows, call
+from tests.unit.sandbox_containers.workflows import Workflows, call, make_function
 
 pytestmark = pytest.mark.enable_socket
 
@@ -40,6 +41,31 @@ def test_an_exception_does_not_end_the_worker(sandbox: Sandbox, workflows: Workf
 
     assert failed["FunctionError"] == "Unhandled"
     assert before == invoke(fail=False)["Payload"].read()
+
+
+def test_a_function_has_its_memory_and_no_more(workflows: Workflows):
+    """It is killed when it takes more, and a workflow is told so in Lambda's words; the next call works."""
+    execution = workflows.execute("memory", {"Work": call(megabytes=200, seconds=5)})
+    cause = json.loads(execution["cause"])
+
+    assert (execution["error"], cause["errorType"]) == ("Runtime.ExitError", "Runtime.ExitError")
+    assert re.fullmatch(
+        r"RequestId: [0-9a-f-]{36} Error: Runtime exited with error: signal: killed", cause["errorMessage"]
+    )
+    assert workflows.output("memory-again", {"Work": call(megabytes=20)})
+
+
+def test_a_time_out_is_told_as_a_sentence(sandbox: Sandbox, workflows: Workflows):
+    """Not as JSON: whoever parses the cause has to look first."""
+    slow = make_function(sandbox, "slow", timeout=1)
+    execution = workflows.execute("time-out", {"Work": call(slow, seconds=20)})
+    sentence, _, payload = execution["cause"].partition(" Returned payload: ")
+
+    assert execution["error"] == "Lambda.Unknown"
+    assert sentence == "The cause could not be determined because Lambda did not return an error type."
+    assert re.fullmatch(
+        r"\S+Z \S{36} Task timed out after 1\.00 seconds", json.loads(payload)["errorMessage"]
+    )
 
 
 def test_succeed_has_an_output(workflows: Workflows):

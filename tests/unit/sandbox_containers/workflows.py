@@ -13,13 +13,14 @@ from tests.unit.sandbox_containers.conftest import Sandbox, until
 ACCOUNT = "arn:aws:{}:us-east-1:000000000000:{}"
 ROLE = "arn:aws:iam::000000000000:role/workflows"
 FUNCTION = ACCOUNT.format("lambda", "function:workflows")
-# Does what its event says: notes that it was called, takes its time, fails, or makes a call to AWS.
+# Does what its event says: notes that it was called, takes time or memory, fails, or makes a call to AWS.
 CODE = """\
 import json, os, time
 class StableSlotUnhealthy(Exception): pass
 def handler(event, context):
     if "note" in event:
         with open(event["note"], "a") as file: file.write(json.dumps(event) + "\\n")
+    taken = b"x" * (event.get("megabytes", 0) << 20)
     time.sleep(event.get("seconds", 0))
     if event.get("fail"): raise StableSlotUnhealthy("what to do")
     if "call" in event:
@@ -35,7 +36,9 @@ def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def make_function(sandbox: Sandbox, name: str = "workflows", *allowed: dict[str, Any]) -> str:
+def make_function(
+    sandbox: Sandbox, name: str = "workflows", *allowed: dict[str, Any], timeout: int = 30
+) -> str:
     """A Lambda function with a role of the same name that allows what is given; returns its ARN."""
     services = ["lambda.amazonaws.com", "states.amazonaws.com"]
     trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
@@ -52,18 +55,18 @@ def make_function(sandbox: Sandbox, name: str = "workflows", *allowed: dict[str,
         Architectures=["arm64"],
         Handler="fn.handler",
         Role=role,
-        Timeout=30,
+        Timeout=timeout,
         Code={"ZipFile": buffer.getvalue()},
     )
     return str(made["FunctionArn"])
 
 
-def call(**payload: Any) -> dict[str, Any]:
-    """A Task state that calls the function."""
+def call(function: str = FUNCTION, **payload: Any) -> dict[str, Any]:
+    """A Task state that calls the function, or another one."""
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
-        "Arguments": {"FunctionName": FUNCTION, "Payload": payload},
+        "Arguments": {"FunctionName": function, "Payload": payload},
         "TimeoutSeconds": 20,
         "End": True,
     }
