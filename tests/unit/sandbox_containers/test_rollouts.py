@@ -131,8 +131,9 @@ def releases(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
     (folder / "Dockerfile").write_text(DOCKERFILE)
     (folder / "serve_rollout.py").write_text(PROGRAM)
     sandbox.client("ecr").create_repository(repositoryName="rollouts")
-    for tag, argument in (("good", "WARM=0"), ("cold", "WARM=3600"), ("dying", "DIES=3")):
-        sandbox.push(folder, "--repository", "rollouts", "--tag", tag, "--build-arg", argument)
+    for tag, warm, dies in (("good", 0, 0), ("cold", 3600, 0), ("dying", 3600, 3)):
+        arguments = ("--build-arg", f"WARM={warm}", "--build-arg", f"DIES={dies}")
+        sandbox.push(folder, "--repository", "rollouts", "--tag", tag, *arguments)
     ecs = sandbox.client("ecs")
     ecs.create_cluster(clusterName=CLUSTER)
     made = {}

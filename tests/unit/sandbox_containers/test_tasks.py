@@ -201,13 +201,13 @@ def test_a_task_answers_where_it_was_told_to(cluster: Cluster, running: str):
 
 
 def test_a_task_is_stopped_when_its_process_has_ended(cluster: Cluster, image: str):
-    """STOPPING until then, and what it says after SIGTERM is in the log."""
+    """RUNNING until ECS acts, STOPPING until then, and what it says after SIGTERM is in the log."""
     arn = cluster.run(image, stopTimeout=5)
     cluster.line(arn, "port")
 
     cluster.ecs.stop_task(cluster="tasks", task=arn)
 
-    assert cluster.task(arn)["lastStatus"] in {"DEACTIVATING", "STOPPING"}
+    until(lambda: cluster.task(arn)["lastStatus"] in {"DEACTIVATING", "STOPPING"})
     cluster.stopped(arn)
     cluster.line(arn, "late")
 
