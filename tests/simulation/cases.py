@@ -1,6 +1,7 @@
 """Cases: a scenario with a fault at one point, or with two; each has a name by which it is run again.
 
-``healthy/throttled@shift:ModifyRule#2`` is one fault at one point, ``pair:worse:seed=17:3`` the third pair of
+``healthy/throttled@shift:ModifyRule#2`` is one fault at one point, ``healthy/late-effect:12.5@…`` one that
+lasts for 12.5 s, ``pair:worse:seed=17:3`` the third pair of
 faults that the seed 17 draws for the scenario ``worse``, ``healthy`` the scenario unharmed.
 """
 
@@ -11,24 +12,34 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from random import Random
 from typing import NamedTuple
 
-from tests.simulation.faults import KINDS, PASSING, Point
+from tests.simulation.faults import KINDS, LASTING, PASSING, Point, kinds_at
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import violations
+from tests.simulation.model.views import Range
 from tests.simulation.scenarios import SCENARIOS, begun
 from tests.simulation.world import World
 
+DRAWS = {"stale-read": 6, "late-effect": 12}
+"""For so many different times a fault that lasts is placed at a point."""
+
 
 class Fault(NamedTuple):
-    """A kind of fault and the point where it is placed, e.g. ``throttled`` at ``shift:ModifyRule#2``."""
+    """A fault and the point where it is placed, e.g. ``throttled`` or ``stale-read:12.5``."""
 
-    kind: str
+    name: str
     point: str
 
+    @property
+    def kind(self) -> str:
+        """Its kind, without for how many seconds it lasts."""
+        return self.name.partition(":")[0]
+
     def __str__(self) -> str:
-        return f"{self.kind}@{self.point}"
+        return f"{self.name}@{self.point}"
 
 
 class Case(NamedTuple):
@@ -57,7 +68,7 @@ def run(case: Case) -> Result:
     scenario = SCENARIOS[case.scenario]
     # Up to its second fault a pair goes as the first one alone does: jitter is drawn by that one.
     seed = str(case.faults[:1])
-    world = begun(scenario, {fault.point: fault.kind for fault in case.faults}, seed)
+    world = begun(scenario, {fault.point: fault.name for fault in case.faults}, seed)
     try:
         with inhabited(world):
             world.run()
@@ -71,7 +82,8 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
 
     Of the points of one place, which are mostly reads in a loop, the first two and the last one are taken.
     In the first scenario that comes by a place each kind of fault is placed there, in the others one that is
-    drawn. ``thorough``: every kind at every point.
+    drawn. Faults that last are placed in every scenario, wherever they make a difference.
+    ``thorough``: every kind at every point.
     """
     places: dict[tuple[str, ...], list[Point]] = defaultdict(list)
     for point in points(scenario):
@@ -86,6 +98,7 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
                     kinds = (Random(f"{scenario}/{point.name}").choice(kinds),)
                 for kind in kinds:
                     yield _single(scenario, Fault(kind, point.name))
+        yield from _lasting(scenario, [point for point in found if point.seconds], thorough)
 
 
 def pairs(scenario: str, seed: int, count: int) -> Iterator[str]:
@@ -104,11 +117,11 @@ def named(name: str) -> Case:
     if name in SCENARIOS:
         return Case(name, name)
     scenario, _, fault = name.partition("/")
-    kind, _, point = fault.partition("@")
+    placed = Fault(*fault.partition("@")[::2])
     if scenario in SCENARIOS and any(
-        kind in KINDS[known.kind] for known in points(scenario) if known.name == point
+        _fits(placed, known) for known in points(scenario) if known.name == placed.point
     ):
-        return _single(scenario, Fault(kind, point))
+        return _single(scenario, placed)
     drawn = re.fullmatch(r"pair:([\w-]+):seed=\d+:\d+", name)
     if drawn and drawn[1] in SCENARIOS:
         return _pair(name, drawn[1])
@@ -126,6 +139,25 @@ def points(scenario: str) -> tuple[Point, ...]:
     return tuple(run(Case(scenario, scenario)).world.faults.points)
 
 
+def _lasting(scenario: str, among: list[Point], thorough: bool) -> Iterator[Case]:
+    """Faults that last, at points of one place, each for a short, a long and some more times between."""
+    for n, point in enumerate(among):
+        if thorough or n < 2 or n == len(among) - 1:
+            (kind,) = LASTING.keys() & set(kinds_at(point))
+            random = Random(f"{scenario}/{point.name}")
+            for part in range(DRAWS[kind]):
+                seconds = _drawn(point, (part + random.random()) / DRAWS[kind])
+                yield _single(scenario, Fault(f"{kind}:{seconds}", point.name))
+
+
+def _drawn(point: Point, place: float) -> float:
+    """A time that makes a difference at a point; ``place``: 0 for the shortest one, 1 for the longest."""
+    assert point.seconds
+    above, most = point.seconds
+    # Rounded up: at the shortest one nothing would differ.
+    return min(ceil((above + place * (most - above)) * 100 + 1) / 100, most)
+
+
 def _single(scenario: str, fault: Fault) -> Case:
     return Case(f"{scenario}/{fault}", scenario, (fault,))
 
@@ -141,7 +173,22 @@ def _pair(name: str, scenario: str) -> Case:
 
 def _draw(random: Random, among: tuple[Point, ...]) -> Fault:
     point = random.choice(among)
-    return Fault(random.choice(KINDS[point.kind]), point.name)
+    kind = random.choice(kinds_at(point))
+    return Fault(f"{kind}:{_drawn(point, random.random())}" if kind in LASTING else kind, point.name)
+
+
+def _fits(fault: Fault, point: Point) -> bool:
+    """Whether a fault can be placed at a point and makes a difference there."""
+    if fault.kind not in kinds_at(point) or (fault.kind in LASTING) != (":" in fault.name):
+        return False
+    if not point.seconds or fault.kind not in LASTING:
+        return True
+    seconds = fault.name.partition(":")[2]
+    return bool(re.fullmatch(r"\d+(\.\d+)?", seconds)) and _within(float(seconds), point.seconds)
+
+
+def _within(seconds: float, limits: Range) -> bool:
+    return limits.above < seconds <= limits.most
 
 
 def _changed(case: Case, world: World) -> Iterator[str]:

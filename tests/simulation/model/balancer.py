@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import copy
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.history import History
@@ -15,8 +17,12 @@ HEALTH_SECONDS = 2.0
 """From registration to the first passed health checks."""
 DRAIN_SECONDS = 3.0
 """The deregistration delay."""
-LAG_SECONDS = 0.5
-"""Until a change of the weights has reached the whole load balancer."""
+LAG_SECONDS = (1.0, 2.0)
+"""Until a change of the weights reaches clients, mostly."""
+LONG_LAG_SECONDS = 10.0
+"""Until it reaches them at the latest: the load balancer takes in changes of its rules by and by."""
+LONG_LAGS = 0.1
+"""How many of the changes take longer than ``LAG_SECONDS``."""
 NOTHING: Any = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
 
 Weights = dict[str, int]
@@ -35,11 +41,15 @@ class Balancer:
 
     def __init__(self, world: World, listener: str, priority: int, groups: tuple[str, str]) -> None:
         self.weights: History[Weights] = History({})
+        """As the rule has them."""
+        self.served: History[Weights] = History({})
+        """As clients meet them, and when they will."""
         self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
         self._world, self._listener, self._priority = world, listener, str(priority)
         self._rules: dict[str, dict[str, Any]] = {}
         self._targets: dict[str, dict[str, tuple[str, Image]]] = {group: {} for group in groups}
         self._created = 0
+        self._held = 0.0
 
     # ---- targets, as ECS registers them --------------------------------------------------------------------
 
@@ -74,6 +84,18 @@ class Balancer:
         if healthy != self.healthy[group].last:
             self.healthy[group].set(self._world.clock.now, healthy)
             self._world.watcher.look()
+
+    # ---- what is consistent only in the end ----------------------------------------------------------------
+
+    def snapshot(self) -> Self:
+        """The rules as they are now; targets and their health go on."""
+        frozen = copy.copy(self)
+        frozen._rules = dict(self._rules)
+        return frozen
+
+    def hold(self, name: str, until: float) -> None:
+        """The next change of the weights reaches clients as late as it ever does; see ``_weigh``."""
+        self._held = until
 
     # ---- the API -------------------------------------------------------------------------------------------
 
@@ -149,5 +171,16 @@ class Balancer:
             self._weigh(weights)
 
     def _weigh(self, weights: Weights) -> None:
-        self.weights.set(self._world.clock.now, weights)
+        clock = self._world.clock
+        self.weights.set(clock.now, weights)
+        lag = LONG_LAG_SECONDS if self._held > clock.now else _lag(self._world.weather)
+        # A change does not overtake the one before it.
+        self.served.set(max(clock.now + lag, self.served.moments[-1]), weights)
         self._world.watcher.look()
+        clock.after(self.served.moments[-1] - clock.now, self._world.watcher.look, background=True)
+
+
+def _lag(weather: Random) -> float:
+    if weather.random() < LONG_LAGS:
+        return weather.uniform(LAG_SECONDS[1], LONG_LAG_SECONDS)
+    return weather.uniform(*LAG_SECONDS)

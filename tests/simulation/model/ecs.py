@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+from typing import TYPE_CHECKING, Any, Self
 
 from probe.settings import read_settings
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.probe import Probe
 from tests.simulation.model.services import Services
 from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS, Task
+from tests.simulation.model.views import PROBES
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -21,6 +23,12 @@ class Ecs(Services):
         super().__init__(world, cluster)
         self.probes: list[tuple[Task, Probe]] = []
         self._tokens: dict[str, tuple[dict[str, Any], Task]] = {}
+
+    def snapshot(self) -> Self:
+        """Services and tasks as they are now."""
+        frozen = super().snapshot()
+        frozen.probes = [(copy.copy(task), probe) for task, probe in self.probes]
+        return frozen
 
     def run_task(
         self, *, cluster: str, taskDefinition: str, launchType: str, startedBy: str, clientToken: str,
@@ -42,7 +50,7 @@ class Ecs(Services):
             }
             probe = Probe(self._world, read_settings(environment))
             self.probes.append((task, probe))
-            self._world.clock.after(START_SECONDS, self._probe, task, probe)
+            self._world.clock.after(self._held_for(PROBES) + START_SECONDS, self._probe, task, probe)
         return {"tasks": [task.described()], "failures": []}
 
     def stop_task(self, *, cluster: str, task: str, reason: str) -> dict[str, Any]:
@@ -55,10 +63,15 @@ class Ecs(Services):
             raise AwsError("InvalidParameterException", "The referenced task was not found.")
         if found.wanted != "STOPPED":
             found.wanted = "STOPPED"
-            found.status = "DEACTIVATING"
-            probe.stop()
-            self._world.clock.after(STOP_SECONDS, found.end, self._world.clock.now, "UserInitiated", 0)
+            self._world.clock.after(self._held_for(PROBES), self._terminate, found, probe)
         return {"task": found.described()}
+
+    def _terminate(self, task: Task, probe: Probe) -> None:
+        if task.status != "STOPPED":
+            task.status = "DEACTIVATING"
+            probe.stop()
+            now = self._world.clock.now
+            self._world.clock.after(STOP_SECONDS, task.end, now, "UserInitiated", 0)
 
     def kill_probe(self) -> None:
         """Every probe that runs dies, without a word."""
@@ -86,7 +99,7 @@ class Ecs(Services):
     def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
         """Tasks by ARN; of those that are not there it says so."""
         self._check(cluster)
-        every = [task for service in self.services.values() for task in service.tasks]
+        every = [*(task for service in self.services.values() for task in service.tasks)]
         every += [task for task, _ in self.probes]
         found = [task.described() for task in every if task.arn in tasks]
         missing = set(tasks) - {task["taskArn"] for task in found}

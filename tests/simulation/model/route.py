@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.simulation.model.balancer import LAG_SECONDS, Weights
+from tests.simulation.model.balancer import Weights
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -25,10 +25,10 @@ def answer(
 ) -> Answer | None:
     """What the n-th request of a lane, or of the users, got at a moment; None where no target was there.
 
-    With the preview header it goes to one slot, without it through the weights as they were a moment before.
+    With the preview header it goes to one slot, without it through the weights as they have reached clients.
     """
     balancer = world.balancer
-    weights = balancer.weights.at(moment - LAG_SECONDS)
+    weights = balancer.served.at(moment)
     slot = headers.get("x-crossfade-slot")
     group = getattr(world.spec.target_groups, slot) if slot else _chosen(weights, n)
     healthy = balancer.healthy[group].at(moment) if group else ()

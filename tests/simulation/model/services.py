@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.balancer import DRAIN_SECONDS, HEALTH_SECONDS
@@ -28,6 +30,36 @@ class Services(TaskDefinitions):
         self.services: dict[str, Service] = {}
         self._world, self._cluster = world, cluster
         self._number = 0
+        self._held: dict[str, float] = {}
+        """Until when what was written of a resource has no effect yet."""
+
+    def snapshot(self) -> Self:
+        """Every service as it is now."""
+        frozen = copy.copy(self)
+        frozen.services = {
+            name: replace(
+                service,
+                rollouts=[copy.copy(rollout) for rollout in service.rollouts],
+                tasks=[copy.copy(task) for task in service.tasks],
+            )
+            for name, service in self.services.items()
+        }
+        return frozen
+
+    def hold(self, name: str, until: float) -> None:
+        """What is written of a service, or of the tasks of none, has no effect before this moment."""
+        self._held[name] = until
+
+    def owner(self, tasks: list[str]) -> str | None:
+        """The service that a task belongs to."""
+        return next(
+            (
+                name
+                for name, service in self.services.items()
+                if any(task.arn in tasks for task in service.tasks)
+            ),
+            None,
+        )
 
     def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
         """Services by name; of those that are not there it says so."""
@@ -95,6 +127,9 @@ class Services(TaskDefinitions):
 
     def _reconcile(self, service: Service) -> None:
         """Start what is missing, stop what is too much; old tasks go when the new ones are healthy."""
+        if left := self._held_for(service.name):
+            self._world.clock.after(left, self._reconcile, service, background=service.lost)
+            return
         primary = service.primary
         tasks = service.of(primary, "PROVISIONING", "RUNNING")
         if primary.state != "FAILED":
@@ -151,6 +186,10 @@ class Services(TaskDefinitions):
     def _stopped(self, service: Service, task: Task) -> None:
         task.end(self._world.clock.now, "ServiceSchedulerInitiated")
         self._reconcile(service)
+
+    def _held_for(self, name: str) -> float:
+        """Seconds until what is written has an effect."""
+        return max(self._held.get(name, 0.0) - self._world.clock.now, 0.0)
 
     def _check(self, cluster: str) -> None:
         if cluster != self._cluster:

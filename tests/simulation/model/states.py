@@ -19,8 +19,19 @@ if TYPE_CHECKING:
 class States:
     """Operations of ``stepfunctions`` over the simulated state machines."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, before: float = float("inf")) -> None:
+        self._world, self._before = world, before
+
+    def changes(self, arn: str) -> list[float]:
+        """When an execution began, and when it ended."""
+        execution = self._world.machines.find(arn)
+        if execution is None:
+            return []
+        return [execution.began] if execution.running else [execution.began, execution.stopped]
+
+    def before(self, moment: float) -> States:
+        """What was told of executions just before a moment."""
+        return States(self._world, moment)
 
     def start_execution(self, *, stateMachineArn: str, input: str, name: str | None = None) -> dict[str, Any]:
         """A name is taken for good; with the same input, while that execution runs, it is the same one."""
@@ -42,7 +53,7 @@ class States:
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         """Status, and what is there of output, error and cause."""
-        found = described(self._find(executionArn))
+        found = described(self._find(executionArn), before=self._before)
         dates = {key: _moment(found[key] / 1000) for key in ("startDate", "stopDate") if key in found}
         return found | dates
 
@@ -58,12 +69,13 @@ class States:
                 "stateEnteredEventDetails": {"name": name},
             }
             for n, (at, name) in enumerate(execution.path, start=1)
+            if at < self._before
         ]
         return {"events": events}
 
     def _find(self, arn: str) -> Execution:
         execution = self._world.machines.find(arn)
-        if execution is None:
+        if execution is None or execution.began >= self._before:
             raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return execution
 
