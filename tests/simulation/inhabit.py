@@ -16,7 +16,7 @@ from unittest import mock
 import boto3
 
 from crossfade.aws import clients
-from crossfade.handlers import report, step
+from crossfade.handlers import measures, step
 from tests.simulation.functions import Invocation
 from tests.simulation.stack import environment
 from tests.simulation.world import World
@@ -67,7 +67,7 @@ def inhabited(world: World) -> Iterator[World]:
             clients.client.cache_clear()
 
 
-_REAL: dict[str, Any] = {"utc_now": step.utc_now, "time": time, "metrics": report.metrics}
+_REAL: dict[str, Any] = {"utc_now": step.utc_now, "time": time, "metrics": measures.metrics}
 
 
 def _set(**instead: Any) -> None:

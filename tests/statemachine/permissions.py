@@ -45,7 +45,9 @@ ACTIONS: dict[str, frozenset[str]] = {
     "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | SLOTS | RESIZE,
     "resume": JOURNAL_READ | SCALING,
     "stop_probe": STOP_TASKS,
-    "report": JOURNAL_WRITE | LEDGER | {"s3:PutObject", "states:GetExecutionHistory"},
+    "report": JOURNAL_WRITE | LEDGER
+    | {"s3:PutObject", "s3:AbortMultipartUpload", "states:GetExecutionHistory"},
+    "record_outcome": frozenset({"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"}),
     "release": frozenset({"dynamodb:UpdateItem"}),
     "start_next": JOURNAL_STATE | SPECS | START,
     "cool": JOURNAL_STATE | RULE | SLOTS | RESIZE,
@@ -68,6 +70,7 @@ IMPLIED = {
 }
 """Actions that AWS authorises along with a call, so that no call of that name is ever seen."""
 
+_PUTS = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
 _PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 
 
@@ -76,5 +79,7 @@ def actions_of(service: str, operation: str, arguments: dict) -> set[str]:
     if operation == "TransactWriteItems":
         kinds = {kind for item in arguments["TransactItems"] for kind in item}
         return {f"dynamodb:{kind.removesuffix('Item')}Item" for kind in kinds}
+    if operation in _PUTS:
+        operation = "PutObject"
     action = f"{_PREFIXES.get(service, service)}:{operation}"
     return {action} | IMPLIED.get(action, set())

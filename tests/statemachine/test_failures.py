@@ -44,6 +44,10 @@ GOES_ON = {
         "StartProbe",
         "ProveStable",
     ): "the weights are back; without a probe the report says that nothing proves it",
+    (
+        "WriteReport",
+        "RecordOutcome",
+    ): "a report is no reason to hold a service: the journal says that there is none",
     ("StopOld", "ResumeScaling"): "somebody sends clients to the old slot; the report says that it runs on",
 }
 

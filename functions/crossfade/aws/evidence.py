@@ -1,6 +1,13 @@
 """The evidence bucket: each deployment's ledger and certificate."""
 
-from typing import Any
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+PART_BYTES = 8 * 1024 * 1024
+"""S3 takes parts of 5 MiB or more, 10,000 of them at most."""
 
 
 class Evidence:
@@ -10,12 +17,64 @@ class Evidence:
         self._s3 = s3
         self._bucket = bucket
 
-    def store(self, stream: str, *, ledger: bytes, certificate: bytes) -> str:
-        """Store both documents under the deployment's name; the certificate's key is returned."""
-        self._put(f"{stream}/ledger.jsonl", ledger, "application/x-ndjson")
+    def ledger(self, stream: str) -> "Upload":
+        """An upload of the deployment's ledger, which becomes visible when it is completed."""
+        request = {"Bucket": self._bucket, "Key": f"{stream}/ledger.jsonl"}
+        return Upload(self._s3, request, "application/x-ndjson")
+
+    def certificate(self, stream: str, document: bytes) -> str:
+        """Store the certificate under the deployment's name, beside its ledger; its key is returned."""
         key = f"{stream}/certificate.json"
-        self._put(key, certificate, "application/json")
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=document, ContentType="application/json")
         return key
 
-    def _put(self, key: str, body: bytes, content_type: str) -> None:
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+
+class Upload:
+    """An object that is written piece by piece; what is held in memory is less than a part and a piece.
+
+    As a context manager it takes back what was not completed. Where that fails too, the bucket's lifecycle
+    rule does it.
+    """
+
+    def __init__(self, s3: Any, request: dict[str, str], content_type: str) -> None:
+        self._s3, self._request, self._content_type = s3, request, content_type
+        self._held = bytearray()
+        self._parts: list[dict[str, Any]] = []
+        self._upload: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._upload:
+            with suppress(ClientError, BotoCoreError):
+                self._s3.abort_multipart_upload(**self._request, **self._upload)
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece; whole parts are sent at once."""
+        self._held += piece
+        while len(self._held) >= PART_BYTES:
+            self._send(bytes(self._held[:PART_BYTES]))
+            del self._held[:PART_BYTES]
+
+    def complete(self) -> None:
+        """Make the object visible, in one step. A small one is written by a single call."""
+        if not self._parts:
+            self._s3.put_object(**self._request, Body=bytes(self._held), ContentType=self._content_type)
+            return
+        if self._held:
+            self._send(bytes(self._held))
+        self._s3.complete_multipart_upload(
+            **self._request, **self._upload, MultipartUpload={"Parts": self._parts}
+        )
+        self._upload = {}
+
+    def _send(self, body: bytes) -> None:
+        if not self._upload:
+            begun = self._s3.create_multipart_upload(**self._request, ContentType=self._content_type)
+            self._upload = {"UploadId": begun["UploadId"]}
+        number = len(self._parts) + 1
+        sent = self._s3.upload_part(**self._request, **self._upload, PartNumber=number, Body=body)
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})

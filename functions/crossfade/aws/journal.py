@@ -3,14 +3,14 @@
 | key ``service`` | key ``item`` | what it holds |
 |---|---|---|
 | web | ``state`` | holder, stable slot and release, candidate, weights last written, waiting, warm |
-| web | ``deployment#<id>`` | plan, milestones, stages; at the end outcome, reason, counts, certificate |
+| web | ``deployment#<id>`` | plan, milestones, stages; in the end outcome, reason, counts, certificate |
 
 Every write is conditional. Those of a deployment have one condition in common: its execution still holds the
 service. Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first
 time that is written: a handler that runs twice does not move them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 from crossfade.aws.items import Table, condition_failed
-from crossfade.domain.certificate import Certificate, History, StageRecord
-from crossfade.domain.errors import ServiceChanged, ServiceLost
+from crossfade.domain.certificate import Certificate, History, Outcome, StageRecord
+from crossfade.domain.errors import InvalidInput, ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.scaling import Suspension
@@ -43,8 +43,19 @@ class Journal:
         return State.model_validate({key: item[key] for key in State.model_fields if key in item})
 
     def history(self, service: str, deployment: str) -> History:
-        """A deployment's plan, milestones and stages."""
+        """A deployment's plan, milestones and stages.
+
+        Raises
+        ------
+        InvalidInput
+            The journal has no such deployment.
+        """
         item = self._table.get(service, item_of(deployment))
+        if not item:
+            raise InvalidInput(
+                f"The journal has no deployment {deployment} of {service}. Look the name up in the journal's "
+                "table, and start again."
+            )
         known = {key: item[key] for key in History.model_fields if key in item}
         stages = sorted(item["stages"].values(), key=lambda stage: int(stage["weight"]))
         return History.model_validate(
@@ -284,18 +295,39 @@ class Journal:
     def close(self, plan: Plan, certificate: Certificate, key: str, now: datetime) -> None:
         """Turn the deployment's item into history: how it went, and where its certificate is."""
         values = {
-            ":outcome": certificate.outcome,
-            ":reason": certificate.reason,
-            ":ended": iso(now),
+            **_ended(certificate.outcome, certificate.reason, now),
             ":certificate": key,
             ":requests": certificate.requests["production"].model_dump(),
-            ":expires": expiry(now),
         }
         self._write(
-            plan,
-            "SET outcome = :outcome, reason = :reason, ended = :ended, certificate = :certificate, "
-            "requests = :requests, expires = :expires",
-            values,
+            plan, f"{_END}, certificate = :certificate, requests = :requests REMOVE not_reported", values
+        )
+
+    def end(
+        self,
+        plan: Plan,
+        outcome: Outcome,
+        reason: str,
+        now: datetime,
+        *,
+        not_reported: str,
+        executions: Sequence[str],
+    ) -> None:
+        """The same without a certificate; the item says why there is none."""
+        values = {
+            **_ended(outcome, reason, now),
+            ":why": not_reported,
+            ":executions": list(executions),
+        }
+        self._write(plan, f"{_END}, not_reported = :why, executions = :executions", values)
+
+    def supplement(self, plan: Plan, certificate: Certificate, key: str) -> None:
+        """Add the certificate that was missing; nobody holds the service for that deployment any more."""
+        self._table.update(
+            plan.service,
+            item_of(plan.deployment),
+            "SET certificate = :certificate, requests = :requests REMOVE not_reported",
+            {":certificate": key, ":requests": certificate.requests["production"].model_dump()},
         )
 
     def _hold(
@@ -372,6 +404,13 @@ def _candidate(plan: Plan) -> dict[str, str]:
         "digest": release.digest,
         "blueprint": release.blueprint,
     }
+
+
+_END = "SET outcome = :outcome, reason = :reason, ended = :ended, expires = :expires"
+
+
+def _ended(outcome: Outcome, reason: str, now: datetime) -> dict[str, Any]:
+    return {":outcome": outcome, ":reason": reason, ":ended": iso(now), ":expires": expiry(now)}
 
 
 def expiry(now: datetime) -> int:

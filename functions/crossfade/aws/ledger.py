@@ -1,5 +1,6 @@
 """The ledger in CloudWatch Logs: read onwards from where the last read ended."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -22,7 +23,7 @@ class Ledger:
 
     def begun(self, stream: str) -> bool:
         """Whether a stream has a line."""
-        return bool(self.after(stream, None)[0])
+        return any(lines for lines, _ in self.pages(stream, None))
 
     def news(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
         """Lines of a stream after ``cursor`` (None: from its beginning), and the new cursor.
@@ -37,15 +38,15 @@ class Ledger:
             if len(page) < LARGE_PAGE:
                 return lines, cursor
 
-    def after(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
-        """All lines of a stream after ``cursor`` (None: from its beginning), and the new cursor."""
-        lines: list[str] = []
+    def pages(self, stream: str, cursor: str | None) -> Iterator[tuple[list[str], str | None]]:
+        """All lines of a stream after ``cursor`` (None: from its beginning), page by page, each with the
+        cursor behind it."""
         while True:
             reached = cursor
             page, cursor = self._page(stream, cursor)
-            lines += page
+            yield page, cursor
             if reached == cursor:  # the documented sign of the stream's end
-                return lines, cursor
+                return
 
     def _page(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
         """A stream that does not exist yet has no lines."""

@@ -1,16 +1,16 @@
 """The certificate: what the ledger proves about a deployment."""
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field
 
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
-from crossfade.domain.records import LANES, Closed, Lane, LaneTotals, Opened, Record, Request
+from crossfade.domain.records import Lane, Record
+from crossfade.domain.restoration import FirstBad, LoserSeen
 from crossfade.domain.scaling import Suspension
+from crossfade.domain.tally import Gap, LaneCount, Sighted, Tally
 
 Outcome = Literal["promoted", "rolled_back", "failed"]
 
@@ -32,7 +32,9 @@ class History(Message):
     ``promoted`` on the old slot may be gone, so there is no way back by weights; ``restored`` is when the
     stable slot's weights were read back. ``probe`` is its newest task, ``cursor`` how far the ledger was
     read, ``scaling`` how the live slot's automatic scaling stood before the deployment suspended it.
-    ``outcome`` is there when the report has been written.
+    ``outcome`` is there when the deployment has ended, and ``certificate``, its key, when the report has been
+    written. Where it could not be, ``not_reported`` says why, and ``reason``, ``ended`` and ``executions``
+    are what it is drawn up from by hand.
     """
 
     plan: Plan
@@ -45,6 +47,11 @@ class History(Message):
     cursor: str | None = None
     scaling: Suspension | None = None
     outcome: Outcome | None = None
+    reason: str | None = None
+    ended: Moment | None = None
+    certificate: str | None = None
+    not_reported: str | None = None
+    executions: tuple[str, ...] = ()
     stages: tuple[StageRecord, ...] = ()
 
 
@@ -55,30 +62,14 @@ class Version(Message):
     digest: str | None
 
 
-class LaneCount(Message):
-    """Requests of a lane. ``missing`` were sent, and are not in the ledger."""
-
-    sent: int
-    ok: int
-    failed: int
-    missing: int
-
-
-class Sighted(Message):
-    """A version that a lane answered with: when first and last, and how often."""
-
-    version: str
-    first: Moment
-    last: Moment
-    count: int
-
-
 class Timing(Message):
     """Seconds. ``bake`` is the stages' minimum times, ``evidence`` what they took beyond those, and
     ``overhead`` what Crossfade itself takes: total − bake − evidence − container_start.
 
-    ``detected`` and ``restored`` count from the first bad answer in the ledger to the verdict, and to the
-    stable slot's weights read back; null where there was no bad answer.
+    The last three count from the first bad answer in the ledger: to the verdict, to the weights read back,
+    and to the last production request whose answer was, or may have been, the losing version's. Null where
+    there was no bad answer; ``restored`` also where the two versions cannot be told apart, where no client
+    met the loser, and where it was not seen that clients got the winner alone.
     """
 
     total: float
@@ -87,14 +78,8 @@ class Timing(Message):
     container_start: float
     overhead: float
     detected: float | None
+    restored_api: float | None
     restored: float | None
-
-
-class Gap(Message):
-    """A time in which no probe was there: from the last record of one to the first of the next."""
-
-    began: Moment
-    ended: Moment
 
 
 class LedgerCount(Message):
@@ -109,43 +94,10 @@ class LedgerCount(Message):
     sha256: str
 
 
-class _Run:
-    """The records of one probe task, in their order."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.requests: dict[tuple[Lane, int], Request] = {}
-        self.closed: Closed | None = None
-
-    def take(self, record: Record) -> None:
-        """A record that was written twice (a resent batch) counts once."""
-        self.records.append(record)
-        if isinstance(record, Request):
-            self.requests[record.lane, record.n] = record
-        if isinstance(record, Closed):
-            self.closed = record
-
-    def of(self, lane: Lane) -> list[Request]:
-        """A lane's requests."""
-        return [request for request in self.requests.values() if request.lane == lane]
-
-
-def _runs(records: Iterable[Record]) -> list[_Run]:
-    """Each ``opened`` begins the run of a new task, whose numbers begin at 1 again; it too may come twice."""
-    runs = [_Run()]
-    opened: Opened | None = None
-    for record in records:
-        if isinstance(record, Opened) and record != opened:
-            opened = record
-            if runs[-1].records:
-                runs.append(_Run())
-        runs[-1].take(record)
-    return runs
-
-
 class Certificate(Message):
-    """The document ``certificate.json``."""
+    """The document ``certificate.json``; ``crossfade`` says which form it has."""
 
+    crossfade: Literal["certificate/2"] = "certificate/2"
     service: str
     deployment: str
     outcome: Outcome
@@ -160,9 +112,54 @@ class Certificate(Message):
     ledger: LedgerCount
 
 
+class Reading:
+    """A deployment's ledger, taken in record by record; what is kept does not grow with it.
+
+    ``winner`` is the version that clients are to get after a rollback; None where there is none.
+    """
+
+    def __init__(self, history: History, winner: str | None) -> None:
+        plan, restored = history.plan, history.restored
+        versions = {plan.release.version, plan.previous.version if plan.previous else None}
+        met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
+        until = history.judged or restored
+        self.history, self.tally = history, Tally()
+        self.first_bad = until and FirstBad(
+            candidate=plan.candidate,
+            version=plan.release.version,
+            healthy=history.healthy,
+            met=met,
+            until=until,
+        )
+        self.loser = (
+            LoserSeen(
+                winner=winner,
+                met=met,
+                weights=restored,
+                quiet_seconds=plan.spec.retire.quiet_seconds,
+                failing=plan.spec.gate.failing,
+            )
+            if winner is not None and len(versions) == 2 and met is not None and restored is not None
+            else None
+        )
+
+    def take(self, record: Record) -> None:
+        """Take in one more record; one that was written twice counts once."""
+        if not self.tally.take(record):
+            return
+        if self.first_bad:
+            self.first_bad.take(record)
+        if self.loser:
+            self.loser.take(record)
+
+    def since_bad(self, moment: datetime | None) -> float | None:
+        """Seconds from the first bad answer, not less than 0; None where one of the two is missing."""
+        bad = self.first_bad.at if self.first_bad else None
+        return None if bad is None or moment is None else max(round((moment - bad).total_seconds(), 3), 0.0)
+
+
 def certify(
-    history: History,
-    records: Sequence[Record],
+    reading: Reading,
     *,
     sha256: str,
     outcome: Outcome,
@@ -170,10 +167,8 @@ def certify(
     ended: datetime,
     transitions: int,
 ) -> Certificate:
-    """Draw the certificate up from a deployment's history and its ledger."""
-    runs = _runs(records)
-    requests = [request for run in runs for request in run.requests.values()]
-    lanes = {lane: _count(runs, lane) for lane in LANES}
+    """Draw the certificate up from a deployment's history and its ledger, which was read to its end."""
+    history, tally = reading.history, reading.tally
     plan = history.plan
     previous = plan.previous
     return Certificate(
@@ -185,59 +180,17 @@ def certify(
             version=previous.version if previous else None, digest=previous.digest if previous else None
         ),
         to=Version(version=plan.release.version, digest=plan.release.digest),
-        requests=lanes,
-        versions={lane: _versions(record for record in requests if record.lane == lane) for lane in LANES},
+        requests=tally.counts(),
+        versions=tally.versions(),
         stages=history.stages,
-        timing=_timing(history, requests, ended),
+        timing=_timing(reading, ended),
         transitions=transitions,
-        ledger=LedgerCount(
-            records=len(requests),
-            complete=all(run.closed is not None and run.closed.rejected == 0 for run in runs)
-            and not any(count.missing for count in lanes.values()),
-            gaps=tuple(Gap(began=_last(before), ended=_first(after)) for before, after in pairwise(runs)),
-            sha256=sha256,
-        ),
+        ledger=LedgerCount(records=tally.records, complete=tally.complete, gaps=tally.gaps, sha256=sha256),
     )
 
 
-def _count(runs: Iterable[_Run], lane: Lane) -> LaneCount:
-    counts = [_count_run(run.of(lane), run.closed.lanes.get(lane) if run.closed else None) for run in runs]
-    return LaneCount(
-        sent=sum(count.sent for count in counts),
-        ok=sum(count.ok for count in counts),
-        failed=sum(count.failed for count in counts),
-        missing=sum(count.missing for count in counts),
-    )
-
-
-def _count_run(requests: list[Request], totals: LaneTotals | None) -> LaneCount:
-    ok = sum(request.ok for request in requests)
-    numbers = {request.n for request in requests}
-    sent = max(max(numbers, default=0), totals.sent if totals else 0)
-    return LaneCount(sent=sent, ok=ok, failed=len(requests) - ok, missing=sent - len(numbers))
-
-
-def _last(run: _Run) -> datetime:
-    return max(record.at for record in run.records)
-
-
-def _first(run: _Run) -> datetime:
-    return min(record.at for record in run.records)
-
-
-def _versions(requests: Iterable[Request]) -> tuple[Sighted, ...]:
-    moments: dict[str, list[datetime]] = {}
-    for request in requests:
-        if request.ok and request.version is not None:
-            moments.setdefault(request.version, []).append(request.at)
-    seen = [
-        Sighted(version=version, first=min(times), last=max(times), count=len(times))
-        for version, times in moments.items()
-    ]
-    return tuple(sorted(seen, key=lambda sighted: sighted.first))
-
-
-def _timing(history: History, requests: Iterable[Request], ended: datetime) -> Timing:
+def _timing(reading: Reading, ended: datetime) -> Timing:
+    history = reading.history
     plan = history.plan
     total = (ended - plan.began).total_seconds()
     minimum = {stage.weight: stage.min_seconds for stage in plan.stages}
@@ -246,32 +199,18 @@ def _timing(history: History, requests: Iterable[Request], ended: datetime) -> T
     start = (
         (history.healthy - history.launched).total_seconds() if history.launched and history.healthy else 0.0
     )
-    bad = min((request.at for request in requests if _bad(request, history)), default=None)
-
-    def since_bad(moment: datetime | None) -> float | None:
-        return None if bad is None or moment is None else round((moment - bad).total_seconds(), 3)
-
     return Timing(
         total=round(total, 3),
         bake=round(bake, 3),
         evidence=round(evidence, 3),
         container_start=round(start, 3),
         overhead=round(total - bake - evidence - start, 3),
-        detected=since_bad(history.judged),
-        restored=since_bad(history.restored),
+        detected=reading.since_bad(history.judged),
+        restored_api=reading.since_bad(history.restored),
+        restored=reading.since_bad(reading.loser.last if reading.loser else None),
     )
 
 
 def _lasted(record: StageRecord, ended: datetime) -> float:
     """Seconds; a stage that was cut off has baked less than its minimum."""
     return ((record.ended or ended) - record.began).total_seconds()
-
-
-def _bad(request: Request, history: History) -> bool:
-    """A failed production request, or a candidate's answer that is failed or of the wrong version."""
-    plan = history.plan
-    if request.lane == "production":
-        return not request.ok
-    if request.lane != plan.candidate or history.healthy is None or request.at < history.healthy:
-        return False
-    return not request.ok or request.version != plan.release.version

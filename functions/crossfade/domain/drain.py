@@ -49,6 +49,20 @@ class Quiet(Message):
             update["last_other"] = max(at, self.last_other or at)
         return self.model_copy(update=update)
 
+    def covers(self, since: datetime, seconds: float) -> bool:
+        """Whether good answers of the version, and of no other, cover so many seconds after ``since``."""
+        begins = max(since, self.last_other or since)
+        return self.last_answer is not None and self.last_answer - begins >= timedelta(seconds=seconds)
+
+    def failures(self) -> tuple[int, int]:
+        """How many of how many requests failed in the last spans."""
+        return sum(failures for _, _, failures in self.spans), sum(requests for _, requests, _ in self.spans)
+
+    def alone(self, since: datetime, seconds: float, failing: float) -> bool:
+        """Whether clients have got the version alone for so long, and no more than a share of them failed."""
+        failures, requests = self.failures()
+        return self.covers(since, seconds) and failures <= failing * requests
+
 
 class DrainVerdict(Message):
     """``drained``: the other slot may be stopped. ``late``: the deadline came before that."""
@@ -77,14 +91,9 @@ def look(
             quiet = quiet.gap(record.at)
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
             quiet = quiet.answer(record, version, retire.quiet_seconds)
-    since = max(shifted, quiet.last_other or shifted)
-    covered = quiet.last_answer is not None and quiet.last_answer - since >= timedelta(
-        seconds=retire.quiet_seconds
-    )
-    requests = sum(requests for _, requests, _ in quiet.spans)
-    failures = sum(failures for _, _, failures in quiet.spans)
+    failures, requests = quiet.failures()
     elapsed = (now - shifted).total_seconds()
-    if not covered:
+    if not quiet.covers(shifted, retire.quiet_seconds):
         reason = f"production has not given {version} alone for {retire.quiet_seconds:g} s"
     elif failures > failing * requests:
         reason = f"{failures:,} of the last {requests:,} production requests failed"

@@ -108,6 +108,10 @@ class SlotHasTraffic(CrossfadeError):
     """A slot that was to be stopped still has weight: its tasks are left running."""
 
 
+class ReportNotWritten(CrossfadeError):
+    """The release is live, but its certificate could not be written: draw it up by hand."""
+
+
 class AwsRefused(CrossfadeError):
     """AWS refused a call for good: compare the function's role and the message."""
 

@@ -70,15 +70,17 @@ Record = Opened | Request | LaneEvent | Closed
 _reader: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
 
 
-def read_records(lines: Iterable[str]) -> list[Record]:
-    """Read records; a line that is not one (a cut line, a foreign message) is left out.
+def read_record(line: str) -> Record | None:
+    """Read a record; None for a line that is not one (a cut line, a foreign message).
 
     Leaving a request out shows as a gap in its lane's numbers, so nothing is hidden by it.
     """
-    records: list[Record] = []
-    for line in lines:
-        try:
-            records.append(_reader.validate_json(line))
-        except ValidationError:
-            continue
-    return records
+    try:
+        return _reader.validate_json(line)
+    except ValidationError:
+        return None
+
+
+def read_records(lines: Iterable[str]) -> list[Record]:
+    """Read records; a line that is not one is left out."""
+    return [record for record in map(read_record, lines) if record is not None]

@@ -1,43 +1,54 @@
-"""WriteReport: the ledger becomes a certificate."""
+"""WriteReport: the ledger becomes a certificate, page by page, in memory that does not grow with it."""
 
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import RootModel
 
 from crossfade.aws.clients import client
 from crossfade.aws.evidence import Evidence
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.ledger import Ledger
-from crossfade.domain.certificate import Certificate, Outcome, certify
-from crossfade.domain.message import Message
+from crossfade.domain.certificate import Certificate, Outcome, Reading, certify
+from crossfade.domain.errors import InvalidInput
+from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
-from crossfade.domain.records import Closed, read_records
-from crossfade.handlers.step import step, utc_now
+from crossfade.domain.records import read_record
+from crossfade.domain.state import State
+from crossfade.handlers.measures import measure_outcome, metrics
+from crossfade.handlers.step import step
 
 CLOSING_SECONDS = 15
 """A stopped probe takes some seconds to write its closing record; without it the ledger counts as cut."""
-
-COUNTERS: dict[Outcome, str] = {
-    "promoted": "DeploymentsPromoted",
-    "rolled_back": "DeploymentsRolledBack",
-    "failed": "DeploymentsFailed",
-}
-
-metrics = Metrics(namespace="Crossfade")
+PAUSE_SECONDS = 0.5
+SETTLE_SECONDS = 3
+"""CloudWatch Logs may show a line late, to whoever reads again: so long until a ledger with gaps is."""
 
 
 class Event(Message):
-    """How the deployment went, the executions whose transitions count, and whether a probe was at work."""
+    """How and when the deployment ended, the executions whose transitions count, if there was a probe."""
 
     plan: Plan
     outcome: Outcome
     reason: str
     executions: tuple[str, ...]
     probed: bool
+    ended: Moment
+
+
+class ByHand(Message):
+    """A person asks for the report of a deployment that ended without one."""
+
+    service: str
+    deployment: str
+
+
+class Asked(RootModel[Event | ByHand]):
+    """Who asks for a report: the workflow or a person."""
 
 
 class Reported(Message):
@@ -47,55 +58,113 @@ class Reported(Message):
     certificate: str
 
 
-@step(Event)
-def handler(event: Event) -> Reported:
+@step(Asked)
+def handler(asked: Asked) -> Reported:
     """Draw up the certificate, store it with its ledger, and close the journal's item."""
-    plan = event.plan
-    lines = _ledger(plan, event.probed)
-    ledger = "".join(f"{line}\n" for line in lines).encode()
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    now = utc_now()
+    if isinstance(asked.root, ByHand):
+        event = _unreported(asked.root, journal)
+        certificate, key = _report(event, journal, held=False)
+        journal.supplement(event.plan, certificate, key)
+    else:
+        event = asked.root
+        certificate, key = _report(event, journal, held=True)
+        journal.close(event.plan, certificate, key, event.ended)
+        _measure(certificate)
+    return Reported(outcome=certificate.outcome, certificate=key)
+
+
+def _report(event: Event, journal: Journal, *, held: bool) -> tuple[Certificate, str]:
+    """Store ledger and certificate; ``held``: not if somebody else has taken the service over meanwhile."""
+    plan = event.plan
+    evidence = Evidence(client("s3"), os.environ["EVIDENCE_BUCKET"])
+    history = journal.history(plan.service, plan.deployment)
+    winner = _winner(event, journal.refuse_lost(plan) if held else State())
+    until: float | None = None
+    while True:
+        with evidence.ledger(plan.ledger) as upload:
+            reading, digest = Reading(history, winner), hashlib.sha256()
+            for lines in _pages(plan, reading, event.probed):
+                piece = "".join(f"{line}\n" for line in lines).encode()
+                digest.update(piece)
+                upload.write(piece)
+                for line in lines:
+                    if record := read_record(line):
+                        reading.take(record)
+            until = until or time.monotonic() + CLOSING_SECONDS
+            if not reading.tally.missing or time.monotonic() + SETTLE_SECONDS > until:
+                if held:
+                    journal.refuse_lost(plan)
+                upload.complete()
+                break
+        time.sleep(SETTLE_SECONDS)
     certificate = certify(
-        journal.history(plan.service, plan.deployment),
-        read_records(lines),
-        sha256=hashlib.sha256(ledger).hexdigest(),
+        reading,
+        sha256=digest.hexdigest(),
         outcome=event.outcome,
         reason=event.reason,
-        ended=now,
+        ended=event.ended,
         transitions=Executions(client("stepfunctions")).transitions(event.executions),
     )
     document = certificate.model_dump_json(by_alias=True, indent=2).encode()
-    evidence = Evidence(client("s3"), os.environ["EVIDENCE_BUCKET"])
-    key = evidence.store(plan.ledger, ledger=ledger, certificate=document)
-    journal.close(plan, certificate, key, now)
-    _measure(certificate)
-    return Reported(outcome=event.outcome, certificate=key)
+    return certificate, evidence.certificate(plan.ledger, document)
 
 
-def _ledger(plan: Plan, probed: bool) -> list[str]:
-    """The whole ledger, once it is closed; as it is, when it is not closed in time."""
-    ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
-    lines, cursor = ledger.after(plan.ledger, None)
-    until = time.monotonic() + CLOSING_SECONDS
-    while probed and not _closed(lines) and time.monotonic() < until:
-        time.sleep(0.5)
-        more, cursor = ledger.after(plan.ledger, cursor)
-        lines += more
-    return lines
+def _pages(plan: Plan, reading: Reading, probed: bool) -> Iterator[list[str]]:
+    """The ledger's pages, until it is closed; as far as they go, when it is not closed in time."""
+    ledger, cursor = Ledger(client("logs"), os.environ["LEDGER_GROUP"]), None
+    until: float | None = None
+    while True:
+        for lines, reached in ledger.pages(plan.ledger, cursor):
+            cursor = reached
+            yield lines
+        until = until or time.monotonic() + CLOSING_SECONDS
+        if not probed or reading.tally.closed or time.monotonic() >= until:
+            return
+        time.sleep(PAUSE_SECONDS)
 
 
-def _closed(lines: list[str]) -> bool:
-    return any(isinstance(record, Closed) for record in read_records(lines[-3:]))
+def _winner(event: Event, state: State) -> str | None:
+    """The version that clients are to get after a rollback; None where the journal does not tell any more."""
+    plan = event.plan
+    if event.outcome == "rolled_back" and plan.previous:
+        return plan.previous.version
+    return plan.release.version if event.outcome == "failed" and state.stable == plan.candidate else None
+
+
+def _unreported(asked: ByHand, journal: Journal) -> Event:
+    """What the workflow would have asked for.
+
+    Raises
+    ------
+    InvalidInput
+        The deployment runs, or has its certificate.
+    """
+    history = journal.history(asked.service, asked.deployment)
+    if history.not_reported is None or history.outcome is None or history.ended is None:
+        found = f"its certificate is {history.certificate}" if history.outcome else "it has not ended"
+        raise InvalidInput(
+            f"No report of {asked.deployment} of {asked.service} is missing: {found}. Name a deployment "
+            "whose item in the journal has not_reported."
+        )
+    return Event(
+        plan=history.plan,
+        outcome=history.outcome,
+        reason=history.reason or "",
+        executions=history.executions,
+        probed=False,
+        ended=history.ended,
+    )
 
 
 def _measure(certificate: Certificate) -> None:
     """Metrics of the finished deployment, in the embedded metric format on the function's log."""
-    metrics.add_dimension(name="service", value=certificate.service)
-    for outcome, name in COUNTERS.items():
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=int(certificate.outcome == outcome))
-    metrics.add_metric(name="DeploymentTime", unit=MetricUnit.Seconds, value=certificate.timing.total)
+    timing = certificate.timing
+    measure_outcome(certificate.service, certificate.outcome, timing.total)
     production = certificate.requests["production"]
     metrics.add_metric(name="ProductionFailures", unit=MetricUnit.Count, value=production.failed)
-    if certificate.timing.restored is not None:
-        metrics.add_metric(name="TimeToRestore", unit=MetricUnit.Seconds, value=certificate.timing.restored)
+    if timing.restored_api is not None:
+        metrics.add_metric(name="TimeToRestoreApi", unit=MetricUnit.Seconds, value=timing.restored_api)
+    if timing.restored is not None:
+        metrics.add_metric(name="TimeToRestore", unit=MetricUnit.Seconds, value=timing.restored)
     metrics.flush_metrics()

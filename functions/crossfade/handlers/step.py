@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel
 
 from crossfade.aws.failures import named
 from crossfade.domain.errors import CrossfadeError
@@ -18,7 +19,7 @@ logger = Logger(service="crossfade")
 LARGE = ("plan", "gate")
 """Parts of an answer that are of no use in a log."""
 
-Event = TypeVar("Event", bound=Message)
+Event = TypeVar("Event", bound=BaseModel)
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import named
 from crossfade.aws.journal import Journal
-from crossfade.domain.certificate import StageRecord, certify
+from crossfade.domain.certificate import Reading, StageRecord, certify
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
@@ -85,9 +85,11 @@ def _warm(plan: Plan) -> Warm:
 
 
 def _close(journal: Journal, plan: Plan) -> None:
+    reading = Reading(journal.history(plan.service, plan.deployment), None)
+    for record in requests("production", "..x"):
+        reading.take(record)
     certificate = certify(
-        journal.history(plan.service, plan.deployment),
-        requests("production", "..x"),
+        reading,
         sha256="0" * 64,
         outcome="promoted",
         reason="why",

@@ -13,7 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from crossfade.aws.evidence import Evidence
+from crossfade.aws.evidence import PART_BYTES, Evidence
 from crossfade.aws.failures import THROTTLED, named
 from crossfade.aws.ledger import LARGE_PAGE, Ledger
 from crossfade.aws.registry import Pushed, Registry
@@ -61,17 +61,23 @@ def test_errors_get_names(error: ClientError | BotoCoreError, name: type[Crossfa
 
 def test_a_ledger_that_does_not_exist_has_no_lines(account: Account) -> None:
     """The probe has not begun."""
-    assert Ledger(account.logs, LEDGER_GROUP).after("web/d1", None) == ([], None)
+    assert list(Ledger(account.logs, LEDGER_GROUP).pages("web/d1", None)) == [([], None)]
+
+
+def _lines(ledger: Ledger, cursor: str | None) -> tuple[list[str], str | None]:
+    """All lines of the pages after a cursor, and the cursor behind them."""
+    pages = list(ledger.pages("web/d1", cursor))
+    return [line for lines, _ in pages for line in lines], pages[-1][1]
 
 
 def test_a_ledger_is_read_onwards(account: Account) -> None:
     """Each line once, however often it is looked at."""
     ledger = Ledger(account.logs, LEDGER_GROUP)
     account.write_ledger("web/d1", "a", "b")
-    first, cursor = ledger.after("web/d1", None)
-    nothing, cursor = ledger.after("web/d1", cursor)
+    first, cursor = _lines(ledger, None)
+    nothing, cursor = _lines(ledger, cursor)
     account.write_ledger("web/d1", "c")
-    rest, _ = ledger.after("web/d1", cursor)
+    rest, _ = _lines(ledger, cursor)
     assert (first, nothing, rest) == (["a", "b"], [], ["c"])
 
 
@@ -88,7 +94,7 @@ def test_all_pages_of_a_ledger_are_read() -> None:
             lines, token = pages[given.get("nextToken")]
             return {"events": [{"message": line} for line in lines], "nextForwardToken": token}
 
-    assert Ledger(Logs(), LEDGER_GROUP).after("web/d1", None) == (["a", "b"], "3")
+    assert _lines(Ledger(Logs(), LEDGER_GROUP), None) == (["a", "b"], "3")
 
 
 def test_news_of_a_ledger_end_with_a_small_page() -> None:
@@ -120,17 +126,59 @@ def test_other_errors_of_the_ledger_are_passed_on() -> None:
             raise _error("AccessDeniedException", 403)
 
     with pytest.raises(ClientError):
-        Ledger(Logs(), LEDGER_GROUP).after("web/d1", None)
+        _lines(Ledger(Logs(), LEDGER_GROUP), None)
+
+
+def _store(account: Account, *pieces: bytes) -> None:
+    with Evidence(account.s3, BUCKET).ledger("web/d1") as upload:
+        for piece in pieces:
+            upload.write(piece)
+        upload.complete()
+
+
+def _stored(account: Account) -> bytes:
+    return account.s3.get_object(Bucket=BUCKET, Key="web/d1/ledger.jsonl")["Body"].read()
+
+
+def _unfinished(account: Account) -> list[Any]:
+    return account.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
 
 
 def test_evidence_is_stored_once(account: Account) -> None:
     """Writing twice leaves one copy of each, the last."""
     evidence = Evidence(account.s3, BUCKET)
-    evidence.store("web/d1", ledger=b"a\n", certificate=b"{}")
-    assert evidence.store("web/d1", ledger=b"b\n", certificate=b"{}") == "web/d1/certificate.json"
+    for ledger in (b"a\n", b"b\n"):
+        _store(account, ledger)
+        assert evidence.certificate("web/d1", b"{}") == "web/d1/certificate.json"
     keys = [item["Key"] for item in account.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
     assert keys == ["web/d1/certificate.json", "web/d1/ledger.jsonl"]
-    assert account.s3.get_object(Bucket=BUCKET, Key="web/d1/ledger.jsonl")["Body"].read() == b"b\n"
+    assert _stored(account) == b"b\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([], id="empty"),
+        pytest.param([b"a" * PART_BYTES], id="exactly-a-part"),
+        pytest.param([b"a" * (PART_BYTES - 1), b"b", b"c"], id="a-part-and-a-byte"),
+        pytest.param([b"a" * (2 * PART_BYTES + 5)], id="a-piece-of-several-parts"),
+    ],
+)
+def test_a_ledger_of_any_size_is_stored_whole(account: Account, pieces: list[bytes]) -> None:
+    """By parts where it is large; nothing of an upload is left over."""
+    _store(account, *pieces)
+    assert _stored(account) == b"".join(pieces)
+    assert _unfinished(account) == []
+
+
+def test_a_ledger_that_is_not_completed_leaves_nothing(account: Account) -> None:
+    """What was there before stays, and no part is paid for."""
+    _store(account, b"before")
+    with Evidence(account.s3, BUCKET).ledger("web/d1") as upload:
+        upload.write(b"a" * PART_BYTES)
+        assert len(_unfinished(account)) == 1
+    assert _stored(account) == b"before"
+    assert _unfinished(account) == []
 
 
 def test_an_image_is_found_by_tag_and_by_digest(account: Account) -> None:

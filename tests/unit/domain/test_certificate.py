@@ -1,15 +1,17 @@
 """The certificate: exactly the names that were promised, computed from the ledger."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.certificate import Certificate, Gap, History, StageRecord, certify
-from crossfade.domain.records import Record
-from tests.unit.examples import NEW, OLD, at, closed, first_plan, opened, plan, request, requests
+from crossfade.domain.certificate import Certificate, History, Reading, StageRecord, certify
+from crossfade.domain.records import Record, Request
+from crossfade.domain.tally import MOST_VERSIONS, OTHERS, Gap
+from tests.unit.examples import NEW, OLD, at, closed, first_plan, opened, plan, release, request, requests
 
 
 def _stage(weight: int, began: float, ended: float | None) -> StageRecord:
@@ -27,10 +29,14 @@ def _history(**changes: Any) -> History:
     return History.model_validate(values)
 
 
-def _certify(records: list[Record], history: History | None = None, ended: float = 60) -> Certificate:
+def _certify(
+    records: list[Record], history: History | None = None, ended: float = 60, winner: str | None = None
+) -> Certificate:
+    reading = Reading(history or _history(), winner)
+    for record in records:
+        reading.take(record)
     return certify(
-        history or _history(),
-        records,
+        reading,
         sha256="0" * 64,
         outcome="promoted",
         reason="0.0.2 answered well at every stage",
@@ -45,6 +51,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
     document = json.loads(_certify(records).model_dump_json(by_alias=True))
     nothing = {"sent": 0, "ok": 0, "failed": 0, "missing": 0}
     assert document == {
+        "crossfade": "certificate/2",
         "service": "web",
         "deployment": "d1",
         "outcome": "promoted",
@@ -79,6 +86,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
             "container_start": 7.0,
             "overhead": 11.0,
             "detected": None,
+            "restored_api": None,
             "restored": None,
         },
         "transitions": 40,
@@ -199,7 +207,7 @@ def test_a_first_release_comes_from_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("records", "detected", "restored"),
+    ("records", "detected", "restored_api"),
     [
         pytest.param([], None, None, id="no-bad-answer"),
         pytest.param([request("production", 1, 20, status=502)], 20.0, 21.5, id="failed-production-request"),
@@ -207,6 +215,8 @@ def test_a_first_release_comes_from_nothing() -> None:
         pytest.param([request("green", 1, 30, version="0.0.1")], 10.0, 11.5, id="wrong-version"),
         pytest.param([request("green", 1, 5, status=500)], None, None, id="not-before-it-was-healthy"),
         pytest.param([request("blue", 1, 20, status=500)], None, None, id="the-old-version-is-no-news"),
+        pytest.param([request("production", 1, 12, status=500)], None, None, id="before-clients-met-it"),
+        pytest.param([request("production", 1, 43, status=500)], None, None, id="after-the-verdict"),
         pytest.param(
             [request("green", 1, 38, status=500), request("green", 2, 35, status=500)],
             5.0,
@@ -215,10 +225,121 @@ def test_a_first_release_comes_from_nothing() -> None:
         ),
     ],
 )
-def test_detection(records: list[Record], detected: float | None, restored: float | None) -> None:
+def test_detection(records: list[Record], detected: float | None, restored_api: float | None) -> None:
     """From the first bad answer to the verdict, and to the weights read back."""
     timing = _certify(records, _history(judged=at(40), restored=at(41.5))).timing
-    assert (timing.detected, timing.restored) == (detected, restored)
+    assert (timing.detected, timing.restored_api) == (detected, restored_api)
+
+
+def _production(*answers: tuple[float, float, str]) -> list[Request]:
+    """Ten answers a second from one moment to another: `old`, `new`, or `failed` without a version."""
+    moments = [
+        (begin + tenth / 10, kind)
+        for begin, end, kind in answers
+        for tenth in range(round((end - begin) * 10))
+    ]
+    kinds = {"old": {"version": "0.0.1"}, "new": {}, "failed": {"status": 500, "version": None}}
+    return [
+        request("production", n, moment, **kinds[kind])  # type: ignore[arg-type]
+        for n, (moment, kind) in enumerate(sorted(moments), start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "restored"),
+    [
+        pytest.param([(20, 60, "old"), (41.05, 44, "new")], 13.95, id="until-the-load-balancer-follows"),
+        pytest.param([(20, 60, "old"), (30, 44, "failed")], 13.9, id="failures-may-be-the-losers"),
+        pytest.param(
+            [(20, 75, "old"), (30, 44, "failed"), (58, 58.1, "failed")], 13.9, id="later-ones-are-the-winners"
+        ),
+        pytest.param(
+            [(20, 75, "old"), (30, 44, "failed"), (58, 58.1, "new")], 28.0, id="a-straggler-is-the-losers"
+        ),
+        pytest.param([(20, 60, "old"), (20, 25, "new")], 0.0, id="gone-before-the-first-bad-answer"),
+        pytest.param([(20, 60, "old")], None, id="no-client-met-it"),
+        pytest.param([(20, 48, "old"), (30, 44, "failed")], None, id="the-winner-alone-for-too-short"),
+        pytest.param([(20, 44, "old"), (20, 44, "new")], None, id="silence-is-no-proof"),
+        pytest.param([(20, 75, "old"), (30, 75, "failed")], None, id="still-failing"),
+    ],
+)
+def test_clients_are_restored_with_the_losers_last_answer(
+    answers: list[tuple[float, float, str]], restored: float | None
+) -> None:
+    """The weights were read back at 41.5, and the first bad answer was at 30."""
+    history = _history(judged=at(40), restored=at(41.5))
+    records = [request("green", 1, 30, status=500), *_production(*answers)]
+    timing = _certify(records, history, ended=90, winner="0.0.1").timing
+    assert (timing.restored_api, timing.restored) == (11.5, restored)
+
+
+def test_natural_failures_do_not_stretch_the_time() -> None:
+    """A stable version that fails one request in 30 from then on: at most the quiet time is added."""
+    failing = [(second, second + 0.1, "failed") for second in range(32, 90, 3)]
+    records = [
+        request("green", 1, 30, status=500),
+        *_production((20, 90, "old"), (30, 44, "new"), *failing),
+    ]
+    history = _history(judged=at(40), restored=at(41.5))
+    restored = _certify(records, history, ended=90, winner="0.0.1").timing.restored
+    assert restored is not None
+    assert 13.9 <= restored <= 13.9 + 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "winner"),
+    [
+        pytest.param({"plan": plan(release=release("0.0.1"))}, "0.0.1", id="same-version"),
+        pytest.param({"plan": first_plan()}, None, id="nothing-to-go-back-to"),
+        pytest.param({"restored": None}, "0.0.1", id="weights-left-alone"),
+        pytest.param({"stages": (_stage(0, 10, 30),)}, "0.0.1", id="before-it-had-weight"),
+    ],
+)
+def test_where_nobody_can_tell_there_is_no_time(changes: dict[str, Any], winner: str | None) -> None:
+    """Null, not a number that looks well."""
+    history = _history(**{"judged": at(40), "restored": at(41.5), **changes})
+    records = [request("green", 1, 30, status=500), *_production((20, 90, "old"), (20, 44, "new"))]
+    assert _certify(records, history, ended=90, winner=winner).timing.restored is None
+
+
+def test_a_new_probe_begins_the_proof_anew() -> None:
+    """Nobody saw what clients got while there was none."""
+    history = _history(judged=at(40), restored=at(41.5))
+    records: list[Record] = [
+        opened(0),
+        request("green", 1, 30, status=500),
+        *_production((20, 53, "old"), (20, 43, "new")),
+        opened(60),
+        *_production((60, 65, "old")),
+    ]
+    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored is None
+    records += [request("production", 100, 70.5, version="0.0.1")]
+    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored == 12.9
+
+
+def test_versions_without_end_are_counted_together() -> None:
+    """An application may answer another one each time; the certificate does not grow with them."""
+    found = _certify([request(n=n, seconds=n, version=f"v{n}") for n in range(1, 1001)]).versions["green"]
+    assert len(found) == MOST_VERSIONS + 1
+    (others,) = [seen for seen in found if seen.version == OTHERS]
+    assert (others.count, others.last) == (1000 - MOST_VERSIONS, at(1000))
+
+
+def test_what_is_kept_does_not_grow_with_the_ledger() -> None:
+    """A hundred times as many requests, with a gap at their beginning, a few bits more for each."""
+
+    def kept(requests: int) -> int:
+        tracemalloc.start()
+        reading = Reading(_history(judged=at(40), restored=at(41.5)), "0.0.1")
+        one = request("production", 1, 20, version="0.0.1")
+        for n in range(2, requests + 2):
+            reading.take(one.model_copy(update={"n": n}))
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert reading.tally.records == requests
+        return size
+
+    assert kept(100_000) - kept(1_000) < 100_000
 
 
 def test_a_stage_that_was_cut_off_bakes_as_long_as_it_lasted() -> None:

@@ -11,13 +11,24 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
+from crossfade.domain.certificate import StageRecord
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.state import DELETION, State
 from crossfade.domain.traffic import Weights
 from tests.statemachine.permissions import ACTIONS
 from tests.unit.account import BUCKET, Account
-from tests.unit.examples import DEPLOY, ROLLBACK, ROLLBACKS, at, opened, requests, waiting
+from tests.unit.examples import (
+    DEPLOY,
+    EXECUTION,
+    ROLLBACK,
+    ROLLBACKS,
+    at,
+    opened,
+    request,
+    requests,
+    waiting,
+)
 from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
 
 CLOSED = json.dumps(
@@ -47,6 +58,7 @@ def _report(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
         "reason": "0.0.2 answered well at every stage",
         "executions": [plan.execution],
         "probed": True,
+        "ended": at(60),
         **given,
     }
     return invoke("report", plan=plan, **values)
@@ -61,7 +73,6 @@ def test_a_report_stores_the_ledger_and_what_it_proves(
 ) -> None:
     """The certificate's hash is the stored ledger's."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
-    clock.seconds = 60
     answer = _report(invoke, held, executions=[held.execution, f"{ROLLBACKS}:mine"])
     assert answer == {"outcome": "promoted", "certificate": "web/d1/certificate.json"}
     certificate, ledger = json.loads(_stored(account, "certificate.json")), _stored(account, "ledger.jsonl")
@@ -76,11 +87,14 @@ def test_a_report_stores_the_ledger_and_what_it_proves(
     assert len(ledger.splitlines()) == 4
 
 
-def test_reporting_twice_leaves_one_certificate(account: Account, invoke: Invoke, held: Plan) -> None:
-    """The same one."""
+def test_reporting_twice_leaves_one_certificate(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """The same one, however much later the second try comes."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     _report(invoke, held)
     first = _stored(account, "certificate.json")
+    clock.seconds += 300
     _report(invoke, held)
     assert first == _stored(account, "certificate.json")
 
@@ -92,7 +106,7 @@ def test_a_report_closes_the_journals_item(account: Account, invoke: Invoke, hel
     item = account.item("deployment#d1")
     assert (item["outcome"], item["reason"]) == ("rolled_back", "why")
     assert item["certificate"] == "web/d1/certificate.json"
-    assert int(item["expires"]) - at(0).timestamp() == 400 * 86_400
+    assert int(item["expires"]) - at(60).timestamp() == 400 * 86_400
 
 
 def test_a_report_waits_for_the_closing_record(
@@ -114,6 +128,35 @@ def test_a_ledger_that_is_not_closed_is_reported_as_cut(
     _report(invoke, held)
     assert json.loads(_stored(account, "certificate.json"))["ledger"]["complete"] is False
     assert clock.seconds == 15
+
+
+def test_a_line_that_shows_late_is_not_skipped(
+    account: Account, aws: Aws, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """CloudWatch shows the closing record, and a line of before it only to whoever reads again."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+
+    def late(answer: dict[str, Any]) -> dict[str, Any]:
+        hidden = [] if clock.seconds > 2 else [1]
+        events = [event for place, event in enumerate(answer["events"]) if place not in hidden]
+        return {**answer, "events": events}
+
+    aws.edit("GetLogEvents", late)
+    _report(invoke, held)
+    certificate, ledger = json.loads(_stored(account, "certificate.json")), _stored(account, "ledger.jsonl")
+    assert certificate["ledger"]["complete"] is True
+    assert certificate["requests"]["production"] == {"sent": 3, "ok": 2, "failed": 1, "missing": 0}
+    assert certificate["ledger"]["sha256"] == hashlib.sha256(ledger).hexdigest()
+    assert clock.seconds == 3
+
+
+def test_a_gap_that_stays_is_reported(account: Account, invoke: Invoke, clock: Clock, held: Plan) -> None:
+    """The ledger is not read again and again for ever."""
+    account.write_ledger(held.ledger, request("production", 2), CLOSED)
+    _report(invoke, held)
+    certificate = json.loads(_stored(account, "certificate.json"))
+    assert certificate["requests"]["production"]["missing"] == 2
+    assert clock.seconds <= 15
 
 
 def test_a_probe_that_died_is_reported_with_its_gap(
@@ -141,6 +184,97 @@ def test_whoever_lost_the_service_reports_nothing_to_the_journal(
     assert "outcome" not in account.item("deployment#d1")
 
 
+def test_whoever_loses_the_service_while_reading_leaves_the_evidence_alone(
+    account: Account, aws: Aws, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """A function runs on after its execution was stopped; the rollback's ledger and certificate stand."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+
+    def take_over(answer: dict[str, Any]) -> dict[str, Any]:
+        if journal.state("web").holder == held.execution:
+            journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+        return answer
+
+    aws.edit("GetLogEvents", take_over)
+    with pytest.raises(errors.ServiceLost):
+        _report(invoke, held)
+    assert account.s3.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+
+
+NOT_WRITTEN = {"Error": "Lambda.Unknown", "Cause": "it was killed"}
+
+
+def _record_outcome(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
+    values = {
+        "outcome": "rolled_back",
+        "reason": "why",
+        "executions": [plan.execution, f"{ROLLBACKS}:mine"],
+        "ended": at(60),
+        "failure": NOT_WRITTEN,
+        **given,
+    }
+    return invoke("record_outcome", plan=plan, **values)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_outcome(
+    account: Account, invoke: Invoke, held: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The journal has it, and says why there is no certificate; recorded twice it is the same."""
+    for _ in range(2):
+        said = _record_outcome(invoke, held)["reason"]
+    item = account.item("deployment#d1")
+    assert (item["outcome"], item["reason"], item["ended"]) == ("rolled_back", "why", iso(at(60)))
+    assert "certificate" not in item
+    assert said == item["not_reported"]
+    assert "Lambda.Unknown: it was killed" in said
+    assert "docs/operations.md" in said
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert (metrics[0]["ReportsNotWritten"], metrics[0]["DeploymentsRolledBack"]) == ([1.0], [1.0])
+
+
+def test_whoever_lost_the_service_records_no_outcome(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """The rollback's word is the one that counts."""
+    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+    with pytest.raises(errors.ServiceLost):
+        _record_outcome(invoke, held)
+    assert "outcome" not in account.item("deployment#d1")
+
+
+def test_a_missing_report_is_drawn_up_by_hand(
+    account: Account, invoke: Invoke, journal: Journal, clock: Clock, held: Plan
+) -> None:
+    """As the workflow would have done, long after the service was freed; and only once."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+    _record_outcome(invoke, held)
+    journal.release(held)
+    clock.seconds = 9_000
+    answer = invoke("report", service="web", deployment="d1")
+    assert answer == {"outcome": "rolled_back", "certificate": "web/d1/certificate.json"}
+    certificate, item = json.loads(_stored(account, "certificate.json")), account.item("deployment#d1")
+    assert (certificate["reason"], certificate["timing"]["total"], certificate["transitions"]) == (
+        "why",
+        60.0,
+        2,
+    )
+    assert item["certificate"] == "web/d1/certificate.json"
+    assert "not_reported" not in item
+    with pytest.raises(errors.InvalidInput, match="its certificate is web/d1/"):
+        invoke("report", service="web", deployment="d1")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "found"), [("d1", "it has not ended"), ("d9", "no deployment d9 of web")]
+)
+def test_a_report_by_hand_needs_a_deployment_that_ended_without(
+    invoke: Invoke, held: Plan, deployment: str, found: str
+) -> None:
+    """A running one writes its own."""
+    with pytest.raises(errors.InvalidInput, match=found):
+        invoke("report", service="web", deployment=deployment)
+
+
 def test_without_a_probe_there_is_nothing_to_wait_for(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
@@ -165,6 +299,29 @@ def test_a_report_publishes_metrics(
         [0.0],
     )
     assert metrics["ProductionFailures"] == [1.0]
+
+
+def test_the_time_to_restore_is_of_clients(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the weights were read back is a metric of its own; it is earlier than what clients meet."""
+    blue = Weights.share("blue", 100)
+    journal.wrote(held, blue, at(0))
+    journal.release(held)
+    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
+    journal.claim(plan)
+    journal.milestone(plan, "healthy", iso(at(5)))
+    journal.watched(plan, StageRecord(weight=10, began=at(10)), None)
+    journal.milestone(plan, "judged", iso(at(20)))
+    journal.milestone(plan, "restored", iso(at(21)))
+    production = [
+        request("production", n, 10 + n, version="0.0.2" if n <= 18 and n % 2 else "0.0.1")
+        for n in range(1, 60)
+    ]
+    account.write_ledger(plan.ledger, *production, request("green", 1, 15, status=500), CLOSED)
+    _report(invoke, plan, outcome="rolled_back", executions=[plan.execution])
+    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert (metrics["TimeToRestoreApi"], metrics["TimeToRestore"]) == ([6.0], [12.0])
 
 
 def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: Plan) -> None:

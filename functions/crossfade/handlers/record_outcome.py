@@ -1,0 +1,55 @@
+"""RecordOutcome: a deployment whose report cannot be written ends all the same, and the journal says why."""
+
+import os
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.domain.certificate import Outcome
+from crossfade.domain.message import Message, Moment
+from crossfade.domain.plan import Plan
+from crossfade.domain.rollback import Failure
+from crossfade.handlers.measures import measure_outcome, metrics
+from crossfade.handlers.step import logger, step
+
+
+class Event(Message):
+    """What WriteReport was asked for, and how it failed for the last time."""
+
+    plan: Plan
+    outcome: Outcome
+    reason: str
+    executions: tuple[str, ...]
+    ended: Moment
+    failure: Failure
+
+
+class Recorded(Message):
+    """Why there is no report."""
+
+    reason: str
+
+
+@step(Event)
+def handler(event: Event) -> Recorded:
+    """Close the journal's item without a certificate, with what is needed to draw it up by hand."""
+    plan = event.plan
+    reason = (
+        f"The report of {plan.deployment} could not be written: {event.failure.sentence} "
+        "Its outcome is in the journal, and its service is free. docs/operations.md has the command that "
+        "draws the report up by hand."
+    )
+    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).end(
+        plan,
+        event.outcome,
+        event.reason,
+        event.ended,
+        not_reported=reason,
+        executions=event.executions,
+    )
+    logger.error("ReportNotWritten: %s", reason)
+    measure_outcome(plan.service, event.outcome, round((event.ended - plan.began).total_seconds(), 3))
+    metrics.add_metric(name="ReportsNotWritten", unit=MetricUnit.Count, value=1)
+    metrics.flush_metrics()
+    return Recorded(reason=reason)
