@@ -27,6 +27,7 @@ def install(runtime: Runtime) -> None:
     calls["DescribeServices"] = describe_what_still_drains(calls["DescribeServices"], runtime)
     calls["CreateService"] = refuse_while_draining(calls["CreateService"], runtime)
     calls["UpdateService"] = refuse_inactive_services(calls["UpdateService"])
+    calls["ListTasks"] = refuse_joined_filters(calls["ListTasks"])
     calls["RunTask"] = run_once(lambda data: ecs._run_task(data))
     ecs._delete_cluster = refuse_used_clusters(ecs._delete_cluster, runtime)
     calls["DeleteCluster"] = ecs._delete_cluster
@@ -103,6 +104,22 @@ def refuse_inactive_services(update: Action) -> Action:
         return update(data)
 
     return update_or_refuse
+
+
+def refuse_joined_filters(list_tasks: Action) -> Action:
+    """MiniStack 1.5.33: any filters may be joined. On AWS startedBy stands alone, says its documentation, and
+    family and serviceName exclude each other.
+    """
+    filters = {"containerInstance", "desiredStatus", "family", "launchType", "serviceName", "startedBy"}
+
+    def list_or_refuse(data: dict[str, Any]) -> Response:
+        given = filters & data.keys()
+        if ("startedBy" in given and len(given) > 1) or {"family", "serviceName"} <= given:
+            message = f"These filters cannot be joined: {', '.join(sorted(given))}"
+            return error_response_json("InvalidParameterException", message, 400)
+        return list_tasks(data)
+
+    return list_or_refuse
 
 
 def _service(cluster: str | None, service: str | None) -> dict[str, Any] | None:

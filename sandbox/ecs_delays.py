@@ -197,7 +197,7 @@ def show_list(list_tasks: Action) -> Action:
         stopped = data.get("desiredStatus") == "STOPPED"
         shown = [arn for arn in answer["taskArns"] if not (stale := tasks.read(arn)) or _runs(stale, stopped)]
         if not stopped and not data.get("nextToken"):
-            others = json.loads(list_tasks(data | {"desiredStatus": "STOPPED"})[2])["taskArns"]
+            others = json.loads(ecs._list_tasks(data | {"desiredStatus": "STOPPED"})[2])["taskArns"]
             shown += [arn for arn in others if (stale := tasks.read(arn)) and _runs(stale, stopped)]
         return json_response(answer | {"taskArns": shown})
 

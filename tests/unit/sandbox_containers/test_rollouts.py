@@ -27,15 +27,18 @@ DOCKERFILE = """\
 FROM python:3.13-slim
 ARG WARM=0
 ARG DIES=0
-ENV WARM=${WARM} DIES=${DIES}
+ARG DEAF=0
+ENV WARM=${WARM} DIES=${DIES} DEAF=${DEAF}
 WORKDIR /app
 COPY serve_rollout.py .
 EXPOSE 8080
 CMD ["python", "serve_rollout.py"]
 """
-# Healthy after WARM seconds; dies after DIES seconds; takes its time for /slow.
+# Healthy after WARM seconds; dies after DIES seconds; does not heed SIGTERM when it is DEAF; takes its time
+# for /slow.
 PROGRAM = """\
-import http.server, os, threading, time
+import http.server, os, signal, threading, time
+if float(os.environ["DEAF"]): signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if float(os.environ["DIES"]): threading.Timer(float(os.environ["DIES"]), os._exit, (1,)).start()
 began = time.monotonic()
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -131,8 +134,9 @@ def releases(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
     (folder / "Dockerfile").write_text(DOCKERFILE)
     (folder / "serve_rollout.py").write_text(PROGRAM)
     sandbox.client("ecr").create_repository(repositoryName="rollouts")
-    for tag, warm, dies in (("good", 0, 0), ("cold", 3600, 0), ("dying", 3600, 3)):
-        arguments = ("--build-arg", f"WARM={warm}", "--build-arg", f"DIES={dies}")
+    images = {"good": ["WARM=0"], "cold": ["WARM=3600"], "dying": ["WARM=3600", "DIES=3"], "deaf": ["DEAF=1"]}
+    for tag, given in images.items():
+        arguments = [word for argument in given for word in ("--build-arg", argument)]
         sandbox.push(folder, "--repository", "rollouts", "--tag", tag, *arguments)
     ecs = sandbox.client("ecs")
     ecs.create_cluster(clusterName=CLUSTER)
@@ -142,6 +146,7 @@ def releases(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
         "better": "good",
         "cold": "cold",
         "dying": "dying",
+        "deaf": "deaf",
         "missing": "nowhere",
         "dead": "good",
     }
@@ -272,6 +277,12 @@ def test_who_started_a_task(service: Service):
 
     assert service.ecs.list_tasks(cluster=CLUSTER, startedBy=deployment)["taskArns"] == service.tasks()
     assert deployment.startswith("ecs-svc/")
+    for joined in (
+        {"startedBy": deployment, "desiredStatus": "STOPPED"},
+        {"family": "a", "serviceName": "b"},
+    ):
+        with pytest.raises(service.ecs.exceptions.InvalidParameterException):
+            service.ecs.list_tasks(cluster=CLUSTER, **joined)
 
 
 def test_a_token_runs_once(sandbox: Sandbox, releases: dict[str, str]):
@@ -318,6 +329,19 @@ def test_a_deleted_service_drains(service: Service):
             service.ecs.describe_tasks(cluster=CLUSTER, tasks=[task])["tasks"][0]["lastStatus"] == "STOPPED"
         )
     )
+
+
+def test_an_inactive_service_has_tasks_that_stop(service: Service):
+    """INACTIVE is no sign of the end: its task is STOPPING, and the cluster is still in use."""
+    service.update(release="deaf")
+    service.settled()
+    task = service.tasks()[0]
+    service.ecs.delete_service(cluster=CLUSTER, service=service.name, force=True)
+    until(lambda: service.describe()["status"] == "INACTIVE")
+
+    assert service.ecs.describe_tasks(cluster=CLUSTER, tasks=[task])["tasks"][0]["lastStatus"] == "STOPPING"
+    with pytest.raises(service.ecs.exceptions.ClusterContainsTasksException):
+        service.ecs.delete_cluster(cluster=CLUSTER)
 
 
 def test_a_stack_keeps_a_cluster_with_tasks(sandbox: Sandbox, releases: dict[str, str]):
