@@ -101,6 +101,13 @@ def test_tasks_have_a_first_process_that_passes_signals_on(stack: str) -> None:
     assert all(container["LinuxParameters"] == {"InitProcessEnabled": True} for container in containers)
 
 
+def test_the_sample_says_what_becomes_of_a_log_that_cannot_be_written() -> None:
+    """The account's default has changed once: it decides whether the application waits or loses lines."""
+    for container in _containers("sample_app/template.yaml"):
+        options = container["LogConfiguration"]["Options"]
+        assert (options["mode"], options["max-buffer-size"]) == ("non-blocking", "10m")
+
+
 def _containers(stack: str) -> list[dict[str, Any]]:
     definitions = resources("AWS::ECS::TaskDefinition", stack).values()
     return [container for definition in definitions for container in definition["ContainerDefinitions"]]

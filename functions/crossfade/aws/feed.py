@@ -18,15 +18,19 @@ class FeedLog:
     def __init__(self, logs: Any) -> None:
         self._logs = logs
 
-    def lines(self, slot: Slot, streams: LogStreams, since: datetime) -> tuple[list[Line], list[str]]:
-        """A slot's lines since a moment, and what is wrong with those that cannot be read."""
+    def lines(self, slot: Slot, streams: LogStreams, since: datetime) -> tuple[list[Line], dict[str, str]]:
+        """A slot's lines since a moment, and what is wrong with those that cannot be read, by event id.
+
+        FilterLogEvents looks at all streams of the prefix anew each time, so what became visible late is
+        among them; a token would lead past it.
+        """
         lines: list[Line] = []
-        faults: list[str] = []
+        faults: dict[str, str] = {}
         for event in self._events(streams, since):
             try:
                 lines.append(Line(slot, event["logStreamName"], read_outcomes(event["message"])))
             except ValueError as error:
-                faults.append(f"{event['logStreamName']}: {error}")
+                faults[event["eventId"]] = f"{event['logStreamName']}: {error}"
         return lines, faults
 
     def _events(self, streams: LogStreams, since: datetime) -> Iterator[dict[str, Any]]:

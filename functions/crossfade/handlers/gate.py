@@ -26,7 +26,7 @@ class Gate:
         if verdict.action == "roll_back":  # nothing that takes time may come before it
             return verdict
         # Only now: the probe's own requests are taken out of the users' minutes.
-        blocks = self._outcomes.blocks(self.state, now)
+        self.state, blocks = self._outcomes.hear(self.state, now)
         self.state, verdict = look(self.state, [], blocks, settings=settings, watch=watch, now=now)
         return heed(
             verdict,

@@ -13,14 +13,14 @@ from crossfade.aws.target_metrics import TargetMetrics
 from crossfade.domain.alarms import Alarm
 from crossfade.domain.errors import AwsUnavailable
 from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block
-from crossfade.domain.gate.feed import Line, feed_blocks
-from crossfade.domain.gate.minutes import minute_blocks
+from crossfade.domain.gate.feed import LATE_SECONDS, Line, feed_blocks
+from crossfade.domain.gate.minutes import LOOK_SECONDS, Glance, minute_blocks
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.plan import Feed, Plan
 from crossfade.domain.spec import other
 from crossfade.handlers.step import logger
 
-FEED_SECONDS, METRICS_SECONDS, ALARM_SECONDS = 2.5, 10.0, 5.0
+FEED_SECONDS, ALARM_SECONDS = 2.5, 5.0
 """How long an answer is good for: within that time there is seldom a new one."""
 FIRST_SECONDS = 120
 """How far back the first reading goes."""
@@ -33,17 +33,19 @@ class Outcomes:
         self._plan = plan
         self._read_at: dict[str, datetime] = {}
         self._alarms: dict[str, Alarm] = {}
+        self._told: set[str] = set()  # events that cannot be read: each is told once
 
-    def blocks(self, state: GateState, now: datetime) -> list[Block]:
-        """The blocks of users' outcomes that may have become complete since the last reading.
+    def hear(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+        """The blocks of users' outcomes that have become complete since the last reading.
 
-        While AWS does not answer there are none: the stage is held, and what else is known goes on counting.
+        The state remembers the reading. While AWS does not answer there are no blocks: the stage is held, and
+        what else is known goes on counting.
         """
         try:
             return self._read(state, now)
         except (ClientError, BotoCoreError) as error:
             _warn_or_refuse(error)
-            return []
+            return state, []
 
     def alarms(self, now: datetime) -> dict[str, Alarm]:
         """The spec's alarms as they are, or as they were when AWS last answered."""
@@ -56,26 +58,45 @@ class Outcomes:
                 _warn_or_refuse(error)
         return self._alarms
 
-    def _read(self, state: GateState, now: datetime) -> list[Block]:
-        gate, after = self._plan.spec.gate, state.users.until
-        since = datetime.fromtimestamp(after, now.tzinfo) if after else now - timedelta(seconds=FIRST_SECONDS)
+    def _read(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         if self._plan.feed is not None:
-            if not _complete(after, SECONDS, gate.settle, now) or not self._due("feed", now, FEED_SECONDS):
-                return []
-            lines = self._lines(self._plan.feed, since)
-            return feed_blocks(
-                lines, candidate=self._plan.candidate, after=after, now=now, settle=gate.settle
-            )
-        if not _complete(after, MINUTE, gate.settle, now) or not self._due("metrics", now, METRICS_SECONDS):
-            return []
-        return minute_blocks(
-            TargetMetrics(client("cloudwatch"), self._plan.spec).minutes(_minute(since), now),
+            return self._read_feed(self._plan.feed, state, now)
+        return self._read_metrics(state, now)
+
+    def _read_feed(self, feed: Feed, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+        after, settle = state.users.until, self._plan.spec.gate.settle
+        if not _complete(after, SECONDS, settle, now) or not self._due("feed", now, FEED_SECONDS):
+            return state, []
+        heard = feed_blocks(
+            self._lines(feed, _since(max(after - LATE_SECONDS, 0), now)),
+            state.feed_counted,
+            candidate=self._plan.candidate,
+            after=after,
+            now=now,
+            settle=settle,
+        )
+        return state.model_copy(update={"feed_counted": heard.counted}), heard.blocks
+
+    def _read_metrics(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+        after, settle = state.users.until, self._plan.spec.gate.settle
+        # A minute is looked at once before it can be taken, so that the look that takes it is the second one.
+        if not _complete(after, MINUTE, settle - LOOK_SECONDS, now) or not state.minutes_seen.due(now):
+            return state, []
+        if not self._due("metrics", now, LOOK_SECONDS):
+            return state, []
+        since = _since(after, now).replace(second=0, microsecond=0)  # CloudWatch's points stand there
+        points = tuple(TargetMetrics(client("cloudwatch"), self._plan.spec).minutes(since, now))
+        blocks = minute_blocks(
+            points,
+            state.minutes_seen,
             state.probe_minutes,
             candidate=self._plan.candidate,
             after=after,
             now=now,
-            settle=gate.settle,
+            settle=settle,
         )
+        seen = Glance(now.timestamp(), points) if points else Glance()
+        return state.model_copy(update={"minutes_seen": seen}), blocks
 
     def _due(self, name: str, now: datetime, seconds: float) -> bool:
         last = self._read_at.get(name)
@@ -90,10 +111,12 @@ class Outcomes:
             if streams is None:
                 continue
             lines, faults = log.lines(slot, streams, since)
-            if faults:
+            untold = [text for event, text in faults.items() if event not in self._told]
+            if untold:
                 logger.warning(
-                    "%d lines of %s's outcome feed cannot be read: %s", len(faults), slot, faults[0]
+                    "%d lines of %s's outcome feed cannot be read: %s", len(untold), slot, untold[0]
                 )
+            self._told |= faults.keys()
             yield from lines
 
 
@@ -110,6 +133,6 @@ def _complete(after: int, seconds: int, settle: float, now: datetime) -> bool:
     return now.timestamp() >= after + seconds + settle
 
 
-def _minute(moment: datetime) -> datetime:
-    """The beginning of its minute: CloudWatch's points stand there."""
-    return moment.replace(second=0, microsecond=0)
+def _since(after: int, now: datetime) -> datetime:
+    """From when on there is something to read; ``after`` is the end of what was taken in, 0 for nothing."""
+    return datetime.fromtimestamp(after, now.tzinfo) if after else now - timedelta(seconds=FIRST_SECONDS)

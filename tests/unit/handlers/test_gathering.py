@@ -8,11 +8,12 @@ import pytest
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.gate.feed import FORMAT, Line, Outcomes
+from crossfade.domain.gate.minutes import LOOK_SECONDS
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.plan import Feed, LogStreams, Plan
 from crossfade.domain.spec import Slot
-from crossfade.handlers.outcomes import ALARM_SECONDS, FEED_SECONDS, METRICS_SECONDS
+from crossfade.handlers.outcomes import ALARM_SECONDS, FEED_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import at, both_lanes, request
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged
@@ -182,12 +183,12 @@ def test_the_feed_is_not_read_before_a_block_can_be_complete(
 def test_a_line_that_cannot_be_read_stops_nobody(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan, logged: Logged
 ) -> None:
-    """It is told: a feed that is never read must not be a riddle."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    """It is told, once, however often it is read: a feed that is never read must not be a riddle."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 90))
     _feed(account, range(5, 31, 5))
     account.write_log(FEED.candidate.group, f"{FEED.candidate.prefix}a", "GET / 200", at(7))
     clock.seconds = 31
-    assert _watch(invoke, fed, probe)["verdict"]["action"] == "advance"
+    assert _watch(invoke, fed, probe)["verdict"]["action"] == "hold"
     (warning,) = [line for line in logged() if line["level"] == "WARNING"]
     assert warning["message"].startswith(
         f"1 lines of green's outcome feed cannot be read: {FEED.candidate.prefix}a: line: Invalid JSON"
@@ -212,6 +213,30 @@ def test_two_watches_of_a_feed_decide_as_one(
     whole = _watch(invoke, fed, probe)
     assert (second["gate"], second["verdict"]) == (whole["gate"], whole["verdict"])
     assert second["verdict"]["action"] == "advance"
+
+
+def test_a_line_that_comes_late_still_counts(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+) -> None:
+    """A task's log may become visible long after another's: here its failures, half a minute late."""
+    account.write_ledger(fed.ledger, *both_lanes("." * 90))
+    _feed(account, range(5, 11, 5))
+    clock.seconds = 12
+    first = _watch(invoke, fed, probe)
+    assert GateState.model_validate_json(first["gate"]).users.until == int(at(10).timestamp())
+    account.write_feed(FEED.candidate, _line("green", 10, 500, 250, "slow"))
+    _feed(account, range(15, 31, 5))
+    clock.seconds = 36
+    second = _watch(invoke, fed, probe, gate=first["gate"], cursor=first["cursor"])
+    assert _failures(second) == 250
+    _feed(account, range(35, 46, 5))
+    third = _watch(invoke, fed, probe, gate=second["gate"], cursor=second["cursor"])
+    assert _failures(third) == 250
+
+
+def _failures(answer: dict[str, Any]) -> int:
+    """How many failures of the candidate's users have been compared."""
+    return GateState.model_validate_json(answer["gate"]).users.proof.counts.x_g
 
 
 def test_a_watch_of_a_feed_that_runs_again_says_the_same(
@@ -293,6 +318,22 @@ def test_an_unfinished_minute_is_waited_for(
     assert GateState.model_validate_json(answer["gate"]).users.until == 0
 
 
+def test_a_minute_that_still_grows_is_not_taken(
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+) -> None:
+    """A minute after its end a part of it may be missing yet: here the failures."""
+    first = _probed(account, invoke, clock, metered, probe)
+    account.count("green", "RequestCount", at(0), 12_000 + 599 + 5)
+    account.count("blue", "RequestCount", at(0), 108_000 + 599 + 20)
+    clock.seconds = 120
+    clock.meanwhile = [lambda: account.count("green", "HTTPCode_Target_5XX_Count", at(0), 1201)]
+    second = _watch(invoke, metered, probe, **first)
+    assert second["verdict"]["action"] == "hold"
+    assert GateState.model_validate_json(second["gate"]).users.until == 0
+    third = _watch(invoke, metered, probe, **second)
+    assert third["verdict"]["reason"].startswith("green fails 1,200 of 12,000")
+
+
 def test_metrics_are_read_no_oftener_than_they_bring_news(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, metered: Plan
 ) -> None:
@@ -300,7 +341,7 @@ def test_metrics_are_read_no_oftener_than_they_bring_news(
     times = _times(aws, clock, "GetMetricData")
     _watch(invoke, metered, probe)
     assert len(times) == 2
-    assert times[1] - times[0] >= METRICS_SECONDS
+    assert times[1] - times[0] >= LOOK_SECONDS
 
 
 # ---- alarms ---------------------------------------------------------------------------------------------

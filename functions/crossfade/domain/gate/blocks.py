@@ -34,6 +34,26 @@ def together(tallies: Sequence[Tally]) -> Tally:
     )
 
 
+def rest(whole: Tally | None, part: Tally | None) -> Tally | None:
+    """What there is in ``whole`` beyond ``part``; None where that is nothing.
+
+    Where something of the part is missing in the whole, which a stale read may show, there is no telling.
+    """
+    if whole is None or whole == part:
+        return None
+    taken = part or Tally()
+    counts = dict(whole.latencies)
+    for place, count in taken.latencies:
+        counts[place] = counts.get(place, 0) - count
+    left = Tally(
+        whole.requests - taken.requests,
+        whole.failures - taken.failures,
+        tuple((place, count) for place, count in sorted(counts.items()) if count),
+    )
+    negative = min(left.requests, left.failures, *(count for _, count in left.latencies), 0) < 0
+    return None if negative else left
+
+
 class Block(NamedTuple):
     """A span from ``at`` (seconds since 1970, a multiple of ``seconds``) on.
 

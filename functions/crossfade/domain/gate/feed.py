@@ -1,8 +1,9 @@
 """The outcome feed: what users met, as the application itself tells it in its log every 5 s.
 
-The format is published in ``docs/outcome-feed.md``. Only spans that are complete are read: those that ended
-``settle_seconds`` ago. Which block comes next is known from the last one (``after``), so lines may be handed
-in any number of times.
+The format is published in ``docs/outcome-feed.md``. A block is taken ``settle_seconds`` after its end, so
+that a verdict need not wait for the last line. Lines may be handed in any number of times: which block comes
+next is known from the last one (``after``), and what of earlier blocks has been counted is remembered. What
+CloudWatch Logs shows only later counts in the next block.
 """
 
 from collections.abc import Iterable
@@ -12,12 +13,14 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from crossfade.domain.gate.blocks import SECONDS, Block, Tally, together
+from crossfade.domain.gate.blocks import SECONDS, Block, Tally, rest, together
 from crossfade.domain.gate.latency import BOUNDS, Latencies
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot, other
 
 FORMAT = "outcomes/1"
+LATE_SECONDS = 60
+"""A line still counts when it comes so long after the end of its span, or a little later."""
 
 
 class Outcomes(Message):
@@ -78,23 +81,63 @@ def read_outcomes(text: str) -> Outcomes:
         raise ValueError("; ".join(faults)) from error
 
 
+class Heard(NamedTuple):
+    """The blocks that were taken, and what has been counted of the last ones of all.
+
+    ``counted`` is of a minute, however many tasks there are, so it is small enough to travel.
+    """
+
+    blocks: list[Block]
+    counted: tuple[Block, ...]
+
+
 def feed_blocks(
-    lines: Iterable[Line], *, candidate: Slot, after: int, now: datetime, settle: float
-) -> list[Block]:
+    lines: Iterable[Line],
+    counted: tuple[Block, ...],
+    *,
+    candidate: Slot,
+    after: int,
+    now: datetime,
+    settle: float,
+) -> Heard:
     """The blocks of a feed that are complete, in order of time.
 
-    A line belongs to the block in which its span ended, and counts once, however often it is handed in.
+    A line belongs to the block in which its span ended. It counts once, however often it is handed in: the
+    same stream, process and end of span are the same line, also where a log driver has sent it twice.
+
+    A line whose block was taken without it counts in the next one, if it is not later than ``LATE_SECONDS``.
+    There it is compared with a time a little after its own; what a single block may add to the evidence is
+    bounded, so that does not decide by itself.
     """
+    told = _by_block(lines, candidate)
+    fresh = [at for at in sorted(told) if at >= after and at + SECONDS + settle <= now.timestamp()]
+    if not fresh:
+        return Heard([], counted)
+    known = {block.at: block for block in counted if block.at >= after - LATE_SECONDS}
+    # What was counted before this was remembered is not known, and must not count again.
+    remembers = bool(known) or not after
+    first = told[fresh[0]]
+    for at in [at for at in sorted(told) if at in known]:
+        block, before = told[at], known[at]
+        news = rest(block.candidate, before.candidate), rest(block.stable, before.stable)
+        first, known[at] = _plus(first, *news), _plus(before, *news)
+    blocks = [first, *(told[at] for at in fresh[1:])]
+    known |= {at: told[at] for at in fresh}
+    end = blocks[-1].end
+    remembered = range(end - LATE_SECONDS if remembers else fresh[0], end, SECONDS)
+    return Heard(blocks, tuple(known.get(at, Block(at, SECONDS, None, None)) for at in remembered))
+
+
+def _by_block(lines: Iterable[Line], candidate: Slot) -> dict[int, Block]:
     spans: dict[int, dict[tuple[Slot, str, int, datetime], Line]] = {}
     for line in lines:
         told = line.outcomes
         at = -(-int(told.ended.timestamp() * 1000) // (SECONDS * 1000)) * SECONDS - SECONDS
-        if at >= after and at + SECONDS + settle <= now.timestamp():
-            spans.setdefault(at, {})[line.slot, line.stream, told.process, told.ended] = line
-    return [
-        Block(at, SECONDS, _sum(found.values(), candidate), _sum(found.values(), other(candidate)))
-        for at, found in sorted(spans.items())
-    ]
+        spans.setdefault(at, {})[line.slot, line.stream, told.process, told.ended] = line
+    return {
+        at: Block(at, SECONDS, _sum(found.values(), candidate), _sum(found.values(), other(candidate)))
+        for at, found in spans.items()
+    }
 
 
 def _sum(lines: Iterable[Line], slot: Slot) -> Tally | None:
@@ -102,3 +145,14 @@ def _sum(lines: Iterable[Line], slot: Slot) -> Tally | None:
     if not of_slot:
         return None
     return together([Tally(told.requests, told.failures, told.latencies) for told in of_slot])
+
+
+def _plus(block: Block, candidate: Tally | None, stable: Tally | None) -> Block:
+    return block._replace(
+        candidate=_together(block.candidate, candidate), stable=_together(block.stable, stable)
+    )
+
+
+def _together(tally: Tally | None, more: Tally | None) -> Tally | None:
+    sides = [side for side in (tally, more) if side is not None]
+    return together(sides) if sides else None

@@ -52,6 +52,8 @@ def look(
             watch=watch,
         ),
         probe_minutes=minutes,
+        feed_counted=state.feed_counted,
+        minutes_seen=state.minutes_seen,
     )
     return state, judge(state, settings=settings, watch=watch, now=now)
 

@@ -1,10 +1,11 @@
 """The target groups' metrics, minute by minute: what users met where the application writes no feed.
 
-Only minutes that are complete are read: those that ended ``settle_seconds`` ago. Which minute comes next is
+CloudWatch may show a minute before all of it has arrived. A minute is taken ``settle_seconds`` after its end
+at the earliest, when two looks at it agree, and once taken it is never changed. Which minute comes next is
 known from the last one (``after``), so points may be handed in any number of times.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +15,10 @@ from crossfade.domain.records import Record, Request
 from crossfade.domain.spec import SLOTS, Slot, other
 
 SERVER_ERROR = 500
+LOOK_SECONDS = 10
+"""So far apart are two looks whose agreement means something."""
+LATEST_SECONDS = 60
+"""So long after it has settled a minute is taken as it stands, though its numbers still change."""
 
 
 class Minute(Message):
@@ -26,6 +31,21 @@ class Minute(Message):
     at: Moment
     requests: int
     failures: int
+
+
+class Glance(NamedTuple):
+    """What the last look at the metrics found, and when that was (seconds since 1970)."""
+
+    at: float = 0
+    points: tuple[Minute, ...] = ()
+
+    def due(self, now: datetime) -> bool:
+        """Whether another look would tell something."""
+        return now.timestamp() >= self.at + LOOK_SECONDS
+
+    def agrees(self, at: int, points: Iterable[Minute]) -> bool:
+        """Whether the minute from ``at`` on was the same then."""
+        return _of(self.points, at) == _of(points, at)
 
 
 class ProbeMinute(NamedTuple):
@@ -94,7 +114,8 @@ def _plus(counts: tuple[int, int], failed: bool) -> tuple[int, int]:
 
 
 def minute_blocks(
-    points: Iterable[Minute],
+    points: Collection[Minute],
+    earlier: Glance,
     probe: ProbeMinutes,
     *,
     candidate: Slot,
@@ -104,16 +125,30 @@ def minute_blocks(
 ) -> list[Block]:
     """The blocks of metrics that are complete, in order of time, without the probe's own requests.
 
-    A side that has no point for a minute is None in its block, never zero.
+    ``earlier`` is the look before this one. A side that has no point for a minute is None in its block, never
+    zero.
     """
     own = {minute.at: minute for minute in probe}
-    found: dict[int, dict[Slot, Tally]] = {}
-    for point in points:
-        at = int(point.at.timestamp())
-        if at >= after and at + MINUTE + settle <= now.timestamp():
-            requests, failures = own.get(at, ProbeMinute(at)).of(point.slot)
-            users = max(point.requests - requests, 0)
-            found.setdefault(at, {})[point.slot] = Tally(users, min(max(point.failures - failures, 0), users))
-    return [
-        Block(at, MINUTE, by.get(candidate), by.get(other(candidate))) for at, by in sorted(found.items())
-    ]
+    blocks: list[Block] = []
+    for at in sorted({int(point.at.timestamp()) for point in points}):
+        settled = now.timestamp() - (at + MINUTE + settle)
+        if at < after:
+            continue
+        if settled < 0 or not (earlier.agrees(at, points) or settled >= LATEST_SECONDS):
+            break
+        sides = {
+            point.slot: _users(point, own.get(at, ProbeMinute(at)).of(point.slot))
+            for point in points
+            if int(point.at.timestamp()) == at
+        }
+        blocks.append(Block(at, MINUTE, sides.get(candidate), sides.get(other(candidate))))
+    return blocks
+
+
+def _users(point: Minute, probe: tuple[int, int]) -> Tally:
+    users = max(point.requests - probe[0], 0)
+    return Tally(users, min(max(point.failures - probe[1], 0), users))
+
+
+def _of(points: Iterable[Minute], at: int) -> dict[Slot, Minute]:
+    return {point.slot: point for point in points if int(point.at.timestamp()) == at}

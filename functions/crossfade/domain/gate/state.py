@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from crossfade.domain.gate.blocks import Block
 from crossfade.domain.gate.guard import Guard
 from crossfade.domain.gate.lanes import Lanes
-from crossfade.domain.gate.minutes import ProbeMinutes
+from crossfade.domain.gate.minutes import Glance, ProbeMinutes
 from crossfade.domain.gate.source import Source
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot, Stage, other
@@ -17,7 +18,8 @@ class GateState(Message):
     """All that the gate remembers of a deployment; a few kilobytes of JSON.
 
     The sources are of the same slot throughout, and are never reset: α is for the whole deployment.
-    ``production`` and ``stable`` guard those two lanes of the probe.
+    ``production`` and ``stable`` guard those two lanes of the probe. ``feed_counted`` and ``minutes_seen``
+    are what the next reading of the users' outcomes needs of the last one.
     """
 
     lanes: Lanes = Lanes()
@@ -26,6 +28,8 @@ class GateState(Message):
     production: Guard = Guard()
     stable: Guard = Guard()
     probe_minutes: ProbeMinutes = ()
+    feed_counted: tuple[Block, ...] = ()
+    minutes_seen: Glance = Glance()
 
     @property
     def evidence(self) -> float:

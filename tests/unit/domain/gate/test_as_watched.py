@@ -22,10 +22,18 @@ def _watch(records: list[Record], lines: list[Line], shown: Watch) -> tuple[int,
         known = sum(record.at <= now for record in records if hasattr(record, "at"))
         state = GateState.model_validate_json(text)
         came = [line for line in lines if line.outcomes.ended + timedelta(seconds=3) <= now]
-        blocks = feed_blocks(
-            came, candidate="green", after=state.users.until, now=now, settle=SETTINGS.settle
+        heard = feed_blocks(
+            came,
+            state.feed_counted,
+            candidate="green",
+            after=state.users.until,
+            now=now,
+            settle=SETTINGS.settle,
         )
-        state, verdict = look(state, records[taken:known], blocks, settings=SETTINGS, watch=shown, now=now)
+        state = state.model_copy(update={"feed_counted": heard.counted})
+        state, verdict = look(
+            state, records[taken:known], heard.blocks, settings=SETTINGS, watch=shown, now=now
+        )
         text, taken = state.model_dump_json(), known
         if verdict.action != "hold":
             return second, verdict

@@ -7,16 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crossfade.domain.gate.blocks import Block, Tally
-from crossfade.domain.gate.feed import Line, feed_blocks, read_outcomes
+from crossfade.domain.gate.blocks import Block, Tally, together
+from crossfade.domain.gate.feed import LATE_SECONDS, Heard, Line, feed_blocks, read_outcomes
 from tests.unit.domain.gate.watching import feed_line
 from tests.unit.examples import at
 
 START = int(at(0).timestamp())
 
 
-def _feed(*lines: Line, after: int = 0, now: float = 100) -> list[Block]:
-    return feed_blocks(lines, candidate="green", after=after, now=at(now), settle=6)
+def _hear(*lines: Line, heard: Heard | None = None, now: float = 100) -> Heard:
+    """Read the feed, after an earlier reading that took blocks."""
+    counted, after = (heard.counted, heard.blocks[-1].end) if heard else ((), 0)
+    return feed_blocks(lines, counted, candidate="green", after=after, now=at(now), settle=6)
+
+
+def _feed(*lines: Line, now: float = 100) -> list[Block]:
+    return _hear(*lines, now=now).blocks
 
 
 def test_tasks_are_summed() -> None:
@@ -48,7 +54,52 @@ def test_only_what_is_complete_is_read() -> None:
 def test_lines_that_come_twice_count_once() -> None:
     """Looks read the same time again, for lines that came late; what was judged is left out."""
     assert _feed(feed_line(), feed_line()) == _feed(feed_line())
-    assert _feed(feed_line(), after=START + 5) == []
+    once = _hear(feed_line())
+    assert _hear(feed_line(), heard=once).blocks == []
+    assert _hear(feed_line(), feed_line(ended=10), heard=once).blocks == _feed(feed_line(ended=10))
+
+
+def test_a_line_that_comes_late_counts_in_the_next_block() -> None:
+    """CloudWatch Logs may show one task's line long after another's; each side gets its own."""
+    early, late = feed_line(), [feed_line(stream="app/b"), feed_line("blue", stream="app/c")]
+    first = _hear(early, now=11)
+    following = feed_line(ended=10)
+    second = _hear(early, *late, following, heard=first, now=16)
+    assert second.blocks == [
+        Block(START + 5, 5, Tally(100, 2, ((30, 98), (60, 2))), Tally(50, 1, ((30, 49), (60, 1))))
+    ]
+    third = _hear(early, *late, following, feed_line(ended=15), heard=second, now=21)
+    assert third.blocks == [Block(START + 10, 5, Tally(50, 1, ((30, 49), (60, 1))), None)]
+
+
+def test_a_late_line_waits_for_a_block() -> None:
+    """It makes none by itself: nothing is lost until the next one is complete."""
+    first = _hear(feed_line(), now=11)
+    waiting = _hear(feed_line(), feed_line(stream="app/b"), heard=first, now=12)
+    assert waiting == Heard([], first.counted)
+
+
+def test_a_line_that_is_missing_for_once_does_not_count_again() -> None:
+    """A stale read may hide what an earlier one has shown."""
+    both = [feed_line(), feed_line(stream="app/b", latencies=((31, 50),))]
+    first = _hear(*both, now=11)
+    stale = _hear(both[1], feed_line(ended=10), heard=first, now=16)
+    fresh = _hear(*both, feed_line(ended=10), feed_line(ended=15), heard=stale, now=21)
+    assert [block.candidate for block in stale.blocks + fresh.blocks] == [feed_tally(), feed_tally()]
+
+
+def test_a_line_that_is_far_too_late_does_not_count() -> None:
+    """What is remembered is bounded, and so is how far the feed is read back."""
+    first = _hear(feed_line(), now=11)
+    ended = LATE_SECONDS + 10
+    second = _hear(feed_line(), feed_line(ended=ended), heard=first, now=ended + 6)
+    third = _hear(feed_line(stream="app/b"), feed_line(ended=ended + 5), heard=second, now=ended + 11)
+    assert third.blocks == _feed(feed_line(ended=ended + 5))
+
+
+def feed_tally() -> Tally:
+    """What a line counts."""
+    return Tally(50, 1, ((30, 49), (60, 1)))
 
 
 def test_a_silent_side_is_none() -> None:
@@ -73,13 +124,26 @@ def test_what_cannot_be_is_refused(fault: dict[str, Any]) -> None:
         feed_line(**fault)
 
 
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), max_size=20), st.integers(0, 60))
-def test_any_time_of_reading_gives_the_same_blocks(spans: list[tuple[int, int]], first: float) -> None:
-    """Law: reading early and again later gives what reading once gives."""
-    lines = [feed_line(ended=ended, stream=str(task)) for ended, task in spans]
-    early = _feed(*lines, now=first)
-    late = _feed(*lines, after=early[-1].end if early else 0)
-    assert early + late == _feed(*lines)
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 3), st.integers(0, 25)), max_size=20),
+    st.lists(st.integers(1, 40), min_size=1, max_size=8),
+)
+def test_whenever_it_is_read_every_line_counts_once(
+    spans: list[tuple[int, int, int]], readings: list[int]
+) -> None:
+    """Law: lines become visible in any order, and readings come at any time; the sums are the same."""
+    shown = {(ended, str(task)): ended + delay for ended, task, delay in spans}
+    # A last line makes a block after all of them, so that nothing waits.
+    shown[100, "last"] = 100
+    heard, last, green = None, 0, Tally()
+    for now in [*sorted(readings), 120]:
+        lines = [feed_line(ended=ended, stream=task) for (ended, task), seen in shown.items() if seen <= now]
+        counted, after = (heard.counted, last) if heard else ((), 0)
+        heard = feed_blocks(lines, counted, candidate="green", after=after, now=at(now), settle=6)
+        last = heard.blocks[-1].end if heard.blocks else last
+        green = together([green, *(block.candidate or Tally() for block in heard.blocks)])
+    whole = _feed(*(feed_line(ended=ended, stream=task) for ended, task in shown), now=120)
+    assert green == together([block.candidate or Tally() for block in whole])
 
 
 LINE = (

@@ -3,7 +3,7 @@
 from typing import Any
 
 from crossfade.domain.gate.blocks import Block, Tally
-from crossfade.domain.gate.minutes import Minute, ProbeMinute, count_probe, minute_blocks
+from crossfade.domain.gate.minutes import Glance, Minute, ProbeMinute, count_probe, minute_blocks
 from crossfade.domain.spec import Slot
 from tests.unit.examples import at, request
 
@@ -11,10 +11,12 @@ START = int(at(0).timestamp())
 VERSIONS: dict[str, Slot] = {"0.0.2": "green", "0.0.1": "blue"}
 
 
-def _minutes(*points: Minute, **changes: Any) -> list[Block]:
+def _minutes(*points: Minute, earlier: tuple[Minute, ...] | None = None, **changes: Any) -> list[Block]:
+    """Look at the metrics; ``earlier`` is what the look before it found, the same if it is not given."""
     probe = count_probe((), changes.pop("records", []), VERSIONS)
     values = {"candidate": "green", "after": 0, "now": at(300), "settle": 60, **changes}
-    return minute_blocks(points, probe, **values)
+    glance = Glance(START, points if earlier is None else earlier)
+    return minute_blocks(points, glance, probe, **values)
 
 
 def _minute(slot: Slot, requests: int, failures: int, seconds: float = 0) -> Minute:
@@ -63,6 +65,34 @@ def test_an_unfinished_minute_is_left_out() -> None:
     points = [_minute("green", 1, 0), _minute("green", 1, 1, seconds=60)]
     assert [block.at - START for block in _minutes(*points, now=at(179.9))] == [0]
     assert [block.at - START for block in _minutes(*points, now=at(180), after=START + 60)] == [60]
+
+
+def test_a_minute_is_taken_when_two_looks_agree() -> None:
+    """CloudWatch may show it before all of it has arrived: more requests, a failure, the other side."""
+    whole = (_minute("green", 10, 1), _minute("blue", 90, 0))
+    for partial in [
+        (),
+        whole[:1],
+        (_minute("green", 10, 0), whole[1]),
+        (_minute("green", 9, 1), whole[1]),
+    ]:
+        assert _minutes(*whole, earlier=partial, now=at(120)) == []
+    assert _minutes(*whole, earlier=whole, now=at(120)) == [Block(START, 60, Tally(10, 1), Tally(90, 0))]
+
+
+def test_a_minute_that_never_agrees_is_taken_at_last() -> None:
+    """A minute after it should have settled."""
+    assert _minutes(_minute("green", 10, 1), earlier=(), now=at(179)) == []
+    assert _minutes(_minute("green", 10, 1), earlier=(), now=at(180)) == [
+        Block(START, 60, Tally(10, 1), None)
+    ]
+
+
+def test_a_minute_waits_for_the_one_before() -> None:
+    """Blocks come in order of time: what is passed over would never be taken."""
+    earlier = (_minute("green", 9, 0), _minute("green", 20, 0, seconds=60))
+    points = [_minute("green", 10, 0), _minute("green", 20, 0, seconds=60)]
+    assert _minutes(*points, earlier=earlier, now=at(180), settle=120) == []
 
 
 def test_the_probe_is_remembered_for_some_minutes() -> None:
