@@ -5,6 +5,7 @@ import inspect
 
 import pytest
 
+from crossfade.domain.traffic import RULE_SECONDS
 from crossfade.handlers import following
 from tests.statemachine.definitions import (
     MACHINES,
@@ -19,6 +20,7 @@ from tests.statemachine.definitions import (
     template,
 )
 from tests.statemachine.flow import ANCHORS, unbounded_loops
+from tests.statemachine.permissions import ACTIONS, RULE, SLOTS
 
 LAMBDA_FAULTS = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
@@ -98,9 +100,23 @@ def test_a_report_that_is_killed_each_time_holds_the_service_for_half_an_hour_at
 def test_retries_are_bounded_and_spread(machine: str, name: str) -> None:
     """At most ten tries, with a largest delay and with jitter."""
     for retrier in states(machine)[name].get("Retry", []):
+        if retrier["ErrorEquals"] == ["NotYetVisible"]:
+            continue
         assert 1 <= retrier["MaxAttempts"] <= 10
         assert retrier["MaxDelaySeconds"] > 0
         assert retrier["JitterStrategy"] == "FULL"
+
+
+@pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
+def test_what_is_not_yet_visible_is_looked_at_again_until_it_counts(machine: str, name: str) -> None:
+    """Wherever a rule or a service is read; whoever reads it says when what is seen has become true."""
+    retriers = [one for one in states(machine)[name]["Retry"] if "NotYetVisible" in one["ErrorEquals"]]
+    handler = functions()[function_of(machine, name)]["Handler"].split(".")[2]
+    assert bool(retriers) is bool(ACTIONS[handler] & (RULE | SLOTS))
+    for retrier in retriers:
+        assert retrier["ErrorEquals"] == ["NotYetVisible"]
+        assert retrier["BackoffRate"] == 1
+        assert RULE_SECONDS < retrier["IntervalSeconds"] * retrier["MaxAttempts"] < 2 * RULE_SECONDS
 
 
 @pytest.mark.parametrize("machine", MACHINES)

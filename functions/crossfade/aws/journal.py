@@ -2,7 +2,7 @@
 
 | key ``service`` | key ``item`` | what it holds |
 |---|---|---|
-| web | ``state`` | holder, stable slot and release, candidate, weights last written, waiting, warm |
+| web | ``state`` | holder, stable slot and release, candidate, last weights and earlier ones, waiting, warm |
 | web | ``deployment#<id>`` | plan, milestones, stages; in the end outcome, reason, counts, certificate |
 
 Every write is conditional. Those of a deployment have one condition in common: its execution still holds the
@@ -198,10 +198,12 @@ class Journal:
         refuse_lost(state, plan.service, plan.deployment, plan.execution)
         return state
 
-    def release(self, plan: Plan) -> None:
+    def release(self, plan: Plan, now: datetime) -> None:
         """Give the service free; harmless when the plan's execution does not hold it any more."""
         try:
-            self._held(plan, "REMOVE holder, deployment, intended, candidate", {})
+            self._held(
+                plan, "SET freed = :now REMOVE holder, deployment, intended, candidate", {":now": iso(now)}
+            )
         except ServiceLost:
             return
 
@@ -216,27 +218,30 @@ class Journal:
         self._held(plan, "SET intended = :weights", {":weights": weights.model_dump()})
 
     def wrote(self, plan: Plan, weights: Weights, now: datetime) -> None:
-        """Write down the weights that were read back."""
-        values = {":weights": weights.model_dump(), ":now": iso(now)}
-        self._held(plan, "SET weights = :weights, written_at = :now REMOVE intended", values)
+        """Write down the weights that were written, by the load balancer's own answer."""
+        values = {":weights": weights.model_dump(), ":now": iso(now), ":past": self._past(plan, weights, now)}
+        self._held(
+            plan, "SET weights = :weights, written_at = :now, overwritten = :past REMOVE intended", values
+        )
 
     def reinstate(self, plan: Plan, winner: Slot | None, now: datetime) -> None:
         """Write down where a rollback has left all traffic: with ``winner``, or that the rule was removed.
 
         ``intended`` stays: a write of the deployment's own may still be on its way.
         """
-        if winner is None:
-            self._held(
-                plan, "SET written_at = :now REMOVE weights, stable, version, digest", {":now": iso(now)}
-            )
+        wanted = Weights.share(winner, 100) if winner else None
+        written = "SET written_at = :now, overwritten = :past"
+        values: dict[str, Any] = {":now": iso(now), ":past": self._past(plan, wanted, now)}
+        if wanted is None:
+            self._held(plan, f"{written} REMOVE weights, stable, version, digest", values)
             return
         release = plan.release if winner == plan.candidate else plan.previous
         self._held(
             plan,
-            "SET weights = :weights, written_at = :now, stable = :slot, version = :version, digest = :digest",
+            f"{written}, weights = :weights, stable = :slot, version = :version, digest = :digest",
             {
-                ":weights": Weights.share(winner, 100).model_dump(),
-                ":now": iso(now),
+                **values,
+                ":weights": wanted.model_dump(),
                 ":slot": winner,
                 ":version": release.version if release else None,
                 ":digest": release.digest if release else None,
@@ -361,6 +366,11 @@ class Journal:
                 raise
             holder = self.state(plan.service).holder or "a deployment that has ended meanwhile"
             raise ServiceChanged(f"Service {plan.service} was held by {holder}.") from error
+
+    def _past(self, plan: Plan, weights: Weights | None, now: datetime) -> list[dict[str, Any]]:
+        """What the rule may still be read with; only the holder changes it, so reading it first is safe."""
+        past = self.state(plan.service).overwritten_by(weights, now)
+        return [one.model_dump(mode="json") for one in past]
 
     def _held(self, plan: Plan, expression: str, values: Mapping[str, Any]) -> None:
         try:

@@ -127,6 +127,10 @@ class AwsUnavailable(CrossfadeError):
     """AWS throttled a call or did not answer: retried by the state machine with backoff."""
 
 
+class NotYetVisible(CrossfadeError):
+    """AWS still shows what was there before Crossfade's last change: looked at again until it does not."""
+
+
 class ServiceChanged(CrossfadeError):
     """The service was taken or freed after the plan was made: the state machine plans anew."""
 

@@ -1,11 +1,12 @@
 """What the journal remembers of a service: who holds it, what is live, what waits, what is still warm."""
 
 import hashlib
+from datetime import datetime
 
 from crossfade.domain.errors import ServiceLost, Superseded
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot
-from crossfade.domain.traffic import Weights
+from crossfade.domain.traffic import Overwritten, Weights
 
 DELETION = "the deletion of its stack"
 """Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
@@ -60,7 +61,9 @@ class State(Message):
 
     ``holder`` is the execution that may change the service, ``deployment`` whose deployment it works on.
     ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
-    end is not taken for a foreign change.
+    end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
+    ``weights`` were written since. ``freed`` is when the last deployment let go of the service: whatever it
+    changed was changed before that.
     """
 
     holder: str | None = None
@@ -71,9 +74,19 @@ class State(Message):
     digest: str | None = None
     weights: Weights | None = None
     intended: Weights | None = None
+    overwritten: tuple[Overwritten, ...] = ()
+    freed: Moment | None = None
     newest: Newest | None = None
     waiting: Waiting | None = None
     warm: Warm | None = None
+
+    def overwritten_by(self, weights: Weights | None, now: datetime) -> tuple[Overwritten, ...]:
+        """What may still be read once ``weights`` are written; None removes the rule."""
+        past = [*self.overwritten, Overwritten(weights=self.weights, until=now)]
+        if self.intended:
+            past.append(Overwritten(weights=self.intended, until=now))
+        last = {one.weights: one for one in past if one.weights != weights and one.may_be_read(now)}
+        return tuple(last.values())
 
 
 def machine_of(execution: str) -> str:

@@ -1,13 +1,18 @@
 """Weights: what is live, what may be written, and how many healthy targets a weight needs."""
 
 import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Self
 
 from pydantic import Field
 
-from crossfade.domain.errors import ForeignChange, SlotHasTraffic, StickyTraffic, TrafficSplit
-from crossfade.domain.message import Message
+from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, StickyTraffic, TrafficSplit
+from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot, TargetGroups, other
+
+RULE_SECONDS = 300
+"""How long DescribeRules may still answer as before a write; others who wait for it wait as long."""
 
 
 class Weights(Message):
@@ -27,6 +32,17 @@ class Weights(Message):
 
     def __str__(self) -> str:
         return f"blue {self.blue}, green {self.green}"
+
+
+class Overwritten(Message):
+    """Weights that the production rule had until others were written; None where there was no rule."""
+
+    weights: Weights | None
+    until: Moment
+
+    def may_be_read(self, now: datetime) -> bool:
+        """Whether the load balancer may still answer with them."""
+        return now < self.until + timedelta(seconds=RULE_SECONDS)
 
 
 class LiveRule(Message):
@@ -82,20 +98,31 @@ def refuse_stickiness(rule: LiveRule | None, sticky_groups: list[str]) -> None:
         )
 
 
-def refuse_foreign(written: Weights | None, live: Weights | None) -> None:
-    """Compare what the journal says was last written with what is live.
+def refuse_foreign(
+    written: Weights | None, live: Weights | None, *, overwritten: Iterable[Overwritten], now: datetime
+) -> None:
+    """Compare what the journal says was last written with what is read.
 
     Raises
     ------
+    NotYetVisible
+        What is read was overwritten by Crossfade itself, not long ago.
     ForeignChange
         They differ: a person, a stack or another tool has changed the rule.
     """
-    if written != live:
-        raise ForeignChange(
-            f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}. "
-            "Somebody else changed it and it is left alone. Put the rule back to what was written, "
-            "or correct the journal, then deploy again."
+    if written == live:
+        return
+    if any(past.weights == live and past.may_be_read(now) for past in overwritten):
+        raise NotYetVisible(
+            f"Crossfade last wrote {written or 'no rule'}, and the load balancer still shows "
+            f"{live or 'no rule'}, as before that. It is looked at again; after {RULE_SECONDS // 60} minutes "
+            "it counts as somebody else's change."
         )
+    raise ForeignChange(
+        f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}. "
+        "Somebody else changed it and it is left alone. Put the rule back to what was written, "
+        "or correct the journal, then deploy again."
+    )
 
 
 def floor(desired: int, weight: int) -> int:

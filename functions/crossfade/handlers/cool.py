@@ -9,7 +9,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
-from crossfade.handlers.step import step
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
@@ -35,5 +35,5 @@ def handler(event: Event) -> Cooled:
     stopped = weights is None or weights.of(plan.stable) == 0
     if stopped:  # else somebody sends clients there: the next deployment's first look says so
         Slots(client("ecs"), plan.spec).stop(plan.stable)
-    journal.release(plan)
+    journal.release(plan, utc_now())
     return Cooled(slot=plan.stable if stopped else None)

@@ -114,7 +114,7 @@ def _decide(
     rule = traffic.rule()
     refuse_stickiness(rule, traffic.sticky_groups())
     live = rule.weights(spec.target_groups) if rule else None
-    refuse_foreign(state.weights, live)
+    refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
     stable = stable_slot(live)
     slots = Slots(client("ecs"), spec)
     counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}

@@ -6,7 +6,7 @@ from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.handlers.step import step
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
@@ -24,5 +24,5 @@ class Released(Message):
 @step(Event)
 def handler(event: Event) -> Released:
     """Give the service free, if this deployment holds it."""
-    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).release(event.plan)
+    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).release(event.plan, utc_now())
     return Released(service=event.plan.service)

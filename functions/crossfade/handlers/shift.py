@@ -49,7 +49,7 @@ def handler(event: Event) -> Shifted:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     state, live = journal.refuse_lost(plan), traffic.weights()
     if state.intended is None or live != state.intended:
-        refuse_foreign(state.weights, live)
+        refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
     journal.intend(plan, weights)
     # The stage begins before the write: no answer that the new weights gave may go unjudged.
     window = Window.of(stage, utc_now())

@@ -55,7 +55,7 @@ def live(journal: Journal, held: Plan) -> None:
     """Let the first deployment end well: 0.0.2 is live in blue."""
     journal.wrote(held, BLUE, at(5))
     journal.promote(held, at(6))
-    journal.release(held)
+    journal.release(held, at(60))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def warm(journal: Journal, second: Plan) -> Plan:
     """Return a deployment that was promoted and has freed the service; the old slot is warm."""
     journal.wrote(second, GREEN, at(50))
     journal.promote(second, at(60))
-    journal.release(second)
+    journal.release(second, at(60))
     return second
 
 
@@ -181,14 +181,14 @@ def test_the_newest_image_is_remembered(account: Account, journal: Journal) -> N
         image = release(digest=digest, pushed=None if pushed is None else at(pushed))
         plan = account.first_plan(deployment=name, execution=f"{EXECUTION}:{name}", release=image)
         journal.claim(plan)
-        journal.release(plan)
+        journal.release(plan, at(60))
     assert journal.state("web").newest == Newest(at=at(30), digest=NEW)
 
 
 def test_a_claim_takes_the_release_out_of_the_line(account: Account, journal: Journal, held: Plan) -> None:
     """Its turn has come, though whoever started it may not have got to say so; another one waits on."""
     for found, left in [(waiting(digest=NEW), None), (waiting(), waiting())]:
-        journal.release(held)
+        journal.release(held, at(60))
         account.waits(found)
         journal.claim(held)
         assert journal.state("web").waiting == left
@@ -204,8 +204,8 @@ def test_a_released_service_is_free(journal: Journal, second: Plan) -> None:
     """What is live stays known, and so does what waits and what was tried; releasing twice is harmless."""
     journal.intend(second, SOME)
     before = journal.state("web")
-    journal.release(second)
-    journal.release(second)
+    journal.release(second, at(60))
+    journal.release(second, at(60))
     gone = {"holder": None, "deployment": None, "candidate": None, "intended": None}
     assert journal.state("web") == before.model_copy(update=gone)
     assert (before.weights, before.stable, before.version) == (BLUE, "blue", "0.0.2")
@@ -216,14 +216,16 @@ def test_a_release_leaves_the_line_alone(account: Account, journal: Journal) -> 
     plan = account.first_plan(release=release(pushed=at(10)))
     journal.claim(plan)
     account.waits(waiting())
-    journal.release(plan)
-    assert journal.state("web") == State(newest=Newest(at=at(10), digest=NEW), waiting=waiting())
+    journal.release(plan, at(60))
+    assert journal.state("web") == State(
+        freed=at(60), newest=Newest(at=at(10), digest=NEW), waiting=waiting()
+    )
 
 
 def test_a_release_by_a_former_holder_frees_nothing(journal: Journal, held: Plan) -> None:
     """The rollback still works."""
     journal.take_over(held, held.execution, MINE)
-    journal.release(held)
+    journal.release(held, at(60))
     assert journal.state("web").holder == MINE
 
 
@@ -274,7 +276,7 @@ def test_of_two_rollbacks_one_wins(journal: Journal, held: Plan) -> None:
 
 def test_an_ended_deployment_is_not_taken_over(journal: Journal, held: Plan) -> None:
     """It holds nothing any more."""
-    journal.release(held)
+    journal.release(held, at(60))
     with pytest.raises(ServiceLost):
         journal.take_over(held, held.execution, MINE)
 
@@ -320,7 +322,7 @@ def test_a_back_out_that_comes_too_late(journal: Journal, warm: Plan, first: str
         journal.claim(_other(warm, stable="green", candidate="blue"))
     elif first == "the-cooling":
         journal.reclaim(warm)
-        journal.release(warm)
+        journal.release(warm, at(60))
     else:
         journal.back_out(back_out_plan(warm, execution=THEIRS, now=at(90)), _warm(warm), None)
     with pytest.raises(ServiceChanged):
@@ -340,7 +342,7 @@ def test_an_old_slot_that_somebody_has_taken_is_not_cooled(journal: Journal, war
     journal.claim(taken)
     assert journal.reclaim(warm) is False
     assert journal.state("web").holder == taken.execution
-    journal.release(taken)
+    journal.release(taken, at(60))
     assert journal.reclaim(warm) is False
     assert journal.state("web").holder is None
 
@@ -385,7 +387,7 @@ def test_a_service_that_changes_hands_just_then_is_not_taken(
     """Whoever has it now must be stopped, so that it has to be known."""
     seen = journal.state("web") if meanwhile == "freed" else State()
     if meanwhile == "freed":
-        journal.release(second)
+        journal.release(second, at(60))
     monkeypatch.setattr(journal, "state", lambda _: seen)
     with pytest.raises(ServiceChanged):
         journal.seize("web", DELETION)
@@ -444,7 +446,7 @@ def test_whoever_lost_the_service_writes_nothing(
     if now_held_by == "a-rollback":
         journal.take_over(second, second.execution, MINE)
     else:
-        journal.release(second)
+        journal.release(second, at(60))
     if now_held_by == "another-deployment":
         journal.claim(_other(second))
     before = account.item("state"), account.item("deployment#d2")
@@ -461,7 +463,7 @@ def test_the_holder_writes_as_often_as_it_likes(account: Account, journal: Journ
     plan = account.plan()
     journal.claim(account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0"))
     journal.wrote(account.first_plan(execution=f"{EXECUTION}:d0"), BLUE, at(0))
-    journal.release(account.first_plan(execution=f"{EXECUTION}:d0"))
+    journal.release(account.first_plan(execution=f"{EXECUTION}:d0"), at(60))
     journal.claim(plan)
     WRITES[name](journal, plan)
     before = account.item("state"), account.item("deployment#d1")
@@ -511,7 +513,7 @@ def test_a_removed_rule_leaves_nothing_live(journal: Journal, held: Plan) -> Non
     journal.reinstate(held, None, at(6))
     state = journal.state("web")
     assert (state.weights, state.stable, state.version, state.digest) == (None, None, None, None)
-    journal.release(held)
+    journal.release(held, at(60))
     journal.claim(_other(held))
 
 

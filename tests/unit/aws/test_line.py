@@ -67,10 +67,10 @@ def test_the_newer_one_takes_the_place(account: Account, journal: Journal, line:
 
 def test_a_free_service_has_no_line(account: Account, journal: Journal, line: Line, held: Plan) -> None:
     """It was freed since the plan was made: whoever waited there would wait for ever."""
-    journal.release(held)
+    journal.release(held, at(60))
     with pytest.raises(ServiceChanged, match="was freed"):
         line.queue("web", FIRST, at(31))
-    assert journal.state("web") == State()
+    assert journal.state("web") == State(freed=at(60))
 
 
 def test_a_service_that_never_was_deployed_has_no_line(line: Line) -> None:
@@ -155,7 +155,7 @@ def test_what_was_started_waits_no_more(account: Account, journal: Journal, line
     """An earlier try's release left the line and runs: queued again it would supersede itself."""
     line.queue("web", FIRST, at(31))
     line.dequeue("web", FIRST)
-    journal.release(held)
+    journal.release(held, at(60))
     journal.claim(
         account.first_plan(deployment=FIRST.deployment, execution=f"{EXECUTION}:{FIRST.deployment}")
     )

@@ -4,7 +4,8 @@ import pytest
 
 from crossfade.domain.errors import ServiceLost, Superseded
 from crossfade.domain.state import DELETION, State, machine_of, refuse_lost, refuse_superseded
-from tests.unit.examples import DEPLOY, EXECUTION, ROLLBACK, ROLLBACKS, waiting
+from crossfade.domain.traffic import Overwritten, Weights
+from tests.unit.examples import DEPLOY, EXECUTION, ROLLBACK, ROLLBACKS, at, waiting
 
 MINE = f"{EXECUTION}:d1"
 
@@ -53,3 +54,23 @@ def test_a_release_that_need_not_wait_ends_the_deployment() -> None:
 def test_executions_tell_their_machine(execution: str, machine: str) -> None:
     """By their ARN; what holds a service need not be an execution."""
     assert machine_of(execution) == machine
+
+
+BLUE, SOME, HALF = (Weights.share("green", weight) for weight in (0, 10, 50))
+
+
+def _past(*pasts: tuple[Weights | None, float]) -> tuple[Overwritten, ...]:
+    return tuple(Overwritten(weights=weights, until=at(until)) for weights, until in pasts)
+
+
+def test_what_is_overwritten_is_remembered_while_it_may_be_read() -> None:
+    """Each once, with what was about to be written; what is written now is not among it."""
+    state = State(weights=SOME, intended=HALF, overwritten=_past((None, -400), (BLUE, -10), (SOME, -5)))
+    assert state.overwritten_by(HALF, at(0)) == _past((BLUE, -10), (SOME, 0))
+    assert state.overwritten_by(BLUE, at(0)) == _past((SOME, 0), (HALF, 0))
+    assert state.overwritten_by(None, at(290)) == _past((SOME, 290), (HALF, 290))
+
+
+def test_a_first_rule_overwrites_that_there_was_none() -> None:
+    """It may not be seen for a while."""
+    assert State().overwritten_by(BLUE, at(0)) == _past((None, 0))

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.errors import ForeignChange, SlotHasTraffic, StickyTraffic, TrafficSplit
+from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, StickyTraffic, TrafficSplit
 from crossfade.domain.spec import Slot, other
 from crossfade.domain.traffic import (
+    RULE_SECONDS,
     LiveRule,
+    Overwritten,
     Weights,
     floor,
     refuse_foreign,
@@ -16,7 +18,7 @@ from crossfade.domain.traffic import (
     shortfall,
     stable_slot,
 )
-from tests.unit.examples import spec
+from tests.unit.examples import at, spec
 
 GROUPS = spec().target_groups
 BLUE, GREEN = Weights(blue=100, green=0), Weights(blue=0, green=100)
@@ -107,13 +109,23 @@ def test_traffic_that_does_not_stick_is_fine() -> None:
 def test_foreign_changes_are_refused(written: Weights | None, live: Weights | None) -> None:
     """What Crossfade did not write, it does not overwrite."""
     with pytest.raises(ForeignChange, match="Somebody else"):
-        refuse_foreign(written, live)
+        refuse_foreign(written, live, overwritten=[Overwritten(weights=HALF, until=at(0))], now=at(1))
+
+
+@pytest.mark.parametrize("before", [pytest.param(None, id="no-rule-yet"), HALF])
+def test_what_was_overwritten_just_now_is_not_visible_yet(before: Weights | None) -> None:
+    """The load balancer may answer so for five minutes; from then on it counts."""
+    past = [Overwritten(weights=before, until=at(0))]
+    with pytest.raises(NotYetVisible, match="still shows"):
+        refuse_foreign(BLUE, before, overwritten=past, now=at(RULE_SECONDS - 1))
+    with pytest.raises(ForeignChange):
+        refuse_foreign(BLUE, before, overwritten=past, now=at(RULE_SECONDS))
 
 
 @pytest.mark.parametrize("weights", [None, HALF])
 def test_what_was_written_is_no_foreign_change(weights: Weights | None) -> None:
     """Equal is equal, before the first release too."""
-    refuse_foreign(weights, weights)
+    refuse_foreign(weights, weights, overwritten=[Overwritten(weights=BLUE, until=at(0))], now=at(1))
 
 
 @pytest.mark.parametrize(

@@ -155,8 +155,8 @@ def blue_live(account: Account, journal: Journal) -> None:
     blue = Weights.share("blue", 100)
     journal.claim(before)
     Traffic(account.elbv2, account.spec).write(blue)
-    journal.wrote(before, blue, at(0))
-    journal.release(before)
+    journal.wrote(before, blue, at(-900))
+    journal.release(before, at(-600))
     for slot in SLOTS:
         account.run(slot, account.spec.blueprint)
         account.register_targets(slot, "10.0.0.10", "10.0.0.11")

@@ -24,7 +24,7 @@ def warm(account: Account, journal: Journal, blue_live: None) -> Plan:
     Traffic(account.elbv2, account.spec).write(GREEN)
     journal.wrote(plan, GREEN, at(40))
     journal.promote(plan, at(50))
-    journal.release(plan)
+    journal.release(plan, at(60))
     return plan
 
 
@@ -69,7 +69,7 @@ def test_a_slot_that_the_next_deployment_has_taken_runs_on(
     journal.claim(next_plan)
     assert invoke("cool", plan=warm) == {"slot": None}
     assert journal.state("web").holder == next_plan.execution
-    journal.release(next_plan)
+    journal.release(next_plan, at(60))
     assert invoke("cool", plan=warm) == {"slot": None}
     assert account.desired("blue") == 2
 

@@ -40,8 +40,8 @@ def live(account: Account, journal: Journal) -> Release:
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     Traffic(account.elbv2, account.spec).write(BLUE)
     before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
-    journal.wrote(before, BLUE, START)
-    journal.release(before)
+    journal.wrote(before, BLUE, at(-900))
+    journal.release(before, at(-600))
     return release
 
 
@@ -288,8 +288,43 @@ def test_split_traffic_is_refused(account: Account, invoke: Invoke, journal: Jou
     journal.claim(plan)
     Traffic(account.elbv2, account.spec).write(half)
     journal.wrote(plan, half, START)
-    journal.release(plan)
+    journal.release(plan, at(60))
     with pytest.raises(errors.TrafficSplit, match="give its slot weight 100"):
+        _plan(invoke, ASK)
+
+
+def test_a_rule_that_is_read_as_before_the_promotion_is_looked_at_again(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, live: Release
+) -> None:
+    """The slot that had the traffic then is not the stable one; minutes later it is somebody's change."""
+    account.push("0.0.2")
+    before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    plan = account.plan()
+    journal.claim(plan)
+    account.run("green", account.spec.blueprint)
+    Traffic(account.elbv2, account.spec).write(GREEN)
+    journal.wrote(plan, GREEN, at(-10))
+    journal.release(plan, at(-5))
+    aws.answer("DescribeRules", before)
+    with pytest.raises(errors.NotYetVisible, match="last wrote blue 0, green 100"):
+        _plan(invoke, ASK)
+    clock.seconds = 300
+    with pytest.raises(errors.ForeignChange):
+        _plan(invoke, ASK)
+
+
+def test_a_first_rule_that_is_not_seen_yet_is_waited_for(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, live: Release
+) -> None:
+    """It was made just now: no rule is not yet a rule that somebody deleted."""
+    plan = account.plan()
+    journal.claim(plan)
+    journal.reinstate(plan, None, at(-20))
+    journal.wrote(plan, BLUE, at(-10))
+    journal.release(plan, at(-5))
+    account.push("0.0.2")
+    aws.answer("DescribeRules", {"Rules": []})
+    with pytest.raises(errors.NotYetVisible, match="still shows no rule"):
         _plan(invoke, ASK)
 
 
@@ -369,11 +404,11 @@ def test_tasks_that_an_old_version_is_kept_warm_with_are_no_drift(
     Traffic(account.elbv2, account.spec).write(GREEN)
     journal.wrote(plan, GREEN, START)
     journal.promote(plan, START)
-    journal.release(plan)
+    journal.release(plan, at(-60))
     account.push("0.0.2")
     assert _plan(invoke, ASK)["plan"]["candidate"] == "blue"
     journal.reclaim(plan)
-    journal.release(plan)
+    journal.release(plan, at(-60))
     with pytest.raises(errors.SlotDrift, match="idle slot blue stands at 2 tasks"):
         _plan(invoke, ASK)
 
@@ -398,7 +433,7 @@ def _tried(journal: Journal, plan: Plan, seconds: float, digest: str = NEWER) ->
         "release": release("0.0.3", digest, at(seconds)),
     }
     journal.claim(plan.model_copy(update=tried))
-    journal.release(plan.model_copy(update=tried))
+    journal.release(plan.model_copy(update=tried), at(60))
 
 
 @pytest.mark.parametrize(("when_busy", "supersede"), [("queue", False), ("supersede", True)])

@@ -266,7 +266,7 @@ def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, b
     journal.wrote(plan, GREEN, at(1))
     journal.promote(plan, at(50))
     invoke("resume", plan=plan)
-    journal.release(plan)
+    journal.release(plan, at(60))
     return plan
 
 

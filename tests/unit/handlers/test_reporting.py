@@ -328,7 +328,7 @@ def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: Plan
     """Released twice as well."""
     for _ in range(2):
         assert invoke("release", plan=held) == {"service": "web"}
-    assert journal.state("web") == State()
+    assert journal.state("web") == State(freed=at(0))
 
 
 def test_a_former_holder_releases_nothing(invoke: Invoke, journal: Journal, held: Plan) -> None:
@@ -487,7 +487,7 @@ def test_a_service_that_changes_hands_just_then_is_taken_all_the_same(
     def free(answer: dict[str, Any]) -> dict[str, Any]:
         if not seen:
             seen.append(None)
-            journal.release(deployed)
+            journal.release(deployed, at(60))
         return answer
 
     aws.edit("GetItem", free)
@@ -529,7 +529,7 @@ def test_a_service_that_is_free_is_deleted_as_well(
     account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
 ) -> None:
     """No deployment is asked for, and an old slot that is still warm goes too."""
-    journal.release(deployed)
+    journal.release(deployed, at(60))
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
     assert Traffic(account.elbv2, account.spec).rule() is None

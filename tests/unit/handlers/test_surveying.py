@@ -58,7 +58,7 @@ def warm(account: Account, invoke: Invoke, aws: Aws, journal: Journal, promoted:
     aws.answer("GetExecutionHistory", {"events": []})
     report = {"outcome": "promoted", "reason": "why", "executions": [], "probed": False}
     invoke("report", plan=promoted, **report)
-    journal.release(promoted)
+    journal.release(promoted, at(60))
     return promoted
 
 
@@ -210,7 +210,7 @@ def test_a_deployment_that_put_things_right_itself(
     invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any], reason: str
 ) -> None:
     """It holds nothing any more."""
-    journal.release(held)
+    journal.release(held, at(60))
     found = _survey(invoke, given)
     assert (found["action"], found["reason"], found["plan"]) == ("nothing", reason, None)
 
@@ -410,7 +410,7 @@ def test_a_deployment_that_ended_while_it_was_asked_for(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
 ) -> None:
     """It has freed the service: it is not stopped, and nothing is taken back."""
-    aws.edit("DescribeExecution", _once(lambda: journal.release(held)))
+    aws.edit("DescribeExecution", _once(lambda: journal.release(held, at(60))))
     assert _nothing_because_of_others(invoke, PERSON)
     assert account.runs(held.execution)
 

@@ -62,10 +62,10 @@ def test_a_service_that_was_freed_meanwhile_is_planned_anew(
     invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """Nobody would start what waits for a free service."""
-    journal.release(held)
+    journal.release(held, at(60))
     with pytest.raises(errors.ServiceChanged, match="was freed"):
         invoke("queue", service="web", waiting=FIRST)
-    assert journal.state("web") == State()
+    assert journal.state("web") == State(freed=at(60))
 
 
 # ---- StartNext ------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_a_service_that_was_freed_meanwhile_is_planned_anew(
 def _waits(account: Account, journal: Journal, plan: Plan, found: Waiting = FIRST) -> None:
     """Let a release wait for a service that was freed."""
     account.waits(found)
-    journal.release(plan)
+    journal.release(plan, at(60))
 
 
 def test_what_waits_is_started(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
@@ -170,7 +170,7 @@ def test_a_new_configuration_that_has_waited_is_deployed(
     busy = invoke("plan", input=ask, execution=f"{EXECUTION}:w1", deployment="w1")
     assert busy["action"] == "busy"
     invoke("queue", service="web", waiting=busy["waiting"])
-    journal.release(plan)
+    journal.release(plan, at(60))
     invoke("start_next", service="web")
     ((name, asked),) = account.started().items()
     answer = invoke("plan", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
@@ -245,7 +245,7 @@ def test_what_is_known_is_not_started(
     elif known == "live":
         journal.promote(plan, at(50))
     if known not in {"waits", "running"}:
-        journal.release(plan)
+        journal.release(plan, at(60))
     assert invoke("catch_up") == {"started": []}
     assert account.started() == {}
 
