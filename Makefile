@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-all test-unit faults bench-gate check format images probe-image probe-tag lock clean
+.PHONY: help install demo aws-demo sandbox test test-all test-unit faults bench-gate check format images probe-image probe-tag lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ $(INSTALLED): requirements.txt
 
 demo: $(INSTALLED) ## the whole exercise on this machine: release 0.0.2, roll a bad 0.0.3 back, prove it
 	@$(BIN)/python -m demo
+
+aws-demo: $(INSTALLED) ## the same exercise in your AWS account, removed at the end; asks before it costs money
+	@$(BIN)/python -m demo aws $(OPTIONS)
 
 sandbox: $(INSTALLED) ## AWS on this machine, in the foreground, until Ctrl-C
 	@$(BIN)/python -m sandbox

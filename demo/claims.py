@@ -5,7 +5,9 @@ Nothing here reads a file, a clock or the network. A claim carries what was foun
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +20,15 @@ from probe.record import RequestRecord
 LONGEST_PAUSE = timedelta(seconds=2)
 """More than this between two requests and the client was not asking without pause."""
 
-TAKES_EFFECT = timedelta(seconds=2)
-"""A stage begins just before its weights are written: so long may the write take until all requests obey."""
+OWN_FAULTS = frozenset(
+    f"{kind.__name__}: {os.strerror(number)}"
+    for number in (
+        *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL),
+        *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE),
+    )
+    for kind in {type(OSError(number, "")), OSError}
+)
+"""Faults of a request that never left this machine: no route, no network, no port, refused by this side."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +63,24 @@ class Sighting:
 
 
 def claims(
-    client: Sequence[RequestRecord], first: Deployment, good: Deployment, bad: Deployment
+    client: Sequence[RequestRecord],
+    first: Deployment,
+    good: Deployment,
+    bad: Deployment,
+    *,
+    takes_effect: float,
 ) -> list[Claim]:
-    """All claims about the exercise: `first` went live, `good` replaced it, `bad` was put back."""
+    """All claims about the exercise: `first` went live, `good` replaced it, `bad` was put back.
+
+    `takes_effect` is the time in seconds in which the load balancer follows its rule.
+    """
     return [
         outcome(first, "promoted", "SUCCEEDED"),
         outcome(good, "promoted", "SUCCEEDED"),
         outcome(bad, "rolled_back", "FAILED"),
         no_request_failed(client),
         asked_all_the_time(client, good, bad),
-        changed_version_once(client, first, good),
+        changed_version_once(client, first, good, timedelta(seconds=takes_effect)),
         never_met(client, bad.version),
         production_intact(good),
         production_intact(bad),
@@ -85,12 +102,15 @@ def outcome(deployment: Deployment, expected: str, status: str) -> Claim:
 
 
 def no_request_failed(client: Sequence[RequestRecord]) -> Claim:
-    """The client's file has every request, and all were answered with 2xx."""
-    failed = [record for record in client if not record.ok]
+    """The client's file has every request, and all that reached the network were answered with 2xx."""
+    failed = [record for record in client if not record.ok and left_this_machine(record)]
+    own = sum(not left_this_machine(record) for record in client)
     gaps = len(client) - len({record.n for record in client} & set(range(1, len(client) + 1)))
     found = f"{len(client)} requests, {len(failed)} failed, {gaps} numbers missing"
     if failed:
         found += f"; the first at {failed[0].at}: {failed[0].error or failed[0].status}"
+    if own:
+        found += f"; {own} more never left this machine"
     return Claim("no request of the client failed", bool(client) and not failed and not gaps, found)
 
 
@@ -99,8 +119,11 @@ def asked_all_the_time(client: Sequence[RequestRecord], good: Deployment, bad: D
     statement = f"the client asked without pause from before {good.version} until after {bad.version}"
     if not client:
         return Claim(statement, False, "no request")
-    moments = sorted(sent(record) for record in client)
-    pause = longest_pause(client)
+    asked = [record for record in client if left_this_machine(record)]
+    if not asked:
+        return Claim(statement, False, "no request left this machine")
+    moments = sorted(sent(record) for record in asked)
+    pause = longest_pause(asked)
     return Claim(
         statement,
         moments[0] <= good.pushed and moments[-1] >= bad.ended and pause <= LONGEST_PAUSE,
@@ -108,7 +131,9 @@ def asked_all_the_time(client: Sequence[RequestRecord], good: Deployment, bad: D
     )
 
 
-def changed_version_once(client: Sequence[RequestRecord], old: Deployment, new: Deployment) -> Claim:
+def changed_version_once(
+    client: Sequence[RequestRecord], old: Deployment, new: Deployment, takes_effect: timedelta
+) -> Claim:
     """The old version first, then the new one beside it, and only the new one once it had all traffic."""
     statement = f"the client saw {old.version}, then {new.version}, and only that once it had all traffic"
     seen = {sighting.version: sighting for sighting in sightings(client)}
@@ -118,7 +143,7 @@ def changed_version_once(client: Sequence[RequestRecord], old: Deployment, new: 
     before, after, shifted = seen[old.version], seen[new.version], datetime.fromisoformat(full)
     return Claim(
         statement,
-        before.first < after.first and before.last < after.last and before.last <= shifted + TAKES_EFFECT,
+        before.first < after.first and before.last < after.last and before.last <= shifted + takes_effect,
         f"100 % from {clock(shifted)}, last {old.version} {clock(before.last)}",
     )
 
@@ -188,6 +213,12 @@ def longest_pause(client: Sequence[RequestRecord]) -> timedelta:
     """The longest time between two requests that follow each other."""
     moments = sorted(sent(record) for record in client)
     return max((later - earlier for earlier, later in pairwise(moments)), default=timedelta())
+
+
+def left_this_machine(record: RequestRecord) -> bool:
+    """Whether the request got as far as the network; what did not says nothing about the service."""
+    error = record.error or ""
+    return not error.startswith(("gaierror:", "NameResolutionError:")) and error not in OWN_FAULTS
 
 
 def sent(record: RequestRecord) -> datetime:

@@ -1,37 +1,26 @@
-"""AWS on this machine for the length of the demo: the sandbox, and the commands that are run against it.
+"""Where the exercise takes place: the commands that are run against it, and its AWS API.
 
-Every process that the demo starts is started here, and none outlives the `Cloud` that started it.
+`laptop.py` is the sandbox on this machine, `account.py` a real account. Every process that the demo starts is
+started here, and none outlives the `Cloud` that started it.
 """
 
 from __future__ import annotations
 
-import os
-import random
 import shutil
 import signal
-import socket
 import sys
-import time
 import tomllib
-from contextlib import ExitStack
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.processes import LocalProcess
 
 ROOT = Path(__file__).parents[1]
-STACK = "crossfade"
-_HOST = "127.0.0.1"
-_REGION = "us-east-1"
-_KEYS = "test"
-# Below the ports that systems give to outgoing connections: one of those could take a port before it is used.
-_PORTS = range(18_000, 30_000)
-_STARTED = "Crossfade sandbox"
-_START_SECONDS = 60
 _END_SECONDS = 20
 _QUOTED_LINES = 15
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -41,26 +30,32 @@ class DemoFailed(Exception):
     """The demo cannot go on; the message says at what, why, and what can be done."""
 
 
-class Cloud:
-    """A sandbox on free ports, with its state and all logs in one folder; use it as a context manager."""
+@dataclass(frozen=True)
+class Patience:
+    """How long things may take in a place, in seconds; `client` is how long the test client may ask at most.
 
-    def __init__(self, state: Path) -> None:
+    `takes_effect` is the time in which the load balancer follows its rule.
+    """
+
+    deploy: float
+    push: float
+    start: float
+    deployment: float
+    client: int
+    takes_effect: float
+
+
+class Cloud(ABC):
+    """A place for the exercise, with all logs in one folder; use it as a context manager."""
+
+    patience: Patience
+
+    def __init__(self, state: Path, stack: str) -> None:
         self.state = state
-        self.gateway, self.production, self.preview = free_ports(3)
-        self.endpoint = f"http://{_HOST}:{self.gateway}"
+        self.stack = stack
         self._processes: list[LocalProcess] = []
 
     def __enter__(self) -> Self:
-        """Start the sandbox and wait until it answers."""
-        with ExitStack() as unless_it_starts:
-            unless_it_starts.callback(self.close)
-            sandbox = self.start(*_module("sandbox"), "--port", str(self.gateway), "--state", str(self.state))
-            deadline = time.monotonic() + _START_SECONDS
-            # It says so when it answers; a port that answers may be another program's.
-            while not any(_STARTED in line for line in _output(sandbox)):
-                if sandbox.wait(0.05) is not None or time.monotonic() > deadline:
-                    raise DemoFailed(f"The sandbox did not start. It says:\n{_quote(_output(sandbox))}")
-            unless_it_starts.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,74 +66,85 @@ class Cloud:
         while self._processes:
             _end(self._processes.pop())
 
+    # ---- what differs from place to place ---------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def greeting(self) -> str:
+        """Which place this is, in a line."""
+
+    @abstractmethod
+    def aws(self, service: str) -> Any:
+        """A boto3 client."""
+
+    @abstractmethod
+    def push_probe(self) -> None:
+        """Push the probe's image. Raises DemoFailed."""
+
+    @abstractmethod
+    def push(self, version: str, *build_args: str) -> str:
+        """Push the sample app as a person does; returns its name and digest. Raises DemoFailed."""
+
+    @abstractmethod
+    def _environment(self) -> dict[str, str]:
+        """The environment of the commands."""
+
+    @abstractmethod
+    def _deploy_options(self) -> list[str]:
+        """The options of `sam deploy`."""
+
     def pids(self) -> list[int]:
-        """The sandbox and the client while they run; tasks, probes and functions are below the sandbox."""
-        return [process.pid for process in self._processes if process.exit_code is None]
+        """The processes whose memory is worth telling."""
+        return []
+
+    # ---- what is the same -------------------------------------------------------------------------------
 
     def start(self, *command: str) -> LocalProcess:
-        """Start a program against the sandbox that runs until it is stopped, at the latest by `close`."""
+        """Start a program that runs until it is stopped, at the latest by `close`."""
         process = LocalProcess(command, self._environment(), ROOT)
         self._processes.append(process)
         return process
 
-    def run(self, name: str, *command: str, seconds: float) -> list[str]:
+    def run(
+        self, name: str, *command: str, seconds: float, variables: Mapping[str, str] | None = None
+    ) -> list[str]:
         """Run a program to its end and return its output; the output is kept in `<name>.log`.
 
         Raises DemoFailed when the program fails or does not end within `seconds`.
         """
-        process = LocalProcess(command, self._environment(), ROOT)
+        process = LocalProcess(command, self._environment() | dict(variables or {}), ROOT)
         try:
             status = process.wait(seconds)
         finally:
             _end(process)
-        output = _output(process)
+        said = output(process)
         log = self.state / f"{name}.log"
-        log.write_text("".join(f"{line}\n" for line in output), encoding="utf-8")
+        log.write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
         if status != 0:
             how = f"ended with status {status}" if status else f"did not end within {seconds:g} s"
-            raise DemoFailed(f"{name} {how}. The end of {log}:\n{_quote(output)}")
-        return output
+            raise DemoFailed(f"{name} {how}. The end of {log}:\n{quote(said)}")
+        return said
 
     def deploy(self) -> None:
-        """`sam deploy` of the real template, on this sandbox's ports."""
-        ports = {"SampleProductionPort": self.production, "SamplePreviewPort": self.preview}
-        overrides = [f"{name}={value}" for name, value in (_sandbox_parameters() | ports).items()]
-        sam = [_sam(), "deploy", "--config-env", "sandbox", "--parameter-overrides", *overrides]
+        """`sam deploy` of the real template. Raises DemoFailed."""
         try:
-            self.run("sam-deploy", *sam, seconds=180)
+            self.run("sam-deploy", _sam(), "deploy", *self._deploy_options(), seconds=self.patience.deploy)
         except DemoFailed as failure:
             # The reason is one line in the middle of several hundred.
-            if reasons := self._stack_failures():
+            if reasons := self.stack_failures():
                 log = self.state / "sam-deploy.log"
-                raise DemoFailed(f"sam deploy failed, see {log}:\n{_quote(reasons)}") from failure
+                raise DemoFailed(f"sam deploy failed, see {log}:\n{quote(reasons)}") from failure
             raise
 
-    def push(self, folder: str, tag: str, *options: str) -> str:
-        """Push an image as a person does and return what the command says: its name and digest."""
-        command = [*_module("sandbox"), "push", folder, "--tag", tag, *options]
-        return self.run(f"push-{folder}-{tag}", *command, seconds=60)[-1]
-
-    def client(self, seconds: int, rate: int, out: Path) -> LocalProcess:
+    def client(self, url: str, rate: int, out: Path) -> LocalProcess:
         """Start the test client, the same that `python -m probe` is for anybody."""
-        url = f"http://localhost:{self.production}"
-        options = ["--url", url, "--for", f"{seconds}s", "--rate", str(rate), "--out", str(out)]
-        return self.start(*_module("probe"), *options)
+        options = ["--url", url, "--for", f"{self.patience.client}s", "--rate", str(rate), "--out", str(out)]
+        return self.start(*module("probe"), *options)
 
-    def aws(self, service: str) -> Any:
-        """A boto3 client of the sandbox, whatever AWS settings and proxies the user's shell has."""
-        connect: Any = boto3.client
-        return connect(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=_REGION,
-            aws_access_key_id=_KEYS,
-            aws_secret_access_key=_KEYS,
-            config=Config(connect_timeout=5, read_timeout=20, proxies={}),
-        )
-
-    def _stack_failures(self) -> list[str]:
+    def stack_failures(self) -> list[str]:
+        """What failed in the stack, the oldest first; empty where AWS does not say."""
         try:
-            events = self.aws("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+            events = self.aws("cloudformation").describe_stack_events(StackName=self.stack)["StackEvents"]
         except (ClientError, BotoCoreError):
             return []
         return [
@@ -147,31 +153,31 @@ class Cloud:
             if event["ResourceStatus"].endswith("_FAILED")
         ]
 
-    def _environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SAM_CLI_"))}
-        return kept | {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_DEFAULT_REGION": _REGION,
-            "AWS_ACCESS_KEY_ID": _KEYS,
-            "AWS_SECRET_ACCESS_KEY": _KEYS,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "SAM_CLI_TELEMETRY": "0",
-            "NO_PROXY": "localhost,127.0.0.1",
-            "no_proxy": "localhost,127.0.0.1",
-        }
+
+def parameter_overrides(config_env: str) -> dict[str, str]:
+    """The template's parameters that a section of samconfig.toml sets.
+
+    Overrides on the command line replace all of those in the file, so they are passed on.
+    """
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    given = settings[config_env]["deploy"]["parameters"].get("parameter_overrides", [])
+    return dict(override.split("=", 1) for override in given)
 
 
-def free_ports(count: int) -> list[int]:
-    """Different ports of this machine that nothing listens on. Raises DemoFailed."""
-    # By chance, so that two demos that start together do not choose the same ones.
-    chosen: list[int] = []
-    for port in random.sample(_PORTS, 200):
-        if _is_free(port):
-            chosen.append(port)
-        if len(chosen) == count:
-            return chosen
-    raise DemoFailed(f"No {count} free ports between {_PORTS.start} and {_PORTS.stop} on {_HOST}.")
+def module(name: str) -> list[str]:
+    """The command that runs a module of this project."""
+    return [sys.executable, "-m", name]
+
+
+def output(process: LocalProcess) -> list[str]:
+    """The lines that a program has printed."""
+    return [line.decode(errors="replace").rstrip() for line in process.lines(follow=False)]
+
+
+def quote(lines: list[str]) -> str:
+    """The end of a program's output, for a message."""
+    said = [line for line in lines if line.strip()]
+    return "\n".join(f"  | {line}" for line in said[-_QUOTED_LINES:]) or "  | (no output)"
 
 
 def _end(process: LocalProcess) -> None:
@@ -183,38 +189,9 @@ def _end(process: LocalProcess) -> None:
         signal.signal(number, handler)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _sandbox_parameters() -> dict[str, object]:
-    # Overrides on the command line replace all of those in the file, so the others are passed on.
-    settings = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
-    overrides = settings["sandbox"]["deploy"]["parameters"]["parameter_overrides"]
-    return dict(override.split("=", 1) for override in overrides)
-
-
 def _sam() -> str:
     beside = Path(sys.executable).with_name("sam")
     found = str(beside) if beside.exists() else shutil.which("sam")
     if found is None:
         raise DemoFailed("The command sam is missing: install the project as `make demo` does.")
     return found
-
-
-def _module(name: str) -> list[str]:
-    return [sys.executable, "-m", name]
-
-
-def _output(process: LocalProcess) -> list[str]:
-    return [line.decode(errors="replace").rstrip() for line in process.lines(follow=False)]
-
-
-def _quote(lines: list[str]) -> str:
-    said = [line for line in lines if line.strip()]
-    return "\n".join(f"  | {line}" for line in said[-_QUOTED_LINES:]) or "  | (no output)"

@@ -17,7 +17,6 @@ from demo.claims import Deployment
 from demo.cloud import ROOT, Cloud, DemoFailed
 from demo.follow import Screen, follow
 from demo.memory import MemorySampler, Usage
-from demo.probe_tag import pinned_tag
 from demo.workflow import Workflow
 from probe.record import RequestRecord
 from probe.textfile import read
@@ -29,7 +28,6 @@ FIRST, GOOD, BAD = "0.0.1", "0.0.2", "0.0.3"
 FAULT = "FAULT_ERROR_RATE=1"
 """What is wrong with the bad version: every answer but its health check's is an error."""
 _RATE = 20
-_CLIENT_SECONDS = 1800  # longer than anything here may take: the demo ends the client
 _WAIT_SECONDS = 30
 
 
@@ -45,29 +43,30 @@ class Records:
     memory: Usage
 
 
-def run(state: Path, screen: Screen) -> Records:
-    """Run the exercise with live lines; everything that it started has ended when it returns or raises.
+def run(cloud: Cloud, screen: Screen) -> Records:
+    """Run the exercise with live lines; the processes that it started have ended when it returns or raises.
 
     Raises DemoFailed where it cannot go on, and OSError when the results cannot be written.
     """
-    with _results(), Cloud(state) as cloud, MemorySampler(cloud.pids) as memory:
-        screen.say(f"the sandbox, AWS on this machine, answers at {cloud.endpoint}; its log is in {state}")
-        screen.say("sam deploy --config-env sandbox")
+    _clear()
+    with cloud, MemorySampler(cloud.pids) as memory:
+        screen.say(cloud.greeting)
+        screen.say("sam deploy")
         cloud.deploy()
         workflow = Workflow(cloud)
         screen.say("stack deployed; pushing the probe and the first version")
         screen.heading()
-        cloud.push("probe", pinned_tag(), "--repository", "crossfade-probe")
+        cloud.push_probe()
 
         first = _release(cloud, workflow, screen, FIRST, None)
         if first.certificate["outcome"] != "promoted":
             raise DemoFailed(f"{FIRST} did not go live: {first.certificate['reason']}")
-        client = cloud.client(_CLIENT_SECONDS, _RATE, CLIENT_FILE)
+        client = cloud.client(workflow.url, _RATE, CLIENT_FILE)
         _until_asked(client, _RATE)
-        screen.say(f"the client asks http://localhost:{cloud.production}/version {_RATE} times a second")
+        screen.say(f"the client asks {workflow.url}/version {_RATE} times a second")
 
         good = _release(cloud, workflow, screen, GOOD, client)
-        bad = _release(cloud, workflow, screen, BAD, client, "--build-arg", FAULT)
+        bad = _release(cloud, workflow, screen, BAD, client, FAULT)
         _until_asked(client, len(read(CLIENT_FILE)) + _RATE)
         _end(client)
     files = [
@@ -78,14 +77,14 @@ def run(state: Path, screen: Screen) -> Records:
 
 
 def _release(
-    cloud: Cloud, workflow: Workflow, screen: Screen, version: str, client: LocalProcess | None, *options: str
+    cloud: Cloud, workflow: Workflow, screen: Screen, version: str, client: LocalProcess | None, *faults: str
 ) -> Deployment:
     """Push a version, follow its deployment to the end, and fetch what it leaves."""
     pushed = datetime.now(UTC)
-    image = cloud.push("sample_app", version, "--build-arg", f"VERSION={version}", *options)
-    fault = f" with {options[-1]}" if options else ""
+    image = cloud.push(version, *faults)
+    fault = f" with {faults[-1]}" if faults else ""
     screen.say(f"pushed {image}{fault}")
-    execution, standing = follow(workflow, version, CLIENT_FILE if client else None, screen)
+    execution, standing = follow(workflow, version, CLIENT_FILE if client else None, screen, cloud.patience)
     if standing.error:
         screen.say(f"{version}: {standing.error}: {standing.cause}")
     folder = _folder(version)
@@ -120,9 +119,16 @@ def _folder(version: str) -> Path:
     return RESULTS / version
 
 
+def _clear() -> None:
+    """Remove the results of an earlier demo."""
+    CLIENT_FILE.unlink(missing_ok=True)
+    for version in (FIRST, GOOD, BAD):
+        shutil.rmtree(_folder(version), ignore_errors=True)
+
+
 @contextmanager
-def _results() -> Iterator[None]:
-    """Hold the folder of the results, without those of an earlier demo. Raises DemoFailed while one runs."""
+def results() -> Iterator[None]:
+    """Hold the folder of the results. Raises DemoFailed while another demo does."""
     RESULTS.mkdir(exist_ok=True)
     folder = os.open(RESULTS, os.O_RDONLY)
     try:
@@ -131,9 +137,6 @@ def _results() -> Iterator[None]:
         except BlockingIOError as error:
             message = f"Another demo writes its results to {RESULTS}: wait until it has ended."
             raise DemoFailed(message) from error
-        CLIENT_FILE.unlink(missing_ok=True)
-        for version in (FIRST, GOOD, BAD):
-            shutil.rmtree(_folder(version), ignore_errors=True)
         yield
     finally:
         os.close(folder)

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from demo.cloud import DemoFailed
+from demo.cloud import DemoFailed, Patience
 from demo.workflow import Standing, Workflow
 from probe.record import RequestRecord
 from probe.textfile import read
 
 _POLL_SECONDS = 0.5
-_START_SECONDS = 60
-_DEADLINE_SECONDS = 300
 _LEAST_SECONDS = 2.9
 """States that pass within this are not shown, unless the weights change with them."""
 _REPEAT_SECONDS = 10.0
@@ -52,14 +50,16 @@ class Screen:
         self.say(_columns(deployment, standing.state + ended, shares, sight))
 
 
-def follow(workflow: Workflow, version: str, client: Path | None, screen: Screen) -> tuple[str, Standing]:
+def follow(
+    workflow: Workflow, version: str, client: Path | None, screen: Screen, patience: Patience
+) -> tuple[str, Standing]:
     """Show the deployment of `version` until it ends; its execution's ARN and how it ended are returned.
 
     `client` is the file that the test client writes, None while it does not run. Raises DemoFailed when no
     deployment starts, or when it does not end in time.
     """
-    execution = _started(workflow, version)
-    deadline = time.monotonic() + _DEADLINE_SECONDS
+    execution = _started(workflow, version, patience.start)
+    deadline = time.monotonic() + patience.deployment
     pace = Pace()
     while True:
         standing, weights = workflow.standing(execution), workflow.weights()
@@ -71,7 +71,7 @@ def follow(workflow: Workflow, version: str, client: Path | None, screen: Screen
         if time.monotonic() > deadline:
             why = workflow.trouble(execution) or "its history names no error"
             raise DemoFailed(
-                f"The deployment of {version} has not ended within {_DEADLINE_SECONDS} s. "
+                f"The deployment of {version} has not ended within {patience.deployment:g} s. "
                 f"It is in the state {standing.state}; {why}."
             )
         time.sleep(_POLL_SECONDS)
@@ -113,13 +113,13 @@ class Pace:
         return due
 
 
-def _started(workflow: Workflow, version: str) -> str:
-    deadline = time.monotonic() + _START_SECONDS
+def _started(workflow: Workflow, version: str, seconds: float) -> str:
+    deadline = time.monotonic() + seconds
     while (execution := workflow.execution(version)) is None:
         if time.monotonic() > deadline:
             raise DemoFailed(
-                f"The push of {version} started no deployment within {_START_SECONDS} s: "
-                "see what the sandbox's log says of the event of ECR."
+                f"The push of {version} started no deployment within {seconds:g} s: "
+                "see whether EventBridge got the event of ECR."
             )
         time.sleep(_POLL_SECONDS)
     return execution

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from demo.claims import Claim, Deployment, clock, sightings
+from demo.claims import Claim, Deployment, clock, left_this_machine, sightings
 from demo.memory import Usage
 from probe.record import RequestRecord
 
@@ -14,10 +14,12 @@ _MEGABYTE = 1_000_000
 
 def client_table(client: Sequence[RequestRecord]) -> list[str]:
     """The client's requests, and each version with its first and last time (UTC)."""
-    failed = sum(not record.ok for record in client)
+    own = sum(not left_this_machine(record) for record in client)
+    failed = sum(not record.ok for record in client) - own
+    apart = f", {own} never left this machine" if own else ""
     rows = [[s.version, str(s.count), clock(s.first), clock(s.last)] for s in sightings(client)]
     return [
-        f"The client: {len(client)} requests, {failed} failed; by the version that answered:",
+        f"The client: {len(client)} requests, {failed} failed{apart}; by the version that answered:",
         *_table(["version", "answers", "first seen", "last seen (UTC)"], rows),
     ]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from demo.cloud import STACK, Cloud, DemoFailed
+from demo.cloud import Cloud, DemoFailed
 
 SERVICE = "sample-app"
 EVIDENCE = ("certificate.json", "ledger.jsonl")
@@ -31,16 +31,21 @@ class Standing:
 
 
 class Workflow:
-    """The stack `crossfade` in a cloud: its executions, its live weights and its evidence."""
+    """The stack in a cloud: its executions, its live weights and its evidence."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._stepfunctions = cloud.aws("stepfunctions")
         self._elbv2 = cloud.aws("elbv2")
         self._s3 = cloud.aws("s3")
-        stack = cloud.aws("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        stack = cloud.aws("cloudformation").describe_stacks(StackName=cloud.stack)["Stacks"][0]
         self._outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         parameter = cloud.aws("ssm").get_parameter(Name=f"/crossfade/services/{SERVICE}")["Parameter"]
         self._spec: dict[str, Any] = json.loads(parameter["Value"])
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return str(self._outputs["ServiceUrl"])
 
     def execution(self, version: str) -> str | None:
         """The ARN of the execution that the push of this version started; None while there is none."""

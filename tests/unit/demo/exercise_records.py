@@ -51,9 +51,13 @@ class Exercise:
     good: Deployment
     bad: Deployment
 
+    def claims(self) -> list[Claim]:
+        """All claims, where the load balancer follows its rule within two seconds."""
+        return claims(self.client, self.first, self.good, self.bad, takes_effect=2)
+
     def broken(self) -> list[Claim]:
         """The claims that do not hold."""
-        return [claim for claim in claims(self.client, self.first, self.good, self.bad) if not claim.holds]
+        return [claim for claim in self.claims() if not claim.holds]
 
     def with_answer(self, n: int, **changes: Any) -> Exercise:
         """The same, with another answer to the client's request `n`."""

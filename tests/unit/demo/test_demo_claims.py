@@ -1,5 +1,7 @@
 """Each claim of the demo fails on records that do not bear it out, and on no others."""
 
+import errno
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -195,3 +197,39 @@ def test_rollback_after_the_client(exercise: Exercise) -> None:
     """A client that left before the rollback was over has not seen all of it."""
     late = replace(exercise.bad, ended=moment(31))
     assert len(replace(exercise, bad=late).broken()) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param("gaierror: Temporary failure in name resolution", id="no-name"),
+        pytest.param(f"OSError: {os.strerror(errno.ENETUNREACH)}", id="no-network"),
+        pytest.param(f"OSError: {os.strerror(errno.EHOSTUNREACH)}", id="no-route"),
+        pytest.param(f"PermissionError: {os.strerror(errno.EACCES)}", id="refused-by-this-side"),
+    ],
+)
+def test_a_request_that_never_left_is_no_failure_of_the_service(exercise: Exercise, error: str) -> None:
+    """It is counted apart, and said."""
+    doctored = exercise.with_answer(200, status=None, version=None, error=error)
+    claim = next(each for each in doctored.claims() if each.statement == "no request of the client failed")
+
+    assert claim.holds
+    assert "0 failed" in claim.found
+    assert "1 more never left this machine" in claim.found
+
+
+def test_a_refused_connection_is_the_services_failure(exercise: Exercise) -> None:
+    """The other side answered, and said no."""
+    error = f"ConnectionRefusedError: {os.strerror(errno.ECONNREFUSED)}"
+
+    assert len(exercise.with_answer(200, status=None, version=None, error=error).broken()) == 1
+
+
+def test_a_client_without_a_network_was_not_asking(exercise: Exercise) -> None:
+    """What never left proves nothing: too long without a network, and the claim of no pause does not hold."""
+    error = {"status": None, "version": None, "error": f"OSError: {os.strerror(errno.ENETUNREACH)}"}
+    client = [replace(each, **error) if 150 < each.n < 200 else each for each in exercise.client]
+
+    assert statements(replace(exercise, client=client)) == [
+        "the client asked without pause from before 0.0.2 until after 0.0.3"
+    ]
