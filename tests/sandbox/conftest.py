@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.figures import FIGURES
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.rehearsal import GoodRelease, Rehearsal
+from tests.sandbox.rest import live
 from tests.sandbox.scaling import register
 from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
@@ -29,6 +31,7 @@ STORIES = {
     "test_7": "long rehearsals of hands",
     "test_8": "long rehearsals of deaths",
     "test_5_gate": "rehearsals of the gate",
+    "test_5_late": "rehearsals where AWS is late",
 }
 """Files that need nothing of what others bring about get a sandbox of their own, beside the others."""
 MAIN_STORY = "rehearsals"
@@ -66,11 +69,11 @@ def _last_states(cloud: Cloud, machine: str) -> str:
         return f"not to be had: {error}"
 
 
-@pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Sandbox]:
+@contextmanager
+def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandbox]:
     """A running sandbox; at the end nothing is left of it."""
-    running = Sandbox(tmp_path_factory.mktemp("sandbox"))
-    pytestconfig.stash[SANDBOX] = running
+    running = Sandbox(state, **delays)
+    config.stash[SANDBOX] = running
     try:
         running.wait_until_ready()
         yield running
@@ -79,16 +82,28 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
     assert left == []
 
 
-@pytest.fixture(scope="session")
-def cloud(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Cloud:
+def deployed(sandbox: Sandbox, home: Path, config: pytest.Config) -> Cloud:
     """The stack, deployed by `sam deploy`, and the probe's image; no release of the service yet."""
     endpoint = f"http://127.0.0.1:{sandbox.port}"
-    ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, tmp_path_factory.mktemp("home"))
+    ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, home)
     ready.sam_deploy()
-    pytestconfig.stash[CLOUD] = ready
+    config.stash[CLOUD] = ready
     ready.push("probe", pinned_tag(), repository="crossfade-probe")
     ready.ended(ready.started_by_push("crossfade-probe", pinned_tag()))
     return ready
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Sandbox]:
+    """The sandbox of most rehearsals."""
+    with started(tmp_path_factory.mktemp("sandbox"), pytestconfig) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Cloud:
+    """The stack in it, before any release of the service."""
+    return deployed(sandbox, tmp_path_factory.mktemp("home"), pytestconfig)
 
 
 @pytest.fixture(scope="session")
@@ -136,5 +151,5 @@ def wrong_version(stage: Stage, good_release: GoodRelease) -> Rehearsal:
 @pytest.fixture(scope="session")
 def scaled_stage(stage: Stage, good_release: GoodRelease) -> Stage:
     """The stage from when on the service's owner has set automatic scaling up for both of its slots."""
-    register(stage.cloud)
+    register(stage.cloud, live(stage.cloud))
     return stage

@@ -35,16 +35,24 @@ def answers(port: int) -> bool:
 
 
 class Sandbox:
-    """`python -m sandbox` in a session of its own, so that a Ctrl-C to the tests does not reach it twice."""
+    """`python -m sandbox` in a session of its own, so that a Ctrl-C to the tests does not reach it twice.
 
-    def __init__(self, state: Path) -> None:
+    `delays` are those of its environment variables that say how late it is.
+    """
+
+    def __init__(self, state: Path, **delays: str) -> None:
         self.port, self.production_port, self.preview_port = free_ports(3)
         self.log = state / "sandbox.log"
         self._state = state
         self._seen: dict[int, str] = {}
         command = [sys.executable, "-m", "sandbox", "--port", str(self.port), "--state", str(state)]
         self._process = subprocess.Popen(
-            command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            command,
+            cwd=PROJECT,
+            env=os.environ | delays,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
 
     def wait_until_ready(self) -> None:

@@ -142,7 +142,7 @@ class Stage:
             parts.insert(0, rehearsal.certificate["outcome"])
             parts += [
                 f"{part} {timing[part]:g} s"
-                for part in (*PARTS, "detected", "restored")
+                for part in (*PARTS, "detected", "restored_api", "restored")
                 if timing[part] is not None
             ]
             parts.append(f"{rehearsal.certificate['transitions']} transitions")

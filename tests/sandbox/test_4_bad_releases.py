@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.sandbox.client import failed, versions
+from tests.sandbox.client import failed, moments, versions
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
@@ -179,6 +179,18 @@ def test_the_failing_version_was_detected_and_taken_back_at_once(fails_when_live
     timing = fails_when_live.certificate["timing"]
 
     assert 0 <= timing["detected"] <= timing["restored"] < 15
+
+
+def test_clients_were_restored_when_the_certificate_says(fails_when_live: Rehearsal) -> None:
+    """Half of them met the loser until the load balancer followed the rule, not until the rule said so."""
+    requests, samples = fails_when_live.requests, fails_when_live.samples
+    bad = moments(failed(requests))
+    last = max(bad[-1:] + moments([answer for answer in requests if answer.version == "0.0.4"]))
+    with_loser = [number for number, sample in enumerate(samples) if sample.weights != GREEN_ALONE]
+    taken_back = samples[with_loser[-1] + 1].at
+
+    assert fails_when_live.certificate["timing"]["restored"] == pytest.approx(last - bad[0], abs=2)
+    assert 0 < last - taken_back < 3
 
 
 def test_nothing_was_bad_where_nothing_was_answered(never_healthy: Rehearsal) -> None:
