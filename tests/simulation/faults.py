@@ -28,6 +28,16 @@ LATE_SECONDS = 9.0
 STALL_SECONDS = 25.0
 """How long a call may be under way and have its effect at last: the time of two attempts and more."""
 
+UNKNOWN = (
+    "The cause could not be determined because Lambda did not return an error type. Returned payload: "
+    '{"errorMessage":"2026-11-23T04:00:41.512Z request-1 Task timed out after 60.06 seconds"}'
+)
+"""The cause of ``Lambda.Unknown``: a sentence that contains JSON."""
+CUT_OFF = (
+    '{"errorType":"Runtime.ExitError","errorMessage":"RequestId: 1 Error: Runtime exited with error: sig'
+)
+"""A cause that was too long: what is left of it begins like JSON and is none."""
+
 PointKind = Literal["read", "write", "run", "state"]
 
 
@@ -67,7 +77,8 @@ class Call(NamedTuple):
 class Faults:
     """The faults of a case by the point where each is placed, and the points that the case comes by.
 
-    ``then`` is what else happens, half a second after the case has come by a point.
+    ``then`` is what else happens, half a second after the case has come by a point. ``always`` are faults by
+    the name of points without their number: they strike there each time.
     """
 
     def __init__(
@@ -75,11 +86,13 @@ class Faults:
         clock: Clock,
         placed: Mapping[str, str] | None = None,
         then: Mapping[str, Callable[[], None]] | None = None,
+        always: Mapping[str, str] | None = None,
     ) -> None:
         self.points: list[Point] = []
         self.struck: list[str] = []
         """The points at which a fault was placed and struck."""
         self._clock, self._placed, self._then = clock, dict(placed or {}), dict(then or {})
+        self._always = dict(always or {})
         self._counts: Counter[str] = Counter()
 
     def called(
@@ -111,7 +124,7 @@ class Faults:
         fault = self._placed.get(point.name)
         if fault:
             self.struck.append(point.name)
-        return Visit(point.name, fault)
+        return Visit(point.name, fault or self._always.get(name))
 
 
 def throttled(call: Call) -> Any:
@@ -157,13 +170,13 @@ def function_timed_out(call: Call) -> Any:
 
 def killed_before(call: Call) -> Any:
     """The function's process dies before the call."""
-    raise Killed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
+    raise Killed("Runtime.ExitError", CUT_OFF)
 
 
 def killed_after(call: Call) -> Any:
     """The function's process dies when the call has had its effect; the service loses sight of it."""
     call.make()
-    raise Killed("Lambda.Unknown", "The cause could not be determined")
+    raise Killed("Lambda.Unknown", UNKNOWN)
 
 
 def stopped(call: Call) -> Any:

@@ -20,11 +20,11 @@ START_SECONDS = 0.03
 
 
 class Killed(BaseException):
-    """The process of the handler ends; ``error`` is Lambda's name for it, as Step Functions gets it."""
+    """The process of the handler ends; ``error`` and ``cause`` are as Step Functions gets them."""
 
-    def __init__(self, error: str, message: str) -> None:
-        super().__init__(error, message)
-        self.error, self.message = error, message
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(error, cause)
+        self.error, self.cause = error, cause
 
 
 class Context:
@@ -66,7 +66,8 @@ class Invocation(Strand):
             super().sleep(seconds)
             return
         super().sleep(max(left, 0))
-        raise Killed("Sandbox.Timedout", f"Error: Task timed out after {self.function.timeout:.2f} seconds")
+        message = f"RequestId: request-1 Error: Task timed out after {self.function.timeout:.2f} seconds"
+        raise Killed("Sandbox.Timedout", _document("Sandbox.Timedout", message))
 
     def work(self) -> None:
         """Run the handler and tell its answer."""
@@ -76,11 +77,12 @@ class Invocation(Strand):
             if self._faults.runs_twice(self):
                 answer = self._handle()
         except Killed as end:
-            self._tell(_failure(end.error, end.message))
+            self._tell(Failure(end.error, end.cause))
         except Refused:
             raise
         except Exception as error:
-            self._tell(_failure(type(error).__name__, str(error)))
+            name = type(error).__name__
+            self._tell(Failure(name, _document(name, str(error))))
         else:
             self._tell({"ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200})
 
@@ -92,5 +94,6 @@ class Invocation(Strand):
         self._clock.after(0, self._answered, answer)
 
 
-def _failure(error: str, message: str) -> Failure:
-    return Failure(error, json.dumps({"errorMessage": message, "errorType": error, "stackTrace": []}))
+def _document(error: str, message: str) -> str:
+    """The cause of an error that a function has raised, or the runtime for it."""
+    return json.dumps({"errorMessage": message, "errorType": error, "stackTrace": []})

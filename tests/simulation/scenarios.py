@@ -58,7 +58,9 @@ class Scenario:
     ``begins`` sets it going. ``then`` maps points (see ``faults.py``) to what happens when the scenario comes
     by them. ``released`` are the versions that were released before, the last one is live. ``serves`` is what
     must be live in the end where nothing goes wrong, ``or_else`` what may be where calls take long. ``spec``
-    changes the service's spec. ``gaps``: the scenario itself leaves clients without a target for a while.
+    changes the service's spec. ``always``: what strikes each time at calls (``report:PutObject``).
+    ``uncertified``: no certificate can be written. ``gaps``: the scenario itself leaves clients without a
+    target for a while.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Scenario:
     or_else: str | None = None
     released: tuple[str, ...] = ("0.0.1",)
     spec: Mapping[str, Any] = field(default_factory=dict)
+    always: Mapping[str, str] = field(default_factory=dict)
+    uncertified: bool = False
     gaps: bool = False
 
 
@@ -100,6 +104,27 @@ def told_twice(begins: Happening) -> Happening:
 def roll_back(world: World) -> None:
     """A person starts a rollback."""
     world.machines.start("rollback", {"service": "web"}, "by-hand")
+
+
+def stop(world: World) -> None:
+    """A person stops the deployment's execution."""
+    world.executions("deploy")[-1].stop()
+
+
+def stop_and_push(world: World) -> None:
+    """A person stops the deployment's execution, and pushes what mends it."""
+    stop(world)
+    world.push(NEXT)
+
+
+def listed_late(begins: Happening) -> Happening:
+    """What is told of executions lags behind them by a minute."""
+
+    def happen(world: World) -> None:
+        world.listing_seconds = (55.0, 60.0)
+        begins(world)
+
+    return happen
 
 
 def kill_probe(world: World) -> None:
@@ -146,6 +171,7 @@ _ALL = (
     Scenario("healthy", ask(GOOD), "0.0.2"),
     Scenario("worse", push(WORSE), "0.0.1"),
     Scenario("first", ask(OLD), "0.0.1", released=()),
+    Scenario("crashes-late", ask(Image("0.0.3", "crashes-late")), "0.0.1"),
     Scenario("wrong", ask(Image("0.0.3", "wrong")), "0.0.1"),
     Scenario("crashes", ask(Image("0.0.3", "crashes")), "0.0.1"),
     Scenario("scaled", scaled(ask(NEXT)), "0.0.4", released=_TWICE),
@@ -170,6 +196,11 @@ _ALL = (
     Scenario("probe-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": kill_probe}),
     Scenario("told-twice", told_twice(push(WORSE)), "0.0.1"),
     Scenario("stable-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": lose_blue}, gaps=True),
+    Scenario("listed-late", listed_late(push(GOOD)), "0.0.4", {"deploy.WatchStage#1": stop_and_push}),
+    # The deployment has just begun, and Step Functions does not know it yet when a person rolls it back.
+    Scenario(
+        "unlisted", listed_late(ask(GOOD)), "0.0.1", {"deploy.LaunchGreen#1": roll_back}, or_else="0.0.2"
+    ),
     Scenario("fed", ask(GOOD), "0.0.2", spec=FEED),
     Scenario("fed-unfit", push(UNFIT), "0.0.1", spec=FEED),
     Scenario("metered-unfit", push(UNFIT), "0.0.1", spec=METRICS),
@@ -196,7 +227,7 @@ def begun(scenario: Scenario, placed: Mapping[str, str] | None = None, seed: str
     world.random.seed(seed)
     world.weather.seed(scenario.name)
     then = {point: partial(happening, world) for point, happening in scenario.then.items()}
-    world.faults = Faults(world.clock, placed, then)
+    world.faults = Faults(world.clock, placed, then, scenario.always)
     world.clock.after(0, scenario.begins, world)
     return world
 

@@ -24,11 +24,15 @@ _PSEUDO = {
 
 @dataclass(frozen=True)
 class Function:
-    """A Lambda function. ``name`` is its handler's module, e.g. ``shift``; ``timeout`` is in seconds."""
+    """A Lambda function. ``name`` is its handler's module, e.g. ``shift``; ``timeout`` is in seconds.
+
+    ``actions`` are those that its role allows, wherever.
+    """
 
     name: str
     timeout: float
     handler: Callable[[dict[str, Any], Any], dict[str, Any]]
+    actions: frozenset[str]
 
 
 def resolve(value: Any) -> Any:
@@ -83,6 +87,7 @@ def deployed_functions() -> dict[str, Function]:
             name=module.rpartition(".")[2],
             timeout=properties.get("Timeout", standard),
             handler=getattr(importlib.import_module(module), attribute),
+            actions=_allowed(properties["Policies"]),
         )
     return found
 
@@ -110,6 +115,14 @@ def rules() -> list[tuple[str, str, dict[str, Any]]]:
                 raise Refused(f"{name}: event type {event['Type']}")
             found.append((name, machine, resolve(event["Properties"])))
     return found
+
+
+def _allowed(policies: list[dict[str, Any]]) -> frozenset[str]:
+    statements = [one for policy in policies for one in policy.get("PolicyDocument", policy)["Statement"]]
+    actions = [one["Action"] for one in statements if one.get("Effect", "Allow") == "Allow"]
+    return frozenset(
+        name for action in actions for name in (action if isinstance(action, list) else [action])
+    )
 
 
 def _physical(name: str) -> Any:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from datetime import timedelta
+from math import ceil
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.simulation.inhabit import inhabited
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.balancer import DRAIN_SECONDS, HEALTH_SECONDS
 from tests.simulation.model.cloudwatch import PUBLISHING_SECONDS
+from tests.simulation.model.delivery import BATCH_SECONDS, LATE_SECONDS
 from tests.simulation.model.images import Image
 from tests.simulation.model.probe import line
 from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS
@@ -163,6 +165,42 @@ def test_tasks_that_cannot_start(world: World) -> None:
     assert (found["stopCode"], found["containers"][0]["exitCode"]) == ("EssentialContainerExited", 1)
 
 
+def test_failed_tasks_are_forgotten_once_one_ran(world: World) -> None:
+    """A candidate that crashes a little after its start: nothing is counted, and nobody gives it up."""
+    world.ecs.create_service(**slot(world, registered(world, Image("1", "crashes-late"))))
+    world.clock.run_for(60)
+    rollout = described(world)["deployments"][0]
+    assert (rollout["rolloutState"], rollout["failedTasks"]) == ("IN_PROGRESS", 0)
+    arns = world.ecs.list_tasks(cluster=world.spec.cluster, serviceName="web-green", desiredStatus="STOPPED")
+    tasks = world.ecs.describe_tasks(cluster=world.spec.cluster, tasks=arns["taskArns"])["tasks"]
+    assert len(tasks) > 6
+    assert {task["startedBy"] for task in tasks} == {rollout["id"]}
+    assert world.balancer.healthy[world.spec.target_groups.green].last == ()
+
+
+def test_a_deleted_service_is_inactive_before_its_tasks_have_ended(world: World) -> None:
+    """It drains; then its tasks are stopping, and a new service may have its name."""
+    request = slot(world, registered(world, Image("1")))
+    world.ecs.create_service(**request)
+    world.clock.run_for(UP)
+    name = {"cluster": world.spec.cluster, "service": "web-green"}
+    with pytest.raises(AwsError, match="InvalidParameterException"):
+        world.ecs.delete_service(**name)
+    world.ecs.delete_service(**name, force=True)
+    assert described(world)["status"] == "DRAINING"
+    with pytest.raises(AwsError, match="still Draining"):
+        world.ecs.create_service(**request)
+    world.clock.run_for(DRAIN_SECONDS + 0.1)
+    assert described(world)["status"] == "INACTIVE"
+    assert {task.status for task in world.ecs.services["web-green"].tasks} == {"STOPPING"}
+    with pytest.raises(AwsError, match="ServiceNotActiveException"):
+        world.ecs.update_service(**name, desiredCount=0)
+    world.clock.run_for(STOP_SECONDS)
+    assert {task.status for task in world.ecs.services["web-green"].tasks} == {"STOPPED"}
+    world.ecs.create_service(**request)
+    assert described(world)["status"] == "ACTIVE"
+
+
 def test_a_service_is_created_once(world: World) -> None:
     """The second time is an error, as is an update of one that is not there."""
     request = slot(world, registered(world, Image("1")))
@@ -200,7 +238,7 @@ def test_a_probe_writes_a_complete_ledger(world: World) -> None:
     task = _probe(world, "one")
     world.clock.run_for(START_SECONDS + 20)
     world.ecs.stop_task(cluster=world.spec.cluster, task=task["taskArn"], reason="enough")
-    world.clock.run_for(STOP_SECONDS)
+    world.clock.run_for(BATCH_SECONDS + LATE_SECONDS[1])
     page = world.logs.get_log_events(logGroupName="group", logStreamName="stream", startFromHead=True)
     lines = [event["message"] for event in page["events"]]
     records = read_records(lines)
@@ -233,6 +271,34 @@ def test_a_token_starts_one_task(world: World) -> None:
     assert _probe(world, "two")["taskArn"] != first["taskArn"]
 
 
+def test_lines_come_together_and_late(world: World) -> None:
+    """What a second holds can be read half a second to two seconds after it, all at once and in its order."""
+    begin = ceil(world.clock.now)
+    world.clock.run_for(begin - world.clock.now)
+    for n in range(10):
+        world.logs.append("g", "s", begin + n / 10, str(n))
+    seen = []
+    for _ in range(31):
+        page = world.logs.get_log_events(logGroupName="g", logStreamName="s", startFromHead=True)
+        seen.append((world.clock.now, [event["message"] for event in page["events"]]))
+        world.clock.run_for(0.1)
+    assert {len(messages) for _, messages in seen} == {0, 10}
+    first = next(at for at, messages in seen if messages)
+    assert BATCH_SECONDS + LATE_SECONDS[0] <= first - begin <= BATCH_SECONDS + LATE_SECONDS[1] + 0.1
+    assert seen[-1][1] == [str(n) for n in range(10)]
+
+
+def test_what_is_told_of_executions_lags(world: World) -> None:
+    """By two seconds at most: one that has begun is unknown, one that has ended is said to run."""
+    execution = world.machines.start("rollback", {"service": "web"})
+    describe = world.models["stepfunctions"].describe_execution
+    with pytest.raises(AwsError, match="ExecutionDoesNotExist"):
+        describe(executionArn=execution.arn)
+    execution.stop()
+    world.clock.run_for(2)
+    assert describe(executionArn=execution.arn)["status"] == "ABORTED"
+
+
 def test_lines_are_the_probes() -> None:
     """The shortcut for the many writes what the probe writes."""
     record = RequestRecord("green", 1, "2026-11-23T04:00:00.000Z", None, None, 3.0, "timed out")
@@ -244,7 +310,7 @@ def test_a_page_of_a_stream(world: World) -> None:
     with pytest.raises(AwsError, match="ResourceNotFoundException"):
         world.logs.get_log_events(logGroupName="g", logStreamName="s", startFromHead=True)
     for n in range(700):
-        world.logs.append("g", "s", n, str(n))
+        world.logs.append("g", "s", n / 100, str(n))
     token, seen = None, []
     while True:
         page = world.logs.get_log_events(

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,11 +12,12 @@ from tests.simulation.cases import UnknownCase, named, pairs, points, run, singl
 from tests.simulation.client import Client
 from tests.simulation.faults import KINDS, LASTING
 from tests.simulation.functions import Invocation
-from tests.simulation.invariants import items_of
+from tests.simulation.inhabit import inhabited
+from tests.simulation.invariants import items_of, violations
 from tests.simulation.model.answer import AwsError
 from tests.simulation.paths import collapsed, paths
 from tests.simulation.runner import cases, main, sample
-from tests.simulation.scenarios import SCENARIOS, before
+from tests.simulation.scenarios import SCENARIOS, before, begun
 from tests.simulation.telling import lines
 
 SAMPLE = 60
@@ -119,7 +121,11 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
     ("scenario", "error", "reason"),
     [
         ("worse", "CandidateWorse", r"green fails \d+ of \d+, blue 0 of \d+ \(evidence"),
-        ("wrong", "CandidateWorse", r"in a row, for 3.0 s, while blue answers \(it answered version 9.9.9\)"),
+        (
+            "wrong",
+            "CandidateWorse",
+            r"in a row, for 3.\d s, while blue answers \(it answered version 9.9.9\)",
+        ),
         ("fed-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
         ("metered-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
         ("stable-dies", "TargetsBelowFloor", "blue has no target left"),
@@ -171,6 +177,28 @@ def test_a_gate_that_cannot_hear_goes_back(
     (deploy,) = result.world.executions("deploy")[1:]
     error = throttled if code == "ThrottlingException" else "AwsRefused"
     assert (deploy.status, deploy.error) == ("FAILED", error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "told"),
+    [
+        ("killed-before", "Runtime.ExitError", "exited with error"),
+        ("killed-after", "Lambda.Unknown", "Task timed out after 60.06 seconds"),
+        ("function-timed-out", "Sandbox.Timedout", r"Task timed out after \d+.00 seconds"),
+    ],
+)
+def test_whatever_a_function_dies_of_is_told(kind: str, error: str, told: str) -> None:
+    """Its cause may be JSON, a sentence that contains JSON, or cut off: the deployment ends with it."""
+    scenario = replace(SCENARIOS["healthy"], serves="0.0.1", always={"launch:TransactWriteItems": kind})
+    world = begun(scenario)
+    with inhabited(world):
+        world.run()
+    assert violations(scenario, world) == []
+    (deploy,) = world.executions("deploy")[1:]
+    (_, item) = items_of(world).values()
+    assert deploy.error == error
+    assert re.search(told, deploy.cause or "")
+    assert re.search(told, str(item["reason"]))
 
 
 def test_users_speak_for_a_good_release() -> None:

@@ -128,6 +128,7 @@ def test_a_new_rule_may_not_be_there(world: World) -> None:
 
 def test_an_execution_may_be_unknown_or_said_to_run(world: World) -> None:
     """Its status lags behind its beginning and its end."""
+    world.listing_seconds = (0.0, 0.0)
     execution = world.machines.start("rollback", {"service": "web"})
     resource = Resource("stepfunctions", execution.arn)
     world.views.lag(resource, 5)

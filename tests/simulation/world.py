@@ -48,6 +48,8 @@ class World:
         self.weather = Random(0)
         """Draws how long AWS takes for what takes it some time, and no fault is to blame."""
         self.views = Views(self)
+        self.listing_seconds = (0.1, 2.0)
+        """How far what is told of executions lags behind them."""
         self.faults = Faults(self.clock)
         self.calls: list[Made] = []
         self.watcher = Watcher(self)
@@ -56,7 +58,7 @@ class World:
             self, self.spec.listener, self.spec.rule_priority, (groups.blue, groups.green)
         )
         self.users = Users(self)
-        self.registry, self.logs, self.scaling = Registry(self.clock), Logs(self.users), Scaling()
+        self.registry, self.logs, self.scaling = Registry(self.clock), Logs(self.users), Scaling(self)
         self.cloudwatch = CloudWatch(self)
         self.parameters, self.buckets = Parameters(), Buckets()
         self.ecs = Ecs(self, self.spec.cluster)

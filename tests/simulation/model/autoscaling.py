@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.simulation.clock import START
 from tests.simulation.model.answer import AwsError
 from tests.simulation.query import Refused
 from tests.unit.examples import ACCOUNT
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
 _DIMENSION = "ecs:service:DesiredCount"
@@ -17,7 +20,8 @@ _DIMENSION = "ecs:service:DesiredCount"
 class Scaling:
     """Operations of ``application-autoscaling`` on ECS services; ``targets`` by resource id."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        self._world = world
         self.targets: dict[str, dict[str, Any]] = {}
 
     def snapshot(self) -> Self:
@@ -58,7 +62,8 @@ class Scaling:
         suspended = known["SuspendedState"] | change.pop("SuspendedState", {})
         if odd := change.keys() - {"MinCapacity", "MaxCapacity"}:
             raise Refused(f"scalable target: {odd}")
-        self.targets[ResourceId] = known | change | {"SuspendedState": suspended}
+        known = known | change | {"SuspendedState": suspended}
+        self.targets[ResourceId] = known
         return {}
 
 

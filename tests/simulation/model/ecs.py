@@ -11,6 +11,7 @@ from tests.simulation.model.probe import Probe
 from tests.simulation.model.services import Services
 from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS, Task
 from tests.simulation.model.views import PROBES
+from tests.simulation.query import Refused
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -86,13 +87,19 @@ class Ecs(Services):
     ) -> dict[str, Any]:  # fmt: skip
         """The tasks of a service, or those that somebody started."""
         self._check(cluster)
+        if startedBy and (serviceName or desiredStatus != "RUNNING"):
+            raise Refused("ListTasks: startedBy must be the only filter")
         if serviceName is not None and serviceName not in self.services:
             raise AwsError("ServiceNotFoundException", "Service not found.")
-        tasks = self.services[serviceName].tasks if serviceName else [task for task, _ in self.probes]
+        tasks = [task for service in self.services.values() for task in service.tasks]
+        if serviceName:
+            tasks = self.services[serviceName].tasks
+        else:
+            tasks += [task for task, _ in self.probes]
         arns = [
             task.arn
             for task in tasks
-            if task.wanted == desiredStatus and startedBy in {None, task.started_by}
+            if task.wanted == desiredStatus and startedBy in {None, task.started_by, task.rollout}
         ]
         return {"taskArns": arns}
 

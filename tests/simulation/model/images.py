@@ -11,9 +11,9 @@ from tests.simulation.clock import Clock
 from tests.simulation.model.answer import AwsError
 from tests.unit.examples import ACCOUNT, REGION
 
-Behaviour = Literal["good", "crashes", "unhealthy", "wrong", "worse", "unfit"]
-"""``wrong`` answers with another version, ``worse`` fails half the time as soon as it has clients, ``unfit``
-fails whatever users ask for and the probe does not."""
+Behaviour = Literal["good", "crashes", "crashes-late", "unhealthy", "wrong", "worse", "unfit"]
+"""``crashes-late`` runs for a moment before it crashes, ``wrong`` answers with another version. ``worse``
+fails half the time as soon as it has clients, ``unfit`` whatever users ask for and never for the probe."""
 
 
 @dataclass(frozen=True)

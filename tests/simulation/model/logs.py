@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.clock import START
 from tests.simulation.model.answer import AwsError
+from tests.simulation.model.delivery import BATCH_SECONDS, readable, sent
 from tests.simulation.model.users import Users
 from tests.simulation.query import Refused
 
@@ -24,11 +25,14 @@ class Logs:
     def __init__(self, users: Users) -> None:
         self._users = users
         self.writers: list[Probe] = []
-        self.streams: dict[tuple[str, str], list[tuple[float, str]]] = {}
+        self.streams: dict[tuple[str, str], list[tuple[float, str, float]]] = {}
+        """Each event with its moment, its message, and from when on it can be read."""
 
     def append(self, group: str, stream: str, moment: float, message: str) -> None:
         """One event, at the end of its stream."""
-        self.streams.setdefault((group, stream), []).append((moment, message))
+        events = self.streams.setdefault((group, stream), [])
+        visible = readable(stream, sent(moment) + BATCH_SECONDS)
+        events.append((moment, message, max(visible, events[-1][2]) if events else visible))
 
     def catch_up(self) -> None:
         """Have everything written that is to be read by now."""
@@ -45,9 +49,12 @@ class Logs:
         if events is None:
             raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
         begin = int(nextToken.removeprefix("f/")) if nextToken else 0
-        page = events[begin : begin + limit]
+        now = self._users.now
+        page = [event for event in events[begin : begin + limit] if event[2] <= now]
         return {
-            "events": [{"timestamp": _milliseconds(moment), "message": message} for moment, message in page],
+            "events": [
+                {"timestamp": _milliseconds(moment), "message": message} for moment, message, _ in page
+            ],
             "nextForwardToken": f"f/{begin + len(page)}",
             "nextBackwardToken": f"b/{begin}",
         }
@@ -61,7 +68,12 @@ class Logs:
             raise Refused(f"filter pattern {filterPattern}")
         since = startTime / 1000 - START.timestamp()
         events = [
-            {"logStreamName": line.stream, "timestamp": _milliseconds(line.moment), "message": line.message}
+            {
+                "logStreamName": line.stream,
+                "timestamp": _milliseconds(line.moment),
+                "message": line.message,
+                "eventId": f"{line.stream}/{line.moment}/{line.number}",
+            }
             for line in self._users.log(since)
             if line.group == logGroupName
             and line.stream.startswith(logStreamNamePrefix)

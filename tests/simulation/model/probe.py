@@ -9,13 +9,12 @@ from probe.lane import LaneSettings
 from probe.record import Closed, LaneRecord, LaneTotals, Opened, Record, RequestRecord, to_json, utc
 from probe.settings import TaskSettings
 from tests.simulation.clock import START
+from tests.simulation.model.delivery import sent
 from tests.simulation.model.route import Answer, answer
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-WRITING_SECONDS = 0.5
-"""From an event to its record in the ledger."""
 KNOCK_SECONDS = 1.0
 
 
@@ -84,14 +83,14 @@ class Probe:
             self._ends, self._closes, self.running = self._world.clock.now, True, False
 
     def die(self) -> None:
-        """SIGKILL: what it held is not written."""
+        """SIGKILL: what it had not sent is lost."""
         self.write()
-        self._ends, self.running = self._world.clock.now - WRITING_SECONDS, False
+        self._ends, self.running = sent(self._world.clock.now), False
 
     def write(self) -> None:
-        """Write what is in the ledger by now."""
-        now = self._world.clock.now - WRITING_SECONDS
-        until = now if self._ends is None else min(now, self._ends)
+        """Write what was sent by now."""
+        now = self._world.clock.now
+        until = sent(now) if self._ends is None else self._ends
         while self._lanes and (lane := min(self._lanes, key=lambda lane: lane.next)).next <= until:
             moment = lane.next
             record = lane.ask(self._world)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.balancer import DRAIN_SECONDS, HEALTH_SECONDS
 from tests.simulation.model.definitions import ECS, TaskDefinitions
-from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS, Rollout, Service, Task
+from tests.simulation.model.tasks import (
+    CRASH_SECONDS,
+    START_SECONDS,
+    STOP_SECONDS,
+    Rollout,
+    Service,
+    Task,
+)
 from tests.simulation.query import Refused
 
 if TYPE_CHECKING:
@@ -50,6 +57,15 @@ class Services(TaskDefinitions):
         """What is written of a service, or of the tasks of none, has no effect before this moment."""
         self._held[name] = until
 
+    def rolled_out(self, rollout: str) -> str | None:
+        """The service whose rollout this is, or was."""
+        for name, service in self.services.items():
+            if any(rollout == known.rollout for known in service.tasks) or rollout in {
+                known.id for known in service.rollouts
+            }:
+                return name
+        return None
+
     def owner(self, tasks: list[str]) -> str | None:
         """The service that a task belongs to."""
         return next(
@@ -74,7 +90,10 @@ class Services(TaskDefinitions):
     ) -> dict[str, Any]:  # fmt: skip
         """A new service."""
         self._check(cluster)
-        if serviceName in self.services:
+        known = self.services.get(serviceName)
+        if known and known.status == "DRAINING":
+            raise AwsError("InvalidParameterException", "Unable to Start a service that is still Draining.")
+        if known and known.status == "ACTIVE":
             raise AwsError("InvalidParameterException", "Creation of service was not idempotent.")
         self.describe_task_definition(taskDefinition=taskDefinition)
         if placement.keys() != _PLACEMENT or launchType != "FARGATE":
@@ -95,6 +114,8 @@ class Services(TaskDefinitions):
         if odd := placement.keys() - _PLACEMENT:
             raise Refused(f"UpdateService: {odd}")
         found = self.services[service]
+        if found.deleted:
+            raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
         after = found.placement | placement
         new = forceNewDeployment or taskDefinition not in {None, found.definition} or after != found.placement
         if taskDefinition:
@@ -107,6 +128,29 @@ class Services(TaskDefinitions):
         else:
             self._reconcile(found)
         return {"service": found.described()}
+
+    def delete_service(self, *, cluster: str, service: str, force: bool = False) -> dict[str, Any]:
+        """Its tasks drain and stop; their service is inactive a while before the last one has ended."""
+        self._check(cluster)
+        if service not in self.services:
+            raise AwsError("ServiceNotFoundException", "Service not found.")
+        found = self.services[service]
+        if found.desired and not force:
+            raise AwsError(
+                "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
+            )
+        found.deleted, found.desired = True, 0
+        self._reconcile(found)
+        return {"service": found.described()}
+
+    def clamp(self, service: str, least: int, most: int) -> None:
+        """Application Auto Scaling brings the count of an active service within its bounds."""
+        found = self.services.get(service)
+        if found is None or found.deleted:
+            raise AwsError("ValidationException", f"ECS service doesn't exist: {service}")
+        if not least <= found.desired <= most:
+            found.desired = min(max(found.desired, least), most)
+            self._reconcile(found)
 
     def lose(self, service: str) -> None:
         """Every task of a service dies, and from now on no task of it can start."""
@@ -146,7 +190,8 @@ class Services(TaskDefinitions):
         service.rollouts = [
             rollout
             for rollout in service.rollouts
-            if rollout is primary or service.of(rollout, "PROVISIONING", "RUNNING", "DEACTIVATING")
+            if rollout is primary
+            or service.of(rollout, "PROVISIONING", "RUNNING", "DEACTIVATING", "STOPPING")
         ]
         if healthy == service.desired and service.rollouts == [primary] and primary.state == "IN_PROGRESS":
             primary.state = "COMPLETED"
@@ -166,22 +211,37 @@ class Services(TaskDefinitions):
             return
         image = self.image(task.definition)
         if image.behaviour == "crashes" or service.lost:
-            task.end(self._world.clock.now, "EssentialContainerExited", exit_code=1)
-            rollout.failed += 1
-            if rollout.failed >= BREAKER and rollout.state == "IN_PROGRESS":
-                rollout.state = "FAILED"  # the breaker is for rollouts; a service that ran goes on trying
-            self._world.clock.after(RETRY_SECONDS, self._reconcile, service, background=service.lost)
+            self._exit(service, rollout, task)
             return
-        task.status = "RUNNING"
+        task.status, rollout.ran, rollout.failed = "RUNNING", True, 0
+        if image.behaviour == "crashes-late":
+            self._world.clock.after(CRASH_SECONDS, self._crash, service, rollout, task)
         self._world.balancer.register(service.group, task.address, image)
         self._world.clock.after(HEALTH_SECONDS, self._reconcile, service)
 
+    def _crash(self, service: Service, rollout: Rollout, task: Task) -> None:
+        if task.status == "RUNNING":
+            self._world.balancer.deregister(service.group, task.address)
+            self._exit(service, rollout, task)
+
+    def _exit(self, service: Service, rollout: Rollout, task: Task) -> None:
+        """A task ends by itself, and another one is started in its place after a while."""
+        task.end(self._world.clock.now, "EssentialContainerExited", exit_code=1)
+        rollout.failed += not rollout.ran
+        if rollout.failed >= BREAKER and rollout.state == "IN_PROGRESS":
+            rollout.state = "FAILED"  # the breaker is for rollouts; a service that ran goes on trying
+        self._world.clock.after(RETRY_SECONDS, self._reconcile, service, background=service.lost)
+
     def _stop(self, service: Service, task: Task) -> None:
         """Scale in: first the target, then the process."""
-        seconds = STOP_SECONDS + (DRAIN_SECONDS if task.status == "RUNNING" else 0.0)
+        seconds = DRAIN_SECONDS if task.status == "RUNNING" else 0.0
         task.status, task.wanted = "DEACTIVATING", "STOPPED"
         self._world.balancer.deregister(service.group, task.address)
-        self._world.clock.after(seconds, self._stopped, service, task)
+        self._world.clock.after(seconds, self._kill, service, task)
+
+    def _kill(self, service: Service, task: Task) -> None:
+        task.status = "STOPPING"
+        self._world.clock.after(STOP_SECONDS, self._stopped, service, task)
 
     def _stopped(self, service: Service, task: Task) -> None:
         task.end(self._world.clock.now, "ServiceSchedulerInitiated")

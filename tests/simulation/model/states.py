@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.clock import START
@@ -53,13 +54,13 @@ class States:
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         """Status, and what is there of output, error and cause."""
-        found = described(self._find(executionArn), before=self._before)
+        found = described(self._seen(executionArn), before=self._told(executionArn))
         dates = {key: _moment(found[key] / 1000) for key in ("startDate", "stopDate") if key in found}
         return found | dates
 
     def get_execution_history(self, *, executionArn: str, includeExecutionData: bool) -> dict[str, Any]:
         """The states that were entered; other events are left out."""
-        execution = self._find(executionArn)
+        execution = self._seen(executionArn)
         kinds = definition(execution.machine)["States"]
         events = [
             {
@@ -69,13 +70,24 @@ class States:
                 "stateEnteredEventDetails": {"name": name},
             }
             for n, (at, name) in enumerate(execution.path, start=1)
-            if at < self._before
+            if at < self._told(executionArn)
         ]
         return {"events": events}
 
+    def _told(self, arn: str) -> float:
+        """What is told of an execution is of just before this moment; it lags always."""
+        lag = Random(arn).uniform(*self._world.listing_seconds)
+        return min(self._before, self._world.clock.now - lag)
+
     def _find(self, arn: str) -> Execution:
         execution = self._world.machines.find(arn)
-        if execution is None or execution.began >= self._before:
+        if execution is None:
+            raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return execution
+
+    def _seen(self, arn: str) -> Execution:
+        execution = self._find(arn)
+        if execution.began >= self._told(arn):
             raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return execution
 

@@ -12,7 +12,10 @@ START_SECONDS = 2.0
 STOP_SECONDS = 1.0
 """From SIGTERM to the end of the process."""
 
-Status = Literal["PROVISIONING", "RUNNING", "DEACTIVATING", "STOPPED"]
+CRASH_SECONDS = 1.5
+"""How long a task runs that crashes a little after its start: its target is not healthy yet."""
+
+Status = Literal["PROVISIONING", "RUNNING", "DEACTIVATING", "STOPPING", "STOPPED"]
 
 
 @dataclass
@@ -45,8 +48,8 @@ class Task:
             "desiredStatus": self.wanted,
             "containers": [{"name": "app", "lastStatus": self.status}],
         }
-        if self.started_by:
-            found["startedBy"] = self.started_by
+        if starter := self.started_by or self.rollout:
+            found["startedBy"] = starter
         if self.exit_code is not None:
             found["containers"][0]["exitCode"] = self.exit_code
         if self.stop_code:
@@ -65,6 +68,8 @@ class Rollout:
     status: Literal["PRIMARY", "ACTIVE"] = "PRIMARY"
     state: Literal["IN_PROGRESS", "COMPLETED", "FAILED"] = "IN_PROGRESS"
     failed: int = 0
+    ran: bool = False
+    """Whether a task of it ever ran: from then on ECS counts no more failed ones."""
 
 
 @dataclass
@@ -79,6 +84,7 @@ class Service:
     tasks: list[Task] = field(default_factory=list)
     lost: bool = False
     """Whether no task of it can start."""
+    deleted: bool = False
 
     @property
     def group(self) -> str:
@@ -89,6 +95,14 @@ class Service:
     def primary(self) -> Rollout:
         """The newest rollout."""
         return self.rollouts[-1]
+
+    @property
+    def status(self) -> Literal["ACTIVE", "DRAINING", "INACTIVE"]:
+        """A deleted service is inactive once its tasks are stopping; they still run then."""
+        if not self.deleted:
+            return "ACTIVE"
+        left = {task.status for task in self.tasks} - {"STOPPING", "STOPPED"}
+        return "DRAINING" if left else "INACTIVE"
 
     def of(self, rollout: Rollout, *statuses: Status) -> list[Task]:
         """The tasks of a rollout in one of these states."""
@@ -112,7 +126,7 @@ class Service:
         ]
         return {
             "serviceName": self.name,
-            "status": "ACTIVE",
+            "status": self.status,
             "taskDefinition": self.definition,
             "desiredCount": self.desired,
             "runningCount": sum(rollout["runningCount"] for rollout in rollouts),

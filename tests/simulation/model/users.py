@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from probe.record import utc
 from tests.simulation.clock import START
+from tests.simulation.model.delivery import LATE_SECONDS, readable
 from tests.simulation.model.route import Answer, answer
 
 if TYPE_CHECKING:
@@ -20,18 +21,17 @@ RATE = 8
 """Requests per second."""
 SPAN_SECONDS, SPANS_END = 5.0, 2.0
 """A line of the outcome feed is of so long; spans end so long after a multiple of that."""
-WRITING_SECONDS = 1.0
-"""From the end of a span until its line can be read."""
 BUCKET = 13
 """Where 3 ms are counted: more than 1.2 ** 6 and at most 1.2 ** 6.5."""
 
 
 class LogLine(NamedTuple):
-    """A line that a task wrote."""
+    """A line that a task wrote; ``number`` tells those of one moment apart."""
 
     group: str
     stream: str
     moment: float
+    number: int
     message: str
 
 
@@ -40,6 +40,11 @@ class Users:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    @property
+    def now(self) -> float:
+        """The time."""
+        return self._world.clock.now
 
     def met(self, begin: float, end: float) -> Iterator[tuple[float, Answer]]:
         """The answers of a span of time; who met no target is left out."""
@@ -57,11 +62,14 @@ class Users:
             task.address: task for service in self._world.ecs.services.values() for task in service.tasks
         }
         end = max(ceil((since - SPANS_END) / SPAN_SECONDS), 1) * SPAN_SECONDS + SPANS_END
-        while end + WRITING_SECONDS <= self._world.clock.now:
+        now = self._world.clock.now
+        while end + LATE_SECONDS[0] <= now:
             for address, statuses in self._span(end - SPAN_SECONDS, end).items():
                 group, stream = self._log_of(tasks[address])
-                yield LogLine(group, stream, end, f"answered {len(statuses)} requests")
-                yield LogLine(group, stream, end, _outcomes(end, statuses))
+                if readable(stream, end) > now:
+                    continue  # while a later line of another task may be there
+                yield LogLine(group, stream, end, 1, f"answered {len(statuses)} requests")
+                yield LogLine(group, stream, end, 2, _outcomes(end, statuses))
             end += SPAN_SECONDS
 
     def _span(self, begin: float, end: float) -> dict[str, list[int]]:

@@ -122,7 +122,9 @@ def _ecs(world: World, request: dict[str, Any]) -> str | None:
         return str(found)
     if "tasks" in request:
         return world.ecs.owner(request["tasks"]) or PROBES
-    return PROBES if request.keys() & {"startedBy", "task"} else None
+    if "startedBy" in request:
+        return world.ecs.rolled_out(request["startedBy"]) or PROBES
+    return PROBES if "task" in request else None
 
 
 def _rules(_: World, request: dict[str, Any]) -> str | None:
