@@ -140,7 +140,7 @@ def _target(_: World, request: dict[str, Any]) -> str | None:
 
 def _execution(_: World, request: dict[str, Any]) -> str | None:
     found = request.get("executionArn")
-    return str(found) if found else None
+    return str(found) if found and "includeExecutionData" not in request else None
 
 
 _RESOURCES = {
