@@ -56,7 +56,7 @@ REFUSALS: dict[str, tuple[object, str, str]] = {
     "unknown-key": (
         {"service": SERVICE, "image_tag": "latest", "force": True},
         "InvalidInput",
-        "force: Extra inputs are not permitted",
+        "force: there is no such key",
     ),
     "malformed-spec": (
         {"service": "broken", "image_tag": "latest"},

@@ -1,7 +1,8 @@
 """What all messages between states have in common."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 
@@ -16,6 +17,28 @@ Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_use
 
 
 class Message(BaseModel):
-    """A value that travels between states or is stored: frozen, and unknown keys are refused."""
+    """A value that travels between states or is stored: frozen.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Another version of Crossfade may have written it, before or after an update in the middle of a deployment:
+    keys that this version does not know are ignored, and a field that is newer than the first release has a
+    default. What people write is held to more: see ``unknown_keys``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def unknown_keys(given: Any, read: Message) -> list[str]:
+    """The keys of what a person gave that ``read``, made of it, has no field for, e.g. ``["gate.alhpa"]``."""
+    return list(_unknown(given, read.model_dump(mode="json"), ()))
+
+
+def _unknown(given: Any, understood: Any, at: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(given, dict) and isinstance(understood, dict):
+        for key, value in given.items():
+            if key in understood:
+                yield from _unknown(value, understood[key], (*at, key))
+            else:
+                yield ".".join((*at, key))
+    elif isinstance(given, list) and isinstance(understood, list):
+        for n, (value, known) in enumerate(zip(given, understood, strict=True)):
+            yield from _unknown(value, known, (*at, str(n)))

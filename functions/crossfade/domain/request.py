@@ -61,13 +61,25 @@ def read_input(raw: Any) -> Ask | Push:
                     "tag": detail.get("image-tag") or "",
                 }
             )
-        return Ask.model_validate(raw)
+        ask = Ask.model_validate(raw)
     except ValidationError as error:
-        faults = "; ".join(
+        faults = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'input'}: {fault['msg']}"
             for fault in error.errors(include_url=False)
-        )
-        raise InvalidInput(f"The input is malformed. {faults}. Start again with {EXAMPLE}.") from error
+        ]
+        raise _malformed(_unknown(raw) + faults) from error
+    # What Crossfade itself asks for may come from another version of it.
+    if ask.asked is None and (unknown := _unknown(raw)):
+        raise _malformed(unknown)
+    return ask
+
+
+def _unknown(raw: dict[str, Any]) -> list[str]:
+    return [f"{key}: there is no such key" for key in sorted(raw.keys() - Ask.model_fields.keys())]
+
+
+def _malformed(faults: list[str]) -> InvalidInput:
+    return InvalidInput(f"The input is malformed. {'; '.join(faults)}. Start again with {EXAMPLE}.")
 
 
 def _kind(raw: Any) -> str:

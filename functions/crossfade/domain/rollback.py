@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.message import Message
+from crossfade.domain.message import Message, unknown_keys
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State, machine_of
@@ -97,9 +97,15 @@ def read_input(raw: Any) -> Order | Ended:
     if not isinstance(raw, dict):
         raise InvalidInput(f"The input must be a JSON object. Start again with {EXAMPLE}.")
     try:
-        return Ended.model_validate(raw) if "ended" in raw else Order.model_validate(raw)
+        order = Ended.model_validate(raw) if "ended" in raw else Order.model_validate(raw)
     except ValidationError as error:
         raise InvalidInput(f"The input is malformed: {error}. Start again with {EXAMPLE}.") from error
+    # A deployment, or an event rule, may be of another version of Crossfade than this rollback.
+    if order.by_hand and (unknown := unknown_keys(raw, order)):
+        raise InvalidInput(
+            f"The input is malformed: there is no key {', '.join(unknown)}. Start again with {EXAMPLE}."
+        )
+    return order
 
 
 class Survey(Message):

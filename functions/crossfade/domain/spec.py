@@ -2,14 +2,16 @@
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.events import MOST_EVENTS, RESERVE, most_events
 from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.message import Message
+from crossfade.domain.message import Message, unknown_keys
 
 Slot = Literal["blue", "green"]
 SLOTS: tuple[Slot, Slot] = ("blue", "green")
@@ -148,40 +150,7 @@ class ServiceSpec(Message):
             raise ValueError(f"weights must rise from 0 to 100, found {weights}")
         return stages
 
-    @model_validator(mode="after")
-    def _can_end_well(self) -> Self:
-        """Refuse times with which every release, however good, would be rolled back."""
-        if self.retire.deadline_seconds <= max(self.retire.quiet_seconds, self.retire.drain_seconds):
-            raise ValueError("retire.deadline_seconds must exceed quiet_seconds and drain_seconds")
-        needed = PROOF_ANSWERS / self.gate.probe_margin
-        slow = [stage.weight for stage in self.stages if self.probe.slot_rate * self._judged(stage) < needed]
-        if slow:
-            raise ValueError(
-                f"probe.slot_rate is too low: the stages {slow} end before the {needed:.0f} answers that "
-                f"gate.probe_margin {self.gate.probe_margin:g} needs"
-            )
-        short = [stage.weight for stage in self.stages if self._judged(stage) < PROOF_SECONDS]
-        if short:
-            raise ValueError(
-                f"max_seconds of the stages {short} must be {PROOF_SECONDS} or more (of the first: after "
-                "gate.warm_up_seconds)"
-            )
-        deaf = [
-            stage.weight
-            for stage in self.stages
-            if 0 < stage.weight < 100 and stage.max_seconds < self.gate.users_heard_after
-        ]
-        if deaf:
-            raise ValueError(
-                f"max_seconds of the stages {deaf} must be {self.gate.users_heard_after:g} or more: "
-                f"gate.users_seen_seconds of users are not heard of sooner from {self.gate.users}"
-            )
-        longest = sum(stage.max_seconds for stage in self.stages) + self.launch.deadline_seconds
-        if longest + 2 * self.retire.deadline_seconds + self.retire.warm_seconds > DEPLOYMENT_SECONDS:
-            raise ValueError(f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s")
-        return self
-
-    def _judged(self, stage: Stage) -> float:
+    def judged_seconds(self, stage: Stage) -> float:
         """The seconds of a stage in which the candidate's answers count."""
         warm_up = max(0.0, self.gate.warm_up_seconds - self.launch.hold_seconds)
         return stage.max_seconds - (warm_up if stage is self.stages[0] else 0.0)
@@ -195,6 +164,59 @@ class ServiceSpec(Message):
         return f"{self.service}-{slot}"
 
 
+def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
+    """Times with which every release, however good, would be rolled back.
+
+    Judged where a spec is read for a new deployment, and not by the model: the plan of a running deployment
+    holds a spec that an earlier version of Crossfade has accepted, and its rollback must not refuse it.
+    """
+    launch, retire, gate, stages = spec.launch, spec.retire, spec.gate, spec.stages
+    if retire.deadline_seconds <= max(retire.quiet_seconds, retire.drain_seconds):
+        yield "retire.deadline_seconds must exceed quiet_seconds and drain_seconds"
+    needed = PROOF_ANSWERS / gate.probe_margin
+    slow = [stage.weight for stage in stages if spec.probe.slot_rate * spec.judged_seconds(stage) < needed]
+    if slow:
+        yield (
+            f"probe.slot_rate is too low: the stages {slow} end before the {needed:.0f} answers that "
+            f"gate.probe_margin {gate.probe_margin:g} needs"
+        )
+    short = [stage.weight for stage in stages if spec.judged_seconds(stage) < PROOF_SECONDS]
+    if short:
+        yield (
+            f"max_seconds of the stages {short} must be {PROOF_SECONDS} or more (of the first: after "
+            "gate.warm_up_seconds)"
+        )
+    deaf = [
+        stage.weight
+        for stage in stages
+        if 0 < stage.weight < 100 and stage.max_seconds < gate.users_heard_after
+    ]
+    if deaf:
+        yield (
+            f"max_seconds of the stages {deaf} must be {gate.users_heard_after:g} or more: "
+            f"gate.users_seen_seconds of users are not heard of sooner from {gate.users}"
+        )
+    longest = sum(stage.max_seconds for stage in stages) + launch.deadline_seconds
+    if longest + 2 * retire.deadline_seconds + retire.warm_seconds > DEPLOYMENT_SECONDS:
+        yield f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s"
+    events = most_events(
+        launch.deadline_seconds, [stage.max_seconds for stage in stages], retire.deadline_seconds
+    )
+    if events > MOST_EVENTS - RESERVE:
+        yield (
+            f"with launch.deadline_seconds {launch.deadline_seconds:g}, retire.deadline_seconds "
+            f"{retire.deadline_seconds:g} and these stages an execution may have {events:,.0f} events, and "
+            f"Step Functions ends it at {MOST_EVENTS:,}; {MOST_EVENTS - RESERVE:,} are allowed here"
+        )
+
+
+def _malformed(name: str, faults: list[str]) -> InvalidServiceSpec:
+    return InvalidServiceSpec(
+        f"The spec of service {name} in SSM is malformed. {'; '.join(faults)}. "
+        "Correct it in the service's stack."
+    )
+
+
 def read_spec(name: str, document: str) -> ServiceSpec:
     """Read the spec of service ``name`` from the JSON of its SSM parameter.
 
@@ -206,13 +228,14 @@ def read_spec(name: str, document: str) -> ServiceSpec:
     try:
         spec = ServiceSpec.model_validate_json(document)
     except ValidationError as error:
-        faults = "; ".join(
+        faults = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
             for fault in error.errors(include_url=False)
-        )
-        raise InvalidServiceSpec(
-            f"The spec of service {name} in SSM is malformed. {faults}. Correct it in the service's stack."
-        ) from error
+        ]
+        raise _malformed(name, faults) from error
+    faults = [f"{key}: there is no such field" for key in unknown_keys(json.loads(document), spec)]
+    if faults := faults or list(_never_ends_well(spec)):
+        raise _malformed(name, faults)
     if spec.service != name:
         raise InvalidServiceSpec(
             f"The spec under /crossfade/services/{name} says service: {spec.service}. "

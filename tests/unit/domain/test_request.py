@@ -102,3 +102,11 @@ def test_anything_else_is_refused_with_an_example(raw: Any, said: str) -> None:
     with pytest.raises(InvalidInput, match=said) as refused:
         read_input(raw)
     assert '{"service": "web", "image_tag": "1.2.3"}' in str(refused.value)
+
+
+def test_what_another_version_of_crossfade_asks_is_understood() -> None:
+    """What waited is started by whatever version was at work then; a person's slip is refused."""
+    raw = {"service": "web", "image_tag": "1.2.3", "newer": 1}
+    assert read_input(raw | {"asked": "2026-11-27T04:00:00Z"})
+    with pytest.raises(InvalidInput, match="newer: there is no such key"):
+        read_input(raw)

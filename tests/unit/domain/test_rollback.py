@@ -62,7 +62,6 @@ def test_accepted_forms(raw: Any, expected: Order | Ended) -> None:
         pytest.param({"service": ""}, id="no-name"),
         pytest.param({"servise": "web"}, id="slip-of-the-pen"),
         pytest.param({"ended": DEPLOYMENT}, id="ended-without-status"),
-        pytest.param({"ended": DEPLOYMENT, "status": "FAILED", "service": "web"}, id="both-forms-at-once"),
         pytest.param({"service": "web", "again": True}, id="again-is-not-for-people"),
     ],
 )
@@ -70,6 +69,19 @@ def test_anything_else_is_refused_with_an_example(raw: Any) -> None:
     """A person who is in a hurry sees what is right."""
     with pytest.raises(InvalidInput, match=re.escape(EXAMPLE)):
         read_input(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"ended": DEPLOYMENT, "status": "FAILED", "newer": 1},
+        {"service": "web", "deployment": "d1", "newer": 1, "failure": {"Error": "E", "newer": 1}},
+    ],
+    ids=["event-rule", "deployment"],
+)
+def test_what_another_version_of_crossfade_asks_is_understood(raw: Any) -> None:
+    """A deployment that began before an update starts the new rollback with the old words."""
+    assert not read_input(raw).by_hand
 
 
 @pytest.mark.parametrize(

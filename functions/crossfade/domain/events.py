@@ -1,0 +1,45 @@
+"""How many events a deployment may write: at 25,000 Step Functions ends it, without a Catch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MOST_EVENTS = 25_000
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+RESERVE = 5_000
+"""For retries, three events each, and for the states that are passed once."""
+
+
+class Loop(NamedTuple):
+    """A loop of ``deploy.asl.yaml``: the events of one time round, and the seconds that it takes at least."""
+
+    events: int
+    seconds: float
+
+    def within(self, seconds: float) -> float:
+        """The events of so many seconds."""
+        return self.events * seconds / self.seconds
+
+
+LAUNCH = Loop(9, 2)
+"""CheckGreen, GreenReady, WaitForGreen; then CheckProbe and its own two, under the same deadline."""
+SHIFT = Loop(9, 3)
+"""ShiftTraffic, TrafficShifted, WaitForTargets."""
+SHIFT_SECONDS = 60
+"""What NextStage allows for a shift."""
+WATCH = Loop(7, 20)
+"""WatchStage, StageWatched."""
+WATCH_UNHEARD = Loop(7, 6)
+"""The same where the probe is dead: a look ends after a silence. No stage is passed so."""
+RETIRE = Loop(9, 3)
+"""RetireBlue, BlueRetired, WaitForBlue, once nothing is judged any more."""
+
+
+def most_events(launch: float, stages: Sequence[float], retire: float) -> float:
+    """The most events that a deployment with these deadlines writes, in seconds, retries apart."""
+    return (
+        LAUNCH.within(launch)
+        + (len(stages) - 1) * SHIFT.within(SHIFT_SECONDS)
+        + WATCH.within(sum(stages))
+        + WATCH_UNHEARD.within(max(stages))
+        + RETIRE.within(2 * retire)
+    )

@@ -1,0 +1,66 @@
+"""A deployment ends before its events are too many: what the bound counts is in the definition."""
+
+import networkx
+import pytest
+
+from crossfade.domain import events
+from crossfade.handlers.following import LOOK_SECONDS, SILENCE_SECONDS
+from tests.statemachine.definitions import State, definition, states
+
+EVENTS = {
+    "Task": ["TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited"],
+    "Choice": ["ChoiceStateEntered", "ChoiceStateExited"],
+    "Wait": ["WaitStateEntered", "WaitStateExited"],
+    "Pass": ["PassStateEntered", "PassStateExited"],
+}
+FOLLOWS = {"VerifyGreen": LOOK_SECONDS, "WatchStage": LOOK_SECONDS}
+"""Tasks that wait within their function."""
+
+LOOPS = {
+    ("CheckGreen", "GreenReady", "WaitForGreen"): events.LAUNCH,
+    ("CheckProbe", "ProbeWriting", "WaitForProbe"): events.LAUNCH,
+    ("VerifyGreen", "GreenVerified"): events.WATCH,
+    ("ShiftTraffic", "TrafficShifted", "WaitForTargets"): events.SHIFT,
+    ("WatchStage", "StageWatched"): events.WATCH,
+    ("RetireBlue", "BlueRetired", "WaitForBlue"): events.RETIRE,
+}
+COUNTED = {"PlanAgain", "RestartProbe", "NextStage"}
+"""Loops through these end by a count: the reserve holds the first two, and the stages are counted."""
+
+
+def _next(state: State) -> list[str]:
+    choices = [choice["Next"] for choice in state.get("Choices", [])]
+    return [*choices, *(state[key] for key in ("Next", "Default") if key in state)]
+
+
+def _loops() -> set[frozenset[str]]:
+    graph = networkx.DiGraph(
+        (name, target) for name, state in states("deploy").items() for target in _next(state)
+    )
+    loops = [frozenset(loop) for loop in networkx.simple_cycles(graph)]
+    return {loop for loop in loops if not loop & COUNTED}
+
+
+def test_every_loop_is_counted() -> None:
+    """A new one needs its place in the arithmetic."""
+    assert _loops() == {frozenset(loop) for loop in LOOPS}
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids="-".join)
+def test_a_time_round_is_counted_as_it_is(loop: tuple[str, ...]) -> None:
+    """Its events by the kinds of its states, its seconds by its Wait or by how long its function looks."""
+    found = [definition("deploy")["States"][name] for name in loop]
+    waits = [state["Seconds"] for state in found if state["Type"] == "Wait"]
+    waits += [FOLLOWS[name] for name in loop if name in FOLLOWS]
+    assert LOOPS[loop] == (sum(len(EVENTS[state["Type"]]) for state in found), sum(waits))
+
+
+def test_a_look_without_the_probe_is_counted_as_it_is() -> None:
+    """It ends after a silence."""
+    assert (events.WATCH.events, SILENCE_SECONDS) == events.WATCH_UNHEARD
+
+
+def test_the_time_for_a_shift_is_that_of_the_definition() -> None:
+    """NextStage sets it, in milliseconds."""
+    deadline = states("deploy")["NextStage"]["Assign"]["shift_deadline"]
+    assert f"$millis() + {events.SHIFT_SECONDS * 1000})" in deadline
