@@ -91,7 +91,22 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("retire", "GetLogEvents", {"plan": plan(), "candidate_since": at(0), "gate": "{}", **DRAINING}),
     ("resume", "GetItem", {}),
     ("stop_probe", "ListTasks", {"executions": ["execution"], "task": None}),
-    ("report", "GetLogEvents", {"outcome": "failed", "reason": "why", "executions": [], "probed": False}),
+    (
+        "report",
+        "GetLogEvents",
+        {"outcome": "failed", "reason": "why", "executions": [], "probed": False, "ended": at(60)},
+    ),
+    (
+        "record_outcome",
+        "TransactWriteItems",
+        {
+            "outcome": "failed",
+            "reason": "why",
+            "executions": [],
+            "ended": at(60),
+            "failure": {"Error": "E", "Cause": "C"},
+        },
+    ),
     ("release", "UpdateItem", {}),
     ("start_next", "GetParametersByPath", {"service": None}),
     ("cool", "DescribeRules", {"plan": plan()}),
