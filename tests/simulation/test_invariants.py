@@ -31,9 +31,10 @@ def launch_and_stop_the_live_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     """The candidate is launched, and the slot that has all the clients is stopped."""
     launch = Slots.launch
 
-    def broken(self: Slots, slot: Any, definition: str, count: int) -> None:
-        launch(self, slot, definition, count)
+    def broken(self: Slots, slot: Any, definition: str, count: int, **given: Any) -> str | None:
+        rollout = launch(self, slot, definition, count, **given)
         self.stop(other(slot))
+        return rollout
 
     monkeypatch.setattr(Slots, "launch", broken)
 

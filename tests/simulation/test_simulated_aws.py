@@ -66,6 +66,7 @@ def slot(world: World, definition: str, **changes: Any) -> dict[str, Any]:
         "loadBalancers": [balancer],
         "networkConfiguration": NETWORK,
         "healthCheckGracePeriodSeconds": 60,
+        "availabilityZoneRebalancing": "DISABLED",
         **changes,
     }
 

@@ -42,7 +42,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES,
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
-    "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | SLOTS | RESIZE,
+    "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | RESIZE,
     "resume": JOURNAL_READ | SCALING,
     "stop_probe": STOP_TASKS,
     "report": JOURNAL_WRITE | LEDGER
@@ -50,12 +50,12 @@ ACTIONS: dict[str, frozenset[str]] = {
     "record_outcome": frozenset({"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"}),
     "release": frozenset({"dynamodb:UpdateItem"}),
     "start_next": JOURNAL_STATE | SPECS | START,
-    "cool": JOURNAL_STATE | RULE | SLOTS | RESIZE,
+    "cool": JOURNAL_STATE | RULE | RESIZE,
     "survey": JOURNAL_OPEN | SPECS | {"states:DescribeExecution", "states:StopExecution"},
     "restore": JOURNAL_WRITE | RULE | HEALTH
     | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},
     "prove": FOLLOW,
-    "stop_slot": JOURNAL_STATE | RULE | SLOTS | RESIZE,
+    "stop_slot": JOURNAL_STATE | RULE | RESIZE,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
     "cleanup": JOURNAL_STATE | RULE | SLOTS | STOP_TASKS
     | {

@@ -128,6 +128,7 @@ def test_every_loop_has_a_deadline(machine: str) -> None:
 @pytest.mark.parametrize(
     ("machine", "loop", "variable"),
     [
+        pytest.param("deploy", "WaitForSlot", "launch_deadline", id="waiting-for-the-slot"),
         pytest.param("deploy", "WaitForGreen", "launch_deadline", id="waiting-for-green"),
         pytest.param("deploy", "WaitForProbe", "launch_deadline", id="waiting-for-the-probe"),
         pytest.param("deploy", "WaitForTargets", "shift_deadline", id="waiting-for-targets"),

@@ -177,11 +177,29 @@ class Account:
             "ScalableDimension": "ecs:service:DesiredCount",
         }
 
+    def resize(self, slot: Slot, count: int) -> None:
+        """Let a slot run so many tasks."""
+        self.ecs.update_service(
+            cluster=self.spec.cluster, service=self.spec.slot_service(slot), desiredCount=count
+        )
+
     def desired(self, slot: Slot) -> int:
         """How many tasks a slot is to run."""
+        return int(self._service(slot)["desiredCount"])
+
+    def rollout(self, slot: Slot) -> str:
+        """The id of a slot's newest rollout."""
+        return str(self._service(slot)["deployments"][0]["id"])
+
+    def launched(self, slot: Slot, moment: datetime) -> dict[str, Any]:
+        """A slot's newest rollout, as a launch of that moment hands it on."""
+        definition = self._service(slot)["taskDefinition"]
+        return {"id": self.rollout(slot), "task_definition": definition, "asked": moment.isoformat()}
+
+    def _service(self, slot: Slot) -> dict[str, Any]:
         names = [self.spec.slot_service(slot)]
         found = self.ecs.describe_services(cluster=self.spec.cluster, services=names)["services"]
-        return int(found[0]["desiredCount"])
+        return dict(found[0])
 
     def write_ledger(self, stream: str, *records: Record | str) -> None:
         """Write records as the probe does; a string is written as it is."""

@@ -1,6 +1,7 @@
 """The two ECS services of a service: one for each slot."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -8,22 +9,36 @@ from crossfade.aws.failures import code
 from crossfade.domain.message import Message
 from crossfade.domain.spec import SLOTS, Network, ServiceSpec, Slot
 
+GONE = frozenset({"ServiceNotFoundException", "ServiceNotActiveException"})
+"""ECS's own word, in its answer to a write, that there is no such service."""
+
+CRASHED = frozenset({"TaskFailedToStart", "EssentialContainerExited"})
+"""Stop codes of tasks that ended by themselves, and not because ECS or a person stopped them."""
+
 
 class SlotService(Message):
-    """A slot's ECS service and its newest rollout.
+    """A slot's ECS service and its newest rollout, ``rollout``: ECS's PRIMARY deployment of the service.
 
-    ``running`` and ``tasks`` (running or starting) count all tasks; ``others`` are running tasks of an
-    earlier rollout.
+    ``running`` are tasks of that rollout, ``others`` running tasks of earlier ones; ``tasks`` counts all that
+    run or start.
     """
 
     task_definition: str
     desired: int
+    rollout: str
     running: int
     tasks: int
     others: int
     failed_tasks: int
     rollout_failed: bool
     rollout_reason: str
+
+
+class Stop(NamedTuple):
+    """A task that has stopped, or is stopping: why, in ECS's words, and whether it ended by itself."""
+
+    reason: str
+    crashed: bool
 
 
 class Slots:
@@ -34,20 +49,19 @@ class Slots:
         self._spec = spec
 
     def describe(self, slot: Slot) -> SlotService | None:
-        """A slot's service as it is now; None when there is none yet."""
-        found = self._ecs.describe_services(
-            cluster=self._spec.cluster, services=[self._spec.slot_service(slot)]
-        )["services"]
-        service = next((service for service in found if service["status"] == "ACTIVE"), None)
-        if service is None:
+        """A slot's service as ECS shows it; None when ECS shows none.
+
+        What is shown may be older than the last write: see ``ECS_LAG`` in ``domain/launch.py``.
+        """
+        service = self._find(slot)
+        if service is None or service["status"] != "ACTIVE":
             return None
-        primary: dict[str, Any] = next(
-            (rollout for rollout in service["deployments"] if rollout["status"] == "PRIMARY"), {}
-        )
+        primary = _primary(service)
         return SlotService(
             task_definition=service["taskDefinition"],
             desired=service["desiredCount"],
-            running=service["runningCount"],
+            rollout=primary.get("id", ""),
+            running=primary.get("runningCount", 0),
             tasks=service["runningCount"] + service["pendingCount"],
             others=sum(
                 rollout["runningCount"]
@@ -59,53 +73,69 @@ class Slots:
             rollout_reason=primary.get("rolloutStateReason", ""),
         )
 
-    def last_stop(self, slot: Slot) -> str:
-        """Why the slot's task that stopped last did so, in ECS's words; empty when none did."""
-        arns = self._ecs.list_tasks(
-            cluster=self._spec.cluster, serviceName=self._spec.slot_service(slot), desiredStatus="STOPPED"
-        )["taskArns"]
-        if not arns:
-            return ""
-        tasks = self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=arns[:100])["tasks"]
-        stopped = sorted(tasks, key=lambda task: str(task.get("stoppedAt", "")))
-        return stop_reason(stopped[-1]) if stopped else ""
+    def stops(self, slot: Slot, rollout: str) -> list[Stop]:
+        """The slot's tasks of a rollout that have stopped or are stopping, the last one last."""
+        try:
+            stopped = [
+                task
+                for task in self._tasks(serviceName=self._spec.slot_service(slot), desiredStatus="STOPPED")
+                if task.get("startedBy") == rollout
+            ]
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            return []
+        stopped.sort(key=lambda task: str(task.get("stoppingAt") or task.get("stoppedAt") or ""))
+        return [Stop(stop_reason(task), task.get("stopCode") in CRASHED) for task in stopped]
 
-    def launch(self, slot: Slot, task_definition: str, count: int) -> None:
-        """Run ``count`` tasks of a task definition in a slot, whatever ran there before."""
-        found = self.describe(slot)
-        if found is None:
-            try:
-                self._create(slot, task_definition, count)
-                return
-            except ClientError as error:
-                # An earlier try of this same write had its effect meanwhile: the update below is absolute.
-                found = self.describe(slot)
-                if code(error) != "InvalidParameterException" or found is None:
-                    raise
-        self._ecs.update_service(
-            cluster=self._spec.cluster,
-            service=self._spec.slot_service(slot),
-            taskDefinition=task_definition,
-            desiredCount=count,
-            # ECS takes a release that failed before for the same rollout, and leaves it failed.
-            forceNewDeployment=found.rollout_failed or found.failed_tasks > 0,
-            **self._placement(slot),
-        )
+    def launch(self, slot: Slot, task_definition: str, count: int, *, again: bool) -> str | None:
+        """Roll ``count`` tasks of a task definition out in a slot, whatever ran there before.
 
-    def stop(self, slot: Slot) -> None:
-        """Scale a slot to 0 tasks; harmless when it has no service."""
-        found = self.describe(slot)
-        if found and found.desired > 0:
-            self._ecs.update_service(
+        ``again``: an earlier try may have made the service just now. Returns the rollout's id. None: no
+        service can be made yet, because a deleted one of its name is not gone, or one that was just made is
+        not to be seen.
+        """
+        try:
+            answer = self._ecs.update_service(
+                cluster=self._spec.cluster,
+                service=self._spec.slot_service(slot),
+                taskDefinition=task_definition,
+                desiredCount=count,
+                # A launch has a rollout of its own: ECS would take a release that ran or failed here before
+                # for the same one, and go on with its failures and its stopped tasks.
+                forceNewDeployment=True,
+                **self._placement(slot),
+            )
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            answer = self._create(slot, task_definition, count, again=again)
+        return str(_primary(answer["service"])["id"]) if answer else None
+
+    def stop(self, slot: Slot) -> int:
+        """Scale a slot to 0 tasks, and say how many still run; harmless when it has no service.
+
+        It is written always: a count that is read may be older than the launch that is to be undone.
+        """
+        try:
+            answer = self._ecs.update_service(
                 cluster=self._spec.cluster, service=self._spec.slot_service(slot), desiredCount=0
             )
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            return 0
+        return int(answer["service"]["runningCount"])
 
     def delete(self, slot: Slot) -> None:
         """Delete a slot's service with its tasks; harmless when it has none."""
-        if self.describe(slot):
+        try:
             self._ecs.delete_service(
                 cluster=self._spec.cluster, service=self._spec.slot_service(slot), force=True
             )
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
 
     def all_gone(self) -> bool:
         """Whether both slots' services have ended, tasks included."""
@@ -113,22 +143,44 @@ class Slots:
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
         return all(service["status"] == "INACTIVE" and not service["runningCount"] for service in found)
 
-    def _create(self, slot: Slot, task_definition: str, count: int) -> None:
+    def _find(self, slot: Slot) -> dict[str, Any] | None:
+        names = [self._spec.slot_service(slot)]
+        found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
+        active = (service for service in found if service["status"] == "ACTIVE")
+        return next(active, found[0] if found else None)
+
+    def _tasks(self, **wanted: str) -> Iterator[dict[str, Any]]:
+        pages = self._ecs.get_paginator("list_tasks").paginate(cluster=self._spec.cluster, **wanted)
+        for arns in (page["taskArns"] for page in pages):
+            if arns:
+                yield from self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=arns)["tasks"]
+
+    def _create(self, slot: Slot, task_definition: str, count: int, *, again: bool) -> dict[str, Any] | None:
         spec = self._spec
-        self._ecs.create_service(
-            cluster=spec.cluster,
-            serviceName=spec.slot_service(slot),
-            taskDefinition=task_definition,
-            desiredCount=count,
-            launchType="FARGATE",
-            # No rollback of ECS's own: it would bring back whatever the idle slot ran before.
-            deploymentConfiguration={
-                "deploymentCircuitBreaker": {"enable": True, "rollback": False},
-                "minimumHealthyPercent": 100,
-                "maximumPercent": 200,
-            },
-            **self._placement(slot),
-        )
+        try:
+            answer: dict[str, Any] = self._ecs.create_service(
+                cluster=spec.cluster,
+                serviceName=spec.slot_service(slot),
+                taskDefinition=task_definition,
+                desiredCount=count,
+                launchType="FARGATE",
+                # No rollback of ECS's own: it would bring back whatever the idle slot ran before.
+                deploymentConfiguration={
+                    "deploymentCircuitBreaker": {"enable": True, "rollback": False},
+                    "minimumHealthyPercent": 100,
+                    "maximumPercent": 200,
+                },
+                **self._placement(slot),
+            )
+        except ClientError as error:
+            if code(error) != "InvalidParameterException":
+                raise
+            # A name that is still taken is refused with the same code as a subnet that does not exist.
+            there = self._find(slot)
+            if again or (there and there["status"] in {"ACTIVE", "DRAINING"}):
+                return None
+            raise
+        return answer
 
     def _placement(self, slot: Slot) -> dict[str, Any]:
         """Where a slot's tasks run and are registered: the spec's, each time anew."""
@@ -142,9 +194,16 @@ class Slots:
                 }
             ],
             "networkConfiguration": {"awsvpcConfiguration": awsvpc(spec.network)},
+            # ECS would start and stop tasks on its own, and each of them is a target that comes and goes.
+            "availabilityZoneRebalancing": "DISABLED",
             # Crossfade's own deadline decides first; ECS must not kill tasks for their health before it.
             "healthCheckGracePeriodSeconds": int(spec.launch.deadline_seconds) + 60,
         }
+
+
+def _primary(service: dict[str, Any]) -> dict[str, Any]:
+    """The newest rollout of a service."""
+    return next((rollout for rollout in service["deployments"] if rollout["status"] == "PRIMARY"), {})
 
 
 def awsvpc(network: Network) -> dict[str, Any]:

@@ -80,6 +80,10 @@ class CandidateCannotStart(CrossfadeError):
     """The candidate's tasks stop as they start: ECS's own reason is in the message."""
 
 
+class CandidateReplaced(CrossfadeError):
+    """Somebody else deleted or changed the candidate's ECS service while it was launched: find out who."""
+
+
 class CandidateNotHealthy(CrossfadeError):
     """The candidate's targets did not become healthy in time: look at its health check and its log."""
 

@@ -3,25 +3,44 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy
+from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy, CandidateReplaced
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Launch
 
 FAILED_TASKS_LIMIT = 2
 """A second task that failed to start is not bad luck. ECS's own circuit breaker waits for at least three."""
 
+ECS_LAG = timedelta(seconds=60)
+"""For so long after a write ECS may show a service as it was before, or no service at all."""
 
-class SlotStatus(Message):
-    """A slot's ECS service and its target group, as they are now.
 
-    ``failure`` is why ECS gave up or a task stopped, in ECS's words; ``unhealthy`` is what the load balancer
-    says of targets that are not healthy. ``others`` are running tasks of an earlier rollout.
+class Rollout(Message):
+    """What was launched, from ECS's own answer: the id of the service's PRIMARY deployment.
+
+    ``asked`` is when that answer came.
     """
 
+    id: str
+    task_definition: str
+    asked: Moment
+
+
+class SlotStatus(Message):
+    """A slot's ECS service and its target group, as they are shown now.
+
+    ``rollout`` is the newest one, ``running`` are its tasks, ``others`` running tasks of earlier ones.
+    ``failed_tasks`` are those that ECS counts, which it forgets once a task has run; ``crashed`` are those of
+    the rollout that ended by themselves. ``failure`` is why ECS gave up and the last task stopped, in ECS's
+    words; ``unhealthy`` is what the load balancer says of targets that are not healthy.
+    """
+
+    task_definition: str
+    rollout: str
     desired: int
     running: int
     others: int = 0
     failed_tasks: int
+    crashed: int = 0
     rollout_failed: bool
     failure: str
     healthy: int
@@ -48,20 +67,32 @@ class Readiness(Message):
 
 
 def judge(
-    slot: SlotStatus, *, healthy_since: datetime | None, now: datetime, deadline: datetime, launch: Launch
+    slot: SlotStatus | None,
+    rollout: Rollout,
+    *,
+    healthy_since: datetime | None,
+    now: datetime,
+    deadline: datetime,
+    launch: Launch,
 ) -> Readiness:
-    """Say whether the candidate is ready.
+    """Say whether the candidate, which is ``rollout``, is ready. ``slot`` is None where ECS shows no service.
 
     Raises
     ------
+    CandidateReplaced
+        A minute after the launch ECS shows no service, or one that runs something else.
     CandidateCannotStart
         ECS gave the rollout up, or tasks fail again and again: waiting would not help.
     CandidateNotHealthy
         The deadline has passed.
     """
-    if slot.rollout_failed or slot.failed_tasks >= FAILED_TASKS_LIMIT:
+    unseen = _unseen(slot, rollout, now)
+    if slot is None or unseen:
+        return Readiness(status="waiting", healthy_since=None, reason=unseen)
+    failed = max(slot.failed_tasks, slot.crashed)
+    if slot.rollout_failed or failed >= FAILED_TASKS_LIMIT:
         raise CandidateCannotStart(
-            f"The candidate's tasks cannot start ({slot.failed_tasks} failed): {slot.failure}. "
+            f"The candidate's tasks cannot start, or stop soon after ({failed} failed): {slot.failure}. "
             "Correct the image or the blueprint, push again."
         )
     if slot.up:
@@ -72,9 +103,26 @@ def judge(
         return Readiness(status="waiting", healthy_since=since, reason="healthy, held for a moment")
     found = f"{slot.running} of {slot.desired} tasks run, {slot.healthy} targets healthy"
     if now >= deadline:
-        why = "; ".join(slot.unhealthy) or slot.failure or "the load balancer gave no reason"
+        stopped = f"the last task that stopped: {slot.failure}" if slot.failure else ""
+        why = "; ".join(filter(None, (*slot.unhealthy, stopped))) or "the load balancer gave no reason"
         raise CandidateNotHealthy(
             f"The candidate did not become healthy in {launch.deadline_seconds:g} s: {found} ({why}). "
             "Look at its health check and its log."
         )
     return Readiness(status="waiting", healthy_since=None, reason=found)
+
+
+def _unseen(slot: SlotStatus | None, rollout: Rollout, now: datetime) -> str:
+    """Why what ECS shows is not what was launched; empty when it is."""
+    if slot and slot.rollout == rollout.id:
+        return ""
+    found = "no service" if slot is None else f"{slot.task_definition} as {slot.rollout}"
+    unseen = f"ECS was asked for {rollout.task_definition} and answered {rollout.id}, but shows {found}"
+    if now < rollout.asked + ECS_LAG:
+        return f"{unseen} yet" if slot is None else f"{unseen} still"
+    if slot and slot.task_definition == rollout.task_definition:
+        return ""  # launched twice, or rolled out anew by hand: it is the same candidate
+    raise CandidateReplaced(
+        f"{unseen}, {(now - rollout.asked).total_seconds():.0f} s later. Somebody deleted or changed the "
+        "candidate's ECS service: find out who, then deploy again."
+    )

@@ -6,8 +6,7 @@ from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
-from crossfade.domain.errors import CandidateCannotStart
-from crossfade.domain.launch import Readiness, SlotStatus, judge
+from crossfade.domain.launch import Readiness, Rollout, SlotStatus, judge
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.state import refuse_superseded
@@ -15,9 +14,10 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """When the candidate must be healthy, and since when it has been, if it was at the last look."""
+    """What was launched, when it must be healthy, and since when it has been, if it was at the last look."""
 
     plan: Plan
+    rollout: Rollout
     deadline: Moment
     healthy_since: Moment | None
 
@@ -30,6 +30,7 @@ def handler(event: Event) -> Readiness:
     refuse_superseded(journal.refuse_lost(plan))
     readiness = judge(
         _status(plan),
+        event.rollout,
         healthy_since=event.healthy_since,
         now=now,
         deadline=event.deadline,
@@ -40,24 +41,24 @@ def handler(event: Event) -> Readiness:
     return readiness
 
 
-def _status(plan: Plan) -> SlotStatus:
+def _status(plan: Plan) -> SlotStatus | None:
     slots = Slots(client("ecs"), plan.spec)
     service = slots.describe(plan.candidate)
     if service is None:
-        raise CandidateCannotStart(
-            f"The ECS service {plan.spec.slot_service(plan.candidate)} is gone: somebody deleted it. "
-            "Deploy again."
-        )
-    failing = service.rollout_failed or service.failed_tasks > 0
-    reasons = [service.rollout_reason, slots.last_stop(plan.candidate)] if failing else []
+        return None
+    stops = slots.stops(plan.candidate, service.rollout)
+    reasons = [service.rollout_reason if service.rollout_failed else "", stops[-1].reason if stops else ""]
     health = Traffic(client("elbv2"), plan.spec).health(plan.spec.target_groups.of(plan.candidate))
     return SlotStatus(
+        task_definition=service.task_definition,
+        rollout=service.rollout,
         desired=service.desired,
         running=service.running,
         others=service.others,
         failed_tasks=service.failed_tasks,
+        crashed=sum(stop.crashed for stop in stops),
         rollout_failed=service.rollout_failed,
-        failure="; ".join(reason for reason in reasons if reason),
+        failure="; ".join(filter(None, reasons)),
         healthy=health.healthy,
         registered=health.registered,
         unhealthy=health.unhealthy,

@@ -1,38 +1,67 @@
-"""LaunchGreen: as many tasks of the candidate as the stable slot runs."""
+"""LaunchGreen: as many tasks of the candidate as the stable slot is to run."""
 
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Literal
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
+from crossfade.domain.errors import CandidateCannotStart, SlotDrift
+from crossfade.domain.launch import ECS_LAG, Rollout
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
 from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The plan, and the candidate's task definition."""
+    """The plan, the candidate's task definition, and when its tasks must be healthy."""
 
     plan: Plan
     task_definition: str
+    deadline: Moment
 
 
 class Launched(Message):
-    """How many tasks were asked for, and when they must be healthy."""
+    """What was rolled out, and with how many tasks; or why that has to wait."""
 
-    count: int
-    deadline: Moment
+    status: Literal["waiting", "launched"]
+    reason: str
+    rollout: Rollout | None = None
 
 
 @step(Event)
 def handler(event: Event) -> Launched:
     """Create or update the candidate's slot."""
-    plan = event.plan
-    slots = Slots(client("ecs"), plan.spec)
-    stable = slots.describe(plan.stable) if plan.stable else None
-    count = max(stable.running, 1) if stable else plan.spec.desired_count
+    plan, now = event.plan, utc_now()
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    launched = datetime.fromisoformat(journal.milestone(plan, "launched", iso(utc_now())))
-    slots.launch(plan.candidate, event.task_definition, count)
-    return Launched(count=count, deadline=launched + timedelta(seconds=plan.spec.launch.deadline_seconds))
+    first = datetime.fromisoformat(journal.milestone(plan, "launched", iso(now)))
+    slots, service = Slots(client("ecs"), plan.spec), plan.spec.slot_service(plan.candidate)
+    again = iso(first) != iso(now) and now < first + ECS_LAG
+    count = _count(plan, slots)
+    if count == 0:
+        short = f"All traffic goes to {plan.stable}, but ECS shows no tasks wanted there"
+        if now >= first + ECS_LAG:
+            raise SlotDrift(f"{short}. Somebody changed it: scale it up, then deploy again.")
+        return Launched(status="waiting", reason=short)
+    rollout = slots.launch(plan.candidate, event.task_definition, count, again=again)
+    if rollout is None:
+        if now >= event.deadline:
+            raise CandidateCannotStart(
+                f"ECS did not let {service} be created in {plan.spec.launch.deadline_seconds:g} s: a deleted "
+                "service of that name is not gone yet. Wait until it is INACTIVE, then deploy again."
+            )
+        return Launched(status="waiting", reason=f"an earlier {service} is not gone yet")
+    return Launched(
+        status="launched",
+        reason=f"{count} tasks",
+        rollout=Rollout(id=rollout, task_definition=event.task_definition, asked=utc_now()),
+    )
+
+
+def _count(plan: Plan, slots: Slots) -> int:
+    """As many tasks as the stable slot is to run: of those that run, some may just be replaced."""
+    if plan.stable is None:
+        return plan.spec.desired_count
+    stable = slots.describe(plan.stable)
+    return stable.desired if stable else 0

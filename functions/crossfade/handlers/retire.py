@@ -134,9 +134,7 @@ def _retire(event: Event, journal: Journal, slot: Slot) -> int:
     journal.promote(plan, utc_now())
     if plan.spec.retire.warm_seconds > 0:
         return 0
-    slots = Slots(client("ecs"), plan.spec)
-    slots.stop(slot)
-    found = slots.describe(slot)
+    left = Slots(client("ecs"), plan.spec).stop(slot)
     # ECS finishes what it has begun: a task that drains for very long needs nobody to wait for it.
     waited = (utc_now() - event.shifted).total_seconds()
-    return found.running if found and waited < 2 * plan.spec.retire.deadline_seconds else 0
+    return left if waited < 2 * plan.spec.retire.deadline_seconds else 0

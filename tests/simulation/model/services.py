@@ -26,7 +26,9 @@ BREAKER = 3
 """So many failed tasks, and the circuit breaker gives a rollout up."""
 RETRY_SECONDS = 2.0
 """Until ECS starts another task in place of one that could not start."""
-_PLACEMENT = {"loadBalancers", "networkConfiguration", "healthCheckGracePeriodSeconds"}
+_PLACEMENT = {
+    "loadBalancers", "networkConfiguration", "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing",
+}  # fmt: skip
 
 
 class Services(TaskDefinitions):

@@ -1,11 +1,12 @@
 """The slots' ECS services: launched, stopped and deleted, each as often as one likes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.slots import Slots, SlotService, stop_reason
+from crossfade.aws.slots import Slots, SlotService, Stop, stop_reason
 from tests.unit.account import Account
 
 
@@ -30,9 +31,9 @@ def test_a_slot_that_never_was_has_no_service(slots: Slots) -> None:
 
 def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
     """An ordinary rolling service, with the circuit breaker on and ECS's own rollback off."""
-    made: dict[str, Any] = {}
-    monkeypatch.setattr(account.ecs, "create_service", made.update)
-    slots.launch("green", account.spec.blueprint, 3)
+    calls = _record(account, monkeypatch, "create_service")
+    _launch(slots, account.spec.blueprint, 3)
+    (made,) = calls
     assert (made["serviceName"], made["desiredCount"], made["launchType"]) == ("web-green", 3, "FARGATE")
     assert made["loadBalancers"] == [
         {
@@ -47,8 +48,8 @@ def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch:
 
 def test_launching_twice_is_launching_once(account: Account, slots: Slots) -> None:
     """Every handler may run twice."""
-    slots.launch("green", account.spec.blueprint, 2)
-    slots.launch("green", account.spec.blueprint, 2)
+    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.blueprint, 2)
     found = slots.describe("green")
     assert found is not None
     assert (found.task_definition, found.desired) == (account.spec.blueprint, 2)
@@ -56,59 +57,131 @@ def test_launching_twice_is_launching_once(account: Account, slots: Slots) -> No
 
 def test_a_launch_replaces_what_ran_there(account: Account, slots: Slots) -> None:
     """Task definition, count and network are the spec's, each time anew."""
-    slots.launch("green", account.spec.blueprint, 2)
+    _launch(slots, account.spec.blueprint, 2)
     slots.stop("green")
     newer = account.ecs.register_task_definition(
         family="web", containerDefinitions=[{"name": "app", "image": "web", "memory": 512}]
     )["taskDefinition"]["taskDefinitionArn"]
-    slots.launch("green", newer, 4)
+    _launch(slots, newer, 4)
     found = slots.describe("green")
     assert found is not None
     assert (found.task_definition, found.desired) == (newer, 4)
 
 
-@pytest.mark.parametrize(
-    ("rollout", "forced"),
-    [
-        pytest.param({"rolloutState": "COMPLETED", "failedTasks": 0}, False, id="went-well"),
-        pytest.param({"rolloutState": "FAILED", "failedTasks": 0}, True, id="gave-up"),
-        pytest.param({"rolloutState": "IN_PROGRESS", "failedTasks": 1}, True, id="failed-once"),
-    ],
-)
-def test_a_release_that_failed_before_is_rolled_out_anew(
-    slots: Slots, monkeypatch: pytest.MonkeyPatch, rollout: dict[str, Any], forced: bool
-) -> None:
-    """ECS would take it for the same rollout, and leave it failed."""
-    calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: _described(**rollout))
-    monkeypatch.setattr(slots._ecs, "update_service", lambda **given: calls.append(given))
-    slots.launch("green", "web:1", 2)
-    assert [call["forceNewDeployment"] for call in calls] == [forced]
-    assert calls[0]["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "ENABLED"
-
-
-def test_a_create_that_had_its_effect_already_is_updated(
+def test_every_launch_is_a_rollout_of_its_own(
     account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An earlier try was there first: the update is absolute."""
-    slots.launch("green", account.spec.blueprint, 1)
-    seen = iter([None, slots.describe("green")])
-    monkeypatch.setattr(slots, "describe", lambda _: next(seen))
-    monkeypatch.setattr(account.ecs, "create_service", _refuse)
-    slots.launch("green", account.spec.blueprint, 2)
+    """Known by ECS's answer to the write, whatever it shows; what failed here before begins anew."""
+    shown = _described(rolloutState="COMPLETED", failedTasks=0, id="ecs-svc/old")
+    monkeypatch.setattr(account.ecs, "describe_services", lambda **_: shown)
+    launched = [_launch(slots, account.spec.blueprint, 2) for _ in range(3)]
+    assert len(set(launched)) == 3
+    monkeypatch.undo()
+    assert _service(account)["deployments"][0]["id"] == launched[-1]
+
+
+def test_ecs_moves_no_task_by_itself(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor in a service that was made before this was said."""
+    made = _record(account, monkeypatch, "create_service")
+    _launch(slots, account.spec.blueprint, 2)
+    updated = _record(account, monkeypatch, "update_service")
+    _launch(slots, account.spec.blueprint, 2)
+    assert [call["availabilityZoneRebalancing"] for call in (*made, *updated)] == ["DISABLED"] * 2
+
+
+def test_a_service_is_there_by_its_own_word(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ECS may show none for a while after it was made: what counts is what it answers to the write."""
+    _launch(slots, account.spec.blueprint, 1)
+    monkeypatch.setattr(account.ecs, "describe_services", lambda **_: _MISSING)
+    assert _launch(slots, account.spec.blueprint, 2)
+    monkeypatch.undo()
     assert _service(account)["desiredCount"] == 2
 
 
-def test_a_create_that_is_refused_is_passed_on(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is understood is translated."""
-    monkeypatch.setattr(slots._ecs, "create_service", _refuse)
+@pytest.mark.parametrize(
+    ("shown", "again"),
+    [
+        pytest.param({"services": [{"status": "DRAINING"}]}, False, id="it-drains"),
+        pytest.param({"services": [{"status": "ACTIVE"}]}, False, id="its-deletion-is-not-shown-yet"),
+        pytest.param({"services": []}, True, id="it-was-made-just-now-and-is-not-shown-yet"),
+    ],
+)
+def test_a_name_that_is_not_free_yet_is_waited_for(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch, shown: dict[str, Any], again: bool
+) -> None:
+    """A service is made when the one of its name that was deleted before is gone."""
+    monkeypatch.setattr(slots._ecs, "update_service", _refuse("ServiceNotActiveException"))
+    monkeypatch.setattr(slots._ecs, "create_service", _refuse("InvalidParameterException"))
+    monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: shown)
+    assert slots.launch("green", "web:1", 1, again=again) is None
+
+
+@pytest.mark.parametrize("shown", [[], [{"status": "INACTIVE"}]], ids=["never-was", "is-gone"])
+def test_a_create_that_is_refused_is_passed_on(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch, shown: list[dict[str, Any]]
+) -> None:
+    """A subnet that does not exist is told at once."""
+    monkeypatch.setattr(slots._ecs, "create_service", _refuse("InvalidParameterException"))
+    monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: {"services": shown})
     with pytest.raises(ClientError, match="InvalidParameterException"):
-        slots.launch("green", "web:1", 1)
+        _launch(slots, "web:1", 1)
+
+
+@pytest.mark.parametrize("write", ["update_service", "create_service", "delete_service", "list_tasks"])
+def test_other_refusals_are_passed_on(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    """Only what is understood is translated."""
+    monkeypatch.setattr(account.ecs, write, _refuse("AccessDeniedException"))
+    monkeypatch.setattr(account.ecs, "get_paginator", lambda name: _Pages(getattr(account.ecs, name)))
+    asked = {
+        "update_service": lambda: slots.stop("green"),
+        "create_service": lambda: _launch(slots, account.spec.blueprint, 1),
+        "delete_service": lambda: slots.delete("green"),
+        "list_tasks": lambda: slots.stops("green", "ecs-svc/1"),
+    }
+    with pytest.raises(ClientError, match="AccessDenied"):
+        asked[write]()
+
+
+def test_a_slot_is_stopped_whatever_is_shown(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback right after a launch may be shown the count from before it."""
+    _launch(slots, account.spec.blueprint, 2)
+    stale = _described(rolloutState="COMPLETED", failedTasks=0)
+    stale["services"][0]["desiredCount"] = 0
+    monkeypatch.setattr(account.ecs, "describe_services", lambda **_: stale)
+    slots.stop("green")
+    monkeypatch.undo()
+    assert _service(account)["desiredCount"] == 0
+
+
+def test_what_still_runs_is_told_by_the_answer_to_the_stop(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown right afterwards may be older."""
+    answer = {"service": {"desiredCount": 0, "runningCount": 2}}
+    monkeypatch.setattr(account.ecs, "update_service", lambda **_: answer)
+    assert slots.stop("green") == 2
+
+
+@pytest.mark.parametrize("code", ["ServiceNotFoundException", "ServiceNotActiveException"])
+def test_a_slot_without_a_service_is_stopped_already(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """By the write's own answer, and deleted as well."""
+    monkeypatch.setattr(account.ecs, "update_service", _refuse(code))
+    monkeypatch.setattr(account.ecs, "delete_service", _refuse(code))
+    assert slots.stop("green") == 0
+    slots.delete("green")
 
 
 def test_stopping_twice_is_stopping_once(account: Account, slots: Slots) -> None:
     """The service stays, at 0 tasks."""
-    slots.launch("green", account.spec.blueprint, 2)
+    _launch(slots, account.spec.blueprint, 2)
     slots.stop("green")
     slots.stop("green")
     found = slots.describe("green")
@@ -118,7 +191,7 @@ def test_stopping_twice_is_stopping_once(account: Account, slots: Slots) -> None
 
 def test_a_deleted_slot_is_gone(account: Account, slots: Slots) -> None:
     """Deleted twice, with its tasks, and then launched anew."""
-    slots.launch("green", account.spec.blueprint, 2)
+    _launch(slots, account.spec.blueprint, 2)
     slots.delete("green")
     slots.delete("green")
     assert slots.describe("green") is None
@@ -145,7 +218,8 @@ def test_all_gone(
 def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ECS's own words where it gave up."""
     described = _described(rolloutState="FAILED", rolloutStateReason="circuit breaker", failedTasks=3)
-    described["services"][0] |= {"runningCount": 3, "pendingCount": 1}
+    described["services"][0] |= {"runningCount": 4, "pendingCount": 0}
+    described["services"][0]["deployments"][0] |= {"id": "ecs-svc/2", "runningCount": 1}
     described["services"][0]["deployments"][:0] = [
         {"status": "ACTIVE", "failedTasks": 9, "runningCount": 2},
         {"status": "INACTIVE", "failedTasks": 0, "runningCount": 1},
@@ -154,7 +228,8 @@ def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.Monke
     assert slots.describe("green") == SlotService(
         task_definition="web:1",
         desired=2,
-        running=3,
+        rollout="ecs-svc/2",
+        running=1,
         tasks=4,
         others=3,
         failed_tasks=3,
@@ -173,21 +248,30 @@ def test_tasks_of_the_newest_rollout_are_no_others(slots: Slots, monkeypatch: py
     assert found.others == 0
 
 
-def test_the_last_stop_tells_why(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of several stopped tasks, the one that stopped last."""
-    tasks = [
-        {"stoppedAt": "2026-11-23T04:00:02", "stoppedReason": "second"},
-        {"stoppedAt": "2026-11-23T04:00:01", "stoppedReason": "first"},
+def test_the_stops_of_a_rollout(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither those of an earlier one, nor in the order of the listing; a task may be stopping still."""
+    mine = {"startedBy": "ecs-svc/2"}
+    tasks = {
+        "a": mine | {"stoppingAt": "2026-11-23T04:00:02", "stopCode": "EssentialContainerExited"},
+        "b": mine | {"stoppedAt": "2026-11-23T04:00:01", "stopCode": "ServiceSchedulerInitiated"},
+        "c": {"startedBy": "ecs-svc/1", "stoppedAt": "2026-11-23T04:00:03", "stopCode": "TaskFailedToStart"},
+    }
+    pages = _Pages(lambda **_: [{"taskArns": ["a", "b"]}, {"taskArns": []}, {"taskArns": ["c"]}])
+    monkeypatch.setattr(account.ecs, "get_paginator", lambda _: pages)
+    monkeypatch.setattr(
+        account.ecs, "describe_tasks", lambda **given: {"tasks": [tasks[arn] for arn in given["tasks"]]}
+    )
+    assert slots.stops("green", "ecs-svc/2") == [
+        Stop("ServiceSchedulerInitiated", crashed=False),
+        Stop("EssentialContainerExited", crashed=True),
     ]
-    monkeypatch.setattr(slots._ecs, "list_tasks", lambda **_: {"taskArns": ["a", "b"]})
-    monkeypatch.setattr(slots._ecs, "describe_tasks", lambda **_: {"tasks": tasks})
-    assert slots.last_stop("green") == "second"
 
 
 def test_without_a_stopped_task_there_is_no_reason(account: Account, slots: Slots) -> None:
-    """Nothing is made up."""
-    slots.launch("green", account.spec.blueprint, 1)
-    assert slots.last_stop("green") == ""
+    """Nothing is made up, nor is anything where there is no service."""
+    assert slots.stops("green", "ecs-svc/1") == []
+    rollout = _launch(slots, account.spec.blueprint, 1)
+    assert slots.stops("green", rollout) == []
 
 
 @pytest.mark.parametrize(
@@ -232,5 +316,36 @@ def _described(**rollout: Any) -> dict[str, Any]:
     }
 
 
-def _refuse(**_: Any) -> None:
-    raise ClientError({"Error": {"Code": "InvalidParameterException", "Message": "no"}}, "CreateService")
+_MISSING = {"services": [], "failures": [{"arn": "web-green", "reason": "MISSING"}]}
+
+
+class _Pages:
+    """A paginator."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+
+    def paginate(self, **given: Any) -> Any:
+        """All pages."""
+        return self._ask(**given)
+
+
+def _refuse(code: str) -> Callable[..., None]:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
+
+    return refuse
+
+
+def _record(account: Account, monkeypatch: pytest.MonkeyPatch, operation: str) -> list[dict[str, Any]]:
+    """Write down what a call of the account is given."""
+    calls: list[dict[str, Any]] = []
+    make = getattr(account.ecs, operation)
+    monkeypatch.setattr(account.ecs, operation, lambda **given: calls.append(given) or make(**given))
+    return calls
+
+
+def _launch(slots: Slots, task_definition: str, count: int) -> str:
+    rollout = slots.launch("green", task_definition, count, again=False)
+    assert rollout
+    return rollout

@@ -4,23 +4,25 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy
-from crossfade.domain.launch import Readiness, SlotStatus, judge
+from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy, CandidateReplaced
+from crossfade.domain.launch import Readiness, Rollout, SlotStatus, judge
 from crossfade.domain.spec import Launch
 from tests.unit.examples import at
 
 
 def _slot(**changes: Any) -> SlotStatus:
     values = {
+        "task_definition": "web:2", "rollout": "ecs-svc/2",
         "desired": 2, "running": 2, "failed_tasks": 0, "rollout_failed": False, "failure": "",
         "healthy": 2, "registered": 2,
     }  # fmt: skip
     return SlotStatus.model_validate(values | changes)
 
 
-def _judge(slot: SlotStatus, *, now: float, since: float | None = None) -> Readiness:
+def _judge(slot: SlotStatus | None, *, now: float, since: float | None = None) -> Readiness:
     return judge(
         slot,
+        Rollout(id="ecs-svc/2", task_definition="web:2", asked=at(0)),
         healthy_since=None if since is None else at(since),
         now=at(now),
         deadline=at(60),
@@ -45,6 +47,8 @@ def _judge(slot: SlotStatus, *, now: float, since: float | None = None) -> Readi
             {"desired": 0, "running": 0, "healthy": 0, "registered": 0}, 0, "waiting", None, id="scaled-to-0"
         ),
         pytest.param({"failed_tasks": 1}, 5, "ready", 5, id="one-failure-is-bad-luck"),
+        pytest.param({"crashed": 1}, 5, "ready", 5, id="one-crash-is-bad-luck"),
+        pytest.param({"rollout": "ecs-svc/1"}, 5, "waiting", None, id="counts-of-an-earlier-rollout"),
     ],
 )
 def test_readiness(
@@ -62,6 +66,7 @@ def test_readiness(
         pytest.param({"rollout_failed": True}, id="ecs-gave-up"),
         pytest.param({"failed_tasks": 2}, id="a-second-failure-is-no-bad-luck"),
         pytest.param({"rollout_failed": True, "running": 2}, id="though-tasks-run"),
+        pytest.param({"crashed": 2}, id="a-second-crash-that-ecs-does-not-count"),
     ],
 )
 def test_what_cannot_start_is_given_up_early(changes: dict[str, Any]) -> None:
@@ -75,6 +80,11 @@ def test_what_cannot_start_is_given_up_early(changes: dict[str, Any]) -> None:
     [
         pytest.param({"healthy": 0, "unhealthy": ("10.0.0.1: code 503",)}, "code 503", id="elb-knows"),
         pytest.param({"running": 0, "failure": "exit code 1"}, "exit code 1", id="ecs-knows"),
+        pytest.param(
+            {"healthy": 0, "unhealthy": ("10.0.0.1: code 503",), "failure": "exit code 1"},
+            r"code 503; the last task that stopped: exit code 1",
+            id="both-know",
+        ),
         pytest.param({"healthy": 0, "registered": 0}, "gave no reason", id="nobody-knows"),
     ],
 )
@@ -88,3 +98,42 @@ def test_health_at_the_deadline_may_still_be_held() -> None:
     """A candidate that is healthy at last gets its hold time."""
     assert _judge(_slot(), now=62, since=59).status == "waiting"
     assert _judge(_slot(), now=64, since=59).status == "ready"
+
+
+FAILED_BEFORE = {
+    "rollout": "ecs-svc/1",
+    "task_definition": "web:1",
+    "rollout_failed": True,
+    "failed_tasks": 3,
+}
+
+
+@pytest.mark.parametrize("slot", [None, _slot(**FAILED_BEFORE)], ids=["no-service", "an-earlier-rollout"])
+def test_what_ecs_does_not_show_yet_is_waited_for(slot: SlotStatus | None) -> None:
+    """For a minute ECS may answer with what was there before the launch: it says nothing of the candidate."""
+    found = _judge(slot, now=59, since=5)
+    assert (found.status, found.healthy_since) == ("waiting", None)
+
+
+@pytest.mark.parametrize(
+    ("slot", "shown"),
+    [
+        pytest.param(None, "shows no service", id="deleted"),
+        pytest.param(_slot(**FAILED_BEFORE), "shows web:1 as ecs-svc/1", id="another-rollout"),
+    ],
+)
+def test_what_is_not_the_candidate_after_a_minute_is_somebody_elses(
+    slot: SlotStatus | None, shown: str
+) -> None:
+    """The sentence says what was launched, and what was found."""
+    with pytest.raises(CandidateReplaced, match=rf"web:2 and answered ecs-svc/2, but {shown}, 60 s later"):
+        _judge(slot, now=60)
+
+
+def test_the_same_release_rolled_out_anew_is_the_candidate() -> None:
+    """A launch that ran twice, or a person's new deployment: after a minute it is no stale answer."""
+    again = _slot(rollout="ecs-svc/3")
+    assert _judge(again, now=59, since=5).status == "waiting"
+    assert _judge(again, now=70, since=60).status == "ready"
+    with pytest.raises(CandidateCannotStart):
+        _judge(_slot(rollout="ecs-svc/3", crashed=2), now=70)

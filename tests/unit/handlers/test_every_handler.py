@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
+from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from tests.statemachine.definitions import ROOT, functions
 from tests.unit.account import Account
@@ -72,8 +73,16 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("start_probe", "RunTask", {"attempt": 1}),
     ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60)}),
     ("suspend", "DescribeScalableTargets", {}),
-    ("launch", "CreateService", {"task_definition": "web:1"}),
-    ("check_green", "DescribeServices", {"deadline": at(60), "healthy_since": None}),
+    ("launch", "UpdateService", {"task_definition": "web:1", "deadline": at(60)}),
+    (
+        "check_green",
+        "DescribeServices",
+        {
+            "rollout": {"id": "ecs-svc/1", "task_definition": "web:1", "asked": iso(at(0))},
+            "deadline": at(60),
+            "healthy_since": None,
+        },
+    ),
     (
         "watch",
         "GetLogEvents",

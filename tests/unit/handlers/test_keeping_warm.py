@@ -53,11 +53,11 @@ def test_a_cooling_that_was_cut_off_is_finished(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, warm: Plan
 ) -> None:
     """It holds the service already: its own first try."""
-    aws.refuse("DescribeServices", "ThrottlingException")
+    aws.refuse("UpdateService", "ThrottlingException")
     with pytest.raises(errors.AwsUnavailable):
         invoke("cool", plan=warm)
     assert journal.state("web").holder == warm.execution
-    aws.allow("DescribeServices")
+    aws.allow("UpdateService")
     assert invoke("cool", plan=warm) == {"slot": "blue"}
     assert (account.desired("blue"), journal.state("web").holder) == (0, None)
 

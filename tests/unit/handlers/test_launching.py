@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
@@ -31,9 +32,31 @@ def _running(failed: int = 0, state: str = "COMPLETED", running: int | None = No
     def edit(answer: dict[str, Any]) -> dict[str, Any]:
         for service in answer["services"]:
             service["runningCount"] = service["desiredCount"] if running is None else running
-            rollout = {"status": "PRIMARY", "rolloutState": state, "failedTasks": failed}
+            rollout = service["deployments"][0] | {"rolloutState": state, "failedTasks": failed}
             rollout |= {"rolloutStateReason": "circuit breaker", "runningCount": service["runningCount"]}
             service["deployments"] = [rollout, {"status": "ACTIVE", "runningCount": others}]
+        return answer
+
+    return edit
+
+
+def _nothing(_answer: dict[str, Any]) -> dict[str, Any]:
+    """Answer as ECS does while it does not show a service yet."""
+    return {"services": [], "failures": [{"arn": "web-blue", "reason": "MISSING"}]}
+
+
+def _failed_before(answer: dict[str, Any]) -> dict[str, Any]:
+    """Answer as ECS does while it still shows the release before, which failed."""
+    old = {"id": "ecs-svc/old", "status": "PRIMARY", "rolloutState": "FAILED", "failedTasks": 3}
+    for service in answer["services"]:
+        service |= {"taskDefinition": "web:0", "deployments": [old]}
+    return answer
+
+
+def _desired(count: int) -> Any:
+    def edit(answer: dict[str, Any]) -> dict[str, Any]:
+        for service in answer["services"]:
+            service["desiredCount"] = count
         return answer
 
     return edit
@@ -47,6 +70,10 @@ def _meanwhile(happens: Callable[[], object]) -> Any:
         return answer
 
     return edit
+
+
+def _launch(invoke: Invoke, plan: Plan, task_definition: str) -> dict[str, Any]:
+    return invoke("launch", plan=plan, task_definition=task_definition, deadline=at(60))
 
 
 def _start_probe(invoke: Invoke, plan: Plan, attempt: int = 1) -> str:
@@ -227,19 +254,80 @@ def test_a_first_release_starts_with_the_specs_count(
     """There is nothing to take it from."""
     definition = invoke("register", plan=held)["task_definition"]
     clock.seconds = 3
-    answer = invoke("launch", plan=held, task_definition=definition)
-    assert answer == {"count": 2, "deadline": iso(at(63))}
+    answer = _launch(invoke, held, definition)
+    primary = {"id": account.rollout("blue"), "task_definition": definition, "asked": iso(at(3))}
+    assert answer == {
+        "status": "launched",
+        "reason": "2 tasks",
+        "rollout": primary,
+    }
+    assert account.desired("blue") == 2
 
 
-@pytest.mark.parametrize(("running", "count"), [(5, 5), pytest.param(0, 1, id="at-least-one")])
+@pytest.mark.parametrize("running", [5, 1, 0])
 def test_a_release_starts_with_the_stable_slots_count(
-    account: Account, invoke: Invoke, aws: Aws, second: Plan, running: int, count: int
+    account: Account, invoke: Invoke, aws: Aws, second: Plan, running: int
 ) -> None:
-    """As many as are running now, whatever the spec says: it may have been scaled."""
+    """As many as are wanted there now, whatever the spec says: it may have been scaled.
+
+    How many of them run is no measure: some may just be replaced.
+    """
     definition = invoke("register", plan=second)["task_definition"]
+    account.resize("blue", 5)
     aws.edit("DescribeServices", _running(running=running))
-    assert invoke("launch", plan=second, task_definition=definition)["count"] == count
-    assert account.desired("green") == count
+    assert _launch(invoke, second, definition)["reason"] == "5 tasks"
+    assert account.desired("green") == 5
+
+
+@pytest.mark.parametrize("shown", ["no-service", "no-tasks"])
+def test_a_stable_slot_that_is_not_shown_as_it_is_does_not_set_the_count(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, second: Plan, shown: str
+) -> None:
+    """For a minute; then somebody has scaled it to 0."""
+    definition = invoke("register", plan=second)["task_definition"]
+    before = account.desired("green")
+    aws.edit("DescribeServices", _nothing if shown == "no-service" else _desired(0))
+    for clock.seconds in (0, 59):
+        assert _launch(invoke, second, definition)["status"] == "waiting"
+    clock.seconds = 60
+    with pytest.raises(errors.SlotDrift, match="All traffic goes to blue"):
+        _launch(invoke, second, definition)
+    assert account.desired("green") == before
+
+
+def test_a_deleted_service_is_waited_for_until_the_deadline(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+) -> None:
+    """Its name is free once it is gone."""
+    definition = invoke("register", plan=held)["task_definition"]
+    aws.refuse("UpdateService", "ServiceNotActiveException")
+    aws.refuse("CreateService", "InvalidParameterException")
+    aws.answer("DescribeServices", {"services": [{"status": "DRAINING"}]})
+    answer = _launch(invoke, held, definition)
+    assert (answer["status"], answer["rollout"]) == ("waiting", None)
+    clock.seconds = 60
+    with pytest.raises(errors.CandidateCannotStart, match="web-blue be created in 60 s"):
+        _launch(invoke, held, definition)
+    aws.allow("CreateService")
+    answer = _launch(invoke, held, definition)
+    assert answer["status"] == "launched"
+    assert account.desired("blue") == 2
+
+
+def test_a_service_that_an_earlier_try_made_is_waited_for(
+    invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+) -> None:
+    """ECS knows it, and does not show it yet. A minute later its refusal means what it says."""
+    definition = invoke("register", plan=held)["task_definition"]
+    aws.fail("CreateService", ConnectTimeoutError(endpoint_url="ecs"))
+    with pytest.raises(errors.AwsUnavailable):
+        _launch(invoke, held, definition)
+    aws.refuse("CreateService", "InvalidParameterException")
+    clock.seconds = 59
+    assert _launch(invoke, held, definition)["status"] == "waiting"
+    clock.seconds = 60
+    with pytest.raises(errors.AwsRefused):
+        _launch(invoke, held, definition)
 
 
 def test_whoever_lost_the_service_launches_nothing(
@@ -248,7 +336,7 @@ def test_whoever_lost_the_service_launches_nothing(
     """Not even the time of it is written."""
     journal.take_over(held, held.execution, MINE)
     with pytest.raises(errors.ServiceLost):
-        invoke("launch", plan=held, task_definition=account.spec.blueprint)
+        _launch(invoke, held, account.spec.blueprint)
     assert account.ecs.list_services(cluster=account.spec.cluster)["serviceArns"] == []
 
 
@@ -257,58 +345,61 @@ def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(
 ) -> None:
     """In its second round, once functions have ended."""
     aws.edit("UpdateService", _meanwhile(lambda: journal.take_over(second, second.execution, MINE)))
-    invoke("launch", plan=second, task_definition=account.spec.blueprint)
+    _launch(invoke, second, account.spec.blueprint)
     assert account.desired("green") > 0
     aws.edit("UpdateService", lambda answer: answer)
     invoke("stop_slot", plan=second.model_copy(update={"execution": MINE}), slot="green")
     assert account.desired("green") == 0
 
 
-def test_launching_twice_moves_no_deadline(invoke: Invoke, clock: Clock, held: Plan) -> None:
-    """It counts from the first try."""
-    definition = invoke("register", plan=held)["task_definition"]
-    first = invoke("launch", plan=held, task_definition=definition)
-    clock.seconds = 30
-    assert first == invoke("launch", plan=held, task_definition=definition)
-
-
 @pytest.fixture
 def launched(account: Account, invoke: Invoke, aws: Aws, held: Plan) -> Plan:
     """Return a plan whose candidate was launched and runs."""
     definition = invoke("register", plan=held)["task_definition"]
-    invoke("launch", plan=held, task_definition=definition)
+    _launch(invoke, held, definition)
     aws.edit("DescribeServices", _running())
     return held
 
 
-def _check(invoke: Invoke, plan: Plan, since: float | None = None) -> dict[str, Any]:
-    healthy_since = None if since is None else iso(at(since))
-    return invoke("check_green", plan=plan, deadline=at(60), healthy_since=healthy_since)
+@pytest.fixture
+def rollout(account: Account, launched: Plan) -> dict[str, Any]:
+    """Return what ECS answered to the launch."""
+    return account.launched("blue", at(0))
 
 
-def test_health_is_held_for_a_while(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, launched: Plan
-) -> None:
+Check = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def check(invoke: Invoke, launched: Plan, rollout: dict[str, Any]) -> Check:
+    """Return a function that looks whether the launched candidate is ready."""
+
+    def look(since: float | None = None, deadline: float = 60) -> dict[str, Any]:
+        event = {"plan": launched, "rollout": rollout, "deadline": at(deadline)}
+        return invoke("check_green", **event, healthy_since=None if since is None else iso(at(since)))
+
+    return look
+
+
+def test_health_is_held_for_a_while(account: Account, check: Check, clock: Clock, journal: Journal) -> None:
     """Ready is what was healthy for the hold time; the journal keeps since when."""
-    assert _check(invoke, launched)["status"] == "waiting"
+    assert check()["status"] == "waiting"
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     clock.seconds = 10
-    first = _check(invoke, launched)
+    first = check()
     assert (first["status"], first["healthy_since"]) == ("waiting", iso(at(10)))
     clock.seconds = 15
-    assert _check(invoke, launched, since=10)["status"] == "ready"
+    assert check(since=10)["status"] == "ready"
     assert journal.history("web", "d1").healthy == at(10)
 
 
-def test_tasks_of_an_earlier_rollout_are_waited_for(
-    account: Account, invoke: Invoke, aws: Aws, launched: Plan
-) -> None:
+def test_tasks_of_an_earlier_rollout_are_waited_for(account: Account, check: Check, aws: Aws) -> None:
     """They may still answer with another version."""
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     aws.edit("DescribeServices", _running(others=1))
-    assert _check(invoke, launched, since=-10)["status"] == "waiting"
+    assert check(since=-10)["status"] == "waiting"
     aws.edit("DescribeServices", _running())
-    assert _check(invoke, launched, since=-10)["status"] == "ready"
+    assert check(since=-10)["status"] == "ready"
 
 
 @pytest.mark.parametrize("name", ["check_green", "check_probe"])
@@ -324,13 +415,14 @@ def test_a_deployment_whose_time_is_over_waits_no_longer(
     invoke: Invoke,
     journal: Journal,
     launched: Plan,
+    rollout: dict[str, Any],
     name: str,
     supersede: bool | None,
     error: type[Exception],
 ) -> None:
     """Neither for its candidate nor for its probe."""
     events: dict[str, Any] = {
-        "check_green": {"healthy_since": None},
+        "check_green": {"healthy_since": None, "rollout": rollout},
         "check_probe": {"task": _start_probe(invoke, launched)},
     }
     account.waits(waiting(supersede=False))
@@ -343,33 +435,92 @@ def test_a_deployment_whose_time_is_over_waits_no_longer(
         invoke(name, plan=launched, deadline=at(60), **events[name])
 
 
-def test_an_image_that_cannot_be_pulled_is_given_up_early(invoke: Invoke, aws: Aws, launched: Plan) -> None:
+def test_an_image_that_cannot_be_pulled_is_given_up_early(
+    check: Check, aws: Aws, rollout: dict[str, Any]
+) -> None:
     """With the reason of the task that stopped last."""
     aws.edit("DescribeServices", _running(failed=2, state="FAILED", running=0))
     aws.answer("ListTasks", {"taskArns": ["task"]})
     stopped = {"stopCode": "TaskFailedToStart", "stoppedReason": "CannotPullContainerError"}
-    aws.answer("DescribeTasks", {"tasks": [stopped]})
+    aws.answer("DescribeTasks", {"tasks": [stopped | {"startedBy": rollout["id"]}]})
     said = "circuit breaker; TaskFailedToStart, CannotPullContainerError"
     with pytest.raises(errors.CandidateCannotStart, match=said):
-        _check(invoke, launched)
+        check()
 
 
-def test_a_candidate_that_never_is_healthy_is_given_up(
-    invoke: Invoke, aws: Aws, clock: Clock, launched: Plan
-) -> None:
+def test_a_candidate_that_never_is_healthy_is_given_up(check: Check, aws: Aws, clock: Clock) -> None:
     """With the load balancer's reason."""
     health = {"State": "unhealthy", "Description": "code 503"}
     target = {"Target": {"Id": "10.0.0.10"}, "TargetHealth": health}
     aws.answer("DescribeTargetHealth", {"TargetHealthDescriptions": [target]})
     clock.seconds = 60
     with pytest.raises(errors.CandidateNotHealthy, match="code 503"):
-        _check(invoke, launched)
+        check()
 
 
-def test_a_candidate_that_somebody_deleted_cannot_start(
-    account: Account, invoke: Invoke, launched: Plan
+@pytest.mark.parametrize("before", ["nothing", "a-failed-release"])
+def test_what_ecs_shows_of_before_the_launch_is_waited_for(
+    account: Account, check: Check, aws: Aws, clock: Clock, before: str
 ) -> None:
-    """The sentence names the service."""
-    account.ecs.delete_service(cluster=account.spec.cluster, service="web-blue", force=True)
-    with pytest.raises(errors.CandidateCannotStart, match="web-blue is gone"):
-        _check(invoke, launched)
+    """ECS is eventually consistent: right after the launch it may show no service, or what failed in it."""
+    aws.edit("DescribeServices", _nothing if before == "nothing" else _failed_before)
+    clock.seconds = 59
+    assert check(deadline=30)["status"] == "waiting"
+    aws.edit("DescribeServices", _running())
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
+    clock.seconds = 70
+    assert check(since=60)["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("edit", "found"), [("_nothing", "no service"), ("_failed_before", "web:0 as ecs-svc/old")]
+)
+def test_a_candidate_that_somebody_replaced_is_named(
+    check: Check, aws: Aws, clock: Clock, edit: str, found: str
+) -> None:
+    """After a minute it is no stale answer."""
+    aws.edit("DescribeServices", globals()[edit])
+    clock.seconds = 60
+    with pytest.raises(errors.CandidateReplaced, match=f"but shows {found}, 60 s later"):
+        check()
+
+
+def _crashed(rollout: str, times: int) -> dict[str, Any]:
+    """Tasks that ran for a while; ECS has forgotten their failures."""
+    ended = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 1}]}
+    return {"tasks": [ended | {"startedBy": rollout} for _ in range(times)]}
+
+
+def test_a_candidate_that_crashes_after_its_start_is_given_up_early(
+    check: Check, aws: Aws, rollout: dict[str, Any]
+) -> None:
+    """At the second crash, with its reason, though ECS's own count goes back to 0 once a task has run."""
+    aws.edit("DescribeServices", _running(failed=0, state="IN_PROGRESS", running=1))
+    aws.answer("ListTasks", {"taskArns": ["task"]})
+    aws.answer("DescribeTasks", _crashed(rollout["id"], 1))
+    assert check()["status"] == "waiting"
+    aws.answer("DescribeTasks", _crashed(rollout["id"], 2))
+    with pytest.raises(errors.CandidateCannotStart, match=r"2 failed.*exit code 1"):
+        check()
+
+
+def test_crashes_of_an_earlier_rollout_are_not_the_candidates(
+    account: Account, check: Check, aws: Aws
+) -> None:
+    """A slot's stopped tasks are listed for an hour."""
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
+    aws.answer("ListTasks", {"taskArns": ["task"]})
+    aws.answer("DescribeTasks", _crashed("ecs-svc/old", 5))
+    assert check(since=-10)["status"] == "ready"
+
+
+def test_a_deadline_tells_why_the_last_task_stopped(
+    check: Check, aws: Aws, clock: Clock, rollout: dict[str, Any]
+) -> None:
+    """Beside what the load balancer says."""
+    aws.edit("DescribeServices", _running(running=1))
+    aws.answer("ListTasks", {"taskArns": ["task"]})
+    aws.answer("DescribeTasks", _crashed(rollout["id"], 1))
+    clock.seconds = 60
+    with pytest.raises(errors.CandidateNotHealthy, match=r"the last task that stopped: .*exit code 1"):
+        check()

@@ -445,8 +445,7 @@ def _retire(account: Account, invoke: Invoke, plan: Plan, **given: Any) -> dict[
 
 def _stopped(left: int) -> Any:
     def edit(answer: dict[str, Any]) -> dict[str, Any]:
-        for service in answer["services"]:
-            service["runningCount"] = left
+        answer["service"]["runningCount"] = left
         return answer
 
     return edit
@@ -467,7 +466,7 @@ def test_blue_is_stopped_and_seen_gone(
 ) -> None:
     """First the promotion is written, then the slot is stopped."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
-    aws.edit("DescribeServices", _stopped(1))
+    aws.edit("UpdateService", _stopped(1))
     first = _retire(account, invoke, shifted)
     assert first["verdict"]["action"] == "hold"
     assert (first["verdict"]["reason"], clock.seconds) == (
@@ -475,7 +474,7 @@ def test_blue_is_stopped_and_seen_gone(
         looked(20),
     )
     assert account.desired("blue") == 0
-    aws.edit("DescribeServices", _stopped(0))
+    aws.edit("UpdateService", _stopped(0))
     assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
     assert journal.history("web", "d1").promoted == at(looked(20))
 
@@ -522,7 +521,7 @@ def test_a_task_that_does_not_end_is_not_waited_for_for_ever(
 ) -> None:
     """ECS finishes what it has begun."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
-    aws.edit("DescribeServices", _stopped(1))
+    aws.edit("UpdateService", _stopped(1))
     clock.seconds = 240
     assert _retire(account, invoke, shifted)["verdict"]["action"] == "advance"
 
@@ -597,11 +596,11 @@ def test_what_was_promoted_is_judged_no_more(
     """There is no way back by weights: the old tasks are waited for, whatever the candidate does."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     clock.seconds = 20
-    aws.edit("DescribeServices", _stopped(1))
+    aws.edit("UpdateService", _stopped(1))
     first = _retire(account, invoke, shifted)
     account.write_ledger(shifted.ledger, *both_lanes("x" * 150, seconds=20, first=151))
     clock.seconds = 40
-    aws.edit("DescribeServices", _stopped(0))
+    aws.edit("UpdateService", _stopped(0))
     assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
 
 
