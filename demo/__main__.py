@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
         status = _guarded(lambda screen: _here(state, screen))
     if status == 0:
         shutil.rmtree(state, ignore_errors=True)
-    elif any(state.iterdir()):
+    elif options.place != "aws" and any(state.iterdir()):
         print(f"Logs: {state}", file=sys.stderr)
     return status
 
@@ -113,7 +113,7 @@ def _on_aws(state: Path, screen: Screen, options: argparse.Namespace) -> int:
         return 0 if removed.none else 1
     if not left_before:
         account.check()
-    print("\n".join(_announcement(account, left_before)), flush=True)
+    print("\n".join([*_announcement(account, left_before), f"Logs: {state}"]), flush=True)
     if not (options.yes or _agreed()):
         print("Nothing was done.", flush=True)
         return 1

@@ -62,7 +62,7 @@ class Account(Cloud):
     @property
     def greeting(self) -> str:
         """Which account, where, and as which stack."""
-        return f"account {self.number}, region {self.region}, stack {self.stack}; logs are in {self.state}"
+        return f"account {self.number}, region {self.region}, stack {self.stack}"
 
     def aws(self, service: str) -> Any:
         """A boto3 client with the shell's settings; patient, because AWS throttles."""
