@@ -192,13 +192,31 @@ def _within(seconds: float, limits: Range) -> bool:
 
 
 def _changed(case: Case, world: World) -> Iterator[str]:
-    """A single fault that passes changes nothing of what comes of a scenario."""
+    """A single fault that passes changes nothing of what comes of a scenario, nor of the reasons for it."""
     scenario = SCENARIOS[case.scenario]
     if len(case.faults) < 2 and all(fault.kind in PASSING for fault in case.faults):
         live = {tag for tags in world.live().values() for tag in tags}
         late = {scenario.or_else} if case.faults else set()
         if live not in ({scenario.serves}, late):
             yield f"a fault that passes changes nothing: {scenario.serves} should be live, and {live} is"
+        if case.faults and scenario.or_else is None:
+            unharmed, found = _errors(scenario.name), _errors_in(world)
+            if found != unharmed:
+                yield f"a fault that passes changes nothing: deployments end with {found}, not {unharmed}"
+
+
+@cache
+def _errors(scenario: str) -> list[str]:
+    return _errors_in(run(Case(scenario, scenario)).world)
+
+
+def _errors_in(world: World) -> list[str]:
+    """The errors by which deployments ended, one for each that did not succeed."""
+    return sorted(
+        execution.error or execution.status
+        for execution in world.executions("deploy")
+        if execution.status != "SUCCEEDED"
+    )
 
 
 def _missed(case: Case, world: World) -> Iterator[str]:

@@ -42,7 +42,11 @@ FEED = {
     }
 }
 """Users' outcomes by the application's feed, which is waited for; ``METRICS``: by the minute."""
-METRICS = {"gate": SPEC["gate"] | {"users_seconds": 60, "users_seen_seconds": 60, "settle_seconds": 20}}
+METRICS = {
+    "gate": SPEC["gate"] | {"users_seconds": 60, "users_seen_seconds": 60, "settle_seconds": 20},
+    # Minutes are taken some time after they have ended, and not every one has an answer.
+    "stages": [stage | {"max_seconds": 300} for stage in SPEC["stages"]],
+}
 ALARM = "web-errors"
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 SCALING = {name: name == SUSPENDED[0] for name in SUSPENDED}
@@ -196,6 +200,18 @@ _ALL = (
     Scenario("probe-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": kill_probe}),
     Scenario("told-twice", told_twice(push(WORSE)), "0.0.1"),
     Scenario("stable-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": lose_blue}, gaps=True),
+    # S3 takes no report; the function that writes it dies, as one does that needs more memory than it has.
+    Scenario(
+        "unreported",
+        push(GOOD),
+        "0.0.4",
+        {"deploy.LaunchGreen#1": push(NEXT)},
+        always={"report:PutObject": "refused"},
+        uncertified=True,
+    ),
+    Scenario(
+        "report-dies", push(WORSE), "0.0.1", always={"report:GetItem": "killed-before"}, uncertified=True
+    ),
     Scenario("listed-late", listed_late(push(GOOD)), "0.0.4", {"deploy.WatchStage#1": stop_and_push}),
     # The deployment has just begun, and Step Functions does not know it yet when a person rolls it back.
     Scenario(
