@@ -7,11 +7,21 @@ started once; the files of a rehearsal in the sandbox share one sandbox, and are
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.figures import FIGURES
+
+ROOT = Path(__file__).parents[1]
+# sam packs functions/ as it is: no bytecode may lie in it, whoever runs the tests, and in whatever way.
+sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".venv/bytecode"))
+for _left in (ROOT / "functions").rglob("__pycache__"):
+    shutil.rmtree(_left, ignore_errors=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from demo.probe_tag import content_tag, pinned_tag
+from tests.statemachine.definitions import template
 
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)$", re.MULTILINE)
@@ -24,6 +25,12 @@ def test_an_image_has_the_versions_that_are_tested(image: str) -> None:
     pinned = pins(f"{image}/requirements.txt")
     assert pinned
     assert {name: tested.get(name) for name in pinned} == pinned
+
+
+def test_the_functions_layer_is_the_version_that_is_tested() -> None:
+    """`latest` would change under a running system."""
+    default = str(template()["Parameters"]["PowertoolsLayer"]["Default"])
+    assert default.rpartition("/")[2] == pins("requirements.txt")["aws-lambda-powertools"]
 
 
 def test_every_requirement_is_locked() -> None:

@@ -10,6 +10,7 @@ import urllib.request
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
 
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
@@ -20,13 +21,15 @@ from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.errors import ServiceChanged
-from crossfade.domain.spec import SLOTS, read_spec
+from crossfade.domain.spec import SLOTS, ServiceSpec, read_spec
 from crossfade.domain.state import DELETION, State
 from crossfade.handlers.step import logger, utc_now
 
 SEIZING_TRIES = 10
 RESERVE_MS = 20_000
-"""Time kept for the answer: without one CloudFormation waits for an hour."""
+"""Time kept for the answer: without one CloudFormation waits for the resource's ServiceTimeout."""
+REASON_CHARACTERS = 1_000
+"""An answer has 4,096 bytes at most."""
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -47,8 +50,10 @@ def _remove(service: str, context: LambdaContext) -> None:
     document = Specs(client("ssm")).get(service)
     if document is None:
         return
-    spec = read_spec(service, document)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    spec = _spec(service, document, journal)
+    if spec is None:
+        return
     executions = _stop_deployment(service, journal)
     Traffic(client("elbv2"), spec).remove()
     slots = Slots(client("ecs"), spec)
@@ -63,14 +68,28 @@ def _remove(service: str, context: LambdaContext) -> None:
     journal.forget(service)
 
 
+def _spec(service: str, document: str, journal: Journal) -> ServiceSpec | None:
+    """The spec, however little it suits a deployment; None where it cannot be read and was never deployed."""
+    try:
+        return ServiceSpec.model_validate_json(document)
+    except ValidationError:
+        if journal.state(service) == State():
+            return None
+        read_spec(service, document)  # says what is wrong with it
+        raise
+
+
 def _stop_deployment(service: str, journal: Journal) -> list[str]:
     """Fence off whoever holds the service, and stop it; returns the executions that may have a probe."""
     state = _seize(service, journal)
+    why = f"the stack of {service} is deleted"
+    if state.warm:
+        # It waits for hours to stop the old slot, and a state machine is not deleted while an execution runs.
+        Executions(client("stepfunctions")).stop(state.warm.execution, why)
     if state.deployment is None:
         return []
     deployment = journal.history(service, state.deployment).plan.execution
     executions = [*dict.fromkeys((deployment, state.holder or deployment))]
-    why = f"the stack of {service} is deleted"
     for execution in executions:
         if execution != DELETION:
             Executions(client("stepfunctions")).stop(execution, why)
@@ -90,7 +109,7 @@ def _seize(service: str, journal: Journal) -> State:
 def _answer(event: dict[str, Any], service: str, reason: str) -> None:
     body = {
         "Status": "FAILED" if reason else "SUCCESS",
-        "Reason": reason,
+        "Reason": reason[:REASON_CHARACTERS],
         "PhysicalResourceId": f"crossfade-{service}",
         **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")},
     }

@@ -28,6 +28,7 @@ from tests.unit.examples import (
     request,
     requests,
     waiting,
+    warm_spec,
 )
 from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
 
@@ -551,3 +552,51 @@ def test_a_service_that_is_gone_needs_no_cleanup(
     account.ssm.delete_parameter(Name="/crossfade/services/web")
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
+
+
+def test_a_deployment_that_keeps_its_old_slot_warm_is_stopped(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """It holds nothing and waits for hours, and its state machine could not be deleted meanwhile."""
+    warm = deployed.model_copy(update={"stable": "green", "spec": warm_spec()})
+    journal.promote(warm, at(50))
+    journal.release(deployed, at(60))
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert not account.runs(deployed.execution)
+
+
+def _replace_spec(account: Account, document: str) -> None:
+    account.ssm.put_parameter(Name="/crossfade/services/web", Value=document, Type="String", Overwrite=True)
+
+
+def test_a_spec_that_no_release_can_be_deployed_by_is_good_enough(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """It was accepted once, or has a key too many."""
+    values = json.loads(account.spec.model_dump_json()) | {"surprise": 1}
+    values["launch"]["deadline_seconds"] = 9_000
+    _replace_spec(account, json.dumps(values))
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert Traffic(account.elbv2, account.spec).rule() is None
+
+
+def test_a_spec_that_cannot_be_read_keeps_no_stack_that_never_was_deployed(
+    account: Account, aws: Aws, answers: Answers, clock: Clock
+) -> None:
+    """There is nothing of Crossfade's."""
+    _replace_spec(account, "{")
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+
+
+def test_a_spec_that_cannot_be_read_is_told_in_time(
+    account: Account, aws: Aws, answers: Answers, deployed: Plan
+) -> None:
+    """What is to be removed is not known; the answer is no longer than CloudFormation takes."""
+    _replace_spec(account, json.dumps({"stages": [{"weight": n} for n in range(200)]}))
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "FAILED"
+    assert answers.bodies[0]["Reason"].startswith("InvalidServiceSpec: The spec of service web in SSM")
+    assert len(answers.bodies[0]["Reason"]) <= 1_000
