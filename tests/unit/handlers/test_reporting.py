@@ -249,7 +249,7 @@ def test_a_missing_report_is_drawn_up_by_hand(
     """As the workflow would have done, long after the service was freed; and only once."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     _record_outcome(invoke, held)
-    journal.release(held)
+    journal.release(held, at(61))
     clock.seconds = 9_000
     answer = invoke("report", service="web", deployment="d1")
     assert answer == {"outcome": "rolled_back", "certificate": "web/d1/certificate.json"}
@@ -308,7 +308,7 @@ def test_the_time_to_restore_is_of_clients(
     """When the weights were read back is a metric of its own; it is earlier than what clients meet."""
     blue = Weights.share("blue", 100)
     journal.wrote(held, blue, at(0))
-    journal.release(held)
+    journal.release(held, at(61))
     plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
     journal.claim(plan)
     journal.milestone(plan, "healthy", iso(at(5)))
