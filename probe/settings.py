@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from probe.lane import LaneSettings
 
@@ -88,8 +90,7 @@ def _lane(entry: object, where: str) -> LaneSettings:
 def is_http_url(text: str) -> bool:
     """Tell whether the text is an http or https address with a host."""
     try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
+        parts = parse_url(text)
+    except LocationParseError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return parts.scheme in ("http", "https") and bool(parts.host)
