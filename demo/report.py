@@ -27,12 +27,13 @@ def client_table(client: Sequence[RequestRecord]) -> list[str]:
 def deployment_table(deployments: Iterable[Deployment]) -> list[str]:
     """Each deployment by its certificate; times in seconds."""
     headings = ["deployment", "outcome", "total", "bake", "evidence", "containers", "overhead"]
-    headings += ["detected", "restored", "transitions", "production", "failed"]
+    headings += ["detected", "weights back", "restored", "transitions", "production", "failed"]
     rows = []
     for deployment in deployments:
         said = deployment.certificate
         timing, production = said["timing"], said["requests"]["production"]
-        names = ("total", "bake", "evidence", "container_start", "overhead", "detected", "restored")
+        names = ("total", "bake", "evidence", "container_start", "overhead")
+        names += ("detected", "restored_api", "restored")
         rows.append(
             [deployment.version, said["outcome"]]
             + ["–" if timing[name] is None else f"{timing[name]:.1f} s" for name in names]

@@ -113,7 +113,7 @@ class SlotHasTraffic(CrossfadeError):
 
 
 class ReportNotWritten(CrossfadeError):
-    """The release is live, but its certificate could not be written: draw it up by hand."""
+    """The release was promoted, but its certificate could not be written: draw it up by hand."""
 
 
 class AwsRefused(CrossfadeError):
