@@ -32,8 +32,8 @@ def deployment_table(deployments: Iterable[Deployment]) -> list[str]:
     for deployment in deployments:
         said = deployment.certificate
         timing, production = said["timing"], said["requests"]["production"]
-        names = ("total", "bake", "evidence", "container_start", "overhead")
-        names += ("detected", "restored_api", "restored")
+        names = ["total", "bake", "evidence", "container_start", "overhead"]
+        names += ["detected", "restored_api", "restored"]
         rows.append(
             [deployment.version, said["outcome"]]
             + ["–" if timing[name] is None else f"{timing[name]:.1f} s" for name in names]

@@ -36,9 +36,9 @@ def handler(event: Event) -> Recorded:
     """Close the journal's item without a certificate, with what is needed to draw it up by hand."""
     plan = event.plan
     reason = (
-        f"The report of {plan.deployment} could not be written: {event.failure.sentence} "
-        "Its outcome is in the journal, and its service is free. docs/operations.md has the command that "
-        "draws the report up by hand."
+        f"The report of {plan.deployment} could not be written; the outcome is in the journal. "
+        "docs/operations.md has the command that draws the report up by hand. "
+        f"It failed with {event.failure.sentence}"
     )
     Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).end(
         plan,
