@@ -25,7 +25,7 @@ from tests.statemachine.definitions import (
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction"}  # CloudFormation and a schedule call them
-NO_HANDLER = {"__init__", "step", "following", "outcomes", "gate", "measures"}
+NO_HANDLER = {"__init__", "step", "following", "outcomes", "gate", "measures", "visible"}
 
 
 def _statements(machine: str) -> list[dict]:

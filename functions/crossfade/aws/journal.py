@@ -213,9 +213,10 @@ class Journal:
 
     # ---- what a deployment writes down; each raises ServiceLost when it does not hold its service ----------
 
-    def intend(self, plan: Plan, weights: Weights) -> None:
+    def intend(self, plan: Plan, weights: Weights, now: datetime) -> None:
         """Write down the weights that are about to be written."""
-        self._held(plan, "SET intended = :weights", {":weights": weights.model_dump()})
+        values = {":weights": weights.model_dump(), ":now": iso(now)}
+        self._held(plan, "SET intended = :weights, intended_at = :now", values)
 
     def wrote(self, plan: Plan, weights: Weights, now: datetime) -> None:
         """Write down the weights that were written, by the load balancer's own answer."""

@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
-from crossfade.domain.errors import ForeignChange
+from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.message import Message
 from crossfade.domain.spec import SLOTS, ServiceSpec
 from crossfade.domain.traffic import LiveRule, Weights
@@ -27,56 +27,49 @@ class Traffic:
         self._spec = spec
 
     def rule(self) -> LiveRule | None:
-        """The production rule as it is now; None when there is none."""
+        """The production rule as the load balancer tells of it; None when it tells of none."""
         pages = self._elbv2.get_paginator("describe_rules").paginate(ListenerArn=self._spec.listener)
         rules = [rule for page in pages for rule in page["Rules"]]
         rule = next((rule for rule in rules if rule["Priority"] == str(self._spec.rule_priority)), None)
         if rule is None:
             return None
-        action = rule["Actions"][-1]
-        forward = action.get("ForwardConfig", {})
-        return LiveRule(
-            arn=rule["RuleArn"],
-            forwards={group["TargetGroupArn"]: group["Weight"] for group in forward.get("TargetGroups", [])},
-            sticky=forward.get("TargetGroupStickinessConfig", {}).get("Enabled", False),
-        )
+        return _live(rule)
 
     def weights(self) -> Weights | None:
-        """The live weights; None when there is no production rule."""
+        """The weights as the load balancer tells of them; None when it tells of no production rule."""
         rule = self.rule()
         return rule.weights(self._spec.target_groups) if rule else None
 
     def write(self, weights: Weights) -> Weights:
-        """Set the weights, creating the production rule if need be, and read them back.
+        """Set the weights, creating the production rule if need be; returns the load balancer's own answer.
 
         Raises
         ------
-        ForeignChange
-            What was read back is not what was written.
+        NotYetVisible
+            There is a rule already, and the load balancer does not tell of it yet.
+        """
+        rule = self.rule()
+        return self._create(weights) if rule is None else self.change(rule, weights)
+
+    def change(self, rule: LiveRule, weights: Weights) -> Weights:
+        """Set the weights of a rule that was read; returns the load balancer's own answer."""
+        answer = self._elbv2.modify_rule(RuleArn=rule.arn, Actions=self._actions(weights))
+        return _live(answer["Rules"][0]).weights(self._spec.target_groups)
+
+    def remove(self) -> bool:
+        """Delete the production rule, so that the listener's default action answers; harmless twice.
+
+        False: the load balancer tells of none, which may be so because it was made just now.
         """
         rule = self.rule()
         if rule is None:
-            self._create(weights)
-        else:
-            self._elbv2.modify_rule(RuleArn=rule.arn, Actions=self._actions(weights))
-        found = self.weights()
-        if found != weights:
-            raise ForeignChange(
-                f"Wrote {weights} and read {found or 'no rule'} back: somebody else writes the same rule. "
-                "Find out who, then deploy again."
-            )
-        return found
-
-    def remove(self) -> None:
-        """Delete the production rule, so that the listener's default action answers; harmless twice."""
-        rule = self.rule()
-        if rule is None:
-            return
+            return False
         try:
             self._elbv2.delete_rule(RuleArn=rule.arn)
         except ClientError as error:
             if code(error) != "RuleNotFound":
                 raise
+        return True
 
     def sticky_groups(self) -> list[str]:
         """The service's target groups that have sticky sessions on."""
@@ -94,18 +87,23 @@ class Traffic:
             unhealthy=tuple(f"{target['Target']['Id']}: {_words(target['TargetHealth'])}" for target in bad),
         )
 
-    def _create(self, weights: Weights) -> None:
+    def _create(self, weights: Weights) -> Weights:
         try:
-            self._elbv2.create_rule(
+            answer = self._elbv2.create_rule(
                 ListenerArn=self._spec.listener,
                 Priority=self._spec.rule_priority,
                 Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
                 Actions=self._actions(weights),
             )
         except ClientError as error:
-            # An earlier try of this same write may have had its effect: reading back decides.
             if code(error) != "PriorityInUse":
                 raise
+            # An earlier try of this same write may have had its effect: whether it had is seen when it shows.
+            raise NotYetVisible(
+                f"The listener has a rule of priority {self._spec.rule_priority} already, and does not tell "
+                "of it yet. It is looked at again."
+            ) from error
+        return _live(answer["Rules"][0]).weights(self._spec.target_groups)
 
     def _actions(self, weights: Weights) -> list[dict[str, Any]]:
         groups = [
@@ -117,6 +115,15 @@ class Traffic:
     def _attributes(self, group: str) -> dict[str, str]:
         found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
         return {attribute["Key"]: attribute["Value"] for attribute in found}
+
+
+def _live(rule: dict[str, Any]) -> LiveRule:
+    forward = rule["Actions"][-1].get("ForwardConfig", {})
+    return LiveRule(
+        arn=rule["RuleArn"],
+        forwards={group["TargetGroupArn"]: group["Weight"] for group in forward.get("TargetGroups", [])},
+        sticky=forward.get("TargetGroupStickinessConfig", {}).get("Enabled", False),
+    )
 
 
 def _words(health: dict[str, str]) -> str:

@@ -62,8 +62,8 @@ class State(Message):
     ``holder`` is the execution that may change the service, ``deployment`` whose deployment it works on.
     ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
     end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
-    ``weights`` were written since. ``freed`` is when the last deployment let go of the service: whatever it
-    changed was changed before that.
+    ``weights`` were written since, at ``written_at``. ``freed`` is when the last deployment let go of the
+    service: whatever it changed was changed before that.
     """
 
     holder: str | None = None
@@ -74,6 +74,8 @@ class State(Message):
     digest: str | None = None
     weights: Weights | None = None
     intended: Weights | None = None
+    intended_at: Moment | None = None
+    written_at: Moment | None = None
     overwritten: tuple[Overwritten, ...] = ()
     freed: Moment | None = None
     newest: Newest | None = None
@@ -87,6 +89,18 @@ class State(Message):
             past.append(Overwritten(weights=self.intended, until=now))
         last = {one.weights: one for one in past if one.weights != weights and one.may_be_read(now)}
         return tuple(last.values())
+
+    def own(self, now: datetime) -> tuple[Weights | None, ...]:
+        """What may be read of the rule by Crossfade's own doing: written, about to be, or overwritten."""
+        past = [one.weights for one in self.overwritten if one.may_be_read(now)]
+        return (self.weights, *([self.intended] if self.intended else []), *past)
+
+    def may_hide_a_rule(self, now: datetime) -> bool:
+        """Whether the production rule was made, or may have been, so lately that it is not seen yet."""
+        made = any(one.weights is None and one.may_be_read(now) for one in self.overwritten)
+        at = self.intended_at if self.intended and self.weights is None else None
+        making = at and (self.written_at is None or self.written_at < at)
+        return made or bool(at and making and Overwritten(weights=None, until=at).may_be_read(now))
 
 
 def machine_of(execution: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -141,9 +142,27 @@ def shortfall(slot: Slot, healthy: int, desired: int, weight: int) -> str | None
     return f"{slot} has {healthy} healthy targets of {desired} tasks and needs {needed} for weight {weight}"
 
 
-def refuse_stop(slot: Slot, live: Weights | None) -> None:
-    """Refuse to stop a slot that clients are sent to, whatever the reason for stopping it."""
+def refuse_stop(
+    slot: Slot,
+    live: Weights | None,
+    *,
+    written: Weights | None,
+    overwritten: Iterable[Overwritten],
+    now: datetime,
+) -> None:
+    """Refuse to stop a slot that clients are sent to, whatever the reason for stopping it.
+
+    Raises
+    ------
+    NotYetVisible
+        Its weight was taken away not long ago, and the load balancer still shows it.
+    SlotHasTraffic
+        It has weight.
+    """
     if live and live.of(slot) > 0:
+        if live != written:
+            with suppress(ForeignChange):
+                refuse_foreign(written, live, overwritten=overwritten, now=now)
         raise SlotHasTraffic(
             f"The {slot} slot still has weight {live.of(slot)} (live: {live}), so its tasks keep running. "
             "Move its traffic away first, then start the rollback state machine for this service."

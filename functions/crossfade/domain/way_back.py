@@ -24,19 +24,26 @@ def way_back(
     live: Weights | None,
     plan: Plan,
     *,
-    written: tuple[Weights | None, ...],
+    written: Weights | None,
+    own: tuple[Weights | None, ...],
+    hidden: bool,
     healthy: Mapping[Slot, int],
     late: bool,
 ) -> Way:
     """Choose the winner.
 
     The stable slot, unless it has no healthy target while the candidate has: clients are better off with a
-    version that is suspect than with none. ``written`` are the weights that Crossfade wrote or was about to
-    write; ``late`` ends the wait for a healthy slot.
+    version that is suspect than with none. ``written`` are the weights that Crossfade wrote last, ``own``
+    all that may be read by its doing; ``hidden``: a rule may be there that is not seen yet. ``late`` ends the
+    wait for a healthy slot.
     """
-    if live == plan.before:
+    if live is None and hidden:
+        return Way(
+            action="wait", reason="the load balancer does not show yet the rule that was made just now"
+        )
+    if live == plan.before and (live == written or live is None):
         return Way(action="go", winner=plan.stable, reason=str(live or "no production rule"))
-    if live is None or live not in written:
+    if live is None or live not in (*own, plan.before):
         return Way(
             action="bar",
             reason=f"the live rule ({live or 'gone'}) was changed by somebody else, so it is left alone",

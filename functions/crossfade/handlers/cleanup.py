@@ -55,7 +55,7 @@ def _remove(service: str, context: LambdaContext) -> None:
     if spec is None:
         return
     executions = _stop_deployment(service, journal)
-    Traffic(client("elbv2"), spec).remove()
+    _remove_rule(Traffic(client("elbv2"), spec), journal.state(service), context)
     slots = Slots(client("ecs"), spec)
     for slot in SLOTS:
         slots.delete(slot)
@@ -77,6 +77,14 @@ def _spec(service: str, document: str, journal: Journal) -> ServiceSpec | None:
             return None
         read_spec(service, document)  # says what is wrong with it
         raise
+
+
+def _remove_rule(traffic: Traffic, state: State, context: LambdaContext) -> None:
+    """Remove the rule, also one that was made so lately that the load balancer does not tell of it yet."""
+    while not traffic.remove() and state.may_hide_a_rule(utc_now()):
+        if context.get_remaining_time_in_millis() < RESERVE_MS:
+            raise TimeoutError("the production rule was not seen in time; delete the stack again")
+        time.sleep(2)
 
 
 def _stop_deployment(service: str, journal: Journal) -> list[str]:

@@ -6,9 +6,11 @@ from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
+from crossfade.domain.errors import SlotHasTraffic
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
+from crossfade.domain.traffic import refuse_stop
 from crossfade.handlers.step import step, utc_now
 
 
@@ -31,9 +33,12 @@ def handler(event: Event) -> Cooled:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     if plan.stable is None or not journal.reclaim(plan):
         return Cooled(slot=None)
-    weights = Traffic(client("elbv2"), plan.spec).weights()
-    stopped = weights is None or weights.of(plan.stable) == 0
-    if stopped:  # else somebody sends clients there: the next deployment's first look says so
+    state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
+    stopped = True
+    try:
+        refuse_stop(plan.stable, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
         Slots(client("ecs"), plan.spec).stop(plan.stable)
+    except SlotHasTraffic:  # somebody sends clients there: the next deployment's first look says so
+        stopped = False
     journal.release(plan, utc_now())
     return Cooled(slot=plan.stable if stopped else None)

@@ -1,6 +1,7 @@
 """RestoreWeights: all traffic to one slot, the stable one where it can serve, before anything else."""
 
 import os
+from datetime import datetime
 from typing import Literal
 
 from crossfade.aws.clients import client
@@ -11,24 +12,31 @@ from crossfade.domain.errors import ForeignChange
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
-from crossfade.domain.traffic import Weights
+from crossfade.domain.state import State
+from crossfade.domain.traffic import LiveRule, Weights
 from crossfade.domain.way_back import Way, way_back
 from crossfade.handlers.step import step, utc_now
+from crossfade.handlers.visible import visible
 
 
 class Event(Message):
-    """The plan that is taken back, until when a slot may become healthy, and the rounds before this one."""
+    """The plan that is taken back, until when a slot may become healthy, and the rounds before this one.
+
+    ``written`` is when an earlier look of this round has set the weights, which were not to be seen yet.
+    """
 
     plan: Plan
     deadline: Moment
     rounds: int
+    written: Moment | None
 
 
 class Restored(Message):
     """Whether weights were moved, when they were read back, and how the deployment has ended by it.
 
-    ``waiting``: neither slot can serve yet. ``barred``: the weights are somebody else's, and both slots may
-    have clients. Else ``loser`` has none any more, and clients are to get ``version``.
+    ``waiting``: neither slot can serve yet, or what was ``written`` does not show yet. ``barred``: the
+    weights are somebody else's, and both slots may have clients. Else ``loser`` has none any more, and they
+    are to get ``version``.
     """
 
     status: Literal["moved", "unmoved", "waiting", "barred"]
@@ -37,6 +45,7 @@ class Restored(Message):
     reason: str
     loser: Slot | None = None
     version: str | None = None
+    written: Moment | None = None
 
 
 @step(Event)
@@ -47,54 +56,25 @@ def handler(event: Event) -> Restored:
     traffic = Traffic(client("elbv2"), plan.spec)
     state = journal.refuse_lost(plan)
     try:
-        live = traffic.weights()
+        rule = traffic.rule()
+        live = rule.weights(plan.spec.target_groups) if rule else None
+        way = _way(event, state, traffic, live)
+        if way.action == "wait":
+            return _left(event, "waiting", way.reason)
+        if way.action == "bar":
+            return _left(event, "barred", way.reason)
+        wanted = Weights.share(way.winner, 100) if way.winner else None
+        written = event.written if state.weights == wanted else None
+        if written is None:
+            # What is read may be old, even where it is what is wanted: so it is always written.
+            written = _write(plan, way, journal, traffic, rule)
+        if not visible(traffic, journal.refuse_lost(plan)):
+            reason = f"{wanted or 'no rule'} was written, and the load balancer does not show it yet"
+            return _left(event, "waiting", reason, written)
     except ForeignChange as foreign:
-        return Restored(status="barred", outcome="failed", at=utc_now(), reason=str(foreign))
-    way = way_back(
-        live,
-        plan,
-        written=(state.weights, state.intended),
-        healthy={
-            slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
-            for slot in (plan.stable, plan.candidate)
-            if slot
-        },
-        late=utc_now() >= event.deadline,
-    )
-    if way.action in {"wait", "bar"}:
-        return Restored(
-            status="waiting" if way.action == "wait" else "barred",
-            outcome="failed",
-            at=utc_now(),
-            reason=way.reason,
-        )
-    return _restore(event, way, journal, traffic, live)
-
-
-def _restore(event: Event, way: Way, journal: Journal, traffic: Traffic, live: Weights | None) -> Restored:
-    plan = event.plan
-    state = journal.state(plan.service)
-    wanted = Weights.share(way.winner, 100) if way.winner else None
-    history = journal.history(plan.service, plan.deployment)
-    # An earlier try may have set the weights already: what counts is whether clients ever met the candidate.
-    # In a later round it has been proved that they do not any more.
-    met = event.rounds == 0 and (
-        state.weights != wanted
-        or state.intended is not None
-        or history.restored is not None
-        or any(stage.weight > 0 for stage in history.stages)
-    )
-    moved = live != wanted or met
-    if live != wanted:
-        if wanted:
-            if way.winner == plan.candidate:
-                # A next try must know these for its own; those of before the deployment it always does.
-                journal.intend(plan, wanted)
-            traffic.write(wanted)
-        else:
-            traffic.remove()
+        return _left(event, "barred", str(foreign))
+    moved = event.written is not None or live != wanted or _met(event, state, wanted)
     at = utc_now()
-    journal.reinstate(plan, way.winner, at)
     journal.milestone(plan, "restored", iso(at))
     previous = plan.previous.version if plan.previous else None
     won_back = way.winner == plan.stable
@@ -106,3 +86,52 @@ def _restore(event: Event, way: Way, journal: Journal, traffic: Traffic, live: W
         loser=plan.candidate if won_back else plan.stable,
         version=previous if won_back else plan.release.version,
     )
+
+
+def _left(
+    event: Event, status: Literal["waiting", "barred"], reason: str, written: datetime | None = None
+) -> Restored:
+    """The traffic was left as it is, or what was written does not show."""
+    return Restored(
+        status=status, outcome="failed", at=utc_now(), reason=reason, written=written or event.written
+    )
+
+
+def _way(event: Event, state: State, traffic: Traffic, live: Weights | None) -> Way:
+    plan, now = event.plan, utc_now()
+    return way_back(
+        live,
+        plan,
+        written=state.weights,
+        own=state.own(now),
+        hidden=state.may_hide_a_rule(now),
+        healthy={
+            slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
+            for slot in (plan.stable, plan.candidate)
+            if slot
+        },
+        late=now >= event.deadline,
+    )
+
+
+def _write(plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None) -> datetime:
+    if way.winner is None:
+        traffic.remove()
+    elif rule:
+        wanted = Weights.share(way.winner, 100)
+        if way.winner == plan.candidate:
+            # A next try must know these for its own; those of before the deployment it always does.
+            journal.intend(plan, wanted, utc_now())
+        traffic.change(rule, wanted)
+    now = utc_now()
+    journal.reinstate(plan, way.winner, now)
+    return now
+
+
+def _met(event: Event, state: State, wanted: Weights | None) -> bool:
+    """Whether clients may have met the candidate: weights were set since it was planned, or may have been.
+
+    In a later round it has been proved that they do not any more.
+    """
+    written = state.written_at is not None and state.written_at >= event.plan.began
+    return event.rounds == 0 and (state.weights != wanted or state.intended is not None or written)

@@ -129,7 +129,8 @@ def _watch(event: Event) -> Watch:
 def _retire(event: Event, journal: Journal, slot: Slot) -> int:
     """Promote the candidate; stop the old slot unless it is kept warm, and say how many tasks to wait for."""
     plan = event.plan
-    refuse_stop(slot, Traffic(client("elbv2"), plan.spec).weights())
+    state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
+    refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
     # From here on there is no way back by weights: the journal must know before the slot does.
     journal.promote(plan, utc_now())
     if plan.spec.retire.warm_seconds > 0:

@@ -1,6 +1,7 @@
 """ShiftTraffic: compare and set the weights of a stage, once both slots have the targets for it."""
 
 import os
+from datetime import datetime
 from typing import Literal
 
 from crossfade.aws.clients import client
@@ -15,22 +16,31 @@ from crossfade.domain.spec import SLOTS
 from crossfade.domain.traffic import Weights, refuse_foreign, shortfall
 from crossfade.domain.verdict import Window
 from crossfade.handlers.step import step, utc_now
+from crossfade.handlers.visible import visible
 
 
 class Event(Message):
-    """The stage by its place in the plan, when both slots must be ready for it, and the ledger's cursor."""
+    """The stage by its place in the plan, when both slots must be ready for it, and the ledger's cursor.
+
+    ``written`` is when an earlier look began to write the weights, which were not to be seen yet.
+    """
 
     plan: Plan
     stage: int
     deadline: Moment
     cursor: str | None
+    written: Moment | None
 
 
 class Shifted(Message):
-    """Whether the weights were set; then when the stage began, and when it must have ended."""
+    """Whether the weights were set and seen; then when the stage began, and when it must have ended.
+
+    ``waiting`` with ``written``: they were set, and the load balancer does not show them yet.
+    """
 
     status: Literal["waiting", "shifted"]
     reason: str
+    written: Moment | None = None
     began: Moment | None = None
     deadline: Moment | None = None
 
@@ -41,22 +51,33 @@ def handler(event: Event) -> Shifted:
     plan, stage = event.plan, event.plan.stages[event.stage]
     weights = Weights.share(plan.candidate, stage.weight)
     traffic = Traffic(client("elbv2"), plan.spec)
-    short = _shortfall(plan, traffic, weights)
-    if short:
-        if utc_now() >= event.deadline:
-            raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
-        return Shifted(status="waiting", reason=short)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    state, live = journal.refuse_lost(plan), traffic.weights()
-    if state.intended is None or live != state.intended:
-        refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
-    journal.intend(plan, weights)
+    if event.written is None:
+        short = _shortfall(plan, traffic, weights)
+        if short:
+            if utc_now() >= event.deadline:
+                raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
+            return Shifted(status="waiting", reason=short)
     # The stage begins before the write: no answer that the new weights gave may go unjudged.
-    window = Window.of(stage, utc_now())
-    traffic.write(weights)
-    journal.wrote(plan, weights, utc_now())
-    journal.watched(plan, StageRecord(weight=stage.weight, began=window.began), event.cursor)
-    return Shifted(status="shifted", reason=str(weights), began=window.began, deadline=window.deadline)
+    began = event.written or _write(plan, journal, traffic, weights)
+    if not visible(traffic, journal.refuse_lost(plan)):
+        reason = f"{weights} was written, and the load balancer does not show it yet"
+        return Shifted(status="waiting", reason=reason, written=began)
+    journal.watched(plan, StageRecord(weight=stage.weight, began=began), event.cursor)
+    # Its time is counted from when it can be seen, so that no release goes back because AWS took long.
+    deadline = Window.of(stage, utc_now()).deadline
+    return Shifted(status="shifted", reason=str(weights), began=began, deadline=deadline)
+
+
+def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
+    """Set the weights, unless somebody else has changed them; returns when that began."""
+    state, live = journal.refuse_lost(plan), traffic.weights()
+    if live not in state.own(utc_now()):
+        refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
+    began = utc_now()
+    journal.intend(plan, weights, began)
+    journal.wrote(plan, traffic.write(weights), utc_now())
+    return began
 
 
 def _shortfall(plan: Plan, traffic: Traffic, weights: Weights) -> str | None:

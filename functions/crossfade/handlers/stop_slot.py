@@ -10,7 +10,7 @@ from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import refuse_stop
-from crossfade.handlers.step import step
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
@@ -30,9 +30,10 @@ class Stopped(Message):
 def handler(event: Event) -> Stopped:
     """Stop the slot, or fail with SlotHasTraffic."""
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    journal.refuse_lost(event.plan)
+    state = journal.refuse_lost(event.plan)
     if event.slot:
-        refuse_stop(event.slot, Traffic(client("elbv2"), event.plan.spec).weights())
+        live = Traffic(client("elbv2"), event.plan.spec).weights()
+        refuse_stop(event.slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
         journal.cold(event.plan)
         Slots(client("ecs"), event.plan.spec).stop(event.slot)
     return Stopped(slot=event.slot)

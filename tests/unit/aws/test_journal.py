@@ -202,7 +202,7 @@ def test_a_claim_ends_the_warmth(journal: Journal, warm: Plan) -> None:
 
 def test_a_released_service_is_free(journal: Journal, second: Plan) -> None:
     """What is live stays known, and so does what waits and what was tried; releasing twice is harmless."""
-    journal.intend(second, SOME)
+    journal.intend(second, SOME, at(0))
     before = journal.state("web")
     journal.release(second, at(60))
     journal.release(second, at(60))
@@ -424,7 +424,7 @@ def test_a_free_service_can_be_deleted_too(journal: Journal, warm: Plan) -> None
 
 
 WRITES: dict[str, Callable[[Journal, Plan], object]] = {
-    "intend": lambda journal, plan: journal.intend(plan, SOME),
+    "intend": lambda journal, plan: journal.intend(plan, SOME, at(0)),
     "wrote": lambda journal, plan: journal.wrote(plan, SOME, at(5)),
     "reinstate": lambda journal, plan: journal.reinstate(plan, "blue", at(5)),
     "reinstate-nothing": lambda journal, plan: journal.reinstate(plan, None, at(5)),
@@ -474,7 +474,7 @@ def test_the_holder_writes_as_often_as_it_likes(account: Account, journal: Journ
 
 def test_weights_on_their_way_are_known(journal: Journal, held: Plan) -> None:
     """A write that was cut off is not taken for a foreign change."""
-    journal.intend(held, SOME)
+    journal.intend(held, SOME, at(0))
     assert (journal.state("web").weights, journal.state("web").intended) == (None, SOME)
     journal.wrote(held, SOME, at(5))
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)
@@ -492,7 +492,7 @@ def test_where_a_rollback_leaves_the_traffic_is_what_is_live(
 ) -> None:
     """Also after a promotion; a write that is still on its way stays known."""
     journal.promote(second, at(60))
-    journal.intend(second, SOME)
+    journal.intend(second, SOME, at(0))
     journal.reinstate(second, winner, at(70))
     state = journal.state("web")
     assert (state.stable, state.version, state.digest) == (winner, version, digest)

@@ -21,14 +21,24 @@ def _way(
     blue: int = 2,
     green: int = 2,
     late: bool = False,
+    hidden: bool = False,
 ) -> Way:
-    return way_back(live, given, written=written, healthy={"blue": blue, "green": green}, late=late)
+    return way_back(
+        live,
+        given,
+        written=written[0],
+        own=written,
+        hidden=hidden,
+        healthy={"blue": blue, "green": green},
+        late=late,
+    )
 
 
 @pytest.mark.parametrize(
     ("live", "written", "blue", "winner"),
     [
-        pytest.param(BLUE, (HALF, None), 0, "blue", id="already-back-needs-nothing"),
+        pytest.param(BLUE, (BLUE, None), 0, "blue", id="already-back-needs-nothing"),
+        pytest.param(BLUE, (HALF, None), 0, "green", id="what-is-read-may-be-old"),
         pytest.param(HALF, (HALF, None), 2, "blue", id="what-was-written"),
         pytest.param(HALF, (BLUE, HALF), 2, "blue", id="what-was-about-to-be-written"),
         pytest.param(HALF, (HALF, None), 1, "blue", id="one-healthy-target-is-better-than-none"),
@@ -121,3 +131,11 @@ def test_no_rollback_waits_for_ever(
 ) -> None:
     """Law: when it is late, there is a way or a bar."""
     assert _way(live, plan(), (wrote, intended), blue=blue, green=green, late=True).action != "wait"
+
+
+@pytest.mark.parametrize("given", [plan(), first_plan()], ids=["a-later-release", "a-first-release"])
+def test_a_rule_that_may_be_there_is_waited_for(given: Plan) -> None:
+    """Not seen is not gone: it was made just now, and has to be changed or removed."""
+    way = _way(None, given, (BLUE, None), hidden=True)
+    assert (way.action, way.winner) == ("wait", None)
+    assert "does not show yet" in way.reason

@@ -94,6 +94,15 @@ class Aws:
 
         self._instead[operation] = raise_it
 
+    def go_on_answering(self, operation: str, answer: dict[str, Any], *, after: str) -> None:
+        """From the next call of ``after`` on, answer an operation as before it; ``allow`` ends that."""
+
+        def freeze(written: dict[str, Any]) -> dict[str, Any]:
+            self.answer(operation, answer)
+            return written
+
+        self.edit(after, freeze)
+
     def call(self, make: Any, client: Any, operation: str, arguments: dict[str, Any]) -> Any:
         """Make a call of a handler's client."""
         self.called |= actions_of(client.meta.service_model.service_name, operation, arguments)

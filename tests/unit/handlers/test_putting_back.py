@@ -43,8 +43,8 @@ def taken(journal: Journal, held: Plan) -> Plan:
     return journal.take_over(held, held.execution, MINE)
 
 
-def _restore(invoke: Invoke, plan: Plan, rounds: int = 0) -> dict[str, Any]:
-    return invoke("restore", plan=plan, deadline=at(300), rounds=rounds)
+def _restore(invoke: Invoke, plan: Plan, rounds: int = 0, written: str | None = None) -> dict[str, Any]:
+    return invoke("restore", plan=plan, deadline=at(300), rounds=rounds, written=written)
 
 
 def test_the_weights_of_before_are_restored(
@@ -59,6 +59,7 @@ def test_the_weights_of_before_are_restored(
         "reason": "blue 100, green 0",
         "loser": "green",
         "version": "0.0.1",
+        "written": None,
     }
     state = journal.state("web")
     assert traffic.weights() == state.weights == BLUE
@@ -80,7 +81,7 @@ def test_a_second_round_asks_for_proof_only_where_something_has_moved(
     invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
 ) -> None:
     """A function of what was stopped may have written late; else the first round's proof stands."""
-    journal.intend(held, GREEN)
+    journal.intend(held, GREEN, at(0))
     mine = journal.take_over(held, held.execution, MINE)
     assert _restore(invoke, mine)["status"] == "moved"
     assert _restore(invoke, mine, rounds=1)["status"] == "unmoved"
@@ -103,7 +104,7 @@ def test_a_shift_that_was_cut_off_is_taken_back(
     invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
 ) -> None:
     """What was about to be written is no foreign change, as long as it may still be on its way."""
-    journal.intend(held, GREEN)
+    journal.intend(held, GREEN, at(0))
     mine = journal.take_over(held, held.execution, MINE)
     for _ in range(2):
         traffic.write(GREEN)
@@ -192,6 +193,7 @@ def test_a_choice_of_the_candidate_that_was_cut_off_is_finished(
         _restore(invoke, taken)
     assert (traffic.weights(), journal.state("web").weights) == (GREEN, SOME)
     aws.allow("UpdateItem")
+    aws.edit("ModifyRule", lambda answer: answer)
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["loser"], journal.state("web").weights) == ("moved", "blue", GREEN)
 
@@ -298,6 +300,78 @@ def test_a_back_out_whose_rule_somebody_has_changed(
     """Since the promotion: that is left alone as ever."""
     traffic.write(SOME)
     assert _restore(invoke, backed_out)["status"] == "barred"
+
+
+# ---- what does not show yet -----------------------------------------------------------------------------
+
+
+def _rules(account: Account) -> dict[str, Any]:
+    """What the load balancer tells of its rules now."""
+    return dict(account.elbv2.describe_rules(ListenerArn=account.spec.listener))
+
+
+def test_a_rule_that_is_read_as_before_the_deployment_is_written_all_the_same(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, blue_live: None
+) -> None:
+    """It looks as if nothing were to be put back, while a tenth of the clients meet the candidate."""
+    before = _rules(account)
+    plan = account.plan()
+    journal.claim(plan)
+    traffic.write(SOME)
+    journal.wrote(plan, SOME, at(1))
+    aws.answer("DescribeRules", before)
+    assert _restore(invoke, journal.take_over(plan, plan.execution, MINE))["status"] == "moved"
+    assert traffic.weights() == BLUE
+
+
+def test_weights_that_do_not_show_yet_are_no_proof(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, traffic: Traffic, taken: Plan
+) -> None:
+    """They are waited for, and not written again; what is shown until then is nobody's foreign change."""
+    aws.go_on_answering("DescribeRules", _rules(account), after="ModifyRule")
+    first = _restore(invoke, taken)
+    assert (first["status"], first["written"], clock.seconds) == ("waiting", iso(at(0)), 15)
+    assert journal.history("web", "d1").restored is None
+    aws.refuse("ModifyRule", "TooManyWrites")
+    clock.seconds = 250
+    assert _restore(invoke, taken, written=first["written"])["status"] == "waiting"
+    aws.allow("DescribeRules")
+    answer = _restore(invoke, taken, written=first["written"])
+    assert (answer["status"], answer["at"], answer["loser"]) == ("moved", iso(at(265)), "green")
+    assert traffic.weights() == BLUE
+
+
+def test_a_first_rule_that_is_not_seen_yet_is_waited_for_and_removed(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, traffic: Traffic
+) -> None:
+    """Cut off between the write and the journal: no rule to be seen is not yet no rule."""
+    plan = account.first_plan()
+    journal.claim(plan)
+    journal.intend(plan, BLUE, at(-1))
+    aws.answer("DescribeRules", _rules(account))
+    traffic.write(BLUE)
+    mine = journal.take_over(plan, plan.execution, MINE)
+    answer = _restore(invoke, mine)
+    assert (answer["status"], clock.seconds) == ("waiting", 0)
+    assert "made just now" in answer["reason"]
+    aws.allow("DescribeRules")
+    assert _restore(invoke, mine)["status"] == "moved"
+    assert traffic.rule() is None
+
+
+def test_a_slot_whose_weight_still_shows_is_waited_for(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, traffic: Traffic, taken: Plan
+) -> None:
+    """It has traffic no more, but that cannot be seen yet; after minutes it has."""
+    stale = _rules(account)
+    _restore(invoke, taken)
+    aws.answer("DescribeRules", stale)
+    with pytest.raises(errors.NotYetVisible):
+        invoke("stop_slot", plan=taken, slot="green")
+    assert account.desired("green") == 2
+    clock.seconds = 300
+    with pytest.raises(errors.SlotHasTraffic):
+        invoke("stop_slot", plan=taken, slot="green")
 
 
 # ---- the proof ------------------------------------------------------------------------------------------

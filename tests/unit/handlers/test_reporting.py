@@ -467,7 +467,7 @@ def test_whatever_is_under_way_changes_nothing_more(
 
     def write(answer: dict[str, Any]) -> dict[str, Any]:
         with pytest.raises(errors.ServiceLost) as lost:
-            journal.intend(deployed, Weights(blue=0, green=100))
+            journal.intend(deployed, Weights(blue=0, green=100), at(0))
         with pytest.raises(errors.ServiceLost):
             journal.take_over(deployed, deployed.execution, f"{ROLLBACKS}:mine")
         refused.append(lost.value)

@@ -257,9 +257,15 @@ def test_a_rollback_that_takes_over_ends_the_watch(
 
 
 def _shift(
-    invoke: Invoke, plan: Plan, stage: int = 1, deadline: float = 60, cursor: str | None = None
+    invoke: Invoke,
+    plan: Plan,
+    stage: int = 1,
+    deadline: float = 60,
+    cursor: str | None = None,
+    written: str | None = None,
 ) -> dict[str, Any]:
-    return invoke("shift", plan=plan, stage=stage, deadline=at(deadline), cursor=cursor)
+    event = {"stage": stage, "deadline": at(deadline), "cursor": cursor, "written": written}
+    return invoke("shift", plan=plan, **event)
 
 
 def test_a_shift_sets_the_stages_weights(
@@ -270,6 +276,7 @@ def test_a_shift_sets_the_stages_weights(
     assert _shift(invoke, held) == {
         "status": "shifted",
         "reason": "blue 90, green 10",
+        "written": None,
         "began": iso(at(5)),
         "deadline": iso(at(185)),
     }
@@ -305,7 +312,7 @@ def test_a_shift_that_was_cut_off_goes_on(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """Written to the load balancer and not yet to the journal is no foreign change."""
-    journal.intend(held, SOME)
+    journal.intend(held, SOME, at(0))
     Traffic(account.elbv2, account.spec).write(SOME)
     assert _shift(invoke, held)["status"] == "shifted"
 
@@ -354,7 +361,7 @@ def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == SOME
     aws.edit("ModifyRule", lambda answer: answer)
-    assert invoke("restore", plan=mine, deadline=at(300), rounds=1)["status"] == "moved"
+    assert invoke("restore", plan=mine, deadline=at(300), rounds=1, written=None)["status"] == "moved"
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
 
 
@@ -376,7 +383,7 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
     )
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, plan)
-    assert invoke("restore", plan=mine, deadline=at(300), rounds=1)["status"] == "moved"
+    assert invoke("restore", plan=mine, deadline=at(300), rounds=1, written=None)["status"] == "moved"
     assert Traffic(account.elbv2, account.spec).rule() is None
 
 
@@ -400,6 +407,68 @@ def test_a_deployment_that_lost_the_service_shifts_nothing(
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
+
+
+def _rules(account: Account) -> dict[str, Any]:
+    """What the load balancer tells of its rules now."""
+    return dict(account.elbv2.describe_rules(ListenerArn=account.spec.listener))
+
+
+def test_weights_that_do_not_show_yet_are_waited_for(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """For 15 s at a time, without writing again; the stage began before the write, its time is from now."""
+    aws.go_on_answering("DescribeRules", _rules(account), after="ModifyRule")
+    first = _shift(invoke, held)
+    assert (first["status"], first["written"], clock.seconds) == ("waiting", iso(at(0)), 15)
+    assert "blue 90, green 10 was written, and the load balancer does not show it yet" in first["reason"]
+    assert journal.history("web", "d1").stages == ()
+    aws.refuse("ModifyRule", "TooManyWrites")
+    clock.seconds = 100
+    second = _shift(invoke, held, written=first["written"])
+    assert (second["status"], second["written"]) == ("waiting", first["written"])
+    aws.allow("DescribeRules")
+    clock.seconds = 200
+    third = _shift(invoke, held, written=first["written"])
+    assert (third["status"], third["began"]) == ("shifted", iso(at(0)))
+    assert third["deadline"] == iso(at(380))
+    assert Traffic(account.elbv2, account.spec).weights() == SOME
+
+
+def test_weights_that_never_show_are_somebody_elses(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+) -> None:
+    """After five minutes."""
+    aws.go_on_answering("DescribeRules", _rules(account), after="ModifyRule")
+    written = _shift(invoke, held)["written"]
+    clock.seconds = 280
+    assert _shift(invoke, held, written=written)["status"] == "waiting"
+    clock.seconds = 300
+    with pytest.raises(errors.ForeignChange, match="found blue 100, green 0"):
+        _shift(invoke, held, written=written)
+
+
+def test_weights_that_somebody_sets_just_after_the_write_are_seen_at_once(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+) -> None:
+    """Values that Crossfade never wrote are nothing to wait for."""
+    foreign = Weights(blue=70, green=30)
+    aws.edit("ModifyRule", _meanwhile(lambda: Traffic(account.elbv2, account.spec).write(foreign)))
+    with pytest.raises(errors.ForeignChange, match="found blue 70, green 30"):
+        _shift(invoke, held)
+    assert clock.seconds == 0
+
+
+def test_a_shift_goes_on_from_a_rule_that_is_read_as_before_the_last_one(
+    account: Account, invoke: Invoke, aws: Aws, held: Plan
+) -> None:
+    """The weights are absolute, and those that it reads are its own."""
+    before = _rules(account)
+    _shift(invoke, held)
+    aws.answer("DescribeRules", before)
+    aws.edit("ModifyRule", _meanwhile(lambda: aws.allow("DescribeRules")))
+    assert _shift(invoke, held, stage=2)["status"] == "shifted"
+    assert Traffic(account.elbv2, account.spec).weights() == GREEN
 
 
 @pytest.mark.parametrize("slot", ["blue", "green"])
