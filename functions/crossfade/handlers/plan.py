@@ -13,7 +13,7 @@ from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.alarms import refuse_unknown
-from crossfade.domain.drift import SlotCount, refuse_drift
+from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Decision, Feed, LogStreams, Release, choose_service, decide, unknown_service
@@ -118,9 +118,12 @@ def _decide(
     stable = stable_slot(live)
     slots = Slots(client("ecs"), spec)
     counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
-    refuse_drift(spec, counts, stable=stable, warm=state.warm.slot if state.warm else None)
+    refuse_drift(spec, counts, stable=stable, state=state, now=utc_now())
     running = slots.describe(stable) if stable else None
     definitions = TaskDefinitions(client("ecs"))
+    previous = definitions.release(running.task_definition) if running else None
+    if stable:
+        refuse_old_release(previous, state, utc_now())
     return decide(
         deployment=event.deployment,
         execution=event.execution,
@@ -128,7 +131,7 @@ def _decide(
         spec=spec,
         release=release,
         stable=stable,
-        running=definitions.release(running.task_definition) if running else None,
+        running=previous,
         feed=Feed(
             candidate=streams,
             stable=definitions.log_streams(running.task_definition, spec.container) if running else None,

@@ -2,10 +2,12 @@
 
 import pytest
 
-from crossfade.domain.drift import SlotCount, refuse_drift
-from crossfade.domain.errors import SlotDrift
+from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
+from crossfade.domain.errors import NotYetVisible, SlotDrift
+from crossfade.domain.plan import RunningRelease
 from crossfade.domain.spec import Slot
-from tests.unit.examples import spec
+from crossfade.domain.state import State, Warm
+from tests.unit.examples import at, spec
 
 
 def _count(desired: int, tasks: int | None = None, registered: int | None = None) -> SlotCount:
@@ -14,9 +16,15 @@ def _count(desired: int, tasks: int | None = None, registered: int | None = None
 
 
 def _refuse(
-    blue: SlotCount | None, green: SlotCount | None, stable: Slot | None, warm: Slot | None = None
+    blue: SlotCount | None,
+    green: SlotCount | None,
+    stable: Slot | None,
+    warm: Slot | None = None,
+    freed: float | None = None,
 ) -> None:
-    refuse_drift(spec(), {"blue": blue, "green": green}, stable=stable, warm=warm)
+    kept = Warm(slot=warm, deployment="d0", execution="e", until=at(900)) if warm else None
+    state = State(warm=kept, freed=None if freed is None else at(freed))
+    refuse_drift(spec(), {"blue": blue, "green": green}, stable=stable, state=state, now=at(60))
 
 
 @pytest.mark.parametrize(
@@ -83,3 +91,25 @@ def test_slots_that_somebody_changed(
     with pytest.raises(SlotDrift, match=said) as refused:
         _refuse(blue, green, stable, warm)
     assert str(refused.value).endswith("then deploy again.")
+
+
+def test_what_was_before_the_last_deployment_is_no_drift() -> None:
+    """ECS may show it for a minute after that has let go of the service."""
+    with pytest.raises(NotYetVisible, match="idle slot green stands at 2 tasks"):
+        _refuse(_count(2), _count(2), "blue", freed=1)
+    with pytest.raises(SlotDrift, match="scale it to 0"):
+        _refuse(_count(2), _count(2), "blue", freed=0)
+
+
+RELEASE = RunningRelease(version="0.0.1", digest="sha256:1", blueprint="web:1")
+
+
+@pytest.mark.parametrize("running", [None, RELEASE], ids=["nothing", "the-one-before"])
+def test_the_release_before_the_last_is_not_taken_for_it(running: RunningRelease | None) -> None:
+    """The plan would think that the new one is to be deployed again, or compare with the wrong one."""
+    state = State(version="0.0.2", digest="sha256:2", freed=at(0))
+    with pytest.raises(NotYetVisible, match=r"0\.0\.2 .* has just been made live"):
+        refuse_old_release(running, state, at(59))
+    refuse_old_release(running, state, at(60))
+    refuse_old_release(running, state.model_copy(update={"digest": None}), at(59))
+    refuse_old_release(RELEASE, state.model_copy(update={"digest": "sha256:1"}), at(59))

@@ -328,6 +328,22 @@ def test_a_first_rule_that_is_not_seen_yet_is_waited_for(
         _plan(invoke, ASK)
 
 
+def test_tasks_of_before_the_last_deployment_are_no_drift(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, live: Release
+) -> None:
+    """ECS may still show them in the slot that was just stopped; a minute later they are somebody's."""
+    account.push("0.0.2")
+    plan = account.plan()
+    journal.claim(plan)
+    journal.release(plan, at(-5))
+    account.run("green", account.spec.blueprint)
+    with pytest.raises(errors.NotYetVisible, match="idle slot green stands at 2 tasks"):
+        _plan(invoke, ASK)
+    clock.seconds = 55
+    with pytest.raises(errors.SlotDrift):
+        _plan(invoke, ASK)
+
+
 # ---- where users' outcomes come from --------------------------------------------------------------------
 
 
