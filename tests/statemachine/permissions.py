@@ -44,7 +44,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
     "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | RESIZE,
     "resume": JOURNAL_READ | SCALING,
-    "stop_probe": STOP_TASKS,
+    "stop_probe": STOP_TASKS | JOURNAL_READ,
     "report": JOURNAL_WRITE | LEDGER
     | {"s3:PutObject", "s3:AbortMultipartUpload", "states:GetExecutionHistory"},
     "record_outcome": frozenset({"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"}),
@@ -54,7 +54,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "survey": JOURNAL_OPEN | SPECS | {"states:DescribeExecution", "states:StopExecution"},
     "restore": JOURNAL_WRITE | RULE | HEALTH
     | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},
-    "prove": FOLLOW,
+    "prove": FOLLOW | JOURNAL_READ,
     "stop_slot": JOURNAL_STATE | RULE | RESIZE,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
     "cleanup": JOURNAL_STATE | RULE | SLOTS | STOP_TASKS

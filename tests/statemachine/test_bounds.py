@@ -109,10 +109,13 @@ def test_retries_are_bounded_and_spread(machine: str, name: str) -> None:
 
 @pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
 def test_what_is_not_yet_visible_is_looked_at_again_until_it_counts(machine: str, name: str) -> None:
-    """Wherever a rule or a service is read; whoever reads it says when what is seen has become true."""
+    """Wherever a rule or a service is read, or a task is stopped that may just have been started.
+
+    Whoever reads it says when what is seen has become true.
+    """
     retriers = [one for one in states(machine)[name]["Retry"] if "NotYetVisible" in one["ErrorEquals"]]
     handler = functions()[function_of(machine, name)]["Handler"].split(".")[2]
-    assert bool(retriers) is bool(ACTIONS[handler] & (RULE | SLOTS))
+    assert bool(retriers) is bool(ACTIONS[handler] & (RULE | SLOTS | {"ecs:StopTask"}))
     for retrier in retriers:
         assert retrier["ErrorEquals"] == ["NotYetVisible"]
         assert retrier["BackoffRate"] == 1

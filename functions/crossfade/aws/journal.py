@@ -288,6 +288,10 @@ class Journal:
         self._write(plan, "SET #name = if_not_exists(#name, :value)", {":value": value}, {"#name": name})
         return self._table.get(plan.service, item_of(plan.deployment))[name]
 
+    def asking_for_probe(self, plan: Plan, now: datetime) -> None:
+        """Write down that a probe task is about to be started, and that none is known to be at work."""
+        self._write(plan, "SET probe_asked = :now REMOVE probe", {":now": iso(now)})
+
     def probing(self, plan: Plan, task: str) -> None:
         """Write down which probe task is at work."""
         self._write(plan, "SET probe = :task", {":task": task})

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from crossfade.aws.failures import code
 from crossfade.aws.slots import awsvpc, stop_reason
 from crossfade.domain.errors import ProbeCannotStart
+from crossfade.domain.launch import ECS_LAG
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import DEPLOYMENT_SECONDS, SLOTS, ServiceSpec
 
@@ -47,33 +49,36 @@ class ProbeTasks:
             raise ProbeCannotStart(f"ECS did not run the probe task: {reasons}.")
         return str(answer["tasks"][0]["taskArn"])
 
-    def stopped(self, task: str) -> str | None:
-        """Why the probe task stopped; None while it runs or starts."""
+    def stopped(self, task: str, *, asked: datetime | None, now: datetime) -> str | None:
+        """Why the probe task stopped; None while it runs or starts, or ECS need not show it yet.
+
+        ``asked`` is when a probe was last asked for; None where nobody knows.
+        """
         found = self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=[task])["tasks"]
         if not found:
-            return "ECS no longer knows the task"
+            return None if asked and now < asked + ECS_LAG else "ECS no longer knows the task"
         return stop_reason(found[0]) if found[0]["desiredStatus"] == "STOPPED" else None
 
     def stop_all(self, executions: Iterable[str]) -> list[str]:
-        """Stop every probe task that these executions have started; harmless when none runs."""
+        """Stop every probe task that ECS shows these executions have started; harmless when none runs."""
         tasks = [
             task
             for execution in executions
             for attempt in ATTEMPTS
             for task in self._running(_started_by(execution, attempt))
         ]
-        for task in tasks:
-            self.stop(task)
-        return tasks
+        return [task for task in tasks if self.stop(task)]
 
-    def stop(self, task: str) -> None:
-        """Stop a probe task; harmless when it has stopped."""
+    def stop(self, task: str) -> bool:
+        """Stop a probe task; harmless when it has stopped. False: ECS does not know it."""
         try:
             self._ecs.stop_task(cluster=self._spec.cluster, task=task, reason="The deployment has ended")
         except ClientError as error:
-            # ECS forgets stopped tasks after an hour or so.
+            # ECS forgets stopped tasks after an hour or so, and may not know one that was just started.
             if code(error) != "InvalidParameterException":
                 raise
+            return False
+        return True
 
     def _running(self, name: str) -> list[str]:
         found = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]

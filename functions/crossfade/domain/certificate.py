@@ -30,7 +30,8 @@ class History(Message):
 
     ``launched`` and ``healthy`` are the candidate's; ``judged`` is the verdict to roll back; from
     ``promoted`` on the old slot may be gone, so there is no way back by weights; ``restored`` is when the
-    stable slot's weights were read back. ``probe`` is its newest task, ``cursor`` how far the ledger was
+    stable slot's weights were read back. ``probe`` is its newest task, which was asked for at
+    ``probe_asked`` (without ``probe``: whether it was started is unknown), ``cursor`` how far the ledger was
     read, ``scaling`` how the live slot's automatic scaling stood before the deployment suspended it.
     ``outcome`` is there when the deployment has ended, and ``certificate``, its key, when the report has been
     written. Where it could not be, ``not_reported`` says why, and ``reason``, ``ended`` and ``executions``
@@ -44,6 +45,7 @@ class History(Message):
     promoted: Moment | None = None
     restored: Moment | None = None
     probe: str | None = None
+    probe_asked: Moment | None = None
     cursor: str | None = None
     scaling: Suspension | None = None
     outcome: Outcome | None = None

@@ -36,7 +36,9 @@ def handler(event: Event) -> ProbeStatus:
     refuse_superseded(journal.refuse_lost(event.plan))
     if ledger.begun(event.plan.ledger):
         return ProbeStatus(status="writing")
-    stopped = ProbeTasks(client("ecs"), event.plan.spec).stopped(event.task)
+    asked = journal.history(event.plan.service, event.plan.deployment).probe_asked
+    probes = ProbeTasks(client("ecs"), event.plan.spec)
+    stopped = probes.stopped(event.task, asked=asked, now=utc_now())
     if stopped:
         raise ProbeCannotStart(f"The probe task stopped: {stopped}. Is the probe's image pushed?")
     if utc_now() >= event.deadline:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
 from crossfade.aws.ledger import Ledger
 from crossfade.aws.probe import ProbeTasks
 from crossfade.domain import drain
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
 from crossfade.domain.records import Record, read_records
+from crossfade.handlers.step import utc_now
 
 LOOK_SECONDS = 20
 PAUSE_SECONDS = 0.3
@@ -43,10 +45,16 @@ def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -
         if decided(read_records(lines)) or now >= began + LOOK_SECONDS:
             return Followed(cursor, probe_died=False)
         if now >= heard + SILENCE_SECONDS:
-            if task is None or ProbeTasks(client("ecs"), plan.spec).stopped(task):
+            if task is None or _stopped(plan, task):
                 return Followed(cursor, probe_died=True)
             heard = now
         time.sleep(PAUSE_SECONDS)
+
+
+def _stopped(plan: Plan, task: str) -> str | None:
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    asked = journal.history(plan.service, plan.deployment).probe_asked
+    return ProbeTasks(client("ecs"), plan.spec).stopped(task, asked=asked, now=utc_now())
 
 
 class Draining(Message):

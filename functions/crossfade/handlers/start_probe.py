@@ -7,7 +7,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.handlers.step import step
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
@@ -27,7 +27,7 @@ class Started(Message):
 def handler(event: Event) -> Started:
     """Run the probe task, or find it running."""
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    journal.refuse_lost(event.plan)
+    journal.asking_for_probe(event.plan, utc_now())
     task = ProbeTasks(client("ecs"), event.plan.spec).start(
         event.plan,
         event.attempt,

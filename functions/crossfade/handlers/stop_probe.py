@@ -1,10 +1,15 @@
 """StopProbe: the probe writes its closing record and ends."""
 
+import os
+
 from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
+from crossfade.domain.errors import NotYetVisible
+from crossfade.domain.launch import ECS_LAG
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.handlers.step import step
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
@@ -23,10 +28,18 @@ class Stopped(Message):
 
 @step(Event)
 def handler(event: Event) -> Stopped:
-    """Stop every probe task of the deployment."""
-    probes = ProbeTasks(client("ecs"), event.plan.spec)
+    """Stop every probe task of the deployment; wait for one that was just asked for and is not shown yet."""
+    plan = event.plan
+    probes = ProbeTasks(client("ecs"), plan.spec)
     stopped = probes.stop_all(event.executions)
-    if event.task and event.task not in stopped:
-        probes.stop(event.task)
+    if event.task and event.task not in stopped and probes.stop(event.task):
         stopped.append(event.task)
+    if not stopped:
+        journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+        asked = journal.history(plan.service, plan.deployment).probe_asked
+        if asked and utc_now() < asked + ECS_LAG:
+            raise NotYetVisible(
+                f"A probe was asked for at {asked:%H:%M:%S}, and ECS shows none yet. It is looked for until "
+                "a minute after that."
+            )
     return Stopped(tasks=tuple(stopped))

@@ -11,7 +11,7 @@ from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.errors import BlueprintUnusable, ProbeCannotStart
 from crossfade.domain.plan import Plan
 from tests.unit.account import PROBE, Account, running_release
-from tests.unit.examples import EXECUTION, ROLLBACKS
+from tests.unit.examples import EXECUTION, ROLLBACKS, at
 
 
 def _revisions(account: Account) -> list[str]:
@@ -109,6 +109,10 @@ def _start(probes: ProbeTasks, plan: Plan, attempt: int = 1) -> str:
     return probes.start(plan, attempt, task_definition=PROBE, container="probe", log_group="ledger")
 
 
+def _stopped(probes: ProbeTasks, task: str) -> str | None:
+    return probes.stopped(task, asked=at(0), now=at(0))
+
+
 def _environment(account: Account, task: str) -> dict[str, str]:
     found = account.ecs.describe_tasks(cluster=account.spec.cluster, tasks=[task])["tasks"][0]
     (container,) = found["overrides"]["containerOverrides"]
@@ -167,8 +171,8 @@ def test_whoever_has_started_a_probe_is_enough_to_stop_it(account: Account, prob
     started = [_start(probes, account.plan()), _start(probes, account.plan(), 2), _start(probes, mine, 2)]
     theirs = _start(probes, account.plan(execution=f"{EXECUTION}:d2"))
     assert probes.stop_all([account.plan().execution, mine.execution]) == started
-    assert all(probes.stopped(task) for task in started)
-    assert probes.stopped(theirs) is None
+    assert all(_stopped(probes, task) for task in started)
+    assert _stopped(probes, theirs) is None
 
 
 def test_where_no_probe_runs_none_is_stopped(probes: ProbeTasks) -> None:
@@ -202,18 +206,29 @@ def test_a_probe_that_ecs_does_not_run_is_named(
 def test_a_running_probe_has_not_stopped(account: Account, probes: ProbeTasks) -> None:
     """Until it is stopped; stopping twice is harmless."""
     task = _start(probes, account.plan())
-    assert probes.stopped(task) is None
+    assert _stopped(probes, task) is None
     probes.stop(task)
     probes.stop(task)
-    assert probes.stopped(task) is not None
+    assert _stopped(probes, task) is not None
 
 
+@pytest.mark.parametrize("asked", [None, 0], ids=["nobody-knows-when", "a-minute-ago"])
 def test_a_task_that_ecs_forgot_has_stopped(
-    account: Account, probes: ProbeTasks, monkeypatch: pytest.MonkeyPatch
+    account: Account, probes: ProbeTasks, monkeypatch: pytest.MonkeyPatch, asked: float | None
 ) -> None:
     """ECS forgets stopped tasks after an hour or so."""
     monkeypatch.setattr(account.ecs, "describe_tasks", lambda **_: {"tasks": []})
-    assert probes.stopped("task") == "ECS no longer knows the task"
+    moment = None if asked is None else at(asked)
+    assert probes.stopped("task", asked=moment, now=at(60)) == "ECS no longer knows the task"
+
+
+def test_a_task_that_ecs_does_not_show_yet_has_not_stopped(
+    account: Account, probes: ProbeTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a minute after it was asked for."""
+    missing = {"tasks": [], "failures": [{"arn": "task", "reason": "MISSING"}]}
+    monkeypatch.setattr(account.ecs, "describe_tasks", lambda **_: missing)
+    assert probes.stopped("task", asked=at(0), now=at(59)) is None
 
 
 @pytest.mark.parametrize(("code", "passed_on"), [("InvalidParameterException", False), ("Other", True)])
@@ -230,4 +245,4 @@ def test_stopping_what_is_forgotten_is_harmless(
         with pytest.raises(ClientError):
             probes.stop("task")
     else:
-        probes.stop("task")
+        assert not probes.stop("task")

@@ -162,6 +162,43 @@ def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke
         invoke("check_probe", plan=held, task=task, deadline=at(60))
 
 
+def test_a_probe_that_ecs_does_not_show_yet_is_waited_for(
+    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """For a minute: DescribeTasks right after RunTask may answer that it is missing."""
+    clock.seconds = 10
+    task = _start_probe(invoke, held)
+    assert journal.history("web", "d1").probe_asked == at(10)
+    aws.answer("DescribeTasks", {"tasks": [], "failures": [{"arn": task, "reason": "MISSING"}]})
+    clock.seconds = 69
+    assert invoke("check_probe", plan=held, task=task, deadline=at(300)) == {"status": "waiting"}
+    clock.seconds = 70
+    with pytest.raises(errors.ProbeCannotStart, match="no longer knows the task"):
+        invoke("check_probe", plan=held, task=task, deadline=at(300))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its-start-was-answered", "its-start-was-cut-off"])
+def test_a_probe_that_was_just_started_is_waited_for_until_it_can_be_stopped(
+    invoke: Invoke, aws: Aws, clock: Clock, held: Plan, known: bool
+) -> None:
+    """ECS may neither list it nor know it yet: that is no reason to leave it running."""
+    if known:
+        task: str | None = _start_probe(invoke, held)
+    else:
+        aws.fail("RunTask", ConnectTimeoutError(endpoint_url="ecs"))
+        with pytest.raises(errors.AwsUnavailable):
+            _start_probe(invoke, held)
+        task = None
+    stop = {"plan": held, "executions": [held.execution], "task": task}
+    aws.answer("ListTasks", {"taskArns": []})
+    aws.refuse("StopTask", "InvalidParameterException")
+    clock.seconds = 59
+    with pytest.raises(errors.NotYetVisible, match="A probe was asked for at 04:00:00"):
+        invoke("stop_probe", **stop)
+    clock.seconds = 60
+    assert invoke("stop_probe", **stop) == {"tasks": []}
+
+
 def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) -> None:
     """No traffic moves without evidence."""
     task = _start_probe(invoke, held)

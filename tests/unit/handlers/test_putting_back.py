@@ -496,12 +496,13 @@ def test_a_warm_slot_that_is_stopped_is_warm_no_more(
 
 
 def test_every_probe_of_the_deployment_is_stopped(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
     """The deployment's, one that nobody wrote down, and the rollback's own; other deployments' run on."""
     tasks = [invoke("start_probe", plan=held, attempt=attempt)["task"] for attempt in (1, 2)]
     mine = journal.take_over(held, held.execution, MINE)
     tasks.append(invoke("start_probe", plan=mine, attempt=1)["task"])
+    clock.seconds = 60
     assert _stop_probe(invoke, mine, f"{EXECUTION}:d2") == []
     assert account.probes() == tasks
     assert _stop_probe(invoke, mine, held.execution, MINE, task=tasks[2]) == tasks
