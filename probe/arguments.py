@@ -8,6 +8,7 @@ from pathlib import Path
 
 from probe.command import CommandSettings
 from probe.settings import is_http_url
+from probe.shown import visible, without_password
 
 MOST_RATE = 500.0
 """Above this, one Python process measures itself rather than the service."""
@@ -27,8 +28,12 @@ exit status:
   1  a request failed, or none was sent
   2  the arguments are wrong, or the file cannot be written
 
-example:
+examples:
   python -m probe --url http://localhost:8080 --for 60s --rate 20
+  docker run --rm --user "$(id -u)" --volume "$PWD:/srv/test_client_results" IMAGE \\
+    python -m probe --url http://HOST
+
+In its container the program can write nowhere but into a folder that is mounted.
 
 With --task alone it is the probe of a deployment instead, configured by PROBE_DEPLOYMENT, PROBE_LOG_GROUP,
 PROBE_LOG_STREAM, PROBE_DEADLINE_SECONDS, PROBE_TIMEOUT_SECONDS and PROBE_LANES (see probe/settings.py); its
@@ -85,7 +90,8 @@ def _default_file() -> Path:
 
 def _url(text: str) -> str:
     if not is_http_url(text) or "?" in text or "#" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an address like http://localhost:8080")
+        shown = visible(without_password(text))
+        raise argparse.ArgumentTypeError(f"{shown!r} is not an address like http://localhost:8080")
     return text.rstrip("/")
 
 

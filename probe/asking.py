@@ -14,6 +14,7 @@ import h11
 
 from probe.connection import Connection, Fault, target_of
 from probe.record import utc
+from probe.shown import visible
 
 IDLE_SECONDS = 4.0
 """A connection idle for longer is not used again. Common servers close theirs after 5 s at the earliest, and
@@ -141,4 +142,4 @@ def _say(error: Exception) -> str:
         text = str(error)
     else:
         text = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
-    return _writable(" ".join(text.split()))[:MOST_ERROR_CHARACTERS]
+    return visible(" ".join(text.split()))[:MOST_ERROR_CHARACTERS]

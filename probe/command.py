@@ -8,6 +8,7 @@ from typing import TextIO
 
 from probe.lane import Lane, LaneSettings
 from probe.record import LaneRecord, RequestRecord, utc
+from probe.shown import visible, without_password
 from probe.stopping import StopRequest
 from probe.tally import Tally
 from probe.textfile import LANE, ClientFile
@@ -56,7 +57,11 @@ def main(settings: CommandSettings, stop: StopRequest) -> int:
     try:
         return _run(settings, stop)
     except OSError as error:
-        print(f"probe: cannot write {settings.out}: {error.strerror}", file=sys.stderr)
+        print(
+            f"probe: cannot write {settings.out}: {error.strerror}. Name a file in a folder that can be "
+            "written with --out; in a container, mount one (see --help).",
+            file=sys.stderr,
+        )
         return 2
 
 
@@ -65,7 +70,7 @@ def _run(settings: CommandSettings, stop: StopRequest) -> int:
     file = ClientFile(settings.out)
     file.write_header(
         [
-            f"url           {settings.url}",
+            f"url           {without_password(settings.url)}",
             f"rate          {settings.rate:g} requests per second for {settings.seconds:g} s",
             f"began         {utc(began)}",
         ]
@@ -98,8 +103,9 @@ class Progress:
         self._interval = TERMINAL_SECONDS if self._live else PLAIN_SECONDS
         self._began = time.monotonic()
         self._shown_at = self._began
+        url = visible(without_password(settings.url))
         print(
-            f"{settings.url}: {settings.rate:g} requests per second for {settings.seconds:g} s",
+            f"{url}: {settings.rate:g} requests per second for {settings.seconds:g} s",
             file=stream,
             flush=True,
         )
@@ -112,7 +118,7 @@ class Progress:
         self._shown_at = now
         text = (
             f"{now - self._began:7.1f} s  {tally.requests} requests  {tally.failures} failed  {missed} missed"
-            f"  version {tally.newest_version or 'none yet'}"
+            f"  version {visible(tally.newest_version or 'none yet')}"
         )
         self._stream.write(f"\r{text}\x1b[K" if self._live else f"{text}\n")
         self._stream.flush()

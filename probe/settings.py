@@ -8,6 +8,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from probe.lane import LaneSettings
+from probe.shown import without_password
 
 
 class BadSetting(ValueError):
@@ -76,7 +77,8 @@ def _lane(entry: object, where: str) -> LaneSettings:
     if not isinstance(name, str) or not name:
         raise BadSetting(f"{where}.name must be a text")
     if not isinstance(url, str) or not is_http_url(url):
-        raise BadSetting(f"{where}.url must be an http or https address, not {url!r}")
+        shown = without_password(str(url))
+        raise BadSetting(f"{where}.url must be an http or https address, not {shown!r}")
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise BadSetting(f"{where}.headers must be an object of texts")
     if entry["starts"] not in ("at_once", "when_answered"):

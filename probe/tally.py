@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from probe.record import RequestRecord
+from probe.shown import visible
 
 
 @dataclass(slots=True)
@@ -14,6 +15,18 @@ class Span:
     count: int = 0
 
 
+@dataclass(slots=True)
+class Failures:
+    """A kind of failure: how often, and its first case."""
+
+    example: RequestRecord
+    count: int = 0
+
+
+MOST_KINDS = 10
+"""So many kinds of failure are listed; the others are only counted."""
+
+
 class Tally:
     """Takes records one by one; numbers for the progress line and for the summary."""
 
@@ -22,6 +35,7 @@ class Tally:
         self.failures = 0
         self.versions: dict[str, Span] = {}
         self.newest_version: str | None = None
+        self.kinds: dict[str, Failures] = {}
         self._latencies: list[float] = []
 
     def add(self, record: RequestRecord) -> None:
@@ -29,6 +43,7 @@ class Tally:
         self.requests += 1
         if not record.ok:
             self.failures += 1
+            self.kinds.setdefault(_kind(record), Failures(record)).count += 1
         if record.status is not None:
             self._latencies.append(record.ms)
         if record.version is not None:
@@ -46,13 +61,31 @@ class Tally:
         ]
         for version, span in sorted(self.versions.items(), key=lambda item: item[1].first):
             lines.append(
-                f"version       {version}: {span.count} answers, first {span.first}, last {span.last}"
+                f"version       {visible(version)}: {span.count} answers, "
+                f"first {span.first}, last {span.last}"
             )
         if self._latencies:
             ordered = sorted(self._latencies)
             p50, p99 = percentile(ordered, 50), percentile(ordered, 99)
             lines.append(f"latency       p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {ordered[-1]:.1f} ms")
+        return lines + self._failures_told()
+
+    def _failures_told(self) -> list[str]:
+        """The kinds of failure, the commonest first, each with one example."""
+        kinds = sorted(self.kinds.items(), key=lambda item: -item[1].count)
+        lines = [
+            f"failure       {visible(kind)}: {found.count}, "
+            f"for example request {found.example.n}, sent {found.example.at}"
+            for kind, found in kinds[:MOST_KINDS]
+        ]
+        if others := kinds[MOST_KINDS:]:
+            count = sum(found.count for _, found in others)
+            lines.append(f"failure       of {len(others)} other kinds: {count}")
         return lines
+
+
+def _kind(record: RequestRecord) -> str:
+    return f"HTTP {record.status}" if record.status is not None else record.error or "no answer"
 
 
 def percentile(ordered: list[float], percent: int) -> float:

@@ -9,6 +9,7 @@ from typing import TextIO
 from urllib.parse import quote, unquote
 
 from probe.record import RequestRecord
+from probe.shown import visible
 
 NOTHING = "-"
 LANE = "production"
@@ -36,7 +37,7 @@ class ClientFile:
     def write_comments(self, lines: Iterable[str]) -> None:
         """Write lines that are not requests."""
         for line in lines:
-            self._file.write(f"# {line}\n")
+            self._file.write(f"# {visible(line)}\n")
 
     def close(self) -> None:
         """Close the file."""
@@ -47,7 +48,7 @@ def line_of(record: RequestRecord) -> str:
     """Return the line of one request."""
     status = NOTHING if record.status is None else str(record.status)
     version = NOTHING if record.version is None else _one_word(record.version)
-    error = " ".join((record.error or "").split()) or NOTHING
+    error = visible(" ".join((record.error or "").split())) or NOTHING
     return f"{record.n:>8}  {record.at:24}  {status:>6}  {version:12}  {record.ms:>8.1f}  {error}"
 
 

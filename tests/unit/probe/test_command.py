@@ -101,7 +101,39 @@ def test_file_that_cannot_be_written(probe: StartProbe, tmp_path: Path) -> None:
     run = probe("--url", "http://127.0.0.1:1", "--out", "taken/a.txt")
     _, errors = run.communicate(timeout=PATIENCE_SECONDS)
     assert run.returncode == 2
-    assert errors.startswith("probe: cannot write taken/a.txt: ")
+    assert errors.startswith("probe: cannot write taken/a.txt: File exists. ")
+    assert "--out" in errors
+    assert "in a container, mount one" in errors
+
+
+def test_the_help_says_how_the_image_is_used(probe: StartProbe) -> None:
+    """In a container that is read-only and not root's, the default file needs a folder that is mounted."""
+    output, _ = probe("--help").communicate(timeout=PATIENCE_SECONDS)
+    assert '--volume "$PWD:/srv/test_client_results" IMAGE' in output
+
+
+def test_outside_text_and_secrets(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
+    """A forged line, a control code and a password reach neither the terminal nor the file."""
+    body = b'{"version": "1\\t200\\n# ended \\u001b[31m"}'
+    server = web(lambda _: Reply(body=body))
+    url = server.url.replace("//", "//user:secret@")
+    run = probe("--url", url, "--for", "0.3s", "--rate", "10", "--out", "a.txt")
+    output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, errors) == (0, "")
+    assert "Authorization" in server.seen[0].headers
+    for shown in (output, (tmp_path / "a.txt").read_text(encoding="utf-8")):
+        assert "secret" not in shown
+        assert "//***@127.0.0.1" in shown
+        assert shown.replace("\n", "").isprintable()
+        assert not re.search(r"^# ended \\?\x1b", shown, re.M)
+
+
+def test_kinds_of_failure_are_told(web: StartWeb, probe: StartProbe) -> None:
+    """With what was answered, how often, and an example."""
+    server = web(lambda _: Reply(status=404))
+    run = probe("--url", server.url, "--for", "0.3s", "--rate", "10", "--out", "a.txt")
+    output, _ = run.communicate(timeout=PATIENCE_SECONDS)
+    assert f"failure       HTTP 404: {len(server.seen)}, for example request 1, sent 2" in output
 
 
 def test_bad_arguments(probe: StartProbe) -> None:

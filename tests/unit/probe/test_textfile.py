@@ -16,7 +16,9 @@ RECORDS = [
     RequestRecord("production", 3, AT, None, None, 2000.4, "no answer within 2 s"),
 ]
 _words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-_errors = _words.map(lambda text: " ".join(text.split())).filter(lambda text: text and text != "-")
+_errors = _words.map(lambda text: " ".join(text.split())).filter(
+    lambda text: text.isprintable() and text not in ("", "-")
+)
 
 
 def test_read_back(tmp_path: Path) -> None:
@@ -41,6 +43,19 @@ def test_read_along(tmp_path: Path) -> None:
         other.write(line_of(RECORDS[1])[:30])
     assert read(path) == RECORDS[:1]
     file.close()
+
+
+def test_no_line_can_be_forged(tmp_path: Path) -> None:
+    """Whatever a service or an address holds, a line of the file is a line, and has no control codes."""
+    path, odd = tmp_path / "client.txt", "1\t200\n# ended \x1b[31m"
+    file = ClientFile(path)
+    file.write_header([f"url {odd}"])
+    file.write(RequestRecord("production", 1, AT, 200, odd, 1.0, odd))
+    file.write_comments([odd])
+    file.close()
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert len(lines) == 6
+    assert all(line.isprintable() for line in lines)
 
 
 def test_foreign_line(tmp_path: Path) -> None:
