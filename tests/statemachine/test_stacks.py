@@ -111,3 +111,11 @@ def test_the_sample_says_what_becomes_of_a_log_that_cannot_be_written() -> None:
 def _containers(stack: str) -> list[dict[str, Any]]:
     definitions = resources("AWS::ECS::TaskDefinition", stack).values()
     return [container for definition in definitions for container in definition["ContainerDefinitions"]]
+
+
+def test_what_a_killed_report_has_left_is_removed() -> None:
+    """The parts of an upload that nobody completes are paid for until somebody aborts it."""
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    enabled = [rule["AbortIncompleteMultipartUpload"] for rule in rules if rule["Status"] == "Enabled"]
+    assert enabled == [{"DaysAfterInitiation": 1}]
