@@ -47,7 +47,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "stop_probe": STOP_TASKS | JOURNAL_READ,
     "report": JOURNAL_WRITE | LEDGER
     | {"s3:PutObject", "s3:AbortMultipartUpload", "states:GetExecutionHistory"},
-    "record_outcome": frozenset({"dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"}),
+    "record_outcome": JOURNAL_WRITE,
     "release": frozenset({"dynamodb:UpdateItem"}),
     "start_next": JOURNAL_STATE | SPECS | START,
     "cool": JOURNAL_STATE | RULE | RESIZE,

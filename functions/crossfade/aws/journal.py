@@ -147,7 +147,9 @@ class Journal:
             values,
             condition="deployment = :deployment AND (holder = :holder OR holder = :rollback)",
         )
-        item = self._table.updating(plan.service, item_of(plan.deployment), "REMOVE promoted, outcome", {})
+        item = self._table.updating(
+            plan.service, item_of(plan.deployment), "REMOVE promoted, outcome, certificate", {}
+        )
         self._transact(plan, [update, item] if take_back else [update])
         return mine
 

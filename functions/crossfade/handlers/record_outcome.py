@@ -26,21 +26,26 @@ class Event(Message):
 
 
 class Recorded(Message):
-    """Why there is no report."""
+    """Why there is no report; or its certificate, where only the answer of WriteReport was lost."""
 
-    reason: str
+    reason: str | None
+    certificate: str | None = None
 
 
 @step(Event)
 def handler(event: Event) -> Recorded:
     """Close the journal's item without a certificate, with what is needed to draw it up by hand."""
     plan = event.plan
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    history = journal.history(plan.service, plan.deployment)
+    if history.outcome == event.outcome and history.certificate:
+        return Recorded(reason=None, certificate=history.certificate)
     reason = (
         f"The report of {plan.deployment} could not be written; the outcome is in the journal. "
         "docs/operations.md has the command that draws the report up by hand. "
         f"It failed with {event.failure.sentence}"
     )
-    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).end(
+    journal.end(
         plan,
         event.outcome,
         event.reason,

@@ -233,6 +233,30 @@ def test_a_report_that_cannot_be_written_leaves_the_outcome(
     assert (metrics[0]["ReportsNotWritten"], metrics[0]["DeploymentsRolledBack"]) == ([1.0], [1.0])
 
 
+def test_a_report_that_was_written_after_all_is_not_missing(
+    account: Account, invoke: Invoke, held: Plan
+) -> None:
+    """The function was killed each time after it had done its work: only its answer is lost."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+    written = _report(invoke, held, outcome="rolled_back", reason="why")
+    answer = _record_outcome(invoke, held)
+    assert answer == {"certificate": written["certificate"], "reason": None}
+    assert "not_reported" not in account.item("deployment#d1")
+
+
+def test_the_report_of_a_promotion_is_not_that_of_its_rollback(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """A promotion that was reported is taken back by hand, and the second report cannot be written."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+    _report(invoke, held)
+    mine = journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", take_back=True)
+    assert _record_outcome(invoke, mine)["certificate"] is None
+    item = account.item("deployment#d1")
+    assert (item["outcome"], "certificate" in item) == ("rolled_back", False)
+    assert "could not be written" in item["not_reported"]
+
+
 def test_whoever_lost_the_service_records_no_outcome(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
