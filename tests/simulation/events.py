@@ -28,7 +28,7 @@ class EventBus:
         """Something has happened; ``kind`` is the detail-type."""
         event = {"source": source, "detail-type": kind, "detail": detail, "resources": []}
         for _, machine, properties in rules():
-            if odd := properties.keys() - {"Pattern", "InputTransformer"}:
+            if odd := properties.keys() - {"Pattern", "InputTransformer", "DeadLetterConfig"}:
                 raise Refused(f"event rule: {odd}")
             if matches(properties["Pattern"], event):
                 given = transformed(properties.get("InputTransformer"), event)

@@ -78,12 +78,12 @@ def definition(machine: str) -> Definition:
 
 @cache
 def deployed_functions() -> dict[str, Function]:
-    """Every function by its ARN."""
+    """Every function by the ARN of its version, as the definitions name it."""
     standard = template()["Globals"]["Function"]["Timeout"]
     found = {}
     for logical, properties in functions().items():
         module, _, attribute = properties["Handler"].rpartition(".")
-        found[_attribute(logical, "Arn")] = Function(
+        found[_version(logical)] = Function(
             name=module.rpartition(".")[2],
             timeout=properties.get("Timeout", standard),
             handler=getattr(importlib.import_module(module), attribute),
@@ -128,6 +128,9 @@ def _allowed(policies: list[dict[str, Any]]) -> frozenset[str]:
 def _physical(name: str) -> Any:
     if name in _PSEUDO:
         return _PSEUDO[name]
+    logical, _, attribute = name.partition(".")
+    if attribute == "Version":
+        return _version(logical)
     known = template()["Resources"].get(name)
     if known is None:
         raise Refused(f"template: Ref {name}")
@@ -137,6 +140,10 @@ def _physical(name: str) -> Any:
     if known["Type"] == "AWS::ECS::TaskDefinition":
         return f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{resolve(given['Family'])}:1"
     return f"{STACK}-{name}"
+
+
+def _version(function: str) -> str:
+    return f"{_attribute(function, 'Arn')}:1"
 
 
 def _attribute(name: str, attribute: str) -> str:

@@ -96,7 +96,7 @@ def states(machine: str) -> dict[str, State]:
 def function_of(machine: str, name: str) -> str:
     """The logical name of the function that a Lambda task invokes."""
     substitution = states(machine)[name]["Arguments"]["FunctionName"].removeprefix("${").removesuffix("}")
-    return machine_properties(machine)["DefinitionSubstitutions"][substitution]["Fn::GetAtt"][0]
+    return str(machine_properties(machine)["DefinitionSubstitutions"][substitution]["Ref"]).split(".")[0]
 
 
 def handler_module(function: str) -> ModuleType:

@@ -119,3 +119,31 @@ def test_what_a_killed_report_has_left_is_removed() -> None:
     rules = bucket["LifecycleConfiguration"]["Rules"]
     enabled = [rule["AbortIncompleteMultipartUpload"] for rule in rules if rule["Status"] == "Enabled"]
     assert enabled == [{"DaysAfterInitiation": 1}]
+
+
+def test_no_event_is_lost_without_a_word() -> None:
+    """EventBridge tries for a day; what it could not deliver lies in a queue, and an alarm tells of it."""
+    dead_letters = {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    rules = [
+        event["Properties"]
+        for machine in resources("AWS::Serverless::StateMachine").values()
+        for event in machine.get("Events", {}).values()
+    ]
+    targets = [target for rule in resources("AWS::Events::Rule").values() for target in rule["Targets"]]
+    assert len(rules) == 3
+    assert [found.get("DeadLetterConfig") for found in rules + targets] == [dead_letters] * 4
+    alarm = resources("AWS::CloudWatch::Alarm")["DeadLettersAlarm"]
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetters", "QueueName"]}}
+    ]
+
+
+def test_a_rollback_that_does_not_get_through_is_told() -> None:
+    """It is started again by exactly these ends, for ever if need be."""
+    alarms = resources("AWS::CloudWatch::Alarm")
+    told = [alarm for alarm in alarms.values() if alarm["Namespace"] == "AWS/States"]
+    assert {alarm["MetricName"] for alarm in told} == {
+        "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted",
+    }  # fmt: skip
+    machine = [{"Name": "StateMachineArn", "Value": {"Ref": "RollbackStateMachine"}}]
+    assert all(alarm["Dimensions"] == machine for alarm in told)

@@ -21,6 +21,7 @@ from tests.statemachine.definitions import (
     states,
     strings,
     tasks,
+    template,
 )
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
@@ -58,8 +59,10 @@ def test_substitutions_are_named_after_what_they_stand_for(machine: str) -> None
         if name == "Partition":
             assert value == {"Ref": "AWS::Partition"}
             continue
-        target = value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]
+        target, _, version = value["Ref"].partition(".")
         assert name == f"{target}Arn"
+        # An execution that runs while Crossfade is updated goes on with the functions that it began with.
+        assert version == ("Version" if target.endswith("Function") else "")
 
 
 @pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
@@ -92,8 +95,16 @@ def test_every_function_is_used() -> None:
 def test_a_machine_may_invoke_its_functions_and_no_others(machine: str) -> None:
     """The emulator does not enforce a machine's own role, so this is the only check of it."""
     invoked = {function_of(machine, name) for name in lambda_tasks(machine)}
-    allowed = [resource["Fn::GetAtt"] for resource in _allowed(machine, "lambda:InvokeFunction")]
-    assert sorted(allowed) == sorted([function, "Arn"] for function in invoked)
+    allowed = [resource["Fn::Sub"] for resource in _allowed(machine, "lambda:InvokeFunction")]
+    # Of all versions: those of a running execution are older than the role.
+    assert sorted(allowed) == sorted(f"${{{function}.Arn}}:*" for function in invoked)
+
+
+def test_a_change_of_anything_is_a_new_version() -> None:
+    """Not of the code alone: the environment, the layer and the memory belong to a version as well."""
+    shared = template()["Globals"]["Function"]
+    assert shared["AutoPublishAlias"]
+    assert shared["AutoPublishAliasAllProperties"] is True
 
 
 @pytest.mark.parametrize("machine", MACHINES)

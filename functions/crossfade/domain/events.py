@@ -21,7 +21,8 @@ class Loop(NamedTuple):
 
 
 LAUNCH = Loop(9, 2)
-"""CheckGreen, GreenReady, WaitForGreen; then CheckProbe and its own two, under the same deadline."""
+"""CheckGreen, GreenReady, WaitForGreen; LaunchGreen and CheckProbe have two such of their own, and the same
+deadline."""
 SHIFT = Loop(9, 3)
 """ShiftTraffic, TrafficShifted, WaitForTargets."""
 SHIFT_SECONDS = 60

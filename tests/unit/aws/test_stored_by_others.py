@@ -47,15 +47,15 @@ def _stages_apart(item: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
-def _as_it_is(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def as_it_is(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return items
 
 
-def _with_more(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_more(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [_stages_apart(_newer(item)) for item in items]
 
 
-@pytest.mark.parametrize("change", [_as_it_is, _with_more], ids=["older", "newer"])
+@pytest.mark.parametrize("change", [as_it_is, with_more], ids=["older", "newer"])
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_the_journal_is_read(account: Account, path: Path, change: Callable[[Any], Any]) -> None:
     """The state, the milestones and the plan; and the plan travels on through the workflow."""

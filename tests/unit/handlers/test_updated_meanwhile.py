@@ -1,0 +1,41 @@
+"""Crossfade was updated in the middle of a deployment: the new rollback reads what the old version left."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.unit.account import TABLE, Account
+from tests.unit.aws.test_stored_by_others import STORED, as_it_is, with_more
+from tests.unit.examples import EXECUTION, ROLLBACKS
+from tests.unit.handlers.conftest import Aws, Clock, Invoke
+
+STOPPED = {"ended": f"{EXECUTION}:d1", "status": "ABORTED"}
+CAUGHT = {"service": "web", "deployment": "d1", "failure": {"Error": "CandidateWorse", "Cause": "5 of 30"}}
+
+
+@pytest.mark.parametrize("more", [{}, {"newer": 1}], ids=["fewer-words", "more-words"])
+@pytest.mark.parametrize(
+    "order", [STOPPED, CAUGHT], ids=["stopped-after-the-update", "rolled-back-by-itself"]
+)
+@pytest.mark.parametrize("change", [as_it_is, with_more], ids=["a-field-less", "a-field-more"])
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_a_deployment_of_another_version_is_rolled_back(
+    account: Account,
+    aws: Aws,
+    clock: Clock,
+    invoke: Invoke,
+    path: Any,
+    change: Callable[[Any], Any],
+    order: dict[str, Any],
+    more: dict[str, Any],
+) -> None:
+    """Its journal is understood, its service is taken over, and its plan is one that all steps take."""
+    for item in change(json.loads(path.read_text())):
+        account.dynamodb.put_item(TableName=TABLE, Item=item)
+    found = invoke("survey", input=order | more, execution=f"{ROLLBACKS}:mine")
+    assert (found["action"], found["loser"], found["plan"]["deployment"]) == ("roll_back", "green", "d1")
+    assert account.item("state")["holder"] == f"{ROLLBACKS}:mine"
+    assert invoke("release", plan=found["plan"]) is not None
+    assert "holder" not in account.item("state")
