@@ -10,9 +10,8 @@ SANDBOX_SEED
 SANDBOX_PACE
     `rehearsal` (default) or `aws`.
 SANDBOX_STALE_READS
-    `off` (default): no read is stale. `bounded`: reads may be stale for a time after a write. `first`:
-    moreover, what a role reads first after a write is stale, however late it reads within the time that AWS
-    allows itself.
+    `bounded` (default): reads may be stale for a time after a write. `first`: moreover, what a role reads
+    first after a role's write is stale, however late it reads within the time that AWS allows itself.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ LONGEST_STALE: dict[Delay, float] = {
 }
 """Seconds after which a read is never stale, at any pace. Crossfade is built for these bounds."""
 
-_STALE_READS = ("off", "bounded", "first")
+_STALE_READS = ("bounded", "first")
 
 
 class Delays:
@@ -85,7 +84,7 @@ class Delays:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self.seed = environment.get("SANDBOX_SEED", "1")
         self.pace = environment.get("SANDBOX_PACE", "rehearsal")
-        self.stale_reads = environment.get("SANDBOX_STALE_READS", "off")
+        self.stale_reads = environment.get("SANDBOX_STALE_READS", "bounded")
         if self.pace not in PACES:
             raise ValueError(f"SANDBOX_PACE is {self.pace!r}: one of {', '.join(PACES)}")
         if self.stale_reads not in _STALE_READS:
@@ -148,7 +147,9 @@ class Past:
         with self._lock:
             now, writes = self._clock() - ago, self._writes.setdefault(key, [])
             until = max([now + seconds, *(write.until for write in writes)])
-            writes.append(_Write(before, until, max(until, now + LONGEST_STALE.get(self._delay, 0.0))))
+            # What the account's owner has done was done before a deployment began, and is seen by then.
+            longest = now + LONGEST_STALE.get(self._delay, 0.0) if reader() else until
+            writes.append(_Write(before, until, max(until, longest)))
 
     def shown(self, key: str, reader: str | None = None) -> Stale | None:
         """What is shown of a key instead of what is; None: what is."""
@@ -169,7 +170,7 @@ class Past:
     def read(self, key: str) -> Stale | None:
         """What the caller of the request under way is shown of a key instead of what is."""
         who = reader()
-        return self.shown(key, who) if who and self._delays.stale_reads != "off" else None
+        return self.shown(key, who) if who else None
 
     def forget(self) -> None:
         """Show everything as it is."""

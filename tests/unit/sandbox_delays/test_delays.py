@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from sandbox.delays import LONGEST_STALE, PACES, Delay, Delays, Past, Stale, reader
@@ -16,6 +19,23 @@ def drawn(seed: str, subjects: list[str]) -> dict[str, list[float]]:
     for subject in subjects:
         found.setdefault(subject, []).append(delays.seconds(Delay.ECS_READ, subject))
     return found
+
+
+def test_the_documentation_has_these_figures():
+    """The table of docs/sandbox.md, row by row in the order of the delays."""
+    page = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    table = page.partition("## As late as AWS")[2].partition("## What differs")[0]
+    rows = [line.split("|")[2:5] for line in table.splitlines() if re.match(r"\| [^w-]", line)]
+    told = [[cell.strip() for cell in row] for row in rows]
+    bounds = {60.0: "60 s", 300.0: "5 min"}
+
+    assert [row[:2] for row in told] == [
+        [f"{low:g}–{high:g} s" for low, high in (PACES[pace][delay] for pace in ("rehearsal", "aws"))]
+        for delay in Delay
+    ]
+    assert {delay: row[2] for delay, row in zip(Delay, told, strict=True) if delay in LONGEST_STALE} == {
+        delay: bounds[seconds] for delay, seconds in LONGEST_STALE.items()
+    }
 
 
 def test_a_seed_repeats_a_run():
@@ -92,7 +112,7 @@ def test_a_late_first_read_is_current(clock: Clock):
     assert past.shown("service", "role") is None
 
 
-def test_every_first_read_is_stale(clock: Clock):
+def test_every_first_read_is_stale(clock: Clock, as_role: str):
     """With the switch: each role's first one after each write, its second one not."""
     past = Past(Delay.ECS_READ, Delays(EVERY_FIRST), clock)
     past.wrote("service", 0, "service")
@@ -105,7 +125,7 @@ def test_every_first_read_is_stale(clock: Clock):
     assert [past.shown("service", role) for role in ("a", "a", "c", "c")] == [Stale(1), None, Stale(1), None]
 
 
-def test_a_read_at_once_is_the_first_one(clock: Clock):
+def test_a_read_at_once_is_the_first_one(clock: Clock, as_role: str):
     """Whoever was shown what was before during the delay is not shown it again after it."""
     past = Past(Delay.ECS_READ, Delays(EVERY_FIRST), clock)
     past.wrote("service", 0, "service")
@@ -115,7 +135,7 @@ def test_a_read_at_once_is_the_first_one(clock: Clock):
     assert (at_once, past.shown("service", "a")) == (Stale(0), None)
 
 
-def test_no_read_is_stale_for_ever(clock: Clock):
+def test_no_read_is_stale_for_ever(clock: Clock, as_role: str):
     """A first read after AWS's own bound is current."""
     past = Past(Delay.ECS_READ, Delays(EVERY_FIRST), clock)
     past.wrote("service", 0, "service")
@@ -124,9 +144,19 @@ def test_no_read_is_stale_for_ever(clock: Clock):
     assert past.shown("service", "a") is None
 
 
+def test_what_the_owner_wrote_is_seen_in_time(clock: Clock):
+    """Nobody deploys in the moment in which he sets something up by hand."""
+    past = Past(Delay.SCALING_READ, Delays(EVERY_FIRST), clock)
+    past.wrote("target", None, "target")
+    at_once = past.shown("target", "a")
+    clock.now += 10
+
+    assert (at_once, past.shown("target", "b")) == (Stale(None), None)
+
+
 def test_the_account_itself_sees_what_is(clock: Clock):
     """Tests, the demo and people at a shell are the account's own user."""
-    past = Past(Delay.ECS_READ, Delays({"SANDBOX_STALE_READS": "bounded"}), clock)
+    past = Past(Delay.ECS_READ, Delays({}), clock)
     past.wrote("service", 0, "service")
 
     assert reader() is None
@@ -135,7 +165,7 @@ def test_the_account_itself_sees_what_is(clock: Clock):
 
 def test_a_role_does_not(clock: Clock, as_role: str):
     """Functions and tasks are roles."""
-    past = Past(Delay.ECS_READ, Delays({"SANDBOX_STALE_READS": "bounded"}), clock)
+    past = Past(Delay.ECS_READ, Delays({}), clock)
     past.wrote("service", 0, "service")
 
     assert reader() == as_role

@@ -11,7 +11,7 @@ import pytest
 from ministack.services import ecs
 
 from sandbox import ecs_delays
-from sandbox.delays import PACES, Delay, delays
+from sandbox.delays import PACES, Delay
 
 Call = Callable[..., dict[str, Any]]
 
@@ -26,7 +26,6 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
     monkeypatch.setattr(ecs, "_get_docker", lambda: None)
     monkeypatch.setattr(ecs, "_ACTION_MAP", dict(ecs._ACTION_MAP))
     monkeypatch.setattr(ecs, "_reconcile_service_tasks", ecs._reconcile_service_tasks)
-    monkeypatch.setattr(delays, "stale_reads", "bounded")
     monkeypatch.setitem(PACES["rehearsal"], Delay.ECS_EFFECT, (0.2, 0.3))
     monkeypatch.setitem(PACES["rehearsal"], Delay.ECS_READ, (20.0, 30.0))
     ecs_delays.install()

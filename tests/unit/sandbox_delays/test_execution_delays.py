@@ -11,7 +11,7 @@ import pytest
 from ministack.services import stepfunctions
 
 from sandbox import execution_delays
-from sandbox.delays import PACES, Delay, delays
+from sandbox.delays import PACES, Delay
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:deploy:one"
 
@@ -25,7 +25,6 @@ def executions(monkeypatch: pytest.MonkeyPatch, as_role: str) -> Iterator[None]:
     """Step Functions without an execution."""
     for name in ("_describe_execution", "_list_executions"):
         monkeypatch.setattr(stepfunctions, name, getattr(stepfunctions, name))
-    monkeypatch.setattr(delays, "stale_reads", "bounded")
     monkeypatch.setitem(PACES["rehearsal"], Delay.EXECUTION_READ, (20.0, 30.0))
     execution_delays.install()
     yield

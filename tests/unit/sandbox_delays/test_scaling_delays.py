@@ -9,7 +9,6 @@ import pytest
 from ministack.services import ecs
 
 from sandbox import application_autoscaling as scaling
-from sandbox.delays import delays
 
 TARGET = {
     "ServiceNamespace": "ecs",
@@ -22,7 +21,6 @@ SUSPENDED = dict.fromkeys(scaling._SUSPENDABLE, True)
 @pytest.fixture(autouse=True)
 def service(monkeypatch: pytest.MonkeyPatch, as_role: str) -> Iterator[None]:
     """A service of 2 tasks, and nothing registered."""
-    monkeypatch.setattr(delays, "stale_reads", "bounded")
     monkeypatch.setitem(ecs._services, "shop/web", {"status": "ACTIVE", "desiredCount": 2})
     yield
     scaling._targets.clear()

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from ministack.core import iam_evaluator
 
-from sandbox.delays import delays
 from sandbox.load_balancer import rules
 
 Call = Callable[..., dict[str, Any]]
@@ -17,10 +16,9 @@ ROLE = "arn:aws:sts::000000000000:assumed-role/crossfade-Shift/crossfade-shift"
 
 
 @pytest.fixture(autouse=True)
-def as_role(elbv2: Call, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def as_role(elbv2: Call) -> Iterator[None]:
     """Whoever asks is a function's role; what earlier tests wrote is forgotten."""
     rules.read.forget()
-    monkeypatch.setattr(delays, "stale_reads", "bounded")
     token = iam_evaluator._request_caller_arn.set(ROLE)
     yield
     iam_evaluator._request_caller_arn.reset(token)
