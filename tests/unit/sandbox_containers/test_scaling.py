@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.sandbox_containers.conftest import Sandbox
+from tests.unit.sandbox_containers.conftest import Sandbox, until
 from tests.unit.sandbox_containers.workflows import make_function
 
 pytestmark = pytest.mark.enable_socket
@@ -169,7 +169,10 @@ def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
     refused = attempt("scaling-reader", "register_scalable_target", **TARGET, SuspendedState=SUSPENDED)
     stranger = attempt("scaling-stranger", "register_scalable_target", **TARGET, SuspendedState=SUSPENDED)
     allowed = attempt("scaling-writer", "register_scalable_target", **TARGET, SuspendedState=SUSPENDED)
-    found = attempt("scaling-reader", "describe_scalable_targets", ServiceNamespace="ecs")
+
+    def shown() -> bool:
+        found = attempt("scaling-reader", "describe_scalable_targets", ServiceNamespace="ecs")
+        return bool(found["ScalableTargets"][0]["SuspendedState"] == SUSPENDED)
 
     assert "AccessDenied" in refused["errorMessage"]
     assert "ValidationException" in stranger["errorMessage"]
@@ -177,7 +180,7 @@ def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
         f"not authorized to perform: ecs:DescribeServices on resource: {service}" in stranger["errorMessage"]
     )
     assert "ScalableTargetARN" in allowed
-    assert found["ScalableTargets"][0]["SuspendedState"] == SUSPENDED
+    until(shown)  # a role reads what was just written a while later
 
 
 def test_pages(scaling: Any):
