@@ -187,6 +187,10 @@ class Account:
         """How many tasks a slot is to run."""
         return int(self._service(slot)["desiredCount"])
 
+    def status(self, slot: Slot) -> str:
+        """The status of a slot's service."""
+        return str(self._service(slot)["status"])
+
     def rollout(self, slot: Slot) -> str:
         """The id of a slot's newest rollout."""
         return str(self._service(slot)["deployments"][0]["id"])

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
-from crossfade.aws.slots import awsvpc, stop_reason
+from crossfade.aws.slots import awsvpc, stop_reason, unfinished_tasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.launch import ECS_LAG
 from crossfade.domain.plan import Plan
@@ -69,6 +69,15 @@ class ProbeTasks:
         ]
         return [task for task in tasks if self.stop(task)]
 
+    def left(self) -> list[str]:
+        """The probe tasks of this service, whoever started them, that have not ended."""
+        ledgers = f"{self._spec.service}/"
+        return [
+            str(task["taskArn"])
+            for task in unfinished_tasks(self._ecs, self._spec.cluster)
+            if any(stream.startswith(ledgers) for stream in _ledgers(task))
+        ]
+
     def stop(self, task: str) -> bool:
         """Stop a probe task; harmless when it has stopped. False: ECS does not know it."""
         try:
@@ -119,6 +128,16 @@ class ProbeTasks:
             for slot in SLOTS
         ]
         return [production, *slots]
+
+
+def _ledgers(task: dict[str, Any]) -> list[str]:
+    """The ledgers that a task was told to write: one for a probe, none for any other task."""
+    return [
+        variable["value"]
+        for container in task.get("overrides", {}).get("containerOverrides", [])
+        for variable in container.get("environment", [])
+        if variable["name"] == "PROBE_LOG_STREAM"
+    ]
 
 
 def _started_by(execution: str, attempt: int) -> str:

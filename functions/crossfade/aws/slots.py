@@ -78,7 +78,12 @@ class Slots:
         try:
             stopped = [
                 task
-                for task in self._tasks(serviceName=self._spec.slot_service(slot), desiredStatus="STOPPED")
+                for task in _tasks(
+                    self._ecs,
+                    self._spec.cluster,
+                    serviceName=self._spec.slot_service(slot),
+                    desiredStatus="STOPPED",
+                )
                 if task.get("startedBy") == rollout
             ]
         except ClientError as error:
@@ -137,23 +142,23 @@ class Slots:
             if code(error) not in GONE:
                 raise
 
-    def all_gone(self) -> bool:
-        """Whether both slots' services have ended, tasks included."""
+    def left(self) -> list[str]:
+        """What is there of both slots: services that are not INACTIVE, and tasks that have not ended.
+
+        A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
+        """
         names = [self._spec.slot_service(slot) for slot in SLOTS]
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
-        return all(service["status"] == "INACTIVE" and not service["runningCount"] for service in found)
+        services = [service["serviceName"] for service in found if service["status"] != "INACTIVE"]
+        groups = {f"service:{name}" for name in names}
+        tasks = unfinished_tasks(self._ecs, self._spec.cluster)
+        return [*services, *(task["taskArn"] for task in tasks if task.get("group") in groups)]
 
     def _find(self, slot: Slot) -> dict[str, Any] | None:
         names = [self._spec.slot_service(slot)]
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
         active = (service for service in found if service["status"] == "ACTIVE")
         return next(active, found[0] if found else None)
-
-    def _tasks(self, **wanted: str) -> Iterator[dict[str, Any]]:
-        pages = self._ecs.get_paginator("list_tasks").paginate(cluster=self._spec.cluster, **wanted)
-        for arns in (page["taskArns"] for page in pages):
-            if arns:
-                yield from self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=arns)["tasks"]
 
     def _create(self, slot: Slot, task_definition: str, count: int, *, again: bool) -> dict[str, Any] | None:
         spec = self._spec
@@ -199,6 +204,24 @@ class Slots:
             # Crossfade's own deadline decides first; ECS must not kill tasks for their health before it.
             "healthCheckGracePeriodSeconds": int(spec.launch.deadline_seconds) + 60,
         }
+
+
+def unfinished_tasks(ecs: Any, cluster: str) -> Iterator[dict[str, Any]]:
+    """All tasks of a cluster that have not ended, STOPPING ones among them.
+
+    The whole cluster is listed: ListTasks need not know a deleted service, and joins few filters.
+    """
+    for wanted in ("RUNNING", "STOPPED"):
+        for task in _tasks(ecs, cluster, desiredStatus=wanted):
+            if task["lastStatus"] != "STOPPED":
+                yield task
+
+
+def _tasks(ecs: Any, cluster: str, **wanted: str) -> Iterator[dict[str, Any]]:
+    pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, **wanted)
+    for arns in (page["taskArns"] for page in pages):
+        if arns:
+            yield from ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
 
 
 def _primary(service: dict[str, Any]) -> dict[str, Any]:

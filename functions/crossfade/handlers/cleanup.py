@@ -7,6 +7,7 @@ import json
 import os
 import time
 import urllib.request
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,6 +22,7 @@ from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.errors import ServiceChanged
+from crossfade.domain.launch import ECS_LAG
 from crossfade.domain.spec import SLOTS, ServiceSpec, read_spec
 from crossfade.domain.state import DELETION, State
 from crossfade.handlers.step import logger, utc_now
@@ -28,6 +30,8 @@ from crossfade.handlers.step import logger, utc_now
 SEIZING_TRIES = 10
 RESERVE_MS = 20_000
 """Time kept for the answer: without one CloudFormation waits for the resource's ServiceTimeout."""
+SETTLING = timedelta(seconds=4)
+"""One look at what is left may come between two of ECS's answers: another one has to agree with it."""
 REASON_CHARACTERS = 1_000
 """An answer has 4,096 bytes at most."""
 
@@ -54,18 +58,30 @@ def _remove(service: str, context: LambdaContext) -> None:
     spec = _spec(service, document, journal)
     if spec is None:
         return
-    executions = _stop_deployment(service, journal)
+    settled = _stop_deployment(service, journal)
     _remove_rule(Traffic(client("elbv2"), spec), journal.state(service), context)
-    slots = Slots(client("ecs"), spec)
-    for slot in SLOTS:
-        slots.delete(slot)
-    ProbeTasks(client("ecs"), spec).stop_all(executions)
-    while not slots.all_gone():
-        if context.get_remaining_time_in_millis() < RESERVE_MS:
-            raise TimeoutError(f"the tasks of {service} did not stop in time; delete the stack again")
-        time.sleep(2)
+    _remove_tasks(spec, settled, context)
     TaskDefinitions(client("ecs")).deregister(spec)
     journal.forget(service)
+
+
+def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext) -> None:
+    """Delete both slots and stop the probes, and see every task end; until ``settled`` some may be unseen."""
+    slots, probes = Slots(client("ecs"), spec), ProbeTasks(client("ecs"), spec)
+    for slot in SLOTS:
+        slots.delete(slot)
+    while True:
+        for task in probes.left():
+            probes.stop(task)
+        for slot in SLOTS:
+            if slots.describe(slot):  # made so lately that the first try did not find it
+                slots.delete(slot)
+        left = [*slots.left(), *probes.left()]
+        if not left and utc_now() >= settled:
+            return
+        if context.get_remaining_time_in_millis() < RESERVE_MS:
+            raise TimeoutError(f"{left or 'ECS'} did not come to rest in time; delete the stack again")
+        time.sleep(2)
 
 
 def _spec(service: str, document: str, journal: Journal) -> ServiceSpec | None:
@@ -87,22 +103,23 @@ def _remove_rule(traffic: Traffic, state: State, context: LambdaContext) -> None
         time.sleep(2)
 
 
-def _stop_deployment(service: str, journal: Journal) -> list[str]:
-    """Fence off whoever holds the service, and stop it; returns the executions that may have a probe."""
+def _stop_deployment(service: str, journal: Journal) -> datetime:
+    """Fence off whoever holds the service, and stop it; returns when ECS shows all that it has started."""
     state = _seize(service, journal)
     why = f"the stack of {service} is deleted"
     if state.warm:
         # It waits for hours to stop the old slot, and a state machine is not deleted while an execution runs.
         Executions(client("stepfunctions")).stop(state.warm.execution, why)
+    written = [utc_now() + SETTLING, *([state.freed + ECS_LAG] if state.freed else [])]
     if state.deployment is None:
-        return []
-    deployment = journal.history(service, state.deployment).plan.execution
-    executions = [*dict.fromkeys((deployment, state.holder or deployment))]
-    for execution in executions:
+        return max(written)
+    history = journal.history(service, state.deployment)
+    deployment = history.plan.execution
+    for execution in dict.fromkeys((deployment, state.holder or deployment)):
         if execution != DELETION:
             Executions(client("stepfunctions")).stop(execution, why)
     journal.abandon(service, state.deployment, why, utc_now())
-    return executions
+    return max(written + [at + ECS_LAG for at in (history.launched, history.probe_asked) if at])
 
 
 def _seize(service: str, journal: Journal) -> State:

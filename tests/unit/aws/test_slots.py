@@ -26,7 +26,7 @@ def test_a_slot_that_never_was_has_no_service(slots: Slots) -> None:
     slots.stop("green")
     slots.delete("green")
     assert slots.describe("green") is None
-    assert slots.all_gone()
+    assert slots.left() == []
 
 
 def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,21 +198,29 @@ def test_a_deleted_slot_is_gone(account: Account, slots: Slots) -> None:
 
 
 @pytest.mark.parametrize(
-    ("services", "gone"),
+    ("status", "task", "left"),
     [
-        pytest.param([], True, id="never-were"),
-        pytest.param([{"status": "INACTIVE", "runningCount": 0}], True, id="inactive"),
-        pytest.param([{"status": "INACTIVE", "runningCount": 1}], False, id="a-task-is-left"),
-        pytest.param([{"status": "DRAINING", "runningCount": 0}], False, id="draining"),
-        pytest.param([{"status": "ACTIVE", "runningCount": 0}], False, id="active"),
+        pytest.param("ACTIVE", "STOPPED", ["web-blue"], id="its-deletion-is-not-shown-yet"),
+        pytest.param("DRAINING", "STOPPED", ["web-blue"], id="it-drains"),
+        pytest.param("INACTIVE", "STOPPING", ["arn:task"], id="its-tasks-are-stopping"),
+        pytest.param("INACTIVE", "DEPROVISIONING", ["arn:task"], id="its-network-is-taken-down"),
+        pytest.param("INACTIVE", "STOPPED", [], id="all-is-gone"),
     ],
 )
-def test_all_gone(
-    slots: Slots, monkeypatch: pytest.MonkeyPatch, services: list[dict[str, Any]], gone: bool
+def test_what_is_left(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch, status: str, task: str, left: list[str]
 ) -> None:
-    """Tasks included."""
-    monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: {"services": services})
-    assert slots.all_gone() is gone
+    """A service is INACTIVE before its tasks have ended."""
+    services = [{"serviceName": "web-blue", "status": status}]
+    tasks = [
+        {"taskArn": "arn:task", "group": "service:web-blue", "lastStatus": task},
+        {"taskArn": "arn:other", "group": "service:web2-blue", "lastStatus": "RUNNING"},
+    ]
+    pages = _Pages(lambda desiredStatus, **_: [{"taskArns": ["a"] if desiredStatus == "STOPPED" else []}])
+    monkeypatch.setattr(account.ecs, "describe_services", lambda **_: {"services": services})
+    monkeypatch.setattr(account.ecs, "get_paginator", lambda _: pages)
+    monkeypatch.setattr(account.ecs, "describe_tasks", lambda **_: {"tasks": tasks})
+    assert slots.left() == left
 
 
 def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:

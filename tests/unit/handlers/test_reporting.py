@@ -407,7 +407,9 @@ def _custom_resource(kind: str) -> dict[str, Any]:
 
 def _cleanup(aws: Aws, kind: str) -> None:
     aws.called.clear()
-    module_of("cleanup").handler(_custom_resource(kind), Context())
+    context = Context()
+    context.remaining = 900_000
+    module_of("cleanup").handler(_custom_resource(kind), context)
     assert aws.called - ACTIONS["cleanup"] == set()
 
 
@@ -538,16 +540,84 @@ def test_tasks_that_do_not_end_in_time_are_told(
     account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
 ) -> None:
     """CloudFormation would otherwise wait for an hour; the stack can be deleted again."""
-    draining = {"status": "DRAINING", "runningCount": 1}
+    draining = {"serviceName": "web-blue", "status": "DRAINING"}
     aws.edit("DescribeServices", lambda _: {"services": [draining]})
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "FAILED"
-    assert "did not stop in time" in answers.bodies[0]["Reason"]
+    assert "['web-blue'] did not come to rest in time" in answers.bodies[0]["Reason"]
     assert journal.state("web").holder == DELETION
     aws.edit("DescribeServices", lambda answer: answer)
     _cleanup(aws, "Delete")
     assert answers.bodies[1]["Status"] == "SUCCESS"
     assert journal.state("web") == State()
+
+
+def _task(status: str, **given: Any) -> dict[str, Any]:
+    wanted = "RUNNING" if status == "RUNNING" else "STOPPED"
+    return {"taskArn": "arn:task", "lastStatus": status, "desiredStatus": wanted, **given}
+
+
+PROBE_TASK = {
+    "overrides": {
+        "containerOverrides": [{"environment": [{"name": "PROBE_LOG_STREAM", "value": "web/d0"}]}],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    "given", [{"group": "service:web-green"}, PROBE_TASK], ids=["of-a-slot", "a-probe-whoever-started-it"]
+)
+def test_tasks_that_still_stop_are_waited_for(
+    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: Plan, given: dict[str, Any]
+) -> None:
+    """Their service is INACTIVE by then, and the cluster and its network cannot be deleted before them."""
+    inactive = [{"serviceName": name, "status": "INACTIVE"} for name in ("web-blue", "web-green")]
+    aws.answer("DescribeServices", {"services": inactive})
+    aws.answer("ListTasks", {"taskArns": ["arn:task"]})
+    aws.answer("DescribeTasks", {"tasks": [_task("STOPPING", **given)]})
+    aws.answer("StopTask", {})
+
+    def end() -> None:
+        assert answers.bodies == []
+        aws.answer("DescribeTasks", {"tasks": [_task("STOPPED", **given)]})
+
+    clock.meanwhile = [lambda: None] * 9 + [end]
+    _cleanup(aws, "Delete")
+    assert (answers.bodies[0]["Status"], clock.seconds) == ("SUCCESS", 20)
+
+
+def test_tasks_of_others_in_the_cluster_are_left_alone(
+    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: Plan
+) -> None:
+    """Another service's, and another service's probe."""
+    theirs = {"containerOverrides": [{"environment": [{"name": "PROBE_LOG_STREAM", "value": "web2/d1"}]}]}
+    aws.answer("ListTasks", {"taskArns": ["arn:task"]})
+    tasks = [_task("RUNNING", group="service:web2-blue"), _task("RUNNING", overrides=theirs)]
+    aws.answer("DescribeTasks", {"tasks": tasks})
+    aws.fail("StopTask", AssertionError("it is not ours"))
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+
+
+def test_what_was_launched_just_now_is_looked_for_until_ecs_shows_it(
+    account: Account, aws: Aws, invoke: Invoke, clock: Clock, answers: Answers, held: Plan
+) -> None:
+    """A service that ECS does not show yet is not one that is gone; when it is shown, it is deleted."""
+    account.start(DEPLOY, "d1")
+    clock.seconds = 5
+    invoke("launch", plan=held, task_definition=account.spec.blueprint, deadline=at(60))
+    aws.refuse("DeleteService", "ServiceNotFoundException")
+    aws.answer("DescribeServices", {"services": []})
+
+    def show() -> None:
+        assert answers.bodies == []
+        aws.allow("DescribeServices")
+        aws.allow("DeleteService")
+
+    clock.meanwhile = [lambda: None] * 24 + [show]
+    _cleanup(aws, "Delete")
+    assert (answers.bodies[0]["Status"], clock.seconds) == ("SUCCESS", 65)
+    assert account.status("blue") == "INACTIVE"
 
 
 def test_a_service_that_is_free_is_deleted_as_well(
