@@ -17,9 +17,12 @@ SLOTS = frozenset({"ecs:DescribeServices"})
 RESIZE = frozenset({"ecs:UpdateService"})
 STOP_TASKS = frozenset({"ecs:ListTasks", "ecs:StopTask"})
 SPECS = frozenset({"ssm:GetParametersByPath"})
-SCALING = frozenset(
-    {"application-autoscaling:DescribeScalableTargets", "application-autoscaling:RegisterScalableTarget"}
-)
+OF_SCALING = frozenset({"ecs:DescribeServices", "ecs:UpdateService", "cloudwatch:DescribeAlarms"})
+"""What Application Auto Scaling asks of the caller of RegisterScalableTarget for an ECS service."""
+SCALING = OF_SCALING | {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:RegisterScalableTarget",
+}
 START = frozenset({"states:StartExecution"})
 
 ACTIONS: dict[str, frozenset[str]] = {
@@ -43,7 +46,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
     "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | RESIZE,
-    "resume": JOURNAL_READ | SCALING,
+    "resume": JOURNAL_STATE | SCALING,
     "stop_probe": STOP_TASKS | JOURNAL_READ,
     "report": JOURNAL_WRITE | LEDGER
     | {"s3:PutObject", "s3:AbortMultipartUpload", "states:GetExecutionHistory"},
@@ -67,6 +70,7 @@ ACTIONS: dict[str, frozenset[str]] = {
 IMPLIED = {
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
     "ecs:RunTask": {"iam:PassRole"},
+    "application-autoscaling:RegisterScalableTarget": set(OF_SCALING),
 }
 """Actions that AWS authorises along with a call, so that no call of that name is ever seen."""
 

@@ -22,7 +22,7 @@ from crossfade.domain.certificate import Certificate, History, Outcome, StageRec
 from crossfade.domain.errors import InvalidInput, ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
-from crossfade.domain.scaling import Suspension
+from crossfade.domain.scaling import Resumption, Suspension
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State, Warm, lost, refuse_lost
 from crossfade.domain.traffic import Weights
@@ -106,7 +106,9 @@ class Journal:
             return
         conditions = ["attribute_not_exists(holder)", "warm.deployment = :warm"]
         values: dict[str, Any] = {":candidate": _candidate(plan), ":warm": warm.deployment}
-        known = {"scaling": scaling.model_dump()} if scaling else {}
+        known: dict[str, Any] = {"launched": iso(plan.began)}  # both slots run
+        if scaling:
+            known["scaling"] = scaling.model_dump()
         self._hold(plan, ["candidate = :candidate"], values, conditions, ["warm"], known)
 
     def reclaim(self, plan: Plan) -> bool:
@@ -281,6 +283,10 @@ class Journal:
     def cold(self, plan: Plan) -> None:
         """Write down that the old slot is about to be stopped: there is no instant way back any more."""
         self._held(plan, "REMOVE warm", {})
+
+    def resumed(self, plan: Plan, resumption: Resumption) -> None:
+        """Write down how the live slot's scaling is about to be left."""
+        self._held(plan, "SET resumed = :resumed", {":resumed": resumption.model_dump(mode="json")})
 
     def milestone(self, plan: Plan, name: str, value: Any) -> Any:
         """Write down a milestone of the deployment (a field of ``History``); the first value stays.

@@ -30,8 +30,12 @@ class Scaling:
         )
 
     def suspend(self, slot: Slot, wanted: Suspension) -> None:
-        """Suspend or resume a slot's scaling; nothing is done where that is so, or there is no target."""
-        if self.suspension(slot) in (None, wanted):
+        """Suspend or resume the scaling of a slot that runs; nothing is done where there is no target.
+
+        It is written whatever is read, which may be of before. The slot must run: registering brings its
+        count within the target's limits, and so would start a slot that stands at 0.
+        """
+        if self.suspension(slot) is None:
             return
         self._autoscaling.register_scalable_target(
             ServiceNamespace="ecs",

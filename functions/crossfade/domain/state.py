@@ -5,6 +5,7 @@ from datetime import datetime
 
 from crossfade.domain.errors import ServiceLost, Superseded
 from crossfade.domain.message import Message, Moment
+from crossfade.domain.scaling import Resumption
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Overwritten, Weights
 
@@ -63,7 +64,7 @@ class State(Message):
     ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
     end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
     ``weights`` were written since, at ``written_at``. ``freed`` is when the last deployment let go of the
-    service: whatever it changed was changed before that.
+    service: whatever it changed was changed before that. ``resumed`` is how it left the live slot's scaling.
     """
 
     holder: str | None = None
@@ -78,6 +79,7 @@ class State(Message):
     written_at: Moment | None = None
     overwritten: tuple[Overwritten, ...] = ()
     freed: Moment | None = None
+    resumed: Resumption | None = None
     newest: Newest | None = None
     waiting: Waiting | None = None
     warm: Warm | None = None

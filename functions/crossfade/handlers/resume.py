@@ -7,8 +7,9 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.scaling import Scaling
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
+from crossfade.domain.scaling import Resumption
 from crossfade.domain.spec import Slot
-from crossfade.handlers.step import step
+from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
@@ -32,5 +33,7 @@ def handler(event: Event) -> Resumed:
     before = journal.history(plan.service, plan.deployment).scaling
     if slot is None or before is None:  # nothing is live, or nothing was suspended
         return Resumed(slot=None)
+    # The next deployment must know it, whatever it reads.
+    journal.resumed(plan, Resumption(slot=slot, suspension=before, at=utc_now()))
     Scaling(client("application-autoscaling"), plan.spec).suspend(slot, before)
     return Resumed(slot=slot)

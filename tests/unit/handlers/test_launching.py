@@ -10,7 +10,7 @@ from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
-from crossfade.domain.scaling import ACTIVE, Suspension
+from crossfade.domain.scaling import ACTIVE, SUSPENDED, Resumption, Suspension
 from crossfade.domain.spec import Slot
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, ROLLBACKS, at, waiting
@@ -227,17 +227,51 @@ def second(account: Account, journal: Journal, blue_live: None) -> Plan:
     return plan
 
 
-def test_scaling_is_suspended_on_both_slots(
+def test_scaling_is_suspended_on_the_slots_that_run(
     account: Account, invoke: Invoke, journal: Journal, second: Plan
 ) -> None:
-    """Twice; how the live slot's stood before is kept from the first time."""
+    """Twice; how the live slot's stood before is kept from the first time.
+
+    AWS would start a slot that stands at 0, so the candidate's is left alone until it was launched.
+    """
     account.scale("blue", DynamicScalingInSuspended=True)
     account.scale("green")
     for _ in range(2):
         assert invoke("suspend", plan=second) == {"scaled": True}
-        assert _suspended(account, "blue") == _suspended(account, "green") == ALL
+        assert _suspended(account, "blue") == ALL
+        assert not any(_suspended(account, "green").values())
+    journal.milestone(second, "launched", iso(at(1)))
+    assert invoke("suspend", plan=second) == {"scaled": True}
+    assert _suspended(account, "blue") == _suspended(account, "green") == ALL
     before = Suspension(scale_in=True, scale_out=False, scheduled=False)
     assert journal.history("web", "d1").scaling == before
+
+
+def test_scaling_that_was_resumed_just_now_is_given_back_whatever_is_read(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, second: Plan
+) -> None:
+    """It may still be read as the deployment before had suspended it; a minute later it counts."""
+    account.scale("blue", **ALL)
+    left = Suspension(scale_in=False, scale_out=True, scheduled=False)
+    journal.resumed(second, Resumption(slot="blue", suspension=left, at=at(-10)))
+    invoke("suspend", plan=second)
+    assert journal.history("web", "d1").scaling == left
+    journal.release(second, at(0))
+    later = second.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
+    journal.claim(later)
+    clock.seconds = 50
+    invoke("suspend", plan=later)
+    assert journal.history("web", "d2").scaling == SUSPENDED
+
+
+def test_what_the_other_slot_was_left_with_says_nothing(
+    account: Account, invoke: Invoke, journal: Journal, second: Plan
+) -> None:
+    """Only of the live slot is it known."""
+    account.scale("blue", DynamicScalingInSuspended=True)
+    journal.resumed(second, Resumption(slot="green", suspension=ACTIVE, at=at(-10)))
+    invoke("suspend", plan=second)
+    assert journal.history("web", "d1").scaling == Suspension(scale_in=True, scale_out=False, scheduled=False)
 
 
 def test_a_service_that_is_not_scaled_has_nothing_to_suspend(
@@ -255,6 +289,7 @@ def test_the_candidates_scaling_is_suspended_too(
     """A first release's slot may have a target already; there is no live slot whose setting counts."""
     account.run("blue", account.spec.blueprint)
     account.scale("blue", ScheduledScalingSuspended=True)
+    journal.milestone(held, "launched", iso(at(1)))
     assert invoke("suspend", plan=held) == {"scaled": False}
     assert _suspended(account, "blue") == ALL
     assert journal.history("web", "d1").scaling == ACTIVE

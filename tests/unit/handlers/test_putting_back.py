@@ -34,6 +34,7 @@ def held(account: Account, journal: Journal, traffic: Traffic, blue_live: None) 
     traffic.write(SOME)
     journal.wrote(plan, SOME, at(1))
     journal.watched(plan, StageRecord(weight=10, began=at(1)), None)
+    journal.milestone(plan, "launched", iso(at(0)))
     return plan
 
 
@@ -263,6 +264,7 @@ def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, b
     journal.claim(plan)
     account.scale("blue", DynamicScalingInSuspended=True)
     account.scale("green")
+    journal.milestone(plan, "launched", iso(at(0)))
     invoke("suspend", plan=plan)
     traffic.write(GREEN)
     journal.wrote(plan, GREEN, at(1))
