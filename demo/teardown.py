@@ -124,7 +124,9 @@ def made_by_stack(account: Account) -> Iterator[Thing]:
     while waiting:
         for page in pages.paginate(StackName=waiting.pop()):
             for resource in page["StackResourceSummaries"]:
-                if name := resource.get("PhysicalResourceId"):
+                name = resource.get("PhysicalResourceId")
+                # What could not be made may have the name of something that another one has.
+                if name and resource["ResourceStatus"] != "CREATE_FAILED":
                     yield Thing(resource["ResourceType"], name)
                     if resource["ResourceType"] == "AWS::CloudFormation::Stack":
                         waiting.append(name)

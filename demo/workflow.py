@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 
 from demo.cloud import Cloud, DemoFailed
 
-SERVICE = "sample-app"
 EVIDENCE = ("certificate.json", "ledger.jsonl")
 # States that decide or wait for a moment say less than the work before them.
 _SHOWN = ("TaskStateEntered", "SucceedStateEntered", "FailStateEntered")
@@ -39,7 +38,7 @@ class Workflow:
         self._s3 = cloud.aws("s3")
         stack = cloud.aws("cloudformation").describe_stacks(StackName=cloud.stack)["Stacks"][0]
         self._outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        parameter = cloud.aws("ssm").get_parameter(Name=f"/crossfade/services/{SERVICE}")["Parameter"]
+        parameter = cloud.aws("ssm").get_parameter(Name=_spec_name(cloud))["Parameter"]
         self._spec: dict[str, Any] = json.loads(parameter["Value"])
 
     @property
@@ -51,7 +50,10 @@ class Workflow:
         """The ARN of the execution that the push of this version started; None while there is none."""
         for arn, event in self._executions(self._outputs["DeployStateMachine"]):
             detail = event.get("detail", {})
-            if (detail.get("repository-name"), detail.get("image-tag")) == (SERVICE, version):
+            if (detail.get("repository-name"), detail.get("image-tag")) == (
+                self._spec["repository"],
+                version,
+            ):
                 return arn
         return None
 
@@ -86,7 +88,7 @@ class Workflow:
         deployment = execution.rsplit(":", 1)[-1]
         folder.mkdir(parents=True, exist_ok=True)
         for name in EVIDENCE:
-            key = f"{SERVICE}/{deployment}/{name}"
+            key = f"{self._spec['service']}/{deployment}/{name}"
             try:
                 body = self._s3.get_object(Bucket=self._outputs["EvidenceBucket"], Key=key)["Body"].read()
             except ClientError as error:
@@ -118,3 +120,13 @@ class Workflow:
         )
         events: list[dict[str, Any]] = history["events"]
         return events
+
+
+def _spec_name(cloud: Cloud) -> str:
+    """The SSM parameter that the sample service's stack has made."""
+    cloudformation = cloud.aws("cloudformation")
+    stack = cloud.stack
+    for logical_id in ("Sample", "Spec"):
+        found = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        stack = found["StackResourceDetail"]["PhysicalResourceId"]
+    return str(stack)
