@@ -19,8 +19,10 @@ install: $(INSTALLED) ## set .venv up (every other target does it by itself)
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Crossfade needs Python 3.11 or later; name it: make PYTHON=python3.13 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
+	@$(PYTHON) -c 'import ensurepip, venv' || \
 	  { echo "Python's venv module is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(VENV) cannot be set up; the lines above say why. Remove it if it is no folder of this project." >&2; exit 1; }
 	@echo "Installing into $(VENV); this takes a minute or two the first time."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@

@@ -27,6 +27,8 @@ AlarmName = Annotated[str, Field(min_length=1, max_length=255)]
 def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+", value):
         raise ValueError("must be a URL without a path, such as http://host:8081")
+    if "@" in value:
+        raise ValueError("must not hold a name or password: it would stand in logs and in the journal")
     return value
 
 

@@ -67,6 +67,9 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         pytest.param({"rule_priority": 50_001}, "rule_priority: ", id="priority-too-large"),
         pytest.param({"push_tags": "["}, "push_tags: .*regular expression", id="pattern-does-not-compile"),
         pytest.param({"production_url": "web"}, "production_url: .*URL", id="url-without-scheme"),
+        pytest.param(
+            {"production_url": "http://u:p@web"}, "production_url: .*password", id="url-with-a-password"
+        ),
         pytest.param({"preview_url": "http://w/x"}, "preview_url: .*without a path", id="url-with-path"),
         pytest.param({"version_path": "version"}, "version_path: ", id="path-without-slash"),
         pytest.param({"desired_count": 0}, "desired_count: ", id="no-task"),

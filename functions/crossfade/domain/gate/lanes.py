@@ -14,12 +14,15 @@ from crossfade.domain.gate.blocks import SECONDS, Block, Tally
 from crossfade.domain.gate.latency import bucket
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.records import LaneEvent, Opened, Record, Request
+from crossfade.domain.shown import visible
 from crossfade.domain.spec import Slot, other
 
 RECENT = 10
 """Of so many last answers of the stable lane most must be right, for the candidate alone to be dead."""
 FEW_WRONG = 2
 """Where there are more, nothing that the candidate failed so far was its own fault alone."""
+WRONG_KEPT = 5
+"""So many wrong versions are told: one that changes with every answer must not fill the state."""
 
 
 class Run(NamedTuple):
@@ -138,8 +141,8 @@ class _Folding:
             return
         self._turn_to(int(at) // SECONDS * SECONDS)
         wrong = place == 0 and record.ok and record.version != self._expected
-        if wrong:
-            self._wrong.add(record.version or "(none)")
+        if wrong and len(self._wrong) < WRONG_KEPT:
+            self._wrong.add(visible(record.version) if record.version else "(none)")
         failed = wrong or not record.ok
         side = self._sides[place]
         side.requests += 1

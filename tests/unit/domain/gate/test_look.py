@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.domain.gate.blocks import Block
 from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.records import Opened, Record
+from crossfade.domain.records import Opened, Record, Request
 from crossfade.domain.verdict import Verdict
 from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, watch
 from tests.unit.examples import at, lane_event, request
@@ -281,3 +281,18 @@ def test_the_last_outcomes_of_a_stage_are_compared_in_the_next() -> None:
     """They come late; what both sides met before all the traffic went to one of them still counts."""
     shown = watch(100, None, began=30)
     assert _verdict([], users(*[(450, 60, 50, 0)] * 6), seconds=35, shown=shown)[0] == "roll_back"
+
+
+def test_a_version_from_outside_cannot_forge_a_cause() -> None:
+    """What is not seen is written out, and one that changes with each answer is cut off somewhere."""
+    odd = [
+        record.model_copy(update={"version": f"0.1.{record.n}\n\x1b[31m" + "x" * 999})
+        for record in ledger("v" * 80, "." * 80)
+        if isinstance(record, Request) and record.lane == "green"
+    ]
+    good = [record for record in ledger("v" * 80, "." * 80) if record not in odd and record.lane == "blue"]
+    _, verdict = glance(sorted([*odd, *good], key=lambda record: record.at))
+    assert verdict.action == "roll_back"
+    assert verdict.reason.isprintable()
+    assert "0.1.1\\n\\x1b[31m" in verdict.reason
+    assert len(verdict.reason) < 1000
