@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import RootModel
 
 from crossfade.aws.clients import client
-from crossfade.aws.evidence import Evidence
+from crossfade.aws.evidence import Evidence, Upload
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.ledger import Ledger
@@ -19,6 +19,7 @@ from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
 from crossfade.domain.records import read_record
 from crossfade.domain.state import State
+from crossfade.domain.tally import Tally
 from crossfade.handlers.measures import measure_outcome, metrics
 from crossfade.handlers.step import step
 
@@ -82,25 +83,25 @@ def _report(event: Event, journal: Journal, *, held: bool) -> tuple[Certificate,
     winner = _winner(event, journal.refuse_lost(plan) if held else State())
     until: float | None = None
     while True:
+        first = until is None
         with evidence.ledger(plan.ledger) as upload:
-            reading, digest = Reading(history, winner), hashlib.sha256()
-            for lines in _pages(plan, reading, event.probed):
-                piece = "".join(f"{line}\n" for line in lines).encode()
-                digest.update(piece)
-                upload.write(piece)
-                for line in lines:
-                    if record := read_record(line):
-                        reading.take(record)
+            reading = Reading(history, winner)
+            sha256 = _read(plan, reading, upload, wait=event.probed and first)
             until = until or time.monotonic() + CLOSING_SECONDS
-            if not reading.tally.missing or time.monotonic() + SETTLE_SECONDS > until:
+            gaps, cut = reading.tally.missing > 0, event.probed and not reading.tally.closed
+            late = time.monotonic() + SETTLE_SECONDS > until
+            # A ledger with gaps is read again as long as there is time. The end of a cut one was waited for;
+            # but whoever waits at a stream's end does not see what shows late before it: once more.
+            if (late or not gaps) and not (cut and first):
                 if held:
                     journal.refuse_lost(plan)
                 upload.complete()
                 break
-        time.sleep(SETTLE_SECONDS)
+        if gaps:
+            time.sleep(SETTLE_SECONDS)
     certificate = certify(
         reading,
-        sha256=digest.hexdigest(),
+        sha256=sha256,
         outcome=event.outcome,
         reason=event.reason,
         ended=event.ended,
@@ -110,8 +111,21 @@ def _report(event: Event, journal: Journal, *, held: bool) -> tuple[Certificate,
     return certificate, evidence.certificate(plan.ledger, document)
 
 
-def _pages(plan: Plan, reading: Reading, probed: bool) -> Iterator[list[str]]:
-    """The ledger's pages, until it is closed; as far as they go, when it is not closed in time."""
+def _read(plan: Plan, reading: Reading, upload: Upload, *, wait: bool) -> str:
+    """Take the ledger in, and send it on; its SHA-256 is returned."""
+    digest = hashlib.sha256()
+    for lines in _pages(plan, reading.tally, wait=wait):
+        piece = "".join(f"{line}\n" for line in lines).encode()
+        digest.update(piece)
+        upload.write(piece)
+        for line in lines:
+            if record := read_record(line):
+                reading.take(record)
+    return digest.hexdigest()
+
+
+def _pages(plan: Plan, tally: Tally, *, wait: bool) -> Iterator[list[str]]:
+    """The ledger's pages; ``wait``: until it is closed, or for some seconds."""
     ledger, cursor = Ledger(client("logs"), os.environ["LEDGER_GROUP"]), None
     until: float | None = None
     while True:
@@ -119,7 +133,7 @@ def _pages(plan: Plan, reading: Reading, probed: bool) -> Iterator[list[str]]:
             cursor = reached
             yield lines
         until = until or time.monotonic() + CLOSING_SECONDS
-        if not probed or reading.tally.closed or time.monotonic() >= until:
+        if not wait or tally.closed or time.monotonic() >= until:
             return
         time.sleep(PAUSE_SECONDS)
 

@@ -151,6 +151,22 @@ def test_a_line_that_shows_late_is_not_skipped(
     assert clock.seconds == 3
 
 
+def test_a_closing_record_that_shows_late_is_not_skipped(
+    account: Account, aws: Aws, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """Whoever waits for it at the stream's end has read past it; so the ledger is read once more."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+
+    def late(answer: dict[str, Any]) -> dict[str, Any]:
+        shown = [event for event in answer["events"] if clock.seconds > 5 or event["message"] != CLOSED]
+        return {**answer, "events": shown}
+
+    aws.edit("GetLogEvents", late)
+    _report(invoke, held)
+    assert json.loads(_stored(account, "certificate.json"))["ledger"]["complete"] is True
+    assert clock.seconds == 15
+
+
 def test_a_gap_that_stays_is_reported(account: Account, invoke: Invoke, clock: Clock, held: Plan) -> None:
     """The ledger is not read again and again for ever."""
     account.write_ledger(held.ledger, request("production", 2), CLOSED)
