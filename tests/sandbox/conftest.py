@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo.probe_tag import pinned_tag
 from tests.figures import FIGURES
+from tests.sandbox.beginning import CLOUD, SANDBOX, deployed, started
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.rehearsal import GoodRelease, Rehearsal
@@ -35,9 +34,6 @@ STORIES = {
 }
 """Files that need nothing of what others bring about get a sandbox of their own, beside the others."""
 MAIN_STORY = "rehearsals"
-
-SANDBOX = pytest.StashKey[Sandbox]()
-CLOUD = pytest.StashKey[Cloud]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,30 +63,6 @@ def _last_states(cloud: Cloud, machine: str) -> str:
         return cloud.last_states(machine)
     except Exception as error:  # the sandbox may be what has failed
         return f"not to be had: {error}"
-
-
-@contextmanager
-def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandbox]:
-    """A running sandbox; at the end nothing is left of it."""
-    running = Sandbox(state, **delays)
-    config.stash[SANDBOX] = running
-    try:
-        running.wait_until_ready()
-        yield running
-    finally:
-        left = running.stop()
-    assert left == []
-
-
-def deployed(sandbox: Sandbox, home: Path, config: pytest.Config) -> Cloud:
-    """The stack, deployed by `sam deploy`, and the probe's image; no release of the service yet."""
-    endpoint = f"http://127.0.0.1:{sandbox.port}"
-    ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, home)
-    ready.sam_deploy()
-    config.stash[CLOUD] = ready
-    ready.push("probe", pinned_tag(), repository="crossfade-probe")
-    ready.ended(ready.started_by_push("crossfade-probe", pinned_tag()))
-    return ready
 
 
 @pytest.fixture(scope="session")

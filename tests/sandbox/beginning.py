@@ -1,0 +1,40 @@
+"""A sandbox with the stack in it, and where a failed test finds both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from demo.probe_tag import pinned_tag
+from tests.sandbox.cloud import Cloud
+from tests.sandbox.machine import Sandbox
+
+SANDBOX = pytest.StashKey[Sandbox]()
+CLOUD = pytest.StashKey[Cloud]()
+
+
+@contextmanager
+def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandbox]:
+    """A running sandbox; at the end nothing is left of it."""
+    running = Sandbox(state, **delays)
+    config.stash[SANDBOX] = running
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        left = running.stop()
+    assert left == []
+
+
+def deployed(sandbox: Sandbox, home: Path, config: pytest.Config) -> Cloud:
+    """The stack, deployed by `sam deploy`, and the probe's image; no release of the service yet."""
+    endpoint = f"http://127.0.0.1:{sandbox.port}"
+    ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, home)
+    ready.sam_deploy()
+    config.stash[CLOUD] = ready
+    ready.push("probe", pinned_tag(), repository="crossfade-probe")
+    ready.ended(ready.started_by_push("crossfade-probe", pinned_tag()))
+    return ready

@@ -1,0 +1,80 @@
+"""AWS at its slowest: all that a function reads first after a write is stale, and the service is scaled.
+
+Application Auto Scaling checks its caller's own rights, and brings the count of what it is told of within the
+bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.figures import FIGURES
+from tests.sandbox.beginning import deployed, started
+from tests.sandbox.client import failed, versions
+from tests.sandbox.rehearsal import Rehearsal
+from tests.sandbox.rest import live
+from tests.sandbox.scaling import register
+from tests.sandbox.stage import Stage
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Stage]:
+    """A stage in a sandbox of its own, where every first read after a write is stale."""
+    state, home, clients = (tmp_path_factory.mktemp(name) for name in ("late", "home", "clients"))
+    with started(state, pytestconfig, SANDBOX_STALE_READS="first") as sandbox:
+        yield Stage(deployed(sandbox, home, pytestconfig), sandbox, clients, pytestconfig.stash[FIGURES])
+
+
+@pytest.fixture(scope="module")
+def first(late: Stage) -> Rehearsal:
+    """The first release, whose rule and service are missing at first."""
+    return late.rehearse("first release, every first read stale", late.push("0.0.1"))
+
+
+@pytest.fixture(scope="module")
+def scaled(late: Stage, first: Rehearsal) -> Rehearsal:
+    """The next one, right after it, of a service that scales."""
+    register(late.cloud, live(late.cloud))
+    return late.rehearse("scaled release, every first read stale", late.push("0.0.2"))
+
+
+def test_the_sandbox_is_as_late_as_that(late: Stage) -> None:
+    """Its log says so, with the seed that repeats the run."""
+    assert "SANDBOX_STALE_READS=first" in late.sandbox.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["first", "scaled"])
+def test_it_is_promoted(request: pytest.FixtureRequest, name: str) -> None:
+    """What is not seen yet is waited for; the service is at rest afterwards."""
+    rehearsal: Rehearsal = request.getfixturevalue(name)
+
+    assert (rehearsal.execution.status, rehearsal.execution.error) == ("SUCCEEDED", "")
+    assert rehearsal.certificate["outcome"] == "promoted"
+    assert rehearsal.unrest == []
+
+
+def test_no_client_failed(scaled: Rehearsal) -> None:
+    """By a client's own record, from the old version to the new one."""
+    assert failed(scaled.requests) == []
+    assert versions(scaled.requests) == ["0.0.1", "0.0.2"]
+    assert scaled.certificate["requests"]["production"]["failed"] == 0
+
+
+def test_scaling_stood_still_while_traffic_moved(scaled: Rehearsal) -> None:
+    """On the slot that was live, for as long as clients met both."""
+    moving = [sample for sample in scaled.samples if sample.weights and 0 not in sample.weights]
+
+    assert scaled.samples[0].suspended == {"blue": False}
+    assert moving
+    assert all(sample.suspended["blue"] for sample in moving)
+
+
+def test_a_slot_at_0_is_left_there(scaled: Rehearsal) -> None:
+    """Nothing is written of the loser's target after its stop, which would start it again."""
+    stopped = next(number for number, sample in enumerate(scaled.samples) if sample.desired == (0, 2))
+
+    assert {sample.desired for sample in scaled.samples[stopped:]} == {(0, 2)}
