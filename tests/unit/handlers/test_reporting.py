@@ -472,6 +472,18 @@ def test_a_deleted_stack_leaves_nothing_of_crossfade(
     assert [arn for arn in found if "blueprint" not in arn] == []
 
 
+def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
+    account: Account, aws: Aws, clock: Clock, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """It was made just now, as the journal knows; whoever keeps it keeps the listener's target groups."""
+    journal.wrote(deployed, Weights(blue=100, green=0), at(0))
+    aws.answer("DescribeRules", {"Rules": []})
+    clock.meanwhile.append(lambda: aws.allow("DescribeRules"))
+    _cleanup(aws, "Delete")
+    assert [body["Status"] for body in answers.bodies] == ["SUCCESS"]
+    assert Traffic(account.elbv2, account.spec).rule() is None
+
+
 def test_a_running_deployment_is_stopped_with_its_probe(
     account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: Plan
 ) -> None:
