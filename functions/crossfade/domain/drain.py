@@ -78,13 +78,15 @@ def look(
     retire: Retire,
     failing: float,
     shifted: datetime,
+    shown: datetime,
     now: datetime,
     version: str,
 ) -> tuple[Quiet, DrainVerdict]:
     """Take in new records and say whether clients get ``version`` only.
 
-    ``shifted`` is when the weights were set from which on that is expected. Silence is not proof: the quiet
-    time must be covered by good answers, and no more than the share ``failing`` of its requests may fail.
+    ``shifted`` is when the weights were set from which on that is expected, ``shown`` when the load balancer
+    showed them: the drain time and the deadline count from there. Silence is not proof: the quiet time must
+    be covered by good answers, and no more than the share ``failing`` of its requests may fail.
     """
     for record in records:
         if isinstance(record, Opened) and record.at >= shifted:
@@ -92,7 +94,7 @@ def look(
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
             quiet = quiet.answer(record, version, retire.quiet_seconds)
     failures, requests = quiet.failures()
-    elapsed = (now - shifted).total_seconds()
+    elapsed = (now - shown).total_seconds()
     if not quiet.covers(shifted, retire.quiet_seconds):
         reason = f"production has not given {version} alone for {retire.quiet_seconds:g} s"
     elif failures > failing * requests:

@@ -47,6 +47,7 @@ def handler(event: Event) -> Proved:
             retire=retire,
             failing=event.plan.spec.gate.failing,
             shifted=event.shifted,
+            shown=event.shifted,
             now=utc_now(),
             version=version,
         )

@@ -28,7 +28,7 @@ class Event(Message):
     plan: Plan
     deadline: Moment
     rounds: int
-    written: Moment | None
+    written: Moment | None = None
 
 
 class Restored(Message):

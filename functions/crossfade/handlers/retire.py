@@ -1,7 +1,7 @@
 """RetireBlue: watch on until clients have ceased to meet the old slot, then stop it and see it gone."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import Json
 
@@ -24,11 +24,19 @@ from crossfade.handlers.step import step, utc_now
 class Event(Draining):
     """``shifted`` is when the last stage began; ``cursor`` leads to what the probe has seen since then.
 
-    ``candidate_since`` and ``gate`` are those of the watch; ``gate`` is JSON in a string.
+    ``shown`` is when the load balancer showed its weights, which may be minutes later; None where an earlier
+    version of Crossfade has not told. ``candidate_since`` and ``gate`` are those of the watch; ``gate`` is
+    JSON in a string.
     """
 
     candidate_since: Moment
     gate: Json[GateState]
+    shown: Moment | None = None
+
+    @property
+    def counted_from(self) -> datetime:
+        """From when on the old version has its time to go."""
+        return self.shown or self.shifted
 
 
 class Retired(Message):
@@ -92,6 +100,7 @@ class _Leaving:
             retire=plan.spec.retire,
             failing=plan.spec.gate.failing,
             shifted=self._event.shifted,
+            shown=self._event.counted_from,
             now=now,
             version=plan.release.version,
         )
@@ -120,7 +129,7 @@ class _Leaving:
 def _watch(event: Event) -> Watch:
     """The last stage, which lasts until the old version has to be gone."""
     plan, seconds = event.plan, event.plan.spec.retire.deadline_seconds
-    deadline = event.shifted + timedelta(seconds=seconds)
+    deadline = event.counted_from + timedelta(seconds=seconds)
     last = len(plan.stages) - 1
     watch = watching(plan, last, began=event.shifted, deadline=deadline, since=event.candidate_since)
     return watch._replace(stage=watch.stage.model_copy(update={"max_seconds": seconds}))
@@ -137,5 +146,5 @@ def _retire(event: Event, journal: Journal, slot: Slot) -> int:
         return 0
     left = Slots(client("ecs"), plan.spec).stop(slot)
     # ECS finishes what it has begun: a task that drains for very long needs nobody to wait for it.
-    waited = (utc_now() - event.shifted).total_seconds()
+    waited = (utc_now() - event.counted_from).total_seconds()
     return left if waited < 2 * plan.spec.retire.deadline_seconds else 0

@@ -29,11 +29,11 @@ class Event(Message):
     stage: int
     deadline: Moment
     cursor: str | None
-    written: Moment | None
+    written: Moment | None = None
 
 
 class Shifted(Message):
-    """Whether the weights were set and seen; then when the stage began, and when it must have ended.
+    """Whether the weights were set and seen; then when the stage began, was ``shown``, and must have ended.
 
     ``waiting`` with ``written``: they were set, and the load balancer does not show them yet.
     """
@@ -42,6 +42,7 @@ class Shifted(Message):
     reason: str
     written: Moment | None = None
     began: Moment | None = None
+    shown: Moment | None = None
     deadline: Moment | None = None
 
 
@@ -65,8 +66,9 @@ def handler(event: Event) -> Shifted:
         return Shifted(status="waiting", reason=reason, written=began)
     journal.watched(plan, StageRecord(weight=stage.weight, began=began), event.cursor)
     # Its time is counted from when it can be seen, so that no release goes back because AWS took long.
-    deadline = Window.of(stage, utc_now()).deadline
-    return Shifted(status="shifted", reason=str(weights), began=began, deadline=deadline)
+    shown = utc_now()
+    deadline = Window.of(stage, shown).deadline
+    return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=deadline)
 
 
 def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:

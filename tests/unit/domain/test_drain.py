@@ -14,13 +14,16 @@ from tests.unit.examples import at, lane_event, opened, request
 RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
 
 
-def _look(records: list[Record], seconds: float, quiet: Quiet | None = None) -> tuple[Quiet, DrainVerdict]:
+def _look(
+    records: list[Record], seconds: float, quiet: Quiet | None = None, *, shown: float = 0
+) -> tuple[Quiet, DrainVerdict]:
     return look(
         quiet or Quiet(),
         records,
         retire=RETIRE,
         failing=0.05,
         shifted=at(0),
+        shown=at(shown),
         now=at(seconds),
         version="0.0.2",
     )
@@ -160,11 +163,21 @@ def test_a_natural_rate_of_failures_is_no_hindrance() -> None:
                 retire=retire,
                 failing=0.05,
                 shifted=at(0),
+                shown=at(0),
                 now=at(begin / 10 + 3),
                 version="0.0.2",
             )
             looks.append(verdict.action)
         assert looks.index("drained") * 3 <= max(seconds, 20) + 10
+
+
+def test_time_counts_from_when_the_weights_were_shown() -> None:
+    """The load balancer may show them minutes after their write, and no time runs before that."""
+    records = _often(1, 240)
+    assert _look(records, 250, shown=240)[1].reason == "the drain time of 20 s is not over"
+    assert _look(records, 260, shown=240)[1].action == "drained"
+    assert _look([], 300, shown=240)[1].action == "wait"
+    assert _look([], 360, shown=240)[1].action == "late"
 
 
 @given(_records, st.randoms())

@@ -278,6 +278,7 @@ def test_a_shift_sets_the_stages_weights(
         "reason": "blue 90, green 10",
         "written": None,
         "began": iso(at(5)),
+        "shown": iso(at(5)),
         "deadline": iso(at(185)),
     }
     assert Traffic(account.elbv2, account.spec).weights() == SOME
