@@ -124,7 +124,7 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
         (
             "wrong",
             "CandidateWorse",
-            r"in a row, for 3.\d s, while blue answers \(it answered version 9.9.9\)",
+            r"in a row, for \d\.\d s, while blue answers \(it answered version 9.9.9\)",
         ),
         ("fed-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
         ("metered-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
