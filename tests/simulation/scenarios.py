@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
         {"weight": 100, "min_seconds": 2, "max_seconds": 150},
     ],
     "launch": {"deadline_seconds": 150, "hold_seconds": 1},
-    "retire": {"quiet_seconds": 2, "drain_seconds": 3, "deadline_seconds": 150},
+    "retire": {"quiet_seconds": 5, "drain_seconds": 3, "deadline_seconds": 150},
     "probe": document()["probe"] | {"production_rate": 4, "slot_rate": 4},
     "gate": {"probe_margin": 0.25, "warm_up_seconds": 0, "users_seconds": 0, "users_seen_seconds": 0},
 }
@@ -158,10 +158,8 @@ def scaled(begins: Happening) -> Happening:
 
 def _scale(world: World) -> None:
     for slot in SLOTS:
-        world.scaling.register_scalable_target(
-            ServiceNamespace="ecs",
-            ResourceId=f"service/web/web-{slot}",
-            ScalableDimension="ecs:service:DesiredCount",
+        world.scaling.was_registered(
+            f"service/web/web-{slot}",
             MinCapacity=1,
             MaxCapacity=4,
             SuspendedState=SCALING if world.weight(slot) else dict.fromkeys(SUSPENDED, True),

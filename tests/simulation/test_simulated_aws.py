@@ -18,8 +18,10 @@ from crossfade.domain.records import Closed, Opened, Request, read_records
 from probe.record import RequestRecord, to_json
 from tests.simulation.client import Pages, service_model
 from tests.simulation.clock import START
+from tests.simulation.functions import Invocation
 from tests.simulation.inhabit import inhabited
 from tests.simulation.model.answer import AwsError
+from tests.simulation.model.autoscaling import CALLER_NEEDS
 from tests.simulation.model.balancer import DRAIN_SECONDS, HEALTH_SECONDS
 from tests.simulation.model.cloudwatch import PUBLISHING_SECONDS
 from tests.simulation.model.delivery import BATCH_SECONDS, LATE_SECONDS
@@ -29,7 +31,7 @@ from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS
 from tests.simulation.model.users import BUCKET, RATE, SPAN_SECONDS
 from tests.simulation.query import Refused
 from tests.simulation.scenarios import SCENARIOS, before, begun
-from tests.simulation.stack import machine_arn
+from tests.simulation.stack import Function, machine_arn
 from tests.simulation.world import World
 from tests.statemachine.definitions import ROOT
 
@@ -406,6 +408,36 @@ def test_a_scalable_target_keeps_what_is_not_named(world: World) -> None:
     found = world.scaling.targets["service/web/web-blue"]
     assert (found["MinCapacity"], found["SuspendedState"]["ScheduledScalingSuspended"]) == (1, True)
     assert found["SuspendedState"]["DynamicScalingInSuspended"] is False
+
+
+def test_registering_brings_the_count_within_the_limits(world: World) -> None:
+    """Also that of a slot which stands at 0: it is started. What is no service is refused."""
+    target = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+    limits = {"MinCapacity": 1, "MaxCapacity": 4}
+    with pytest.raises(AwsError, match="ECS service doesn't exist"):
+        world.scaling.register_scalable_target(**target, **limits, ResourceId="service/web/web-green")
+    world.ecs.create_service(**slot(world, registered(world, Image("1")), desiredCount=0))
+    world.scaling.register_scalable_target(**target, **limits, ResourceId="service/web/web-green")
+    assert described(world)["desiredCount"] == 1
+    world.clock.run_for(UP)
+    assert world.live()["green"] == ("1",)
+
+
+def test_registering_takes_the_callers_own_rights(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Application Auto Scaling looks at the service with them."""
+    caller = object.__new__(Invocation)
+    monkeypatch.setattr(world.clock, "strand", caller)
+    request = {
+        "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount",
+        "ResourceId": "service/web/web-blue", "MinCapacity": 1, "MaxCapacity": 4,
+    }  # fmt: skip
+    caller.function = Function("suspend", 1.0, lambda event, context: {}, frozenset(CALLER_NEEDS))
+    world.scaling.register_scalable_target(**request)
+    for right in CALLER_NEEDS:
+        allowed = frozenset(CALLER_NEEDS - {right})
+        caller.function = Function("suspend", 1.0, lambda event, context: {}, allowed)
+        with pytest.raises(AwsError, match="not authorized"):
+            world.scaling.register_scalable_target(**request)
 
 
 def test_what_is_not_simulated_is_refused(world: World) -> None:

@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.simulation.clock import START
+from tests.simulation.functions import Invocation
 from tests.simulation.model.answer import AwsError
 from tests.simulation.query import Refused
 from tests.unit.examples import ACCOUNT
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+CALLER_NEEDS = {"ecs:DescribeServices", "ecs:UpdateService", "cloudwatch:DescribeAlarms"}
+"""What whoever registers a scalable target has to be allowed as well."""
 _DIMENSION = "ecs:service:DesiredCount"
 
 
@@ -44,27 +47,45 @@ class Scaling:
     def register_scalable_target(
         self, *, ServiceNamespace: str, ResourceId: str, ScalableDimension: str, **change: Any
     ) -> dict[str, Any]:
-        """A new target, or a change of one: what is left out stays as it is."""
+        """A new target, or a change of one: what is left out stays as it is.
+
+        The caller needs the rights on the service himself, and the service's count is brought within the
+        bounds at once.
+        """
         _check(ServiceNamespace, ScalableDimension)
-        known = self.targets.get(ResourceId)
+        self._refuse_unauthorised()
+        after = self._changed(ResourceId, change)
+        self._world.ecs.clamp(ResourceId.rpartition("/")[2], after["MinCapacity"], after["MaxCapacity"])
+        self.targets[ResourceId] = after
+        return {}
+
+    def was_registered(self, resource: str, **given: Any) -> None:
+        """A target is there since its service ran; whatever that stands at now."""
+        self.targets[resource] = self._changed(resource, given)
+
+    def _changed(self, resource: str, change: dict[str, Any]) -> dict[str, Any]:
+        known = self.targets.get(resource)
         if known is None and not {"MinCapacity", "MaxCapacity"} <= change.keys():
             raise AwsError(
                 "ValidationException", "MinCapacity and MaxCapacity must be given for a new target"
             )
         known = known or {
-            "ServiceNamespace": ServiceNamespace,
-            "ResourceId": ResourceId,
-            "ScalableDimension": ScalableDimension,
+            "ServiceNamespace": "ecs",
+            "ResourceId": resource,
+            "ScalableDimension": _DIMENSION,
             "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/scaling",
             "CreationTime": START,
             "SuspendedState": dict.fromkeys(SUSPENDED, False),
         }
-        suspended = known["SuspendedState"] | change.pop("SuspendedState", {})
-        if odd := change.keys() - {"MinCapacity", "MaxCapacity"}:
+        if odd := change.keys() - {"MinCapacity", "MaxCapacity", "SuspendedState"}:
             raise Refused(f"scalable target: {odd}")
-        known = known | change | {"SuspendedState": suspended}
-        self.targets[ResourceId] = known
-        return {}
+        suspended = known["SuspendedState"] | change.get("SuspendedState", {})
+        return known | change | {"SuspendedState": suspended}
+
+    def _refuse_unauthorised(self) -> None:
+        caller = self._world.clock.strand
+        if isinstance(caller, Invocation) and (missing := CALLER_NEEDS - caller.function.actions):
+            raise AwsError("ValidationException", f"The caller is not authorized to perform: {missing}")
 
 
 def _check(namespace: str, dimension: str) -> None:
