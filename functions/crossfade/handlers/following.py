@@ -12,6 +12,7 @@ from crossfade.aws.probe import ProbeTasks
 from crossfade.domain import drain
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
+from crossfade.domain.reading import Reading
 from crossfade.domain.records import Record, read_records
 from crossfade.handlers.step import utc_now
 
@@ -19,7 +20,8 @@ LOOK_SECONDS = 20
 PAUSE_SECONDS = 0.3
 SILENCE_SECONDS = 6
 """The probe writes four times a second: after so long without a word, does it still run?"""
-
+GAP_SECONDS = 5
+"""So long a request that is missing in the ledger is waited for: CloudWatch Logs may show it late."""
 
 Decided = Callable[[list[Record]], bool]
 
@@ -37,16 +39,20 @@ def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -
     A probe task that is silent and has stopped ends the look too.
     """
     ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
-    heard = began = time.monotonic()
+    reading = Reading.at(cursor)
+    heard = began = whole = time.monotonic()
     while True:
-        lines, cursor = ledger.news(plan.ledger, cursor)
+        lines, token = ledger.news(plan.ledger, reading.token)
         now = time.monotonic()
         heard = now if lines else heard
-        if decided(read_records(lines)) or now >= began + LOOK_SECONDS:
-            return Followed(cursor, probe_died=False)
+        patient = now < whole + GAP_SECONDS
+        reading, records = reading.after(read_records(lines), token, patient=patient)
+        whole = now if reading.token == token else whole
+        if decided(records) or now >= began + LOOK_SECONDS:
+            return Followed(reading.cursor, probe_died=False)
         if now >= heard + SILENCE_SECONDS:
             if task is None or _stopped(plan, task):
-                return Followed(cursor, probe_died=True)
+                return Followed(reading.cursor, probe_died=True)
             heard = now
         time.sleep(PAUSE_SECONDS)
 

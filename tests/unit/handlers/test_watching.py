@@ -106,6 +106,23 @@ def test_a_watch_ends_without_a_verdict(
     assert journal.history("web", "d1").stages[0].ended is None
 
 
+def test_a_request_that_becomes_visible_late_is_not_lost(
+    account: Account, invoke: Invoke, aws: Aws, held: Plan
+) -> None:
+    """GetLogEvents' token leads past it; the gap in the numbers tells that it is still to come."""
+    account.write_ledger(held.ledger, *both_lanes("." * 49 + "x" + "." * 200, "." * 250))
+    readings = iter(range(9))
+
+    def hide(answer: dict[str, Any]) -> dict[str, Any]:
+        if next(readings, 9) < 3:
+            answer["events"] = [event for event in answer["events"] if '"status":500' not in event["message"]]
+        return answer
+
+    aws.edit("GetLogEvents", hide)
+    state = GateState.model_validate_json(_watch(account, invoke, held)["gate"])
+    assert state.probe.proof.counts.x_g == 1
+
+
 def test_a_watch_reads_on_from_the_last_one(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
