@@ -134,8 +134,10 @@ def asked_all_the_time(client: Sequence[RequestRecord], good: Deployment, bad: D
 def changed_version_once(
     client: Sequence[RequestRecord], old: Deployment, new: Deployment, takes_effect: timedelta
 ) -> Claim:
-    """The old version first, then the new one beside it, and only the new one once it had all traffic."""
-    statement = f"the client saw {old.version}, then {new.version}, and only that once it had all traffic"
+    """The old version first, then the new one beside it, and that alone soon after it got all traffic."""
+    statement = (
+        f"the client saw {old.version}, then {new.version}, and only that soon after it was given all traffic"
+    )
     seen = {sighting.version: sighting for sighting in sightings(client)}
     full = next((stage["began"] for stage in new.certificate["stages"] if stage["weight"] == 100), None)
     if set(seen) != {old.version, new.version} or full is None:

@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -34,12 +35,21 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{scenario}: {len(outcomes)} cases, {len(bad)} with violations", flush=True)
         for name, violations in bad:
             print("\n".join([f"  {name}", *(f"    {violation}" for violation in violations)]), flush=True)
-    pairs_drawn = sum(name.startswith("pair:") for name in names)
-    print(
-        f"{len(names)} cases ({pairs_drawn} of them pairs of faults) in {time.monotonic() - began:.0f} s, "
-        f"{violated} with violations"
-    )
+    print("\n".join(f"{kind}: {count} cases" for kind, count in sorted(kinds(names).items())))
+    print(f"{len(names)} cases in {time.monotonic() - began:.0f} s, {violated} with violations")
     return int(violated > 0)
+
+
+def kinds(names: Iterable[str]) -> Counter[str]:
+    """How many of the cases have each kind of fault; pairs are a kind of their own, and so is no fault."""
+    return Counter(_kind(name) for name in names)
+
+
+def _kind(name: str) -> str:
+    if name.startswith("pair:"):
+        return "pairs of faults"
+    fault = name.partition("/")[2]
+    return fault.partition("@")[0].partition(":")[0] or "unharmed"
 
 
 def cases(

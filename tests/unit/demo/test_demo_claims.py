@@ -78,7 +78,9 @@ def test_client_not_asking(exercise: Exercise, kept: Any) -> None:
 def test_order_of_versions(exercise: Exercise, n: int, version: str) -> None:
     """Every sighting out of order breaks the claim that the version changed once."""
     doctored = exercise.with_answer(n, version=version)
-    assert statements(doctored) == ["the client saw 0.0.1, then 0.0.2, and only that once it had all traffic"]
+    assert statements(doctored) == [
+        "the client saw 0.0.1, then 0.0.2, and only that soon after it was given all traffic"
+    ]
 
 
 def test_weights_take_effect(exercise: Exercise) -> None:
