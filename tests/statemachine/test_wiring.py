@@ -107,6 +107,12 @@ def test_a_change_of_anything_is_a_new_version() -> None:
     assert shared["AutoPublishAliasAllProperties"] is True
 
 
+def test_an_update_changes_no_service_token() -> None:
+    """A version's ARN would be another one after each: "Modifying service token is not allowed"."""
+    given = template()["Resources"]["Sample"]["Properties"]["Parameters"]["CleanupFunctionArn"]
+    assert given == {"Fn::GetAtt": ["CleanupFunction", "Arn"]}
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_machine_may_start_and_await_what_it_starts(machine: str) -> None:
     """`startExecution.sync:2` starts, describes and stops the execution, through a rule that AWS manages."""
