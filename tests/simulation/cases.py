@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tests.simulation.faults import KINDS, LASTING, PASSING, Point, kinds_at
 from tests.simulation.inhabit import inhabited
-from tests.simulation.invariants import violations
+from tests.simulation.invariants import items_of, violations
 from tests.simulation.model.views import Range
 from tests.simulation.scenarios import SCENARIOS, begun
 from tests.simulation.world import World
@@ -199,6 +199,9 @@ def _changed(case: Case, world: World) -> Iterator[str]:
         late = {scenario.or_else} if case.faults else set()
         if live not in ({scenario.serves}, late):
             yield f"a fault that passes changes nothing: {scenario.serves} should be live, and {live} is"
+        unreported = [name for name, item in items_of(world).items() if "not_reported" in item]
+        if unreported and not scenario.uncertified:
+            yield f"a fault that passes changes nothing: {', '.join(unreported)} should have a certificate"
         if case.faults and scenario.or_else is None:
             unharmed, found = _errors(scenario.name), _errors_in(world)
             if found != unharmed:
