@@ -102,6 +102,10 @@ class Faults:
         name = f"{invocation.function.name}:{operation}"
         return self._come_by(name, "write" if writes else "read", (*invocation.place, operation), seconds)
 
+    def allow(self, name: str) -> None:
+        """What has struck there each time strikes no more."""
+        del self._always[name]
+
     def runs_twice(self, invocation: Invocation) -> bool:
         """Whether the handler is run a second time after its success."""
         return self._come_by(invocation.function.name, "run", invocation.place).fault is not None

@@ -8,19 +8,22 @@ from typing import Any
 
 import pytest
 
+from crossfade.domain.state import LONGEST_WAIT
 from tests.simulation.cases import UnknownCase, named, pairs, points, run, singles
 from tests.simulation.client import Client
 from tests.simulation.faults import KINDS, LASTING
 from tests.simulation.functions import Invocation
 from tests.simulation.inhabit import inhabited
-from tests.simulation.invariants import items_of, violations
+from tests.simulation.invariants import items_of, state_of, violations
 from tests.simulation.model.answer import AwsError
 from tests.simulation.paths import collapsed, paths
 from tests.simulation.runner import cases, main, sample
-from tests.simulation.scenarios import SCENARIOS, before, begun
+from tests.simulation.scenarios import SCENARIOS, before, begun, roll_back
 from tests.simulation.telling import lines
 
 SAMPLE = 60
+MOST_TRIES_AN_HOUR = 12
+"""Eight by waits of 30 s, 1, 2, 4, 8 and 15 min; one by the deployment's own end, one by hand."""
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -194,6 +197,38 @@ def test_whatever_a_function_dies_of_is_told(kind: str, error: str, told: str) -
     assert deploy.error == error
     assert re.search(told, deploy.cause or "")
     assert re.search(told, str(item["reason"]))
+
+
+def test_rollbacks_that_are_refused_come_ever_more_seldom() -> None:
+    """For an hour the role lacks a right; each rollback fails, whoever asks for it. Then one gets through."""
+    denied = {"restore:ModifyRule": "refused"}
+    world = begun(replace(SCENARIOS["worse"], always=denied))
+    world.clock.after(1800, roll_back, world)
+    with inhabited(world):
+        world.clock.run_for(3600)
+        tried = [made for made in world.calls if made.answer == "AccessDeniedException"]
+        assert 6 <= len(tried) <= MOST_TRIES_AN_HOUR
+        assert len(world.executions("rollback")) <= 2 * MOST_TRIES_AN_HOUR
+        world.faults.allow("restore:ModifyRule")
+        since = world.clock.now
+        world.run()
+    assert violations(SCENARIOS["worse"], world) == []
+    assert world.clock.now - since <= LONGEST_WAIT.total_seconds() + 300
+    assert "tried" not in state_of(world)
+
+
+def test_a_person_waits_for_no_rollback_that_waits() -> None:
+    """The reason is gone, and the next rollback would come in minutes: a person has it at once."""
+    world = begun(replace(SCENARIOS["worse"], always={"restore:ModifyRule": "refused"}))
+    with inhabited(world):
+        world.clock.run_for(1200)
+        world.faults.allow("restore:ModifyRule")
+        roll_back(world)
+        world.clock.run_for(240)
+        assert "holder" not in state_of(world)
+        assert world.weight("blue") == 100
+        world.run()
+    assert violations(SCENARIOS["worse"], world) == []
 
 
 def test_users_speak_for_a_good_release() -> None:

@@ -2,9 +2,11 @@
 
 import copy
 import inspect
+import re
 
 import pytest
 
+from crossfade.domain.state import FIRST_WAIT, LONGEST_WAIT
 from crossfade.domain.traffic import RULE_SECONDS
 from crossfade.handlers import following
 from tests.statemachine.definitions import (
@@ -61,6 +63,23 @@ def test_a_rollback_outwaits_the_functions_of_what_was_stopped(name: str) -> Non
         if task != "WriteReport"
     ]
     assert states("rollback")[name]["Seconds"] > max(timeouts)
+
+
+def test_a_rollback_that_waited_has_most_of_its_time_left() -> None:
+    """It may wait for as long as there is, and twice, before it begins."""
+    counted = next(
+        choice["Condition"]
+        for choice in states("rollback")["WhatIsThere"]["Choices"]
+        if choice["Next"] == "WaitLonger"
+    )
+    (most,) = re.findall(r"\$waits < (\d+)", counted)
+    waits = states("rollback")["WaitBeforeTrying"]["Seconds"] + int(most) * LONGEST_WAIT.total_seconds()
+    assert waits < definition("rollback")["TimeoutSeconds"] / 2
+
+
+def test_the_first_wait_is_the_one_before_any_survey() -> None:
+    """So that one rollback that failed makes nobody ask twice."""
+    assert states("rollback")["WaitBeforeTrying"]["Seconds"] == FIRST_WAIT.total_seconds()
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -164,6 +183,7 @@ def test_stages_that_are_not_counted_are_a_loop_without_end() -> None:
         pytest.param("deploy", "MayPlanAgain", "PlanAgain", id="planning-again"),
         pytest.param("deploy", "StageWatched", "RestartProbe", id="restarting-the-probe"),
         pytest.param("rollback", "WhatIsThere", "LookAgain", id="looking-again"),
+        pytest.param("rollback", "WhatIsThere", "WaitLonger", id="waiting-longer"),
     ],
 )
 def test_a_count_that_nobody_asks_for_is_a_loop_without_end(machine: str, asks: str, counts: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from crossfade.domain.plan import Plan, Release, RunningRelease
 from crossfade.domain.records import Closed, LaneEvent, LaneTotals, Opened, Request
 from crossfade.domain.spec import ServiceSpec, Slot, Stage
-from crossfade.domain.state import Candidate, Waiting
+from crossfade.domain.state import Candidate, Tried, Waiting
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 REGION, ACCOUNT = "us-east-1", "123456789012"
@@ -22,6 +22,10 @@ OLD, NEW, NEWER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}", f"sha256:{'3' * 64
 def at(seconds: float) -> datetime:
     """The moment so many seconds after the start."""
     return START + timedelta(seconds=seconds)
+
+
+FIRST_TRY = Tried(times=1, at=at(60))
+"""The first rollback of a deployment has taken it over."""
 
 
 def document(**changes: Any) -> dict[str, Any]:

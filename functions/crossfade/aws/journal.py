@@ -2,7 +2,7 @@
 
 | key ``service`` | key ``item`` | what it holds |
 |---|---|---|
-| web | ``state`` | holder, stable slot and release, candidate, last weights and earlier ones, waiting, warm |
+| web | ``state`` | holder, how often tried, stable slot and release, candidate, weights, waiting, warm |
 | web | ``deployment#<id>`` | plan, milestones, stages; in the end outcome, reason, counts, certificate |
 
 Every write is conditional. Those of a deployment have one condition in common: its execution still holds the
@@ -24,7 +24,7 @@ from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.scaling import Resumption, Suspension
 from crossfade.domain.spec import Slot
-from crossfade.domain.state import State, Warm, lost, refuse_lost
+from crossfade.domain.state import State, Tried, Warm, lost, refuse_lost
 from crossfade.domain.traffic import Weights
 
 HISTORY_DAYS = 400
@@ -130,10 +130,13 @@ class Journal:
             return False
         return True
 
-    def take_over(self, plan: Plan, holder: str, execution: str, *, take_back: bool = False) -> Plan:
+    def take_over(
+        self, plan: Plan, holder: str, execution: str, tried: Tried, *, take_back: bool = False
+    ) -> Plan:
         """Make a rollback the holder: whoever held the service before can write nothing more.
 
-        ``take_back``: a promotion is undone whose old slot is still warm. Returns the rollback's own plan.
+        ``tried`` is the count with this rollback. ``take_back``: a promotion is undone whose old slot is
+        still warm. Returns the rollback's own plan.
 
         Raises
         ------
@@ -141,11 +144,16 @@ class Journal:
             ``holder`` does not hold the service any more: it ended, or another rollback was first.
         """
         mine = plan.model_copy(update={"execution": execution})
-        values = {":rollback": execution, ":deployment": plan.deployment, ":holder": holder}
+        values = {
+            ":rollback": execution,
+            ":deployment": plan.deployment,
+            ":holder": holder,
+            ":tried": tried.model_dump(mode="json"),
+        }
         update = self._table.updating(
             plan.service,
             STATE,
-            "SET holder = :rollback" + (" REMOVE warm" if take_back else ""),
+            "SET holder = :rollback, tried = :tried" + (" REMOVE warm" if take_back else ""),
             values,
             condition="deployment = :deployment AND (holder = :holder OR holder = :rollback)",
         )
@@ -206,7 +214,9 @@ class Journal:
         """Give the service free; harmless when the plan's execution does not hold it any more."""
         try:
             self._held(
-                plan, "SET freed = :now REMOVE holder, deployment, intended, candidate", {":now": iso(now)}
+                plan,
+                "SET freed = :now REMOVE holder, deployment, intended, candidate, tried",
+                {":now": iso(now)},
             )
         except ServiceLost:
             return

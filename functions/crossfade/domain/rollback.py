@@ -3,13 +3,14 @@
 import json
 import re
 from datetime import datetime
+from math import ceil
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.message import Message, unknown_keys
+from crossfade.domain.message import Message, iso, unknown_keys
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State, machine_of
@@ -114,13 +115,14 @@ class Survey(Message):
     ``roll_back``: restore the slot that was stable before the plan. ``back_out``: the same, after the
     plan's own deployment has ended well and while the old slot is warm. ``finish``: the candidate was
     promoted already and the old slot may be gone, so only what was left undone is done. ``cool``: nothing
-    is left but to stop the old slot. ``nothing``: there is nothing to put right.
+    is left but to stop the old slot. ``nothing``: there is nothing to put right. ``wait``: there is, but
+    others have failed at it; nothing was taken over, and it is to be asked again in ``seconds``.
 
     ``loser`` is the slot to stop. ``executions`` are those that worked on the deployment. ``settle``: one of
     them was stopped, so that a function of it may still be at work.
     """
 
-    action: Literal["roll_back", "back_out", "finish", "cool", "nothing"]
+    action: Literal["roll_back", "back_out", "finish", "cool", "nothing", "wait"]
     reason: str
     service: str | None = None
     plan: Plan | None = None
@@ -129,11 +131,32 @@ class Survey(Message):
     cursor: str | None = None
     executions: tuple[str, ...] = ()
     settle: bool = False
+    seconds: int = 0
 
 
 def nothing(reason: str) -> Survey:
     """There is nothing to put right."""
     return Survey(action="nothing", reason=reason)
+
+
+def too_early(state: State, order: Order | Ended, own: str, now: datetime) -> Survey | None:
+    """Let a rollback that nobody asks for wait, where others have failed; None when its time has come.
+
+    Whatever made them fail may last for hours. The wait comes before the service is taken over: a rollback
+    at work would keep a person's from beginning.
+    """
+    if isinstance(order, Order) or state.tried is None or state.holder == own or now >= state.tried.next_at:
+        return None
+    times, next_at = state.tried.times, state.tried.next_at
+    return Survey(
+        action="wait",
+        reason=(
+            f"{times} rollback{'' if times == 1 else 's'} of {state.deployment} did not get through; the next "
+            f"one may begin at {iso(next_at)}. Read the last one, {state.holder}, and put right what it says; "
+            "then start a rollback by hand, which does not wait"
+        ),
+        seconds=ceil((next_at - now).total_seconds()),
+    )
 
 
 def why(order: Order | Ended, holder: str, deployed_by: str) -> str:

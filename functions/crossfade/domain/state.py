@@ -1,7 +1,7 @@
 """What the journal remembers of a service: who holds it, what is live, what waits, what is still warm."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crossfade.domain.errors import ServiceLost, Superseded
 from crossfade.domain.message import Message, Moment
@@ -9,6 +9,9 @@ from crossfade.domain.scaling import Resumption
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Overwritten, Weights
 
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=15)
+"""Between two rollbacks of a deployment that nobody asks for: after the first one, after the sixth and later."""
 DELETION = "the deletion of its stack"
 """Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
 
@@ -57,6 +60,20 @@ class Newest(Message):
     digest: str
 
 
+class Tried(Message):
+    """Rollbacks that have taken one deployment over, one after the other; ``at``: when the last one did."""
+
+    times: int
+    at: Moment
+
+    @property
+    def next_at(self) -> datetime:
+        """When one more may begin that nobody asks for: the wait doubles with each that did not get through."""
+        # Bounded before it is doubled: the count of some months is more than a timedelta can hold.
+        doubled: int = 2 ** min(self.times - 1, 10)
+        return self.at + min(FIRST_WAIT * doubled, LONGEST_WAIT)
+
+
 class State(Message):
     """A service in the journal; empty before its first deployment.
 
@@ -65,6 +82,7 @@ class State(Message):
     end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
     ``weights`` were written since, at ``written_at``. ``freed`` is when the last deployment let go of the
     service: whatever it changed was changed before that. ``resumed`` is how it left the live slot's scaling.
+    ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
     """
 
     holder: str | None = None
@@ -83,6 +101,13 @@ class State(Message):
     newest: Newest | None = None
     waiting: Waiting | None = None
     warm: Warm | None = None
+    tried: Tried | None = None
+
+    def tried_by(self, execution: str, now: datetime) -> Tried:
+        """The count with the rollback that takes the service over; a second time it counts nothing."""
+        if self.tried and self.holder == execution:
+            return self.tried
+        return Tried(times=self.tried.times + 1 if self.tried else 1, at=now)
 
     def overwritten_by(self, weights: Weights | None, now: datetime) -> tuple[Overwritten, ...]:
         """What may still be read once ``weights`` are written; None removes the rule."""

@@ -21,6 +21,7 @@ from crossfade.domain.rollback import (
     nothing,
     read_input,
     stands_back,
+    too_early,
     why,
 )
 from crossfade.domain.state import State, Warm, machine_of
@@ -57,7 +58,8 @@ def _after_end(ended: Ended, own: str, journal: Journal) -> Survey:
         if state.holder:
             left = _stands_back(state, ended, own)
             if left is None:
-                return _take_over(service, state, ended, own, journal)
+                early = too_early(state, ended, own, utc_now())
+                return early or _take_over(service, state, ended, own, journal)
             reason = left
         elif state.warm and _ended(state.warm.execution, ended):
             return _cool(service, state.warm, ended, own, journal)
@@ -97,7 +99,8 @@ def _take_over(service: str, state: State, order: Order | Ended, own: str, journ
     holder, deployment = state.holder or "", state.deployment or ""
     before = journal.history(service, deployment).plan
     take_back = order.by_hand and state.warm is not None and state.warm.deployment == deployment
-    mine = journal.take_over(before, holder, own, take_back=take_back)
+    tried = state.tried_by(own, utc_now())
+    mine = journal.take_over(before, holder, own, tried, take_back=take_back)
     if order.by_hand and before.execution != own:
         Executions(client("stepfunctions")).stop(before.execution, f"{own} rolls {service} back by hand")
     # Only now can the deployment change nothing more, its promotion included.

@@ -20,6 +20,7 @@ from crossfade.domain.traffic import Weights
 from tests.unit.account import TABLE, Account
 from tests.unit.examples import (
     EXECUTION,
+    FIRST_TRY,
     NEW,
     NEWER,
     OLD,
@@ -224,7 +225,7 @@ def test_a_release_leaves_the_line_alone(account: Account, journal: Journal) -> 
 
 def test_a_release_by_a_former_holder_frees_nothing(journal: Journal, held: Plan) -> None:
     """The rollback still works."""
-    journal.take_over(held, held.execution, MINE)
+    journal.take_over(held, held.execution, MINE, FIRST_TRY)
     journal.release(held, at(60))
     assert journal.state("web").holder == MINE
 
@@ -242,8 +243,8 @@ def test_a_forgotten_service_keeps_its_history(account: Account, journal: Journa
 
 def test_a_rollback_takes_the_service_over(journal: Journal, held: Plan) -> None:
     """Twice, and its copy of the plan writes as the new holder."""
-    mine = journal.take_over(held, held.execution, MINE)
-    assert mine == journal.take_over(held, held.execution, MINE)
+    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    assert mine == journal.take_over(held, held.execution, MINE, FIRST_TRY)
     assert mine.execution == MINE
     journal.wrote(mine, BLUE, at(5))
     assert journal.state("web").holder == MINE
@@ -261,16 +262,16 @@ def test_only_from_whom_it_was_seen_to_hold_it(
 ) -> None:
     """What the survey has read may be out of date; the condition is not."""
     with pytest.raises(ServiceLost):
-        journal.take_over(held.model_copy(update={"deployment": deployment}), holder, MINE)
+        journal.take_over(held.model_copy(update={"deployment": deployment}), holder, MINE, FIRST_TRY)
     assert journal.state("web").holder == held.execution
 
 
 def test_of_two_rollbacks_one_wins(journal: Journal, held: Plan) -> None:
     """Both saw the same dead holder."""
-    journal.take_over(held, held.execution, THEIRS)
+    journal.take_over(held, held.execution, THEIRS, FIRST_TRY)
     with pytest.raises(ServiceLost):
-        journal.take_over(held, held.execution, MINE)
-    journal.take_over(held, THEIRS, MINE)
+        journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    journal.take_over(held, THEIRS, MINE, FIRST_TRY)
     assert journal.state("web").holder == MINE
 
 
@@ -278,15 +279,15 @@ def test_an_ended_deployment_is_not_taken_over(journal: Journal, held: Plan) -> 
     """It holds nothing any more."""
     journal.release(held, at(60))
     with pytest.raises(ServiceLost):
-        journal.take_over(held, held.execution, MINE)
+        journal.take_over(held, held.execution, MINE, FIRST_TRY)
 
 
 def test_a_promotion_is_taken_back_as_a_whole(account: Account, journal: Journal, second: Plan) -> None:
     """While the old slot is warm: from here on it is a deployment that was never promoted."""
     journal.promote(second, at(60))
     _close(journal, second)
-    mine = journal.take_over(second, second.execution, MINE, take_back=True)
-    assert mine == journal.take_over(second, second.execution, MINE, take_back=True)
+    mine = journal.take_over(second, second.execution, MINE, FIRST_TRY, take_back=True)
+    assert mine == journal.take_over(second, second.execution, MINE, FIRST_TRY, take_back=True)
     history = journal.history("web", "d2")
     assert (history.promoted, history.outcome) == (None, None)
     assert journal.state("web").warm is None
@@ -295,7 +296,7 @@ def test_a_promotion_is_taken_back_as_a_whole(account: Account, journal: Journal
 def test_else_a_promotion_stays(journal: Journal, second: Plan) -> None:
     """The old slot may be gone."""
     journal.promote(second, at(60))
-    journal.take_over(second, second.execution, MINE)
+    journal.take_over(second, second.execution, MINE, FIRST_TRY)
     assert journal.history("web", "d2").promoted == at(60)
     assert journal.state("web").warm == _warm(second)
 
@@ -377,7 +378,7 @@ def test_a_deleted_service_is_taken_from_everybody(account: Account, journal: Jo
     with pytest.raises(ServiceLost):
         journal.wrote(second, GREEN, at(70))
     with pytest.raises(ServiceLost):
-        journal.take_over(second, second.execution, MINE)
+        journal.take_over(second, second.execution, MINE, FIRST_TRY)
 
 
 @pytest.mark.parametrize("meanwhile", ["claimed", "freed"])
@@ -444,7 +445,7 @@ def test_whoever_lost_the_service_writes_nothing(
 ) -> None:
     """Neither to the service's state nor to the deployment's own item."""
     if now_held_by == "a-rollback":
-        journal.take_over(second, second.execution, MINE)
+        journal.take_over(second, second.execution, MINE, FIRST_TRY)
     else:
         journal.release(second, at(60))
     if now_held_by == "another-deployment":

@@ -7,6 +7,7 @@ import pytest
 
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
+from crossfade.domain.message import iso
 from crossfade.domain.rollback import (
     EXAMPLE,
     Ended,
@@ -19,9 +20,10 @@ from crossfade.domain.rollback import (
     nothing,
     read_input,
     stands_back,
+    too_early,
     why,
 )
-from crossfade.domain.state import DELETION, State
+from crossfade.domain.state import DELETION, LONGEST_WAIT, State, Tried
 from tests.unit.examples import EXECUTION, ROLLBACKS, at, plan
 
 DEPLOYMENT, MINE, THEIRS = f"{EXECUTION}:d1", f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
@@ -186,6 +188,59 @@ def test_who_stands_back(holder: str, runs: bool | None, order: Order | Ended, s
     """A rollback takes over from the dead, and from a deployment that asks for it; else it waits."""
     found = stands_back(State(holder=holder, deployment="d1"), order, MINE, runs)
     assert found is None if said is None else said in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"), [(1, 30), (2, 60), (3, 120), (4, 240), (5, 480), (6, 900), (7, 900), (100_000, 900)]
+)
+def test_each_rollback_that_fails_makes_the_next_one_wait_longer(times: int, seconds: int) -> None:
+    """Up to a quarter of an hour, however long it goes on."""
+    tried = Tried(times=times, at=at(0))
+    assert tried.next_at == at(seconds)
+    assert tried.next_at - tried.at <= LONGEST_WAIT
+
+
+THREE = State(holder=THEIRS, deployment="d1", tried=Tried(times=3, at=at(0)))
+
+
+@pytest.mark.parametrize(
+    "order", [EVENT, OTHER_EVENT, ROLLBACK_EVENT], ids=["deployment", "other", "rollback"]
+)
+@pytest.mark.parametrize(("now", "seconds"), [(0, 120), (30.2, 90), (119.9, 1)])
+def test_a_rollback_that_nobody_asks_for_waits(order: Ended, now: float, seconds: int) -> None:
+    """For what is left of the time, in whole seconds; whoever reads it learns whose failure to look at."""
+    found = too_early(THREE, order, MINE, at(now))
+    assert found
+    assert (found.action, found.seconds, found.plan) == ("wait", seconds, None)
+    assert found.reason == (
+        f"3 rollbacks of d1 did not get through; the next one may begin at {iso(at(120))}. Read the last one, "
+        f"{THEIRS}, and put right what it says; then start a rollback by hand, which does not wait"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "order", "now"),
+    [
+        pytest.param(THREE, PERSON, 1, id="a-person"),
+        pytest.param(THREE, CATCH, 1, id="the-deployment-itself"),
+        pytest.param(THREE, EVENT, 120, id="its-time-has-come"),
+        pytest.param(THREE.model_copy(update={"holder": MINE}), EVENT, 1, id="own-answer-was-lost"),
+        pytest.param(State(holder=DEPLOYMENT, deployment="d1"), EVENT, 1, id="nobody-has-tried"),
+    ],
+)
+def test_a_rollback_that_does_not_wait(state: State, order: Order | Ended, now: float) -> None:
+    """Clients may be on a bad version: who asks, and who is the first, begins at once."""
+    assert too_early(state, order, MINE, at(now)) is None
+
+
+def test_rollbacks_are_counted_as_they_take_a_service_over() -> None:
+    """A function that runs twice counts once, and does not move the time."""
+    state = State(holder=DEPLOYMENT, deployment="d1")
+    first = state.tried_by(THEIRS, at(10))
+    assert first == Tried(times=1, at=at(10))
+    held = state.model_copy(update={"holder": THEIRS, "tried": first})
+    assert held.tried_by(THEIRS, at(20)) == first
+    assert held.tried_by(MINE, at(50)) == Tried(times=2, at=at(50))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from crossfade.domain.plan import Plan
 from crossfade.domain.scaling import ACTIVE, SUSPENDED, Resumption, Suspension
 from crossfade.domain.spec import Slot
 from tests.unit.account import Account
-from tests.unit.examples import EXECUTION, ROLLBACKS, at, waiting
+from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 MINE = f"{ROLLBACKS}:mine"
@@ -125,7 +125,7 @@ def test_whoever_lost_the_service_starts_no_probe(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """Nobody would look for it."""
-    journal.take_over(held, held.execution, MINE)
+    journal.take_over(held, held.execution, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _start_probe(invoke, held)
     assert account.probes() == []
@@ -135,7 +135,7 @@ def test_a_probe_that_comes_too_late_is_found_by_whoever_started_it(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
 ) -> None:
     """The service was lost while it was started, so that it stands nowhere; the rollback finds it."""
-    aws.edit("RunTask", _meanwhile(lambda: journal.take_over(held, held.execution, MINE)))
+    aws.edit("RunTask", _meanwhile(lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)))
     with pytest.raises(errors.ServiceLost):
         _start_probe(invoke, held)
     assert journal.history("web", "d1").probe is None
@@ -300,7 +300,7 @@ def test_whoever_lost_the_service_suspends_nothing(
 ) -> None:
     """The rollback may have resumed it already."""
     account.scale("blue")
-    journal.take_over(second, second.execution, MINE)
+    journal.take_over(second, second.execution, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         invoke("suspend", plan=second)
     assert not _suspended(account, "blue")
@@ -311,7 +311,10 @@ def test_a_suspension_that_comes_too_late_is_known_to_the_rollback(
 ) -> None:
     """How it stood before was written down before it: once functions have ended, it is resumed."""
     account.scale("blue", DynamicScalingInSuspended=True)
-    aws.edit("RegisterScalableTarget", _meanwhile(lambda: journal.take_over(second, second.execution, MINE)))
+    aws.edit(
+        "RegisterScalableTarget",
+        _meanwhile(lambda: journal.take_over(second, second.execution, MINE, FIRST_TRY)),
+    )
     invoke("suspend", plan=second)
     aws.edit("RegisterScalableTarget", lambda answer: answer)
     mine = second.model_copy(update={"execution": MINE})
@@ -406,7 +409,7 @@ def test_whoever_lost_the_service_launches_nothing(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """Not even the time of it is written."""
-    journal.take_over(held, held.execution, MINE)
+    journal.take_over(held, held.execution, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _launch(invoke, held, account.spec.blueprint)
     assert account.ecs.list_services(cluster=account.spec.cluster)["serviceArns"] == []
@@ -416,7 +419,9 @@ def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, second: Plan
 ) -> None:
     """In its second round, once functions have ended."""
-    aws.edit("UpdateService", _meanwhile(lambda: journal.take_over(second, second.execution, MINE)))
+    aws.edit(
+        "UpdateService", _meanwhile(lambda: journal.take_over(second, second.execution, MINE, FIRST_TRY))
+    )
     _launch(invoke, second, account.spec.blueprint)
     assert account.desired("green") > 0
     aws.edit("UpdateService", lambda answer: answer)
@@ -502,7 +507,7 @@ def test_a_deployment_whose_time_is_over_waits_no_longer(
     if supersede:
         account.waits(waiting(supersede=True))
     else:
-        journal.take_over(launched, launched.execution, MINE)
+        journal.take_over(launched, launched.execution, MINE, FIRST_TRY)
     with pytest.raises(error):
         invoke(name, plan=launched, deadline=at(60), **events[name])
 

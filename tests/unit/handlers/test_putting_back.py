@@ -12,7 +12,7 @@ from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account
-from tests.unit.examples import EXECUTION, ROLLBACKS, at, opened, request, warm_spec
+from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, opened, request, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 
 MINE = f"{ROLLBACKS}:mine"
@@ -41,7 +41,7 @@ def held(account: Account, journal: Journal, traffic: Traffic, blue_live: None) 
 @pytest.fixture
 def taken(journal: Journal, held: Plan) -> Plan:
     """Return the rollback's own plan, once it has taken that deployment over."""
-    return journal.take_over(held, held.execution, MINE)
+    return journal.take_over(held, held.execution, MINE, FIRST_TRY)
 
 
 def _restore(invoke: Invoke, plan: Plan, rounds: int = 0, written: str | None = None) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_a_second_round_asks_for_proof_only_where_something_has_moved(
 ) -> None:
     """A function of what was stopped may have written late; else the first round's proof stands."""
     journal.intend(held, GREEN, at(0))
-    mine = journal.take_over(held, held.execution, MINE)
+    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
     assert _restore(invoke, mine)["status"] == "moved"
     assert _restore(invoke, mine, rounds=1)["status"] == "unmoved"
     traffic.write(GREEN)
@@ -106,7 +106,7 @@ def test_a_shift_that_was_cut_off_is_taken_back(
 ) -> None:
     """What was about to be written is no foreign change, as long as it may still be on its way."""
     journal.intend(held, GREEN, at(0))
-    mine = journal.take_over(held, held.execution, MINE)
+    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
     for _ in range(2):
         traffic.write(GREEN)
         assert _restore(invoke, mine)["status"] == "moved"
@@ -121,7 +121,7 @@ def test_a_candidate_that_nobody_met_needs_no_proof(
     plan = account.plan()
     journal.claim(plan)
     journal.watched(plan, StageRecord(weight=0, began=at(1)), None)
-    answer = _restore(invoke, journal.take_over(plan, plan.execution, MINE))
+    answer = _restore(invoke, journal.take_over(plan, plan.execution, MINE, FIRST_TRY))
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("unmoved", "rolled_back", "green")
 
 
@@ -236,7 +236,7 @@ def test_a_first_release_is_taken_off_the_air(
     journal.claim(plan)
     traffic.write(BLUE)
     journal.wrote(plan, BLUE, at(1))
-    mine = journal.take_over(plan, plan.execution, MINE)
+    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
     for _ in range(2):
         answer = _restore(invoke, mine)
         assert (answer["status"], answer["outcome"]) == ("moved", "failed")
@@ -249,7 +249,7 @@ def test_a_rollback_that_lost_the_service_restores_nothing(
     invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan, taken: Plan
 ) -> None:
     """Another one is at work; nor does the deployment itself."""
-    journal.take_over(taken, MINE, f"{ROLLBACKS}:theirs")
+    journal.take_over(taken, MINE, f"{ROLLBACKS}:theirs", FIRST_TRY)
     for plan in (held, taken):
         with pytest.raises(errors.ServiceLost):
             _restore(invoke, plan)
@@ -322,7 +322,7 @@ def test_a_rule_that_is_read_as_before_the_deployment_is_written_all_the_same(
     traffic.write(SOME)
     journal.wrote(plan, SOME, at(1))
     aws.answer("DescribeRules", before)
-    assert _restore(invoke, journal.take_over(plan, plan.execution, MINE))["status"] == "moved"
+    assert _restore(invoke, journal.take_over(plan, plan.execution, MINE, FIRST_TRY))["status"] == "moved"
     assert traffic.weights() == BLUE
 
 
@@ -352,7 +352,7 @@ def test_a_first_rule_that_is_not_seen_yet_is_waited_for_and_removed(
     journal.intend(plan, BLUE, at(-1))
     aws.answer("DescribeRules", _rules(account))
     traffic.write(BLUE)
-    mine = journal.take_over(plan, plan.execution, MINE)
+    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
     answer = _restore(invoke, mine)
     assert (answer["status"], clock.seconds) == ("waiting", 0)
     assert "made just now" in answer["reason"]
@@ -492,7 +492,7 @@ def test_a_warm_slot_that_is_stopped_is_warm_no_more(
     """The deployment was cut off before it could free the service: nobody is to go back to stopped tasks."""
     journal.reclaim(warm)
     journal.promote(warm, at(60))
-    mine = journal.take_over(warm, warm.execution, MINE)
+    mine = journal.take_over(warm, warm.execution, MINE, FIRST_TRY)
     invoke("stop_slot", plan=mine, slot="blue")
     assert (account.desired("blue"), journal.state("web").warm) == (0, None)
 
@@ -502,7 +502,7 @@ def test_every_probe_of_the_deployment_is_stopped(
 ) -> None:
     """The deployment's, one that nobody wrote down, and the rollback's own; other deployments' run on."""
     tasks = [invoke("start_probe", plan=held, attempt=attempt)["task"] for attempt in (1, 2)]
-    mine = journal.take_over(held, held.execution, MINE)
+    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
     tasks.append(invoke("start_probe", plan=mine, attempt=1)["task"])
     clock.seconds = 60
     assert _stop_probe(invoke, mine, f"{EXECUTION}:d2") == []
@@ -515,9 +515,9 @@ def test_the_probe_on_record_is_stopped_whoever_started_it(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """A rollback in between has, and nobody knows it any more. Twice."""
-    theirs = journal.take_over(held, held.execution, f"{ROLLBACKS}:theirs")
+    theirs = journal.take_over(held, held.execution, f"{ROLLBACKS}:theirs", FIRST_TRY)
     task = invoke("start_probe", plan=theirs, attempt=1)["task"]
-    mine = journal.take_over(theirs, theirs.execution, MINE)
+    mine = journal.take_over(theirs, theirs.execution, MINE, FIRST_TRY)
     for _ in range(2):
         assert _stop_probe(invoke, mine, held.execution, MINE, task=task) == [task]
     assert account.probes() == []
@@ -565,7 +565,7 @@ def test_after_a_rollback_scaling_is_resumed_on_the_stable_slot(
     account.scale("blue", ScheduledScalingSuspended=True)
     account.scale("green")
     invoke("suspend", plan=held)
-    mine = journal.take_over(held, held.execution, MINE)
+    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
     _restore(invoke, mine)
     assert invoke("resume", plan=mine) == {"slot": "blue"}
     assert _suspended(account, "blue") == {"ScheduledScalingSuspended"}
@@ -629,7 +629,7 @@ def test_a_promotion_that_is_taken_back_leaves_scaling_so_too(
     invoke("suspend", plan=held)
     journal.promote(held, at(50))
     invoke("resume", plan=held)
-    mine = journal.take_over(held, held.execution, MINE, take_back=True)
+    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY, take_back=True)
     _restore(invoke, mine)
     invoke("suspend", plan=mine)
     assert invoke("resume", plan=mine) == {"slot": "blue"}

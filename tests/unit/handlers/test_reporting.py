@@ -21,6 +21,7 @@ from tests.unit.account import BUCKET, Account
 from tests.unit.examples import (
     DEPLOY,
     EXECUTION,
+    FIRST_TRY,
     ROLLBACK,
     ROLLBACKS,
     at,
@@ -195,7 +196,7 @@ def test_whoever_lost_the_service_reports_nothing_to_the_journal(
 ) -> None:
     """The rollback's report is the one that counts."""
     account.write_ledger(held.ledger, CLOSED)
-    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _report(invoke, held)
     assert "outcome" not in account.item("deployment#d1")
@@ -209,7 +210,7 @@ def test_whoever_loses_the_service_while_reading_leaves_the_evidence_alone(
 
     def take_over(answer: dict[str, Any]) -> dict[str, Any]:
         if journal.state("web").holder == held.execution:
-            journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+            journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
         return answer
 
     aws.edit("GetLogEvents", take_over)
@@ -266,7 +267,7 @@ def test_the_report_of_a_promotion_is_not_that_of_its_rollback(
     """A promotion that was reported is taken back by hand, and the second report cannot be written."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     _report(invoke, held)
-    mine = journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", take_back=True)
+    mine = journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY, take_back=True)
     assert _record_outcome(invoke, mine)["certificate"] is None
     item = account.item("deployment#d1")
     assert (item["outcome"], "certificate" in item) == ("rolled_back", False)
@@ -277,7 +278,7 @@ def test_whoever_lost_the_service_records_no_outcome(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """The rollback's word is the one that counts."""
-    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _record_outcome(invoke, held)
     assert "outcome" not in account.item("deployment#d1")
@@ -374,7 +375,7 @@ def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: Plan
 
 def test_a_former_holder_releases_nothing(invoke: Invoke, journal: Journal, held: Plan) -> None:
     """Its rollback still works; that is no failure of the deployment."""
-    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine")
+    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
     assert invoke("release", plan=held) == {"service": "web"}
     assert journal.state("web").holder == f"{ROLLBACKS}:mine"
 
@@ -506,7 +507,7 @@ def test_a_rollback_is_stopped_with_its_probe(
     """And the deployment, which waits for it."""
     rollback = account.start(ROLLBACK, "mine")
     invoke("start_probe", plan=deployed, attempt=1)
-    mine = journal.take_over(deployed, deployed.execution, rollback)
+    mine = journal.take_over(deployed, deployed.execution, rollback, FIRST_TRY)
     invoke("start_probe", plan=mine, attempt=2)
     _cleanup(aws, "Delete")
     assert (account.runs(deployed.execution), account.runs(rollback)) == (False, False)
@@ -523,7 +524,7 @@ def test_whatever_is_under_way_changes_nothing_more(
         with pytest.raises(errors.ServiceLost) as lost:
             journal.intend(deployed, Weights(blue=0, green=100), at(0))
         with pytest.raises(errors.ServiceLost):
-            journal.take_over(deployed, deployed.execution, f"{ROLLBACKS}:mine")
+            journal.take_over(deployed, deployed.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
         refused.append(lost.value)
         return answer
 

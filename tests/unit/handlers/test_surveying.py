@@ -11,7 +11,7 @@ from crossfade.domain.plan import Plan
 from crossfade.domain.state import DELETION
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account
-from tests.unit.examples import DEPLOY, EXECUTION, ROLLBACK, ROLLBACKS, at, warm_spec
+from tests.unit.examples import DEPLOY, EXECUTION, FIRST_TRY, ROLLBACK, ROLLBACKS, at, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 MINE, THEIRS = f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
@@ -139,16 +139,61 @@ def test_a_rollback_at_work_is_left_alone(
     ids=["person", "catch", "event-of-the-deployment", "event-of-the-rollback"],
 )
 def test_a_dead_rollback_is_taken_over(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan, given: dict[str, Any]
 ) -> None:
     """Until one succeeds; whoever has worked on the deployment is still remembered."""
     account.start(ROLLBACK, "theirs")
     _survey(invoke, CATCH, THEIRS)
     account.end(THEIRS)
+    clock.seconds = 30
     found = _survey(invoke, given)
     assert (found["action"], found["executions"]) == ("roll_back", [held.execution, THEIRS, MINE])
     assert journal.state("web").holder == MINE
     assert found["settle"] is (given != CATCH)
+
+
+def test_after_failures_in_a_row_a_rollback_waits_before_it_takes_over(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """Each one longer; the service stays with the one that has failed until then."""
+    account.start(ROLLBACK, "theirs")
+    _survey(invoke, CATCH, THEIRS)
+    account.end(THEIRS)
+    clock.seconds = 30
+    account.start(ROLLBACK, "mine")
+    assert _survey(invoke, _ended(THEIRS, "FAILED", again=True))["action"] == "roll_back"
+    account.end(MINE)
+    clock.seconds = 60.5
+    third = f"{ROLLBACKS}:third"
+    found = _survey(invoke, _ended(MINE, "FAILED", again=True), third)
+    assert (found["action"], found["seconds"]) == ("wait", 30)
+    assert "2 rollbacks of d1 did not get through" in found["reason"]
+    assert journal.state("web").holder == MINE
+    clock.seconds = 90.5
+    found = _survey(invoke, _ended(MINE, "FAILED", again=True), third)
+    assert (found["action"], journal.state("web").holder) == ("roll_back", third)
+    tried = journal.state("web").tried
+    assert tried
+    assert (tried.times, tried.at) == (3, at(90.5))
+
+
+def test_a_person_goes_before_a_rollback_that_waits(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """It finds the person's at work; once that got through, there is nothing to do, and the count is gone."""
+    account.start(ROLLBACK, "theirs")
+    _survey(invoke, CATCH, THEIRS)
+    account.end(THEIRS)
+    waiting, again = f"{ROLLBACKS}:waiting", _ended(THEIRS, "FAILED", again=True)
+    assert _survey(invoke, again, waiting)["action"] == "wait"
+    account.start(ROLLBACK, "mine")
+    mine = _survey(invoke, PERSON)
+    assert mine["action"] == "roll_back"
+    clock.seconds = 40
+    assert _survey(invoke, again, waiting)["reason"] == f"the rollback {MINE} is at work already"
+    journal.release(Plan.model_validate(mine["plan"]), at(60))
+    assert _survey(invoke, again, waiting)["action"] == "nothing"
+    assert journal.state("web").tried is None
 
 
 @pytest.mark.parametrize(
@@ -401,7 +446,7 @@ def test_a_rollback_that_was_quicker(
 ) -> None:
     """Both have found the same holder dead."""
     account.end(held.execution)
-    aws.edit("DescribeExecution", _once(lambda: journal.take_over(held, held.execution, THEIRS)))
+    aws.edit("DescribeExecution", _once(lambda: journal.take_over(held, held.execution, THEIRS, FIRST_TRY)))
     assert _nothing_because_of_others(invoke, given)
     assert journal.state("web").holder == THEIRS
 

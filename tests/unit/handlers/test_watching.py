@@ -17,6 +17,7 @@ from crossfade.domain.traffic import Weights
 from crossfade.handlers.following import PAUSE_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import (
+    FIRST_TRY,
     ROLLBACKS,
     at,
     both_lanes,
@@ -266,7 +267,7 @@ def test_a_rollback_that_takes_over_ends_the_watch(
 ) -> None:
     """In the middle of a look; no verdict is written over what the rollback writes."""
     account.write_ledger(held.ledger, *requests("green", "."))
-    clock.meanwhile = [lambda: None, lambda: journal.take_over(held, held.execution, MINE)]
+    clock.meanwhile = [lambda: None, lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)]
     with pytest.raises(errors.ServiceLost):
         _watch(account, invoke, held)
     assert clock.seconds == 2 * PAUSE_SECONDS
@@ -371,7 +372,7 @@ def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
     aws.edit(
         "ModifyRule",
         _meanwhile(
-            lambda: journal.take_over(held, held.execution, MINE),
+            lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY),
             lambda: journal.reinstate(mine, "blue", at(9)),
         ),
     )
@@ -395,7 +396,7 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
     aws.edit(
         "CreateRule",
         _meanwhile(
-            lambda: journal.take_over(plan, plan.execution, MINE),
+            lambda: journal.take_over(plan, plan.execution, MINE, FIRST_TRY),
             lambda: journal.reinstate(mine, None, at(9)),
         ),
     )
@@ -410,7 +411,7 @@ def test_a_rollback_at_work_takes_back_what_was_intended(
 ) -> None:
     """It was written down before the write, so it is known."""
     _shift(invoke, held)
-    aws.edit("ModifyRule", _meanwhile(lambda: journal.take_over(held, held.execution, MINE)))
+    aws.edit("ModifyRule", _meanwhile(lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)))
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held, stage=2)
     assert Traffic(account.elbv2, account.spec).weights() == GREEN
@@ -421,7 +422,7 @@ def test_a_deployment_that_lost_the_service_shifts_nothing(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """A rollback has taken it over."""
-    journal.take_over(held, held.execution, MINE)
+    journal.take_over(held, held.execution, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
@@ -708,7 +709,7 @@ def test_a_deployment_that_lost_the_service_retires_nothing(
 ) -> None:
     """A rollback is on its way to blue."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
-    journal.take_over(shifted, shifted.execution, MINE)
+    journal.take_over(shifted, shifted.execution, MINE, FIRST_TRY)
     clock.seconds = 20
     with pytest.raises(errors.ServiceLost):
         _retire(account, invoke, shifted)
