@@ -77,6 +77,12 @@ def test_a_rollback_that_waited_has_most_of_its_time_left() -> None:
     assert waits < definition("rollback")["TimeoutSeconds"] / 2
 
 
+def test_the_alarm_of_failed_rollbacks_stays_while_they_wait() -> None:
+    """Else it would look as if the service were put right, every quarter of an hour."""
+    alarm = template()["Resources"]["RollbackFailedAlarm"]["Properties"]
+    assert alarm["Period"] * alarm["EvaluationPeriods"] > LONGEST_WAIT.total_seconds()
+
+
 def test_the_first_wait_is_the_one_before_any_survey() -> None:
     """So that one rollback that failed makes nobody ask twice."""
     assert states("rollback")["WaitBeforeTrying"]["Seconds"] == FIRST_WAIT.total_seconds()

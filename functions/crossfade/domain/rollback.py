@@ -151,9 +151,9 @@ def too_early(state: State, order: Order | Ended, own: str, now: datetime) -> Su
     return Survey(
         action="wait",
         reason=(
-            f"{times} rollback{'' if times == 1 else 's'} of {state.deployment} did not get through; the next "
-            f"one may begin at {iso(next_at)}. Read the last one, {state.holder}, and put right what it says; "
-            "then start a rollback by hand, which does not wait"
+            f"{times} rollback{'' if times == 1 else 's'} of {state.deployment} did not get through; the "
+            f"next one may begin at {iso(next_at)}. Read the last one, {state.holder}, and put right what it "
+            "says; then start a rollback by hand, which does not wait"
         ),
         seconds=ceil((next_at - now).total_seconds()),
     )

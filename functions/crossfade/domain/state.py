@@ -11,7 +11,7 @@ from crossfade.domain.traffic import Overwritten, Weights
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
-"""Between two rollbacks of a deployment that nobody asks for: after the first one, after the sixth and later."""
+"""Between two rollbacks of a deployment that nobody asks for: after the first, after the sixth and later."""
 DELETION = "the deletion of its stack"
 """Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
 
@@ -68,7 +68,7 @@ class Tried(Message):
 
     @property
     def next_at(self) -> datetime:
-        """When one more may begin that nobody asks for: the wait doubles with each that did not get through."""
+        """When one that nobody asks for may begin: the wait doubles with each that did not get through."""
         # Bounded before it is doubled: the count of some months is more than a timedelta can hold.
         doubled: int = 2 ** min(self.times - 1, 10)
         return self.at + min(FIRST_WAIT * doubled, LONGEST_WAIT)

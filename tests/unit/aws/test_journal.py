@@ -275,6 +275,18 @@ def test_of_two_rollbacks_one_wins(journal: Journal, held: Plan) -> None:
     assert journal.state("web").holder == MINE
 
 
+def test_what_was_tried_is_forgotten_with_the_deployment(journal: Journal, held: Plan) -> None:
+    """A rollback that gets through frees the service: the next deployment's rollback waits for nothing."""
+    second_try = FIRST_TRY.model_copy(update={"times": 2})
+    theirs = journal.take_over(held, held.execution, THEIRS, FIRST_TRY)
+    mine = journal.take_over(theirs, THEIRS, MINE, second_try)
+    assert journal.state("web").tried == second_try
+    journal.release(theirs, at(60))
+    assert journal.state("web").tried == second_try
+    journal.release(mine, at(60))
+    assert journal.state("web").tried is None
+
+
 def test_an_ended_deployment_is_not_taken_over(journal: Journal, held: Plan) -> None:
     """It holds nothing any more."""
     journal.release(held, at(60))

@@ -213,8 +213,8 @@ def test_a_rollback_that_nobody_asks_for_waits(order: Ended, now: float, seconds
     assert found
     assert (found.action, found.seconds, found.plan) == ("wait", seconds, None)
     assert found.reason == (
-        f"3 rollbacks of d1 did not get through; the next one may begin at {iso(at(120))}. Read the last one, "
-        f"{THEIRS}, and put right what it says; then start a rollback by hand, which does not wait"
+        f"3 rollbacks of d1 did not get through; the next one may begin at {iso(at(120))}. Read the last "
+        f"one, {THEIRS}, and put right what it says; then start a rollback by hand, which does not wait"
     )
 
 

@@ -56,7 +56,7 @@ def promoted(journal: Journal, held: Plan) -> Plan:
 def warm(account: Account, invoke: Invoke, aws: Aws, journal: Journal, promoted: Plan) -> Plan:
     """Return a deployment that has reported and freed the service; it runs on to keep its old slot warm."""
     aws.answer("GetExecutionHistory", {"events": []})
-    report = {"outcome": "promoted", "reason": "why", "executions": [], "probed": False}
+    report = {"outcome": "promoted", "reason": "why", "executions": [], "probed": False, "ended": at(55)}
     invoke("report", plan=promoted, **report)
     journal.release(promoted, at(60))
     return promoted
