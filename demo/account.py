@@ -84,9 +84,7 @@ class Account(Cloud):
         """Build and push the sample app with Docker."""
         options = [part for value in build_args for part in ("--build-arg", value)]
         self._images(f"push-sample_app-{version}", *options, version=version)
-        stack = self.aws("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        repository = outputs["SampleRepository"].partition("/")[2]
+        repository = self.repository("SampleRepository")
         image = {"repositoryName": repository, "imageIds": [{"imageTag": version}]}
         found = self.aws("ecr").describe_images(**image)["imageDetails"][0]
         return f"{repository}:{version} {found['imageDigest']}"
