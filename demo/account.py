@@ -32,7 +32,9 @@ class Account(Cloud):
 
     def __init__(self, state: Path, config_env: str, parameters: Mapping[str, str]) -> None:
         super().__init__(state, STACK)
-        self._parameters = parameter_overrides(config_env) | dict(parameters)
+        # A sample service may stand in the account already: this one has another name.
+        own = {"SampleServiceName": STACK}
+        self._parameters = parameter_overrides(config_env) | own | dict(parameters)
         self._config_env = config_env
         self._session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         self.region = self._session.region_name

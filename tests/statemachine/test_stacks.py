@@ -131,6 +131,13 @@ def _named(stack: str) -> Iterator[tuple[str, str]]:
                 )
 
 
+def test_whoever_deploys_names_the_sample() -> None:
+    """Its repository and log group are named after it, and there may be one in the account already."""
+    (sample,) = resources("AWS::Serverless::Application").values()
+    assert sample["Parameters"]["ServiceName"] == {"Ref": "SampleServiceName"}
+    assert template()["Parameters"]["SampleServiceName"]["Default"] == "sample-app"
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_repository_is_named_after_a_stack(stack: str) -> None:
     """A stack's name may have upper case, and ECR refuses a repository whose name has."""
@@ -143,7 +150,8 @@ def test_specs_are_in_one_place() -> None:
     path = {"Fn::Sub": "/${AWS::StackName}/services/"}
     assert template()["Globals"]["Function"]["Environment"]["Variables"]["SPECS_PATH"] == path
     assert template()["Outputs"]["SpecsPath"]["Value"] == path
-    assert template()["Resources"]["Sample"]["Properties"]["Parameters"]["SpecsPath"] == path
+    (sample,) = resources("AWS::Serverless::Application").values()
+    assert sample["Parameters"]["SpecsPath"] == path
     (spec,) = resources("AWS::SSM::Parameter", "sample_app/template.yaml").values()
     assert spec["Name"] == {"Fn::Sub": "${SpecsPath}${ServiceName}"}
     granted = {

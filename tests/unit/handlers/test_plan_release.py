@@ -114,6 +114,16 @@ def test_another_services_broken_spec_stops_nobody(account: Account, invoke: Inv
     assert _plan(invoke, _push(digest=account.push("0.0.2")))["action"] == "deploy"
 
 
+def test_a_service_of_another_crossfade_is_let_be(account: Account, invoke: Invoke) -> None:
+    """Both hear of every push in the account, and each has a journal of its own."""
+    account.ssm.delete_parameter(Name=f"{SPECS}web")
+    document = account.spec.model_dump_json()
+    account.ssm.put_parameter(Name="/crossfade/services/web", Value=document, Type="String")
+    assert _plan(invoke, _push(digest=account.push("0.0.2")))["action"] == "ignore"
+    with pytest.raises(errors.UnknownService, match=f"the SSM parameter {SPECS}web does not exist"):
+        _plan(invoke, ASK)
+
+
 def _stick_group(account: Account) -> None:
     account.elbv2.modify_target_group_attributes(
         TargetGroupArn=account.spec.target_groups.green,
