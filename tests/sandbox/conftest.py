@@ -31,6 +31,7 @@ STORIES = {
     "test_8": "long rehearsals of deaths",
     "test_5_gate": "rehearsals of the gate",
     "test_5_late": "rehearsals where AWS is late",
+    "test_5_update": "rehearsals of updates",
 }
 """Files that need nothing of what others bring about get a sandbox of their own, beside the others."""
 MAIN_STORY = "rehearsals"

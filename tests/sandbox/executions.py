@@ -95,6 +95,10 @@ class Executions(Shell):
         """An execution's input."""
         return json.loads(self.client("stepfunctions").describe_execution(executionArn=arn)["input"])
 
+    def status(self, arn: str) -> str:
+        """What Step Functions says of an execution now."""
+        return str(self.client("stepfunctions").describe_execution(executionArn=arn)["status"])
+
     def ended(self, arn: str) -> Execution:
         """The execution, once it has ended."""
 

@@ -44,12 +44,14 @@ class Shell:
             "SAM_CLI_TELEMETRY": "0",
         }
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, check: bool = True, folder: Path = PROJECT
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program of the virtual environment, as in a shell that has been told the endpoint."""
         program = str(Path(sys.executable).with_name(command[0]))
         done = subprocess.run(
             [program, *command[1:]],
-            cwd=PROJECT,
+            cwd=folder,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -63,10 +65,11 @@ class Shell:
         printed = self.run("aws", *arguments, "--output", "json").stdout
         return dict(json.loads(printed)) if printed.strip() else {}
 
-    def sam_deploy(self, **parameters: str) -> str:
-        """Run `sam deploy` as a person does; returns what it prints."""
+    def sam_deploy(self, folder: Path = PROJECT, **parameters: str) -> str:
+        """Run `sam deploy` as a person does, of the project in a folder; returns what it prints."""
         values = [f"{name}={value}" for name, value in {**self._parameters, **parameters}.items()]
-        return self.run("sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values).stdout
+        command = ["sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values]
+        return self.run(*command, folder=folder).stdout
 
     def push(self, folder: str, tag: str, repository: str | None = None, **build_args: str) -> str:
         """Make an image from a folder and push it; returns its digest."""
