@@ -27,7 +27,7 @@ def patient(stage: Stage) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def few_users(stage: Stage, wrong_version: Rehearsal) -> Rehearsal:
+def few_users(stage: Stage, first_release: Rehearsal) -> Rehearsal:
     """A healthy version while there are two requests a second."""
     return stage.rehearse("few users", stage.push("0.5.0"), rate=FEW)
 

@@ -39,7 +39,7 @@ def set_alarm(stage: Stage, name: str, state: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def raised(stage: Stage, wrong_version: Rehearsal) -> Rehearsal:
+def raised(stage: Stage, first_release: Rehearsal) -> Rehearsal:
     """One alarm stands before the deployment begins, another one is raised at weight 10."""
     create_alarm(stage, STANDING, missing="breaching")
     create_alarm(stage, RAISED, missing="notBreaching")
@@ -75,7 +75,7 @@ def test_an_alarm_that_stood_before_is_told_and_no_verdict(raised: Rehearsal) ->
 
 
 @pytest.fixture(scope="module")
-def by_metrics(stage: Stage, wrong_version: Rehearsal) -> Rehearsal:
+def by_metrics(stage: Stage, first_release: Rehearsal) -> Rehearsal:
     """A version that fails whoever asks for anything but /version, watched by minute metrics."""
     stages: list[dict[str, Any]] = [
         {**each, "max_seconds": BY_METRICS_SECONDS}
