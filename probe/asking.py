@@ -4,28 +4,26 @@ Nothing is retried and no redirect is followed: either would hide a failure that
 """
 
 import json
-import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import h11
+import requests
+import urllib3
 
-from probe.connection import Connection, Fault, target_of
+from probe.connection import Fault, new_session
 from probe.record import utc
 from probe.shown import visible
 
-IDLE_SECONDS = 4.0
-"""A connection idle for longer is not used again. Common servers close theirs after 5 s at the earliest, and
-a request that meets such a close would look like a failure of the service."""
-AGE_SECONDS = 10.0
-"""A connection is replaced at this age: a load balancer has several nodes, and a probe that stays on one
-does not see what the others do."""
+USER_AGENT = "crossfade-probe"
+"""Applications leave such requests out of what they tell of their users."""
+MOST_BYTES = 65_536
+"""A longer answer is a fault: `/version` is a few words."""
 MOST_ERROR_CHARACTERS = 200
 MOST_VERSION_CHARACTERS = 128
 
-_FAULTS = (Fault, h11.ProtocolError, OSError, ValueError)
+_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +54,6 @@ class Answer:
         return self.status == 503 and self.by_load_balancer
 
 
-@dataclass(slots=True)
-class _Kept:
-    """A connection that is kept for another request. Nothing else is: every request is a new client."""
-
-    connection: Connection
-    made_at: float
-    used_at: float
-
-    def usable(self, now: float) -> bool:
-        young = now - self.used_at <= IDLE_SECONDS and now - self.made_at <= AGE_SECONDS
-        return young and self.connection.reusable
-
-
 class Asker:
     """Sends GET requests to one address over connections that are kept alive; safe for use by many threads.
 
@@ -83,41 +68,42 @@ class Asker:
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
-        self._target = target_of(url, {"User-Agent": "crossfade-probe", **headers})
-        self._timeout = timeout
-        # The last one used is the next one taken, so that those not needed grow old at the left end.
-        self._idle: deque[_Kept] = deque()
-        self._lock = threading.Lock()
+        self._url = url
+        # A total, unlike a number, leaves for the answer what connecting has not used. The types of requests
+        # do not know of it; its documentation does.
+        self._timeout: Any = urllib3.Timeout(total=timeout)
+        self._timeout_text = f"{timeout:g} s"
+        self._session = new_session()
+        self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers})
 
     def ask(self) -> Answer:
         """Send one request, now, and return what came of it."""
-        kept = self._take()
         at, began = utc(time.time()), time.monotonic()
         try:
-            status, server, body = kept.connection.get(self._timeout)
+            status, server, body = self._exchange()
         except _FAULTS as error:
-            kept.connection.close()
-            return Answer(at, None, None, _milliseconds_since(began), _say(error))
-        answer = Answer(at, status, _version_in(body), _milliseconds_since(began), None, server)
-        self._give_back(kept)
-        return answer
+            return Answer(at, None, None, _milliseconds_since(began), self._say(error))
+        return Answer(at, status, _version_in(body), _milliseconds_since(began), None, server)
 
-    def _take(self) -> _Kept:
-        now = time.monotonic()
-        with self._lock:
-            while self._idle:
-                kept = self._idle.pop()
-                if kept.usable(now):
-                    return kept
-                kept.connection.close()
-        return _Kept(Connection(self._target), made_at=now, used_at=now)
+    def _exchange(self) -> tuple[int, str, bytes]:
+        with self._session.get(
+            self._url, timeout=self._timeout, stream=True, allow_redirects=False
+        ) as response:
+            body: bytes = response.raw.read(MOST_BYTES + 1)
+            if len(body) > MOST_BYTES:
+                raise Fault(f"answer longer than {MOST_BYTES} bytes")
+            return response.status_code, response.headers.get("Server", "").lower(), body
 
-    def _give_back(self, kept: _Kept) -> None:
-        kept.used_at = now = time.monotonic()
-        with self._lock:
-            self._idle.append(kept)
-            while not self._idle[0].usable(now) and len(self._idle) > 1:
-                self._idle.popleft().connection.close()
+    def _say(self, error: Exception) -> str:
+        cause = _innermost(error)
+        if isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError):
+            missing = "connection" if isinstance(error, requests.ConnectTimeout) else "answer"
+            text = f"no {missing} within {self._timeout_text}"
+        elif isinstance(cause, Fault):
+            text = str(cause)
+        else:
+            text = f"{type(cause).__name__}: {getattr(cause, 'strerror', None) or cause}"
+        return visible(" ".join(text.split()))[:MOST_ERROR_CHARACTERS]
 
 
 def _milliseconds_since(began: float) -> float:
@@ -137,9 +123,13 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _say(error: Exception) -> str:
-    if isinstance(error, Fault):
-        text = str(error)
-    else:
-        text = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
-    return visible(" ".join(text.split()))[:MOST_ERROR_CHARACTERS]
+def _innermost(error: BaseException) -> BaseException:
+    """Return the first cause: the errors around it repeat the address and the library."""
+    seen = {id(error)}
+    while True:
+        inner = [*error.args, getattr(error, "reason", None), error.__cause__]
+        deeper = next((e for e in inner if isinstance(e, BaseException) and id(e) not in seen), None)
+        if deeper is None:
+            return error
+        seen.add(id(deeper))
+        error = deeper

@@ -1,152 +1,165 @@
-"""One connection to an address, and one request after another on it, each bounded as a whole.
+"""What `requests` is given so that a request is bounded as a whole and its final answer counts.
 
-The protocol is h11's. The socket is ours, because a client library bounds each wait and not the whole: a
-header that trickles in byte by byte would hold a request up for as long as the server likes.
+`requests` bounds each wait and not the whole: a header that trickles in byte by byte would hold a request up
+for as long as the server likes. Its connections are urllib3's, and those read answers with `http.client`.
+The classes here are theirs, with a deadline, and without their leniency towards an answer that is cut short.
 """
 
+import io
 import socket
-import ssl
 import time
-from base64 import b64encode
-from collections.abc import Mapping
-from typing import NamedTuple
-from urllib.parse import unquote
+from http import HTTPStatus
+from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
 
-import certifi
-import h11
-from urllib3.util import parse_url, wait_for_read
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import create_connection
 
-PIECE_BYTES = 65_536
-MOST_BYTES = 65_536
-"""A longer answer is a fault: `/version` is a few words."""
-PORTS = {"http": 80, "https": 443}
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
-
-class Target(NamedTuple):
-    """An http or https address, taken apart."""
-
-    tls: bool
-    host: str
-    port: int
-    headers: tuple[tuple[str, str], ...]
-    path: str
-
-
-class FinalAnswer(NamedTuple):
-    """The answer that counts; interim ones (1xx) are passed over, as every client does."""
-
-    status: int
-    server: str
-    body: bytes
+IDLE_SECONDS = 4.0
+"""A connection idle for longer is not used again. Common servers close theirs after 5 s at the earliest, and
+a request that meets such a close would look like a failure of the service."""
+AGE_SECONDS = 10.0
+"""A connection is replaced at this age: a load balancer has several nodes, and a probe that stays on one
+does not see what the others do."""
+MOST_KEPT = 64
+"""As many as a lane has workers."""
 
 
-class Fault(Exception):
+class Fault(ConnectionError):
     """No whole answer came; the text says why."""
 
 
-def target_of(url: str, headers: Mapping[str, str]) -> Target:
-    """Take an address apart; a name and password in it are sent as HTTP's own header."""
-    parts = parse_url(url)
-    scheme, host = parts.scheme or "http", parts.host or ""
-    port = parts.port or PORTS[scheme]
-    named = host if port == PORTS[scheme] else f"{host}:{port}"
-    sent = {"Host": named, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
-    if parts.auth:
-        sent["Authorization"] = "Basic " + b64encode(unquote(parts.auth).encode()).decode()
-    return Target(scheme == "https", host.strip("[]"), port, tuple(sent.items()), parts.request_uri)
+def new_session() -> requests.Session:
+    """A session that shares nothing between requests but connections, and asks nobody but the address."""
+    session = _Session()
+    # Proxies and passwords from the environment are for other programs.
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = _Adapter(pool_maxsize=MOST_KEPT)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
 
 
-class Connection:
-    """A connection that is made with the first request and kept as long as both sides want it."""
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere. Even told not to follow a redirect, `requests` reads its body and checks its address."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._socket: socket.socket | None = None
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_BYTES)
 
-    @property
-    def reusable(self) -> bool:
-        """Whether another request may be sent: the last one is over, and the server has not closed."""
-        return (
-            self._socket is not None
-            and self._http.our_state is h11.IDLE
-            and not wait_for_read(self._socket, timeout=0)
-        )
+class _Reader(io.RawIOBase):
+    """Reads one answer from a socket; the time that the socket may wait is the time for the whole of it."""
 
-    def get(self, timeout: float) -> FinalAnswer:
-        """Send a GET request; the whole of it may take so many seconds.
+    def __init__(self, raw: io.RawIOBase, link: socket.socket) -> None:
+        self._raw, self._link = raw, link
+        self._ends_at = time.monotonic() + (link.gettimeout() or 0)
+        self._heard = False
+        self.until_close = False
+        """Whether the end of the connection is the end of the answer."""
 
-        Raises
-        ------
-        Fault
-            No connection or no answer in time, or no whole answer at all.
-        OSError, h11.ProtocolError, UnicodeError
-            The network's, the server's, the address's own faults.
-        """
-        ends_at = time.monotonic() + timeout
-        try:
-            link = self._socket = self._socket or self._connect(ends_at)
-        except TimeoutError as error:
-            raise Fault(f"no connection within {timeout:g} s") from error
-        try:
-            answer = self._exchange(link, ends_at)
-        except TimeoutError as error:
-            raise Fault(f"no answer within {timeout:g} s") from error
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
-        return answer
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+        self._link.settimeout(_left(self._ends_at))
+        count = self._raw.readinto(buffer)
+        if not count and not self.until_close:
+            raise Fault(f"connection closed {'in the middle of' if self._heard else 'without'} an answer")
+        self._heard = True
+        return count
 
     def close(self) -> None:
-        """Close the socket, if there is one."""
-        if self._socket is not None:
-            self._socket.close()
+        self._raw.close()
+        super().close()
 
-    def _connect(self, ends_at: float) -> socket.socket:
-        """Try the addresses of the host one after the other.
+
+class _FinalAnswer(HTTPResponse):
+    """The answer that counts; interim ones (1xx) are passed over, as every client does."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._reader = _Reader(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._reader)
+
+    def begin(self) -> None:
+        super().begin()
+        # http.client itself passes over 100 alone. 101 is final: it ends HTTP on this connection.
+        while self.status < HTTPStatus.OK and self.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]  # as before the first
+            super().begin()
+        self._reader.until_close = self.length is None and not self.chunked
+
+
+class _Bounded(HTTPConnection):
+    """A connection made within its timeout, and kept for other requests while it is young."""
+
+    response_class = _FinalAnswer
+    _made_at = _used_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether another request may be sent on it; urllib3 asks this before each."""
+        now = time.monotonic()
+        young = now - self._used_at <= IDLE_SECONDS and now - self._made_at <= AGE_SECONDS
+        return young and super().is_connected
+
+    def connect(self) -> None:
+        self._made_at = time.monotonic()
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "timed out") from error
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as in urllib3
+        answer = super().getresponse()
+        self._used_at = time.monotonic()
+        return answer
+
+    def _new_conn(self) -> socket.socket:
+        """Try the addresses of the host one after the other; urllib3 would give each of them the whole time.
 
         How long the name takes to be resolved is up to the system; it counts, and leaves less for the rest.
         """
-        target, last = self._target, OSError("the name has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            target.host, target.port, type=socket.SOCK_STREAM
-        ):
-            link = socket.socket(family, kind, protocol)
+        ends_at = time.monotonic() + (self.timeout or 0)
+        last = OSError("the name has no address")
+        for *_, address in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
             try:
-                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                link.settimeout(_left(ends_at))
-                link.connect(address)
-                return _TLS.wrap_socket(link, server_hostname=target.host) if target.tls else link
+                link = create_connection(
+                    (str(address[0]), self.port), _left(ends_at), socket_options=self.socket_options
+                )
+                # What is left is for TLS; a moment, so that a wait that has no time fails as one.
+                link.settimeout(max(0.001, ends_at - time.monotonic()))
+                return link
             except TimeoutError:
-                link.close()
                 raise
             except OSError as error:
-                link.close()
                 last = error
-        raise last
+        raise NewConnectionError(self, str(last)) from last
 
-    def _exchange(self, link: socket.socket, ends_at: float) -> FinalAnswer:
-        request = h11.Request(method="GET", target=self._target.path, headers=list(self._target.headers))
-        link.settimeout(_left(ends_at))
-        link.sendall(self._http.send(request) + self._http.send(h11.EndOfMessage()))
-        status, server, body, heard = 0, "", b"", False
-        while True:
-            event = self._http.next_event()
-            if event is h11.NEED_DATA:
-                link.settimeout(_left(ends_at))
-                piece = link.recv(PIECE_BYTES)
-                if not piece and not status:
-                    raise Fault(f"connection closed {'in the middle of' if heard else 'without'} an answer")
-                heard = True
-                self._http.receive_data(piece)
-            elif isinstance(event, h11.Response):
-                status = event.status_code
-                server = dict(event.headers).get(b"server", b"").decode("latin-1").lower()
-            elif isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > MOST_BYTES:
-                    raise Fault(f"answer longer than {MOST_BYTES} bytes")
-            elif isinstance(event, h11.EndOfMessage):
-                return FinalAnswer(status, server, body)
+
+class _BoundedTls(_Bounded, HTTPSConnection):
+    """The same with TLS; its handshake counts as a part of connecting."""
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Bounded
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _BoundedTls
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
 def _left(ends_at: float) -> float:
@@ -155,6 +168,3 @@ def _left(ends_at: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
-
-
-_TLS = ssl.create_default_context(cafile=certifi.where())

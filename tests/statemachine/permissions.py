@@ -63,8 +63,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "cleanup": JOURNAL_STATE | RULE | SLOTS | STOP_TASKS
     | {
         "ssm:GetParameter", "elasticloadbalancing:DeleteRule", "ecs:DeleteService", "states:StopExecution",
-        "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition",
-        "ecs:DescribeTasks", "dynamodb:DeleteItem",
+        "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecs:DescribeTasks", "dynamodb:DeleteItem",
     },
 }  # fmt: skip
 

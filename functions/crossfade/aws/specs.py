@@ -6,20 +6,19 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 
+PATH = "/crossfade/services/"
+
 
 class Specs:
-    """Reads service specs through a boto3 ``ssm`` client.
+    """Reads service specs through a boto3 ``ssm`` client."""
 
-    ``path`` is of this Crossfade alone, e.g. ``/crossfade/services/``: an account may have several.
-    """
-
-    def __init__(self, ssm: Any, path: str) -> None:
-        self._ssm, self._path = ssm, path
+    def __init__(self, ssm: Any) -> None:
+        self._ssm = ssm
 
     def get(self, service: str) -> str | None:
         """The JSON document of a service's spec; None when there is no such service."""
         try:
-            return str(self._ssm.get_parameter(Name=f"{self._path}{service}")["Parameter"]["Value"])
+            return str(self._ssm.get_parameter(Name=f"{PATH}{service}")["Parameter"]["Value"])
         except ClientError as error:
             if code(error) in {"ParameterNotFound", "ValidationException"}:
                 return None
@@ -27,9 +26,9 @@ class Specs:
 
     def all(self) -> dict[str, str]:
         """Every service's document, by name."""
-        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._path)
+        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=PATH)
         return {
-            parameter["Name"].removeprefix(self._path): parameter["Value"]
+            parameter["Name"].removeprefix(PATH): parameter["Value"]
             for page in pages
             for parameter in page["Parameters"]
         }

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from crossfade.domain.gate import latency
 from crossfade.domain.gate.blocks import SECONDS
 from crossfade.domain.gate.feed import Outcomes, read_outcomes
-from probe.asking import Asker
+from probe.asking import USER_AGENT
 from sample_app.app import outcomes
 from sample_app.app.outcomes import BOUNDS, App, Message, OutcomeFeed, Receive, Send
 
@@ -228,11 +228,10 @@ def test_a_client_that_leaves_while_it_is_answered(fails_at: str, expected: tupl
 
 def test_who_is_left_out() -> None:
     """The load balancer's health checks and the probe are answered, and not counted."""
-    probe = Asker("http://x", {}, timeout=1)._headers["User-Agent"]
 
     async def ask() -> tuple[int, int]:
         async with Watched(saying(start(500), body()), began=1) as watched:
-            for agent in ("ELB-HealthChecker/2.0", probe, "curl/8.5 crossfade-probe", "", "Mozilla/5.0"):
+            for agent in ("ELB-HealthChecker/2.0", USER_AGENT, "curl/8.5 crossfade-probe", "", "Mozilla/5.0"):
                 assert len(await watched.ask(agent)) == 2
         return counted(watched.lines[0])
 
