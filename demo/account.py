@@ -32,7 +32,9 @@ class Account(Cloud):
 
     def __init__(self, state: Path, config_env: str, parameters: Mapping[str, str]) -> None:
         super().__init__(state, STACK)
-        self._parameters = parameter_overrides(config_env) | dict(parameters)
+        # A sample service may stand in the account already: this one has another name.
+        own = {"SampleServiceName": STACK}
+        self._parameters = parameter_overrides(config_env) | own | dict(parameters)
         self._config_env = config_env
         self._session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         self.region = self._session.region_name
@@ -84,9 +86,7 @@ class Account(Cloud):
         """Build and push the sample app with Docker."""
         options = [part for value in build_args for part in ("--build-arg", value)]
         self._images(f"push-sample_app-{version}", *options, version=version)
-        stack = self.aws("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        repository = outputs["SampleRepository"].partition("/")[2]
+        repository = self.repository("SampleRepository")
         image = {"repositoryName": repository, "imageIds": [{"imageTag": version}]}
         found = self.aws("ecr").describe_images(**image)["imageDetails"][0]
         return f"{repository}:{version} {found['imageDigest']}"

@@ -141,6 +141,16 @@ class Cloud(ABC):
         options = ["--url", url, "--for", f"{self.patience.client}s", "--rate", str(rate), "--out", str(out)]
         return self.start(*module("probe"), *options)
 
+    def output(self, name: str) -> str:
+        """An output of the stack."""
+        stack = self.aws("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
+        found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        return str(found[name])
+
+    def repository(self, output: str) -> str:
+        """The name of the repository whose address is an output of the stack."""
+        return self.output(output).partition("/")[2]
+
     def stack_failures(self) -> list[str]:
         """What failed in the stack, the oldest first; empty where AWS does not say."""
         try:

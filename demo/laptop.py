@@ -59,7 +59,7 @@ class Laptop(Cloud):
 
     def push_probe(self) -> None:
         """Push the probe's image to the sandbox."""
-        self._push("probe", pinned_tag(), "--repository", f"{self.stack}-probe")
+        self._push("probe", pinned_tag(), "--repository", self.repository("ProbeRepository"))
 
     def push(self, version: str, *build_args: str) -> str:
         """Push the sample app to the sandbox."""

@@ -35,6 +35,7 @@ def deployed(sandbox: Sandbox, home: Path, config: pytest.Config) -> Cloud:
     ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, home)
     ready.sam_deploy()
     config.stash[CLOUD] = ready
-    ready.push("probe", pinned_tag(), repository="crossfade-probe")
-    ready.ended(ready.started_by_push("crossfade-probe", pinned_tag()))
+    repository = ready.repository("ProbeRepository")
+    ready.push("probe", pinned_tag(), repository=repository)
+    ready.ended(ready.started_by_push(repository, pinned_tag()))
     return ready

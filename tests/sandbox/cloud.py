@@ -55,10 +55,16 @@ class Cloud(Executions):
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
+    def repository(self, output: str) -> str:
+        """The name of the repository whose address is an output of the stack."""
+        return self.outputs[output].partition("/")[2]
+
     @cached_property
     def spec(self) -> dict[str, Any]:
         """The sample service's spec, as its stack wrote it."""
-        found = self.client("ssm").get_parameter(Name=f"/crossfade/services/{SERVICE}")["Parameter"]["Value"]
+        found = self.client("ssm").get_parameter(Name=f"{self.outputs['SpecsPath']}{SERVICE}")["Parameter"][
+            "Value"
+        ]
         return dict(json.loads(found))
 
     def rule(self) -> dict[str, Any] | None:

@@ -160,19 +160,19 @@ def test_the_rollback_after_a_refusal_finds_nothing_to_do(cloud: Cloud, refused:
 
 
 @pytest.mark.parametrize(
-    ("repository", "tag", "reason"),
+    ("output", "tag", "reason"),
     [
         pytest.param(
-            "crossfade-probe", pinned_tag(), "no service is built from this repository", id="foreign"
+            "ProbeRepository", pinned_tag(), "no service is built from this repository", id="foreign"
         ),
-        pytest.param(SERVICE, "latest", "tag latest does not match", id="tag-of-no-release"),
+        pytest.param("SampleRepository", "latest", "tag latest does not match", id="tag-of-no-release"),
     ],
 )
 def test_a_push_that_is_no_release_is_ignored(
-    cloud: Cloud, refused: Refused, repository: str, tag: str, reason: str
+    cloud: Cloud, refused: Refused, output: str, tag: str, reason: str
 ) -> None:
     """Quietly and successfully: whoever pushes such an image has done nothing wrong."""
-    execution = cloud.ended(cloud.started_by_push(repository, tag))
+    execution = cloud.ended(cloud.started_by_push(cloud.repository(output), tag))
 
     assert (execution.status, execution.output["action"]) == ("SUCCEEDED", "ignore")
     assert reason in execution.output["reason"]

@@ -65,7 +65,9 @@ class World:
         self.dynamodb = DynamoDb(environment()["JOURNAL_TABLE"], ("service", "item"))
         self.machines = Machines(self)
         self.bus = EventBus(self.clock, self.machines.start)
-        self.parameters.values[f"/crossfade/services/{self.spec.service}"] = self.spec.model_dump_json()
+        self.parameters.values[f"{environment()['SPECS_PATH']}{self.spec.service}"] = (
+            self.spec.model_dump_json()
+        )
         self._register("crossfade-probe", "probe")
         self._register("web-blueprint", self.spec.container, logConfiguration=LOGS)
 

@@ -63,7 +63,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "cleanup": JOURNAL_STATE | RULE | SLOTS | STOP_TASKS
     | {
         "ssm:GetParameter", "elasticloadbalancing:DeleteRule", "ecs:DeleteService", "states:StopExecution",
-        "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecs:DescribeTasks", "dynamodb:DeleteItem",
+        "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition",
+        "ecs:DescribeTasks", "dynamodb:DeleteItem",
     },
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The two stacks: environment, retention, encryption, and who owns what is live."""
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.statemachine.definitions import ROOT, functions, machine_properties, resources, template
 
 STACKS = ("template.yaml", "sample_app/template.yaml")
+NO_NAME_OF_ITS_OWN = {"MetricName", "FunctionName"}  # another thing's
 CODE = sorted((ROOT / "functions").rglob("*.py"))
 
 
@@ -106,6 +108,60 @@ def test_the_sample_says_what_becomes_of_a_log_that_cannot_be_written() -> None:
     for container in _containers("sample_app/template.yaml"):
         options = container["LogConfiguration"]["Options"]
         assert (options["mode"], options["max-buffer-size"]) == ("non-blocking", "10m")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_name_is_the_same_in_two_stacks(stack: str) -> None:
+    """Two can stand in an account and region: a name is built from the stack's or a parameter."""
+    own = {f"${{{name}}}" for name in ("AWS::StackName", *template(stack)["Parameters"])}
+    named = list(_named(stack))
+    assert {name for name, _ in named} >= {"RepositoryName" if "sample" in stack else "Name", "LogGroupName"}
+    for name, value in named:
+        assert any(part in value for part in own), f"{name}: {value}"
+
+
+def _named(stack: str) -> Iterator[tuple[str, str]]:
+    """Every name that a template gives to a resource, with references written as in Fn::Sub."""
+    for resource in template(stack)["Resources"].values():
+        for name, value in resource.get("Properties", {}).items():
+            if name in {"Name", "Family"} or (name.endswith("Name") and name not in NO_NAME_OF_ITS_OWN):
+                yield (
+                    name,
+                    value if isinstance(value, str) else value.get("Fn::Sub") or f"${{{value['Ref']}}}",
+                )
+
+
+def test_whoever_deploys_names_the_sample() -> None:
+    """Its repository and log group are named after it, and there may be one in the account already."""
+    (sample,) = resources("AWS::Serverless::Application").values()
+    assert sample["Parameters"]["ServiceName"] == {"Ref": "SampleServiceName"}
+    assert template()["Parameters"]["SampleServiceName"]["Default"] == "sample-app"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_repository_is_named_after_a_stack(stack: str) -> None:
+    """A stack's name may have upper case, and ECR refuses a repository whose name has."""
+    for repository in resources("AWS::ECR::Repository", stack).values():
+        assert "StackName" not in str(repository.get("RepositoryName"))
+
+
+def test_specs_are_in_one_place() -> None:
+    """Where the functions look, where their roles allow it, and where the sample declares its own."""
+    path = {"Fn::Sub": "/${AWS::StackName}/services/"}
+    assert template()["Globals"]["Function"]["Environment"]["Variables"]["SPECS_PATH"] == path
+    assert template()["Outputs"]["SpecsPath"]["Value"] == path
+    (sample,) = resources("AWS::Serverless::Application").values()
+    assert sample["Parameters"]["SpecsPath"] == path
+    (spec,) = resources("AWS::SSM::Parameter", "sample_app/template.yaml").values()
+    assert spec["Name"] == {"Fn::Sub": "${SpecsPath}${ServiceName}"}
+    granted = {
+        statement["Resource"]["Fn::Sub"].partition(":parameter")[2].rstrip("*").rstrip("/")
+        for function in functions().values()
+        for policy in function.get("Policies", [])
+        for statement in policy["Statement"]
+        if "ssm:" in str(statement["Action"])
+    }
+    assert granted == {"/${AWS::StackName}/services"}
 
 
 def _containers(stack: str) -> list[dict[str, Any]]:

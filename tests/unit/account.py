@@ -22,6 +22,7 @@ from tests.statemachine.definitions import resources
 from tests.unit.examples import ACCOUNT, DEPLOY, REGION, ROLLBACK, STATES, document, first_plan, plan
 
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
+SPECS = "/Staging/services/"  # of a stack that is not named crossfade
 PROBE = "crossfade-probe"
 MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
 STATES_ROLE = f"arn:aws:iam::{ACCOUNT}:role/states"
@@ -54,7 +55,7 @@ class Account:
     def publish(self, spec: ServiceSpec) -> None:
         """Write a service's spec, as its stack does."""
         self.ssm.put_parameter(
-            Name=f"/crossfade/services/{spec.service}",
+            Name=f"{SPECS}{spec.service}",
             Value=spec.model_dump_json(),
             Type="String",
             Overwrite=True,

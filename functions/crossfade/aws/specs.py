@@ -6,19 +6,20 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 
-PATH = "/crossfade/services/"
-
 
 class Specs:
-    """Reads service specs through a boto3 ``ssm`` client."""
+    """Reads service specs through a boto3 ``ssm`` client.
 
-    def __init__(self, ssm: Any) -> None:
-        self._ssm = ssm
+    ``path`` is of this Crossfade alone, e.g. ``/crossfade/services/``: an account may have several.
+    """
+
+    def __init__(self, ssm: Any, path: str) -> None:
+        self._ssm, self._path = ssm, path
 
     def get(self, service: str) -> str | None:
         """The JSON document of a service's spec; None when there is no such service."""
         try:
-            return str(self._ssm.get_parameter(Name=f"{PATH}{service}")["Parameter"]["Value"])
+            return str(self._ssm.get_parameter(Name=f"{self._path}{service}")["Parameter"]["Value"])
         except ClientError as error:
             if code(error) in {"ParameterNotFound", "ValidationException"}:
                 return None
@@ -26,9 +27,9 @@ class Specs:
 
     def all(self) -> dict[str, str]:
         """Every service's document, by name."""
-        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=PATH)
+        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._path)
         return {
-            parameter["Name"].removeprefix(PATH): parameter["Value"]
+            parameter["Name"].removeprefix(self._path): parameter["Value"]
             for page in pages
             for parameter in page["Parameters"]
         }

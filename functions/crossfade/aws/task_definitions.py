@@ -57,12 +57,17 @@ class TaskDefinitions:
         return found if found and found.group.startswith(READABLE) else None
 
     def deregister(self, spec: ServiceSpec) -> None:
-        """Deregister every release of a service, because the service itself is deleted."""
+        """Deregister every release of a service, because the service itself is deleted.
+
+        A family's name is known to all of the account: what was not made from the service's blueprint stays.
+        """
         pages = self._ecs.get_paginator("list_task_definitions").paginate(
             familyPrefix=spec.service, status="ACTIVE"
         )
         for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
-            self._ecs.deregister_task_definition(taskDefinition=arn)
+            made = self.release(arn)
+            if made and _family(made.blueprint) == _family(spec.blueprint):
+                self._ecs.deregister_task_definition(taskDefinition=arn)
 
     def _newest(self, family: str) -> tuple[dict[str, Any] | None, dict[str, str]]:
         try:
@@ -86,3 +91,8 @@ class TaskDefinitions:
     def _describe(self, task_definition: str) -> tuple[dict[str, Any], dict[str, str]]:
         answer = self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])
         return answer["taskDefinition"], {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
+
+
+def _family(task_definition: str) -> str:
+    """The ARN without its revision."""
+    return task_definition.rpartition(":")[0]

@@ -80,27 +80,33 @@ def look(
     shifted: datetime,
     shown: datetime,
     now: datetime,
-    version: str,
+    version: str | None,
 ) -> tuple[Quiet, DrainVerdict]:
     """Take in new records and say whether clients get ``version`` only.
 
     ``shifted`` is when the weights were set from which on that is expected, ``shown`` when the load balancer
     showed them: the drain time and the deadline count from there. Silence is not proof: the quiet time must
-    be covered by good answers, and no more than the share ``failing`` of its requests may fail.
+    be covered by good answers, and no more than the share ``failing`` of its requests may fail. Where there
+    is no ``version`` nothing can be proved, and the drain time alone counts.
     """
+    elapsed = (now - shown).total_seconds()
+    undrained = f"the drain time of {retire.drain_seconds:g} s is not over"
+    if version is None:
+        if elapsed < retire.drain_seconds:
+            return quiet, DrainVerdict(action="wait", reason=undrained)
+        return quiet, DrainVerdict(action="late", reason="there is no stable version")
     for record in records:
         if isinstance(record, Opened) and record.at >= shifted:
             quiet = quiet.gap(record.at)
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
             quiet = quiet.answer(record, version, retire.quiet_seconds)
     failures, requests = quiet.failures()
-    elapsed = (now - shown).total_seconds()
     if not quiet.covers(shifted, retire.quiet_seconds):
         reason = f"production has not given {version} alone for {retire.quiet_seconds:g} s"
     elif failures > failing * requests:
         reason = f"{failures:,} of the last {requests:,} production requests failed"
     elif elapsed < retire.drain_seconds:
-        reason = f"the drain time of {retire.drain_seconds:g} s is not over"
+        reason = undrained
     else:
         return quiet, DrainVerdict(action="drained", reason=f"only {version} for {retire.quiet_seconds:g} s")
     late = elapsed >= retire.deadline_seconds

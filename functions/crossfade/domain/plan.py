@@ -99,10 +99,10 @@ def choose_service(push: Push, repositories: dict[str, str]) -> str | None:
     return names[0] if names else None
 
 
-def unknown_service(ask: Ask, known: list[str]) -> UnknownService:
-    """The error for a service that has no spec, naming those that have one."""
+def unknown_service(ask: Ask, known: list[str], path: str) -> UnknownService:
+    """The error for a service that has no spec below ``path``, naming those that have one."""
     return UnknownService(
-        f"There is no service {ask.service}: the SSM parameter /crossfade/services/{ask.service} "
+        f"There is no service {ask.service}: the SSM parameter {path}{ask.service} "
         f"does not exist. Known services: {', '.join(sorted(known)) or 'none'}."
     )
 

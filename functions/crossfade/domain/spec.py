@@ -109,7 +109,7 @@ class Probe(Message):
 
 
 class ServiceSpec(Message):
-    """A service, as its stack describes it in the SSM parameter ``/crossfade/services/<name>``."""
+    """A service, as its stack describes it in the SSM parameter ``/<Crossfade's stack>/services/<name>``."""
 
     service: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$")
     cluster: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:cluster/.+$")
@@ -240,7 +240,7 @@ def read_spec(name: str, document: str) -> ServiceSpec:
         raise _malformed(name, faults)
     if spec.service != name:
         raise InvalidServiceSpec(
-            f"The spec under /crossfade/services/{name} says service: {spec.service}. "
+            f"The spec in the SSM parameter of service {name} says service: {spec.service}. "
             "The two names must be equal; correct the service's stack."
         )
     return spec

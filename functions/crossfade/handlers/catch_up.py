@@ -36,7 +36,7 @@ def handler(event: Event) -> CaughtUp:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     registry = Registry(client("ecr"))
     started = []
-    for service, document in Specs(client("ssm")).all().items():
+    for service, document in Specs(client("ssm"), os.environ["SPECS_PATH"]).all().items():
         if event.service not in {None, service}:
             continue
         try:

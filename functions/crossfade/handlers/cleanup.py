@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 
 def _remove(service: str, context: LambdaContext) -> None:
-    document = Specs(client("ssm")).get(service)
+    document = Specs(client("ssm"), os.environ["SPECS_PATH"]).get(service)
     if document is None:
         return
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])

@@ -60,11 +60,11 @@ def handler(event: Event) -> Decision:
 
 
 def _find_spec(request: Ask | Push) -> ServiceSpec | None:
-    specs = Specs(client("ssm"))
+    specs = Specs(client("ssm"), os.environ["SPECS_PATH"])
     if isinstance(request, Ask):
         document = specs.get(request.service)
         if document is None:
-            raise unknown_service(request, list(specs.all()))
+            raise unknown_service(request, list(specs.all()), os.environ["SPECS_PATH"])
         return read_spec(request.service, document)
     documents = specs.all()
     name = choose_service(request, {name: repository_of(text) for name, text in documents.items()})

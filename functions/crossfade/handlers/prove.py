@@ -10,7 +10,10 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Draining):
-    """``shifted`` is when the weights were read back, ``version`` what clients are to get from there on."""
+    """``shifted`` is when the weights were read back, ``version`` what clients are to get from there on.
+
+    It is None after a first release, and where nobody knows what ran before.
+    """
 
     version: str | None
 
@@ -28,15 +31,6 @@ class Proved(Message):
 @step(Event)
 def handler(event: Event) -> Proved:
     """Look until production gives that version alone, or until the deadline."""
-    if event.version is None:
-        return Proved(
-            status="late",
-            reason="there is no stable version",
-            quiet=event.quiet,
-            cursor=event.cursor,
-            probe_died=False,
-        )
-    version, retire = event.version, event.plan.spec.retire
     quiet, verdict = event.quiet, drain.DrainVerdict(action="wait", reason="not looked yet")
 
     def decided(records: list[Record]) -> bool:
@@ -44,12 +38,12 @@ def handler(event: Event) -> Proved:
         quiet, verdict = drain.look(
             quiet,
             records,
-            retire=retire,
+            retire=event.plan.spec.retire,
             failing=event.plan.spec.gate.failing,
             shifted=event.shifted,
             shown=event.shifted,
             now=utc_now(),
-            version=version,
+            version=event.version,
         )
         return verdict.action != "wait"
 

@@ -31,7 +31,7 @@ def handler(event: Event) -> Started:
     line = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     executions = Executions(client("stepfunctions"))
     started = []
-    for service in [event.service] if event.service else Specs(client("ssm")).all():
+    for service in [event.service] if event.service else Specs(client("ssm"), os.environ["SPECS_PATH"]).all():
         state = journal.state(service)
         if state.holder is None and state.waiting:
             executions.start(

@@ -51,7 +51,9 @@ def handler(event: Event) -> Survey:
 def _after_end(ended: Ended, own: str, journal: Journal) -> Survey:
     """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
     reason = "no service is held by what has ended"
-    states = {service: journal.state(service) for service in Specs(client("ssm")).all()}
+    states = {
+        service: journal.state(service) for service in Specs(client("ssm"), os.environ["SPECS_PATH"]).all()
+    }
     own_first = sorted(states, key=lambda service: states[service].holder != ended.ended)
     for service in own_first:
         state = states[service]

@@ -26,7 +26,7 @@ from crossfade.domain.errors import (
     ImageTagNotFound,
 )
 from crossfade.domain.spec import read_spec
-from tests.unit.account import BUCKET, LEDGER_GROUP, Account
+from tests.unit.account import BUCKET, LEDGER_GROUP, SPECS, Account
 from tests.unit.examples import NEW, NEWER, OLD, at
 
 
@@ -275,14 +275,23 @@ def test_other_errors_of_the_registry_are_passed_on(
 
 def test_specs_are_read(account: Account) -> None:
     """One by name, or all of them, over several pages."""
-    specs = Specs(account.ssm)
+    specs = Specs(account.ssm, SPECS)
     for n in range(12):
         account.publish(account.spec.model_copy(update={"service": f"shop{n}"}))
     assert read_spec("web", specs.get("web") or "") == account.spec
     assert set(specs.all()) == {"web", *(f"shop{n}" for n in range(12))}
 
 
+def test_specs_of_another_crossfade_are_not_read(account: Account) -> None:
+    """Two in one account would deploy each other's pushes, each by a journal of its own."""
+    document = account.spec.model_dump_json()
+    account.ssm.put_parameter(Name="/crossfade/services/shop", Value=document, Type="String")
+    specs = Specs(account.ssm, SPECS)
+    assert specs.get("shop") is None
+    assert set(specs.all()) == {"web"}
+
+
 @pytest.mark.parametrize("name", ["shop", "no such", "../web", "a" * 3000])
 def test_an_unknown_service_has_no_spec(account: Account, name: str) -> None:
     """Whatever the name is made of."""
-    assert Specs(account.ssm).get(name) is None
+    assert Specs(account.ssm, SPECS).get(name) is None

@@ -99,6 +99,23 @@ def test_a_deleted_service_leaves_no_release(account: Account) -> None:
     assert [arn for arn in _revisions(account) if "blueprint" not in arn] == []
 
 
+def test_what_crossfade_did_not_register_stays(account: Account) -> None:
+    """A family is shared by all who name a service so: a person, and another Crossfade of the account."""
+    container = {"name": "app", "image": "app", "memory": 512}
+    account.ecs.register_task_definition(family="web", containerDefinitions=[container])
+    blueprint = account.ecs.register_task_definition(family="staging-web", containerDefinitions=[container])
+    theirs = account.spec.model_copy(update={"blueprint": blueprint["taskDefinition"]["taskDefinitionArn"]})
+    definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
+    other = definitions.register(theirs, release.model_copy(update={"blueprint": theirs.blueprint}))
+    own = definitions.register(account.spec, release)
+    before = _revisions(account)
+
+    definitions.deregister(account.spec)
+
+    assert set(before) - set(_revisions(account)) == {own}
+    assert other in _revisions(account)
+
+
 @pytest.fixture
 def probes(account: Account) -> ProbeTasks:
     """Return the account's probe tasks."""

@@ -123,4 +123,5 @@ def test_a_repository_of_two_services_is_ambiguous() -> None:
 @pytest.mark.parametrize(("known", "said"), [(["b", "a"], "a, b"), ([], "none")])
 def test_an_unknown_service_is_told_the_known_ones(known: list[str], said: str) -> None:
     """A slip of the pen is seen at once."""
-    assert f"Known services: {said}" in str(unknown_service(Ask(service="c", image_tag="1"), known))
+    refused = str(unknown_service(Ask(service="c", image_tag="1"), known, "/Staging/services/"))
+    assert f"/Staging/services/c does not exist. Known services: {said}" in refused

@@ -24,7 +24,16 @@ from crossfade.handlers.following import PAUSE_SECONDS
 from crossfade.handlers.step import logger
 from tests.statemachine.definitions import ROOT
 from tests.statemachine.permissions import ACTIONS, actions_of
-from tests.unit.account import BUCKET, LEDGER_GROUP, MACHINES, PROBE, TABLE, Account, read_logs_by_prefix
+from tests.unit.account import (
+    BUCKET,
+    LEDGER_GROUP,
+    MACHINES,
+    PROBE,
+    SPECS,
+    TABLE,
+    Account,
+    read_logs_by_prefix,
+)
 from tests.unit.examples import DEPLOY, EXECUTION, REGION, at
 
 HANDLERS = ROOT / "functions/crossfade/handlers"
@@ -139,6 +148,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name, value in {
         "AWS_DEFAULT_REGION": REGION,
         "JOURNAL_TABLE": TABLE,
+        "SPECS_PATH": SPECS,
         "LEDGER_GROUP": LEDGER_GROUP,
         "EVIDENCE_BUCKET": BUCKET,
         "PROBE_TASK_DEFINITION": PROBE,

@@ -12,7 +12,7 @@ from crossfade.domain.message import iso
 from crossfade.domain.plan import Feed, LogStreams, Plan, Release
 from crossfade.domain.state import DELETION
 from crossfade.domain.traffic import Weights
-from tests.unit.account import Account, running_release
+from tests.unit.account import SPECS, Account, running_release
 from tests.unit.examples import EXECUTION, NEW, NEWER, START, at, release, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -110,8 +110,18 @@ def test_an_untagged_push_is_ignored_by_every_pattern(account: Account, invoke: 
 
 def test_another_services_broken_spec_stops_nobody(account: Account, invoke: Invoke) -> None:
     """A push of this service is none of its business."""
-    account.ssm.put_parameter(Name="/crossfade/services/broken", Value="{", Type="String")
+    account.ssm.put_parameter(Name=f"{SPECS}broken", Value="{", Type="String")
     assert _plan(invoke, _push(digest=account.push("0.0.2")))["action"] == "deploy"
+
+
+def test_a_service_of_another_crossfade_is_let_be(account: Account, invoke: Invoke) -> None:
+    """Both hear of every push in the account, and each has a journal of its own."""
+    account.ssm.delete_parameter(Name=f"{SPECS}web")
+    document = account.spec.model_dump_json()
+    account.ssm.put_parameter(Name="/crossfade/services/web", Value=document, Type="String")
+    assert _plan(invoke, _push(digest=account.push("0.0.2")))["action"] == "ignore"
+    with pytest.raises(errors.UnknownService, match=f"the SSM parameter {SPECS}web does not exist"):
+        _plan(invoke, ASK)
 
 
 def _stick_group(account: Account) -> None:
@@ -122,9 +132,7 @@ def _stick_group(account: Account) -> None:
 
 
 def _break_spec(account: Account) -> None:
-    account.ssm.put_parameter(
-        Name="/crossfade/services/web", Value='{"service": "web"}', Type="String", Overwrite=True
-    )
+    account.ssm.put_parameter(Name=f"{SPECS}web", Value='{"service": "web"}', Type="String", Overwrite=True)
 
 
 def _remove_container(account: Account) -> None:

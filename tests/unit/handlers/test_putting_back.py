@@ -442,13 +442,19 @@ def test_without_proof_the_rollback_goes_on_late(
     assert answer["reason"] == "production has not given 0.0.1 alone for 10 s"
 
 
-def test_without_a_stable_version_there_is_nothing_to_prove(
-    account: Account, invoke: Invoke, clock: Clock
+@pytest.mark.parametrize("probe_task", [None, "task"])
+def test_without_a_stable_version_the_loser_has_its_drain_time(
+    account: Account, journal: Journal, invoke: Invoke, clock: Clock, probe_task: str | None
 ) -> None:
-    """After a first release, or where nobody knows what ran before."""
-    answer = _prove(invoke, account.first_plan(), version=None)
-    assert (answer["status"], answer["reason"]) == ("late", "there is no stable version")
-    assert clock.seconds == 0
+    """Nothing can be proved, but clients meet a rule that is gone, or was changed, for some seconds more."""
+    plan = account.first_plan()
+    journal.claim(plan)
+    first = _prove(invoke, plan, version=None, probe=probe_task)
+    assert (first["status"], first["reason"]) == ("wait", "the drain time of 20 s is not over")
+    clock.seconds = 20
+    second = _prove(invoke, plan, version=None, probe=probe_task)
+    assert (second["status"], second["reason"]) == ("late", "there is no stable version")
+    assert clock.seconds == 20
 
 
 # ---- what is left ---------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from crossfade.domain.plan import Plan
 from crossfade.domain.state import DELETION, State
 from crossfade.domain.traffic import Weights
 from tests.statemachine.permissions import ACTIONS
-from tests.unit.account import BUCKET, Account
+from tests.unit.account import BUCKET, SPECS, Account
 from tests.unit.examples import (
     DEPLOY,
     EXECUTION,
@@ -672,7 +672,7 @@ def test_a_service_that_is_gone_needs_no_cleanup(
     account: Account, aws: Aws, answers: Answers, clock: Clock
 ) -> None:
     """Its spec went before it."""
-    account.ssm.delete_parameter(Name="/crossfade/services/web")
+    account.ssm.delete_parameter(Name=f"{SPECS}web")
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
 
@@ -690,7 +690,7 @@ def test_a_deployment_that_keeps_its_old_slot_warm_is_stopped(
 
 
 def _replace_spec(account: Account, document: str) -> None:
-    account.ssm.put_parameter(Name="/crossfade/services/web", Value=document, Type="String", Overwrite=True)
+    account.ssm.put_parameter(Name=f"{SPECS}web", Value=document, Type="String", Overwrite=True)
 
 
 def test_a_spec_that_no_release_can_be_deployed_by_is_good_enough(

@@ -9,7 +9,7 @@ from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.state import DELETION, State, Waiting
-from tests.unit.account import Account
+from tests.unit.account import SPECS, Account
 from tests.unit.examples import EXECUTION, NEWER, OLD, at, release, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -287,7 +287,7 @@ def test_long_names_of_services_are_told_apart(account: Account, invoke: Invoke)
 def test_a_malformed_spec_stops_nobody_else(account: Account, invoke: Invoke) -> None:
     """It is left out, and said so in the log."""
     account.push("0.0.3")
-    account.ssm.put_parameter(Name="/crossfade/services/broken", Value='{"service": 1}', Type="String")
+    account.ssm.put_parameter(Name=f"{SPECS}broken", Value='{"service": 1}', Type="String")
     assert invoke("catch_up") == {"started": ["web 0.0.3"]}
 
 
