@@ -50,7 +50,8 @@ class Reading(NamedTuple):
                 opened, numbers = record.at.timestamp(), dict.fromkeys(record.lanes, 0)
             if isinstance(record, Request):
                 last = numbers.get(record.lane, record.n - 1)
-                if record.n <= last:
+                # What an earlier probe has sent is numbered otherwise, and nothing is judged by it any more.
+                if record.n <= last or record.at.timestamp() < opened:
                     continue
                 if record.n > last + 1 and patient:
                     return self._replace(opened=opened, numbers=tuple(numbers.items())), news

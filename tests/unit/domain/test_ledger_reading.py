@@ -39,8 +39,16 @@ def test_a_gap_is_not_waited_for_for_ever() -> None:
 def test_a_new_probe_counts_anew() -> None:
     """From its first record on."""
     again = OPENED.model_copy(update={"at": at(9)})
-    _, news = Reading().after([OPENED, request(n=1), again, request(n=1)], "f/4", patient=True)
+    _, news = Reading().after([OPENED, request(n=1), again, request(n=1, seconds=9)], "f/4", patient=True)
     assert _numbers(news) == [1, 1]
+
+
+def test_what_a_dead_probe_still_writes_does_not_count_for_the_new_one() -> None:
+    """Its numbers are high: the new probe's requests would pass for repetitions until they reach them."""
+    again = OPENED.model_copy(update={"at": at(9)})
+    late, new = request(n=500, seconds=8), [request(n=n, seconds=9) for n in (1, 2)]
+    reading, news = Reading().after([OPENED, again, new[0], late, new[1]], "f/5", patient=True)
+    assert (reading.token, _numbers(news)) == ("f/5", [1, 2])
 
 
 def test_a_mere_token_is_a_cursor_too() -> None:
