@@ -64,12 +64,16 @@ class Traffic:
         rule = self.rule()
         if rule is None:
             return False
+        self.delete(rule)
+        return True
+
+    def delete(self, rule: LiveRule) -> None:
+        """Delete a rule that was read; harmless when it is gone."""
         try:
             self._elbv2.delete_rule(RuleArn=rule.arn)
         except ClientError as error:
             if code(error) != "RuleNotFound":
                 raise
-        return True
 
     def sticky_groups(self) -> list[str]:
         """The service's target groups that have sticky sessions on."""

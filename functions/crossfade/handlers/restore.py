@@ -115,9 +115,10 @@ def _way(event: Event, state: State, traffic: Traffic, live: Weights | None) -> 
 
 
 def _write(plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None) -> datetime:
-    if way.winner is None:
-        traffic.remove()
-    elif rule:
+    # A second read need not show what the first one did: what is written goes to the rule that was read.
+    if rule and way.winner is None:
+        traffic.delete(rule)
+    elif rule and way.winner:
         wanted = Weights.share(way.winner, 100)
         if way.winner == plan.candidate:
             # A next try must know these for its own; those of before the deployment it always does.

@@ -361,6 +361,23 @@ def test_a_first_rule_that_is_not_seen_yet_is_waited_for_and_removed(
     assert traffic.rule() is None
 
 
+def test_a_first_rule_that_was_seen_goes_even_if_the_next_read_does_not_show_it(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic
+) -> None:
+    """One answer is newer than the next; the rule would stay, and look like somebody else's in the end."""
+    plan = account.first_plan()
+    journal.claim(plan)
+    journal.intend(plan, BLUE, at(-1))
+    none = _rules(account)
+    traffic.write(BLUE)
+    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    answers = iter([_rules(account)])
+    aws.edit("DescribeRules", lambda _: next(answers, none))
+    assert _restore(invoke, mine)["status"] == "moved"
+    aws.edit("DescribeRules", lambda answer: answer)
+    assert traffic.rule() is None
+
+
 def test_a_slot_whose_weight_still_shows_is_waited_for(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, traffic: Traffic, taken: Plan
 ) -> None:
