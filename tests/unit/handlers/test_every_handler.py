@@ -72,7 +72,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("register", "RegisterTaskDefinition", {}),
     ("start_probe", "RunTask", {"attempt": 1}),
     ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60)}),
-    ("suspend", "DescribeScalableTargets", {}),
+    ("suspend", "DescribeScalableTargets", {"plan": plan()}),
     ("launch", "UpdateService", {"task_definition": "web:1", "deadline": at(60)}),
     (
         "check_green",
