@@ -107,6 +107,23 @@ def test_a_change_of_anything_is_a_new_version() -> None:
     assert shared["AutoPublishAliasAllProperties"] is True
 
 
+def test_no_version_holds_the_name_of_what_an_update_replaces() -> None:
+    """SAM publishes a version where the template's text changes, and a task definition's ARN is not in it.
+
+    A new probe alone would leave the functions with a revision that CloudFormation has deregistered.
+    """
+    resources, environment = template()["Resources"], template()["Globals"]["Function"]["Environment"]
+    named = {resources[value["Ref"]]["Type"] for value in environment["Variables"].values() if "Ref" in value}
+    assert "AWS::ECS::TaskDefinition" not in named
+    family = resources["ProbeTaskDefinition"]["Properties"]["Family"]
+    assert environment["Variables"]["PROBE_TASK_DEFINITION"] == family
+    # ECS compares with the family alone where no revision is named.
+    (policy,) = functions()["StartProbeFunction"]["Policies"]
+    (runs,) = (statement for statement in policy["Statement"] if statement["Action"] == "ecs:RunTask")
+    definitions = {resource["Fn::Sub"].partition(":task-definition/")[2] for resource in runs["Resource"]}
+    assert definitions == {family["Fn::Sub"], f"{family['Fn::Sub']}:*"}
+
+
 def test_an_update_changes_no_service_token() -> None:
     """A version's ARN would be another one after each: "Modifying service token is not allowed"."""
     given = template()["Resources"]["Sample"]["Properties"]["Parameters"]["CleanupFunctionArn"]
