@@ -59,12 +59,14 @@ def handler(event: Event) -> Shifted:
             if utc_now() >= event.deadline:
                 raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
             return Shifted(status="waiting", reason=short)
-    # The stage begins before the write: no answer that the new weights gave may go unjudged.
-    began = event.written or _write(plan, journal, traffic, weights)
+    began = event.written
+    if began is None:
+        # The stage begins before the write: no answer that the new weights gave may go unjudged.
+        began = _write(plan, journal, traffic, weights)
+        journal.watched(plan, StageRecord(weight=stage.weight, began=began), event.cursor)
     if not visible(traffic, journal.refuse_lost(plan)):
         reason = f"{weights} was written, and the load balancer does not show it yet"
         return Shifted(status="waiting", reason=reason, written=began)
-    journal.watched(plan, StageRecord(weight=stage.weight, began=began), event.cursor)
     # Its time is counted from when it can be seen, so that no release goes back because AWS took long.
     shown = utc_now()
     deadline = Window.of(stage, shown).deadline
