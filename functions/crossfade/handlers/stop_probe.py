@@ -32,14 +32,17 @@ def handler(event: Event) -> Stopped:
     plan = event.plan
     probes = ProbeTasks(client("ecs"), plan.spec)
     stopped = probes.stop_all(event.executions)
+    listed = bool(stopped)
     if event.task and event.task not in stopped and probes.stop(event.task):
         stopped.append(event.task)
-    if not stopped:
+    if not listed:
         journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-        asked = journal.history(plan.service, plan.deployment).probe_asked
+        history = journal.history(plan.service, plan.deployment)
+        # One that died before the last was asked for can be stopped too, and says nothing of that one.
+        asked = history.probe_asked if history.probe not in stopped else None
         if asked and utc_now() < asked + ECS_LAG:
             raise NotYetVisible(
-                f"A probe was asked for at {asked:%H:%M:%S}, and ECS shows none yet. It is looked for until "
-                "a minute after that."
+                f"A probe was asked for at {asked:%H:%M:%S}, and ECS does not show it yet. It is looked for "
+                "until a minute after that."
             )
     return Stopped(tasks=tuple(stopped))

@@ -199,6 +199,24 @@ def test_a_probe_that_was_just_started_is_waited_for_until_it_can_be_stopped(
     assert invoke("stop_probe", **stop) == {"tasks": []}
 
 
+def test_a_probe_that_died_is_not_taken_for_the_one_that_was_asked_for_since(
+    invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+) -> None:
+    """ECS still knows the dead one, and not yet the other, whose start was cut off."""
+    dead = _start_probe(invoke, held)
+    clock.seconds = 30
+    aws.fail("RunTask", ConnectTimeoutError(endpoint_url="ecs"))
+    aws.answer("ListTasks", {"taskArns": []})
+    with pytest.raises(errors.AwsUnavailable):
+        invoke("start_probe", plan=held, attempt=2)
+    stop = {"plan": held, "executions": [held.execution], "task": dead}
+    clock.seconds = 89
+    with pytest.raises(errors.NotYetVisible):
+        invoke("stop_probe", **stop)
+    clock.seconds = 90
+    assert invoke("stop_probe", **stop) == {"tasks": [dead]}
+
+
 def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) -> None:
     """No traffic moves without evidence."""
     task = _start_probe(invoke, held)
