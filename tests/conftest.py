@@ -1,8 +1,8 @@
 """Which tests run side by side: most of them wait, so several processes share the two cores.
 
-A group stays in one process, in its own order. Each file is a group, so that what its fixtures start is
-started once; the files of a rehearsal in the sandbox share one sandbox, and are one group (see
-``tests/sandbox/conftest.py``). Without ``--numprocesses`` all of it runs in one process.
+A group stays in one process, in its own order. Each file is a group, so that what its fixtures start is started
+once. The files of a rehearsal share a sandbox, and are one group. Groups begin in the order of the files'
+names: what takes longest first. Without ``--numprocesses`` all of it runs in one process.
 """
 
 from __future__ import annotations
@@ -14,8 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.figures import FIGURES
+
+GROUPS = {
+    "tests/demo/": "demos, which write to one folder",
+    "tests/sandbox/test_5_gate": "rehearsals of the gate",
+    "tests/sandbox/test_5_late": "rehearsals where AWS is late",
+    "tests/sandbox/test_5_update": "rehearsals of updates",
+    "tests/sandbox/test_6": "rehearsals of stops",
+    "tests/sandbox/test_7": "rehearsals of hands",
+    "tests/sandbox/test_8": "rehearsals of deaths",
+    "tests/sandbox/": "rehearsals",
+}
+"""The beginning of files' names, and the group that they belong to; the first that fits counts. What needs
+nothing of what other rehearsals bring about has a sandbox of its own, beside theirs."""
 
 ROOT = Path(__file__).parents[1]
 # sam packs functions/ as it is: no bytecode may lie in it, whoever runs the tests, and in whatever way.
@@ -29,12 +43,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = []
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test that has none a group: its file."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out whole groups."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """The group of a test, by its file."""
+    file = nodeid.partition("::")[0]
+    return next((group for start, group in GROUPS.items() if file.startswith(start)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """Let xdist keep groups together."""
+    return Groups(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -28,10 +28,7 @@ DOCKER = """#!/bin/sh
 PYTHONPATH={root} exec {python} -m tests.demo.docker_stand_in "$@"
 """
 
-pytestmark = [
-    pytest.mark.enable_socket,
-    pytest.mark.xdist_group("demo"),  # two demos cannot write their results at once
-]
+pytestmark = pytest.mark.enable_socket
 
 
 @dataclass(frozen=True)

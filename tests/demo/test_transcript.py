@@ -27,9 +27,6 @@ def transcript() -> str:
     return found.group(1)
 
 
-pytestmark = pytest.mark.xdist_group("demo")  # two demos cannot write their results at once
-
-
 @pytest.mark.enable_socket
 def test_the_demo_ends_as_readme_shows() -> None:
     """A newcomer sees what README promises: the same tables, claims and files, and exit status 0."""

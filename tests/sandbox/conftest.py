@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,26 +23,6 @@ from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
 
 pytest.register_assert_rewrite("tests.sandbox.ending")
-
-STORIES = {
-    "test_6": "long rehearsals of stops",
-    "test_7": "long rehearsals of hands",
-    "test_8": "long rehearsals of deaths",
-    "test_5_gate": "rehearsals of the gate",
-    "test_5_late": "rehearsals where AWS is late",
-    "test_5_update": "rehearsals of updates",
-}
-"""Files that need nothing of what others bring about get a sandbox of their own, beside the others."""
-MAIN_STORY = "rehearsals"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each story stays in one process, where its sandbox is."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.parent == here:
-            names = (story for start, story in STORIES.items() if item.path.name.startswith(start))
-            item.add_marker(pytest.mark.xdist_group(next(names, MAIN_STORY)))
 
 
 @pytest.hookimpl(hookwrapper=True)
