@@ -1,7 +1,7 @@
 """Which tests run side by side: most of them wait, so several processes share the two cores.
 
-A group stays in one process, in its own order. Each file is a group, so that what its fixtures start is started
-once. The files of a rehearsal share a sandbox, and are one group. Groups begin in the order of the files'
+A group stays in one process, in its own order. Each file is a group, so that what its fixtures start is
+started once. The files of a rehearsal share a sandbox, and are one group. Groups begin in the order of the files'
 names: what takes longest first. Without ``--numprocesses`` all of it runs in one process.
 """
 
