@@ -1,8 +1,8 @@
 """Which tests run side by side: most of them wait, so several processes share the two cores.
 
 A group stays in one process, in its own order. Each file is a group, so that what its fixtures start is
-started once. The files of a rehearsal share a sandbox, and are one group. Groups begin in the order of the files'
-names: what takes longest first. Without ``--numprocesses`` all of it runs in one process.
+started once. The files of a rehearsal share a sandbox, and are one group. Groups begin in the order of their
+files' names: what takes longest first. Without ``--numprocesses`` all of it runs in one process.
 """
 
 from __future__ import annotations
