@@ -37,7 +37,7 @@ sandbox: $(INSTALLED) ## AWS on this machine, in the foreground, until Ctrl-C
 	@$(BIN)/python -m sandbox
 
 # Most tests wait for something, so more processes than cores. The rehearsals, which are collected first, begin first.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadscope --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test: $(INSTALLED) ## the tests, those that deploy for real in the sandbox included
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, stepfunctions
 
-_IDLE_SECONDS = 8
+_IDLE_SECONDS = float(os.environ.get("SANDBOX_IDLE_SECONDS", "8"))
 _LOOK_SECONDS = 2
 _MEMORY_LOOK_SECONDS = 0.1
 _KILLED = "Runtime exited with error: signal: killed"
@@ -159,7 +160,8 @@ def _let_invocations_finish() -> None:
 def _end_idle_workers() -> None:
     """MiniStack 1.5.33: one process per function lives for ever, 60 to 85 MB each.
 
-    A worker costs 0.3 s to start, so those that a deployment uses all the time stay and the others go.
+    A worker costs a second of a core to start, so those that a deployment uses all the time stay and the
+    others go. With SANDBOX_IDLE_SECONDS all of them stay longer, where there is memory for it.
     """
     threading.Thread(target=_reap, name="idle-lambda-workers", daemon=True).start()
 

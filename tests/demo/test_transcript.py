@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MEMORY_MB = 1536
 END = "The client:"
 """From here on the demo prints what it has computed; before it, what it saw, which no two runs share."""
 
@@ -27,11 +28,23 @@ def transcript() -> str:
     return found.group(1)
 
 
-@pytest.mark.enable_socket
-def test_the_demo_ends_as_readme_shows() -> None:
-    """A newcomer sees what README promises: the same tables, claims and files, and exit status 0."""
-    demo = subprocess.run(
+@pytest.fixture(scope="module")
+def demo() -> subprocess.CompletedProcess[str]:
+    """One run of the demo, to its end."""
+    return subprocess.run(
         [sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
+
+
+@pytest.mark.enable_socket
+def test_the_demo_ends_as_readme_shows(demo: subprocess.CompletedProcess[str]) -> None:
+    """A newcomer sees what README promises: the same tables, claims and files, and exit status 0."""
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert ending(transcript()) == ending(demo.stdout)
+
+
+@pytest.mark.enable_socket
+def test_everything_fits_on_a_laptop(demo: subprocess.CompletedProcess[str]) -> None:
+    """Sandbox, tasks, probe, client and functions together, while all of them are busy."""
+    (peak,) = re.findall(r"^Memory at its peak, \d+ processes: (\d+) MB resident", demo.stdout, re.MULTILINE)
+    assert int(peak) < MEMORY_MB

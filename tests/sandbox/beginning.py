@@ -16,10 +16,15 @@ SANDBOX = pytest.StashKey[Sandbox]()
 CLOUD = pytest.StashKey[Cloud]()
 
 
+WARM = {"SANDBOX_IDLE_SECONDS": "300"}
+"""Functions stay warm from one rehearsal to the next, as on AWS. Starting them anew would take most of the
+processor's time."""
+
+
 @contextmanager
 def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandbox]:
     """A running sandbox; at the end nothing is left of it."""
-    running = Sandbox(state, **delays)
+    running = Sandbox(state, **WARM, **delays)
     config.stash[SANDBOX] = running
     try:
         running.wait_until_ready()

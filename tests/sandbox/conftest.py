@@ -85,12 +85,10 @@ def good_release(stage: Stage, first_release: Rehearsal) -> GoodRelease:
             deploy = pool.submit(cloud.sam_deploy, LogRetentionDays="30")
             cloud.push_app("0.0.9")
             seen["second_push"] = cloud.ended(cloud.started_by_push(SERVICE, "0.0.9"))
-            seen["memory"] = stage.sandbox.resident_megabytes()
             deploy.result()
 
     with stage.spec(when_busy="reject"):
         rehearsal = stage.rehearse("good release", stage.push("0.0.2"), disturb)
-    stage.note(f"memory in the middle of it: {seen['memory']:.0f} MB")
     return GoodRelease(**vars(rehearsal), **seen)
 
 

@@ -37,10 +37,10 @@ def answers(port: int) -> bool:
 class Sandbox:
     """`python -m sandbox` in a session of its own, so that a Ctrl-C to the tests does not reach it twice.
 
-    `delays` are those of its environment variables that say how late it is.
+    `settings` are those of its environment variables that say how late it is, and for how long functions stay warm.
     """
 
-    def __init__(self, state: Path, **delays: str) -> None:
+    def __init__(self, state: Path, **settings: str) -> None:
         self.port, self.production_port, self.preview_port = free_ports(3)
         self.log = state / "sandbox.log"
         self._state = state
@@ -49,7 +49,7 @@ class Sandbox:
         self._process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=os.environ | delays,
+            env=os.environ | settings,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -69,17 +69,11 @@ class Sandbox:
         listed = _processes()
         family = {self._process.pid}
         while True:
-            grown = family | {pid for pid, (parent, _, _) in listed.items() if parent in family}
+            grown = family | {pid for pid, (parent, _) in listed.items() if parent in family}
             if grown == family:
                 break
             family = grown
-        return {pid: listed[pid][2] for pid in family - {self._process.pid} if pid in listed}
-
-    def resident_megabytes(self) -> float:
-        """The resident memory of the sandbox and of everything that runs in it."""
-        listed = _processes()
-        family = {self._process.pid, *self.children()}
-        return sum(listed[pid][1] for pid in family if pid in listed) / 1024
+        return {pid: listed[pid][1] for pid in family - {self._process.pid} if pid in listed}
 
     def stop(self) -> list[str]:
         """End the sandbox with SIGTERM; returns what is left of it: processes and ports. May run twice."""
@@ -94,7 +88,7 @@ class Sandbox:
         listed = _processes()
         left = [
             f"process {pid}: {command}"
-            for pid, (_, _, command) in listed.items()
+            for pid, (_, command) in listed.items()
             if self._seen.get(pid) == command or str(self._state) in command
         ]
         ports = (self.port, self.production_port, self.preview_port)
@@ -107,13 +101,13 @@ class Sandbox:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _processes() -> dict[int, tuple[int, int, str]]:
-    """Every process by its id: parent, resident memory in KiB, command."""
+def _processes() -> dict[int, tuple[int, str]]:
+    """Every process by its id: parent, command."""
     printed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,rss=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout
     found = {}
     for line in printed.splitlines():
-        pid, parent, memory, *command = line.split(maxsplit=3)
-        found[int(pid)] = (int(parent), int(memory), command[0] if command else "")
+        pid, parent, *command = line.split(maxsplit=2)
+        found[int(pid)] = (int(parent), command[0] if command else "")
     return found

@@ -91,9 +91,8 @@ class Rehearsal:
 class GoodRelease(Rehearsal):
     """A rehearsal with a second push and a second `sam deploy` in the middle of it.
 
-    ``weights_at_deploy`` are the live weights when `sam deploy` began; ``memory`` is in MB.
+    ``weights_at_deploy`` are the live weights when `sam deploy` began.
     """
 
     second_push: Execution
     weights_at_deploy: Weights | None
-    memory: float
