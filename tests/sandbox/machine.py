@@ -37,7 +37,7 @@ def answers(port: int) -> bool:
 class Sandbox:
     """`python -m sandbox` in a session of its own, so that a Ctrl-C to the tests does not reach it twice.
 
-    `settings` are those of its environment variables that say how late it is, and for how long functions stay warm.
+    `settings` are those of its environment variables: how late it is, and for how long functions stay warm.
     """
 
     def __init__(self, state: Path, **settings: str) -> None:
