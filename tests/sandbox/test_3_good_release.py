@@ -115,7 +115,7 @@ def test_timing_adds_up(good_release: GoodRelease) -> None:
 
     rest = timing["total"] - timing["bake"] - timing["evidence"] - timing["container_start"]
     assert timing["overhead"] == pytest.approx(rest, abs=0.01)
-    assert 0 < timing["overhead"] < 45
+    assert timing["overhead"] > 0
     assert timing["bake"] == 19
     assert (timing["detected"], timing["restored"]) == (None, None)
     assert good_release.certificate["transitions"] > 15
