@@ -17,19 +17,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.figures import FIGURES
-
-GROUPS = {
-    "tests/demo/": "demos, which write to one folder",
-    "tests/sandbox/test_5_gate": "rehearsals of the gate",
-    "tests/sandbox/test_5_late": "rehearsals where AWS is late",
-    "tests/sandbox/test_5_update": "rehearsals of updates",
-    "tests/sandbox/test_6": "rehearsals of stops",
-    "tests/sandbox/test_7": "rehearsals of hands",
-    "tests/sandbox/test_8": "rehearsals of deaths",
-    "tests/sandbox/": "rehearsals",
-}
-"""The beginning of files' names, and the group that they belong to; the first that fits counts. What needs
-nothing of what other rehearsals bring about has a sandbox of its own, beside theirs."""
+from tests.groups import group_of
 
 ROOT = Path(__file__).parents[1]
 # sam packs functions/ as it is: no bytecode may lie in it, whoever runs the tests, and in whatever way.
@@ -48,12 +36,6 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
-
-
-def group_of(nodeid: str) -> str:
-    """The group of a test, by its file."""
-    file = nodeid.partition("::")[0]
-    return next((group for start, group in GROUPS.items() if file.startswith(start)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
