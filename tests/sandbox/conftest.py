@@ -47,7 +47,7 @@ def _last_states(cloud: Cloud, machine: str) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each story has a sandbox of its own: the next one finds nothing of what this one has left or deleted."""
+    """Each story has a sandbox of its own: the next one finds nothing of what this one has left."""
     if "story" in metafunc.fixturenames:
         story = group_of(metafunc.definition.nodeid)
         metafunc.parametrize("story", [story], indirect=True, scope="session")
