@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.figures import FIGURES
-from tests.groups import group_of
 from tests.sandbox.beginning import CLOUD, SANDBOX, deployed, started
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
@@ -46,24 +45,9 @@ def _last_states(cloud: Cloud, machine: str) -> str:
         return f"not to be had: {error}"
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each story has a sandbox of its own: the next one finds nothing of what this one has left."""
-    if "story" in metafunc.fixturenames:
-        story = group_of(metafunc.definition.nodeid)
-        metafunc.parametrize("story", [story], indirect=True, scope="session")
-
-
 @pytest.fixture(scope="session")
-def story(request: pytest.FixtureRequest) -> str:
-    """The story that is told: the group of the tests."""
-    return str(request.param)
-
-
-@pytest.fixture(scope="session")
-def sandbox(
-    story: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Sandbox]:
-    """The sandbox of a story."""
+def sandbox(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Sandbox]:
+    """The sandbox of most rehearsals."""
     with started(tmp_path_factory.mktemp("sandbox"), pytestconfig) as running:
         yield running
 
