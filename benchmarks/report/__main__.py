@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(requests: int) -> Took:
-    """Report on a ledger with so many requests."""
+    """Report on a ledger with this number of requests."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(requests, theirs), daemon=True)
     server.start()

@@ -19,7 +19,7 @@ _ARN = "arn:aws:{}:us-east-1:123456789012:{}"
 
 
 def seconds(requests: int) -> float:
-    """How long a probe takes for so many requests."""
+    """How long a probe takes for this number of requests."""
     return requests / REQUESTS_A_SECOND
 
 

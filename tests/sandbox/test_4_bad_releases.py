@@ -178,7 +178,9 @@ def test_the_failing_version_was_detected_then_taken_back_then_gone(fails_when_l
     """Counted from the first bad answer in the ledger."""
     timing = fails_when_live.certificate["timing"]
 
-    assert 0 <= timing["detected"] <= timing["restored_api"] < timing["restored"]
+    # The rule may show late as well, so either of the last two may come first.
+    assert 0 <= timing["detected"] <= timing["restored_api"] < 15
+    assert timing["detected"] < timing["restored"] < 20
 
 
 def test_clients_were_restored_when_the_certificate_says(fails_when_live: Rehearsal) -> None:

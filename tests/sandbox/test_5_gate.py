@@ -113,7 +113,7 @@ def test_the_times_are_in_the_certificate(fails_all: Rehearsal) -> None:
     """From the first bad answer in the ledger to the verdict, and to the weights read back."""
     timing = fails_all.certificate["timing"]
 
-    assert 0 < timing["detected"] <= timing["restored_api"]
+    assert 0 < timing["detected"] <= timing["restored_api"] < 15
 
 
 @pytest.mark.parametrize(
