@@ -1,7 +1,8 @@
 """What each handler asks of AWS, as this project understands it.
 
 Two tests hold it to the truth: the template's policies must grant exactly this (``test_permissions.py``), and
-no handler may call anything else when it runs (``tests/unit/handlers/conftest.py``).
+no handler may call anything else when it runs (``tests/unit/handlers/conftest.py``). What other owners of
+roles do is read in ``roles.py``.
 """
 
 JOURNAL_READ = frozenset({"dynamodb:GetItem"})
