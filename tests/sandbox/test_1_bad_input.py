@@ -20,7 +20,15 @@ pytestmark = pytest.mark.enable_socket
 NOWHERE = f"sha256:{64 * '0'}"
 PUSH_WITHOUT_TAG = {
     "source": "aws.ecr",
-    "detail": {"repository-name": SERVICE, "image-digest": NOWHERE, "action-type": "PUSH"},
+    "detail-type": "ECR Image Action",
+    "account": "000000000000",
+    "region": "us-east-1",
+    "detail": {
+        "action-type": "PUSH",
+        "result": "SUCCESS",
+        "repository-name": SERVICE,
+        "image-digest": NOWHERE,
+    },
 }
 
 REFUSALS: dict[str, tuple[object, str, str]] = {
@@ -162,9 +170,7 @@ def test_the_rollback_after_a_refusal_finds_nothing_to_do(cloud: Cloud, refused:
 @pytest.mark.parametrize(
     ("output", "tag", "reason"),
     [
-        pytest.param(
-            "ProbeRepository", pinned_tag(), "no service is built from this repository", id="foreign"
-        ),
+        pytest.param("ProbeRepository", pinned_tag(), "no service is built from repository", id="foreign"),
         pytest.param("SampleRepository", "latest", "tag latest does not match", id="tag-of-no-release"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 from tests.simulation.clock import Clock
 from tests.simulation.query import Refused
 from tests.simulation.stack import rules
+from tests.unit.examples import ACCOUNT, REGION
 
 DELIVERY_SECONDS = 0.5
 
@@ -26,7 +27,10 @@ class EventBus:
 
     def put(self, source: str, kind: str, detail: dict[str, Any]) -> None:
         """Something has happened; ``kind`` is the detail-type."""
-        event = {"source": source, "detail-type": kind, "detail": detail, "resources": []}
+        event = {
+            "source": source, "detail-type": kind, "detail": detail, "resources": [],
+            "account": ACCOUNT, "region": REGION,
+        }  # fmt: skip
         for _, machine, properties in rules():
             if odd := properties.keys() - {"Pattern", "InputTransformer", "DeadLetterConfig"}:
                 raise Refused(f"event rule: {odd}")

@@ -36,7 +36,7 @@ class Function:
 
 
 def resolve(value: Any) -> Any:
-    """A value of the template with Ref, Fn::GetAtt and Fn::Sub replaced.
+    """A value of the template with Ref, Fn::GetAtt, Fn::Sub and Fn::If replaced.
 
     Raises
     ------
@@ -53,6 +53,9 @@ def resolve(value: Any) -> Any:
         return _attribute(*value["Fn::GetAtt"])
     if "Fn::Sub" in value:
         return re.sub(r"\$\{([^}]+)\}", lambda found: _substitute(found[1]), value["Fn::Sub"])
+    if "Fn::If" in value:
+        condition, then, otherwise = value["Fn::If"]
+        return resolve(then if _holds(condition) else otherwise)
     if odd := [key for key in value if key.startswith("Fn::")]:
         raise Refused(f"template: {odd}")
     return {key: resolve(item) for key, item in value.items()}
@@ -140,6 +143,12 @@ def _physical(name: str) -> Any:
     if known["Type"] == "AWS::ECS::TaskDefinition":
         return f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{resolve(given['Family'])}:1"
     return f"{STACK}-{name}"
+
+
+def _holds(condition: str) -> bool:
+    """Whether a condition that compares a parameter holds where nothing is said of the parameter."""
+    parameter, wanted = template()["Conditions"][condition]["Fn::Equals"]
+    return bool(template()["Parameters"][parameter["Ref"]]["Default"] == wanted)
 
 
 def _version(function: str) -> str:

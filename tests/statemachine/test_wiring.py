@@ -7,6 +7,7 @@ from pathlib import Path
 import cfnlint.api
 import pytest
 
+from crossfade.domain.request import ARRIVALS
 from tests.statemachine.definitions import (
     MACHINES,
     ROOT,
@@ -162,14 +163,26 @@ def test_the_rollback_hears_of_every_other_end() -> None:
     assert detail["stateMachineArn"][0]["Fn::Sub"].endswith(f":stateMachine:{name}")
 
 
-def test_only_tagged_pushes_that_succeeded_start_a_deployment() -> None:
-    """The parts of a multi-architecture image come without a tag."""
+def test_only_tagged_images_of_this_account_and_region_start_a_deployment() -> None:
+    """The parts of a multi-architecture image have no tag; a bus may have events of other accounts."""
     pattern = machine_properties("deploy")["Events"]["ImagePushed"]["Properties"]["Pattern"]
-    assert pattern["detail"] == {
-        "action-type": ["PUSH"],
-        "result": ["SUCCESS"],
-        "image-tag": [{"anything-but": ""}],
+    assert pattern == {
+        "source": ["aws.ecr"],
+        "detail-type": list(ARRIVALS),
+        "account": [{"Ref": "AWS::AccountId"}],
+        "region": [{"Ref": "AWS::Region"}],
+        "detail": {
+            "action-type": {"Fn::If": ["Replicated", list(ARRIVALS.values()), ["PUSH"]]},
+            "result": ["SUCCESS"],
+            "image-tag": [{"anything-but": ""}],
+        },
     }
+
+
+def test_a_replicated_image_is_deployed_by_choice() -> None:
+    """Whoever updates Crossfade and says nothing gets no deployments that did not come before."""
+    assert template()["Conditions"]["Replicated"] == {"Fn::Equals": [{"Ref": "DeployReplicated"}, "true"]}
+    assert template()["Parameters"]["DeployReplicated"]["Default"] == "false"
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -381,6 +381,7 @@ class Journal:
             "began": iso(plan.began),
             "plan": plan.model_dump_json(),
             "stages": {},
+            **({"asked_by": plan.asked_by} if plan.asked_by else {}),
         }
         try:
             self._table.transact([held, self._table.putting(plan.service, item_of(plan.deployment), entry)])

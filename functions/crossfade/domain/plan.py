@@ -5,6 +5,7 @@ from typing import Literal
 from crossfade.domain.errors import AmbiguousRepository, UnknownService
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.request import Ask, Push
+from crossfade.domain.shown import visible
 from crossfade.domain.spec import ServiceSpec, Slot, Stage, other
 from crossfade.domain.state import Waiting
 from crossfade.domain.traffic import Weights
@@ -46,10 +47,14 @@ class Feed(Message):
 
 
 class Plan(Message):
-    """A deployment: fixed from here on, whatever happens to the service's stack meanwhile."""
+    """A deployment: fixed from here on, whatever happens to the service's stack meanwhile.
+
+    ``asked_by`` is the execution of somebody else's workflow that asked for it, or the one that has waited.
+    """
 
     deployment: str
     execution: str
+    asked_by: str | None = None
     began: Moment
     spec: ServiceSpec
     release: Release
@@ -99,6 +104,13 @@ def choose_service(push: Push, repositories: dict[str, str]) -> str | None:
     return names[0] if names else None
 
 
+def built_by_nobody(push: Push, repositories: dict[str, str]) -> str:
+    """Why a push starts nothing: no spec names its repository, as far as the specs can be read."""
+    unread = sorted(name for name, repository in repositories.items() if not repository)
+    reason = f"no service is built from repository {visible(push.repository)}"
+    return reason + (f"; what {', '.join(unread)} is built from cannot be read in its spec" if unread else "")
+
+
 def unknown_service(ask: Ask, known: list[str], path: str) -> UnknownService:
     """The error for a service that has no spec below ``path``, naming those that have one."""
     return UnknownService(
@@ -111,6 +123,7 @@ def decide(
     *,
     deployment: str,
     execution: str,
+    asked_by: str | None = None,
     now: Moment,
     spec: ServiceSpec,
     release: Release,
@@ -124,14 +137,16 @@ def decide(
     it goes from the first stage straight to the last.
     """
     if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
+        same = "" if release.version == running.version else f"; {release.version} is the same image"
         return Decision(
             action="nothing_to_do",
-            reason=f"{spec.service} already runs {release.version} ({release.digest}) in the {stable} slot.",
+            reason=f"{spec.service} already runs {running.version} ({release.digest}) in {stable}{same}.",
         )
     candidate: Slot = other(stable) if stable else "blue"
     plan = Plan(
         deployment=deployment,
         execution=execution,
+        asked_by=asked_by,
         began=now,
         spec=spec,
         release=release,

@@ -1,13 +1,24 @@
-"""What an execution is asked to do: input from the console, the API, or an ECR push event."""
+"""What an execution is asked to do: input from the console, the API, or an event of ECR."""
 
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, Moment
+from crossfade.domain.shown import visible
 
 EXAMPLE = '{"service": "web", "image_tag": "1.2.3"}'
+STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+"""The key by which a workflow that starts another one is told: Workflow Studio adds it to the input.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-nested-workflows.html
+"""
+ARRIVALS = {"ECR Image Action": "PUSH", "ECR Replication Action": "REPLICATE"}
+"""The events that tell of an image that has come, by their detail-type, and their action-type then.
+
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+"""
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -15,14 +26,15 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 class Ask(Message):
     """A person or a program asks for one release of one service: by tag, by digest, or by both.
 
-    With both, the digest is deployed and the tag is the version that it must answer with. ``asked`` is set
-    where Crossfade itself starts what has waited: the release gives way to any that was pushed later.
+    With both, the digest is deployed under that tag. ``asked`` is set where Crossfade itself starts what has
+    waited: the release gives way to any that was pushed later. ``asked_by`` is the execution that asks.
     """
 
     service: str = Field(min_length=1)
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
     asked: Moment | None = None
+    asked_by: str | None = Field(default=None, validation_alias=AliasChoices("asked_by", STARTED_BY))
 
     @model_validator(mode="after")
     def _an_image(self) -> "Ask":
@@ -32,15 +44,30 @@ class Ask(Message):
 
 
 class Push(Message):
-    """An image was pushed to ECR. ``tag`` is empty for the children of a multi-architecture image."""
+    """An image came to ECR: it was pushed, or replicated from another registry.
 
+    ``account`` and ``region`` are of the registry that has it now. ``tag`` is empty for the children of a
+    multi-architecture image.
+    """
+
+    account: str
+    region: str
     repository: str
     digest: Digest
     tag: str
 
 
-def read_input(raw: Any) -> Ask | Push:
-    """Tell a push event from a person's input, and check either.
+class NoConcern(Message):
+    """An event that asks nothing of this Crossfade, and why."""
+
+    reason: str
+
+
+def read_input(raw: Any, execution: str) -> Ask | Push | NoConcern:
+    """Tell an event of ECR from a person's input, and check either.
+
+    ``execution`` is the ARN of the execution that has the input: Crossfade deploys the images of its own
+    account and region, and another registry may have a repository of the same name.
 
     Raises
     ------
@@ -53,14 +80,7 @@ def read_input(raw: Any) -> Ask | Push:
         )
     try:
         if raw.get("source") == "aws.ecr":
-            detail = raw["detail"] if isinstance(raw.get("detail"), dict) else {}
-            return Push.model_validate(
-                {
-                    "repository": detail.get("repository-name"),
-                    "digest": detail.get("image-digest"),
-                    "tag": detail.get("image-tag") or "",
-                }
-            )
+            return _read_event(raw, execution)
         ask = Ask.model_validate(raw)
     except ValidationError as error:
         faults = [
@@ -74,8 +94,35 @@ def read_input(raw: Any) -> Ask | Push:
     return ask
 
 
+def _read_event(raw: dict[str, Any], execution: str) -> Push | NoConcern:
+    detail = raw["detail"] if isinstance(raw.get("detail"), dict) else {}
+    kind, action, result = raw.get("detail-type"), detail.get("action-type"), detail.get("result")
+    if not isinstance(kind, str) or ARRIVALS.get(kind) != action or result != "SUCCESS":
+        return NoConcern(
+            reason=f"no image has come: the event is {_shown(kind)}, {_shown(action)}, {_shown(result)}"
+        )
+    push = Push.model_validate(
+        {
+            "account": raw.get("account"),
+            "region": raw.get("region"),
+            "repository": detail.get("repository-name"),
+            "digest": detail.get("image-digest"),
+            "tag": detail.get("image-tag") or "",
+        }
+    )
+    region, account = execution.split(":")[3:5]
+    if (push.account, push.region) != (account, region):
+        came = f"account {visible(push.account)} in {visible(push.region)}"
+        return NoConcern(
+            reason=f"the image came to {came}; this Crossfade is of account {account} in {region}"
+        )
+    return push
+
+
 def _unknown(raw: dict[str, Any]) -> list[str]:
-    return [f"{key}: there is no such key" for key in sorted(raw.keys() - Ask.model_fields.keys())]
+    return [
+        f"{key}: there is no such key" for key in sorted(raw.keys() - Ask.model_fields.keys() - {STARTED_BY})
+    ]
 
 
 def _malformed(faults: list[str]) -> InvalidInput:
@@ -85,3 +132,7 @@ def _malformed(faults: list[str]) -> InvalidInput:
 def _kind(raw: Any) -> str:
     names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
     return names.get(type(raw), "nothing")
+
+
+def _shown(value: Any) -> str:
+    return visible(value) if isinstance(value, str) else "(none)"

@@ -6,12 +6,14 @@ from datetime import datetime
 from math import ceil
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, iso, unknown_keys
 from crossfade.domain.plan import Plan
+from crossfade.domain.request import STARTED_BY
+from crossfade.domain.shown import visible
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State, machine_of
 
@@ -44,12 +46,14 @@ class Failure(Message):
 class Order(Message):
     """A person, or a deployment's own Catch, asks to roll a service back.
 
-    A deployment names itself, so that it never takes back what another one is doing.
+    A deployment names itself, so that it never takes back what another one is doing. ``asked_by`` is the
+    execution of a workflow that starts the rollback for a person.
     """
 
     service: str = Field(min_length=1)
     deployment: str | None = None
     failure: Failure | None = None
+    asked_by: str | None = Field(default=None, validation_alias=AliasChoices("asked_by", STARTED_BY))
 
     @property
     def by_hand(self) -> bool:
@@ -59,7 +63,11 @@ class Order(Message):
     @property
     def reason(self) -> str:
         """Why."""
-        return self.failure.sentence if self.failure else "rolled back by hand"
+        if self.failure:
+            return self.failure.sentence
+        if self.asked_by:
+            return f"rolled back by hand, by {visible(self.asked_by.rpartition(':execution:')[2])}"
+        return "rolled back by hand"
 
 
 class Ended(Message):
@@ -102,7 +110,8 @@ def read_input(raw: Any) -> Order | Ended:
     except ValidationError as error:
         raise InvalidInput(f"The input is malformed: {error}. Start again with {EXAMPLE}.") from error
     # A deployment, or an event rule, may be of another version of Crossfade than this rollback.
-    if order.by_hand and (unknown := unknown_keys(raw, order)):
+    given = {key: value for key, value in raw.items() if key != STARTED_BY}
+    if order.by_hand and (unknown := unknown_keys(given, order)):
         raise InvalidInput(
             f"The input is malformed: there is no key {', '.join(unknown)}. Start again with {EXAMPLE}."
         )

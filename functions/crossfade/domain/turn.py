@@ -4,10 +4,11 @@ ECR's events come twice, late, or not at all. What decides is when an image was 
 arrived.
 """
 
+import json
 from typing import Literal
 
 from crossfade.domain.errors import ServiceBusy
-from crossfade.domain.message import Message, Moment
+from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Release
 from crossfade.domain.spec import ServiceSpec
 from crossfade.domain.state import DELETION, State, Waiting
@@ -20,7 +21,7 @@ class NotNow(Message):
     reason: str
 
 
-def not_now(release: Release, state: State, *, ordered_at: Moment | None) -> NotNow | None:
+def not_now(service: str, release: Release, state: State, *, ordered_at: Moment | None) -> NotNow | None:
     """Why a release must not be deployed or queued; None when it may.
 
     ``ordered_at`` is the release's place in time where it gives way to newer ones: a push's time, or the
@@ -30,24 +31,50 @@ def not_now(release: Release, state: State, *, ordered_at: Moment | None) -> Not
     if waiting and (waiting.digest, waiting.at) == (release.digest, ordered_at):
         waiting = None  # this is what has waited, and its turn has come
     if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
-        return NotNow(
-            action="nothing_to_do", reason=f"{release.version} is being deployed by {state.deployment}."
-        )
+        same = _same(release, running.version)
+        return NotNow(action="nothing_to_do", reason=f"{same} is being deployed by {state.deployment}.")
     if waiting and waiting.digest == release.digest:
-        return NotNow(action="nothing_to_do", reason=f"{release.version} waits already.")
+        same = _same(release, waiting.version)
+        return NotNow(
+            action="nothing_to_do", reason=f"{same} waits already: {waiting.deployment} will deploy it."
+        )
     if ordered_at is None:
         return None
     newest = state.newest
-    if newest and (ordered_at < newest.at or (newest.at, newest.digest) == (ordered_at, release.digest)):
-        return NotNow(
-            action="ignore",
-            reason=f"{release.version} gives way: an image pushed then or later was deployed or tried.",
-        )
+    if newest and (newest.at, newest.digest) == (ordered_at, release.digest):
+        reason = f"its image, pushed at {iso(ordered_at)}, was deployed or tried before."
+        return _gives_way(service, release, state, reason)
+    if newest and ordered_at < newest.at:
+        came = "its image was pushed" if ordered_at == release.pushed else "it was asked for"
+        live = newest.digest == state.digest
+        later = "the live one" if live else f"one that was deployed or tried ({newest.digest})"
+        reason = f"{came} at {iso(ordered_at)}, and {later} was pushed later, at {iso(newest.at)}."
+        return _gives_way(service, release, state, reason)
     if waiting and ordered_at <= waiting.at:
-        return NotNow(
-            action="ignore", reason=f"{release.version} gives way to {waiting.version}, which waits."
-        )
+        reason = f"{release.version} gives way to {waiting.version}, which is newer and waits."
+        return NotNow(action="ignore", reason=reason)
     return None
+
+
+def _same(release: Release, version: str) -> str:
+    """How a release is called that is known already, perhaps by another tag of its image."""
+    if release.version == version:
+        return version
+    return f"{release.version} is the same image as {version} ({release.digest}), which"
+
+
+def _gives_way(service: str, release: Release, state: State, reason: str) -> NotNow:
+    """What keeps it from going back by itself, what is live, and how a person deploys it all the same.
+
+    By its digest too: the tag may name another image by now.
+    """
+    live = f" Live is {state.version}." if state.version else ""
+    by_hand = {"service": service, "image_tag": release.version, "image_digest": release.digest}
+    return NotNow(
+        action="ignore",
+        reason=f"{release.version} gives way: {reason}{live} To deploy {release.version} all the same, "
+        f"start by hand: {json.dumps(by_hand)}.",
+    )
 
 
 def wait(release: Release, spec: ServiceSpec, state: State, *, at: Moment, execution: str) -> Waiting:

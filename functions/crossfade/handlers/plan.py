@@ -16,8 +16,17 @@ from crossfade.domain.alarms import refuse_unknown
 from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, Moment
-from crossfade.domain.plan import Decision, Feed, LogStreams, Release, choose_service, decide, unknown_service
-from crossfade.domain.request import Ask, Push, read_input
+from crossfade.domain.plan import (
+    Decision,
+    Feed,
+    LogStreams,
+    Release,
+    built_by_nobody,
+    choose_service,
+    decide,
+    unknown_service,
+)
+from crossfade.domain.request import Ask, NoConcern, Push, read_input
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot, read_spec, repository_of
 from crossfade.domain.state import State
 from crossfade.domain.traffic import refuse_foreign, refuse_stickiness, stable_slot
@@ -36,10 +45,12 @@ class Event(Message):
 @step(Event)
 def handler(event: Event) -> Decision:
     """Decide what to deploy; see ``domain/plan.py``."""
-    request = read_input(event.input)
+    request = read_input(event.input, event.execution)
+    if isinstance(request, NoConcern):
+        return Decision(action="ignore", reason=request.reason)
     spec = _find_spec(request)
-    if spec is None:
-        return Decision(action="ignore", reason="no service is built from this repository")
+    if isinstance(spec, NoConcern):
+        return Decision(action="ignore", reason=spec.reason)
     if isinstance(request, Push) and not (request.tag and spec.deploys(request.tag)):
         return Decision(
             action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
@@ -49,17 +60,18 @@ def handler(event: Event) -> Decision:
     ordered_at = release.pushed if isinstance(request, Push) else request.asked
     if state.holder == event.execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
-    put_off = not_now(release, state, ordered_at=ordered_at)
+    put_off = not_now(spec.service, release, state, ordered_at=ordered_at)
     if put_off:
         return Decision(action=put_off.action, reason=put_off.reason)
     streams = TaskDefinitions(client("ecs")).check(spec, release)
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != event.execution:
         return _wait(event, spec, release, state, ordered_at)
-    return _decide(event, spec, release, state, streams)
+    asked_by = request.asked_by if isinstance(request, Ask) else None
+    return _decide(event, spec, release, state, streams, asked_by)
 
 
-def _find_spec(request: Ask | Push) -> ServiceSpec | None:
+def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
     specs = Specs(client("ssm"), os.environ["SPECS_PATH"])
     if isinstance(request, Ask):
         document = specs.get(request.service)
@@ -67,8 +79,11 @@ def _find_spec(request: Ask | Push) -> ServiceSpec | None:
             raise unknown_service(request, list(specs.all()), os.environ["SPECS_PATH"])
         return read_spec(request.service, document)
     documents = specs.all()
-    name = choose_service(request, {name: repository_of(text) for name, text in documents.items()})
-    return read_spec(name, documents[name]) if name else None
+    repositories = {name: repository_of(text) for name, text in documents.items()}
+    name = choose_service(request, repositories)
+    if name is None:
+        return NoConcern(reason=built_by_nobody(request, repositories))
+    return read_spec(name, documents[name])
 
 
 def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
@@ -108,7 +123,12 @@ def _wait(
 
 
 def _decide(
-    event: Event, spec: ServiceSpec, release: Release, state: State, streams: LogStreams | None
+    event: Event,
+    spec: ServiceSpec,
+    release: Release,
+    state: State,
+    streams: LogStreams | None,
+    asked_by: str | None,
 ) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
     rule = traffic.rule()
@@ -127,6 +147,7 @@ def _decide(
     return decide(
         deployment=event.deployment,
         execution=event.execution,
+        asked_by=asked_by,
         now=utc_now(),
         spec=spec,
         release=release,

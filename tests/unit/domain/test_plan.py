@@ -3,14 +3,16 @@
 import pytest
 
 from crossfade.domain.errors import AmbiguousRepository
-from crossfade.domain.plan import Decision, choose_service, decide, unknown_service
+from crossfade.domain.plan import Decision, built_by_nobody, choose_service, decide, unknown_service
 from crossfade.domain.request import Ask, Push
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
 from tests.unit.examples import (
+    ACCOUNT,
     EXECUTION,
     NEW,
     OLD,
+    REGION,
     START,
     at,
     first_plan,
@@ -21,7 +23,7 @@ from tests.unit.examples import (
     warm_spec,
 )
 
-PUSH = Push(repository="web", digest=NEW, tag="0.0.2")
+PUSH = Push(account=ACCOUNT, region=REGION, repository="web", digest=NEW, tag="0.0.2")
 
 
 def _decide(stable: Slot | None, **changes: object) -> Decision:
@@ -65,7 +67,9 @@ def test_the_same_release_again_is_nothing_to_do() -> None:
     """Same digest, same blueprint: success, and no plan."""
     decision = _decide("blue", release=release(digest=OLD))
     assert (decision.action, decision.plan) == ("nothing_to_do", None)
-    assert "already runs" in decision.reason
+    assert decision.reason == f"web already runs 0.0.1 ({OLD}) in blue; 0.0.2 is the same image."
+    again = _decide("blue", release=release("0.0.1", OLD))
+    assert again.reason == f"web already runs 0.0.1 ({OLD}) in blue."
 
 
 def test_a_changed_blueprint_is_deployed() -> None:
@@ -111,6 +115,12 @@ def test_the_ledger_is_named_after_the_deployment() -> None:
 def test_a_push_finds_its_service(repositories: dict[str, str], service: str | None) -> None:
     """By the repository that the spec names."""
     assert choose_service(PUSH, repositories) == service
+
+
+def test_a_push_of_nobody_names_the_specs_that_cannot_be_read() -> None:
+    """One of them may be of the service that was pushed."""
+    assert built_by_nobody(PUSH, {"shop": "shop"}) == "no service is built from repository web"
+    assert "; what shop is built from cannot be read" in built_by_nobody(PUSH, {"shop": "", "blog": "blog"})
 
 
 def test_a_repository_of_two_services_is_ambiguous() -> None:

@@ -4,13 +4,21 @@ from typing import Any
 
 import pytest
 
+from crossfade.domain import request
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.request import Ask, Push, read_input
-from tests.unit.examples import NEW, at
+from crossfade.domain.request import STARTED_BY, Ask, NoConcern, Push
+from tests.unit.examples import ACCOUNT, EXECUTION, NEW, REGION, at
+
+PARENT = "arn:aws:states:us-east-1:123456789012:execution:nightly:7"
+
+
+def read_input(raw: Any) -> Ask | Push | NoConcern:
+    """What an execution in the account of the examples makes of an input."""
+    return request.read_input(raw, f"{EXECUTION}:d1")
 
 
 def push(**detail: Any) -> dict[str, Any]:
-    """The event that ECR sends."""
+    """The event that ECR sends, as AWS documents it."""
     return {
         "version": "0",
         "id": "1",
@@ -29,6 +37,18 @@ def push(**detail: Any) -> dict[str, Any]:
             **detail,
         },
     }
+
+
+def replicated(**detail: Any) -> dict[str, Any]:
+    """The event that ECR sends where an image has come from another registry, as AWS documents it."""
+    event = push(
+        **{"action-type": "REPLICATE", "source-account": "210987654321", "source-region": "eu-west-1"}
+    )
+    event["detail"] |= detail
+    return event | {"detail-type": "ECR Replication Action"}
+
+
+IMAGE = {"account": ACCOUNT, "region": REGION, "repository": "web", "digest": NEW}
 
 
 @pytest.mark.parametrize(
@@ -50,18 +70,64 @@ def push(**detail: Any) -> dict[str, Any]:
             Ask(service="web", image_digest=NEW, asked=at(7)),
             id="what-has-waited",
         ),
-        pytest.param(push(), Push(repository="web", digest=NEW, tag="0.0.2"), id="push"),
         pytest.param(
-            push(**{"image-tag": ""}), Push(repository="web", digest=NEW, tag=""), id="untagged-child"
+            {"service": "web", "image_tag": "0.0.2", STARTED_BY: PARENT},
+            Ask(service="web", image_tag="0.0.2", asked_by=PARENT),
+            id="started-by-another-workflow",
         ),
-        pytest.param(
-            push(**{"image-tag": None}), Push(repository="web", digest=NEW, tag=""), id="tag-is-null"
-        ),
+        pytest.param(push(), Push(**IMAGE, tag="0.0.2"), id="push"),
+        pytest.param(replicated(), Push(**IMAGE, tag="0.0.2"), id="replicated"),
+        pytest.param(push(**{"image-tag": ""}), Push(**IMAGE, tag=""), id="untagged-child"),
+        pytest.param(push(**{"image-tag": None}), Push(**IMAGE, tag=""), id="tag-is-null"),
     ],
 )
 def test_accepted_forms(raw: Any, expected: Ask | Push) -> None:
     """The two forms, each with its variants."""
     assert read_input(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        pytest.param(
+            push() | {"account": "210987654321"}, "account 210987654321 in us-east-1", id="another-account"
+        ),
+        pytest.param(
+            push() | {"region": "eu-west-1"}, "account 123456789012 in eu-west-1", id="another-region"
+        ),
+        pytest.param(
+            replicated() | {"region": "eu-west-1"},
+            "account 123456789012 in eu-west-1",
+            id="replicated-elsewhere",
+        ),
+        pytest.param(push(**{"action-type": "DELETE"}), "ECR Image Action, DELETE, SUCCESS", id="deletion"),
+        pytest.param(push(result="FAILURE"), "ECR Image Action, PUSH, FAILURE", id="push-that-failed"),
+        pytest.param(
+            replicated(result="FAILED"), "Replication Action, REPLICATE, FAILED", id="replication-that-failed"
+        ),
+        pytest.param(
+            {"source": "aws.ecr", "detail-type": "ECR Image Scan", "detail": {"image-tags": ["0.0.2"]}},
+            "ECR Image Scan, (none), (none)",
+            id="scan",
+        ),
+        pytest.param(
+            {
+                "source": "aws.ecr",
+                "detail-type": "ECR Pull Through Cache Action",
+                "detail": {"sync-status": "SUCCESS", "image-tag": "0.0.2", "image-digest": NEW},
+            },
+            "ECR Pull Through Cache Action, (none), (none)",
+            id="pull-through-cache",
+        ),
+        pytest.param({"source": "aws.ecr"}, "(none), (none), (none)", id="event-of-no-kind"),
+        pytest.param({"source": "aws.ecr", "detail": 1}, "(none), (none), (none)", id="odd-detail"),
+    ],
+)
+def test_events_of_no_concern(raw: Any, said: str) -> None:
+    """They are no failure: whoever pushes elsewhere, or deletes an image, has done nothing wrong."""
+    found = read_input(raw)
+    assert isinstance(found, NoConcern)
+    assert said in found.reason
 
 
 @pytest.mark.parametrize(
@@ -92,8 +158,11 @@ def test_accepted_forms(raw: Any, expected: Ask | Push) -> None:
         pytest.param({"service": "web", "image_tag": "a b"}, "image_tag: ", id="tag-with-space"),
         pytest.param({"service": "web", "image_digest": "sha256:1"}, "image_digest: ", id="short-digest"),
         pytest.param({"service": "web", "tag": "1"}, "tag: ", id="unknown-key"),
-        pytest.param({"source": "aws.ecr"}, "repository: ", id="push-without-detail"),
-        pytest.param({"source": "aws.ecr", "detail": 1}, "repository: ", id="push-with-odd-detail"),
+        pytest.param(
+            {"service": "web", "image_tag": "1", STARTED_BY: 7}, "STARTED_BY", id="started-by-a-number"
+        ),
+        pytest.param(push(**{"repository-name": None}), "repository: ", id="push-without-repository"),
+        pytest.param(push() | {"account": None}, "account: ", id="push-of-nowhere"),
         pytest.param(push(**{"image-digest": "x"}), "digest: ", id="push-without-digest"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import iso
+from crossfade.domain.request import STARTED_BY
 from crossfade.domain.rollback import (
     EXAMPLE,
     Ended,
@@ -24,7 +25,7 @@ from crossfade.domain.rollback import (
     why,
 )
 from crossfade.domain.state import DELETION, LONGEST_WAIT, State, Tried
-from tests.unit.examples import EXECUTION, ROLLBACKS, at, plan
+from tests.unit.examples import EXECUTION, ROLLBACK, ROLLBACKS, at, plan
 
 DEPLOYMENT, MINE, THEIRS = f"{EXECUTION}:d1", f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
 
@@ -33,6 +34,11 @@ DEPLOYMENT, MINE, THEIRS = f"{EXECUTION}:d1", f"{ROLLBACKS}:mine", f"{ROLLBACKS}
     ("raw", "expected"),
     [
         pytest.param({"service": "web"}, Order(service="web"), id="person"),
+        pytest.param(
+            {"service": "web", STARTED_BY: THEIRS},
+            Order(service="web", asked_by=THEIRS),
+            id="persons-workflow",
+        ),
         pytest.param(
             {"service": "web", "deployment": "d1", "failure": {"Error": "States.Timeout"}},
             Order(service="web", deployment="d1", failure=Failure(Error="States.Timeout")),
@@ -90,6 +96,7 @@ def test_what_another_version_of_crossfade_asks_is_understood(raw: Any) -> None:
     ("order", "reason"),
     [
         (Order(service="web"), "rolled back by hand"),
+        (Order(service="web", asked_by=THEIRS), f"rolled back by hand, by {ROLLBACK}:theirs"),
         (Ended(ended=DEPLOYMENT, status="TIMED_OUT"), "d1 ended TIMED_OUT"),
         pytest.param(
             Order(service="web", failure=Failure(Error="CandidateWorse", Cause="5 of 30")),

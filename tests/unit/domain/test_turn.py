@@ -20,7 +20,7 @@ def _newest(seconds: float, digest: str = OLD) -> Newest:
 
 
 def _action(given: Release, state: State, seconds: float | None) -> str:
-    found = not_now(given, state, ordered_at=None if seconds is None else at(seconds))
+    found = not_now("web", given, state, ordered_at=None if seconds is None else at(seconds))
     return found.action if found else "deploy"
 
 
@@ -82,20 +82,78 @@ def test_what_has_waited_gives_way_to_what_was_tried_meanwhile() -> None:
     assert _action(release(), State(newest=_newest(15, NEWER)), 10) == "ignore"
 
 
+PUSHED = release(pushed=at(10))
+BY_HAND = (
+    " To deploy 0.0.2 all the same, start by hand: "
+    f'{{"service": "web", "image_tag": "0.0.2", "image_digest": "{NEW}"}}.'
+)
+OTHER_TAG = release("0.0")
+
+
 @pytest.mark.parametrize(
     ("given", "state", "said"),
     [
-        (release(), RUNNING, "0.0.2 is being deployed by d1."),
-        (release(), State(waiting=waiting(digest=NEW)), "0.0.2 waits already."),
-        (release(), State(newest=_newest(15)), "0.0.2 gives way: an image pushed then or later was deployed"),
-        (release(), State(waiting=waiting()), "0.0.2 gives way to 0.0.3, which waits."),
+        pytest.param(PUSHED, RUNNING, "0.0.2 is being deployed by d1.", id="is-being-deployed"),
+        pytest.param(
+            OTHER_TAG,
+            RUNNING,
+            f"0.0 is the same image as 0.0.2 ({NEW}), which is being deployed by d1.",
+            id="is-being-deployed-by-another-tag",
+        ),
+        pytest.param(
+            PUSHED,
+            State(waiting=waiting("0.0.2", NEW)),
+            f"0.0.2 waits already: {waiting().deployment} will deploy it.",
+            id="waits",
+        ),
+        pytest.param(
+            OTHER_TAG,
+            State(waiting=waiting("0.0.2", NEW)),
+            f"0.0 is the same image as 0.0.2 ({NEW}), which waits already: "
+            f"{waiting().deployment} will deploy it.",
+            id="waits-by-another-tag",
+        ),
+        pytest.param(
+            PUSHED,
+            State(newest=_newest(15, NEWER), version="0.0.3", digest=NEWER),
+            "0.0.2 gives way: its image was pushed at 2026-11-23T04:00:10.000Z, and the live one was pushed "
+            f"later, at 2026-11-23T04:00:15.000Z. Live is 0.0.3.{BY_HAND}",
+            id="older-than-the-live-one",
+        ),
+        pytest.param(
+            PUSHED,
+            State(newest=_newest(15, NEWER), version="0.0.1", digest=OLD),
+            "0.0.2 gives way: its image was pushed at 2026-11-23T04:00:10.000Z, and one that was deployed or "
+            f"tried ({NEWER}) was pushed later, at 2026-11-23T04:00:15.000Z. Live is 0.0.1.{BY_HAND}",
+            id="older-than-one-that-was-rolled-back",
+        ),
+        pytest.param(
+            release(pushed=at(1)),
+            State(newest=_newest(15, NEWER)),
+            "0.0.2 gives way: it was asked for at 2026-11-23T04:00:10.000Z, and one that was deployed or "
+            f"tried ({NEWER}) was pushed later, at 2026-11-23T04:00:15.000Z.{BY_HAND}",
+            id="has-waited",
+        ),
+        pytest.param(
+            PUSHED,
+            State(newest=_newest(10, NEW), version="0.0.1", digest=OLD),
+            "0.0.2 gives way: its image, pushed at 2026-11-23T04:00:10.000Z, was deployed or tried before. "
+            f"Live is 0.0.1.{BY_HAND}",
+            id="was-tried",
+        ),
+        pytest.param(
+            PUSHED,
+            State(waiting=waiting(), version="0.0.1", digest=OLD),
+            "0.0.2 gives way to 0.0.3, which is newer and waits.",
+            id="a-newer-one-waits",
+        ),
     ],
 )
 def test_reasons(given: Release, state: State, said: str) -> None:
-    """What a person reads who wonders where the push has gone."""
-    found = not_now(given, state, ordered_at=at(10))
+    """What a person reads who wonders where the push has gone: what is live, why, and the way out."""
+    found = not_now("web", given, state, ordered_at=at(10))
     assert found is not None
-    assert said in found.reason
+    assert found.reason == said
 
 
 moments = st.integers(0, 20)

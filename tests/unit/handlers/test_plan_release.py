@@ -1,5 +1,6 @@
 """PlanRelease: every check that can be made before anything is changed."""
 
+import json
 from typing import Any
 
 import pytest
@@ -13,7 +14,18 @@ from crossfade.domain.plan import Feed, LogStreams, Plan, Release
 from crossfade.domain.state import DELETION
 from crossfade.domain.traffic import Weights
 from tests.unit.account import SPECS, Account, running_release
-from tests.unit.examples import EXECUTION, NEW, NEWER, START, at, release, waiting, warm_spec
+from tests.unit.examples import (
+    ACCOUNT,
+    EXECUTION,
+    NEW,
+    NEWER,
+    REGION,
+    START,
+    at,
+    release,
+    waiting,
+    warm_spec,
+)
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 READS = ("Describe", "Get", "List")
@@ -27,8 +39,20 @@ def _plan(invoke: Invoke, given: Any, name: str = "d1") -> dict[str, Any]:
 
 
 def _push(tag: str = "0.0.2", digest: str = NEW, repository: str = "web") -> dict[str, Any]:
-    detail = {"repository-name": repository, "image-digest": digest, "image-tag": tag}
-    return {"source": "aws.ecr", "detail-type": "ECR Image Action", "detail": detail}
+    detail = {
+        "action-type": "PUSH",
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": digest,
+        "image-tag": tag,
+    }
+    return {
+        "source": "aws.ecr",
+        "detail-type": "ECR Image Action",
+        "account": ACCOUNT,
+        "region": REGION,
+        "detail": detail,
+    }
 
 
 @pytest.fixture
@@ -60,6 +84,23 @@ def test_a_release_is_planned(account: Account, invoke: Invoke, live: Release) -
     release = account.release("0.0.2")
     expected = account.plan(release=release, previous=running_release(live))
     assert expected == Plan.model_validate(_plan(invoke, ASK)["plan"])
+
+
+def test_a_replicated_image_is_planned_as_a_pushed_one(account: Account, invoke: Invoke) -> None:
+    """Its event has another form; whether it comes here at all is the stack's choice."""
+    event = _push(digest=account.push("0.0.2")) | {"detail-type": "ECR Replication Action"}
+    event["detail"]["action-type"] = "REPLICATE"
+    assert _plan(invoke, event)["plan"]["release"]["version"] == "0.0.2"
+
+
+def test_whoever_asks_from_another_workflow_stands_in_the_journal(
+    account: Account, invoke: Invoke, journal: Journal
+) -> None:
+    """Workflow Studio adds the parent's execution to the input of each workflow that is started."""
+    account.push("0.0.2")
+    asked = ASK | {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": f"{EXECUTION}:parent"}
+    journal.claim(Plan.model_validate(_plan(invoke, asked)["plan"]))
+    assert account.item("deployment#d1")["asked_by"] == f"{EXECUTION}:parent"
 
 
 def test_a_push_is_planned_by_its_digest(account: Account, invoke: Invoke, live: Release) -> None:
@@ -95,6 +136,8 @@ def test_the_same_release_again_is_nothing_to_do(invoke: Invoke, live: Release) 
         pytest.param(_push(repository="other"), id="no-service-of-that-repository"),
         pytest.param(_push(tag="latest"), id="tag-does-not-match"),
         pytest.param(_push(tag=""), id="untagged-child"),
+        pytest.param(_push() | {"account": "210987654321"}, id="of-another-account"),
+        pytest.param(_push() | {"region": "eu-west-1"}, id="of-another-region"),
     ],
 )
 def test_pushes_of_no_concern_are_ignored(invoke: Invoke, push: dict[str, Any]) -> None:
@@ -518,7 +561,7 @@ def test_what_waits_is_nothing_to_do(account: Account, invoke: Invoke) -> None:
     digest = account.push("0.0.2")
     _hold(account)
     account.waits(waiting(version="0.0.2", digest=digest))
-    assert _plan(invoke, ASK)["reason"] == "0.0.2 waits already."
+    assert _plan(invoke, ASK)["reason"].startswith("0.0.2 waits already: waited-")
 
 
 @pytest.mark.parametrize(
@@ -540,6 +583,21 @@ def test_an_old_push_gives_way(
     assert _plan(invoke, ASK)["action"] == "deploy"
 
 
+def test_a_push_that_gives_way_tells_the_way_out(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, live: Release
+) -> None:
+    """An older build was tagged as a release: what is live, since when, and the input that deploys it."""
+    digest = account.push("0.0.2")
+    _tried(journal, account.plan(), 6)
+    _pushed(aws, 5)
+    reason = _plan(invoke, _push(digest=digest))["reason"]
+    assert f"was pushed at {iso(at(5))}, and " in reason
+    assert f"was pushed later, at {iso(at(6))}." in reason
+    by_hand = json.loads(reason.partition("start by hand: ")[2].removesuffix("."))
+    _pushed(aws, 5)
+    assert _plan(invoke, by_hand)["plan"]["release"]["digest"] == digest
+
+
 def test_a_push_whose_event_came_twice_is_deployed_once(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal
 ) -> None:
@@ -557,7 +615,10 @@ def test_an_old_push_does_not_drop_what_waits(account: Account, invoke: Invoke, 
     account.waits(waiting(seconds=6))
     _pushed(aws, 5)
     answer = _plan(invoke, _push(digest=digest))
-    assert (answer["action"], answer["reason"]) == ("ignore", "0.0.2 gives way to 0.0.3, which waits.")
+    assert (answer["action"], answer["reason"]) == (
+        "ignore",
+        "0.0.2 gives way to 0.0.3, which is newer and waits.",
+    )
     _pushed(aws, 7)
     assert _plan(invoke, _push(digest=digest))["action"] == "busy"
 

@@ -82,7 +82,13 @@ def test_what_waits_is_started(account: Account, invoke: Invoke, journal: Journa
     _waits(account, journal, held)
     assert invoke("start_next", service="web") == {"started": ["web 0.0.3"]}
     (asked,) = account.started().values()
-    assert asked == {"service": "web", "image_tag": "0.0.3", "image_digest": NEWER, "asked": iso(at(30))}
+    assert asked == {
+        "service": "web",
+        "image_tag": "0.0.3",
+        "image_digest": NEWER,
+        "asked": iso(at(30)),
+        "asked_by": FIRST.execution,
+    }
     assert journal.state("web").waiting is None
 
 
