@@ -81,7 +81,7 @@ def _a_mark(folder: Path) -> None:
 def _other_items(folder: Path) -> None:
     """In the journal a plan says more, and a stage less."""
     kept = "    feed: Feed | None = None\n"
-    _edit(folder / PLAN, kept, f'{kept}    asked_by: str = "nobody"\n')
+    _edit(folder / PLAN, kept, f'{kept}    approved_by: str = "nobody"\n')
     _edit(
         folder / STORED,
         "    verdict: str | None = None\n    reason: str | None = None\n",
