@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
-# sam packs functions/ as it is: bytecode in it would be a new version of every function.
-export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
+# sam packs functions/ as it is: bytecode in it would be a new version of every function. Installed packages have
+# theirs from pip; in a folder of its own (PYTHONPYCACHEPREFIX) Python would not find it, and compile them each time.
+export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo aws-demo sandbox test test-all test-unit faults bench-gate bench-report check format images probe-image probe-tag lock clean

@@ -21,7 +21,8 @@ from tests.groups import group_of
 
 ROOT = Path(__file__).parents[1]
 # sam packs functions/ as it is: no bytecode may lie in it, whoever runs the tests, and in whatever way.
-sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".venv/bytecode"))
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 for _left in (ROOT / "functions").rglob("__pycache__"):
     shutil.rmtree(_left, ignore_errors=True)
 
