@@ -217,6 +217,11 @@ def test_rollbacks_that_are_refused_come_ever_more_seldom() -> None:
     assert "tried" not in state_of(world)
 
 
+def test_a_holder_that_is_not_known_yet_is_asked_after_again() -> None:
+    """A rollback fails before it takes over; the next does not see yet that the deployment has ended."""
+    assert run(named("listed-late/refused@survey:GetItem#1")).violations == ()
+
+
 def test_a_person_waits_for_no_rollback_that_waits() -> None:
     """The reason is gone, and the next rollback would come in minutes: a person has it at once."""
     world = begun(replace(SCENARIOS["worse"], always={"restore:ModifyRule": "refused"}))
