@@ -47,6 +47,17 @@ class Cloud(Executions):
 
         until(look, f"the end of stack {arn}")
 
+    def tag_app(self, tag: str, more: str) -> None:
+        """Push the sample application's image of a tag under one more tag, as CI does."""
+        ecr = self.client("ecr")
+        (image,) = ecr.batch_get_image(repositoryName=SERVICE, imageIds=[{"imageTag": tag}])["images"]
+        ecr.put_image(
+            repositoryName=SERVICE,
+            imageManifest=image["imageManifest"],
+            imageManifestMediaType=image["imageManifestMediaType"],
+            imageTag=more,
+        )
+
     # ---- what is live ----------------------------------------------------------------------------------
 
     @cached_property

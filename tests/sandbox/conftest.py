@@ -6,6 +6,7 @@ what it left behind. So a single test can be run too: it brings about what it bu
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -74,11 +75,14 @@ def first_release(stage: Stage) -> Rehearsal:
 
 @pytest.fixture(scope="session")
 def good_release(stage: Stage, first_release: Rehearsal) -> GoodRelease:
-    """The release from 0.0.1 to 0.0.2, disturbed as much as others may."""
+    """The release from 0.0.1 to 0.0.2, whose tags come one by one, disturbed as much as others may."""
     cloud = stage.cloud
     seen: dict[str, Any] = {}
 
     def disturb(execution: str) -> None:
+        for tag in ("2.0.1", "0.0.2"):
+            time.sleep(3)
+            cloud.tag_app("2.0.0", tag)
         stage.reach(10)
         seen["weights_at_deploy"] = cloud.weights()
         with ThreadPoolExecutor() as pool:
@@ -88,7 +92,8 @@ def good_release(stage: Stage, first_release: Rehearsal) -> GoodRelease:
             deploy.result()
 
     with stage.spec(when_busy="reject"):
-        rehearsal = stage.rehearse("good release", stage.push("0.0.2"), disturb)
+        rehearsal = stage.rehearse("good release", stage.push("0.0.2", "2.0.0"), disturb)
+    seen["tagged"] = [cloud.ended(cloud.started_by_push(SERVICE, tag)) for tag in ("2.0.1", "0.0.2")]
     return GoodRelease(**vars(rehearsal), **seen)
 
 

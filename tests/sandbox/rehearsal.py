@@ -91,8 +91,10 @@ class Rehearsal:
 class GoodRelease(Rehearsal):
     """A rehearsal with a second push and a second `sam deploy` in the middle of it.
 
-    ``weights_at_deploy`` are the live weights when `sam deploy` began.
+    ``tagged`` are the executions that two more tags of its image have started, the last one the version that
+    the application answers. ``weights_at_deploy`` are the live weights when `sam deploy` began.
     """
 
+    tagged: list[Execution]
     second_push: Execution
     weights_at_deploy: Weights | None

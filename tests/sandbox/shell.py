@@ -79,9 +79,9 @@ class Shell:
             command += ["--build-arg", f"{name}={value}"]
         return self.run(*command).stdout.split()[-1]
 
-    def push_app(self, version: str, **faults: str) -> str:
-        """Push the sample application as version and tag ``version``; returns its digest."""
-        return self.push("sample_app", version, VERSION=version, **faults)
+    def push_app(self, version: str, tag: str | None = None, **faults: str) -> str:
+        """Push the sample application of that version, under its own tag or another; returns its digest."""
+        return self.push("sample_app", tag or version, VERSION=version, **faults)
 
     def start(self, document: object, machine: str = "deploy") -> str:
         """Start a state machine with `aws stepfunctions start-execution`; returns the execution's ARN."""

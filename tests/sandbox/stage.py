@@ -71,12 +71,12 @@ class Stage:
         self._note(name, rehearsal, lasted)
         return rehearsal
 
-    def push(self, version: str, **faults: str) -> Callable[[], str]:
-        """Begins a deployment by the push of a version."""
+    def push(self, version: str, tag: str | None = None, **faults: str) -> Callable[[], str]:
+        """Begins a deployment by the push of a version, under its own tag or another one."""
 
         def begin() -> str:
-            self.cloud.push_app(version, **faults)
-            return self.cloud.started_by_push(SERVICE, version)
+            self.cloud.push_app(version, tag, **faults)
+            return self.cloud.started_by_push(SERVICE, tag or version)
 
         return begin
 

@@ -25,6 +25,19 @@ def test_it_is_promoted(good_release: GoodRelease) -> None:
     assert good_release.certificate["outcome"] == "promoted"
 
 
+def test_three_tags_of_its_image_are_one_deployment(cloud: Cloud, good_release: GoodRelease) -> None:
+    """CI pushed 2.0.0, 2.0.1 and 0.0.2: the first began the deployment, the application answers the last."""
+    execution, tagged = good_release.execution, good_release.tagged
+
+    assert cloud.input_of(execution.arn)["detail"]["image-tag"] == "2.0.0"
+    assert [(other.status, other.output["action"]) for other in tagged] == 2 * [
+        ("SUCCEEDED", "nothing_to_do")
+    ]
+    assert all(f"is being deployed by {execution.name}." in other.output["reason"] for other in tagged)
+    assert json.loads(good_release.item["plan"])["release"]["version"] == "0.0.2"
+    assert good_release.item["reason"] == "0.0.2 answered well at every stage"
+
+
 def test_no_client_failed(good_release: GoodRelease) -> None:
     """By a client's own record, not by Crossfade's."""
     assert failed(good_release.requests) == []

@@ -95,6 +95,16 @@ def push(image: Image) -> Happening:
     return lambda world: world.push(image)
 
 
+def push_tags(image: Image, *tags: str) -> Happening:
+    """An image is pushed under several tags, one after the other, as CI does."""
+
+    def happen(world: World) -> None:
+        for n, tag in enumerate(tags):
+            world.clock.after(3 * n, world.push, image, tag)
+
+    return happen
+
+
 def told_twice(begins: Happening) -> Happening:
     """Every event comes twice."""
 
@@ -231,6 +241,8 @@ _ALL = (
         {"deploy.RetireBlue#1": raise_alarm},
         spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
     ),
+    # It answers with the tag that comes last.
+    Scenario("three-tags", push_tags(NEWEST, "0.5.0", "0.5.1", "0.0.5"), "0.0.5"),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 

@@ -91,12 +91,12 @@ class World:
         """What ``boto3.client`` gives."""
         return Client(self, service)
 
-    def push(self, image: Image) -> None:
-        """An image is pushed, and ECR tells of it."""
-        self.registry.push(image)
+    def push(self, image: Image, tag: str | None = None) -> None:
+        """An image is pushed, under its tag or another one, and ECR tells of it."""
+        self.registry.push(image, tag)
         detail = {
             "action-type": "PUSH", "result": "SUCCESS", "repository-name": "web",
-            "image-digest": image.digest, "image-tag": image.tag,
+            "image-digest": image.digest, "image-tag": tag or image.tag,
         }  # fmt: skip
         self.bus.put("aws.ecr", "ECR Image Action", detail)
 

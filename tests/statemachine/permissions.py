@@ -43,7 +43,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "suspend": JOURNAL_WRITE | SCALING,
     "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
-    "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES,
+    "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES | {"ecr:DescribeImages"},
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
     "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | RESIZE,

@@ -69,6 +69,16 @@ class Account:
         pushed = self.ecr.put_image(repositoryName="web", imageManifest=manifest, imageTag=tag)
         return str(pushed["image"]["imageId"]["imageDigest"])
 
+    def tag(self, digest: str, tag: str) -> None:
+        """Push an image that is there under one more tag."""
+        found = self.ecr.batch_get_image(repositoryName="web", imageIds=[{"imageDigest": digest}])
+        self.ecr.put_image(
+            repositoryName="web",
+            imageManifest=found["images"][0]["imageManifest"],
+            imageManifestMediaType=MANIFEST,
+            imageTag=tag,
+        )
+
     def release(self, tag: str) -> Release:
         """Push an image, and return it as a release."""
         digest = self.push(tag)

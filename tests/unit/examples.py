@@ -89,10 +89,10 @@ def release(version: str = "0.0.2", digest: str = NEW, pushed: datetime | None =
     )
 
 
-def candidate(slot: Slot = "green", digest: str = NEW) -> Candidate:
+def candidate(slot: Slot = "green", digest: str = NEW, version: str = "0.0.2") -> Candidate:
     """The release that is deployed, as the journal tells of it."""
     return Candidate(
-        slot=slot, version="0.0.2", digest=digest, blueprint=f"{ECS}:task-definition/web-blueprint:1"
+        slot=slot, version=version, digest=digest, blueprint=f"{ECS}:task-definition/web-blueprint:1"
     )
 
 

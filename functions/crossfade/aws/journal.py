@@ -290,6 +290,24 @@ class Journal:
         )
         self._transact(plan, [state, item])
 
+    def rename(self, plan: Plan) -> None:
+        """Write down by which of its image's tags the release of a plan is known from now on."""
+        held = self._table.updating(
+            plan.service,
+            STATE,
+            "SET candidate.version = :version",
+            {":version": plan.release.version, ":execution": plan.execution},
+            condition="holder = :execution",
+        )
+        item = self._table.updating(
+            plan.service,
+            item_of(plan.deployment),
+            "SET #plan = :plan",
+            {":plan": plan.model_dump_json()},
+            names={"#plan": "plan"},
+        )
+        self._transact(plan, [held, item])
+
     def cold(self, plan: Plan) -> None:
         """Write down that the old slot is about to be stopped: there is no instant way back any more."""
         self._held(plan, "REMOVE warm", {})

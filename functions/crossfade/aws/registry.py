@@ -70,6 +70,16 @@ class Registry:
                 f"Repository {repository} has no image {digest}. Push it there, or correct the digest."
             ) from error
 
+    def tags(self, repository: str, digest: str) -> tuple[str, ...]:
+        """The tags of an image, as far as ECR shows them; none where the repository does not hold it."""
+        try:
+            found = self._ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+        except ClientError as error:
+            if code(error) not in NOT_THERE:
+                raise
+            return ()
+        return tuple(found["imageDetails"][0].get("imageTags", []))
+
     def newest(self, repository: str, wanted: Callable[[str], bool]) -> Pushed | None:
         """The image pushed last of those with a tag that is ``wanted``; None when there is none."""
         return max(self._pushed(repository, wanted), key=lambda pushed: (pushed.at, pushed.tag), default=None)

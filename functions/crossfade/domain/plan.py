@@ -14,7 +14,8 @@ from crossfade.domain.traffic import Weights
 class Release(Message):
     """An image, pinned by digest, and the blueprint that it runs with.
 
-    ``version`` is the image's tag, ``pushed`` when ECR received the image.
+    ``version`` is the image's tag, of several the one that the candidate answers (see ``naming.py``);
+    ``pushed`` is when ECR received the image.
     """
 
     version: str
@@ -25,7 +26,10 @@ class Release(Message):
 
 
 class RunningRelease(Message):
-    """The release in the stable slot, read from the tags of the task definition that runs there."""
+    """The release in the stable slot, read from the tags of the task definition that runs there.
+
+    ``version`` is what it answers, where the journal knows that.
+    """
 
     version: str
     digest: str
@@ -47,7 +51,7 @@ class Feed(Message):
 
 
 class Plan(Message):
-    """A deployment: fixed from here on, whatever happens to the service's stack meanwhile.
+    """A deployment: fixed from here on, whatever happens to the stack; but for the release's version.
 
     ``asked_by`` is the execution of somebody else's workflow that asked for it, or the one that has waited.
     """

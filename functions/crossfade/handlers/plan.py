@@ -16,6 +16,7 @@ from crossfade.domain.alarms import refuse_unknown
 from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, Moment
+from crossfade.domain.naming import as_it_answers
 from crossfade.domain.plan import (
     Decision,
     Feed,
@@ -152,7 +153,7 @@ def _decide(
         spec=spec,
         release=release,
         stable=stable,
-        running=previous,
+        running=as_it_answers(previous, state),
         feed=Feed(
             candidate=streams,
             stable=definitions.log_streams(running.task_definition, spec.container) if running else None,

@@ -1,14 +1,18 @@
 """VerifyGreen and WatchStage: gather evidence until there is a verdict, for some seconds at most."""
 
 import os
+import time
+from collections.abc import Iterable
 
 from pydantic import Json
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
+from crossfade.aws.registry import Registry
 from crossfade.domain.certificate import StageRecord
-from crossfade.domain.gate.state import GateState
+from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.message import Message, Moment, iso
+from crossfade.domain.naming import called, other_answers
 from crossfade.domain.plan import Plan
 from crossfade.domain.records import Record
 from crossfade.domain.state import refuse_superseded
@@ -16,6 +20,10 @@ from crossfade.domain.verdict import Verdict
 from crossfade.handlers.following import follow
 from crossfade.handlers.gate import Gate, watching
 from crossfade.handlers.step import step, utc_now
+
+TRIES = 3
+TAG_SECONDS = 1
+"""So often, and so long after one another, ECR is asked for a tag that it may not show yet."""
 
 
 class Event(Message):
@@ -35,8 +43,12 @@ class Event(Message):
 
 
 class Watched(Message):
-    """The verdict, and what the next look needs. ``probe_died``: first of all, a new probe."""
+    """The verdict, and what the next look needs. ``probe_died``: first of all, a new probe.
 
+    ``plan``: in the first stage, with the version that the candidate answers with.
+    """
+
+    plan: Plan
     verdict: Verdict
     gate: str
     cursor: str | None
@@ -46,16 +58,20 @@ class Watched(Message):
 @step(Event)
 def handler(event: Event) -> Watched:
     """Look until the verdict is not to hold, or until the next invocation's turn."""
-    plan = event.plan
-    watch = watching(
-        plan, event.stage, began=event.began, deadline=event.deadline, since=event.candidate_since
-    )
+    plan, watch = event.plan, _watch(event, event.plan)
     gate, verdict = Gate(plan, watch, event.gate), Verdict(action="hold", reason="not looked yet")
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    # No client is sent to it yet, so there is time to ask; what was judged is not asked for again.
+    unsure = event.stage == 0 and not event.gate.lanes.wrong
 
     def decided(records: list[Record]) -> bool:
-        nonlocal verdict
+        nonlocal plan, gate, unsure, verdict
         refuse_superseded(journal.refuse_lost(plan))
+        versions = other_answers(records, plan, event.candidate_since) if unsure else ()
+        if versions:
+            unsure = False
+            plan = _known_as(plan, versions, journal)
+            gate = Gate(plan, _watch(event, plan), gate.state)
         verdict = gate.look(records, utc_now())
         return verdict.action != "hold"
 
@@ -71,4 +87,26 @@ def handler(event: Event) -> Watched:
         reason=verdict.reason,
     )
     journal.watched(plan, record, cursor)
-    return Watched(verdict=verdict, gate=gate.state.model_dump_json(), cursor=cursor, probe_died=probe_died)
+    state = gate.state.model_dump_json()
+    return Watched(plan=plan, verdict=verdict, gate=state, cursor=cursor, probe_died=probe_died)
+
+
+def _watch(event: Event, plan: Plan) -> Watch:
+    return watching(
+        plan, event.stage, began=event.began, deadline=event.deadline, since=event.candidate_since
+    )
+
+
+def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
+    """The plan with the version that is a tag of the release's image, if one is: tags come one by one."""
+    registry = Registry(client("ecr"))
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(TAG_SECONDS)
+        tags = registry.tags(plan.spec.repository, plan.release.digest)
+        for version in versions:
+            if version in tags and plan.spec.deploys(version):
+                known = called(plan, version)
+                journal.rename(known)
+                return known
+    return plan

@@ -18,7 +18,7 @@ fails half the time as soon as it has clients, ``unfit`` whatever users ask for 
 
 @dataclass(frozen=True)
 class Image:
-    """A release of the sample service."""
+    """A release of the sample service. ``tag`` is the version that it answers; it may have more of them."""
 
     tag: str
     behaviour: Behaviour = "good"
@@ -45,11 +45,16 @@ class Registry:
         """By digest."""
         self._clock = clock
         self._pushed: dict[str, datetime] = {}
+        self._tags: dict[str, list[str]] = {}
 
-    def push(self, image: Image) -> None:
-        """Have an image in the repository; ECR notes the second."""
+    def push(self, image: Image, tag: str | None = None) -> None:
+        """Have an image in the repository, under its tag or another one.
+
+        ECR notes the second in which it comes; more tags do not change that.
+        """
         self.images[image.digest] = image
-        self._pushed[image.digest] = self._clock.time().replace(microsecond=0)
+        self._tags.setdefault(image.digest, []).append(tag or image.tag)
+        self._pushed.setdefault(image.digest, self._clock.time().replace(microsecond=0))
 
     def describe_images(self, *, repositoryName: str, imageIds: list[dict[str, str]]) -> dict[str, Any]:
         """The images of these tags or digests."""
@@ -57,7 +62,7 @@ class Registry:
             image
             for wanted in imageIds
             for image in self.images.values()
-            if wanted in ({"imageTag": image.tag}, {"imageDigest": image.digest})
+            if wanted == {"imageDigest": image.digest} or wanted.get("imageTag") in self._tags[image.digest]
         ]
         if repositoryName != "web" or len(found) < len(imageIds):
             raise AwsError("ImageNotFoundException", "The image does not exist within the repository")
@@ -65,7 +70,7 @@ class Registry:
             "imageDetails": [
                 {
                     "imageDigest": image.digest,
-                    "imageTags": [image.tag],
+                    "imageTags": self._tags[image.digest],
                     "imagePushedAt": self._pushed[image.digest],
                 }
                 for image in found

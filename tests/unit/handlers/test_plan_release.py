@@ -103,6 +103,20 @@ def test_whoever_asks_from_another_workflow_stands_in_the_journal(
     assert account.item("deployment#d1")["asked_by"] == f"{EXECUTION}:parent"
 
 
+def test_what_runs_is_known_by_what_it_answers(
+    account: Account, invoke: Invoke, journal: Journal, live: Release
+) -> None:
+    """It came as 0.0.1 and answers 0.0.7, another tag of its image: the journal knows, the tasks do not."""
+    before = account.first_plan(deployment="d7", execution=f"{EXECUTION}:d7", stable="blue")
+    journal.claim(before)
+    promoted = before.model_copy(update={"release": live.model_copy(update={"version": "0.0.7"})})
+    journal.promote(promoted.model_copy(update={"candidate": "blue"}), at(-900))
+    journal.release(before, at(-600))
+    account.push("0.0.2")
+    previous = Plan.model_validate(_plan(invoke, ASK)["plan"]).previous
+    assert previous == running_release(live.model_copy(update={"version": "0.0.7"}))
+
+
 def test_a_push_is_planned_by_its_digest(account: Account, invoke: Invoke, live: Release) -> None:
     """The tag may have moved on meanwhile; the version is the one that was pushed."""
     digest = account.push("0.0.2")
@@ -113,13 +127,7 @@ def test_a_push_is_planned_by_its_digest(account: Account, invoke: Invoke, live:
 def test_a_digest_is_deployed_under_its_version(account: Account, invoke: Invoke) -> None:
     """Of several tags the one that push_tags matches."""
     digest = account.push("0.0.2")
-    manifest = account.ecr.batch_get_image(repositoryName="web", imageIds=[{"imageDigest": digest}])
-    account.ecr.put_image(
-        repositoryName="web",
-        imageManifest=manifest["images"][0]["imageManifest"],
-        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
-        imageTag="a-branch",
-    )
+    account.tag(digest, "a-branch")
     answer = _plan(invoke, {"service": "web", "image_digest": digest})
     assert answer["plan"]["release"]["version"] == "0.0.2"
 

@@ -22,6 +22,7 @@ from tests.unit.examples import (
     ROLLBACKS,
     at,
     both_lanes,
+    candidate,
     lane_event,
     opened,
     request,
@@ -45,7 +46,9 @@ def held(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: No
     return plan
 
 
-def _watch(account: Account, invoke: Invoke, plan: Plan, *, stage: int = 0, **given: Any) -> dict[str, Any]:
+def _watch(
+    account: Account, invoke: Invoke, plan: Plan, /, *, stage: int = 0, **given: Any
+) -> dict[str, Any]:
     """Watch the stage at weight 0, in which no users are asked for, with what earlier watches handed on."""
     return invoke(
         "watch",
@@ -137,6 +140,96 @@ def test_a_watch_reads_on_from_the_last_one(
     whole = _watch(account, invoke, held)
     assert (second["gate"], second["verdict"]) == (whole["gate"], whole["verdict"])
     assert (second["verdict"]["action"], _numbers(second)) == ("advance", (150, 150, 0))
+
+
+def _answers(plan: Plan, version: str, count: int = 150) -> list[Record]:
+    """Both slots answer, the candidate with this version."""
+    green = requests("green", "." * count, version=version)
+    return sorted([*green, *requests("blue", "." * count, version="0.0.1")], key=lambda record: record.at)
+
+
+@pytest.fixture
+def tagged(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+    """Return a deployment of an image that came as 2, while CI gives it more tags; its spec deploys all."""
+    spec = account.spec.model_copy(update={"push_tags": "^[0-9]+([.][0-9]+)*$"})
+    plan = account.plan(release=account.release("2")).model_copy(update={"spec": spec})
+    journal.claim(plan)
+    journal.probing(plan, probe)
+    return plan
+
+
+def test_a_candidate_may_answer_another_tag_of_its_image(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, tagged: Plan
+) -> None:
+    """The tag came when the deployment had begun. From then on this is the version, in the journal too."""
+    account.tag(tagged.release.digest, "2.0.1")
+    account.write_ledger(tagged.ledger, *_answers(tagged, "2.0.1"))
+    clock.seconds = 15
+    answer = _watch(account, invoke, tagged)
+    assert (answer["verdict"]["action"], answer["verdict"]["reason"]) == (
+        "advance",
+        "green fails 0 of 149, blue 0 of 149",
+    )
+    assert answer["plan"]["release"] == tagged.release.model_dump(mode="json") | {"version": "2.0.1"}
+    assert journal.history("web", "d1").plan == Plan.model_validate(answer["plan"])
+    assert journal.state("web").candidate == candidate(digest=tagged.release.digest, version="2.0.1")
+
+
+def test_a_tag_that_ecr_does_not_show_yet_is_looked_for_again(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, tagged: Plan
+) -> None:
+    """It was pushed a moment ago; until it is found nothing is judged."""
+    account.tag(tagged.release.digest, "2.0.1")
+    shown = iter((["2"], ["2"], ["2", "2.0.1"]))
+
+    def hide(answer: dict[str, Any]) -> dict[str, Any]:
+        answer["imageDetails"][0]["imageTags"] = next(shown)
+        return answer
+
+    aws.edit("DescribeImages", hide)
+    account.write_ledger(tagged.ledger, *_answers(tagged, "2.0.1"))
+    clock.seconds = 15
+    assert _watch(account, invoke, tagged)["verdict"]["action"] == "advance"
+    assert next(shown, None) is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "answered"),
+    [
+        pytest.param("2.0.1", "2.0.2", id="no-tag-of-its-image"),
+        pytest.param("nightly", "nightly", id="a-tag-that-push-tags-does-not-match"),
+    ],
+)
+def test_any_other_version_is_wrong(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, tagged: Plan, tag: str, answered: str
+) -> None:
+    """ECR is asked a few times, and never again once that was judged."""
+    account.tag(tagged.release.digest, tag)
+    asked = 0
+
+    def count(answer: dict[str, Any]) -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return answer
+
+    aws.edit("DescribeImages", count)
+    account.write_ledger(tagged.ledger, *_answers(tagged, answered, 20))
+    first = _watch(account, invoke, tagged)
+    account.write_ledger(tagged.ledger, *requests("green", "." * 20, version=answered, first=21))
+    verdict = _watch(account, invoke, tagged, **first)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
+    assert f"it answered version {answered}" in verdict["reason"]
+    assert asked == 3
+
+
+def test_once_clients_are_sent_to_it_another_version_is_wrong(
+    account: Account, invoke: Invoke, aws: Aws, tagged: Plan
+) -> None:
+    """What it answers as was found before; no look at ECR keeps a verdict waiting then."""
+    account.tag(tagged.release.digest, "2.0.1")
+    aws.refuse("DescribeImages", "NotAsked")
+    account.write_ledger(tagged.ledger, *_answers(tagged, "2.0.1", 40))
+    assert _watch(account, invoke, tagged, stage=1)["verdict"]["error"] == "CandidateWorse"
 
 
 def test_a_watch_that_runs_again_says_the_same(
