@@ -11,6 +11,7 @@ from crossfade.aws.journal import Journal
 from crossfade.domain.certificate import Reading, StageRecord, certify
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
+from crossfade.domain.naming import called
 from crossfade.domain.plan import Plan
 from crossfade.domain.rollback import back_out_plan
 from crossfade.domain.scaling import Suspension
@@ -443,6 +444,7 @@ WRITES: dict[str, Callable[[Journal, Plan], object]] = {
     "reinstate-nothing": lambda journal, plan: journal.reinstate(plan, None, at(5)),
     "promote": lambda journal, plan: journal.promote(plan, at(5)),
     "cold": lambda journal, plan: journal.cold(plan),
+    "rename": lambda journal, plan: journal.rename(called(plan, "2.0.1")),
     "milestone": lambda journal, plan: journal.milestone(plan, "judged", iso(at(5))),
     "probing": lambda journal, plan: journal.probing(plan, "task"),
     "watched": lambda journal, plan: journal.watched(plan, StageRecord(weight=10, began=at(5)), "c"),

@@ -199,6 +199,27 @@ def test_an_image_that_is_not_there(account: Account, repository: str) -> None:
         Registry(account.ecr).by_tag(repository, "9")
     with pytest.raises(ImageNotInRepository, match=NEW):
         Registry(account.ecr).by_digest(repository, NEW)
+    assert Registry(account.ecr).tags(repository, NEW) == ()
+
+
+def test_an_image_has_all_its_tags(account: Account) -> None:
+    """Each that it was pushed by."""
+    digest = account.push("2")
+    account.tag(digest, "2.0")
+    assert set(Registry(account.ecr).tags("web", digest)) == {"2", "2.0"}
+
+
+def test_an_image_that_cannot_be_read_is_not_one_without_tags(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal says nothing of its tags."""
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "no"}}, "DescribeImages")
+
+    monkeypatch.setattr(account.ecr, "describe_images", refuse)
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        Registry(account.ecr).tags("web", NEW)
 
 
 def _pushed(tags: list[str], digest: str, seconds: float) -> dict[str, Any]:
