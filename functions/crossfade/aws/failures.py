@@ -3,6 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from crossfade.domain.errors import AwsRefused, AwsUnavailable, CrossfadeError
+from crossfade.domain.refusals import advice
 
 THROTTLED = frozenset(
     {
@@ -27,9 +28,12 @@ def named(error: ClientError | BotoCoreError) -> CrossfadeError:
         code = error.response["Error"].get("Code", "Unknown")
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         # A cancelled transaction whose condition held was cancelled by a conflict with another one.
+        said = f"{str(error).rstrip('. ')}."
         if code in THROTTLED or code == "TransactionCanceledException" or status >= 500:
-            return AwsUnavailable(f"{error}. It was tried several times.")
-        return AwsRefused(f"{error}. Compare the function's role in template.yaml with the refused action.")
+            # Some services say so of a rate, and others of a quota.
+            quota = f" If that goes on: {advice(code)}" if code == "LimitExceededException" else ""
+            return AwsUnavailable(f"{said} It was tried several times.{quota}")
+        return AwsRefused(f"{said} {advice(code)}")
     if isinstance(error, HTTPClientError | ConnectionError):
         return AwsUnavailable(f"AWS did not answer: {error}.")
     return AwsRefused(f"The call was never sent: {error}.")

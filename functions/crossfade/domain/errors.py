@@ -117,7 +117,7 @@ class ReportNotWritten(CrossfadeError):
 
 
 class AwsRefused(CrossfadeError):
-    """AWS refused a call for good: compare the function's role and the message."""
+    """AWS refused a call for good: the message has AWS's words, and what to do about its code."""
 
 
 class RollbackFailed(CrossfadeError):

@@ -59,6 +59,43 @@ def test_errors_get_names(error: ClientError | BotoCoreError, name: type[Crossfa
     assert str(error) in str(found)
 
 
+@pytest.mark.parametrize(
+    ("code", "advised"),
+    [
+        ("AccessDeniedException", "role that AWS names"),
+        ("UnauthorizedOperation", "role that AWS names"),
+        ("InvalidClientTokenId", "credentials"),
+        ("InvalidParameterException", "value that AWS names"),
+        ("ClientException", "value that AWS names"),
+        ("ValidationError", "value that AWS names"),
+        ("PlatformUnknownException", "value that AWS names"),
+        ("ServiceQuotaExceededException", "quota"),
+        ("TooManyTargetGroups", "quota"),
+        ("ClusterNotFoundException", "is gone"),
+        ("InvalidSubnetID.NotFound", "is gone"),
+        ("StateMachineDoesNotExist", "is gone"),
+        ("OperationNotPermitted", "AWS's words"),
+    ],
+)
+def test_the_advice_fits_the_refusal(code: str, advised: str) -> None:
+    """A wrong port was once to be found in a role."""
+    found = str(named(_error(code)))
+    assert advised in found
+    assert ("template.yaml" in found) is (advised == "role that AWS names")
+
+
+def test_a_refusal_is_one_sentence_after_the_other() -> None:
+    """AWS's own words end with a full stop, as a rule."""
+    answer: Any = {"Error": {"Code": "ClientException", "Message": "No port 8080 is defined."}}
+    refusal = named(ClientError(answer | {"ResponseMetadata": {"HTTPStatusCode": 400}}, "CreateService"))
+    assert "No port 8080 is defined. Correct the value" in str(refusal)
+
+
+def test_a_limit_may_be_a_quota() -> None:
+    """Application Auto Scaling says so of the number of its targets."""
+    assert "Service Quotas" in str(named(_error("LimitExceededException")))
+
+
 def test_a_ledger_that_does_not_exist_has_no_lines(account: Account) -> None:
     """The probe has not begun."""
     assert list(Ledger(account.logs, LEDGER_GROUP).pages("web/d1", None)) == [([], None)]
