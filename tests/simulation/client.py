@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -64,6 +65,9 @@ def _misfit(model: type, method: str, fields: frozenset[str]) -> str | None:
 
 class Client:
     """A boto3 client of one service, as far as handlers use it."""
+
+    # What the simulation answers is made by botocore's model: nothing of it is unknown.
+    meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
 
     def __init__(self, world: World, service: str) -> None:
         self._world, self._service = world, service

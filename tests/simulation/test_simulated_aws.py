@@ -69,6 +69,7 @@ def slot(world: World, definition: str, **changes: Any) -> dict[str, Any]:
         "networkConfiguration": NETWORK,
         "healthCheckGracePeriodSeconds": 60,
         "availabilityZoneRebalancing": "DISABLED",
+        "propagateTags": "TASK_DEFINITION",
         **changes,
     }
 

@@ -26,7 +26,7 @@ from tests.simulation.model.users import Users
 from tests.simulation.model.views import Views
 from tests.simulation.stack import environment
 from tests.simulation.watcher import Watcher
-from tests.unit.examples import REGION
+from tests.unit.examples import ACCOUNT, REGION
 
 SETTLING_SECONDS = 120.0
 """After the last execution: until ECS has stopped what it was told to stop."""
@@ -68,8 +68,14 @@ class World:
         self.parameters.values[f"{environment()['SPECS_PATH']}{self.spec.service}"] = (
             self.spec.model_dump_json()
         )
-        self._register("crossfade-probe", "probe")
-        self._register("web-blueprint", self.spec.container, logConfiguration=LOGS)
+        self._register("crossfade-probe", {"name": "probe", "image": "probe"})
+        app = {
+            "name": self.spec.container,
+            "image": "web-blueprint",
+            "portMappings": [{"containerPort": self.spec.port}],
+            "logConfiguration": LOGS,
+        }
+        self._register("web-blueprint", app)
 
     @property
     def models(self) -> dict[str, Any]:
@@ -127,9 +133,16 @@ class World:
         self.views.rest()
         return pickle.dumps(self)
 
-    def _register(self, family: str, container: str, **more: Any) -> None:
+    def _register(self, family: str, container: dict[str, Any]) -> None:
         self.ecs.register_task_definition(
-            family=family, containerDefinitions=[{"name": container, "image": family, **more}]
+            family=family,
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="256",
+            memory="512",
+            executionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/crossfade/tasks/web",
+            containerDefinitions=[container],
+            tags=[{"key": "CostCenter", "value": "7"}],
         )
 
 

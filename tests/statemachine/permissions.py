@@ -41,7 +41,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "start_probe": JOURNAL_WRITE | {"ecs:ListTasks", "ecs:RunTask", "iam:PassRole"},
     "check_probe": JOURNAL_READ | FOLLOW,
     "suspend": JOURNAL_WRITE | SCALING,
-    "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService"},
+    "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
     "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES | {"ecr:DescribeImages"},
     "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
@@ -70,6 +70,7 @@ ACTIONS: dict[str, frozenset[str]] = {
 }  # fmt: skip
 
 IMPLIED = {
+    "ecs:CreateService": {"ecs:TagResource"},
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
     "ecs:RunTask": {"iam:PassRole"},
     "application-autoscaling:RegisterScalableTarget": set(OF_SCALING),

@@ -14,7 +14,7 @@ from boto3.dynamodb.types import TypeSerializer
 from moto.logs.responses import LogsResponse
 
 from crossfade.domain.gate.feed import Line
-from crossfade.domain.plan import LogStreams, Plan, Release, RunningRelease
+from crossfade.domain.plan import Contents, LogStreams, Plan, Release, RunningRelease
 from crossfade.domain.records import Record
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
 from crossfade.domain.state import Waiting
@@ -26,6 +26,8 @@ SPECS = "/Staging/services/"  # of a stack that is not named crossfade
 PROBE = "crossfade-probe"
 MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
 STATES_ROLE = f"arn:aws:iam::{ACCOUNT}:role/states"
+ALONE = Contents(released=("app",), kept={}, left_out=(), tags={})
+"""The blueprint of the account has one container, and no tags."""
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 # Clients take long to make, and outlive the account that they were made in.
@@ -114,11 +116,11 @@ class Account:
 
     def plan(self, **changes: Any) -> Plan:
         """A deployment into green while blue is stable."""
-        return plan(spec=self.spec, **changes)
+        return plan(spec=self.spec, **{"contents": ALONE} | changes)
 
     def first_plan(self, **changes: Any) -> Plan:
         """The service's first deployment."""
-        return first_plan(spec=self.spec, **changes)
+        return first_plan(spec=self.spec, **{"contents": ALONE} | changes)
 
     def run(self, slot: Slot, task_definition: str, count: int = 2) -> None:
         """Run tasks in a slot: moto starts none by itself, so the service only says that they run."""
@@ -322,18 +324,32 @@ class Account:
         self.publish(spec)
         return spec
 
-    def blueprint(self, **changes: Any) -> str:
-        """Register a blueprint; its container has what is given besides."""
-        registered = self.ecs.register_task_definition(
-            family="web-blueprint",
-            requiresCompatibilities=["FARGATE"],
-            networkMode="awsvpc",
-            cpu="256",
-            memory="512",
-            containerDefinitions=[
-                {"name": "app", "image": "web:blueprint", "memory": 512, "stopTimeout": 60} | changes
-            ],
-        )
+    def blueprint(
+        self,
+        *others: dict[str, Any],
+        tags: dict[str, str] | None = None,
+        definition: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> str:
+        """Register a blueprint: what its container has besides, other containers, and other fields."""
+        app = {
+            "name": "app",
+            "image": "web:blueprint",
+            "memory": 512,
+            "stopTimeout": 60,
+            "portMappings": [{"containerPort": 8080}],
+        }
+        values = {
+            "family": "web-blueprint",
+            "requiresCompatibilities": ["FARGATE"],
+            "networkMode": "awsvpc",
+            "cpu": "256",
+            "memory": "512",
+            "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/crossfade/tasks/web",
+            "containerDefinitions": [app | changes, *others],
+            "tags": [{"key": key, "value": value} for key, value in (tags or {}).items()],
+        }
+        registered = self.ecs.register_task_definition(**values | (definition or {}))
         return str(registered["taskDefinition"]["taskDefinitionArn"])
 
     def _target_group(self, slot: Slot, vpc: str) -> str:

@@ -1,6 +1,6 @@
 """The two ECS services of a service: one for each slot."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -93,10 +93,13 @@ class Slots:
         stopped.sort(key=lambda task: str(task.get("stoppingAt") or task.get("stoppedAt") or ""))
         return [Stop(stop_reason(task), task.get("stopCode") in CRASHED) for task in stopped]
 
-    def launch(self, slot: Slot, task_definition: str, count: int, *, again: bool) -> str | None:
+    def launch(
+        self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: Mapping[str, str]
+    ) -> str | None:
         """Roll ``count`` tasks of a task definition out in a slot, whatever ran there before.
 
-        ``again``: an earlier try may have made the service just now. Returns the rollout's id. None: no
+        ``again``: an earlier try may have made the service just now. ``tags`` are what the service gets
+        beside those that it has; its tasks have the task definition's. Returns the rollout's id. None: no
         service can be made yet, because a deleted one of its name is not gone, or one that was just made is
         not to be seen.
         """
@@ -109,12 +112,15 @@ class Slots:
                 # A launch has a rollout of its own: ECS would take a release that ran or failed here before
                 # for the same one, and go on with its failures and its stopped tasks.
                 forceNewDeployment=True,
-                **self._placement(slot),
+                **self._settings(slot),
             )
         except ClientError as error:
             if code(error) not in GONE:
                 raise
-            answer = self._create(slot, task_definition, count, again=again)
+            answer = self._create(slot, task_definition, count, again=again, tags=_listed(tags))
+        else:
+            if tags:  # which UpdateService does not take
+                self._ecs.tag_resource(resourceArn=answer["service"]["serviceArn"], tags=_listed(tags))
         return str(_primary(answer["service"])["id"]) if answer else None
 
     def stop(self, slot: Slot) -> int:
@@ -160,7 +166,9 @@ class Slots:
         active = (service for service in found if service["status"] == "ACTIVE")
         return next(active, found[0] if found else None)
 
-    def _create(self, slot: Slot, task_definition: str, count: int, *, again: bool) -> dict[str, Any] | None:
+    def _create(
+        self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: list[dict[str, str]]
+    ) -> dict[str, Any] | None:
         spec = self._spec
         try:
             answer: dict[str, Any] = self._ecs.create_service(
@@ -169,13 +177,8 @@ class Slots:
                 taskDefinition=task_definition,
                 desiredCount=count,
                 launchType="FARGATE",
-                # No rollback of ECS's own: it would bring back whatever the idle slot ran before.
-                deploymentConfiguration={
-                    "deploymentCircuitBreaker": {"enable": True, "rollback": False},
-                    "minimumHealthyPercent": 100,
-                    "maximumPercent": 200,
-                },
-                **self._placement(slot),
+                **({"tags": tags} if tags else {}),
+                **self._settings(slot),
             )
         except ClientError as error:
             if code(error) != "InvalidParameterException":
@@ -187,10 +190,20 @@ class Slots:
             raise
         return answer
 
-    def _placement(self, slot: Slot) -> dict[str, Any]:
-        """Where a slot's tasks run and are registered: the spec's, each time anew."""
+    def _settings(self, slot: Slot) -> dict[str, Any]:
+        """What a deployment relies on, set at each launch: somebody may have changed it since the last.
+
+        What is not set here, such as ECS Exec, stays as its owner has set it on the service.
+        """
         spec = self._spec
         return {
+            # No rollback of ECS's own: it would bring back whatever the idle slot ran before.
+            "deploymentConfiguration": {
+                "deploymentCircuitBreaker": {"enable": True, "rollback": False},
+                "minimumHealthyPercent": 100,
+                "maximumPercent": 200,
+            },
+            "propagateTags": "TASK_DEFINITION",
             "loadBalancers": [
                 {
                     "targetGroupArn": spec.target_groups.of(slot),
@@ -227,6 +240,11 @@ def _tasks(ecs: Any, cluster: str, **wanted: str) -> Iterator[dict[str, Any]]:
 def _primary(service: dict[str, Any]) -> dict[str, Any]:
     """The newest rollout of a service."""
     return next((rollout for rollout in service["deployments"] if rollout["status"] == "PRIMARY"), {})
+
+
+def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags in ECS's form."""
+    return [{"key": key, "value": value} for key, value in tags.items()]
 
 
 def awsvpc(network: Network) -> dict[str, Any]:

@@ -1,20 +1,33 @@
 """Task definitions: the blueprint is read, a release is registered from it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
+from crossfade.aws.unknown_fields import UNKNOWN
 from crossfade.domain.blueprint import (
+    OWN_TAGS,
     READABLE,
+    Blueprint,
+    already_registered,
+    contents,
     feed_streams,
     log_streams,
     registration,
     running_release,
 )
 from crossfade.domain.errors import BlueprintUnusable
-from crossfade.domain.plan import LogStreams, Release, RunningRelease
+from crossfade.domain.fargate import refuse_unusable
+from crossfade.domain.plan import Contents, LogStreams, Release, RunningRelease
 from crossfade.domain.spec import ServiceSpec
+
+
+class Checked(NamedTuple):
+    """What a release will have, and where its outcome feed will be found, if the spec wants one."""
+
+    contents: Contents
+    streams: LogStreams | None
 
 
 class TaskDefinitions:
@@ -23,27 +36,28 @@ class TaskDefinitions:
     def __init__(self, ecs: Any) -> None:
         self._ecs = ecs
 
-    def check(self, spec: ServiceSpec, release: Release) -> LogStreams | None:
-        """Find out, without changing anything, whether the release could be registered.
-
-        Returns where its outcome feed will be found, if the spec wants one.
+    def check(self, spec: ServiceSpec, release: Release) -> Checked:
+        """Find out, without changing anything, whether the release could be registered and launched.
 
         Raises
         ------
         BlueprintUnusable
-            The blueprint does not exist, or lacks the spec's container, or a log that can be read.
+            The blueprint does not exist, or lacks the spec's container, or a log that can be read, or is not
+            what Fargate and the load balancer need.
         """
-        wanted = registration(self._blueprint(spec), spec, release)
-        return feed_streams(wanted, spec) if spec.gate.users == "feed" else None
+        blueprint = self._blueprint(spec)
+        wanted = registration(blueprint, spec, release)
+        refuse_unusable(blueprint, spec)
+        return Checked(
+            contents=contents(blueprint, spec, release),
+            streams=feed_streams(wanted, spec) if spec.gate.users == "feed" else None,
+        )
 
     def register(self, spec: ServiceSpec, release: Release) -> str:
         """The ARN of the release's task definition; registered only when the family's newest is another."""
         wanted = registration(self._blueprint(spec), spec, release)
         newest, tags = self._newest(spec.service)
-        found = running_release(tags)
-        same = found and (found.digest, found.blueprint) == (release.digest, release.blueprint)
-        # One that an earlier Crossfade registered may log elsewhere.
-        if newest and same and log_streams(newest, spec.container) == log_streams(wanted, spec.container):
+        if newest and already_registered(newest, tags, wanted):
             return str(newest["taskDefinitionArn"])
         return str(self._ecs.register_task_definition(**wanted)["taskDefinition"]["taskDefinitionArn"])
 
@@ -78,19 +92,29 @@ class TaskDefinitions:
                 return None, {}
             raise
 
-    def _blueprint(self, spec: ServiceSpec) -> dict[str, Any]:
+    def _blueprint(self, spec: ServiceSpec) -> Blueprint:
         try:
-            return self._describe(spec.blueprint)[0]
+            answer = self._ecs.describe_task_definition(taskDefinition=spec.blueprint, include=["TAGS"])
         except ClientError as error:
             if code(error) != "ClientException":
                 raise
             raise BlueprintUnusable(
                 f"The blueprint {spec.blueprint} does not exist. Deploy the service's stack again."
             ) from error
+        tags = {
+            key: value
+            for key, value in _tags(answer).items()
+            if not key.startswith("aws:") and key not in OWN_TAGS
+        }
+        return Blueprint(answer["taskDefinition"], tags, tuple(answer.get(UNKNOWN, ())))
 
     def _describe(self, task_definition: str) -> tuple[dict[str, Any], dict[str, str]]:
         answer = self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])
-        return answer["taskDefinition"], {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
+        return answer["taskDefinition"], _tags(answer)
+
+
+def _tags(answer: dict[str, Any]) -> dict[str, str]:
+    return {tag["key"]: tag.get("value", "") for tag in answer.get("tags", [])}
 
 
 def _family(task_definition: str) -> str:

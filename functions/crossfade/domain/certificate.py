@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossfade.domain.message import Message, Moment
-from crossfade.domain.plan import Plan
+from crossfade.domain.plan import Contents, Plan
 from crossfade.domain.records import Lane, Record
 from crossfade.domain.restoration import FirstBad, LoserSeen
 from crossfade.domain.scaling import Suspension
@@ -106,6 +106,7 @@ class Certificate(Message):
     reason: str
     from_: Version = Field(serialization_alias="from")
     to: Version
+    contents: Contents | None
     requests: dict[Lane, LaneCount]
     versions: dict[Lane, tuple[Sighted, ...]]
     stages: tuple[StageRecord, ...]
@@ -182,6 +183,7 @@ def certify(
             version=previous.version if previous else None, digest=previous.digest if previous else None
         ),
         to=Version(version=plan.release.version, digest=plan.release.digest),
+        contents=plan.contents,
         requests=tally.counts(),
         versions=tally.versions(),
         stages=history.stages,

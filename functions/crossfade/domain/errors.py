@@ -38,7 +38,7 @@ class ImageNotInRepository(CrossfadeError):
 
 
 class BlueprintUnusable(CrossfadeError):
-    """The blueprint lacks the spec's container, or a log of which the outcome feed can be read."""
+    """The blueprint lacks what the spec, the outcome feed, Fargate or the load balancer needs."""
 
 
 class StickyTraffic(CrossfadeError):

@@ -50,6 +50,29 @@ class Feed(Message):
     stable: LogStreams | None
 
 
+class Contents(Message):
+    """What a release has of the pushed image and of its blueprint.
+
+    ``released`` names the containers that run the pushed image, ``kept`` the others with the blueprint's own
+    image. ``left_out`` is what the blueprint has and the release has not, because this version of Crossfade
+    or of boto3 does not know it. ``tags`` are the blueprint's.
+    """
+
+    released: tuple[str, ...]
+    kept: dict[str, str]
+    left_out: tuple[str, ...]
+    tags: dict[str, str]
+
+    @property
+    def told(self) -> str:
+        """A sentence on it; empty where the pushed image is all there is."""
+        if not (self.kept or self.left_out or len(self.released) > 1):
+            return ""
+        kept = [f"{name} keeps {image}" for name, image in self.kept.items()]
+        left_out = [f"not copied from the blueprint: {', '.join(self.left_out)}"] if self.left_out else []
+        return "; ".join([f"{', '.join(self.released)} run the pushed image", *kept, *left_out])
+
+
 class Plan(Message):
     """A deployment: fixed from here on, whatever happens to the stack; but for the release's version.
 
@@ -67,6 +90,7 @@ class Plan(Message):
     previous: RunningRelease | None
     stages: tuple[Stage, ...]
     feed: Feed | None = None
+    contents: Contents | None = None
 
     @property
     def service(self) -> str:
@@ -134,6 +158,7 @@ def decide(
     stable: Slot | None,
     running: RunningRelease | None,
     feed: Feed | None = None,
+    contents: Contents | None = None,
 ) -> Decision:
     """Turn a release and what is live into a plan, or into nothing to do.
 
@@ -159,6 +184,8 @@ def decide(
         previous=running,
         stages=spec.stages if stable else (spec.stages[0], spec.stages[-1]),
         feed=feed,
+        contents=contents,
     )
-    before = running.version if running else "nothing"
-    return Decision(action="deploy", reason=f"{before} → {release.version} in {candidate}", plan=plan)
+    before, told = running.version if running else "nothing", contents.told if contents else ""
+    reason = f"{before} → {release.version} in {candidate}{f': {told}' if told else ''}"
+    return Decision(action="deploy", reason=reason, plan=plan)

@@ -10,9 +10,9 @@ _ADVICE = (
     ),
     (
         r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError",
-        "Compare the role that AWS names with template.yaml; if it is iam:PassRole, the blueprint's roles must "
-        "have the path /crossfade/tasks/. If both are right, a policy of the organization, of the key or of the "
-        "resource denies it.",
+        "Compare the role that AWS names with template.yaml; if it is iam:PassRole, the blueprint's roles "
+        "must have the path /crossfade/tasks/. If both are right, a policy of the organization, of the key "
+        "or of the resource denies it.",
     ),
     (
         r"NotFound|NoSuch|DoesNotExist|NotActive|Inactive",

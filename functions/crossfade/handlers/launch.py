@@ -44,7 +44,8 @@ def handler(event: Event) -> Launched:
         if now >= first + ECS_LAG:
             raise SlotDrift(f"{short}. Somebody changed it: scale it up, then deploy again.")
         return Launched(status="waiting", reason=short)
-    rollout = slots.launch(plan.candidate, event.task_definition, count, again=again)
+    tags = plan.contents.tags if plan.contents else {}
+    rollout = slots.launch(plan.candidate, event.task_definition, count, again=again, tags=tags)
     if rollout is None:
         if now >= event.deadline:
             raise CandidateCannotStart(

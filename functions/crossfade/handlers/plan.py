@@ -10,7 +10,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.registry import Image, Registry
 from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
-from crossfade.aws.task_definitions import TaskDefinitions
+from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.alarms import refuse_unknown
 from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
@@ -20,7 +20,6 @@ from crossfade.domain.naming import as_it_answers
 from crossfade.domain.plan import (
     Decision,
     Feed,
-    LogStreams,
     Release,
     built_by_nobody,
     choose_service,
@@ -64,12 +63,12 @@ def handler(event: Event) -> Decision:
     put_off = not_now(spec.service, release, state, ordered_at=ordered_at)
     if put_off:
         return Decision(action=put_off.action, reason=put_off.reason)
-    streams = TaskDefinitions(client("ecs")).check(spec, release)
+    checked = TaskDefinitions(client("ecs")).check(spec, release)
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != event.execution:
         return _wait(event, spec, release, state, ordered_at)
     asked_by = request.asked_by if isinstance(request, Ask) else None
-    return _decide(event, spec, release, state, streams, asked_by)
+    return _decide(event, spec, release, state, checked, asked_by)
 
 
 def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
@@ -128,7 +127,7 @@ def _decide(
     spec: ServiceSpec,
     release: Release,
     state: State,
-    streams: LogStreams | None,
+    checked: Checked,
     asked_by: str | None,
 ) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
@@ -154,11 +153,12 @@ def _decide(
         release=release,
         stable=stable,
         running=as_it_answers(previous, state),
+        contents=checked.contents,
         feed=Feed(
-            candidate=streams,
+            candidate=checked.streams,
             stable=definitions.log_streams(running.task_definition, spec.container) if running else None,
         )
-        if streams
+        if checked.streams
         else None,
     )
 

@@ -28,6 +28,7 @@ RETRY_SECONDS = 2.0
 """Until ECS starts another task in place of one that could not start."""
 _PLACEMENT = {
     "loadBalancers", "networkConfiguration", "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing",
+    "deploymentConfiguration", "propagateTags",
 }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ class Services(TaskDefinitions):
 
     def create_service(
         self, *, cluster: str, serviceName: str, taskDefinition: str, desiredCount: int, launchType: str,
-        deploymentConfiguration: dict[str, Any], **placement: Any,
+        tags: list[dict[str, str]] | None = None, **placement: Any,
     ) -> dict[str, Any]:  # fmt: skip
         """A new service."""
         self._check(cluster)
@@ -101,6 +102,7 @@ class Services(TaskDefinitions):
         if placement.keys() != _PLACEMENT or launchType != "FARGATE":
             raise Refused(f"CreateService without {_PLACEMENT}, FARGATE")
         service = Service(serviceName, taskDefinition, desiredCount, placement)
+        service.tags = {tag["key"]: tag["value"] for tag in tags or []}
         self.services[serviceName] = service
         self._roll_out(service)
         return {"service": service.described()}
@@ -130,6 +132,14 @@ class Services(TaskDefinitions):
         else:
             self._reconcile(found)
         return {"service": found.described()}
+
+    def tag_resource(self, *, resourceArn: str, tags: list[dict[str, str]]) -> dict[str, Any]:
+        """Tags of a service, beside those that it has."""
+        found = self.services.get(resourceArn.rpartition("/")[2])
+        if found is None:
+            raise AwsError("InvalidParameterException", "The specified resource is not valid.")
+        found.tags |= {tag["key"]: tag["value"] for tag in tags}
+        return {}
 
     def delete_service(self, *, cluster: str, service: str, force: bool = False) -> dict[str, Any]:
         """Its tasks drain and stop; their service is inactive a while before the last one has ended."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from tests.simulation.clock import START
+from tests.unit.examples import ECS
 
 START_SECONDS = 2.0
 STOP_SECONDS = 1.0
@@ -85,6 +86,7 @@ class Service:
     lost: bool = False
     """Whether no task of it can start."""
     deleted: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -126,6 +128,7 @@ class Service:
         ]
         return {
             "serviceName": self.name,
+            "serviceArn": f"{ECS}:service/web/{self.name}",
             "status": self.status,
             "taskDefinition": self.definition,
             "desiredCount": self.desired,

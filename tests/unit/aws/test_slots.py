@@ -1,12 +1,15 @@
 """The slots' ECS services: launched, stopped and deleted, each as often as one likes."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.aws.slots import Slots, SlotService, Stop, stop_reason
+from tests.statemachine.definitions import ROOT
 from tests.unit.account import Account
 
 
@@ -44,6 +47,42 @@ def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch:
     ]
     breaker = made["deploymentConfiguration"]["deploymentCircuitBreaker"]
     assert breaker == {"enable": True, "rollback": False}
+    assert made["propagateTags"] == "TASK_DEFINITION"
+    assert "tags" not in made
+
+
+def test_a_service_has_the_blueprints_tags(account: Account, slots: Slots) -> None:
+    """From its beginning, and those of a later blueprint too; what somebody added stays."""
+    _launch(slots, account.spec.blueprint, 1, tags={"CostCenter": "7"})
+    service = _service(account)["serviceArn"]
+    account.ecs.tag_resource(resourceArn=service, tags=[{"key": "Owner", "value": "me"}])
+    _launch(slots, account.spec.blueprint, 1, tags={"CostCenter": "8", "Team": "web"})
+    tags = account.ecs.list_tags_for_resource(resourceArn=service)["tags"]
+    assert {tag["key"]: tag["value"] for tag in tags} == {"CostCenter": "8", "Team": "web", "Owner": "me"}
+
+
+def test_what_a_deployment_relies_on_is_set_each_time(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may have let ECS roll back by itself. docs/adopting.md says what is set, and what not."""
+    made = _record(account, monkeypatch, "create_service")
+    _launch(slots, account.spec.blueprint, 1)
+    updated = _record(account, monkeypatch, "update_service")
+    _launch(slots, account.spec.blueprint, 1)
+
+    assert made[0]["deploymentConfiguration"] == updated[0]["deploymentConfiguration"]
+    rows = [line for line in _section().splitlines() if line.startswith("| s")]
+    set_, stays = (set(re.findall(r"`(\w+)`", row)) for row in rows)
+    assert updated[0].keys() - {"cluster", "service"} == set_
+    assert made[0].keys() - {"cluster", "serviceName", "launchType"} == set_ - {"forceNewDeployment"}
+    model = botocore.session.get_session().get_service_model("ecs")
+    takes = set(model.operation_model("UpdateService").input_shape.members)
+    assert takes == {"cluster", "service"} | set_ | stays
+
+
+def _section() -> str:
+    text = (ROOT / "docs/adopting.md").read_text(encoding="utf-8")
+    return text.split("## What is set on the slots' services\n", 1)[1].split("\n## ", 1)[0]
 
 
 def test_launching_twice_is_launching_once(account: Account, slots: Slots) -> None:
@@ -115,7 +154,7 @@ def test_a_name_that_is_not_free_yet_is_waited_for(
     monkeypatch.setattr(slots._ecs, "update_service", _refuse("ServiceNotActiveException"))
     monkeypatch.setattr(slots._ecs, "create_service", _refuse("InvalidParameterException"))
     monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: shown)
-    assert slots.launch("green", "web:1", 1, again=again) is None
+    assert slots.launch("green", "web:1", 1, again=again, tags={}) is None
 
 
 @pytest.mark.parametrize("shown", [[], [{"status": "INACTIVE"}]], ids=["never-was", "is-gone"])
@@ -353,7 +392,7 @@ def _record(account: Account, monkeypatch: pytest.MonkeyPatch, operation: str) -
     return calls
 
 
-def _launch(slots: Slots, task_definition: str, count: int) -> str:
-    rollout = slots.launch("green", task_definition, count, again=False)
+def _launch(slots: Slots, task_definition: str, count: int, tags: dict[str, str] | None = None) -> str:
+    rollout = slots.launch("green", task_definition, count, again=False, tags=tags or {})
     assert rollout
     return rollout

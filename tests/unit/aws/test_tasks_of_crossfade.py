@@ -1,16 +1,21 @@
 """Task definitions and the probe task: registered, started and stopped, each as often as one likes."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from crossfade.aws.probe import ATTEMPTS, ProbeTasks
 from crossfade.aws.task_definitions import TaskDefinitions
+from crossfade.aws.unknown_fields import tell_unknown_fields
+from crossfade.domain.blueprint import COPIED
 from crossfade.domain.errors import BlueprintUnusable, ProbeCannotStart
 from crossfade.domain.plan import Plan
-from tests.unit.account import PROBE, Account, running_release
+from tests.unit.account import PROBE, SESSION, Account, running_release
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
 
 
@@ -47,6 +52,152 @@ def test_a_release_that_logs_elsewhere_is_registered_anew(account: Account) -> N
     again = definitions.register(account.spec, release)
     assert definitions.log_streams(again, "app") == definitions.log_streams(first, "app")
     assert [first, again] == [_revisions(account)[place] for place in (0, 2)]
+
+
+def test_a_revision_that_a_person_made_of_a_release_is_not_it(account: Account) -> None:
+    """The console makes a new revision with the old one's tags; what was changed in it is not the release."""
+    definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
+    first = definitions.register(account.spec, release)
+    found = account.ecs.describe_task_definition(taskDefinition=first, include=["TAGS"])
+    container = found["taskDefinition"]["containerDefinitions"][0]
+    variable = {"name": "DEBUG", "value": "1"}
+    _register_like(account, found, containerDefinitions=[container | {"environment": [variable]}])
+
+    again = definitions.register(account.spec, release)
+
+    described = account.ecs.describe_task_definition(taskDefinition=again)["taskDefinition"]
+    assert described["containerDefinitions"] == [container]
+
+
+def test_a_revision_of_an_earlier_crossfade_is_not_taken_again(account: Account) -> None:
+    """It had no tags of the blueprint's, and one image of several."""
+    own = {"name": "migrate", "image": account.release("0.0.1").image, "memory": 512}
+    account.spec = account.spec.model_copy(
+        update={"blueprint": account.blueprint(own, tags={"CostCenter": "7"})}
+    )
+    definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
+    wanted = definitions.register(account.spec, release)
+    found = account.ecs.describe_task_definition(taskDefinition=wanted, include=["TAGS"])
+    found["tags"] = [tag for tag in found["tags"] if tag["key"] != "CostCenter"]
+    _register_like(account, found)
+    assert definitions.register(account.spec, release) not in _revisions(account)[:2]
+
+
+def _register_like(account: Account, found: dict[str, Any], **changes: Any) -> None:
+    """Register what was described, changed, in the same family."""
+    definition = found["taskDefinition"]
+    copied = {key: definition[key] for key in COPIED if definition.get(key)}
+    containers = {"containerDefinitions": definition["containerDefinitions"]}
+    account.ecs.register_task_definition(family="web", tags=found["tags"], **copied | containers | changes)
+
+
+def test_an_init_container_runs_the_pushed_image_too(account: Account) -> None:
+    """A migration of the version before would be run by the release."""
+    old = account.release("0.0.1").image.partition("@")[0] + ":0.0.1"
+    init = {"name": "migrate", "image": old, "memory": 128, "essential": False}
+    proxy = {"name": "proxy", "image": "proxy:1", "memory": 128}
+    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(init, proxy)})
+    release = account.release("0.0.2")
+
+    arn = TaskDefinitions(account.ecs).register(account.spec, release)
+
+    found = account.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    images = {one["name"]: one["image"] for one in found["containerDefinitions"]}
+    assert images == {"app": release.image, "migrate": release.image, "proxy": "proxy:1"}
+
+
+def test_the_blueprints_tags_are_kept(account: Account) -> None:
+    """AWS's own can be set by nobody, and would be refused."""
+    tags = {"CostCenter": "7", "crossfade:version": "of-the-blueprint"}
+    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(tags=tags)})
+    describe = account.ecs.describe_task_definition
+    release = account.release("0.0.2")
+
+    def with_aws_tags(**given: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = describe(**given)
+        answer["tags"].append({"key": "aws:cloudformation:stack-name", "value": "web"})
+        return answer
+
+    with patch.object(account.ecs, "describe_task_definition", with_aws_tags):
+        arn = TaskDefinitions(account.ecs).register(account.spec, release)
+
+    registered = account.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])["tags"]
+    found = {tag["key"]: tag["value"] for tag in registered}
+    assert found == {
+        "CostCenter": "7",
+        "crossfade:version": "0.0.2",
+        "crossfade:digest": release.digest,
+        "crossfade:blueprint": account.spec.blueprint,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        pytest.param(
+            {"portMappings": [{"containerPort": 3000}]}, "maps 3000, and port .* is 8080", id="port"
+        ),
+        pytest.param(
+            {"definition": {"requiresCompatibilities": ["EC2"], "networkMode": "bridge"}},
+            "it is for EC2, .* networkMode is bridge",
+            id="ec2-and-bridge",
+        ),
+    ],
+)
+def test_what_cannot_run_is_refused_by_the_plan(account: Account, changes: Any, named: str) -> None:
+    """It was left to AWS, which refused it when the deployment was under way."""
+    spec = account.spec.model_copy(update={"blueprint": account.blueprint(**changes)})
+    with pytest.raises(BlueprintUnusable, match=named):
+        TaskDefinitions(account.ecs).check(spec, account.release("0.0.2"))
+
+
+def test_what_boto3_would_drop_is_told(account: Account) -> None:
+    """ECS is newer than Lambda's boto3: what that does not know is in no answer, and so in no release."""
+    ecs = SESSION.client("ecs")
+    tell_unknown_fields(ecs)
+    tell_unknown_fields(ecs)  # once more is no more
+    raw = {
+        "taskDefinition": {
+            "taskDefinitionArn": account.spec.blueprint,
+            "compatibilities": ["FARGATE"],
+            "networkMode": "awsvpc",
+            "cpu": "256",
+            "memory": "512",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/crossfade/tasks/web",
+            "containerDefinitions": [
+                {
+                    "name": "app",
+                    "image": "web",
+                    "portMappings": [{"containerPort": 8080, "newest": "x"}],
+                    "sandboxed": True,
+                    "quiet": False,
+                }
+            ],
+            "schedule": {"at": "night"},
+        },
+        "tags": [],
+    }
+    body = json.dumps(raw).encode()
+    answer = AWSResponse(
+        "https://ecs.us-east-1.amazonaws.com", 200, {}, SimpleNamespace(stream=lambda: [body])
+    )
+    ecs.meta.events.register_first("before-send.ecs.DescribeTaskDefinition", lambda **_: answer)
+
+    checked = TaskDefinitions(ecs).check(account.spec, account.release("0.0.2"))
+
+    assert checked.contents.left_out == (
+        "containerDefinitions.app.portMappings.0.newest",
+        "containerDefinitions.app.sandboxed",
+        "schedule",
+    )
+
+
+def test_a_refused_question_has_no_unknown_fields(account: Account) -> None:
+    """There is no task definition in such an answer."""
+    ecs = SESSION.client("ecs")
+    tell_unknown_fields(ecs)
+    with pytest.raises(ClientError, match="Unable to describe task definition"):
+        ecs.describe_task_definition(taskDefinition=f"{account.spec.blueprint}0")
 
 
 def test_the_image_is_pinned_and_the_rest_is_the_blueprints(account: Account) -> None:

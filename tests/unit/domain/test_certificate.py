@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.certificate import Certificate, History, Reading, StageRecord, certify
+from crossfade.domain.plan import Contents
 from crossfade.domain.records import Record, Request
 from crossfade.domain.tally import MOST_VERSIONS, OTHERS, Gap
 from tests.unit.examples import NEW, OLD, at, closed, first_plan, opened, plan, release, request, requests
@@ -18,9 +19,12 @@ def _stage(weight: int, began: float, ended: float | None) -> StageRecord:
     return StageRecord(weight=weight, began=at(began), ended=None if ended is None else at(ended))
 
 
+CONTENTS = Contents(released=("app",), kept={"proxy": "proxy:1"}, left_out=(), tags={})
+
+
 def _history(**changes: Any) -> History:
     values = {
-        "plan": plan(),
+        "plan": plan(contents=CONTENTS),
         "launched": at(2),
         "healthy": at(9),
         "stages": (_stage(0, 10, 16), _stage(10, 16, 30), _stage(100, 30, 52)),
@@ -58,6 +62,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
         "reason": "0.0.2 answered well at every stage",
         "from": {"version": "0.0.1", "digest": OLD},
         "to": {"version": "0.0.2", "digest": NEW},
+        "contents": {"released": ["app"], "kept": {"proxy": "proxy:1"}, "left_out": [], "tags": {}},
         "requests": {"production": nothing | {"sent": 1, "ok": 1}, "blue": nothing, "green": nothing},
         "versions": {
             "production": [

@@ -167,10 +167,7 @@ def test_a_new_configuration_that_has_waited_is_deployed(
     image = account.release("0.0.2").model_copy(update={"pushed": at(-60)})
     plan = account.first_plan(release=image)
     journal.claim(plan)
-    blueprint = account.ecs.describe_task_definition(taskDefinition="web-blueprint")["taskDefinition"]
-    newer = account.ecs.register_task_definition(
-        family="web-blueprint", containerDefinitions=blueprint["containerDefinitions"]
-    )["taskDefinition"]["taskDefinitionArn"]
+    newer = account.blueprint(stopTimeout=90)
     account.publish(account.spec.model_copy(update={"blueprint": newer}))
     ask = {"service": "web", "image_tag": "0.0.2"}
     busy = invoke("plan", input=ask, execution=f"{EXECUTION}:w1", deployment="w1")
