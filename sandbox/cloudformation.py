@@ -18,6 +18,7 @@ def install() -> None:
     """Put the patches in place; they are looked up when a stack is created."""
     provisioners._sfn_definition = read_yaml_definitions(provisioners._sfn_definition)
     provisioners._update_resource = keep_attributes(provisioners._update_resource)
+    provisioners._normalize_container_defs = container_definitions
     # MiniStack 1.5.33: "Unsupported resource type" for each of these.
     provisioners._RESOURCE_HANDLERS |= {
         "AWS::EC2::EIP": {"create": _create_address, "delete": _delete_address},
@@ -34,6 +35,27 @@ def read_yaml_definitions(read: Callable[[Properties], str]) -> Callable[[Proper
         return definition if definition.lstrip().startswith("{") else json.dumps(yaml.safe_load(definition))
 
     return read_and_convert
+
+
+_AS_THEY_ARE = {"options", "dockerLabels"}
+"""Maps of a container definition whose keys are the owner's."""
+
+
+def container_definitions(of_template: list[Properties]) -> list[Properties]:
+    """MiniStack 1.5.33: what is nested in a container, such as Secrets or DependsOn, keeps CloudFormation's
+    names, which ECS does not know. ECS fills in what a definition leaves out.
+    """
+    return [{"cpu": 0, "essential": True} | _of_ecs(container) for container in of_template]
+
+
+def _of_ecs(value: Any) -> Any:
+    """The same with ECS's names, which begin in lower case."""
+    if isinstance(value, list):
+        return [_of_ecs(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    named = {f"{key[:1].lower()}{key[1:]}": inner for key, inner in value.items()}
+    return {key: inner if key in _AS_THEY_ARE else _of_ecs(inner) for key, inner in named.items()}
 
 
 def keep_attributes(update: Callable[..., Created]) -> Callable[..., Created]:

@@ -24,7 +24,7 @@ from ministack.services import ecs
 from sandbox.addresses import AddressBook
 from sandbox.credentials import TaskCredentials
 from sandbox.processes import LocalProcess, stop_all
-from sandbox.registry import Images, Registry, UnpackedImage
+from sandbox.registry import PLATFORM, Images, Registry, UnpackedImage
 
 _TASK_LABEL = "com.amazonaws.ecs.task-arn"
 _NAME_LABEL = "com.amazonaws.ecs.container-name"
@@ -128,11 +128,12 @@ class Runtime:
         environment: dict[str, str],
         labels: dict[str, str],
         command: list[str] | None = None,
+        platform: str = PLATFORM,
         **_: object,
     ) -> Container:
         """Start a container of a task. Raises the emulator's pull error when the image is not in ECR."""
         try:
-            unpacked = self._registry.pull(image)
+            unpacked = self._registry.pull(image, platform)
         except ImageNotFound as error:
             raise ecs._ImagePullError(str(error)) from error
         task = ecs._tasks.get(labels[_TASK_LABEL])

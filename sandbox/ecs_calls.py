@@ -95,12 +95,14 @@ def refuse_while_draining(create: Action, runtime: Runtime) -> Action:
 
 
 def refuse_inactive_services(update: Action) -> Action:
-    """MiniStack 1.5.33: a deleted service can be updated."""
+    """MiniStack 1.5.33: a deleted service can be updated, and what is said of its tags is lost."""
 
     def update_or_refuse(data: dict[str, Any]) -> Response:
         service = _service(data.get("cluster"), data.get("service"))
         if service and service["status"] != "ACTIVE":
             return error_response_json("ServiceNotActiveException", "Service was not ACTIVE.", 400)
+        if service and "propagateTags" in data:
+            service["propagateTags"] = data["propagateTags"]
         return update(data)
 
     return update_or_refuse

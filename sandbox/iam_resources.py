@@ -75,6 +75,8 @@ def _ecs(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | 
     if action in {"DescribeTasks", "StopTask"}:
         tasks = data.get("tasks") or [data.get("task", "")]
         return f"task/{cluster}/{str(tasks[0]).rsplit('/', 1)[-1]}"
+    if action == "TagResource":
+        return str(data.get("resourceArn", ""))
     if action == "ListTasks":
         return f"container-instance/{cluster}/*"
     if action == "RunTask":

@@ -23,6 +23,10 @@ _REFERENCE = re.compile(
 )
 
 
+PLATFORM = "linux/amd64"
+"""What Fargate runs unless the task definition's runtimePlatform says otherwise."""
+
+
 @dataclass(frozen=True)
 class UnpackedImage:
     """An image ready to run: its root folder and its config in the shape of the OCI image config."""
@@ -58,10 +62,16 @@ class Registry:
         """The digest that `reference` stands for now. Raises docker's ImageNotFound, in ECR's words."""
         return str(self._find(reference)["imageDigest"])
 
-    def pull(self, reference: str) -> UnpackedImage:
-        """The image of `reference`, unpacked. Raises docker's ImageNotFound, in ECR's words."""
+    def pull(self, reference: str, platform: str = PLATFORM) -> UnpackedImage:
+        """The image of `reference`, unpacked. Raises docker's ImageNotFound, in ECR's words.
+
+        An index has an image for each platform, and what Docker attests of the build beside them.
+        """
         record = self._find(reference)
         manifest = json.loads(record["imageManifest"])
+        if "manifests" in manifest:
+            record = self._find(f"{_name(reference)}@{_of_platform(manifest, platform)}")
+            manifest = json.loads(record["imageManifest"])
         blobs = ecr._layer_blobs.get(record["repositoryName"], {})
         wanted = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
         if missing := [digest for digest in wanted if digest not in blobs]:
@@ -98,15 +108,30 @@ class Registry:
         return target
 
 
+def _name(reference: str) -> str:
+    """A reference without its tag and digest."""
+    folder, slash, name = reference.partition("@")[0].rpartition("/")
+    return f"{folder}{slash}{name.partition(':')[0]}"
+
+
+def _of_platform(index: dict[str, Any], platform: str) -> str:
+    """The digest of an index's image for a platform."""
+    for entry in index["manifests"]:
+        made_for = entry.get("platform") or {}
+        if f"{made_for.get('os')}/{made_for.get('architecture')}" == platform:
+            return str(entry["digest"])
+    raise ImageNotFound(f"image Manifest does not contain descriptor matching platform '{platform}'")
+
+
 class Images:
     """docker-py's `client.images`, backed by the emulator's ECR."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def pull(self, reference: str, **_: object) -> Pulled:
+    def pull(self, reference: str, platform: str = PLATFORM, **_: object) -> Pulled:
         """Unpack an image. Raises docker's ImageNotFound."""
-        return Pulled(self._registry.pull(reference).digest)
+        return Pulled(self._registry.pull(reference, platform).digest)
 
     def get(self, reference: str) -> Pulled:
         """The same: what was pulled is what ECR holds."""

@@ -42,11 +42,18 @@ def begin_in_progress(make: Callable[..., dict[str, Any]]) -> Callable[..., dict
 
 
 def start_by_deployment(run_task: Callable[..., Any]) -> Callable[..., Any]:
-    """MiniStack 1.5.33: a service's tasks are started by its name; on AWS by its deployment's id."""
+    """MiniStack 1.5.33: a service's tasks are started by its name; on AWS by its deployment's id. And they
+    have no tags, whatever the service says.
+    """
 
     def run(data: dict[str, Any]) -> Any:
         deployment = data.get("_deploymentId")
-        return run_task(data | {"startedBy": deployment} if deployment else data)
+        if not deployment:
+            return run_task(data)
+        service = ecs._services[f"{data['cluster']}/{data['group'].partition(':')[2]}"]
+        source = {"TASK_DEFINITION": data["taskDefinition"], "SERVICE": service["serviceArn"]}
+        tags = ecs._tags.get(source.get(service["propagateTags"], ""), [])
+        return run_task(data | {"startedBy": deployment, "tags": list(tags)})
 
     return run
 

@@ -87,6 +87,7 @@ class Service:
             taskDefinition=self.releases[release],
             desiredCount=1,
             launchType="FARGATE",
+            propagateTags="TASK_DEFINITION",
             deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}},
             loadBalancers=[{"targetGroupArn": self.group, "containerName": "app", "containerPort": 8080}],
         )
@@ -160,7 +161,10 @@ def releases(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
         if name == "dead":
             container["command"] = ["false"]
         registered = ecs.register_task_definition(
-            family="rollouts", networkMode="awsvpc", containerDefinitions=[container]
+            family="rollouts",
+            networkMode="awsvpc",
+            containerDefinitions=[container],
+            tags=[{"key": "release", "value": name}],
         )
         made[name] = registered["taskDefinition"]["taskDefinitionArn"]
     return made
@@ -272,7 +276,9 @@ def test_none_and_again(service: Service):
 
 
 def test_who_started_a_task(service: Service):
-    """A service's tasks are started by its deployment."""
+    """A service's tasks are started by its deployment, and have the tags that the service says."""
+    described = service.ecs.describe_tasks(cluster=CLUSTER, tasks=service.tasks(), include=["TAGS"])
+    assert described["tasks"][0]["tags"] == [{"key": "release", "value": "good"}]
     deployment = service.describe()["deployments"][0]["id"]
 
     assert service.ecs.list_tasks(cluster=CLUSTER, startedBy=deployment)["taskArns"] == service.tasks()

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from sandbox.images import MANIFEST_TYPE, digest_of
 from tests.unit.sandbox_containers.conftest import Sandbox, started, until
 
 pytestmark = pytest.mark.enable_socket
 
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 REGISTRY = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 DOCKERFILE = """\
 FROM python:3.13-slim
@@ -173,6 +175,50 @@ def test_a_task_has_the_rights_of_its_role_and_no_others(cluster: Cluster, runni
     assert "read allowed" in lines
     assert "list ClientError AccessDeniedException" in lines
     assert "version 1.2.3 42 clean" in lines
+
+
+def _index(*platforms: tuple[str, str]) -> str:
+    """An index of images by platform and digest; what Docker attests of the build comes first."""
+    attested = ("unknown/unknown", f"sha256:{'a' * 64}")
+    manifests = [
+        {
+            "mediaType": MANIFEST_TYPE,
+            "digest": digest,
+            "size": 1,
+            "platform": dict(zip(("os", "architecture"), platform.split("/"), strict=True)),
+        }
+        for platform, digest in (attested, *platforms)
+    ]
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests})
+
+
+def _push_index(cluster: Cluster, tag: str, index: str) -> dict[str, Any]:
+    ecr = cluster.sandbox.client("ecr")
+    of_tasks = {"repositoryName": "tasks"}
+    ecr.put_image(**of_tasks, imageManifest=index, imageManifestMediaType=INDEX_TYPE, imageTag=tag)
+    return dict(ecr.describe_images(**of_tasks, imageIds=[{"imageTag": tag}])["imageDetails"][0])
+
+
+def test_of_an_index_the_platforms_image_runs(cluster: Cluster, program: Path):
+    """Docker pushes one as a rule: with the image, and with what it attests of the build."""
+    arguments = ["--tag", "child", "--repository", "tasks", "--build-arg", "VERSION=2.0.0"]
+    digest = cluster.sandbox.push(program, *arguments).stdout.split()[1]
+    index = _index(("linux/arm64", f"sha256:{'b' * 64}"), ("linux/amd64", digest))
+
+    pushed = _push_index(cluster, "index", index)
+
+    assert pushed["imageDigest"] == digest_of(index.encode())
+    assert pushed["imageManifestMediaType"] == INDEX_TYPE
+    arn = cluster.run(f"tasks@{pushed['imageDigest']}", stopTimeout=2)
+    assert cluster.line(arn, "version") == "version 2.0.0 42 clean"
+    cluster.ecs.stop_task(cluster="tasks", task=arn)
+
+
+def test_an_index_without_the_platform_cannot_be_pulled(cluster: Cluster):
+    """In Fargate's own words."""
+    _push_index(cluster, "arm", _index(("linux/arm64", f"sha256:{'b' * 64}")))
+    stopped = cluster.stopped(cluster.run("tasks:arm"))
+    assert "does not contain descriptor matching platform 'linux/amd64'" in stopped["stoppedReason"]
 
 
 def test_a_task_without_a_role_has_no_credentials(cluster: Cluster, image: str):
