@@ -76,6 +76,29 @@ def _launch(invoke: Invoke, plan: Plan, task_definition: str) -> dict[str, Any]:
     return invoke("launch", plan=plan, task_definition=task_definition, deadline=at(60))
 
 
+def test_services_and_tasks_have_the_blueprints_tags(account: Account, invoke: Invoke) -> None:
+    """Costs are counted by them; and a service that was made before has them too."""
+    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(tags={"CostCenter": "7"})})
+    account.publish(account.spec)
+    account.push("0.0.2")
+    ask = {"service": "web", "image_tag": "0.0.2"}
+    answer = invoke("plan", input=ask, execution=f"{EXECUTION}:d1", deployment="d1")
+    plan = Plan.model_validate(answer["plan"])
+    invoke("claim", plan=plan)
+    definition = invoke("register", plan=plan)["task_definition"]
+    _launch(invoke, plan, definition)
+    found = account.ecs.describe_services(
+        cluster=account.spec.cluster, services=["web-blue"], include=["TAGS"]
+    )
+    (service,) = found["services"]
+    assert service["tags"] == [{"key": "CostCenter", "value": "7"}]
+    assert service["propagateTags"] == "TASK_DEFINITION"
+    account.ecs.untag_resource(resourceArn=service["serviceArn"], tagKeys=["CostCenter"])
+    _launch(invoke, plan, definition)
+    tags = account.ecs.list_tags_for_resource(resourceArn=service["serviceArn"])["tags"]
+    assert tags == [{"key": "CostCenter", "value": "7"}]
+
+
 def _start_probe(invoke: Invoke, plan: Plan, attempt: int = 1) -> str:
     return str(invoke("start_probe", plan=plan, attempt=attempt)["task"])
 

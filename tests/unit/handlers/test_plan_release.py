@@ -86,6 +86,26 @@ def test_a_release_is_planned(account: Account, invoke: Invoke, live: Release) -
     assert expected == Plan.model_validate(_plan(invoke, ASK)["plan"])
 
 
+def test_the_plan_says_what_runs_the_image_and_what_does_not(account: Account, invoke: Invoke) -> None:
+    """In its reason, and for the certificate."""
+    home = account.release("0.0.2").image.partition("@")[0]
+    migrate = {"name": "migrate", "image": f"{home}:0.0.1", "memory": 128, "essential": False}
+    proxy = {"name": "proxy", "image": "proxy:1", "memory": 128}
+    blueprint = account.blueprint(migrate, proxy, tags={"CostCenter": "7"})
+    account.publish(account.spec.model_copy(update={"blueprint": blueprint}))
+
+    answer = _plan(invoke, ASK)
+
+    told = "app, migrate run the pushed image; proxy keeps proxy:1"
+    assert answer["reason"] == f"nothing → 0.0.2 in blue: {told}"
+    assert answer["plan"]["contents"] == {
+        "released": ["app", "migrate"],
+        "kept": {"proxy": "proxy:1"},
+        "left_out": [],
+        "tags": {"CostCenter": "7"},
+    }
+
+
 def test_a_replicated_image_is_planned_as_a_pushed_one(account: Account, invoke: Invoke) -> None:
     """Its event has another form; whether it comes here at all is the stack's choice."""
     event = _push(digest=account.push("0.0.2")) | {"detail-type": "ECR Replication Action"}
