@@ -24,6 +24,8 @@ SCALING = OF_SCALING | {
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:RegisterScalableTarget",
 }
+CAPACITY = SLOTS | RESIZE | HEALTH | {"application-autoscaling:DescribeScalableTargets"}
+"""The candidate keeps up with the live slot."""
 START = frozenset({"states:StartExecution"})
 
 ACTIONS: dict[str, frozenset[str]] = {
@@ -32,6 +34,7 @@ ACTIONS: dict[str, frozenset[str]] = {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",
         "cloudwatch:DescribeAlarms",
+        "application-autoscaling:DescribeScalableTargets",
     },
     "queue": JOURNAL_OPEN | {"dynamodb:ConditionCheckItem"},
     "claim": JOURNAL_OPEN,
@@ -43,10 +46,10 @@ ACTIONS: dict[str, frozenset[str]] = {
     "suspend": JOURNAL_WRITE | SCALING,
     "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
-    "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES | {"ecr:DescribeImages"},
-    "shift": JOURNAL_WRITE | RULE | HEALTH | SLOTS
+    "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES | CAPACITY | {"ecr:DescribeImages"},
+    "shift": JOURNAL_WRITE | RULE | CAPACITY
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
-    "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | RESIZE,
+    "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | CAPACITY,
     "resume": JOURNAL_STATE | SCALING,
     "stop_probe": STOP_TASKS | JOURNAL_READ,
     "report": JOURNAL_WRITE | LEDGER

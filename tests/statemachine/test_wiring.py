@@ -27,7 +27,7 @@ from tests.statemachine.definitions import (
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction"}  # CloudFormation and a schedule call them
-NO_HANDLER = {"__init__", "step", "following", "outcomes", "gate", "measures", "visible"}
+NO_HANDLER = {"__init__", "step", "following", "outcomes", "gate", "measures", "visible", "capacity"}
 
 
 def _statements(machine: str) -> list[dict]:

@@ -1,8 +1,8 @@
-"""Automatic scaling of the slots' ECS services: suspended while traffic moves, resumed on the winner."""
+"""Automatic scaling of the slots' ECS services: not shrunk while traffic moves, resumed on the winner."""
 
 from typing import Any
 
-from crossfade.domain.scaling import Suspension
+from crossfade.domain.scaling import ScalableTarget, Suspension
 from crossfade.domain.spec import ServiceSpec, Slot
 
 DIMENSION = "ecs:service:DesiredCount"
@@ -15,18 +15,21 @@ class Scaling:
         self._autoscaling = autoscaling
         self._spec = spec
 
-    def suspension(self, slot: Slot) -> Suspension | None:
-        """What is suspended for a slot; None where it has no scalable target."""
+    def target(self, slot: Slot) -> ScalableTarget | None:
+        """How a slot is scaled; None where it has no scalable target."""
         found = self._autoscaling.describe_scalable_targets(
             ServiceNamespace="ecs", ResourceIds=[self._resource(slot)], ScalableDimension=DIMENSION
         )["ScalableTargets"]
         if not found:
             return None
         state = found[0].get("SuspendedState", {})
-        return Suspension(
+        suspension = Suspension(
             scale_in=state.get("DynamicScalingInSuspended", False),
             scale_out=state.get("DynamicScalingOutSuspended", False),
             scheduled=state.get("ScheduledScalingSuspended", False),
+        )
+        return ScalableTarget(
+            suspension=suspension, least=found[0]["MinCapacity"], most=found[0]["MaxCapacity"]
         )
 
     def suspend(self, slot: Slot, wanted: Suspension) -> None:
@@ -35,7 +38,7 @@ class Scaling:
         It is written whatever is read, which may be of before. The slot must run: registering brings its
         count within the target's limits, and so would start a slot that stands at 0.
         """
-        if self.suspension(slot) is None:
+        if self.target(slot) is None:
             return
         self._autoscaling.register_scalable_target(
             ServiceNamespace="ecs",

@@ -123,6 +123,20 @@ class Slots:
                 self._ecs.tag_resource(resourceArn=answer["service"]["serviceArn"], tags=_listed(tags))
         return str(_primary(answer["service"])["id"]) if answer else None
 
+    def grow(self, slot: Slot, count: int) -> None:
+        """Ask for so many tasks of what runs in a slot, in the same rollout; harmless when it has no service.
+
+        Where the answer tells of more tasks than that, the count that led here was of before somebody raised
+        it, and theirs is put back.
+        """
+        try:
+            there = self._resize(slot, count)
+            if there > count:
+                self._resize(slot, there)
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+
     def stop(self, slot: Slot) -> int:
         """Scale a slot to 0 tasks, and say how many still run; harmless when it has no service.
 
@@ -159,6 +173,14 @@ class Slots:
         groups = {f"service:{name}" for name in names}
         tasks = unfinished_tasks(self._ecs, self._spec.cluster)
         return [*services, *(task["taskArn"] for task in tasks if task.get("group") in groups)]
+
+    def _resize(self, slot: Slot, count: int) -> int:
+        """Set a slot's desired count; returns how many tasks of its rollout run or start by the answer."""
+        answer = self._ecs.update_service(
+            cluster=self._spec.cluster, service=self._spec.slot_service(slot), desiredCount=count
+        )
+        primary = _primary(answer["service"])
+        return int(primary.get("runningCount", 0) + primary.get("pendingCount", 0))
 
     def _find(self, slot: Slot) -> dict[str, Any] | None:
         names = [self._spec.slot_service(slot)]

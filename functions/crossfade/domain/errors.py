@@ -53,6 +53,10 @@ class SlotDrift(CrossfadeError):
     """A slot is not as Crossfade left it: put its tasks or targets right first."""
 
 
+class ScalingTooNarrow(CrossfadeError):
+    """The live slot has more tasks than a slot's scalable target allows: raise its MaxCapacity first."""
+
+
 class ServiceBusy(CrossfadeError):
     """Another deployment holds the service: wait until it ends, then start again."""
 

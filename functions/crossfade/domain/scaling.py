@@ -1,6 +1,7 @@
 """Automatic scaling of a slot, in the words of Application Auto Scaling."""
 
 from datetime import datetime, timedelta
+from typing import Self
 
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Slot
@@ -16,9 +17,22 @@ class Suspension(Message):
     scale_out: bool
     scheduled: bool
 
+    @property
+    def growing(self) -> Self:
+        """The same while weights move: a slot may grow, and is not shrunk because its traffic leaves it."""
+        return self.model_copy(update={"scale_in": True})
+
 
 SUSPENDED = Suspension(scale_in=True, scale_out=True, scheduled=True)
 ACTIVE = Suspension(scale_in=False, scale_out=False, scheduled=False)
+
+
+class ScalableTarget(Message):
+    """How a slot is scaled: what is suspended, and between how many tasks (MinCapacity, MaxCapacity)."""
+
+    suspension: Suspension
+    least: int
+    most: int
 
 
 class Resumption(Message):

@@ -8,11 +8,13 @@ from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.registry import Image, Registry
+from crossfade.aws.scaling import Scaling
 from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.alarms import refuse_unknown
+from crossfade.domain.capacity import refuse_narrow
 from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, Moment
@@ -139,6 +141,10 @@ def _decide(
     slots = Slots(client("ecs"), spec)
     counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
     refuse_drift(spec, counts, stable=stable, state=state, now=utc_now())
+    if stable and (live_count := counts[stable]):
+        scaling = Scaling(client("application-autoscaling"), spec)
+        targets = {slot: scaling.target(slot) for slot in SLOTS}
+        refuse_narrow(spec, live_count.desired, targets, stable=stable)
     running = slots.describe(stable) if stable else None
     definitions = TaskDefinitions(client("ecs"))
     previous = definitions.release(running.task_definition) if running else None

@@ -10,12 +10,14 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
 from crossfade.domain import drain
+from crossfade.domain.capacity import Capacity
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.records import Record
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import refuse_stop
 from crossfade.domain.verdict import Verdict
+from crossfade.handlers.capacity import keep_up
 from crossfade.handlers.following import Draining, follow
 from crossfade.handlers.gate import Gate, watching
 from crossfade.handlers.step import step, utc_now
@@ -67,6 +69,8 @@ def handler(event: Event) -> Retired:
         if not promoted:
             cursor, probe_died = follow(plan, event.probe, event.cursor, leaving.decided)
         verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
+        if not promoted and verdict.action != "roll_back":
+            verdict = _with_all_tasks(event, verdict, keep_up(plan, journal))
         if verdict.action == "roll_back":
             journal.milestone(plan, "judged", iso(utc_now()))
         if verdict.action == "advance":
@@ -133,6 +137,22 @@ def _watch(event: Event) -> Watch:
     last = len(plan.stages) - 1
     watch = watching(plan, last, began=event.shifted, deadline=deadline, since=event.candidate_since)
     return watch._replace(stage=watch.stage.model_copy(update={"max_seconds": seconds}))
+
+
+def _with_all_tasks(event: Event, verdict: Verdict, capacity: Capacity) -> Verdict:
+    """The same verdict, unless the old slot has to stay because the candidate is short of healthy targets."""
+    seconds = event.plan.spec.retire.deadline_seconds
+    late = utc_now() >= event.counted_from + timedelta(seconds=seconds)
+    short = capacity.short_of_all(late=late) if verdict.action == "advance" else None
+    if short is None:
+        return verdict
+    if not late:
+        return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}")
+    return Verdict(
+        action="roll_back",
+        reason=f"{seconds:g} s after the last shift: {short}. Look at that slot's tasks.",
+        error="TargetsBelowFloor",
+    )
 
 
 def _retire(event: Event, journal: Journal, slot: Slot) -> int:

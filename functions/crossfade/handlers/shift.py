@@ -6,15 +6,14 @@ from typing import Literal
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.certificate import StageRecord
 from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
-from crossfade.domain.spec import SLOTS
-from crossfade.domain.traffic import Weights, refuse_foreign, shortfall
+from crossfade.domain.traffic import Weights, refuse_foreign
 from crossfade.domain.verdict import Window
+from crossfade.handlers.capacity import keep_up
 from crossfade.handlers.step import step, utc_now
 from crossfade.handlers.visible import visible
 
@@ -54,7 +53,7 @@ def handler(event: Event) -> Shifted:
     traffic = Traffic(client("elbv2"), plan.spec)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     if event.written is None:
-        short = _shortfall(plan, traffic, weights)
+        short = _shortfall(plan, journal, traffic, weights)
         if short:
             if utc_now() >= event.deadline:
                 raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
@@ -84,13 +83,12 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
     return began
 
 
-def _shortfall(plan: Plan, traffic: Traffic, weights: Weights) -> str | None:
-    slots = Slots(client("ecs"), plan.spec)
-    for slot in SLOTS:
-        if weights.of(slot) > 0:
-            service = slots.describe(slot)
-            healthy = traffic.health(plan.spec.target_groups.of(slot)).healthy
-            short = shortfall(slot, healthy, service.desired if service else 0, weights.of(slot))
-            if short:
-                return short
-    return None
+def _shortfall(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> str | None:
+    """Why the weights have to wait: the candidate needs what they ask of it, the other slot somebody to answer.
+
+    The other one gives traffic away, so that new tasks of it which are still starting are no reason to wait.
+    """
+    kept = weights.of(plan.stable) if plan.stable else 0
+    if plan.stable and kept > 0 and not traffic.health(plan.spec.target_groups.of(plan.stable)).healthy:
+        return f"{plan.stable} has 0 healthy targets and is to keep weight {kept}"
+    return keep_up(plan, journal).short_for(weights.of(plan.candidate))

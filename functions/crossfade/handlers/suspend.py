@@ -1,4 +1,4 @@
-"""SuspendScaling: nothing but Crossfade changes a slot's task count while traffic moves."""
+"""SuspendScaling: no slot is shrunk while traffic moves; the one that is about to be stopped stands still."""
 
 import os
 
@@ -7,14 +7,16 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.scaling import Scaling
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
-from crossfade.domain.scaling import ACTIVE, SUSPENDED
+from crossfade.domain.scaling import ACTIVE, SUSPENDED, Suspension
+from crossfade.domain.spec import Slot
 from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The plan whose slots are to be left alone."""
+    """The plan whose slots are not to shrink, and the slot that is about to be stopped, if there is one."""
 
     plan: Plan
+    loser: Slot | None = None
 
 
 class Suspended(Message):
@@ -25,20 +27,22 @@ class Suspended(Message):
 
 @step(Event)
 def handler(event: Event) -> Suspended:
-    """Write down how the live slot's scaling stands, then suspend it on the slots that run.
+    """Write down how the live slot's scaling stands, then suspend scale-in on the slots that run.
 
-    A slot that stands at 0 is left alone: AWS would start it. It was suspended while it ran.
+    The loser's is suspended as a whole, while it still runs: a slot that stands at 0 is left alone, since AWS
+    would start it.
     """
     plan, now = event.plan, utc_now()
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     scaling = Scaling(client("application-autoscaling"), plan.spec)
-    live = scaling.suspension(plan.stable) if plan.stable else None
+    live = scaling.target(plan.stable) if plan.stable else None
     last = journal.refuse_lost(plan).resumed
     # Just after the deployment before, what it resumed may still be read as suspended.
-    known = last.suspension if last and plan.stable and last.still_counts(plan.stable, now) else live
-    journal.milestone(plan, "scaling", (known or ACTIVE).model_dump())
-    if plan.stable:
-        scaling.suspend(plan.stable, SUSPENDED)
-    if journal.history(plan.service, plan.deployment).launched:
-        scaling.suspend(plan.candidate, SUSPENDED)
+    after = last.suspension if last and plan.stable and last.still_counts(plan.stable, now) else None
+    known = after or (live.suspension if live else ACTIVE)
+    before = Suspension.model_validate(journal.milestone(plan, "scaling", known.model_dump()))
+    launched = journal.history(plan.service, plan.deployment).launched
+    for slot in (plan.stable, plan.candidate if launched else None):
+        if slot:
+            scaling.suspend(slot, SUSPENDED if slot == event.loser else before.growing)
     return Suspended(scaled=live is not None)

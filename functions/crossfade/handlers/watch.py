@@ -17,6 +17,7 @@ from crossfade.domain.plan import Plan
 from crossfade.domain.records import Record
 from crossfade.domain.state import refuse_superseded
 from crossfade.domain.verdict import Verdict
+from crossfade.handlers.capacity import KeepingUp
 from crossfade.handlers.following import follow
 from crossfade.handlers.gate import Gate, watching
 from crossfade.handlers.step import step, utc_now
@@ -63,6 +64,7 @@ def handler(event: Event) -> Watched:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     # No client is sent to it yet, so there is time to ask; what was judged is not asked for again.
     unsure = event.stage == 0 and not event.gate.lanes.wrong
+    keeping_up = KeepingUp(plan, journal)
 
     def decided(records: list[Record]) -> bool:
         nonlocal plan, gate, unsure, verdict
@@ -73,9 +75,13 @@ def handler(event: Event) -> Watched:
             plan = _known_as(plan, versions, journal)
             gate = Gate(plan, _watch(event, plan), gate.state)
         verdict = gate.look(records, utc_now())
+        if verdict.action == "advance" and watch.next_weight is not None and utc_now() < event.deadline:
+            verdict = _held_back(verdict, keeping_up.look().short_for(watch.next_weight))
         return verdict.action != "hold"
 
     cursor, probe_died = follow(plan, event.probe, event.cursor, decided)
+    if verdict.action != "roll_back":  # nothing that can fail may come before that
+        keeping_up.look()
     now = utc_now()
     if verdict.action == "roll_back":
         journal.milestone(plan, "judged", iso(now))
@@ -110,3 +116,8 @@ def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
                 journal.rename(known)
                 return known
     return plan
+
+
+def _held_back(verdict: Verdict, short: str | None) -> Verdict:
+    """Hold where the candidate has too few targets for the next weight: they come while it is watched on."""
+    return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}") if short else verdict

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crossfade.aws.scaling import Scaling
-from crossfade.domain.scaling import ACTIVE, SUSPENDED, Suspension
+from crossfade.domain.scaling import ACTIVE, SUSPENDED, ScalableTarget, Suspension
 from tests.unit.account import Account
 
 
@@ -20,14 +20,14 @@ def scaling(account: Account) -> Scaling:
 
 def test_a_slot_that_is_not_scaled(account: Account, scaling: Scaling) -> None:
     """Nothing is suspended there, and nothing is made."""
-    assert scaling.suspension("green") is None
+    assert scaling.target("green") is None
     scaling.suspend("green", SUSPENDED)
     assert account.scaling("green") is None
 
 
 def test_a_slot_that_is_scaled(scaling: Scaling) -> None:
     """Nothing is suspended until somebody does it."""
-    assert scaling.suspension("blue") == ACTIVE
+    assert scaling.target("blue") == ScalableTarget(suspension=ACTIVE, least=2, most=8)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_suspension_is_read_as_it_was_written(
         scaling.suspend("blue", before)
         for _ in range(2):
             scaling.suspend("blue", wanted)
-        assert scaling.suspension("blue") == wanted
+        assert scaling.target("blue") == ScalableTarget(suspension=wanted, least=2, most=8)
     target = account.scaling("blue")
     assert target is not None
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 8)
@@ -72,7 +72,8 @@ def test_a_target_that_says_nothing_is_active(
     scaling: Scaling, monkeypatch: pytest.MonkeyPatch, target: dict[str, Any]
 ) -> None:
     """As AWS answers for one that was never suspended."""
+    told = target | {"MinCapacity": 2, "MaxCapacity": 8}
     monkeypatch.setattr(
-        scaling._autoscaling, "describe_scalable_targets", lambda **_: {"ScalableTargets": [target]}
+        scaling._autoscaling, "describe_scalable_targets", lambda **_: {"ScalableTargets": [told]}
     )
-    assert scaling.suspension("blue") == ACTIVE
+    assert scaling.target("blue") == ScalableTarget(suspension=ACTIVE, least=2, most=8)

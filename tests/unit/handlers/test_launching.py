@@ -11,7 +11,7 @@ from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.scaling import ACTIVE, SUSPENDED, Resumption, Suspension
-from crossfade.domain.spec import Slot
+from crossfade.domain.spec import Slot, other
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
@@ -258,6 +258,7 @@ ALL = {
     "DynamicScalingOutSuspended": True,
     "ScheduledScalingSuspended": True,
 }
+SCALE_IN = {name: name == "DynamicScalingInSuspended" for name in ALL}
 
 
 @pytest.fixture
@@ -271,21 +272,48 @@ def second(account: Account, journal: Journal, blue_live: None) -> Plan:
 def test_scaling_is_suspended_on_the_slots_that_run(
     account: Account, invoke: Invoke, journal: Journal, second: Plan
 ) -> None:
-    """Twice; how the live slot's stood before is kept from the first time.
+    """Scale-in alone, twice; how the live slot's stood before is kept from the first time.
 
     AWS would start a slot that stands at 0, so the candidate's is left alone until it was launched.
     """
-    account.scale("blue", DynamicScalingInSuspended=True)
-    account.scale("green")
+    account.scale("blue")
+    account.scale("green", **ALL)
     for _ in range(2):
         assert invoke("suspend", plan=second) == {"scaled": True}
-        assert _suspended(account, "blue") == ALL
-        assert not any(_suspended(account, "green").values())
+        assert _suspended(account, "blue") == SCALE_IN
+        assert _suspended(account, "green") == ALL
     journal.milestone(second, "launched", iso(at(1)))
     assert invoke("suspend", plan=second) == {"scaled": True}
-    assert _suspended(account, "blue") == _suspended(account, "green") == ALL
-    before = Suspension(scale_in=True, scale_out=False, scheduled=False)
-    assert journal.history("web", "d1").scaling == before
+    assert _suspended(account, "blue") == _suspended(account, "green") == SCALE_IN
+    assert journal.history("web", "d1").scaling == ACTIVE
+
+
+def test_what_the_owner_has_suspended_stays_so(
+    account: Account, invoke: Invoke, journal: Journal, second: Plan
+) -> None:
+    """Nobody lets a slot grow whose owner has said that it is not to grow."""
+    account.scale("blue", DynamicScalingOutSuspended=True)
+    account.scale("green", **ALL)
+    journal.milestone(second, "launched", iso(at(1)))
+    invoke("suspend", plan=second)
+    assert _suspended(account, "blue") == _suspended(account, "green")
+    assert _suspended(account, "blue") == SCALE_IN | {"DynamicScalingOutSuspended": True}
+
+
+@pytest.mark.parametrize("loser", ["blue", "green"])
+def test_the_slot_that_is_about_to_be_stopped_stands_still(
+    account: Account, invoke: Invoke, journal: Journal, second: Plan, loser: Slot
+) -> None:
+    """An alarm or a schedule would start it again; the other one goes on as before."""
+    account.scale("blue")
+    account.scale("green")
+    journal.milestone(second, "launched", iso(at(1)))
+    invoke("suspend", plan=second)
+    for _ in range(2):
+        assert invoke("suspend", plan=second, loser=loser) == {"scaled": True}
+        assert _suspended(account, loser) == ALL
+        assert _suspended(account, other(loser)) == SCALE_IN
+    assert journal.history("web", "d1").scaling == ACTIVE
 
 
 def test_scaling_that_was_resumed_just_now_is_given_back_whatever_is_read(
@@ -332,7 +360,7 @@ def test_the_candidates_scaling_is_suspended_too(
     account.scale("blue", ScheduledScalingSuspended=True)
     journal.milestone(held, "launched", iso(at(1)))
     assert invoke("suspend", plan=held) == {"scaled": False}
-    assert _suspended(account, "blue") == ALL
+    assert _suspended(account, "blue") == SCALE_IN
     assert journal.history("web", "d1").scaling == ACTIVE
 
 

@@ -266,6 +266,7 @@ def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, b
     account.scale("green")
     journal.milestone(plan, "launched", iso(at(0)))
     invoke("suspend", plan=plan)
+    invoke("suspend", plan=plan, loser="blue")
     traffic.write(GREEN)
     journal.wrote(plan, GREEN, at(1))
     journal.promote(plan, at(50))
@@ -574,6 +575,7 @@ def test_scaling_is_resumed_as_it_was(
     account.scale("blue", **dict.fromkeys(own, True))
     account.scale("green")
     invoke("suspend", plan=held)
+    invoke("suspend", plan=held, loser="blue")
     journal.promote(held, at(50))
     for _ in range(2):
         assert invoke("resume", plan=held) == {"slot": "green"}
@@ -590,6 +592,7 @@ def test_after_a_rollback_scaling_is_resumed_on_the_stable_slot(
     invoke("suspend", plan=held)
     mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
     _restore(invoke, mine)
+    invoke("suspend", plan=mine, loser="green")
     assert invoke("resume", plan=mine) == {"slot": "blue"}
     assert _suspended(account, "blue") == {"ScheduledScalingSuspended"}
     assert _suspended(account, "green") == ALL
@@ -637,8 +640,8 @@ def test_a_back_out_leaves_scaling_as_it_was_before_the_deployment(
     """The old slot's was suspended by the deployment; the slot that has lost is not to be scaled up."""
     assert (_suspended(account, "blue"), _suspended(account, "green")) == (ALL, {"DynamicScalingInSuspended"})
     _restore(invoke, backed_out)
-    assert invoke("suspend", plan=backed_out) == {"scaled": True}
-    assert _suspended(account, "blue") == _suspended(account, "green") == ALL
+    assert invoke("suspend", plan=backed_out, loser="green") == {"scaled": True}
+    assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"DynamicScalingInSuspended"}, ALL)
     assert invoke("resume", plan=backed_out) == {"slot": "blue"}
     assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"DynamicScalingInSuspended"}, ALL)
 
@@ -654,6 +657,6 @@ def test_a_promotion_that_is_taken_back_leaves_scaling_so_too(
     invoke("resume", plan=held)
     mine = journal.take_over(held, held.execution, MINE, FIRST_TRY, take_back=True)
     _restore(invoke, mine)
-    invoke("suspend", plan=mine)
+    invoke("suspend", plan=mine, loser="green")
     assert invoke("resume", plan=mine) == {"slot": "blue"}
     assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"ScheduledScalingSuspended"}, ALL)

@@ -1,0 +1,71 @@
+"""Capacity: whether the candidate has the tasks that the live slot is wanted to have, and what to ask for."""
+
+from collections.abc import Mapping
+
+from crossfade.domain.errors import ScalingTooNarrow
+from crossfade.domain.message import Message
+from crossfade.domain.scaling import ScalableTarget
+from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
+from crossfade.domain.traffic import shortfall
+
+
+class Capacity(Message):
+    """The candidate beside the live slot, which may grow at any time.
+
+    ``wanted`` is the live slot's desired count, None in a first release; ``asked`` is the candidate's own, and
+    ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity, which is looked at only
+    where more is wanted than was asked for.
+    """
+
+    slot: Slot
+    wanted: int | None
+    asked: int
+    healthy: int
+    most: int | None = None
+
+    @property
+    def to_ask(self) -> int | None:
+        """How many tasks to ask for; None where there is nothing to ask. A count is never lowered."""
+        wanted = self.wanted or 0
+        count = wanted if self.most is None else min(wanted, self.most)
+        return count if count > self.asked else None
+
+    def short_for(self, weight: int) -> str | None:
+        """Why the candidate may not carry so many percent of what the live slot carries; None when it may."""
+        return self._short_of(self.asked if self.wanted is None else self.wanted, weight)
+
+    def short_of_all(self, *, late: bool) -> str | None:
+        """Why the old slot may not go yet; None when it may.
+
+        ``late``: tasks that the candidate's own growth asked for are waited for no longer.
+        """
+        wanted = self.asked if self.wanted is None else self.wanted
+        return self._short_of(wanted if late else max(wanted, self.asked), 100)
+
+    def _short_of(self, count: int, weight: int) -> str | None:
+        short = shortfall(self.slot, self.healthy, count, weight)
+        if short and self.most is not None and self.most < count:
+            return f"{short}; its scalable target allows {self.most}: raise its MaxCapacity"
+        return short
+
+
+def refuse_narrow(
+    spec: ServiceSpec, wanted: int, targets: Mapping[Slot, ScalableTarget | None], *, stable: Slot
+) -> None:
+    """Refuse a deployment in which a scalable target would take tasks away: ``wanted`` are the live slot's.
+
+    AWS brings a count within the bounds of its target whenever the target is written, if only to suspend it.
+
+    Raises
+    ------
+    ScalingTooNarrow
+        The live slot has more tasks than its own target, or the candidate's, allows.
+    """
+    for slot in SLOTS:
+        target = targets[slot]
+        if target and target.most < wanted:
+            raise ScalingTooNarrow(
+                f"{stable} is live and wanted to have {wanted} tasks, and the scalable target of "
+                f"{spec.slot_service(slot)} allows {target.most}. Raise its MaxCapacity to {wanted} at least, "
+                "or scale the live slot down, then deploy again."
+            )
