@@ -1,6 +1,8 @@
-"""Application Auto Scaling, as far as ECS services need it: scalable targets that can be suspended.
+"""Application Auto Scaling, as far as ECS services need it: targets that can be suspended, and step policies.
 
-MiniStack 1.5.33 knows only EC2's Auto Scaling. There is no scaling engine here: nothing follows a metric.
+MiniStack 1.5.33 knows only EC2's Auto Scaling, and stores alarm actions that are no SNS topics without doing
+them. Here a policy is done when an alarm that names it is raised, once each time, unless that is suspended.
+Nothing follows a metric by itself, and there are no scheduled actions.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from ministack.core.responses import (
     get_region,
     json_response,
 )
-from ministack.services import ecs
+from ministack.services import cloudwatch, ecs
 
 from sandbox.delays import Delay, Past, delays
 
@@ -34,6 +36,8 @@ Response = tuple[int, dict[str, str], bytes]
 Key = tuple[str, str, str]
 
 _targets = AccountRegionScopedDict()
+_policies = AccountRegionScopedDict()
+"""By ARN: the key of the target, and how many tasks more the policy asks for."""
 seen = Past(Delay.SCALING_READ, delays)
 """What DescribeScalableTargets may still answer, by a target's key."""
 
@@ -56,6 +60,7 @@ def install() -> None:
     app.SERVICE_HANDLERS[SERVICE] = handle_request
     iam_actions.SERVICE_TO_IAM_NAMESPACE[SERVICE] = SERVICE
     iam_actions.request_tag_context = _with_condition_keys(iam_actions.request_tag_context)
+    cloudwatch._dispatch_alarm_actions = _with_policies(cloudwatch._dispatch_alarm_actions)
 
 
 async def handle_request(
@@ -113,11 +118,58 @@ def _bring_within(target: dict[str, Any]) -> None:
     """Set the service's count into the target's bounds, also where only a suspension was written: so says
     RegisterScalableTarget's documentation.
     """
+    _set_count(target, min(max(_count(target), target["MinCapacity"]), target["MaxCapacity"]))
+
+
+def _count(target: dict[str, Any]) -> int:
+    return int(ecs._services[str(target["ResourceId"]).removeprefix("service/")]["desiredCount"])
+
+
+def _set_count(target: dict[str, Any], wanted: int) -> None:
     cluster, _, name = str(target["ResourceId"]).removeprefix("service/").partition("/")
-    count = ecs._services[f"{cluster}/{name}"]["desiredCount"]
-    wanted = min(max(count, target["MinCapacity"]), target["MaxCapacity"])
-    if wanted != count:
+    if wanted != _count(target):
         ecs._ACTION_MAP["UpdateService"]({"cluster": cluster, "service": name, "desiredCount": wanted})
+
+
+def _put_policy(parameters: Parameters) -> dict[str, Any]:
+    key, kind = _key(parameters), parameters.get("PolicyType", "StepScaling")
+    if _targets.get(key) is None:
+        message = (
+            "No scalable target registered for service namespace: {}, resource ID: {}, scalable dimension: {}"
+        )
+        raise Refused(message.format(*key), "ObjectNotFoundException")
+    configuration = parameters.get("StepScalingPolicyConfiguration") or {}
+    steps = configuration.get("StepAdjustments") or []
+    if (kind, configuration.get("AdjustmentType"), len(steps)) != ("StepScaling", "ChangeInCapacity", 1):
+        raise Refused("in the sandbox a policy is a StepScaling of one step, in ChangeInCapacity")
+    name = (
+        f"scalingPolicy:{secrets.token_hex(18)}:resource/ecs/{key[1]}:policyName/{parameters['PolicyName']}"
+    )
+    arn = f"arn:aws:autoscaling:{get_region()}:{get_account_id()}:{name}"
+    _policies[arn] = key, int(steps[0]["ScalingAdjustment"])
+    return {"PolicyARN": arn, "Alarms": []}
+
+
+def _with_policies(emulator: Callable[..., None]) -> Callable[..., None]:
+    """Do the policies that an alarm names, as well as what the emulator does when its state changes."""
+
+    def act(alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+        emulator(alarm, old, new, reason)
+        if new == "ALARM" and alarm.get("ActionsEnabled", True):
+            for arn in alarm.get("AlarmActions") or []:
+                if policy := _policies.get(arn):
+                    _scale(*policy)
+
+    return act
+
+
+def _scale(key: Key, change: int) -> None:
+    """Change a service's count within the bounds; a count below them is brought up to them first."""
+    target = _targets.get(key)
+    if target is None or target["SuspendedState"][_SUSPENDABLE[change > 0]]:
+        return
+    least, most = target["MinCapacity"], target["MaxCapacity"]
+    _set_count(target, min(max(max(_count(target), least) + change, least), most))
 
 
 def _describe(parameters: Parameters) -> dict[str, Any]:
@@ -167,6 +219,7 @@ _OPERATIONS: dict[str, Callable[[Parameters], dict[str, Any]]] = {
     "RegisterScalableTarget": _register,
     "DescribeScalableTargets": _describe,
     "DeregisterScalableTarget": _deregister,
+    "PutScalingPolicy": _put_policy,
 }
 
 

@@ -31,7 +31,12 @@ class Snapshot:
 
 
 class Cloud(Executions):
-    """AWS on this machine, with the stack `crossfade` in it."""
+    """AWS on this machine, with the stack `crossfade` in it.
+
+    ``grown_to`` is how many tasks the live slot is wanted to have since it has grown; None before that.
+    """
+
+    grown_to: int | None = None
 
     def delete_stack(self, arn: str) -> None:
         """Delete a stack and wait until it is gone."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from tests.sandbox.client import failed, versions
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.rest import other
+from tests.sandbox.scaling import EVERYTHING, NOTHING, SCALE_IN
 
 
 class Ending:
@@ -40,14 +41,14 @@ class Ending:
         assert rehearsal.after
         slot = rehearsal.after.slot
 
-        assert rehearsal.samples[-1].suspended == {slot: False, other(slot): True}
+        assert rehearsal.samples[-1].suspended == {slot: NOTHING, other(slot): EVERYTHING}
 
-    def test_nothing_scaled_while_both_slots_had_clients(self, rehearsal: Rehearsal) -> None:
-        """Task counts are Crossfade's while it moves traffic."""
+    def test_nothing_shrinks_while_both_slots_have_clients(self, rehearsal: Rehearsal) -> None:
+        """Their load leaves them, or has not come yet; both may grow."""
         split = [sample for sample in rehearsal.samples if sample.weights and 0 not in sample.weights]
 
         for sample in split:
-            assert sample.suspended == {"blue": True, "green": True}, sample
+            assert sample.suspended == {"blue": SCALE_IN, "green": SCALE_IN}, sample
 
 
 class WithoutFailure(Ending):

@@ -16,12 +16,12 @@ from tests.sandbox.scaling import suspended
 
 @dataclass(frozen=True)
 class Sample:
-    """What was live at a moment (seconds since the epoch), and which slots' scaling was suspended."""
+    """What was live at a moment (seconds since the epoch), and what of the slots' scaling was suspended."""
 
     at: float
     weights: Weights | None
     desired: Counts
-    suspended: dict[str, bool]
+    suspended: dict[str, frozenset[str]]
 
 
 class Sampler:

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from tests.sandbox.rest import Live
 
 DIMENSION = "ecs:service:DesiredCount"
+KINDS = {
+    "DynamicScalingInSuspended": "in",
+    "DynamicScalingOutSuspended": "out",
+    "ScheduledScalingSuspended": "scheduled",
+}
+NOTHING: frozenset[str] = frozenset()
+SCALE_IN, EVERYTHING = frozenset({"in"}), frozenset(KINDS.values())
 ALL_SUSPENDED = (
     "DynamicScalingInSuspended=true,DynamicScalingOutSuspended=true,ScheduledScalingSuspended=true"
 )
@@ -47,12 +54,45 @@ def register(cloud: Cloud, live: Live | None) -> None:
             until(lambda slot=slot: cloud.slots()[slot]["runningCount"] == 0, f"no task of {slot}")
 
 
-def suspended(cloud: Cloud) -> dict[str, bool]:
-    """By slot, whether its scaling is suspended; without the slots that do not scale."""
+def suspended(cloud: Cloud) -> dict[str, frozenset[str]]:
+    """By slot, which kinds of its scaling are suspended; without the slots that do not scale."""
     resources = _resources(cloud)
     found = cloud.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="ecs", ResourceIds=list(resources), ScalableDimension=DIMENSION
     )
-    kinds = {resources[each["ResourceId"]]: each["SuspendedState"] for each in found["ScalableTargets"]}
-    assert all(len(set(kind.values())) == 1 for kind in kinds.values()), f"suspended by halves: {kinds}"
-    return {slot: any(kind.values()) for slot, kind in kinds.items()}
+    states = {resources[each["ResourceId"]]: each["SuspendedState"] for each in found["ScalableTargets"]}
+    return {
+        slot: frozenset(KINDS[kind] for kind, so in state.items() if so) for slot, state in states.items()
+    }
+
+
+def raise_alarm(cloud: Cloud, slot: str, change: int) -> None:
+    """A slot's load rises, or falls: an alarm is raised, and its policy asks for so many tasks more."""
+    resource = next(name for name, its in _resources(cloud).items() if its == slot)
+    service, kind = resource.rsplit("/", 1)[-1], "out" if change > 0 else "in"
+    policy = cloud.client("application-autoscaling").put_scaling_policy(
+        PolicyName=f"scale-{kind}",
+        ServiceNamespace="ecs",
+        ResourceId=resource,
+        ScalableDimension=DIMENSION,
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": change}],
+        },
+    )["PolicyARN"]
+    cloudwatch, name = cloud.client("cloudwatch"), f"{service}-scale-{kind}"
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/ECS",
+        MetricName="CPUUtilization",
+        Dimensions=[{"Name": "ServiceName", "Value": service}],
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=70,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+        AlarmActions=[policy],
+    )
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="the load has changed")

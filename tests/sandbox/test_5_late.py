@@ -1,4 +1,4 @@
-"""AWS at its slowest: all that a function reads first after a write is stale, and the service is scaled.
+"""AWS at its slowest: all that a function reads first after a write is stale, and the live slot grows.
 
 Application Auto Scaling checks its caller's own rights, and brings the count of what it is told of within the
 bounds.
@@ -7,6 +7,7 @@ bounds.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.sandbox.beginning import deployed, started
 from tests.sandbox.client import failed, versions
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.rest import live
-from tests.sandbox.scaling import register
+from tests.sandbox.scaling import EVERYTHING, NOTHING, SCALE_IN, raise_alarm, register
 from tests.sandbox.stage import Stage
 
 pytestmark = pytest.mark.enable_socket
@@ -37,9 +38,16 @@ def first(late: Stage) -> Rehearsal:
 
 @pytest.fixture(scope="module")
 def scaled(late: Stage, first: Rehearsal) -> Rehearsal:
-    """The next one, right after it, of a service that scales."""
+    """The next one, right after it, of a service that scales: its load rises in the middle of the shift."""
     register(late.cloud, live(late.cloud))
-    return late.rehearse("scaled release, every first read stale", late.push("0.0.2"))
+
+    def grow(execution: str) -> None:
+        late.reach(10)
+        raise_alarm(late.cloud, "blue", -1)
+        late.cloud.grown_to = 3
+        raise_alarm(late.cloud, "blue", 1)
+
+    return late.rehearse("scaled release, every first read stale", late.push("0.0.2"), grow)
 
 
 def test_the_sandbox_is_as_late_as_that(late: Stage) -> None:
@@ -64,17 +72,25 @@ def test_no_client_failed(scaled: Rehearsal) -> None:
     assert scaled.certificate["requests"]["production"]["failed"] == 0
 
 
-def test_scaling_stood_still_while_traffic_moved(scaled: Rehearsal) -> None:
-    """On the slot that was live, for as long as clients met both."""
+def test_the_live_slot_may_grow_and_does_not_shrink(scaled: Rehearsal) -> None:
+    """For as long as clients met both; the alarm that asked for fewer tasks changed nothing."""
     moving = [sample for sample in scaled.samples if sample.weights and 0 not in sample.weights]
 
-    assert scaled.samples[0].suspended == {"blue": False}
-    assert moving
-    assert all(sample.suspended["blue"] for sample in moving)
+    assert scaled.samples[0].suspended == {"blue": NOTHING}
+    assert {sample.suspended["blue"] for sample in moving} == {SCALE_IN}
+    assert [desired for desired, _ in groupby(sample.desired[0] for sample in moving)] == [2, 3]
+
+
+def test_the_candidate_has_grown_before_the_old_slot_goes(scaled: Rehearsal) -> None:
+    """To as many tasks as the live slot was asked to have."""
+    stopped = next(number for number, sample in enumerate(scaled.samples) if sample.desired[0] == 0)
+
+    assert scaled.samples[stopped - 1].desired == (3, 3)
+    assert scaled.samples[stopped - 1].suspended["blue"] == EVERYTHING
 
 
 def test_a_slot_at_0_is_left_there(scaled: Rehearsal) -> None:
     """Nothing is written of the loser's target after its stop, which would start it again."""
-    stopped = next(number for number, sample in enumerate(scaled.samples) if sample.desired == (0, 2))
+    stopped = next(number for number, sample in enumerate(scaled.samples) if sample.desired == (0, 3))
 
-    assert {sample.desired for sample in scaled.samples[stopped:]} == {(0, 2)}
+    assert {sample.desired for sample in scaled.samples[stopped:]} == {(0, 3)}

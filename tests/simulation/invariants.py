@@ -64,9 +64,16 @@ def one_slot_has_all_the_traffic(scenario: Scenario, world: World) -> Violations
     if (live[stable], live[other(stable)]) != (100, 0):
         yield f"{stable} is stable, the rule has {live}"
     runs = world.live()[stable]
-    wanted = (state.get("version"),) * world.spec.desired_count
+    count = world.ecs.services[f"web-{stable}"].desired if scenario.scales else world.spec.desired_count
+    wanted = (state.get("version"),) * count
     if runs != wanted:
         yield f"{stable} is stable with {wanted} and runs {runs}"
+
+
+def the_winner_can_carry_the_load(scenario: Scenario, world: World) -> Violations:
+    """At its promotion it has as many healthy targets as were ever asked of the old slot."""
+    for moment, winner, healthy, asked in world.watcher.short:
+        yield f"at {moment:.2f} {winner} had {healthy} healthy targets, the old slot was asked for {asked}"
 
 
 def no_bad_release_is_live(scenario: Scenario, world: World) -> Violations:
@@ -186,6 +193,7 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         everything_has_ended,
         the_service_is_free,
         one_slot_has_all_the_traffic,
+        the_winner_can_carry_the_load,
         no_bad_release_is_live,
         the_other_slot_stands_still,
         clients_always_had_somebody,

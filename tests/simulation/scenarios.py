@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-from crossfade.domain.spec import SLOTS
+from crossfade.domain.spec import SLOTS, Slot
 from tests.simulation.faults import Faults
 from tests.simulation.inhabit import inhabited
 from tests.simulation.model.autoscaling import SUSPENDED
@@ -49,7 +49,7 @@ METRICS = {
 }
 ALARM = "web-errors"
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
-SCALING = {name: name == SUSPENDED[0] for name in SUSPENDED}
+SCALING = {name: name == SUSPENDED[2] for name in SUSPENDED}
 """How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
 
 Happening = Callable[[World], None]
@@ -64,7 +64,7 @@ class Scenario:
     must be live in the end where nothing goes wrong, ``or_else`` what may be where calls take long. ``spec``
     changes the service's spec. ``always``: what strikes each time at calls (``report:PutObject``).
     ``uncertified``: no certificate can be written. ``gaps``: the scenario itself leaves clients without a
-    target for a while.
+    target for a while. ``scales``: others change how many tasks a slot is to run.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Scenario:
     always: Mapping[str, str] = field(default_factory=dict)
     uncertified: bool = False
     gaps: bool = False
+    scales: bool = False
 
 
 def ask(image: Image) -> Happening:
@@ -156,6 +157,16 @@ def raise_alarm(world: World) -> None:
     world.cloudwatch.set_alarm(ALARM, "ALARM")
 
 
+def grow(slot: Slot, by: int = 1) -> Happening:
+    """A slot's load rises, and an alarm of its scaling policy asks for more tasks; ``by`` below 0: fewer."""
+    return lambda world: world.scaling.alarm(f"web-{slot}", by)
+
+
+def ask_for(slot: Slot, count: int) -> Happening:
+    """The service's owner sets a slot's count by hand."""
+    return lambda world: world.ecs.ask_by_hand(f"web-{slot}", count)
+
+
 def scaled(begins: Happening) -> Happening:
     """Before it begins: both slots are scaled automatically; the idle one stands still, as it was left."""
 
@@ -188,6 +199,16 @@ _ALL = (
     Scenario("crashes", ask(Image("0.0.3", "crashes")), "0.0.1"),
     Scenario("scaled", scaled(ask(NEXT)), "0.0.4", released=_TWICE),
     Scenario("scaled-worse", scaled(ask(WORSE)), "0.0.2", released=_TWICE),
+    # The live slot is the green one. The drain time is longer than what is read of it may be old.
+    Scenario(
+        "grows",
+        scaled(ask(NEXT)),
+        "0.0.4",
+        {"deploy.VerifyGreen#1": grow("green"), "deploy.RetireBlue#1": ask_for("green", 4)},
+        released=_TWICE,
+        spec={"retire": SPEC["retire"] | {"drain_seconds": 70}},
+        scales=True,
+    ),
     Scenario(
         "queued",
         push(GOOD),

@@ -9,6 +9,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.scaling import Scaling
 from crossfade.aws.slots import Slots
+from crossfade.domain.capacity import Capacity
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.spec import other
 from crossfade.domain.verdict import Verdict
@@ -47,6 +48,13 @@ def end_well_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "definition", known.__getitem__)
 
 
+def never_keep_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The candidate keeps the count that it was launched with, and nobody compares."""
+    monkeypatch.setattr(Capacity, "to_ask", None)
+    monkeypatch.setattr(Capacity, "short_for", lambda *given: None)
+    monkeypatch.setattr(Capacity, "short_of_all", lambda *given, **named: None)
+
+
 def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Verdict]:
     """A gate that is open to everyone."""
     return state, Verdict(action="advance", reason="broken")
@@ -61,6 +69,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", instead(Invocation, "_tell")),
     ("the service is free", "healthy", instead(Journal, "release")),
     ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
+    ("the winner can carry the load", "grows", never_keep_up),
     ("no bad release is live", "fed-unfit", instead(gate, "look", let_pass)),
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),

@@ -12,9 +12,9 @@ from crossfade.domain.traffic import shortfall
 class Capacity(Message):
     """The candidate beside the live slot, which may grow at any time.
 
-    ``wanted`` is the live slot's desired count, None in a first release; ``asked`` is the candidate's own, and
-    ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity, which is looked at only
-    where more is wanted than was asked for.
+    ``wanted`` is the live slot's desired count, None in a first release; ``asked`` is the candidate's own,
+    and ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity, which is looked at
+    only where more is wanted than was asked for.
     """
 
     slot: Slot
@@ -52,7 +52,7 @@ class Capacity(Message):
 def refuse_narrow(
     spec: ServiceSpec, wanted: int, targets: Mapping[Slot, ScalableTarget | None], *, stable: Slot
 ) -> None:
-    """Refuse a deployment in which a scalable target would take tasks away: ``wanted`` are the live slot's.
+    """Refuse a deployment in which a scalable target would take tasks away: ``wanted`` of the live slot.
 
     AWS brings a count within the bounds of its target whenever the target is written, if only to suspend it.
 

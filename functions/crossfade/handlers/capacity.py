@@ -1,4 +1,4 @@
-"""How the handlers that move traffic let the candidate keep up with the live slot, which may grow meanwhile."""
+"""How the candidate keeps up with the live slot, which may grow while traffic moves."""
 
 import time
 
@@ -30,7 +30,9 @@ def keep_up(plan: Plan, journal: Journal) -> Capacity:
         slot=plan.candidate,
         wanted=wanted,
         asked=asked,
-        healthy=Traffic(client("elbv2"), plan.spec).health(plan.spec.target_groups.of(plan.candidate)).healthy,
+        healthy=Traffic(client("elbv2"), plan.spec)
+        .health(plan.spec.target_groups.of(plan.candidate))
+        .healthy,
         most=target.most if target else None,
     )
     if capacity.to_ask is not None:

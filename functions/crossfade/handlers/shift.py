@@ -84,7 +84,7 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
 
 
 def _shortfall(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> str | None:
-    """Why the weights have to wait: the candidate needs what they ask of it, the other slot somebody to answer.
+    """Why the weights have to wait: the candidate needs what they ask of it, the other one anybody to answer.
 
     The other one gives traffic away, so that new tasks of it which are still starting are no reason to wait.
     """

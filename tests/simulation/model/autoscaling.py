@@ -1,4 +1,4 @@
-"""Application Auto Scaling: the scalable targets of the slots."""
+"""Application Auto Scaling: the scalable targets of the slots, and what alarms and schedules do to them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.simulation.clock import START
 from tests.simulation.functions import Invocation
 from tests.simulation.model.answer import AwsError
+from tests.simulation.model.views import Resource
 from tests.simulation.query import Refused
 from tests.unit.examples import ACCOUNT
 
@@ -62,6 +63,30 @@ class Scaling:
     def was_registered(self, resource: str, **given: Any) -> None:
         """A target is there since its service ran; whatever that stands at now."""
         self.targets[resource] = self._changed(resource, given)
+
+    def alarm(self, service: str, change: int) -> None:
+        """A policy's alarm asks for so many tasks more, or fewer; nothing is done while that is suspended."""
+        target = self._target_of(service)
+        if target["SuspendedState"][SUSPENDED[change > 0]]:
+            return
+        least, most = target["MinCapacity"], target["MaxCapacity"]
+        wanted = min(max(self._world.ecs.services[service].desired, least) + change, most)
+        wanted = max(wanted, least)
+        self._bring_within(service, wanted, wanted)
+
+    def schedule(self, service: str, least: int, most: int) -> None:
+        """A scheduled action sets other bounds; nothing is done while that is suspended."""
+        target = self._target_of(service)
+        if not target["SuspendedState"][SUSPENDED[2]]:
+            self.targets[target["ResourceId"]] = target | {"MinCapacity": least, "MaxCapacity": most}
+            self._bring_within(service, least, most)
+
+    def _target_of(self, service: str) -> dict[str, Any]:
+        return next(target for name, target in self.targets.items() if name.endswith(f"/{service}"))
+
+    def _bring_within(self, service: str, least: int, most: int) -> None:
+        self._world.views.wrote(Resource("ecs", service))
+        self._world.ecs.clamp(service, least, most)
 
     def _changed(self, resource: str, change: dict[str, Any]) -> dict[str, Any]:
         known = self.targets.get(resource)

@@ -17,6 +17,7 @@ from tests.simulation.model.tasks import (
     Service,
     Task,
 )
+from tests.simulation.model.views import Resource
 from tests.simulation.query import Refused
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class Services(TaskDefinitions):
             self.describe_task_definition(taskDefinition=taskDefinition)
             found.definition = taskDefinition
         found.placement = after
-        found.desired = found.desired if desiredCount is None else desiredCount
+        if desiredCount is not None:
+            self._resize(found, desiredCount)
         if new:
             self._roll_out(found)
         else:
@@ -161,7 +163,7 @@ class Services(TaskDefinitions):
         if found is None or found.deleted:
             raise AwsError("ValidationException", f"ECS service doesn't exist: {service}")
         if not least <= found.desired <= most:
-            found.desired = min(max(found.desired, least), most)
+            self._resize(found, min(max(found.desired, least), most))
             self._reconcile(found)
 
     def lose(self, service: str) -> None:
@@ -173,6 +175,15 @@ class Services(TaskDefinitions):
                 self._world.balancer.deregister(found.group, task.address)
                 task.end(self._world.clock.now, "EssentialContainerExited", exit_code=137)
         self._reconcile(found)
+
+    def ask_by_hand(self, service: str, count: int) -> None:
+        """The service's owner sets its count."""
+        self._world.views.wrote(Resource("ecs", service))
+        self.update_service(cluster=self._cluster, service=service, desiredCount=count)
+
+    def _resize(self, service: Service, count: int) -> None:
+        self._world.watcher.resized(service.name, service.desired, count)
+        service.desired = count
 
     def _roll_out(self, service: Service) -> None:
         for rollout in service.rollouts:

@@ -107,6 +107,35 @@ def test_a_launch_replaces_what_ran_there(account: Account, slots: Slots) -> Non
     assert (found.task_definition, found.desired) == (newer, 4)
 
 
+def test_growing_is_no_new_rollout(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the count is written, so that no task is replaced; without a service it is harmless."""
+    slots.grow("green", 3)
+    rollout = _launch(slots, account.spec.blueprint, 2)
+    calls = _record(account, monkeypatch, "update_service")
+    slots.grow("green", 3)
+    found = slots.describe("green")
+    assert found is not None
+    assert (found.desired, found.rollout) == (3, rollout)
+    assert calls == [{"cluster": account.spec.cluster, "service": "web-green", "desiredCount": 3}]
+
+
+def test_a_count_that_somebody_raised_meanwhile_is_put_back(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The read that led here was old: ECS's answer tells of five tasks, and three were asked for."""
+    _launch(slots, account.spec.blueprint, 5)
+    update = account.ecs.update_service
+
+    def answer(**given: Any) -> dict[str, Any]:
+        told = update(**given)
+        told["service"]["deployments"][0] |= {"runningCount": 4, "pendingCount": 1}
+        return dict(told)
+
+    monkeypatch.setattr(account.ecs, "update_service", answer)
+    slots.grow("green", 3)
+    assert account.desired("green") == 5
+
+
 def test_every_launch_is_a_rollout_of_its_own(
     account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:

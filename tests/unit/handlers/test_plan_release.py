@@ -11,6 +11,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Feed, LogStreams, Plan, Release
+from crossfade.domain.spec import Slot
 from crossfade.domain.state import DELETION
 from crossfade.domain.traffic import Weights
 from tests.unit.account import SPECS, Account, running_release
@@ -135,6 +136,22 @@ def test_what_runs_is_known_by_what_it_answers(
     account.push("0.0.2")
     previous = Plan.model_validate(_plan(invoke, ASK)["plan"]).previous
     assert previous == running_release(live.model_copy(update={"version": "0.0.7"}))
+
+
+@pytest.mark.parametrize("slot", ["blue", "green"])
+def test_a_live_slot_beyond_the_bounds_of_scaling_is_refused(
+    account: Account, invoke: Invoke, live: Release, slot: Slot
+) -> None:
+    """AWS would stop tasks of it, or of the candidate, as soon as the target is written."""
+    account.release("0.0.2")
+    account.run("green", account.spec.blueprint, count=0)
+    account.scale(slot)
+    account.resize("green", 0)
+    account.resize("blue", 9)
+    with pytest.raises(errors.ScalingTooNarrow, match=f"web-{slot} allows 8. Raise its MaxCapacity to 9"):
+        _plan(invoke, ASK)
+    account.resize("blue", 8)
+    assert _plan(invoke, ASK)["action"] == "deploy"
 
 
 def test_a_push_is_planned_by_its_digest(account: Account, invoke: Invoke, live: Release) -> None:

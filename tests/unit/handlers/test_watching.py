@@ -84,6 +84,53 @@ def test_a_good_stage_advances(
     assert stage.reason == answer["verdict"]["reason"]
 
 
+def test_a_stage_holds_until_the_candidate_can_carry_the_next_weight(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """The live slot has grown: the candidate is asked for as many tasks, and watched until they are there."""
+    account.resize("blue", 40)
+    account.write_ledger(held.ledger, *both_lanes("." * 250))
+    clock.seconds = 15
+    verdict = _watch(account, invoke, held)["verdict"]
+    assert account.desired("green") == 40
+    assert (verdict["action"], verdict["reason"], clock.seconds) == (
+        "hold",
+        "green fails 0 of 249, blue 0 of 249; held back: "
+        "green has 2 healthy targets of 40 tasks and needs 4 for weight 10",
+        looked(35),
+    )
+    clock.meanwhile = [lambda: account.register_targets("green", "10.0.0.12", "10.0.0.13")]
+    assert _watch(account, invoke, held)["verdict"]["action"] == "advance"
+
+
+def test_at_its_deadline_a_stage_holds_nobody_back(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """The shift then says by name what is missing."""
+    account.resize("blue", 40)
+    account.write_ledger(held.ledger, *both_lanes("." * 150))
+    clock.seconds = 60
+    assert _watch(account, invoke, held)["verdict"]["action"] == "advance"
+
+
+def test_a_candidate_grows_within_its_bounds(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """Also while a stage is held for another reason; its rollout stays the same."""
+    account.scale("green")
+    account.resize("blue", 40)
+    rollout = account.rollout("green")
+    assert _watch(account, invoke, held)["verdict"]["action"] == "hold"
+    assert (account.desired("green"), account.rollout("green")) == (8, rollout)
+
+
+def test_a_candidate_is_never_shrunk(account: Account, invoke: Invoke, clock: Clock, held: Plan) -> None:
+    """It has grown by its own load, or the live slot was shrunk by its owner."""
+    account.resize("green", 5)
+    _watch(account, invoke, held)
+    assert account.desired("green") == 5
+
+
 def test_a_watch_returns_as_soon_as_it_has_a_verdict(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
@@ -598,6 +645,32 @@ def test_too_few_targets_are_waited_for_and_then_given_up(
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
 
 
+def test_a_shift_counts_what_the_live_slot_is_wanted_to_have(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """It has grown since the launch: the candidate is asked for as many, and its share of them is waited for."""
+    account.resize("blue", 4)
+    assert _shift(invoke, held, stage=2) == {
+        "status": "waiting",
+        "reason": "green has 2 healthy targets of 4 tasks and needs 4 for weight 100",
+        "written": None,
+        "began": None,
+        "shown": None,
+        "deadline": None,
+    }
+    assert account.desired("green") == 4
+    account.register_targets("green", "10.0.0.12", "10.0.0.13")
+    assert _shift(invoke, held, stage=2)["status"] == "shifted"
+
+
+def test_a_live_slot_that_grows_is_no_reason_to_wait(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """Its new tasks still start, and the shift takes load away from it."""
+    account.resize("blue", 4)
+    assert _shift(invoke, held)["status"] == "shifted"
+
+
 @pytest.fixture
 def shifted(account: Account, journal: Journal, held: Plan) -> Plan:
     """Return a deployment that has shifted all traffic."""
@@ -660,6 +733,45 @@ def test_blue_is_stopped_and_seen_gone(
     aws.edit("UpdateService", _stopped(0))
     assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
     assert journal.history("web", "d1").promoted == at(looked(20))
+
+
+def test_blue_stays_until_the_candidate_has_as_many_targets(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """Somebody has asked for more of blue at the last moment: the candidate follows before blue is stopped."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    account.resize("blue", 3)
+    clock.seconds = 20
+    first = _retire(account, invoke, shifted)
+    assert first["verdict"] == {
+        "action": "hold",
+        "reason": "only 0.0.2 for 10 s; held back: "
+        "green has 2 healthy targets of 3 tasks and needs 3 for weight 100",
+        "error": None,
+    }
+    assert (account.desired("blue"), account.desired("green")) == (3, 3)
+    assert journal.history("web", "d1").promoted is None
+    account.register_targets("green", "10.0.0.12")
+    assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
+    assert (account.desired("blue"), account.desired("green")) == (0, 3)
+
+
+def test_a_candidate_that_stays_too_small_is_taken_back(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """Blue is still there to go back to."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 110)])
+    account.deregister_targets("green", "10.0.0.11")
+    clock.seconds = 120
+    account.write_ledger(shifted.ledger, *both_lanes("." * 150, seconds=100, first=151))
+    verdict = _retire(account, invoke, shifted)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "TargetsBelowFloor")
+    assert verdict["reason"] == (
+        "120 s after the last shift: green has 1 healthy targets of 2 tasks and needs 2 for weight 100. "
+        "Look at that slot's tasks."
+    )
+    assert journal.history("web", "d1").judged == at(120)
+    assert account.desired("blue") == 2
 
 
 def test_an_old_slot_may_be_kept_warm(

@@ -141,6 +141,38 @@ def test_the_count_is_brought_within_the_bounds(sandbox: Sandbox, scaling: Any):
     assert (registered, suspended) == (2, 4)
 
 
+def test_an_alarm_scales_unless_that_is_suspended(sandbox: Sandbox, scaling: Any):
+    """Each time that it is raised, within the bounds."""
+    ecs, cloudwatch = sandbox.client("ecs"), sandbox.client("cloudwatch")
+    policy = {
+        "AdjustmentType": "ChangeInCapacity",
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 3}],
+    }
+    given = {"PolicyName": "out", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": policy}
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.put_scaling_policy(**TARGET, **given)
+    scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=5, SuspendedState=SUSPENDED)
+    arn = scaling.put_scaling_policy(**TARGET, **given)["PolicyARN"]
+    cloudwatch.put_metric_alarm(
+        AlarmName="busy", Namespace="Web", MetricName="Load", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="ignore", AlarmActions=[arn],
+    )  # fmt: skip
+
+    def raised() -> int:
+        for state in ("OK", "ALARM"):
+            cloudwatch.set_alarm_state(AlarmName="busy", StateValue=state, StateReason="told to")
+        found = ecs.describe_services(cluster="scaled", services=["web-green"])["services"][0]
+        return int(found["desiredCount"])
+
+    ecs.update_service(cluster="scaled", service="web-green", desiredCount=1)
+    suspended = raised()
+    scaling.register_scalable_target(**TARGET, SuspendedState={"DynamicScalingOutSuspended": False})
+    counts = [raised(), raised()]
+    ecs.update_service(cluster="scaled", service="web-green", desiredCount=0)
+
+    assert (suspended, counts) == (1, [4, 5])
+
+
 def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
     """A role may read all, and register where the conditions of its policy fit and it may scale itself."""
     scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=9)
