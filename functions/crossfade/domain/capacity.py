@@ -66,6 +66,6 @@ def refuse_narrow(
         if target and target.most < wanted:
             raise ScalingTooNarrow(
                 f"{stable} is live and wanted to have {wanted} tasks, and the scalable target of "
-                f"{spec.slot_service(slot)} allows {target.most}. Raise its MaxCapacity to {wanted} at least, "
-                "or scale the live slot down, then deploy again."
+                f"{spec.slot_service(slot)} allows {target.most}. Raise its MaxCapacity to {wanted} at "
+                "least, or scale the live slot down, then deploy again."
             )

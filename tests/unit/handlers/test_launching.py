@@ -328,6 +328,7 @@ def test_scaling_that_was_resumed_just_now_is_given_back_whatever_is_read(
     journal.release(second, at(0))
     later = second.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
     journal.claim(later)
+    account.scale("blue", **ALL)
     clock.seconds = 50
     invoke("suspend", plan=later)
     assert journal.history("web", "d2").scaling == SUSPENDED

@@ -648,7 +648,7 @@ def test_too_few_targets_are_waited_for_and_then_given_up(
 def test_a_shift_counts_what_the_live_slot_is_wanted_to_have(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
-    """It has grown since the launch: the candidate is asked for as many, and its share of them is waited for."""
+    """It has grown since the launch: the candidate is asked for as many, and its share is waited for."""
     account.resize("blue", 4)
     assert _shift(invoke, held, stage=2) == {
         "status": "waiting",
@@ -738,7 +738,7 @@ def test_blue_is_stopped_and_seen_gone(
 def test_blue_stays_until_the_candidate_has_as_many_targets(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
-    """Somebody has asked for more of blue at the last moment: the candidate follows before blue is stopped."""
+    """Somebody has asked for more of blue at the last moment: the candidate follows before it goes."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     account.resize("blue", 3)
     clock.seconds = 20
@@ -763,7 +763,6 @@ def test_a_candidate_that_stays_too_small_is_taken_back(
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 110)])
     account.deregister_targets("green", "10.0.0.11")
     clock.seconds = 120
-    account.write_ledger(shifted.ledger, *both_lanes("." * 150, seconds=100, first=151))
     verdict = _retire(account, invoke, shifted)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "TargetsBelowFloor")
     assert verdict["reason"] == (
