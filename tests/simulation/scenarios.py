@@ -197,7 +197,6 @@ _ALL = (
     Scenario("crashes-late", ask(Image("0.0.3", "crashes-late")), "0.0.1"),
     Scenario("wrong", ask(Image("0.0.3", "wrong")), "0.0.1"),
     Scenario("crashes", ask(Image("0.0.3", "crashes")), "0.0.1"),
-    Scenario("scaled", scaled(ask(NEXT)), "0.0.4", released=_TWICE),
     Scenario("scaled-worse", scaled(ask(WORSE)), "0.0.2", released=_TWICE),
     # The live slot is the green one. The drain time is longer than what is read of it may be old.
     Scenario(

@@ -74,7 +74,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
-    ("scaling is as before", "scaled", instead(Scaling, "suspend")),
+    ("scaling is as before", "grows", instead(Scaling, "suspend")),
     ("history is true", "healthy", instead(Journal, "close")),
     ("statuses are honest", "worse", end_well_whatever_happens),
     ("a fault that passes changes nothing", "healthy", instead(shift, "_shortfall", lambda *given: "no")),
