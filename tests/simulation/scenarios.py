@@ -198,14 +198,14 @@ _ALL = (
     Scenario("wrong", ask(Image("0.0.3", "wrong")), "0.0.1"),
     Scenario("crashes", ask(Image("0.0.3", "crashes")), "0.0.1"),
     Scenario("scaled-worse", scaled(ask(WORSE)), "0.0.2", released=_TWICE),
-    # The live slot is the green one. The drain time is longer than what is read of it may be old.
+    # The live slot is the green one. It waits longer for its stop than what is read of it may be old.
     Scenario(
         "grows",
         scaled(ask(NEXT)),
         "0.0.4",
         {"deploy.VerifyGreen#1": grow("green"), "deploy.RetireBlue#1": ask_for("green", 4)},
         released=_TWICE,
-        spec={"retire": SPEC["retire"] | {"drain_seconds": 70}},
+        spec={"retire": SPEC["retire"] | {"drain_seconds": 100, "deadline_seconds": 250}},
         scales=True,
     ),
     Scenario(

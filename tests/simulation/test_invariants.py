@@ -51,8 +51,7 @@ def end_well_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
 def never_keep_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The candidate keeps the count that it was launched with, and nobody compares."""
     monkeypatch.setattr(Capacity, "to_ask", None)
-    monkeypatch.setattr(Capacity, "short_for", lambda *given: None)
-    monkeypatch.setattr(Capacity, "short_of_all", lambda *given, **named: None)
+    monkeypatch.setattr(Capacity, "short_for", lambda *given, **named: None)
 
 
 def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Verdict]:
@@ -77,7 +76,11 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("scaling is as before", "grows", instead(Scaling, "suspend")),
     ("history is true", "healthy", instead(Journal, "close")),
     ("statuses are honest", "worse", end_well_whatever_happens),
-    ("a fault that passes changes nothing", "healthy", instead(shift, "_shortfall", lambda *given: "no")),
+    (
+        "a fault that passes changes nothing",
+        "healthy",
+        instead(shift, "_shortfall", lambda *given, **named: "no"),
+    ),
     ("NeverSettles", "worse", instead(restore, "way_back", never_restore)),
 ]
 

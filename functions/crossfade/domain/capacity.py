@@ -30,19 +30,14 @@ class Capacity(Message):
         count = wanted if self.most is None else min(wanted, self.most)
         return count if count > self.asked else None
 
-    def short_for(self, weight: int) -> str | None:
-        """Why the candidate may not carry so many percent of what the live slot carries; None when it may."""
-        return self._short_of(self.asked if self.wanted is None else self.wanted, weight)
+    def short_for(self, weight: int, *, late: bool) -> str | None:
+        """Why the candidate may not carry so many percent of the traffic; None when it may.
 
-    def short_of_all(self, *, late: bool) -> str | None:
-        """Why the old slot may not go yet; None when it may.
-
-        ``late``: tasks that the candidate's own growth asked for are waited for no longer.
+        It needs its share of what the live slot is wanted to have, or of what it was itself asked to have
+        where that is more: ``late`` ends the wait for those.
         """
         wanted = self.asked if self.wanted is None else self.wanted
-        return self._short_of(wanted if late else max(wanted, self.asked), 100)
-
-    def _short_of(self, count: int, weight: int) -> str | None:
+        count = wanted if late else max(wanted, self.asked)
         short = shortfall(self.slot, self.healthy, count, weight)
         if short and self.most is not None and self.most < count:
             return f"{short}; its scalable target allows {self.most}: raise its MaxCapacity"

@@ -143,7 +143,7 @@ def _with_all_tasks(event: Event, verdict: Verdict, capacity: Capacity) -> Verdi
     """The same verdict, unless the old slot has to stay because the candidate is short of healthy targets."""
     seconds = event.plan.spec.retire.deadline_seconds
     late = utc_now() >= event.counted_from + timedelta(seconds=seconds)
-    short = capacity.short_of_all(late=late) if verdict.action == "advance" else None
+    short = capacity.short_for(100, late=late) if verdict.action == "advance" else None
     if short is None:
         return verdict
     if not late:

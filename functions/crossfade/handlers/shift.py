@@ -53,9 +53,10 @@ def handler(event: Event) -> Shifted:
     traffic = Traffic(client("elbv2"), plan.spec)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     if event.written is None:
-        short = _shortfall(plan, journal, traffic, weights)
+        late = utc_now() >= event.deadline
+        short = _shortfall(plan, journal, traffic, weights, late=late)
         if short:
-            if utc_now() >= event.deadline:
+            if late:
                 raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
             return Shifted(status="waiting", reason=short)
     began = event.written
@@ -83,7 +84,7 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
     return began
 
 
-def _shortfall(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> str | None:
+def _shortfall(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights, *, late: bool) -> str | None:
     """Why the weights have to wait: the candidate needs what they ask of it, the other one anybody to answer.
 
     The other one gives traffic away, so that new tasks of it which are still starting are no reason to wait.
@@ -91,4 +92,4 @@ def _shortfall(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights)
     kept = weights.of(plan.stable) if plan.stable else 0
     if plan.stable and kept > 0 and not traffic.health(plan.spec.target_groups.of(plan.stable)).healthy:
         return f"{plan.stable} has 0 healthy targets and is to keep weight {kept}"
-    return keep_up(plan, journal).short_for(weights.of(plan.candidate))
+    return keep_up(plan, journal).short_for(weights.of(plan.candidate), late=late)

@@ -76,7 +76,7 @@ def handler(event: Event) -> Watched:
             gate = Gate(plan, _watch(event, plan), gate.state)
         verdict = gate.look(records, utc_now())
         if verdict.action == "advance" and watch.next_weight is not None and utc_now() < event.deadline:
-            verdict = _held_back(verdict, keeping_up.look().short_for(watch.next_weight))
+            verdict = _held_back(verdict, keeping_up.look().short_for(watch.next_weight, late=False))
         return verdict.action != "hold"
 
     cursor, probe_died = follow(plan, event.probe, event.cursor, decided)

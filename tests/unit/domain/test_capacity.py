@@ -36,36 +36,33 @@ def test_what_is_asked_for(wanted: int | None, asked: int, most: int | None, to_
 )
 def test_a_share_of_what_the_live_slot_is_wanted_to_have(weight: int, healthy: int, short: bool) -> None:
     """Whatever the candidate was launched with."""
-    assert (_capacity(4, 2, healthy).short_for(weight) is not None) is short
-
-
-def test_a_candidate_that_grows_by_itself_is_not_waited_for() -> None:
-    """It has what the live slot is wanted to have."""
-    assert _capacity(2, 4, healthy=2).short_for(100) is None
+    assert (_capacity(4, 2, healthy).short_for(weight, late=True) is not None) is short
 
 
 def test_a_first_release_needs_its_own_tasks() -> None:
     """There is no live slot to compare with."""
-    assert _capacity(None, 2, healthy=1).short_for(100) is not None
-    assert _capacity(None, 2, healthy=2).short_for(100) is None
+    assert _capacity(None, 2, healthy=1).short_for(100, late=True) is not None
+    assert _capacity(None, 2, healthy=2).short_for(100, late=True) is None
 
 
 @pytest.mark.parametrize(
     ("healthy", "late", "short"),
     [(1, False, True), (2, False, True), (4, False, False), (1, True, True), (2, True, False)],
 )
-def test_an_old_slot_goes_when_all_tasks_are_there(healthy: int, late: bool, short: bool) -> None:
-    """At the deadline those count that the live slot is wanted to have, not the candidate's own growth."""
-    assert (_capacity(2, 4, healthy).short_of_all(late=late) is not None) is short
+def test_the_candidates_own_growth_is_waited_for_until_the_deadline(
+    healthy: int, late: bool, short: bool
+) -> None:
+    """At it only what the live slot is wanted to have counts: no release goes back because it has grown."""
+    assert (_capacity(2, 4, healthy).short_for(100, late=late) is not None) is short
 
 
 def test_a_shortfall_names_bounds_that_are_too_narrow() -> None:
     """Nothing else would tell why no more tasks come."""
-    assert _capacity(6, 4, 4, most=4).short_for(100) == (
+    assert _capacity(6, 4, 4, most=4).short_for(100, late=False) == (
         "green has 4 healthy targets of 6 tasks and needs 6 for weight 100; "
         "its scalable target allows 4: raise its MaxCapacity"
     )
-    assert "MaxCapacity" not in (_capacity(6, 4, 4, most=8).short_for(100) or "")
+    assert "MaxCapacity" not in (_capacity(6, 4, 4, most=8).short_for(100, late=False) or "")
 
 
 def _target(most: int) -> ScalableTarget:
