@@ -19,7 +19,7 @@ from crossfade.domain.records import Record
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
 from crossfade.domain.state import Waiting
 from tests.statemachine.definitions import resources
-from tests.unit.examples import ACCOUNT, DEPLOY, REGION, ROLLBACK, STATES, document, first_plan, plan
+from tests.unit.examples import ACCOUNT, DEPLOY, REGION, ROLLBACK, STATES, document, first_plan, login, plan
 
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 SPECS = "/Staging/services/"  # of a stack that is not named crossfade
@@ -324,6 +324,37 @@ class Account:
         self.publish(spec)
         return spec
 
+    def production_rule(self) -> dict[str, Any]:
+        """The production rule as DescribeRules tells it."""
+        rules = self.elbv2.describe_rules(ListenerArn=self.spec.listener)["Rules"]
+        return next(rule for rule in rules if rule["Priority"] == str(self.spec.rule_priority))
+
+    def enrich_rule(self, *, backwards: bool = False) -> dict[str, Any]:
+        """Put a login before the production rule's forward, and a condition, as its owner may; returns it."""
+        rule = self.production_rule()
+        forward = {**rule["Actions"][-1], "Order": 2}
+        forward["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": False, "DurationSeconds": 60}
+        actions = [login(), forward]
+        host = {"Field": "host-header", "Values": ["web.example"]}
+        self.elbv2.modify_rule(
+            RuleArn=rule["RuleArn"], Actions=actions[::-1] if backwards else actions, Conditions=[host]
+        )
+        return {"Actions": actions, "Conditions": self.production_rule()["Conditions"]}
+
+    def others_rule(self, priority: int, condition: dict[str, Any]) -> str:
+        """Put a rule of another service on the production listener; returns that service's target group."""
+        vpc = self.ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.0.0.0/16"]}])["Vpcs"][0][
+            "VpcId"
+        ]
+        group = self._target_group("shop", vpc)
+        self.elbv2.create_rule(
+            ListenerArn=self.spec.listener,
+            Priority=priority,
+            Conditions=[condition],
+            Actions=[{"Type": "forward", "TargetGroupArn": group}],
+        )
+        return group
+
     def blueprint(
         self,
         *others: dict[str, Any],
@@ -352,9 +383,9 @@ class Account:
         registered = self.ecs.register_task_definition(**values | (definition or {}))
         return str(registered["taskDefinition"]["taskDefinitionArn"])
 
-    def _target_group(self, slot: Slot, vpc: str) -> str:
+    def _target_group(self, name: str, vpc: str) -> str:
         made = self.elbv2.create_target_group(
-            Name=slot, Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip"
+            Name=name, Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip"
         )
         return str(made["TargetGroups"][0]["TargetGroupArn"])
 

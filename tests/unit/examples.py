@@ -5,6 +5,7 @@ from typing import Any
 
 from crossfade.domain.plan import Plan, Release, RunningRelease
 from crossfade.domain.records import Closed, LaneEvent, LaneTotals, Opened, Request
+from crossfade.domain.rule import LiveRule
 from crossfade.domain.spec import ServiceSpec, Slot, Stage
 from crossfade.domain.state import Candidate, Tried, Waiting
 
@@ -61,6 +62,41 @@ def document(**changes: Any) -> dict[str, Any]:
         "gate": {"probe_margin": 0.05, "warm_up_seconds": 0},
         **changes,
     }
+
+
+RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/web/1/2/3"
+
+
+def forward(*, sticky: bool | None = None, **weights: int) -> dict[str, Any]:
+    """A forward action as DescribeRules tells it; a slot's name stands for its target group."""
+    groups = document()["target_groups"]
+    tuples = [
+        {"TargetGroupArn": groups.get(name, name), "Weight": weight} for name, weight in weights.items()
+    ]
+    config: dict[str, Any] = {"TargetGroups": tuples}
+    if sticky is not None:
+        config["TargetGroupStickinessConfig"] = {"Enabled": sticky, "DurationSeconds": 60}
+    return {"Type": "forward", "ForwardConfig": config}
+
+
+def login(**changes: Any) -> dict[str, Any]:
+    """A login action as DescribeRules tells it: without its secret."""
+    config = {
+        "Issuer": "https://login.example",
+        "AuthorizationEndpoint": "https://login.example/authorize",
+        "TokenEndpoint": "https://login.example/token",
+        "UserInfoEndpoint": "https://login.example/userinfo",
+        "ClientId": "web",
+        "OnUnauthenticatedRequest": "allow",
+    }
+    return {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": config | changes}
+
+
+def live_rule(*actions: dict[str, Any], **changes: Any) -> LiveRule:
+    """The production rule as it is read; it gives blue all the traffic where no actions are given."""
+    everything = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
+    values = {"arn": RULE, "priority": "100", "conditions": (everything,)}
+    return LiveRule.model_validate(values | {"actions": actions or (forward(blue=100, green=0),)} | changes)
 
 
 def spec(**changes: Any) -> ServiceSpec:

@@ -22,6 +22,7 @@ from crossfade.domain.certificate import Certificate, History, Outcome, StageRec
 from crossfade.domain.errors import InvalidInput, ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.rule import LastRule, LiveRule
 from crossfade.domain.scaling import Resumption, Suspension
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State, Tried, Warm, lost, refuse_lost
@@ -232,23 +233,22 @@ class Journal:
         values = {":weights": weights.model_dump(), ":now": iso(now)}
         self._held(plan, "SET intended = :weights, intended_at = :now", values)
 
-    def wrote(self, plan: Plan, weights: Weights, now: datetime) -> None:
-        """Write down the weights that were written, by the load balancer's own answer."""
-        values = {":weights": weights.model_dump(), ":now": iso(now), ":past": self._past(plan, weights, now)}
-        self._held(
-            plan, "SET weights = :weights, written_at = :now, overwritten = :past REMOVE intended", values
-        )
+    def wrote(self, plan: Plan, weights: Weights, now: datetime, answer: LiveRule | None = None) -> None:
+        """Write down the weights that were written, and the load balancer's own answer."""
+        written, values = self._written(plan, weights, now, answer)
+        self._held(plan, f"{written}, weights = :weights REMOVE intended", values)
 
-    def reinstate(self, plan: Plan, winner: Slot | None, now: datetime) -> None:
+    def reinstate(
+        self, plan: Plan, winner: Slot | None, now: datetime, answer: LiveRule | None = None
+    ) -> None:
         """Write down where a rollback has left all traffic: with ``winner``, or that the rule was removed.
 
         ``intended`` stays: a write of the deployment's own may still be on its way.
         """
         wanted = Weights.share(winner, 100) if winner else None
-        written = "SET written_at = :now, overwritten = :past"
-        values: dict[str, Any] = {":now": iso(now), ":past": self._past(plan, wanted, now)}
+        written, values = self._written(plan, wanted, now, answer)
         if wanted is None:
-            self._held(plan, f"{written} REMOVE weights, stable, version, digest", values)
+            self._held(plan, f"{written} REMOVE weights, stable, version, digest, last_rule", values)
             return
         release = plan.release if winner == plan.candidate else plan.previous
         self._held(
@@ -256,7 +256,6 @@ class Journal:
             f"{written}, weights = :weights, stable = :slot, version = :version, digest = :digest",
             {
                 **values,
-                ":weights": wanted.model_dump(),
                 ":slot": winner,
                 ":version": release.version if release else None,
                 ":digest": release.digest if release else None,
@@ -408,6 +407,19 @@ class Journal:
                 raise
             holder = self.state(plan.service).holder or "a deployment that has ended meanwhile"
             raise ServiceChanged(f"Service {plan.service} was held by {holder}.") from error
+
+    def _written(
+        self, plan: Plan, weights: Weights | None, now: datetime, answer: LiveRule | None
+    ) -> tuple[str, dict[str, Any]]:
+        """How to write down that the rule was written, and the values; ``:weights`` where there are any."""
+        written = "SET written_at = :now, overwritten = :past"
+        values: dict[str, Any] = {":now": iso(now), ":past": self._past(plan, weights, now)}
+        if weights:
+            values[":weights"] = weights.model_dump()
+        if answer:
+            written += ", last_rule = :rule"
+            values[":rule"] = LastRule.of(plan.spec, answer, now).model_dump(mode="json")
+        return written, values
 
     def _past(self, plan: Plan, weights: Weights | None, now: datetime) -> list[dict[str, Any]]:
         """What the rule may still be read with; only the holder changes it, so reading it first is safe."""

@@ -7,8 +7,10 @@ from botocore.exceptions import ClientError
 from crossfade.aws.failures import code
 from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.message import Message
+from crossfade.domain.place import leads_here, production_rule, refuse_covering
+from crossfade.domain.rule import LiveRule, weighted_forward
 from crossfade.domain.spec import SLOTS, ServiceSpec
-from crossfade.domain.traffic import LiveRule, Weights
+from crossfade.domain.traffic import Weights
 
 
 class TargetHealth(Message):
@@ -26,43 +28,58 @@ class Traffic:
         self._elbv2 = elbv2
         self._spec = spec
 
+    def rules(self) -> list[LiveRule]:
+        """All rules of the listener as the load balancer tells of them."""
+        pages = self._elbv2.get_paginator("describe_rules").paginate(ListenerArn=self._spec.listener)
+        return [_live(rule) for page in pages for rule in page["Rules"]]
+
     def rule(self) -> LiveRule | None:
         """The production rule as the load balancer tells of it; None when it tells of none."""
-        pages = self._elbv2.get_paginator("describe_rules").paginate(ListenerArn=self._spec.listener)
-        rules = [rule for page in pages for rule in page["Rules"]]
-        rule = next((rule for rule in rules if rule["Priority"] == str(self._spec.rule_priority)), None)
-        if rule is None:
-            return None
-        return _live(rule)
+        return production_rule(self._spec, self.rules())
 
     def weights(self) -> Weights | None:
         """The weights as the load balancer tells of them; None when it tells of no production rule."""
         rule = self.rule()
         return rule.weights(self._spec.target_groups) if rule else None
 
-    def write(self, weights: Weights) -> Weights:
+    def write(self, weights: Weights, known: LiveRule | None = None) -> LiveRule:
         """Set the weights, creating the production rule if need be; returns the load balancer's own answer.
+
+        ``known`` is the rule as it is known best; without it, it is looked for.
 
         Raises
         ------
         NotYetVisible
             There is a rule already, and the load balancer does not tell of it yet.
+        RuleCovers
+            There is none, and it would take another rule's requests, or another one takes all of its own.
         """
-        rule = self.rule()
-        return self._create(weights) if rule is None else self.change(rule, weights)
+        if known:
+            return self.change(known, weights)
+        rules = self.rules()
+        rule = production_rule(self._spec, rules)
+        if rule:
+            return self.change(rule, weights)
+        refuse_covering(self._spec, rules)
+        return self._create(weights)
 
-    def change(self, rule: LiveRule, weights: Weights) -> Weights:
-        """Set the weights of a rule that was read; returns the load balancer's own answer."""
-        answer = self._elbv2.modify_rule(RuleArn=rule.arn, Actions=self._actions(weights))
-        return _live(answer["Rules"][0]).weights(self._spec.target_groups)
+    def change(self, rule: LiveRule, weights: Weights) -> LiveRule:
+        """Set the weights of a rule that was read; returns the load balancer's own answer.
+
+        ModifyRule replaces the list of actions, so it is given all of them. It leaves conditions and
+        transforms alone as long as it is given none.
+        """
+        actions = rule.weighted(self._spec.target_groups, weights)
+        return _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
 
     def remove(self) -> bool:
         """Delete the production rule, so that the listener's default action answers; harmless twice.
 
-        False: the load balancer tells of none, which may be so because it was made just now.
+        False: the load balancer tells of none, which may be so because it was made just now. A rule in its
+        place that leads to others as well is not Crossfade's, and stays.
         """
         rule = self.rule()
-        if rule is None:
+        if rule is None or not leads_here(self._spec, rule):
             return False
         self.delete(rule)
         return True
@@ -91,13 +108,14 @@ class Traffic:
             unhealthy=tuple(f"{target['Target']['Id']}: {_words(target['TargetHealth'])}" for target in bad),
         )
 
-    def _create(self, weights: Weights) -> Weights:
+    def _create(self, weights: Weights) -> LiveRule:
+        groups = self._spec.target_groups
         try:
             answer = self._elbv2.create_rule(
                 ListenerArn=self._spec.listener,
                 Priority=self._spec.rule_priority,
                 Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
-                Actions=self._actions(weights),
+                Actions=[weighted_forward({"Type": "forward"}, groups, weights)],
             )
         except ClientError as error:
             if code(error) != "PriorityInUse":
@@ -107,14 +125,7 @@ class Traffic:
                 f"The listener has a rule of priority {self._spec.rule_priority} already, and does not tell "
                 "of it yet. It is looked at again."
             ) from error
-        return _live(answer["Rules"][0]).weights(self._spec.target_groups)
-
-    def _actions(self, weights: Weights) -> list[dict[str, Any]]:
-        groups = [
-            {"TargetGroupArn": self._spec.target_groups.of(slot), "Weight": weights.of(slot)}
-            for slot in SLOTS
-        ]
-        return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+        return _live(answer["Rules"][0])
 
     def _attributes(self, group: str) -> dict[str, str]:
         found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
@@ -122,11 +133,11 @@ class Traffic:
 
 
 def _live(rule: dict[str, Any]) -> LiveRule:
-    forward = rule["Actions"][-1].get("ForwardConfig", {})
     return LiveRule(
         arn=rule["RuleArn"],
-        forwards={group["TargetGroupArn"]: group["Weight"] for group in forward.get("TargetGroups", [])},
-        sticky=forward.get("TargetGroupStickinessConfig", {}).get("Enabled", False),
+        priority=rule["Priority"],
+        conditions=tuple(rule.get("Conditions", ())),
+        actions=tuple(sorted(rule["Actions"], key=lambda action: action.get("Order", 1))),
     )
 
 

@@ -72,11 +72,12 @@ def _drift(
     if stable:
         live = counts[stable]
         if live is None or live.desired == 0:
+            scale_or_give = f"Scale it to {spec.desired_count} tasks, or give" if live else "Give"
             return (
                 f"All traffic goes to {stable}, but the ECS service {spec.slot_service(stable)} "
                 f"{'does not exist' if live is None else 'stands at 0 tasks'}.",
-                "Somebody changed it: put it back, or give the traffic to the slot that runs, then deploy "
-                "again.",
+                f"Somebody changed it. {scale_or_give} the traffic to the other slot if its tasks run, then "
+                'deploy again: docs/operations.md says how, under "To put a changed rule right".',
             )
     idle: tuple[Slot, ...] = (other(stable),) if stable else SLOTS
     for slot in idle:

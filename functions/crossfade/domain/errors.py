@@ -41,6 +41,18 @@ class BlueprintUnusable(CrossfadeError):
     """The blueprint lacks what the spec, the outcome feed, Fargate or the load balancer needs."""
 
 
+class RuleCovers(CrossfadeError):
+    """The production rule would take another listener rule's requests, or get none itself: see which one."""
+
+
+class PriorityTaken(CrossfadeError):
+    """Another rule of the listener has the production rule's priority: choose another one in the spec."""
+
+
+class ServiceMoved(CrossfadeError):
+    """The spec of a live service names another place for it: change that back, or move it as it says."""
+
+
 class StickyTraffic(CrossfadeError):
     """Sticky sessions override weights: turn stickiness off for the service's groups and rule."""
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from crossfade.domain.errors import ServiceLost, Superseded
 from crossfade.domain.message import Message, Moment
+from crossfade.domain.rule import LastRule, LiveRule
 from crossfade.domain.scaling import Resumption
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Overwritten, Weights
@@ -80,8 +81,9 @@ class State(Message):
     ``holder`` is the execution that may change the service, ``deployment`` whose deployment it works on.
     ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
     end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
-    ``weights`` were written since, at ``written_at``. ``freed`` is when the last deployment let go of the
-    service: whatever it changed was changed before that. ``resumed`` is how it left the live slot's scaling.
+    ``weights`` were written since, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``freed`` is when
+    the last deployment let go of the service: whatever it changed was changed before that. ``resumed`` is
+    how it left the live slot's scaling.
     ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
     """
 
@@ -95,6 +97,7 @@ class State(Message):
     intended: Weights | None = None
     intended_at: Moment | None = None
     written_at: Moment | None = None
+    last_rule: LastRule | None = None
     overwritten: tuple[Overwritten, ...] = ()
     freed: Moment | None = None
     resumed: Resumption | None = None
@@ -121,6 +124,23 @@ class State(Message):
         """What may be read of the rule by Crossfade's own doing: written, about to be, or overwritten."""
         past = [one.weights for one in self.overwritten if one.may_be_read(now)]
         return (self.weights, *([self.intended] if self.intended else []), *past)
+
+    @property
+    def live_rule(self) -> LastRule | None:
+        """The rule that ``weights`` were written to; None where that is not known."""
+        known = self.weights and self.last_rule and self.last_rule.at == self.written_at
+        return self.last_rule if known else None
+
+    def best_known(self, read: LiveRule, weights: Weights | None) -> LiveRule:
+        """The rule as it is known best, of one that is its own by the ``weights`` that it was read with.
+
+        A read that shows overwritten weights is older than the last write, and so are the actions that it
+        shows: they must not be written back.
+        """
+        is_old = weights not in (self.weights, self.intended)
+        if is_old and self.live_rule and self.live_rule.arn == read.arn:
+            return self.live_rule.newer_than(read)
+        return read
 
     def may_hide_a_rule(self, now: datetime) -> bool:
         """Whether the production rule was made, or may have been, so lately that it is not seen yet."""

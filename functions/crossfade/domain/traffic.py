@@ -8,12 +8,18 @@ from typing import Self
 
 from pydantic import Field
 
-from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, StickyTraffic, TrafficSplit
+from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, TrafficSplit
 from crossfade.domain.message import Message, Moment
-from crossfade.domain.spec import Slot, TargetGroups, other
+from crossfade.domain.spec import Slot, other
 
 RULE_SECONDS = 300
 """How long DescribeRules may still answer as before a write; others who wait for it wait as long."""
+PUT_RIGHT = (
+    "Somebody else changed it and it is left alone. Choose a slot whose tasks run and give it all the "
+    "traffic, in the rule and in the journal: docs/operations.md says how, under "
+    '"To put a changed rule right".'
+)
+"""What to do about a foreign change; right before a deployment, and after one that has found it."""
 
 
 class Weights(Message):
@@ -26,6 +32,14 @@ class Weights(Message):
     def share(cls, slot: Slot, weight: int) -> Self:
         """``weight`` percent to ``slot``, the rest to the other."""
         return cls.model_validate({slot: weight, other(slot): 100 - weight})
+
+    @classmethod
+    def shares(cls, blue: int, green: int) -> Self:
+        """The weights of a rule, of whatever sum, in percent; as they are where that is no whole number."""
+        total = blue + green
+        if total and 100 * blue % total == 0:
+            return cls(blue=100 * blue // total, green=100 * green // total)
+        return cls(blue=blue, green=green)
 
     def of(self, slot: Slot) -> int:
         """The weight of a slot."""
@@ -46,30 +60,6 @@ class Overwritten(Message):
         return now < self.until + timedelta(seconds=RULE_SECONDS)
 
 
-class LiveRule(Message):
-    """The production rule as the load balancer has it: weight by target group ARN."""
-
-    arn: str
-    forwards: dict[str, int]
-    sticky: bool
-
-    def weights(self, groups: TargetGroups) -> Weights:
-        """The rule in terms of slots.
-
-        Raises
-        ------
-        ForeignChange
-            The rule forwards to a group that is not one of the service's two.
-        """
-        foreign = set(self.forwards) - {groups.blue, groups.green}
-        if foreign or not self.forwards:
-            raise ForeignChange(
-                f"The production rule {self.arn} forwards to {', '.join(sorted(foreign)) or 'no group'}, "
-                "which is not of this service. Somebody changed the rule: put it back, then deploy again."
-            )
-        return Weights(blue=self.forwards.get(groups.blue, 0), green=self.forwards.get(groups.green, 0))
-
-
 def stable_slot(weights: Weights | None) -> Slot | None:
     """The slot that has all the traffic; None before a service's first release.
 
@@ -82,21 +72,11 @@ def stable_slot(weights: Weights | None) -> Slot | None:
         return None
     if (weights.blue > 0) == (weights.green > 0):
         raise TrafficSplit(
-            f"The production rule stands at {weights}, so neither slot is stable. Decide which version "
-            "stays, give its slot weight 100 and the other 0, write the same into the journal's weights, "
-            "then deploy again."
+            f"The production rule stands at {weights}, so neither slot is stable. Choose a slot whose tasks "
+            "run, and give it all the traffic, in the rule and in the journal: docs/operations.md says how, "
+            'under "To put a changed rule right". Then deploy again.'
         )
     return "blue" if weights.blue > 0 else "green"
-
-
-def refuse_stickiness(rule: LiveRule | None, sticky_groups: list[str]) -> None:
-    """Refuse sticky sessions: they keep clients on a version whatever the weights say."""
-    sticky = [*sticky_groups, *([rule.arn] if rule and rule.sticky else [])]
-    if sticky:
-        raise StickyTraffic(
-            f"Sticky sessions are on for {', '.join(sticky)}; they override weights, so traffic could not be "
-            "shifted. Turn stickiness off, then deploy again."
-        )
 
 
 def refuse_foreign(
@@ -119,11 +99,14 @@ def refuse_foreign(
             f"{live or 'no rule'}, as before that. It is looked at again; after {RULE_SECONDS // 60} minutes "
             "it counts as somebody else's change."
         )
-    raise ForeignChange(
-        f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}. "
-        "Somebody else changed it and it is left alone. Put the rule back to what was written, "
-        "or correct the journal, then deploy again."
-    )
+    found = f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}."
+    if written is None:
+        raise ForeignChange(
+            f"{found} Somebody else made it and it is left alone. Delete it when no client needs it, then "
+            "deploy again: the first release makes the rule."
+        )
+    changed = "" if live else " If listener or rule_priority was changed in the spec, change it back."
+    raise ForeignChange(f"{found}{changed} {PUT_RIGHT}")
 
 
 def floor(desired: int, weight: int) -> int:

@@ -19,6 +19,13 @@ from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.naming import as_it_answers
+from crossfade.domain.place import (
+    production_rule,
+    refuse_covering,
+    refuse_moved,
+    refuse_renumbered,
+    refuse_taken,
+)
 from crossfade.domain.plan import (
     Decision,
     Feed,
@@ -29,9 +36,10 @@ from crossfade.domain.plan import (
     unknown_service,
 )
 from crossfade.domain.request import Ask, NoConcern, Push, read_input
+from crossfade.domain.rule import refuse_stickiness
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot, read_spec, repository_of
 from crossfade.domain.state import State
-from crossfade.domain.traffic import refuse_foreign, refuse_stickiness, stable_slot
+from crossfade.domain.traffic import Weights, refuse_foreign, stable_slot
 from crossfade.domain.turn import not_now, wait
 from crossfade.handlers.step import step, utc_now
 
@@ -133,10 +141,7 @@ def _decide(
     asked_by: str | None,
 ) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
-    rule = traffic.rule()
-    refuse_stickiness(rule, traffic.sticky_groups())
-    live = rule.weights(spec.target_groups) if rule else None
-    refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+    live = _live(spec, state, traffic)
     stable = stable_slot(live)
     slots = Slots(client("ecs"), spec)
     counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
@@ -167,6 +172,22 @@ def _decide(
         if checked.streams
         else None,
     )
+
+
+def _live(spec: ServiceSpec, state: State, traffic: Traffic) -> Weights | None:
+    """The weights of the production rule; None where there is none and one can be made."""
+    refuse_moved(spec, state.live_rule)
+    rules = traffic.rules()
+    refuse_renumbered(spec, state.live_rule, rules)
+    rule = production_rule(spec, rules)
+    if state.weights is None:
+        refuse_taken(spec, rule)
+    refuse_stickiness(rule, traffic.sticky_groups())
+    live = rule.weights(spec.target_groups) if rule else None
+    refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+    if rule is None:
+        refuse_covering(spec, rules)
+    return live
 
 
 def _count(slots: Slots, traffic: Traffic, spec: ServiceSpec, slot: Slot) -> SlotCount | None:

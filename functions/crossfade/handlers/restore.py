@@ -11,9 +11,10 @@ from crossfade.domain.certificate import Outcome
 from crossfade.domain.errors import ForeignChange
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
+from crossfade.domain.rule import LiveRule
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State
-from crossfade.domain.traffic import LiveRule, Weights
+from crossfade.domain.traffic import Weights
 from crossfade.domain.way_back import Way, way_back
 from crossfade.handlers.step import step, utc_now
 from crossfade.handlers.visible import visible
@@ -67,7 +68,7 @@ def handler(event: Event) -> Restored:
         written = event.written if state.weights == wanted else None
         if written is None:
             # What is read may be old, even where it is what is wanted: so it is always written.
-            written = _write(plan, way, journal, traffic, rule)
+            written = _write(plan, way, journal, traffic, state.best_known(rule, live) if rule else None)
         if not visible(traffic, journal.refuse_lost(plan)):
             reason = f"{wanted or 'no rule'} was written, and the load balancer does not show it yet"
             return _left(event, "waiting", reason, written)
@@ -116,6 +117,7 @@ def _way(event: Event, state: State, traffic: Traffic, live: Weights | None) -> 
 
 def _write(plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None) -> datetime:
     # A second read need not show what the first one did: what is written goes to the rule that was read.
+    answer = None
     if rule and way.winner is None:
         traffic.delete(rule)
     elif rule and way.winner:
@@ -123,9 +125,9 @@ def _write(plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveR
         if way.winner == plan.candidate:
             # A next try must know these for its own; those of before the deployment it always does.
             journal.intend(plan, wanted, utc_now())
-        traffic.change(rule, wanted)
+        answer = traffic.change(rule, wanted)
     now = utc_now()
-    journal.reinstate(plan, way.winner, now)
+    journal.reinstate(plan, way.winner, now, answer)
     return now
 
 

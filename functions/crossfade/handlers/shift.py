@@ -75,12 +75,14 @@ def handler(event: Event) -> Shifted:
 
 def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
     """Set the weights, unless somebody else has changed them; returns when that began."""
-    state, live = journal.refuse_lost(plan), traffic.weights()
+    state, rule = journal.refuse_lost(plan), traffic.rule()
+    live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):
         refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
     began = utc_now()
     journal.intend(plan, weights, began)
-    journal.wrote(plan, traffic.write(weights), utc_now())
+    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)
+    journal.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
     return began
 
 

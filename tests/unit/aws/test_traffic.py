@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.aws.traffic import Traffic
-from crossfade.domain.errors import NotYetVisible
+from crossfade.domain.errors import NotYetVisible, RuleCovers
 from crossfade.domain.traffic import Weights
 from tests.unit.account import Account
 
@@ -32,7 +32,8 @@ def test_there_is_no_rule_before_the_first_release(traffic: Traffic) -> None:
 def test_weights_are_read_as_they_were_written(traffic: Traffic, weights: Weights) -> None:
     """Absolute values, from whatever was there."""
     traffic.write(BLUE)
-    assert weights == traffic.write(weights) == traffic.weights()
+    assert traffic.write(weights) == traffic.rule()
+    assert traffic.weights() == weights
 
 
 def test_writing_twice_leaves_one_rule(account: Account, traffic: Traffic) -> None:
@@ -42,11 +43,10 @@ def test_writing_twice_leaves_one_rule(account: Account, traffic: Traffic) -> No
     assert _count(account) == 1
 
 
-def test_the_load_balancers_own_answer_counts(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_load_balancers_own_answer_counts(account: Account, traffic: Traffic) -> None:
     """What is read right after a write may be what was there before."""
-    monkeypatch.setattr(traffic, "weights", lambda: None)
-    assert traffic.write(BLUE) == BLUE
-    assert traffic.write(HALF) == HALF
+    written = [traffic.write(BLUE), traffic.write(HALF)]
+    assert [rule.weights(account.spec.target_groups) for rule in written] == [BLUE, HALF]
 
 
 def test_a_rule_that_is_not_seen_yet_is_no_foreign_change(
@@ -54,7 +54,7 @@ def test_a_rule_that_is_not_seen_yet_is_no_foreign_change(
 ) -> None:
     """PriorityInUse: an earlier try of the same write was there first, and is seen later."""
     traffic.write(BLUE)
-    monkeypatch.setattr(traffic, "rule", lambda: None)
+    monkeypatch.setattr(traffic, "rules", list)
     with pytest.raises(NotYetVisible, match="rule of priority 100 already"):
         traffic.write(HALF)
     monkeypatch.undo()
@@ -70,6 +70,67 @@ def test_other_refusals_are_passed_on(traffic: Traffic, monkeypatch: pytest.Monk
     monkeypatch.setattr(traffic._elbv2, "create_rule", refuse)
     with pytest.raises(ClientError, match="TooManyRules"):
         traffic.write(BLUE)
+
+
+def test_a_write_leaves_all_but_the_weights(account: Account, traffic: Traffic) -> None:
+    """A login before the forward, its order, stickiness that is off, and the rule's conditions."""
+    traffic.write(BLUE)
+    enriched = account.enrich_rule()
+    traffic.write(HALF)
+    rule = account.production_rule()
+    assert rule["Conditions"] == enriched["Conditions"]
+    kept = [{**action, "Order": int(action["Order"])} for action in rule["Actions"]]
+    secret = kept[0]["AuthenticateOidcConfig"].pop("UseExistingClientSecret")
+    groups = kept[1]["ForwardConfig"].pop("TargetGroups")
+    enriched["Actions"][1]["ForwardConfig"].pop("TargetGroups")
+    assert (kept, secret) == (enriched["Actions"], True)
+    assert [group["Weight"] for group in groups] == [50, 50]
+
+
+def test_a_rule_is_written_as_it_is_known_best(account: Account, traffic: Traffic) -> None:
+    """Where a handler knows more than the load balancer tells."""
+    known = traffic.write(BLUE)
+    account.enrich_rule()
+    traffic.write(HALF, known)
+    assert [action["Type"] for action in account.production_rule()["Actions"]] == ["forward"]
+
+
+def test_the_forward_is_the_last_one_in_order(account: Account, traffic: Traffic) -> None:
+    """Wherever it stands in the list."""
+    traffic.write(BLUE)
+    account.enrich_rule(backwards=True)
+    assert traffic.weights() == BLUE
+    traffic.write(HALF)
+    assert traffic.weights() == HALF
+    assert [action["Type"] for action in account.production_rule()["Actions"]] == [
+        "authenticate-oidc",
+        "forward",
+    ]
+
+
+def test_no_rule_is_made_before_one_of_somebody_else(account: Account, traffic: Traffic) -> None:
+    """It was made since the plan; the rule that is there stays the only one."""
+    account.others_rule(200, {"Field": "host-header", "Values": ["api.example"]})
+    with pytest.raises(RuleCovers, match=r"priority 200, host-header api\.example"):
+        traffic.write(BLUE)
+    assert _count(account) == 1
+
+
+def test_a_rule_that_is_there_is_changed_whatever_stands_behind_it(
+    account: Account, traffic: Traffic
+) -> None:
+    """Whoever put a rule behind it did so knowingly; a rollback must never be refused for it."""
+    traffic.write(BLUE)
+    account.others_rule(200, {"Field": "host-header", "Values": ["api.example"]})
+    traffic.write(HALF)
+    assert traffic.weights() == HALF
+
+
+def test_somebody_elses_rule_is_not_removed(account: Account, traffic: Traffic) -> None:
+    """It only stands where the spec says that the production rule would."""
+    account.others_rule(account.spec.rule_priority, {"Field": "path-pattern", "Values": ["/*"]})
+    assert traffic.remove() is False
+    assert _count(account) == 1
 
 
 def test_removing_twice_is_harmless(traffic: Traffic) -> None:

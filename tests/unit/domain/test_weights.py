@@ -4,29 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, StickyTraffic, TrafficSplit
+from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, TrafficSplit
 from crossfade.domain.spec import Slot, other
 from crossfade.domain.traffic import (
     RULE_SECONDS,
-    LiveRule,
     Overwritten,
     Weights,
     floor,
     refuse_foreign,
-    refuse_stickiness,
     refuse_stop,
     shortfall,
     stable_slot,
 )
-from tests.unit.examples import at, spec
+from tests.unit.examples import at
 
-GROUPS = spec().target_groups
 BLUE, GREEN = Weights(blue=100, green=0), Weights(blue=0, green=100)
 HALF = Weights(blue=50, green=50)
-
-
-def _rule(forwards: dict[str, int], *, sticky: bool = False) -> LiveRule:
-    return LiveRule(arn="rule", forwards=forwards, sticky=sticky)
 
 
 @given(st.sampled_from(["blue", "green"]), st.integers(0, 100))
@@ -37,28 +30,25 @@ def test_shares_add_up(slot: Slot, weight: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("forwards", "expected"),
+    ("found", "expected"),
     [
-        pytest.param({GROUPS.blue: 90, GROUPS.green: 10}, Weights(blue=90, green=10), id="both"),
-        pytest.param({GROUPS.green: 1}, Weights(blue=0, green=1), id="one-group-only"),
+        pytest.param((90, 10), Weights(blue=90, green=10), id="percent"),
+        pytest.param((0, 1), GREEN, id="one-group-alone"),
+        pytest.param((9, 1), Weights(blue=90, green=10), id="the-same-shares"),
+        pytest.param((999, 0), BLUE, id="the-highest-weight"),
+        pytest.param((1, 2), Weights(blue=1, green=2), id="no-whole-percent"),
+        pytest.param((0, 0), Weights(blue=0, green=0), id="nobody"),
     ],
 )
-def test_a_rule_is_read_as_slots(forwards: dict[str, int], expected: Weights) -> None:
-    """A group that the rule leaves out has weight 0."""
-    assert _rule(forwards).weights(GROUPS) == expected
+def test_what_counts_are_shares(found: tuple[int, int], expected: Weights) -> None:
+    """A plain forward reads back as weight 1; shares that are no whole percent are not Crossfade's."""
+    assert Weights.shares(*found) == expected
 
 
-@pytest.mark.parametrize(
-    "forwards",
-    [
-        pytest.param({GROUPS.blue: 50, "canary": 50}, id="a-third-group"),
-        pytest.param({}, id="no-forward-at-all"),
-    ],
-)
-def test_a_rule_of_others_is_refused(forwards: dict[str, int]) -> None:
-    """Somebody else's group, or a fixed answer, is left alone."""
-    with pytest.raises(ForeignChange, match="put it back"):
-        _rule(forwards).weights(GROUPS)
+@given(st.integers(0, 100), st.integers(1, 9))
+def test_shares_do_not_depend_on_the_sum(weight: int, times: int) -> None:
+    """Law: what Crossfade writes is read as the same, in whatever unit it is told."""
+    assert Weights.shares(weight * times, (100 - weight) * times) == Weights.share("blue", weight)
 
 
 @pytest.mark.parametrize(
@@ -78,28 +68,8 @@ def test_the_slot_with_all_traffic_is_stable(weights: Weights | None, slot: Slot
 @pytest.mark.parametrize("weights", [HALF, Weights(blue=0, green=0)], ids=["both", "none"])
 def test_split_traffic_has_no_stable_slot(weights: Weights) -> None:
     """A deployment must not begin in the middle of another one."""
-    with pytest.raises(TrafficSplit, match="give its slot weight 100"):
+    with pytest.raises(TrafficSplit, match="give it all the traffic"):
         stable_slot(weights)
-
-
-@pytest.mark.parametrize(
-    ("rule", "groups", "named"),
-    [
-        pytest.param(_rule({GROUPS.blue: 1}, sticky=True), [], "rule", id="rule"),
-        pytest.param(None, [GROUPS.green], GROUPS.green, id="group-before-the-first-release"),
-        pytest.param(_rule({}), [GROUPS.blue, GROUPS.green], GROUPS.blue, id="groups"),
-    ],
-)
-def test_sticky_sessions_are_refused(rule: LiveRule | None, groups: list[str], named: str) -> None:
-    """They override weights; the sentence names where they are on."""
-    with pytest.raises(StickyTraffic, match=named):
-        refuse_stickiness(rule, groups)
-
-
-def test_traffic_that_does_not_stick_is_fine() -> None:
-    """The usual case, with and without a rule."""
-    refuse_stickiness(None, [])
-    refuse_stickiness(_rule({GROUPS.blue: 1}), [])
 
 
 @pytest.mark.parametrize(
@@ -120,6 +90,20 @@ def test_what_was_overwritten_just_now_is_not_visible_yet(before: Weights | None
         refuse_foreign(BLUE, before, overwritten=past, now=at(RULE_SECONDS - 1))
     with pytest.raises(ForeignChange):
         refuse_foreign(BLUE, before, overwritten=past, now=at(RULE_SECONDS))
+
+
+def test_a_rule_that_was_there_before_the_first_release_is_nobodys_to_weigh() -> None:
+    """No slot runs, so there is none to give the traffic to."""
+    with pytest.raises(ForeignChange, match=r"Somebody else made it .* Delete it when no client needs it"):
+        refuse_foreign(None, BLUE, overwritten=(), now=at(1))
+
+
+def test_a_rule_that_is_gone_may_be_one_that_the_spec_does_not_name_any_more() -> None:
+    """Where the journal does not know for which listener and priority it was written."""
+    with pytest.raises(
+        ForeignChange, match="If listener or rule_priority was changed in the spec, change it"
+    ):
+        refuse_foreign(BLUE, None, overwritten=(), now=at(1))
 
 
 @pytest.mark.parametrize("weights", [None, HALF])

@@ -385,7 +385,7 @@ def test_split_traffic_is_refused(account: Account, invoke: Invoke, journal: Jou
     Traffic(account.elbv2, account.spec).write(half)
     journal.wrote(plan, half, START)
     journal.release(plan, at(60))
-    with pytest.raises(errors.TrafficSplit, match="give its slot weight 100"):
+    with pytest.raises(errors.TrafficSplit, match="give it all the traffic"):
         _plan(invoke, ASK)
 
 

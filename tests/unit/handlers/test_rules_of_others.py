@@ -1,0 +1,227 @@
+"""The production rule has an owner besides Crossfade, and its listener other rules: they stay as they are."""
+
+from typing import Any
+
+import pytest
+
+from crossfade.aws.journal import Journal
+from crossfade.aws.traffic import Traffic
+from crossfade.domain import errors
+from crossfade.domain.plan import Plan
+from crossfade.domain.spec import TargetGroups
+from crossfade.domain.traffic import Weights
+from tests.unit.account import Account
+from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, login
+from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
+
+ASK = {"service": "web", "image_tag": "0.0.2"}
+BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
+HOST = {"Field": "host-header", "Values": ["api.example"]}
+EVERYTHING = {"Field": "path-pattern", "Values": ["/*"]}
+
+
+@pytest.fixture
+def traffic(account: Account) -> Traffic:
+    """Return the service's traffic."""
+    return Traffic(account.elbv2, account.spec)
+
+
+@pytest.fixture
+def held(account: Account, journal: Journal, blue_live: None) -> Plan:
+    """Return a deployment that is about to shift traffic for the first time."""
+    plan = account.plan()
+    journal.claim(plan)
+    return plan
+
+
+def _plan(account: Account, invoke: Invoke) -> dict[str, Any]:
+    account.push("0.0.2")
+    return invoke("plan", input=ASK, execution=f"{EXECUTION}:d1", deployment="d1")
+
+
+def _shift(invoke: Invoke, plan: Plan, stage: int = 1) -> dict[str, Any]:
+    return invoke("shift", plan=plan, stage=stage, deadline=at(60), cursor=None, written=None)
+
+
+def _restore(invoke: Invoke, journal: Journal, plan: Plan) -> dict[str, Any]:
+    mine = journal.take_over(plan, plan.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
+    return invoke("restore", plan=mine, deadline=at(300), rounds=0, written=None)
+
+
+def _logins(account: Account) -> list[dict[str, Any]]:
+    """What the production rule's logins say, less what only a write says of the secret."""
+    actions = account.production_rule()["Actions"]
+    return [
+        {
+            key: value
+            for key, value in action["AuthenticateOidcConfig"].items()
+            if key != "UseExistingClientSecret"
+        }
+        for action in actions
+        if action["Type"] == "authenticate-oidc"
+    ]
+
+
+LOGIN = login()["AuthenticateOidcConfig"]
+
+# ---- what its owner has put before the forward ----------------------------------------------------------
+
+
+def test_a_login_survives_a_shift(account: Account, invoke: Invoke, held: Plan, traffic: Traffic) -> None:
+    """Before, ModifyRule replaced the list of actions with a forward alone, and nobody was told."""
+    enriched = account.enrich_rule()
+    for stage, weights in ((1, SOME), (2, GREEN)):
+        assert _shift(invoke, held, stage)["status"] == "shifted"
+        assert (traffic.weights(), _logins(account)) == (weights, [LOGIN])
+    rule = account.production_rule()
+    assert rule["Conditions"] == enriched["Conditions"]
+    assert rule["Actions"][1]["ForwardConfig"]["TargetGroupStickinessConfig"]["DurationSeconds"] == 60
+
+
+def test_a_login_survives_a_rollback(
+    account: Account, invoke: Invoke, held: Plan, traffic: Traffic, journal: Journal
+) -> None:
+    """Also one that came in the middle of the deployment."""
+    _shift(invoke, held)
+    account.enrich_rule()
+    assert _restore(invoke, journal, held)["status"] == "moved"
+    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])
+
+
+def test_a_forward_to_the_stable_group_alone_is_no_foreign_change(
+    account: Account, invoke: Invoke, blue_live: None, traffic: Traffic
+) -> None:
+    """Written by the owner's stack, it reads back with weight 1: what counts is the share."""
+    group = {"Type": "forward", "TargetGroupArn": account.spec.target_groups.blue}
+    account.elbv2.modify_rule(RuleArn=account.production_rule()["RuleArn"], Actions=[group])
+    assert traffic.weights() == BLUE
+
+
+def test_an_old_read_does_not_take_a_login_away_again(
+    account: Account, invoke: Invoke, aws: Aws, held: Plan, journal: Journal, traffic: Traffic
+) -> None:
+    """It shows overwritten weights, so it is older than the login that was there at the last write."""
+    before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    account.enrich_rule()
+    _shift(invoke, held)
+    aws.answer("DescribeRules", before)
+    assert _restore(invoke, journal, held)["status"] == "moved"
+    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])
+
+
+def test_an_old_read_does_not_put_a_login_back(
+    account: Account, invoke: Invoke, aws: Aws, held: Plan, journal: Journal, traffic: Traffic
+) -> None:
+    """Its owner has taken it away, and the last write was made without it."""
+    account.enrich_rule()
+    before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    rule = account.production_rule()
+    account.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=[{**rule["Actions"][1], "Order": 1}])
+    _shift(invoke, held)
+    aws.answer("DescribeRules", before)
+    aws.edit("ModifyRule", lambda answer: aws.allow("DescribeRules") or answer)
+    assert _shift(invoke, held, stage=2)["status"] == "shifted"
+    assert (traffic.weights(), _logins(account)) == (GREEN, [])
+
+
+def test_an_action_that_could_not_be_kept_bars_the_rollback(
+    account: Account, invoke: Invoke, aws: Aws, held: Plan, journal: Journal
+) -> None:
+    """Whatever it does, it is not undone silently: both slots keep their tasks."""
+    _shift(invoke, held)
+    found = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    found["Rules"][0]["Actions"].insert(0, {"Type": "authenticate-saml", "Order": 0})
+    aws.answer("DescribeRules", found)
+    answer = _restore(invoke, journal, held)
+    assert (answer["status"], answer["loser"]) == ("barred", None)
+    assert "does authenticate-saml before it forwards" in answer["reason"]
+
+
+# ---- the listener's other rules -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("priority", "condition", "said"),
+    [
+        (200, HOST, r"no request any more: .*\(priority 200, host-header api.example\)"),
+        (50, EVERYTHING, r"\(priority 50, path-pattern /\*\) takes every request"),
+    ],
+)
+def test_a_first_release_beside_a_rule_that_would_be_covered_is_refused(
+    account: Account, invoke: Invoke, journal: Journal, priority: int, condition: dict[str, Any], said: str
+) -> None:
+    """In the plan; and at the first shift, where the rule has come since."""
+    plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
+    account.others_rule(priority, condition)
+    with pytest.raises(errors.RuleCovers, match=said):
+        _plan(account, invoke)
+    account.run("blue", account.spec.blueprint)
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
+    journal.claim(plan)
+    with pytest.raises(errors.RuleCovers, match=said):
+        _shift(invoke, plan)
+    assert len(account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]) == 2
+
+
+def test_a_priority_that_another_rule_has_is_refused(account: Account, invoke: Invoke) -> None:
+    """It said that somebody had changed the rule, and to put it back: it was another service's all along."""
+    group = account.others_rule(account.spec.rule_priority, HOST)
+    with pytest.raises(errors.PriorityTaken, match=r"rule_priority 100.*host-header api.example"):
+        _plan(account, invoke)
+    rule = account.production_rule()
+    assert rule["Actions"][0]["TargetGroupArn"] == group
+
+
+def test_the_deletion_of_a_stack_leaves_another_services_rule(
+    account: Account, aws: Aws, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service was never released; all that it shares with the rule is a priority in its spec."""
+    account.others_rule(account.spec.rule_priority, HOST)
+    cleanup = module_of("cleanup")
+    reasons: list[str] = []
+    monkeypatch.setattr(cleanup, "_answer", lambda event, service, reason: reasons.append(reason))
+    event = {"RequestType": "Delete", "ResourceProperties": {"Service": "web"}}
+    cleanup.handler(event, Context())
+    assert reasons == [""]
+    assert account.production_rule()["Conditions"][0]["Field"] == "host-header"
+
+
+# ---- a spec that puts a live service elsewhere ----------------------------------------------------------
+
+
+@pytest.fixture
+def live(account: Account, journal: Journal, blue_live: None, traffic: Traffic) -> None:
+    """Make 0.0.1 live, as the journal has it from the deployment's own writes."""
+    plan = account.plan(deployment="d9", execution=f"{EXECUTION}:d9")
+    journal.claim(plan)
+    journal.wrote(plan, BLUE, at(-900), traffic.write(BLUE))
+    journal.release(plan, at(-600))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rule_priority": 7}, "rule_priority from 100 to 7. The production rule .* still stands at 100"),
+        ({"listener": f"{'a' * 20}"}, f"listener from .* to {'a' * 20}"),
+        ({"cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/shop"}, "cluster from .*/web to .*/shop"),
+        ({"target_groups": TargetGroups(blue="b", green="g")}, "target_groups from .* to blue b, green g"),
+    ],
+)
+def test_a_spec_that_was_changed_is_named(
+    account: Account, invoke: Invoke, live: None, changed: dict[str, Any], said: str
+) -> None:
+    """It said that somebody else had changed the rule, and to correct the journal."""
+    account.publish(account.spec.model_copy(update=changed))
+    with pytest.raises(errors.ServiceMoved, match=said):
+        _plan(account, invoke)
+
+
+def test_a_rule_with_a_new_priority_is_deployed_to(account: Account, invoke: Invoke, live: None) -> None:
+    """Its owner has given it the priority that the spec says, as the refusal asks for."""
+    account.elbv2.set_rule_priorities(
+        RulePriorities=[{"RuleArn": account.production_rule()["RuleArn"], "Priority": 7}]
+    )
+    account.publish(account.spec.model_copy(update={"rule_priority": 7}))
+    account.ecs.update_service(cluster=account.spec.cluster, service="web-green", desiredCount=0)
+    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
+    assert _plan(account, invoke)["reason"].endswith("0.0.2 in green")
