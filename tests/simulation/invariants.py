@@ -128,6 +128,23 @@ def scaling_is_as_before(scenario: Scenario, world: World) -> Violations:
             yield f"{slot}: {found} {target['MinCapacity']} {target['MaxCapacity']}"
 
 
+def the_rule_is_its_owners_but_for_the_weights(scenario: Scenario, world: World) -> Violations:
+    """What its owner has put into it is there, and nothing else."""
+    if world.balancer.enriched:
+        wanted, found = (
+            _unweighed(rule) for rule in (world.balancer.enriched, world.balancer.production_rule())
+        )
+        if found != wanted:
+            yield f"the rule was {wanted} and is {found}"
+
+
+def _unweighed(rule: Item) -> Item:
+    *before, forward = rule["Actions"]
+    groups = {group["TargetGroupArn"] for group in forward["ForwardConfig"]["TargetGroups"]}
+    config = forward["ForwardConfig"] | {"TargetGroups": sorted(groups)}
+    return rule | {"Actions": [*before, forward | {"ForwardConfig": config}]}
+
+
 def history_is_true(scenario: Scenario, world: World) -> Violations:
     """Each deployment has an outcome, and the outcomes in the order of their end lead to what is live."""
     before = {f"release-{tag}" for tag in scenario.released}
@@ -199,6 +216,7 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         clients_always_had_somebody,
         no_probe_runs,
         scaling_is_as_before,
+        the_rule_is_its_owners_but_for_the_weights,
         history_is_true,
         statuses_are_honest,
     )

@@ -14,7 +14,7 @@ from tests.simulation.inhabit import inhabited
 from tests.simulation.model.autoscaling import SUSPENDED
 from tests.simulation.model.images import Image
 from tests.simulation.world import World, thaw
-from tests.unit.examples import document
+from tests.unit.examples import document, login
 
 # Deadlines leave room for a call that times out and is tried again: that alone must change nothing. Margins
 # are wide: two blocks of 5 s with few requests are proof enough. Users are not waited for.
@@ -187,6 +187,25 @@ def _scale(world: World) -> None:
         )
 
 
+def with_login(begins: Happening) -> Happening:
+    """Before it begins: the production rule's owner has put a login before its forward, and more."""
+
+    def happen(world: World) -> None:
+        secret = login(ClientSecret="secret")  # as its owner writes it; nobody is told it
+        world.balancer.enrich([secret], *MATCHING)
+        begins(world)
+
+    return happen
+
+
+MATCHING: tuple[list[Any], list[Any]] = (
+    [
+        {"Field": "host-header", "HostHeaderConfig": {"Values": ["web.example"]}},
+        {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}},
+    ],
+    [{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/v1", "Replace": "/"}]}}],
+)
+"""Conditions and transforms that a rule's owner gave it."""
 OLD, GOOD, WORSE, NEXT = Image("0.0.1"), Image("0.0.2"), Image("0.0.3", "worse"), Image("0.0.4")
 NEWEST, UNFIT = Image("0.0.5"), Image("0.0.3", "unfit")
 _TWICE = ("0.0.1", "0.0.2")
@@ -263,6 +282,14 @@ _ALL = (
     ),
     # It answers with the tag that comes last.
     Scenario("three-tags", push_tags(NEWEST, "0.5.0", "0.5.1", "0.0.5"), "0.0.5"),
+    # Up to all traffic and back, with a rule that is not Crossfade's alone.
+    Scenario(
+        "login",
+        with_login(ask(GOOD)),
+        "0.0.1",
+        {"deploy.RetireBlue#1": raise_alarm},
+        spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
+    ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 

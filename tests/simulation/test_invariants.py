@@ -11,7 +11,9 @@ from crossfade.aws.scaling import Scaling
 from crossfade.aws.slots import Slots
 from crossfade.domain.capacity import Capacity
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.spec import other
+from crossfade.domain.rule import LiveRule, weighted_forward
+from crossfade.domain.spec import TargetGroups, other
+from crossfade.domain.traffic import Weights
 from crossfade.domain.verdict import Verdict
 from crossfade.handlers import gate, restore, shift
 from tests.simulation import machines, stack
@@ -64,6 +66,11 @@ def never_restore(*given: Any, **named: Any) -> None:
     raise RuntimeError("broken")
 
 
+def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:
+    """All that the first version of Crossfade wrote."""
+    return [weighted_forward({"Type": "forward"}, groups, weights)]
+
+
 BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", instead(Invocation, "_tell")),
     ("the service is free", "healthy", instead(Journal, "release")),
@@ -74,6 +81,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
     ("scaling is as before", "grows", instead(Scaling, "suspend")),
+    ("the rule is its owners but for the weights", "login", instead(LiveRule, "weighted", forward_alone)),
     ("history is true", "healthy", instead(Journal, "close")),
     ("statuses are honest", "worse", end_well_whatever_happens),
     (

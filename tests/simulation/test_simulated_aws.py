@@ -30,10 +30,11 @@ from tests.simulation.model.probe import line
 from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS
 from tests.simulation.model.users import BUCKET, RATE, SPAN_SECONDS
 from tests.simulation.query import Refused
-from tests.simulation.scenarios import SCENARIOS, before, begun
+from tests.simulation.scenarios import MATCHING, SCENARIOS, before, begun
 from tests.simulation.stack import Function, machine_arn
 from tests.simulation.world import World
 from tests.statemachine.definitions import ROOT
+from tests.unit.examples import login
 
 MODELS = {
     "autoscaling": "application-autoscaling", "balancer": "elbv2", "definitions": "ecs",
@@ -353,6 +354,54 @@ def test_the_log_of_the_tasks() -> None:
 def test_a_buckets_place() -> None:
     """What the log tells of latencies is what the probe meets."""
     assert bucket(3.0) == BUCKET
+
+
+def test_a_modified_rule_keeps_what_is_not_given(world: World) -> None:
+    """Each list that is given is replaced as a whole; a forward to one group is told with its weight."""
+    balancer, groups = world.balancer, world.spec.target_groups
+    (rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
+    conditions, transforms = MATCHING
+    (changed,) = balancer.modify_rule(RuleArn=rule["RuleArn"], Conditions=conditions, Transforms=transforms)[
+        "Rules"
+    ]
+    assert changed == rule | {"Conditions": conditions, "Transforms": transforms}
+    alone = {"Type": "forward", "TargetGroupArn": groups.green}
+    (changed,) = balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=[alone])["Rules"]
+    assert changed["Conditions"] == conditions
+    assert changed["Actions"][0]["ForwardConfig"] == {
+        "TargetGroups": [{"TargetGroupArn": groups.green, "Weight": 1}],
+        "TargetGroupStickinessConfig": {"Enabled": False},
+    }
+    assert balancer.weights.last == {groups.green: 1}
+    both = rule["Actions"][0] | {"TargetGroupArn": groups.blue}
+    with pytest.raises(AwsError, match="InvalidLoadBalancerAction"):
+        balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=[both])
+
+
+@pytest.mark.parametrize(
+    ("has_one", "secret", "taken"),
+    [
+        (False, {"ClientSecret": "s"}, True),
+        (True, {"ClientSecret": "s"}, True),
+        (True, {"UseExistingClientSecret": True}, True),
+        pytest.param(True, {}, False, id="neither"),
+        pytest.param(True, {"ClientSecret": "s", "UseExistingClientSecret": True}, False, id="both"),
+        pytest.param(False, {"UseExistingClientSecret": True}, False, id="none-to-keep"),
+    ],
+)
+def test_a_logins_secret(world: World, has_one: bool, secret: dict[str, Any], taken: bool) -> None:
+    """It is never told, and comes with the action unless the rule has one already."""
+    balancer = world.balancer
+    (rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
+    forward = {**rule["Actions"][0], "Order": 2}
+    if has_one:
+        balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=[login(ClientSecret="first"), forward])
+    if taken:
+        balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=[forward, login(**secret)])
+        assert balancer.production_rule()["Actions"] == [login(), forward]
+    else:
+        with pytest.raises(AwsError, match="InvalidLoadBalancerAction"):
+            balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=[login(**secret), forward])
 
 
 def test_the_metrics_of_a_minute(world: World) -> None:

@@ -16,10 +16,23 @@ from tests.simulation.functions import Invocation
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import items_of, state_of, violations
 from tests.simulation.model.answer import AwsError
+from tests.simulation.model.images import Image
 from tests.simulation.paths import collapsed, paths
 from tests.simulation.runner import cases, main, sample
-from tests.simulation.scenarios import SCENARIOS, before, begun, roll_back
+from tests.simulation.scenarios import (
+    GOOD,
+    MATCHING,
+    SCENARIOS,
+    WORSE,
+    Scenario,
+    ask,
+    before,
+    begun,
+    roll_back,
+    with_login,
+)
 from tests.simulation.telling import lines
+from tests.unit.examples import login
 
 SAMPLE = 60
 MOST_TRIES_AN_HOUR = 10
@@ -197,6 +210,21 @@ def test_whatever_a_function_dies_of_is_told(kind: str, error: str, told: str) -
     assert deploy.error == error
     assert re.search(told, deploy.cause or "")
     assert re.search(told, str(item["reason"]))
+
+
+@pytest.mark.parametrize(("image", "live"), [(GOOD, "0.0.2"), (WORSE, "0.0.1")])
+def test_a_rule_with_a_login_is_only_weighed(image: Image, live: str) -> None:
+    """Through a deployment, and a rollback: conditions, transforms and what precedes the forward stay."""
+    scenario = Scenario("with a login", with_login(ask(image)), live)
+    world = begun(scenario)
+    with inhabited(world):
+        world.run()
+    assert violations(scenario, world) == []
+    assert state_of(world)["version"] == live
+    rule = world.balancer.production_rule()
+    assert (rule["Conditions"], rule["Transforms"]) == MATCHING
+    assert rule["Actions"][0] == login()
+    assert [made.answer for made in world.calls if made.visit.point.startswith("shift:ModifyRule")]
 
 
 def test_rollbacks_that_are_refused_come_ever_more_seldom() -> None:

@@ -23,8 +23,10 @@ LONG_LAG_SECONDS = 10.0
 """Until it reaches them at the latest: the load balancer takes in changes of its rules by and by."""
 LONG_LAGS = 0.1
 """How many of the changes take longer than ``LAG_SECONDS``."""
+OIDC = "authenticate-oidc"
 NOTHING: Any = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
 
+Rule = dict[str, Any]
 Weights = dict[str, int]
 """Weight by target group; empty where there is no production rule."""
 
@@ -46,7 +48,11 @@ class Balancer:
         """As clients meet them, and when they will."""
         self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
         self._world, self._listener, self._priority = world, listener, str(priority)
-        self._rules: dict[str, dict[str, Any]] = {}
+        self._rules: dict[str, Rule] = {}
+        self._secrets: set[str] = set()
+        """Rules that know a login's secret."""
+        self.enriched: Rule | None = None
+        """The production rule as its owner has left it, once somebody did more than to weigh it."""
         self._targets: dict[str, dict[str, tuple[str, Image]]] = {group: {} for group in groups}
         self._created = 0
         self._held = 0.0
@@ -85,6 +91,22 @@ class Balancer:
             self.healthy[group].set(self._world.clock.now, healthy)
             self._world.watcher.look()
 
+    def enrich(self, before: list[Any], conditions: list[Any], transforms: list[Any]) -> None:
+        """The production rule's owner puts actions before its forward, and changes what it applies to."""
+        rule = self.production_rule()
+        forward = {**rule["Actions"][-1], "Order": len(before) + 1}
+        self.modify_rule(
+            RuleArn=rule["RuleArn"],
+            Actions=[*before, forward],
+            Conditions=conditions,
+            Transforms=transforms,
+        )
+        self.enriched = self.production_rule()
+
+    def production_rule(self) -> Rule:
+        """The production rule as DescribeRules tells it."""
+        return next(rule for rule in self._rules.values() if rule["Priority"] == self._priority)
+
     # ---- what is consistent only in the end ----------------------------------------------------------------
 
     def snapshot(self) -> Self:
@@ -110,20 +132,34 @@ class Balancer:
         return {"Rules": [*(dict(rule) for rule in self._rules.values()), default]}
 
     def create_rule(
-        self, *, ListenerArn: str, Priority: int, Conditions: list[Any], Actions: list[Any]
+        self,
+        *,
+        ListenerArn: str,
+        Priority: int,
+        Conditions: list[Any],
+        Actions: list[Any],
+        Transforms: list[Any] | None = None,
     ) -> dict[str, Any]:
         """A new rule; its ARN is new each time."""
         if any(rule["Priority"] == str(Priority) for rule in self._rules.values()):
             raise AwsError("PriorityInUse", f"Priority '{Priority}' is currently in use")
         self._created += 1
         arn = f"{ListenerArn.replace(':listener/', ':listener-rule/')}/{self._created}"
-        self._write(arn, str(Priority), Conditions, Actions)
+        rule = {"RuleArn": arn, "Priority": str(Priority), "IsDefault": False}
+        self._write({**rule, "Conditions": Conditions, "Actions": Actions, "Transforms": Transforms or []})
         return {"Rules": [dict(self._rules[arn])]}
 
-    def modify_rule(self, *, RuleArn: str, Actions: list[Any]) -> dict[str, Any]:
-        """Replace the whole list of actions."""
-        rule = self._find(RuleArn)
-        self._write(RuleArn, rule["Priority"], rule["Conditions"], Actions)
+    def modify_rule(
+        self,
+        *,
+        RuleArn: str,
+        Actions: list[Any] | None = None,
+        Conditions: list[Any] | None = None,
+        Transforms: list[Any] | None = None,
+    ) -> dict[str, Any]:
+        """Replace each list that is given, as a whole; the others stay."""
+        given = {"Actions": Actions, "Conditions": Conditions, "Transforms": Transforms}
+        self._write(self._find(RuleArn) | {name: value for name, value in given.items() if value})
         return {"Rules": [dict(self._rules[RuleArn])]}
 
     def delete_rule(self, *, RuleArn: str) -> dict[str, Any]:
@@ -131,6 +167,7 @@ class Balancer:
         if self._find(RuleArn)["Priority"] == self._priority:
             self._weigh({})
         del self._rules[RuleArn]
+        self._secrets.discard(RuleArn)
         return {}
 
     def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:
@@ -155,19 +192,18 @@ class Balancer:
             raise AwsError("RuleNotFound", f"One or more rules not found: {arn}")
         return self._rules[arn]
 
-    def _write(self, arn: str, priority: str, conditions: list[Any], actions: list[Any]) -> None:
-        weights = {
-            group["TargetGroupArn"]: group["Weight"]
-            for action in actions
-            for group in action["ForwardConfig"]["TargetGroups"]
-        }
+    def _write(self, rule: Rule) -> None:
+        arn, actions = rule["RuleArn"], sorted(rule["Actions"], key=lambda action: action.get("Order", 1))
+        weights = _weights(actions[-1])
         if odd := weights.keys() - self._targets.keys():
             raise AwsError("TargetGroupNotFound", str(odd))
-        self._rules[arn] = {
-            "RuleArn": arn, "Priority": priority, "Conditions": conditions, "Actions": actions,
-            "IsDefault": False,
-        }  # fmt: skip
-        if priority == self._priority:
+        told = [_told(action, arn in self._secrets) for action in actions]
+        if any(action["Type"] == OIDC for action in actions):
+            self._secrets.add(arn)
+        else:
+            self._secrets.discard(arn)
+        self._rules[arn] = {**rule, "Actions": told}
+        if rule["Priority"] == self._priority:
             self._weigh(weights)
 
     def _weigh(self, weights: Weights) -> None:
@@ -178,6 +214,34 @@ class Balancer:
         self.served.set(max(clock.now + lag, self.served.moments[-1]), weights)
         self._world.watcher.look()
         clock.after(self.served.moments[-1] - clock.now, self._world.watcher.look, background=True)
+
+
+def _weights(action: Rule) -> Weights:
+    """The weight of each group that an action forwards to."""
+    groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
+    if "TargetGroupArn" in action:
+        if any(group["TargetGroupArn"] != action["TargetGroupArn"] for group in groups):
+            raise AwsError("InvalidLoadBalancerAction", "TargetGroupArn beside other target groups")
+        return {action["TargetGroupArn"]: 1}
+    return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups}
+
+
+def _told(action: Rule, has_secret: bool) -> Rule:
+    """An action as DescribeRules tells it; a secret never is, and has to be there or to come."""
+    if action["Type"] == OIDC:
+        login = dict(action["AuthenticateOidcConfig"])
+        given, kept = login.pop("ClientSecret", None), login.pop("UseExistingClientSecret", False)
+        if bool(given) == kept or (kept and not has_secret):
+            raise AwsError("InvalidLoadBalancerAction", "a client secret, or to use the existing one")
+        return {**action, "AuthenticateOidcConfig": login}
+    if action["Type"] != "forward":
+        return action
+    weights = _weights(action)
+    stickiness = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {"Enabled": False})
+    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in weights.items()]
+    config = {"TargetGroups": groups, "TargetGroupStickinessConfig": stickiness}
+    alone = {"TargetGroupArn": groups[0]["TargetGroupArn"]} if len(groups) == 1 else {}
+    return {**action, **alone, "ForwardConfig": config}
 
 
 def _lag(weather: Random) -> float:
