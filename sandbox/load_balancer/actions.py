@@ -18,6 +18,7 @@ Problem = tuple[str, str]
 
 MAX_WEIGHT = 999
 MAX_GROUPS = 5
+OIDC = "authenticate-oidc"
 
 
 def forward_weights(action: Action) -> list[tuple[str, int]]:
@@ -58,6 +59,36 @@ def problem_with(actions: Iterable[Action]) -> Problem | None:
         if action["Type"] == "forward" and (problem := _problem_with_forward(number, action)):
             return problem
     return None
+
+
+def problem_with_secrets(actions: Iterable[Action], stored: Iterable[Action]) -> Problem | None:
+    """Why AWS refuses logins among these actions, which are to replace the stored ones, or None.
+
+    A login comes with its secret, or says that the stored one stays; ministack takes it with neither.
+    """
+    for login in _logins(actions):
+        given, kept = "ClientSecret" in login, bool(login.get("UseExistingClientSecret"))
+        if given == kept or (kept and _secret(stored) is None):
+            return (
+                "InvalidLoadBalancerAction",
+                "You must specify a client secret, or UseExistingClientSecret where there is one",
+            )
+    return None
+
+
+def keep_secret(actions: Iterable[Action], stored: Iterable[Action]) -> None:
+    """Give logins that say so the secret that was stored."""
+    for login in _logins(actions):
+        if login.pop("UseExistingClientSecret", False):
+            login["ClientSecret"] = _secret(stored)
+
+
+def _logins(actions: Iterable[Action]) -> list[dict[str, Any]]:
+    return [action.get("AuthenticateOidcConfig") or {} for action in actions if action["Type"] == OIDC]
+
+
+def _secret(actions: Iterable[Action]) -> str | None:
+    return next((login["ClientSecret"] for login in _logins(actions) if "ClientSecret" in login), None)
 
 
 def _problem_with_forward(number: int, action: Action) -> Problem | None:

@@ -11,7 +11,7 @@ from typing import Any
 from ministack.services import alb
 
 from sandbox.load_balancer import rules
-from sandbox.load_balancer.actions import Params, Problem, problem_with
+from sandbox.load_balancer.actions import Params, Problem, keep_secret, problem_with, problem_with_secrets
 from sandbox.load_balancer.listeners import PortTaken, data_plane
 from sandbox.load_balancer.targets import DEFAULT_ATTRIBUTES
 
@@ -43,6 +43,11 @@ def _refuse(handler: Handler, *checks: Check) -> Handler:
 
 def _actions_are_valid(field: str) -> Check:
     return lambda params: problem_with(alb._parse_actions(params, field))
+
+
+def _logins_have_secrets(params: Params) -> Problem | None:
+    stored = alb._rules.get(alb._p(params, "RuleArn"), {}).get("Actions") or []
+    return problem_with_secrets(alb._parse_actions(params, "Actions"), stored)
 
 
 def _priority_is_free(params: Params) -> Problem | None:
@@ -151,6 +156,19 @@ def _noted(write: Handler) -> Handler:
     return handle
 
 
+def _with_its_secret(modify_rule: Handler) -> Handler:
+    """A login that was changed without its secret has the secret that it had; ministack forgets it."""
+
+    def handle(params: Params) -> Any:
+        arn = alb._p(params, "RuleArn")
+        stored = alb._rules[arn]["Actions"]
+        answer = modify_rule(params)
+        keep_secret(alb._rules[arn]["Actions"], stored)
+        return answer
+
+    return handle
+
+
 def _with_load_balancers(handler: Handler) -> Handler:
     """LoadBalancerArns of a group: ministack sets it for a listener's own group only, and for good."""
 
@@ -206,10 +224,17 @@ def install() -> None:
     handlers["DescribeListeners"] = _refuse(handlers["DescribeListeners"], _listeners_exist())
     handlers["DeleteLoadBalancer"] = _with_its_listeners(handlers["DeleteLoadBalancer"])
     handlers["CreateRule"] = _refuse(
-        _noted(handlers["CreateRule"]), _listeners_exist(), _actions_are_valid("Actions"), _priority_is_free
+        _noted(handlers["CreateRule"]),
+        _listeners_exist(),
+        _actions_are_valid("Actions"),
+        _logins_have_secrets,
+        _priority_is_free,
     )
     handlers["ModifyRule"] = _refuse(
-        _noted(handlers["ModifyRule"]), _rule_exists, _actions_are_valid("Actions")
+        _noted(_with_its_secret(handlers["ModifyRule"])),
+        _rule_exists,
+        _actions_are_valid("Actions"),
+        _logins_have_secrets,
     )
     handlers["DeleteRule"] = _refuse(_noted(handlers["DeleteRule"]), _rule_exists)
     handlers["DescribeRules"] = _refuse(_describe_rules, _listeners_exist())

@@ -18,6 +18,7 @@ from yarl import URL
 
 from sandbox.addresses import addresses
 from sandbox.load_balancer import rules
+from sandbox.load_balancer.actions import OIDC
 from sandbox.load_balancer.metrics import (
     CONNECTION_ERRORS,
     OWN_ERRORS,
@@ -28,10 +29,14 @@ from sandbox.load_balancer.metrics import (
 )
 from sandbox.load_balancer.targets import Target, table
 
+User = dict[str, str | None]
+"""Headers that tell a target who has logged in; None: nobody has."""
+
 CONNECT_SECONDS = 10.0  # ALB's own limit to reach a target; not configurable on AWS either
 _HOP_BY_HOP = (
     "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect",
 )  # fmt: skip
+_USER = ("x-amzn-oidc-identity", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data")
 _TITLES = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
 
 
@@ -45,7 +50,9 @@ class _Relayed(web.StreamResponse):
             self.headers.popall(name, None)
 
 
-def own_answer(status: int, headers: dict[str, str] | None = None, body: bytes | None = None) -> web.Response:
+def own_answer(
+    status: int, headers: dict[str, str | list[str]] | None = None, body: bytes | None = None
+) -> web.Response:
     """An answer that no target gave; without a body, ALB's short HTML page for that status."""
     if body is None:
         title = f"{status} {_TITLES.get(status) or HTTPStatus(status).phrase}"
@@ -53,7 +60,12 @@ def own_answer(status: int, headers: dict[str, str] | None = None, body: bytes |
             f"<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>"
         )
         headers, body = {"Content-Type": "text/html"}, f"<html>\r\n{page}\r\n</html>\r\n".encode()
-    return web.Response(status=status, headers={**(headers or {}), "Server": "awselb/2.0"}, body=body)
+    answer = web.Response(status=status, headers={"Server": "awselb/2.0"}, body=body)
+    for name, value in (headers or {}).items():  # cookies may be several
+        answer.headers.popall(name, None)
+        for each in value if isinstance(value, list) else [value]:
+            answer.headers.add(name, each)
+    return answer
 
 
 class _Unanswered(Exception):
@@ -62,6 +74,22 @@ class _Unanswered(Exception):
     def __init__(self, status: int, reached: bool = True) -> None:
         super().__init__(status)
         self.status, self.reached = status, reached
+
+
+async def _refusal(
+    gate: dict[str, Any],
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    query: dict[str, list[str]],
+    listener: dict[str, Any],
+) -> Any:
+    """The answer of an action before the last one; None lets the request pass, and may add its user."""
+    if gate["Type"] != OIDC:
+        return 501, {"Content-Type": "text/plain"}, f"The sandbox has no {gate['Type']}.".encode()
+    return await alb._authenticate_oidc(
+        gate, method, path, headers, b"", query, listener["Port"], lb_arn=listener["LoadBalancerArn"]
+    )
 
 
 class Proxy:
@@ -80,21 +108,25 @@ class Proxy:
         path, _, query = request.raw_path.partition("?")
         seen = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
         pairs = parse_qs(query, keep_blank_values=True)
-        action = rules.action_for(listener, request.method, path, seen, pairs)
-        if action is None:
+        actions = rules.actions_for(listener, request.method, path, seen, pairs)
+        if not actions:
             return self._own_error(listener, 503)
+        seen |= {"x-forwarded-proto": "http", "x-forwarded-port": str(port)}
+        *gates, action = actions
+        for gate in gates:
+            if refusal := await _refusal(gate, request.method, path, seen, pairs, listener):
+                return own_answer(*refusal)
         if action["Type"] != "forward":
-            place = {"x-forwarded-proto": "http", "x-forwarded-port": str(port)}
-            own = await alb._execute_action(
-                action, request.method, path, {**seen, **place}, b"", pairs, query
+            return own_answer(
+                *await alb._execute_action(action, request.method, path, seen, b"", pairs, query)
             )
-            return own_answer(*own)
+        user = {name: seen.get(name) for name in _USER} if gates else {}
         group = rules.choose_group(action, self._chance)
         target = table.acquire(group) if group else None
         if group is None or target is None:
             return self._own_error(listener, 503)
         try:
-            return await self._forward(request, listener, group, target)
+            return await self._forward(request, listener, group, target, user)
         finally:
             table.release(target)
 
@@ -104,11 +136,11 @@ class Proxy:
         return own_answer(status)
 
     async def _forward(
-        self, request: web.BaseRequest, listener: dict[str, Any], group: str, target: Target
+        self, request: web.BaseRequest, listener: dict[str, Any], group: str, target: Target, user: User
     ) -> web.StreamResponse:
         counted = [REQUESTS]
         try:
-            answer = await self._ask(request, listener, target)
+            answer = await self._ask(request, listener, target, user)
             counted.append(target_code(answer.status))
         except _Unanswered as failure:
             if not failure.reached:
@@ -119,7 +151,7 @@ class Proxy:
         return await _relay(request, answer)
 
     async def _ask(
-        self, request: web.BaseRequest, listener: dict[str, Any], target: Target
+        self, request: web.BaseRequest, listener: dict[str, Any], target: Target, user: User
     ) -> aiohttp.ClientResponse:
         """The target's answer, its body still to come. Raises _Unanswered."""
         local = addresses.resolve(target.ip, target.port)
@@ -134,7 +166,7 @@ class Proxy:
             return await self._session.request(
                 request.method,
                 URL(f"http://127.0.0.1:{local}{request.raw_path}", encoded=True),
-                headers=_request_headers(request, listener),
+                headers=_request_headers(request, listener, user),
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle),
@@ -170,9 +202,13 @@ def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     return kept
 
 
-def _request_headers(request: web.BaseRequest, listener: dict[str, Any]) -> CIMultiDict[str]:
-    """The client's headers with Host, X-Forwarded-* and X-Amzn-Trace-Id as ALB sets them."""
+def _request_headers(request: web.BaseRequest, listener: dict[str, Any], user: User) -> CIMultiDict[str]:
+    """The client's headers with Host, X-Forwarded-*, X-Amzn-Trace-Id and the user as ALB sets them."""
     balancer, headers = listener["LoadBalancerArn"], _end_to_end(request.headers)
+    for name, value in user.items():  # whatever a client claims there is not passed on
+        headers.popall(name, None)
+        if value is not None:
+            headers[name] = value
     names = ("x-forwarded-for", "x-amzn-trace-id")
     given = {name: ", ".join(headers.popall(name)) for name in names if name in headers}
     headers.update(alb._target_headers(balancer, listener, given, request.remote or "127.0.0.1"))

@@ -67,18 +67,18 @@ def in_order(listener_arn: str) -> list[Rule]:
     )
 
 
-def action_for(
+def actions_for(
     listener: dict[str, Any], method: str, path: str, headers: dict[str, str], query: dict[str, list[str]]
-) -> Action | None:
-    """The first action of the rule that matches; None when a listener is just being deleted."""
+) -> list[Action]:
+    """The actions of the rule that matches, in their order; none when a listener is just being deleted."""
     for rule in as_met():
         if rule.get("ListenerArn") != listener["ListenerArn"]:
             continue
         if rule.get("IsDefault") or all(
             alb._match_condition(condition, method, path, headers, query) for condition in rule["Conditions"]
         ):
-            return min(rule["Actions"], key=lambda action: int(action.get("Order", 1)), default=None)
-    return None
+            return sorted(rule["Actions"], key=lambda action: int(action.get("Order", 1)))
+    return []
 
 
 def choose_group(action: Action, chance: random.Random) -> str | None:

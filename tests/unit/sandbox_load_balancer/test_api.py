@@ -201,3 +201,48 @@ def test_query_strings_are_conditions(elbv2, listener, groups):
         False,
         False,
     ]
+
+
+def login(order: int = 1, **config: Any) -> dict[str, Any]:
+    endpoints = ("Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint")
+    given = {name: f"https://login.example/{name}" for name in endpoints} | {"ClientId": "web"} | config
+    return {"Type": "authenticate-oidc", "Order": order, "AuthenticateOidcConfig": given}
+
+
+SECRET, KEEP = {"ClientSecret": "s"}, {"UseExistingClientSecret": True}
+
+
+def test_a_login_never_tells_its_secret(elbv2, listener, groups):
+    """It reads back without, before its forward, and goes on knowing it when it is changed without."""
+    last = {**forward((groups[0], 1))[0], "Order": 2}
+    rule = create(elbv2, listener, [login(**SECRET, OnUnauthenticatedRequest="allow"), last])["RuleArn"]
+    for weight in (1, 2):
+        shown, shown_last = elbv2("DescribeRules", RuleArns=[rule])["Rules"][0]["Actions"]
+        assert "ClientSecret" not in shown["AuthenticateOidcConfig"]
+        assert "UseExistingClientSecret" not in shown["AuthenticateOidcConfig"]
+        assert shown["AuthenticateOidcConfig"]["OnUnauthenticatedRequest"] == "allow"
+        assert (shown["Order"], shown_last["Order"]) == (1, 2)
+        assert alb._rules[rule]["Actions"][0]["AuthenticateOidcConfig"]["ClientSecret"] == "s"
+        kept = login(**KEEP, OnUnauthenticatedRequest="allow")
+        elbv2("ModifyRule", RuleArn=rule, Actions=[kept, {**forward((groups[0], weight))[0], "Order": 2}])
+
+
+@pytest.mark.parametrize(
+    ("had", "given"),
+    [
+        pytest.param(None, {}, id="made-without"),
+        pytest.param(None, KEEP, id="made-with-one-that-is-not-there"),
+        pytest.param(SECRET, {}, id="changed-without"),
+        pytest.param(SECRET, SECRET | KEEP, id="changed-with-both"),
+    ],
+)
+def test_a_login_without_a_secret_is_refused(elbv2, listener, groups, refused, had, given):
+    """Neither or both, and one to keep where there is none."""
+    last = {**forward((groups[0], 1))[0], "Order": 2}
+    if had is None:
+        with pytest.raises(refused, match="InvalidLoadBalancerAction"):
+            create(elbv2, listener, [login(**given), last])
+        return
+    rule = create(elbv2, listener, [login(**had), last])["RuleArn"]
+    with pytest.raises(refused, match="InvalidLoadBalancerAction"):
+        elbv2("ModifyRule", RuleArn=rule, Actions=[login(**given), last])

@@ -220,6 +220,40 @@ def test_clients_meet_a_change_of_weights_later(lb):
     assert split.keys() == {"one", "two"}
 
 
+LOGIN = {
+    "Issuer": "https://login.example",
+    "AuthorizationEndpoint": "https://login.example/authorize",
+    "TokenEndpoint": "https://login.example/token",
+    "UserInfoEndpoint": "https://login.example/userinfo",
+    "ClientId": "web",
+    "ClientSecret": "s",
+}
+
+
+@pytest.mark.parametrize(
+    ("unauthenticated", "status", "location"),
+    [
+        ({}, 302, "https://login.example/authorize?"),
+        ({"OnUnauthenticatedRequest": "authenticate"}, 302, "https://login.example/authorize?"),
+        ({"OnUnauthenticatedRequest": "deny"}, 401, ""),
+        ({"OnUnauthenticatedRequest": "allow"}, 200, ""),
+    ],
+)
+def test_a_login_stands_before_the_forward(lb, unauthenticated, status, location):
+    """Who has not logged in is sent to do so, refused, or let pass, and then cannot claim to be somebody."""
+    rule = lb.rule((lb.group("10.0.0.1"), 1))
+    last = {**lb.elbv2.describe_rules(RuleArns=[rule])["Rules"][0]["Actions"][0], "Order": 2}
+    gate = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": LOGIN | unauthenticated}
+    lb.elbv2.modify_rule(RuleArn=rule, Actions=[gate, last])
+    time.sleep(UNTIL_MET)
+    path = f"/to-{status}"
+    answer = get(lb, path, headers={"X-Amzn-Oidc-Identity": "me"}, allow_redirects=False)
+    assert answer.status_code == status
+    assert answer.headers.get("Location", "").startswith(location)
+    seen = [each for each in lb.targets["10.0.0.1"].seen if each["path"] == path]
+    assert ["x-amzn-oidc-identity" in each for each in seen] == [False] * (status == 200)
+
+
 def test_a_group_without_targets_answers_503(lb):
     """No failover: an empty group with weight fails its share; all weights 0 is a 503 as well."""
     blue, empty = lb.group("10.0.0.1"), lb.group()
