@@ -76,8 +76,8 @@ def _drift(
             return (
                 f"All traffic goes to {stable}, but the ECS service {spec.slot_service(stable)} "
                 f"{'does not exist' if live is None else 'stands at 0 tasks'}.",
-                f"Somebody changed it. {scale_or_give} the traffic to the other slot if its tasks run, then "
-                'deploy again: docs/operations.md says how, under "To put a changed rule right".',
+                f"Somebody changed it. {scale_or_give} the traffic to the other slot if its tasks run, as "
+                'docs/operations.md says under "To put a changed rule right", then deploy again.',
             )
     idle: tuple[Slot, ...] = (other(stable),) if stable else SLOTS
     for slot in idle:
