@@ -54,6 +54,17 @@ def register(cloud: Cloud, live: Live | None) -> None:
             until(lambda slot=slot: cloud.slots()[slot]["runningCount"] == 0, f"no task of {slot}")
 
 
+def suspend(cloud: Cloud, slot: str) -> None:
+    """Suspend all kinds of a slot's scaling, as a person does before the slot is stopped by hand."""
+    if slot in suspended(cloud):
+        resource = next(name for name, its in _resources(cloud).items() if its == slot)
+        cloud.aws(
+            *("application-autoscaling", "register-scalable-target", "--service-namespace", "ecs"),
+            *("--resource-id", resource, "--scalable-dimension", DIMENSION),
+            *("--suspended-state", ALL_SUSPENDED),
+        )
+
+
 def suspended(cloud: Cloud) -> dict[str, frozenset[str]]:
     """By slot, which kinds of its scaling are suspended; without the slots that do not scale."""
     resources = _resources(cloud)

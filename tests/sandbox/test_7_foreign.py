@@ -11,6 +11,7 @@ from tests.sandbox.client import failed, versions
 from tests.sandbox.cloud import Cloud, Weights
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.rest import come_to_rest, live, other
+from tests.sandbox.scaling import suspend
 from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
 
@@ -49,6 +50,7 @@ def put_right(stage: Stage) -> list[str]:
         *("--update-expression", "SET weights = :weights"),
         *("--expression-attribute-values", json.dumps({":weights": {"M": weights}})),
     )
+    suspend(cloud, idle)
     cloud.aws(
         *("ecs", "update-service", "--cluster", cloud.spec["cluster"]),
         *("--service", f"{SERVICE}-{idle}", "--desired-count", "0"),

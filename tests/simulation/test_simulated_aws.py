@@ -473,6 +473,46 @@ def test_registering_brings_the_count_within_the_limits(world: World) -> None:
     assert world.live()["green"] == ("1",)
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "count"), [("DynamicScalingInSuspended", -1, 2), ("DynamicScalingOutSuspended", 1, 4)]
+)
+def test_an_alarm_scales_unless_that_is_suspended(world: World, kind: str, change: int, count: int) -> None:
+    """Within the bounds, and nothing of a rollout changes with it."""
+    target = {
+        "ServiceNamespace": "ecs", "ResourceId": "service/web/web-blue",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }  # fmt: skip
+    world.ecs.ask_by_hand("web-blue", 3)
+    rollout = world.ecs.services["web-blue"].primary.id
+    world.scaling.register_scalable_target(
+        **target, MinCapacity=2, MaxCapacity=4, SuspendedState={kind: True}
+    )
+    world.scaling.alarm("web-blue", change)
+    assert world.ecs.services["web-blue"].desired == 3
+    world.scaling.register_scalable_target(**target, SuspendedState={kind: False})
+    for _ in range(3):
+        world.scaling.alarm("web-blue", change)
+    found = world.ecs.services["web-blue"]
+    assert (found.desired, found.primary.id) == (count, rollout)
+
+
+def test_a_scheduled_action_sets_bounds_unless_that_is_suspended(world: World) -> None:
+    """The count follows; an action that was suspended is not done later."""
+    target = {
+        "ServiceNamespace": "ecs", "ResourceId": "service/web/web-blue",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }  # fmt: skip
+    suspended = {"ScheduledScalingSuspended": True}
+    world.scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=4, SuspendedState=suspended)
+    world.scaling.schedule("web-blue", 3, 6)
+    world.scaling.register_scalable_target(**target, SuspendedState=dict.fromkeys(suspended, False))
+    assert world.ecs.services["web-blue"].desired == 2
+    world.scaling.schedule("web-blue", 3, 6)
+    found = world.scaling.targets["service/web/web-blue"]
+    assert (found["MinCapacity"], found["MaxCapacity"]) == (3, 6)
+    assert world.ecs.services["web-blue"].desired == 3
+
+
 def test_registering_takes_the_callers_own_rights(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Application Auto Scaling looks at the service with them."""
     caller = object.__new__(Invocation)
