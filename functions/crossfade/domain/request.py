@@ -46,8 +46,8 @@ class Ask(Message):
 class Push(Message):
     """An image came to ECR: it was pushed, or replicated from another registry.
 
-    ``account`` and ``region`` are of the registry that has it now. ``tag`` is empty for the children of a
-    multi-architecture image.
+    ``account`` and ``region`` are of the registry that has it now, ``at`` is when that was told. ``tag`` is
+    empty for the children of a multi-architecture image.
     """
 
     account: str
@@ -55,6 +55,7 @@ class Push(Message):
     repository: str
     digest: Digest
     tag: str
+    at: Moment | None = None
 
 
 class NoConcern(Message):
@@ -108,6 +109,7 @@ def _read_event(raw: dict[str, Any], execution: str) -> Push | NoConcern:
             "repository": detail.get("repository-name"),
             "digest": detail.get("image-digest"),
             "tag": detail.get("image-tag") or "",
+            "at": raw.get("time"),
         }
     )
     region, account = execution.split(":")[3:5]

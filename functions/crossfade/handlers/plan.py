@@ -1,6 +1,7 @@
 """PlanRelease: from an input to a plan, with every check that can be made before anything is changed."""
 
 import os
+from datetime import timedelta
 
 from pydantic import JsonValue
 
@@ -16,7 +17,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.alarms import refuse_unknown
 from crossfade.domain.capacity import refuse_narrow
 from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
-from crossfade.domain.errors import InvalidInput
+from crossfade.domain.errors import ImageNotInRepository, InvalidInput, NotYetVisible
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.naming import as_it_answers
 from crossfade.domain.place import (
@@ -42,6 +43,9 @@ from crossfade.domain.state import State
 from crossfade.domain.traffic import Weights, refuse_foreign, stable_slot
 from crossfade.domain.turn import not_now, wait
 from crossfade.handlers.step import step, utc_now
+
+ECR_LAG = timedelta(minutes=1)
+"""So long an image of which ECR has told may not be there yet for who reads."""
 
 
 class Event(Message):
@@ -99,7 +103,7 @@ def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
 def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
     registry = Registry(client("ecr"))
     if isinstance(request, Push):
-        image, version = registry.by_digest(spec.repository, request.digest), request.tag
+        image, version = _pushed(registry, spec, request), request.tag
     elif request.image_digest:
         image = registry.by_digest(spec.repository, request.image_digest)
         version = request.image_tag or _version(image, spec)
@@ -113,6 +117,15 @@ def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
         blueprint=spec.blueprint,
         pushed=image.pushed,
     )
+
+
+def _pushed(registry: Registry, spec: ServiceSpec, push: Push) -> Image:
+    try:
+        return registry.by_digest(spec.repository, push.digest)
+    except ImageNotInRepository as missing:
+        if push.at and utc_now() < push.at + ECR_LAG:
+            raise NotYetVisible(f"{missing} It came a moment ago, and ECR may not show it yet.") from missing
+        raise
 
 
 def _version(image: Image, spec: ServiceSpec) -> str:

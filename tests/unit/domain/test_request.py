@@ -48,7 +48,7 @@ def replicated(**detail: Any) -> dict[str, Any]:
     return event | {"detail-type": "ECR Replication Action"}
 
 
-IMAGE = {"account": ACCOUNT, "region": REGION, "repository": "web", "digest": NEW}
+IMAGE = {"account": ACCOUNT, "region": REGION, "repository": "web", "digest": NEW, "at": at(0)}
 
 
 @pytest.mark.parametrize(

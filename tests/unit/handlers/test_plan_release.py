@@ -124,6 +124,16 @@ def test_whoever_asks_from_another_workflow_stands_in_the_journal(
     assert account.item("deployment#d1")["asked_by"] == f"{EXECUTION}:parent"
 
 
+def test_an_image_that_ecr_does_not_show_yet_is_waited_for(invoke: Invoke, clock: Clock) -> None:
+    """Its push was told a moment ago: what is not seen is not yet what is not there. A minute later it is."""
+    event = _push() | {"time": iso(START)}
+    with pytest.raises(errors.NotYetVisible, match=f"has no image {NEW}"):
+        _plan(invoke, event)
+    clock.seconds = 60
+    with pytest.raises(errors.ImageNotInRepository):
+        _plan(invoke, event)
+
+
 def test_what_runs_is_known_by_what_it_answers(
     account: Account, invoke: Invoke, journal: Journal, live: Release
 ) -> None:
