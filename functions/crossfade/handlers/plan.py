@@ -17,7 +17,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.alarms import refuse_unknown
 from crossfade.domain.capacity import refuse_narrow
 from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
-from crossfade.domain.errors import ImageNotInRepository, InvalidInput, NotYetVisible
+from crossfade.domain.errors import CrossfadeError, ImageNotInRepository, InvalidInput, NotYetVisible
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.naming import as_it_answers
 from crossfade.domain.place import (
@@ -70,7 +70,8 @@ def handler(event: Event) -> Decision:
             action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
         )
     release = _release(request, spec)
-    state = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).state(spec.service)
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    state = journal.state(spec.service)
     ordered_at = release.pushed if isinstance(request, Push) else request.asked
     if state.holder == event.execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
@@ -82,7 +83,15 @@ def handler(event: Event) -> Decision:
     if state.holder and state.holder != event.execution:
         return _wait(event, spec, release, state, ordered_at)
     asked_by = request.asked_by if isinstance(request, Ask) else None
-    return _decide(event, spec, release, state, checked, asked_by)
+    try:
+        return _decide(event, spec, release, state, checked, asked_by)
+    except CrossfadeError as refused:
+        now = journal.state(spec.service)
+        if (now.holder, now.freed) == (state.holder, state.freed):
+            raise
+        # Two pushes at once: what the quicker one does is no drift, and nobody's but its own.
+        who = now.holder or "A deployment"
+        raise NotYetVisible(f"{refused} {who} was at work while this was looked at.") from refused
 
 
 def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:

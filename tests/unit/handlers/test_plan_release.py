@@ -450,6 +450,27 @@ def test_tasks_of_before_the_last_deployment_are_no_drift(
         _plan(invoke, ASK)
 
 
+def test_what_a_quicker_deployment_does_meanwhile_is_no_drift(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, live: Release
+) -> None:
+    """Two tags of an image were pushed at once: the service was free when the slower plan began."""
+    account.push("0.0.2")
+    quicker = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
+    begins = iter([lambda: journal.claim(quicker), lambda: account.run("green", account.spec.blueprint)])
+
+    def overtake(answer: dict[str, Any]) -> dict[str, Any]:
+        for begin in begins:
+            begin()
+        return answer
+
+    aws.edit("DescribeTargetGroupAttributes", overtake)
+    with pytest.raises(errors.NotYetVisible, match=f"green stands at 2 tasks.*{EXECUTION}:d2 was at work"):
+        _plan(invoke, ASK)
+    journal.release(quicker, at(-600))
+    with pytest.raises(errors.SlotDrift, match="green stands at 2 tasks"):
+        _plan(invoke, ASK)
+
+
 # ---- where users' outcomes come from --------------------------------------------------------------------
 
 
