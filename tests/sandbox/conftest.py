@@ -25,6 +25,16 @@ from tests.sandbox.stage import Stage
 
 pytest.register_assert_rewrite("tests.sandbox.ending")
 
+LOGIN = {
+    "Issuer": "https://login.example",
+    "AuthorizationEndpoint": "https://login.example/authorize",
+    "TokenEndpoint": "https://login.example/token",
+    "UserInfoEndpoint": "https://login.example/userinfo",
+    "ClientId": "sample",
+    "ClientSecret": "secret",
+    "OnUnauthenticatedRequest": "allow",
+}
+
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
@@ -74,7 +84,18 @@ def first_release(stage: Stage) -> Rehearsal:
 
 
 @pytest.fixture(scope="session")
-def good_release(stage: Stage, first_release: Rehearsal) -> GoodRelease:
+def login(cloud: Cloud, first_release: Rehearsal) -> dict[str, Any]:
+    """The production rule, once its owner has put a login before its forward, which lets everybody pass."""
+    rule = cloud.rule()
+    assert rule
+    gate = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": LOGIN}
+    forward = {**rule["Actions"][-1], "Order": 2}
+    cloud.client("elbv2").modify_rule(RuleArn=rule["RuleArn"], Actions=[gate, forward])
+    return dict(cloud.rule() or {})
+
+
+@pytest.fixture(scope="session")
+def good_release(stage: Stage, login: dict[str, Any]) -> GoodRelease:
     """The release from 0.0.1 to 0.0.2, whose tags come one by one, disturbed as much as others may."""
     cloud = stage.cloud
     seen: dict[str, Any] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,24 @@ def test_three_tags_of_its_image_are_one_deployment(cloud: Cloud, good_release: 
     assert all(f"is being deployed by {execution.name}." in other.output["reason"] for other in tagged)
     assert json.loads(good_release.item["plan"])["release"]["version"] == "0.0.2"
     assert good_release.item["reason"] == "0.0.2 answered well at every stage"
+
+
+def test_a_login_before_the_forward_is_still_there(
+    cloud: Cloud, login: dict[str, Any], good_release: GoodRelease
+) -> None:
+    """Byte for byte, and so is the rest of the rule; only the weights are others."""
+    rule = cloud.rule()
+    assert rule
+    assert unweighed(rule) == unweighed(login)
+    assert [action["Type"] for action in rule["Actions"]] == ["authenticate-oidc", "forward"]
+
+
+def unweighed(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule without the weights of its forward."""
+    *before, last = rule["Actions"]
+    groups = [group["TargetGroupArn"] for group in last["ForwardConfig"]["TargetGroups"]]
+    config = {**last["ForwardConfig"], "TargetGroups": sorted(groups)}
+    return {**rule, "Actions": [*before, {**last, "ForwardConfig": config}]}
 
 
 def test_no_client_failed(good_release: GoodRelease) -> None:
