@@ -5,6 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
+from crossfade.domain.spec import Encrypted
 
 
 class Specs:
@@ -17,19 +18,27 @@ class Specs:
         self._ssm, self._path = ssm, path
 
     def get(self, service: str) -> str | None:
-        """The JSON document of a service's spec; None when there is no such service."""
+        """The JSON document of a service's spec; None when there is no such service.
+
+        ``service`` has been checked to be a name: SSM takes what follows a colon for a version.
+        """
         try:
-            return str(self._ssm.get_parameter(Name=f"{self._path}{service}")["Parameter"]["Value"])
+            return _document(self._ssm.get_parameter(Name=f"{self._path}{service}")["Parameter"])
         except ClientError as error:
-            if code(error) in {"ParameterNotFound", "ValidationException"}:
-                return None
-            raise
+            if code(error) != "ParameterNotFound":
+                raise
+            return None
 
     def all(self) -> dict[str, str]:
         """Every service's document, by name."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._path)
         return {
-            parameter["Name"].removeprefix(self._path): parameter["Value"]
+            parameter["Name"].removeprefix(self._path): _document(parameter)
             for page in pages
             for parameter in page["Parameters"]
         }
+
+
+def _document(parameter: dict[str, Any]) -> str:
+    value = str(parameter["Value"])
+    return Encrypted(value) if parameter["Type"] == "SecureString" else value

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
 
 
 def iso(moment: datetime) -> str:
@@ -25,6 +25,14 @@ class Message(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def faults(error: ValidationError, whole: str) -> list[str]:
+    """What is wrong with what a person gave, as ``field: fault``; ``whole`` names what is no field."""
+    return [
+        f"{'.'.join(str(part) for part in fault['loc']) or whole}: {fault['msg']}"
+        for fault in error.errors(include_url=False)
+    ]
 
 
 def unknown_keys(given: Any, read: Message) -> list[str]:

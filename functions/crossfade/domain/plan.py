@@ -4,7 +4,7 @@ from typing import Literal
 
 from crossfade.domain.errors import AmbiguousRepository, UnknownService
 from crossfade.domain.message import Message, Moment
-from crossfade.domain.request import Ask, Push
+from crossfade.domain.request import Push
 from crossfade.domain.shown import visible
 from crossfade.domain.spec import ServiceSpec, Slot, Stage, other
 from crossfade.domain.state import Waiting
@@ -139,10 +139,10 @@ def built_by_nobody(push: Push, repositories: dict[str, str]) -> str:
     return reason + (f"; what {', '.join(unread)} is built from cannot be read in its spec" if unread else "")
 
 
-def unknown_service(ask: Ask, known: list[str], path: str) -> UnknownService:
+def unknown_service(service: str, known: list[str], path: str) -> UnknownService:
     """The error for a service that has no spec below ``path``, naming those that have one."""
     return UnknownService(
-        f"There is no service {ask.service}: the SSM parameter {path}{ask.service} "
+        f"There is no service {service}: the SSM parameter {path}{service} "
         f"does not exist. Known services: {', '.join(sorted(known)) or 'none'}."
     )
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.message import Message, Moment
+from crossfade.domain.message import Message, Moment, faults
 from crossfade.domain.shown import visible
+from crossfade.domain.spec import ServiceName
 
 EXAMPLE = '{"service": "web", "image_tag": "1.2.3"}'
 STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
@@ -30,7 +31,7 @@ class Ask(Message):
     waited: the release gives way to any that was pushed later. ``asked_by`` is the execution that asks.
     """
 
-    service: str = Field(min_length=1)
+    service: ServiceName
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
     asked: Moment | None = None
@@ -84,11 +85,7 @@ def read_input(raw: Any, execution: str) -> Ask | Push | NoConcern:
             return _read_event(raw, execution)
         ask = Ask.model_validate(raw)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'input'}: {fault['msg']}"
-            for fault in error.errors(include_url=False)
-        ]
-        raise _malformed(_unknown(raw) + faults) from error
+        raise _malformed(_unknown(raw) + faults(error, "input")) from error
     # What Crossfade itself asks for may come from another version of it.
     if ask.asked is None and (unknown := _unknown(raw)):
         raise _malformed(unknown)
@@ -127,8 +124,8 @@ def _unknown(raw: dict[str, Any]) -> list[str]:
     ]
 
 
-def _malformed(faults: list[str]) -> InvalidInput:
-    return InvalidInput(f"The input is malformed. {'; '.join(faults)}. Start again with {EXAMPLE}.")
+def _malformed(wrong: list[str]) -> InvalidInput:
+    return InvalidInput(f"The input is malformed. {'; '.join(wrong)}. Start again with {EXAMPLE}.")
 
 
 def _kind(raw: Any) -> str:

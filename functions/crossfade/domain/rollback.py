@@ -10,11 +10,11 @@ from pydantic import AliasChoices, Field, ValidationError
 
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.message import Message, iso, unknown_keys
+from crossfade.domain.message import Message, faults, iso, unknown_keys
 from crossfade.domain.plan import Plan
 from crossfade.domain.request import STARTED_BY
 from crossfade.domain.shown import visible
-from crossfade.domain.spec import Slot
+from crossfade.domain.spec import ServiceName, Slot
 from crossfade.domain.state import State, machine_of
 
 EXAMPLE = '{"service": "web"}'
@@ -50,7 +50,7 @@ class Order(Message):
     execution of a workflow that starts the rollback for a person.
     """
 
-    service: str = Field(min_length=1)
+    service: ServiceName
     deployment: str | None = None
     failure: Failure | None = None
     asked_by: str | None = Field(default=None, validation_alias=AliasChoices("asked_by", STARTED_BY))
@@ -108,12 +108,14 @@ def read_input(raw: Any) -> Order | Ended:
     try:
         order = Ended.model_validate(raw) if "ended" in raw else Order.model_validate(raw)
     except ValidationError as error:
-        raise InvalidInput(f"The input is malformed: {error}. Start again with {EXAMPLE}.") from error
+        raise InvalidInput(
+            f"The input is malformed. {'; '.join(faults(error, 'input'))}. Start again with {EXAMPLE}."
+        ) from error
     # A deployment, or an event rule, may be of another version of Crossfade than this rollback.
     given = {key: value for key, value in raw.items() if key != STARTED_BY}
     if order.by_hand and (unknown := unknown_keys(given, order)):
         raise InvalidInput(
-            f"The input is malformed: there is no key {', '.join(unknown)}. Start again with {EXAMPLE}."
+            f"The input is malformed. There is no key {', '.join(unknown)}. Start again with {EXAMPLE}."
         )
     return order
 

@@ -4,14 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.events import MOST_EVENTS, RESERVE, most_events
 from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.message import Message, unknown_keys
+from crossfade.domain.message import Message, faults, unknown_keys
+from crossfade.domain.shown import visible
 
 Slot = Literal["blue", "green"]
 SLOTS: tuple[Slot, Slot] = ("blue", "green")
@@ -33,6 +34,23 @@ def _url(value: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_url)]
+
+
+def is_service_name(value: str) -> bool:
+    """Whether a service may have this name: its ECS services and its SSM parameter are named after it."""
+    return re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}", value) is not None
+
+
+def _service_name(value: str) -> str:
+    if not is_service_name(value):
+        raise ValueError(
+            f"{visible(value) or 'nothing'} is not a service's name. One has letters, digits and hyphens, "
+            "begins with a letter or a digit, and is 63 characters long at most"
+        )
+    return value
+
+
+ServiceName = Annotated[str, AfterValidator(_service_name)]
 
 
 PROOF_ANSWERS = 6
@@ -111,7 +129,7 @@ class Probe(Message):
 class ServiceSpec(Message):
     """A service, as its stack describes it in the SSM parameter ``/<Crossfade's stack>/services/<name>``."""
 
-    service: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$")
+    service: ServiceName
     cluster: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:cluster/.+$")
     blueprint: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:task-definition/.+:\d+$")
     container: str
@@ -212,11 +230,15 @@ def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
         )
 
 
-def _malformed(name: str, faults: list[str]) -> InvalidServiceSpec:
+def _malformed(name: str, wrong: list[str]) -> InvalidServiceSpec:
     return InvalidServiceSpec(
-        f"The spec of service {name} in SSM is malformed. {'; '.join(faults)}. "
+        f"The spec of service {name} in SSM is malformed. {'; '.join(wrong)}. "
         "Correct it in the service's stack."
     )
+
+
+class Encrypted(str):
+    """What SSM gives of a parameter of type SecureString to who does not ask for it to be decrypted."""
 
 
 def read_spec(name: str, document: str) -> ServiceSpec:
@@ -225,25 +247,40 @@ def read_spec(name: str, document: str) -> ServiceSpec:
     Raises
     ------
     InvalidServiceSpec
-        Names each wrong field and what is wrong with it.
+        Names each wrong field and what is wrong with it, a key that is given twice, or the parameter's type.
     """
+    if isinstance(document, Encrypted):
+        raise InvalidServiceSpec(
+            f"The SSM parameter of service {name}'s spec is a SecureString, and Crossfade decrypts nothing. "
+            "A spec holds no secret: declare the parameter with type String in the service's stack."
+        )
     try:
         spec = ServiceSpec.model_validate_json(document)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
-            for fault in error.errors(include_url=False)
-        ]
-        raise _malformed(name, faults) from error
-    faults = [f"{key}: there is no such field" for key in unknown_keys(json.loads(document), spec)]
-    if faults := faults or list(_never_ends_well(spec)):
-        raise _malformed(name, faults)
+        raise _malformed(name, faults(error, "document")) from error
+    given, twice = _parsed(document)
+    wrong = [f"{key}: is there twice" for key in twice]
+    wrong += [f"{key}: there is no such field" for key in unknown_keys(given, spec)]
+    if wrong := wrong or list(_never_ends_well(spec)):
+        raise _malformed(name, wrong)
     if spec.service != name:
         raise InvalidServiceSpec(
             f"The spec in the SSM parameter of service {name} says service: {spec.service}. "
             "The two names must be equal; correct the service's stack."
         )
     return spec
+
+
+def _parsed(document: str) -> tuple[Any, list[str]]:
+    """A document that is JSON, and the keys that an object has twice in it: their last values count."""
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        twice.extend(key for key in found if sum(key == name for name, _ in pairs) > 1)
+        return found
+
+    return json.loads(document, object_pairs_hook=once), twice
 
 
 def repository_of(document: str) -> str:

@@ -99,7 +99,7 @@ def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
     if isinstance(request, Ask):
         document = specs.get(request.service)
         if document is None:
-            raise unknown_service(request, list(specs.all()), os.environ["SPECS_PATH"])
+            raise unknown_service(request.service, list(specs.all()), os.environ["SPECS_PATH"])
         return read_spec(request.service, document)
     documents = specs.all()
     repositories = {name: repository_of(text) for name, text in documents.items()}

@@ -24,6 +24,7 @@ from crossfade.domain.errors import (
     CrossfadeError,
     ImageNotInRepository,
     ImageTagNotFound,
+    InvalidServiceSpec,
 )
 from crossfade.domain.spec import read_spec
 from tests.unit.account import BUCKET, LEDGER_GROUP, SPECS, Account
@@ -349,7 +350,30 @@ def test_specs_of_another_crossfade_are_not_read(account: Account) -> None:
     assert set(specs.all()) == {"web"}
 
 
-@pytest.mark.parametrize("name", ["shop", "no such", "../web", "a" * 3000])
-def test_an_unknown_service_has_no_spec(account: Account, name: str) -> None:
-    """Whatever the name is made of."""
-    assert Specs(account.ssm, SPECS).get(name) is None
+def test_an_unknown_service_has_no_spec(account: Account) -> None:
+    """That is the one answer of SSM that says so."""
+    assert Specs(account.ssm, SPECS).get("shop") is None
+
+
+def test_a_refused_question_does_not_mean_that_there_is_no_spec(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that SSM does not take is a fault of who asks."""
+
+    def refuse(**_: Any) -> None:
+        raise _error("ValidationException", 400)
+
+    monkeypatch.setattr(account.ssm, "get_parameter", refuse)
+    with pytest.raises(ClientError, match="ValidationException"):
+        Specs(account.ssm, SPECS).get("web")
+
+
+def test_a_secret_spec_is_told_from_a_malformed_one(account: Account) -> None:
+    """SSM gives of it what KMS has made of it, and that is no JSON."""
+    document = account.spec.model_dump_json()
+    account.ssm.put_parameter(Name=f"{SPECS}shop", Value=document, Type="SecureString")
+    specs = Specs(account.ssm, SPECS)
+    for found in (specs.get("shop"), specs.all()["shop"]):
+        with pytest.raises(InvalidServiceSpec, match="service shop's spec is a SecureString"):
+            read_spec("shop", found or "")
+    assert read_spec("web", specs.all()["web"]) == account.spec

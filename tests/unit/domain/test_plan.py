@@ -4,7 +4,7 @@ import pytest
 
 from crossfade.domain.errors import AmbiguousRepository
 from crossfade.domain.plan import Decision, built_by_nobody, choose_service, decide, unknown_service
-from crossfade.domain.request import Ask, Push
+from crossfade.domain.request import Push
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
 from tests.unit.examples import (
@@ -133,5 +133,5 @@ def test_a_repository_of_two_services_is_ambiguous() -> None:
 @pytest.mark.parametrize(("known", "said"), [(["b", "a"], "a, b"), ([], "none")])
 def test_an_unknown_service_is_told_the_known_ones(known: list[str], said: str) -> None:
     """A slip of the pen is seen at once."""
-    refused = str(unknown_service(Ask(service="c", image_tag="1"), known, "/Staging/services/"))
+    refused = str(unknown_service("c", known, "/Staging/services/"))
     assert f"/Staging/services/c does not exist. Known services: {said}" in refused

@@ -140,6 +140,11 @@ def test_events_of_no_concern(raw: Any, said: str) -> None:
         pytest.param(None, "found nothing", id="null"),
         pytest.param({}, "service: Field required", id="empty"),
         pytest.param({"service": "", "image_tag": "1"}, "service: ", id="empty-name"),
+        pytest.param(
+            {"service": "web:1", "image_tag": "1"}, "service: .*web:1 is not a service's name", id="selector"
+        ),
+        pytest.param({"service": "shop/web", "image_tag": "1"}, "shop/web is not a", id="path"),
+        pytest.param({"service": "web\n", "image_tag": "1"}, r"web\\n is not a", id="what-cannot-be-seen"),
         pytest.param({"service": "web"}, "give image_tag, image_digest, or both", id="no-image"),
         pytest.param(
             {"service": "web", "asked": "2026-11-23T04:00:07Z"}, "give image_tag", id="a-time-is-no-image"

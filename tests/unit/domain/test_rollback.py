@@ -68,15 +68,23 @@ def test_accepted_forms(raw: Any, expected: Order | Ended) -> None:
         pytest.param([], id="array"),
         pytest.param({}, id="empty"),
         pytest.param({"service": ""}, id="no-name"),
+        pytest.param({"service": "web:1"}, id="selector"),
         pytest.param({"servise": "web"}, id="slip-of-the-pen"),
         pytest.param({"ended": DEPLOYMENT}, id="ended-without-status"),
         pytest.param({"service": "web", "again": True}, id="again-is-not-for-people"),
     ],
 )
 def test_anything_else_is_refused_with_an_example(raw: Any) -> None:
-    """A person who is in a hurry sees what is right."""
-    with pytest.raises(InvalidInput, match=re.escape(EXAMPLE)):
+    """A person who is in a hurry sees what is right, and no more than that."""
+    with pytest.raises(InvalidInput, match=re.escape(EXAMPLE)) as refused:
         read_input(raw)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_that_no_service_can_have_is_named() -> None:
+    """It is the input that is wrong: nothing can be said of such a service."""
+    with pytest.raises(InvalidInput, match=r"service: .*web:1 is not a service's name\. One has letters"):
+        read_input({"service": "web:1"})
 
 
 @pytest.mark.parametrize(

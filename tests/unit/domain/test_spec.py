@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.spec import ServiceSpec, other, read_spec, repository_of
+from crossfade.domain.spec import Encrypted, ServiceSpec, other, read_spec, repository_of
 from tests.unit.examples import document, spec
 
 
@@ -269,6 +269,27 @@ def test_what_is_no_object_is_refused(text: str) -> None:
     """Whatever stands in the parameter, the answer is a sentence."""
     with pytest.raises(InvalidServiceSpec, match="spec of service web in SSM is malformed"):
         read_spec("web", text)
+
+
+def test_a_spec_that_is_encrypted_is_refused_by_its_type() -> None:
+    """What is wrong is how the parameter is declared, and not what stands in it."""
+    with pytest.raises(InvalidServiceSpec, match=r"web's spec is a SecureString.*with type String"):
+        read_spec("web", Encrypted("AQICAHh"))
+
+
+@pytest.mark.parametrize(
+    ("twice", "said"),
+    [
+        pytest.param('"port": 80', r"malformed\. port: is there twice\. Correct", id="another-value"),
+        pytest.param('"port": 8080, "port": 80', r"malformed\. port: is there twice\.", id="three-times"),
+        pytest.param('"network": {"public_ip": true, "public_ip": false}', "public_ip: is", id="within"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(twice: str, said: str) -> None:
+    """JSON's readers take the last one and do not tell: what its author meant, nobody knows."""
+    text = json.dumps(document())
+    with pytest.raises(InvalidServiceSpec, match=said):
+        read_spec("web", f"{{{twice}, {text[1:]}")
 
 
 def test_a_spec_under_another_name_is_refused() -> None:
