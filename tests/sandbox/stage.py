@@ -117,6 +117,15 @@ class Stage:
         finally:
             self._put_spec(spec)
 
+    @contextmanager
+    def without_spec(self) -> Iterator[None]:
+        """Delete the service's spec for the time of a block."""
+        self.cloud.aws("ssm", "delete-parameter", "--name", f"/crossfade/services/{SERVICE}")
+        try:
+            yield
+        finally:
+            self._put_spec(self.cloud.spec)
+
     def note(self, line: str) -> None:
         """Show a figure in the summary."""
         self._figures.append(line)

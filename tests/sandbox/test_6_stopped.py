@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.sandbox.ending import PutBack
+from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.stage import Stage
 
@@ -20,13 +22,17 @@ LONG_SECONDS = 60
 
 @dataclass(frozen=True)
 class Phase:
-    """When an execution is stopped: the states it may be in then, the weights by then, and the release."""
+    """When an execution is stopped: the states it may be in then, the weights by then, and the release.
+
+    ``specless``: the service's spec is deleted before, and comes back when the service is free.
+    """
 
     version: str
     states: set[str]
     shares: list[int]
     reached: Callable[[Stage, str], None]
     faults: dict[str, str]
+    specless: bool = False
 
 
 def entered(state: str) -> Callable[[Stage, str], None]:
@@ -48,7 +54,7 @@ PHASES = {
     "launch": Phase("0.1.1", LAUNCHING, [0], entered("WaitForGreen"), {"FAULT_NEVER_HEALTHY": "1"}),
     "preview": Phase("0.1.2", {"VerifyGreen", "GreenVerified"}, [0], entered("VerifyGreen"), {}),
     "at 10": Phase("0.1.3", WATCHING, [0, 10, 0], shifted(10), {}),
-    "at 50": Phase("0.1.4", WATCHING, [0, 10, 50, 0], shifted(50), {}),
+    "at 50": Phase("0.1.4", WATCHING, [0, 10, 50, 0], shifted(50), {}, specless=True),
     "at 100": Phase("0.1.5", WATCHING, [0, 10, 50, 100, 0], shifted(100), {}),
 }
 
@@ -73,8 +79,12 @@ def rehearsal(scaled_stage: Stage, phase: str) -> Rehearsal:
 
     def stop(execution: str) -> dict[str, Any]:
         asked.reached(stage, execution)
-        stage.cloud.stop(execution)
-        return {"state": stage.cloud.entered(execution)[-1]}
+        with stage.without_spec() if asked.specless else nullcontext():
+            stage.cloud.stop(execution)
+            state = stage.cloud.entered(execution)[-1]
+            if asked.specless:
+                until(lambda: stage.cloud.holder() is None, "the rollback of a service without a spec")
+        return {"state": state}
 
     with stage.spec(stages=stages_with_a_long(phase, stage.cloud.spec["stages"])):
         return stage.rehearse(f"stopped {phase}", stage.push(asked.version, **asked.faults), stop)

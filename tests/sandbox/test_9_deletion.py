@@ -34,12 +34,16 @@ class Deleted:
 
 @pytest.fixture(scope="module")
 def without_service(stage: Stage, good_release: Rehearsal) -> Deleted:
-    """The service's own stack is deleted while Crossfade stays, and while a release of it is at weight 10."""
+    """The service's own stack is deleted while Crossfade stays, and while a release of it is at weight 10.
+
+    Somebody has deleted its spec before: what is to be removed is known by the journal.
+    """
     cloud = stage.cloud
     running = stage.push("0.9.1")()
     stage.reach(10)
     spec, outputs = cloud.spec, cloud.outputs
     deployments = {key for key in cloud.journal() if key != "state"}
+    cloud.aws("ssm", "delete-parameter", "--name", f"{outputs['SpecsPath']}{SERVICE}")
     found = cloud.aws(
         *("cloudformation", "describe-stack-resource", "--stack-name", STACK),
         *("--logical-resource-id", "Sample"),

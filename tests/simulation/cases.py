@@ -20,6 +20,7 @@ from tests.simulation.faults import KINDS, LASTING, PASSING, Point, kinds_at
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import items_of, violations
 from tests.simulation.model.views import Range
+from tests.simulation.respecs import CHANGES, CUT_OFF, GONE, RESPECS
 from tests.simulation.scenarios import SCENARIOS, begun
 from tests.simulation.world import World
 
@@ -82,7 +83,8 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
 
     Of the points of one place, which are mostly reads in a loop, the first two and the last one are taken.
     In the first scenario that comes by a place each kind of fault is placed there, in the others one that is
-    drawn. Faults that last are placed in every scenario, wherever they make a difference.
+    drawn. Faults that last are placed in every scenario, wherever they make a difference. The spec is changed
+    or lost at every state that no scenario before has entered.
     ``thorough``: every kind at every point.
     """
     places: dict[tuple[str, ...], list[Point]] = defaultdict(list)
@@ -98,6 +100,9 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
                     kinds = (Random(f"{scenario}/{point.name}").choice(kinds),)
                 for kind in kinds:
                     yield _single(scenario, Fault(kind, point.name))
+        if found[0].kind == "state" and (place not in known or thorough):
+            for kind in _respecs(found[0]):
+                yield _single(scenario, Fault(kind, found[0].name))
         yield from _lasting(scenario, [point for point in found if point.seconds], thorough)
 
 
@@ -139,6 +144,13 @@ def points(scenario: str) -> tuple[Point, ...]:
     return tuple(run(Case(scenario, scenario)).world.faults.points)
 
 
+def _respecs(point: Point) -> Iterator[str]:
+    """What becomes of the spec where a state is entered, alone or together with a stop of the execution."""
+    yield from RESPECS
+    for kind in (GONE, CUT_OFF, Random(point.name).choice(list(CHANGES))):
+        yield f"{kind}+stopped"
+
+
 def _lasting(scenario: str, among: list[Point], thorough: bool) -> Iterator[Case]:
     """Faults that last, at points of one place, each for a short, a long and some more times between."""
     for n, point in enumerate(among):
@@ -173,7 +185,7 @@ def _pair(name: str, scenario: str) -> Case:
 
 def _draw(random: Random, among: tuple[Point, ...]) -> Fault:
     point = random.choice(among)
-    kind = random.choice(kinds_at(point))
+    kind = random.choice([kind for kind in kinds_at(point) if not kind.startswith(RESPECS)])
     return Fault(f"{kind}:{_drawn(point, random.random())}" if kind in LASTING else kind, point.name)
 
 
@@ -194,7 +206,7 @@ def _within(seconds: float, limits: Range) -> bool:
 def _changed(case: Case, world: World) -> Iterator[str]:
     """A single fault that passes changes nothing of what comes of a scenario, nor of the reasons for it."""
     scenario = SCENARIOS[case.scenario]
-    if len(case.faults) < 2 and all(fault.kind in PASSING for fault in case.faults):
+    if len(case.faults) < 2 and all(_passes(fault, world) for fault in case.faults):
         live = {tag for tags in world.live().values() for tag in tags}
         late = {scenario.or_else} if case.faults else set()
         if live not in ({scenario.serves}, late):
@@ -206,6 +218,23 @@ def _changed(case: Case, world: World) -> Iterator[str]:
             unharmed, found = _errors(scenario.name), _errors_in(world)
             if found != unharmed:
                 yield f"a fault that passes changes nothing: deployments end with {found}, not {unharmed}"
+
+
+def _passes(fault: Fault, world: World) -> bool:
+    """Whether a fault is one that is ridden out: what becomes of the spec is, once there is a plan."""
+    if fault.kind in RESPECS:
+        return _last_plan(world) < world.faults.struck.get(fault.point, 0.0)
+    return fault.kind in PASSING
+
+
+def _last_plan(world: World) -> float:
+    """When an execution had the last plan of all and left the state that makes it."""
+    found = 0.0
+    for execution in world.executions("deploy"):
+        ends = [*(at for at, _ in execution.path[1:]), execution.stopped]
+        left = (end for (_, state), end in zip(execution.path, ends, strict=True) if state == "PlanRelease")
+        found = max(found, *left)
+    return found
 
 
 @cache

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 CALL_SECONDS = 0.03
-_READS = ("Describe", "Filter", "Get", "List")
+_READS = ("Describe", "Filter", "Get", "List", "Query")
 _known: set[str] = set()
 MOST_KNOWN = 10_000
 _TOKENS = {"nextToken", "NextToken", "NextMarker"}

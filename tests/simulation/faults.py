@@ -16,6 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 from tests.simulation.functions import Invocation, Killed
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.views import Range
+from tests.simulation.respecs import RESPECS
 
 if TYPE_CHECKING:
     from tests.simulation.clock import Clock
@@ -78,7 +79,8 @@ class Faults:
     """The faults of a case by the point where each is placed, and the points that the case comes by.
 
     ``then`` is what else happens, half a second after the case has come by a point. ``always`` are faults by
-    the name of points without their number: they strike there each time.
+    the name of points without their number: they strike there each time. ``respec`` lets something become of
+    the service's spec, see ``respecs.py``.
     """
 
     def __init__(
@@ -87,12 +89,13 @@ class Faults:
         placed: Mapping[str, str] | None = None,
         then: Mapping[str, Callable[[], None]] | None = None,
         always: Mapping[str, str] | None = None,
+        respec: Callable[[str], None] | None = None,
     ) -> None:
         self.points: list[Point] = []
-        self.struck: list[str] = []
-        """The points at which a fault was placed and struck."""
+        self.struck: dict[str, float] = {}
+        """The points at which a fault was placed and struck, each with its moment."""
         self._clock, self._placed, self._then = clock, dict(placed or {}), dict(then or {})
-        self._always = dict(always or {})
+        self._always, self._respec = dict(always or {}), respec
         self._counts: Counter[str] = Counter()
 
     def called(
@@ -115,7 +118,14 @@ class Faults:
         name = f"{execution.machine}.{state}"
         fault = self._come_by(name, "state", (execution.machine, state)).fault
         if fault:
-            self._clock.after(0, STATES[fault], execution)
+            self._clock.after(0, self._happen, fault, execution)
+
+    def _happen(self, fault: str, execution: Execution) -> None:
+        for part in fault.split("+"):
+            if part in STATES:
+                STATES[part](execution)
+            elif self._respec:
+                self._respec(part)
 
     def _come_by(
         self, name: str, kind: PointKind, place: tuple[str, ...], seconds: Range | None = None
@@ -127,7 +137,7 @@ class Faults:
             self._clock.after(0.5, self._then[point.name])
         fault = self._placed.get(point.name)
         if fault:
-            self.struck.append(point.name)
+            self.struck[point.name] = self._clock.now
         return Visit(point.name, fault or self._always.get(name))
 
 
@@ -234,6 +244,8 @@ STATES: dict[str, Callable[[Any], None]] = {
     "stopped": lambda execution: execution.stop(),
     "expired": lambda execution: execution.expire(),
 }
+RESPECS_AND_STOPS = (*RESPECS, *(f"{kind}+stopped" for kind in RESPECS))
+"""What may become of the spec where a state is entered, and that together with a stop of the execution."""
 KINDS: dict[PointKind, tuple[str, ...]] = {
     # A stalled write comes late as well.
     "write": tuple(name for name in CALLS if name != "late"),
@@ -249,6 +261,8 @@ PASSING = frozenset(CALLS) - {"refused", "stopped", "expired", "stalled"} | {"tw
 
 def kinds_at(point: Point) -> tuple[str, ...]:
     """The kinds of fault that make a difference at a point."""
+    if point.kind == "state":
+        return (*KINDS["state"], *RESPECS_AND_STOPS)
     if point.seconds is None:
         return KINDS[point.kind]
     return (*KINDS[point.kind], "late-effect" if point.kind == "write" else "stale-read")

@@ -13,6 +13,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.inhabit import inhabited
 from tests.simulation.model.autoscaling import SUSPENDED
 from tests.simulation.model.images import Image
+from tests.simulation.respecs import respec
 from tests.simulation.world import World, thaw
 from tests.unit.examples import document, login
 
@@ -304,7 +305,8 @@ def begun(scenario: Scenario, placed: Mapping[str, str] | None = None, seed: str
     world.random.seed(seed)
     world.weather.seed(scenario.name)
     then = {point: partial(happening, world) for point, happening in scenario.then.items()}
-    world.faults = Faults(world.clock, placed, then, scenario.always)
+    change = partial(respec, world.parameters, world.spec_name)
+    world.faults = Faults(world.clock, placed, then, scenario.always, change)
     world.clock.after(0, scenario.begins, world)
     return world
 

@@ -1,7 +1,7 @@
 """Whole deployments: a sample of the cases of `make faults`, their names, and what is told of them."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -11,13 +11,14 @@ import pytest
 from crossfade.domain.state import LONGEST_WAIT
 from tests.simulation.cases import UnknownCase, named, pairs, points, run, singles
 from tests.simulation.client import Client
-from tests.simulation.faults import KINDS, LASTING
+from tests.simulation.faults import KINDS, LASTING, RESPECS_AND_STOPS, Point
 from tests.simulation.functions import Invocation
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import items_of, state_of, violations
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.images import Image
 from tests.simulation.paths import collapsed, paths
+from tests.simulation.respecs import CHANGES, CUT_OFF, GONE, MALFORMED, RESPECS
 from tests.simulation.runner import cases, main, sample
 from tests.simulation.scenarios import (
     GOOD,
@@ -63,7 +64,8 @@ def test_there_are_enough_cases() -> None:
     names = cases(SCENARIOS)
     assert len(names) == len(set(names)) >= 8000
     kinds = Counter(re.split("[:@]", name.partition("/")[2])[0] for name in names)
-    assert kinds.keys() == {kind for known in KINDS.values() for kind in known} | {"", *LASTING}
+    known = {kind for kinds in KINDS.values() for kind in kinds} | {"", *LASTING, *RESPECS_AND_STOPS}
+    assert kinds.keys() | {f"{kind}+stopped" for kind in (*CHANGES, MALFORMED)} == known
     assert min(kinds[kind] for kind in LASTING) >= 1500
 
 
@@ -74,12 +76,73 @@ def test_every_place_has_every_kind() -> None:
     assert placed >= {(kind, point.name) for point in first.values() for kind in KINDS[point.kind]}
 
 
+def test_the_spec_is_changed_and_lost_at_every_state() -> None:
+    """Of a deployment and of a rollback, in every way, and together with a stop of the execution."""
+    entered = {
+        point.name.partition("#")[0] for name in SCENARIOS for point in points(name) if is_state(point)
+    }
+    placed: dict[str, set[str]] = defaultdict(set)
+    for name in cases(SCENARIOS, count=0):
+        kind, _, point = name.partition("/")[2].partition("@")
+        if kind.startswith(RESPECS):
+            placed[point.partition("#")[0]].add(kind)
+    assert placed.keys() == entered
+    for kinds in placed.values():
+        assert kinds >= {*RESPECS, f"{GONE}+stopped", f"{CUT_OFF}+stopped"}
+        assert len(kinds) == len(RESPECS) + 3
+
+
+def is_state(point: Point) -> bool:
+    """Whether an execution enters a state there."""
+    return point.kind == "state"
+
+
+@pytest.mark.parametrize("kind", RESPECS)
+@pytest.mark.parametrize("state", ["PlanRelease", "ClaimService", "WatchStage"])
+def test_a_plan_is_made_of_one_spec(state: str, kind: str) -> None:
+    """What becomes of it before counts, and is refused where it does not fit; later nothing of it counts."""
+    result = run(named(f"healthy/{kind}@deploy.{state}#1"))
+    (deploy,) = result.world.executions("deploy")[1:]
+    assert result.violations == ()
+    assert deploy.error == (REFUSED.get(kind) if state == "PlanRelease" else None)
+
+
+REFUSED = {
+    "spec-gone": "UnknownService",
+    "spec-malformed": "InvalidServiceSpec",
+    "spec-cut-off": "InvalidServiceSpec",
+    "spec-priority": "ForeignChange",
+    "spec-groups": "ForeignChange",
+    "spec-cluster": "SlotDrift",
+}
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [
+        pytest.param({"deploy.CheckGreen#1": "spec-gone+stopped"}, id="stopped"),
+        pytest.param(
+            {"register:RegisterTaskDefinition#1": "refused", "survey:GetItem#1": "refused"}, id="failed"
+        ),
+    ],
+)
+def test_a_service_that_the_index_does_not_show_yet_is_looked_for_again(placed: dict[str, str]) -> None:
+    """Its first deployment has ended a moment after it began, and its own rollback has failed."""
+    scenario = SCENARIOS["first"]
+    world = begun(scenario, placed | {"survey:Query#1": "stale-read:59"})
+    with inhabited(world):
+        world.run()
+    assert world.faults.struck.keys() == {*placed, "survey:Query#1"}
+    assert violations(scenario, world) == []
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "healthy",
         "worse/killed-after@shift:ModifyRule#1",
         "healthy/late-effect:20@launch:CreateService#1",
+        "healthy/spec-gone+stopped@deploy.WatchStage#1",
         "pair:queued:seed=17:3",
     ],
 )
@@ -103,6 +166,8 @@ def test_a_name_is_enough_to_run_a_case_again(name: str) -> None:
         "healthy/late-effect:5@claim:TransactWriteItems#1",
         "healthy/throttled:5@shift:ModifyRule#1",
         "healthy/stale-read:5@claim:GetItem#1",
+        "healthy/spec-gone@claim:GetItem#1",
+        "healthy/stopped+spec-gone@deploy.WatchStage#1",
         "pair:nothing:seed=1:1",
         "pair:healthy:1",
     ],

@@ -10,9 +10,11 @@ from moto import mock_aws
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.dynamodb import DynamoDb
 from tests.simulation.query import Refused
+from tests.statemachine.definitions import resources
 from tests.unit.account import SESSION
 
 TABLE = "journal"
+JOURNAL = resources("AWS::DynamoDB::Table")["Journal"]
 KEY = {"service": {"S": "web"}, "item": {"S": "state"}}
 OTHER = {"service": {"S": "web"}, "item": {"S": "deployment#1"}}
 NOBODY = {"service": {"S": "web"}, "item": {"S": "deployment#2"}}
@@ -32,11 +34,10 @@ def real() -> Iterator[Any]:
         client.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in KEY],
-            KeySchema=[
-                {"AttributeName": "service", "KeyType": "HASH"},
-                {"AttributeName": "item", "KeyType": "RANGE"},
-            ],
+            **{
+                name: JOURNAL[name]
+                for name in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+            },
         )
         yield client
 
@@ -132,6 +133,48 @@ def test_transactions(real: Any, holder: str) -> None:
     request = {"TransactItems": parts}
     found = outcome(simulated, "transact_write_items", request)
     assert found == outcome(real, "transact_write_items", request)
+
+
+@pytest.mark.parametrize("item", ["state", "deployment#1", "nothing"])
+def test_the_index(real: Any, item: str) -> None:
+    """The keys of all items of one name, as the journal asks for them."""
+    simulated = DynamoDb(TABLE, ("service", "item"))
+    asked = {
+        "TableName": TABLE,
+        "IndexName": "by-item",
+        "KeyConditionExpression": "#item = :item",
+        "ExpressionAttributeNames": {"#item": "item"},
+        "ExpressionAttributeValues": {":item": {"S": item}},
+    }
+    keys = [KEY, OTHER, {"service": {"S": "shop"}, "item": {"S": "state"}}]
+    found = []
+    for client in (real, simulated):
+        for key in keys:
+            client.put_item(TableName=TABLE, Item=key | BEFORE)
+        client.delete_item(TableName=TABLE, Key=NOBODY)
+        found.append(client.query(**asked)["Items"])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"IndexName": "by-holder"},
+        {"KeyConditionExpression": "begins_with(#item, :item)"},
+        {"ExpressionAttributeNames": {"#item": "holder"}},
+    ],
+)
+def test_queries_that_are_refused(changes: dict[str, Any]) -> None:
+    """Another index, or another question of it."""
+    asked = {
+        "TableName": TABLE,
+        "IndexName": "by-item",
+        "KeyConditionExpression": "#item = :item",
+        "ExpressionAttributeNames": {"#item": "item"},
+        "ExpressionAttributeValues": {":item": {"S": "state"}},
+    }
+    with pytest.raises(Refused):
+        DynamoDb(TABLE, ("service", "item")).query(**asked | changes)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from tests.simulation.model.images import Image
 from tests.simulation.model.tasks import START_SECONDS
 from tests.simulation.model.views import BOUNDS, PROBES, Range, Resource
 from tests.simulation.scenarios import SCENARIOS, before
+from tests.simulation.stack import environment
 from tests.simulation.test_simulated_aws import registered, slot
 from tests.simulation.world import World
 
 GREEN, BLUE = Resource("ecs", "web-green"), Resource("ecs", "web-blue")
+TABLE, INDEX = environment()["JOURNAL_TABLE"], Resource("dynamodb", "by-item")
 RULES, SCALED = Resource("elbv2", "rules"), Resource("application-autoscaling", "service/web/web-blue")
 
 
@@ -32,7 +34,7 @@ def world() -> Iterator[World]:
 def call(world: World, owner: str, method: str, /, **request: Any) -> Any:
     """What a handler gets, without a handler."""
     resource = world.views.resource(owner, request)
-    writes = not method.startswith(("describe", "list"))
+    writes = not method.startswith(("describe", "get", "list", "query"))
     return Client(world, owner)._make(method, method, request, writes, resource)
 
 
@@ -40,6 +42,16 @@ def service(world: World, name: str = "web-green") -> Any:
     """A service as it is read now; None where it is missing."""
     found = call(world, "ecs", "describe_services", cluster=world.spec.cluster, services=[name])
     return found["services"][0] if found["services"] else None
+
+
+def services(world: World) -> list[str]:
+    """The services that the journal's index shows."""
+    found = call(
+        world, "dynamodb", "query", TableName=TABLE, IndexName="by-item",
+        KeyConditionExpression="#item = :item", ExpressionAttributeNames={"#item": "item"},
+        ExpressionAttributeValues={":item": {"S": "state"}},
+    )  # fmt: skip
+    return [item["service"]["S"] for item in found["Items"]]
 
 
 def created(world: World) -> None:
@@ -219,3 +231,26 @@ def test_what_each_request_is_about(world: World) -> None:
         ("elbv2", {"TargetGroupArn": "g"}), ("stepfunctions", {"stateMachineArn": "m"}),
     ):  # fmt: skip
         assert world.views.resource(service, request) is None
+
+
+def test_the_index_of_the_journal_may_be_behind(world: World) -> None:
+    """It shows a new service, and that one is gone, late; what is written of a known one is none of it."""
+    shop = {"service": {"S": "shop"}, "item": {"S": "state"}}
+    update = {
+        "TableName": TABLE,
+        "UpdateExpression": "SET holder = :holder",
+        "ExpressionAttributeValues": {":holder": {"S": "one"}},
+    }
+    world.views.lag(INDEX, BOUNDS["dynamodb"])
+    call(world, "dynamodb", "update_item", Key=shop, **update)
+    assert services(world) == ["web"]
+    assert call(world, "dynamodb", "get_item", TableName=TABLE, Key=shop, ConsistentRead=True)["Item"]
+    world.clock.run_for(BOUNDS["dynamodb"] / 2)
+    call(world, "dynamodb", "update_item", Key=shop, **update)
+    world.clock.run_for(BOUNDS["dynamodb"] / 2)
+    assert services(world) == ["shop", "web"]
+    world.views.lag(INDEX, 5)
+    call(world, "dynamodb", "delete_item", TableName=TABLE, Key=shop)
+    assert services(world) == ["shop", "web"]
+    world.clock.run_for(5)
+    assert services(world) == ["web"]

@@ -65,9 +65,8 @@ class World:
         self.dynamodb = DynamoDb(environment()["JOURNAL_TABLE"], ("service", "item"))
         self.machines = Machines(self)
         self.bus = EventBus(self.clock, self.machines.start)
-        self.parameters.values[f"{environment()['SPECS_PATH']}{self.spec.service}"] = (
-            self.spec.model_dump_json()
-        )
+        self.spec_name = f"{environment()['SPECS_PATH']}{self.spec.service}"
+        self.parameters.values[self.spec_name] = self.spec.model_dump_json()
         self._register("crossfade-probe", {"name": "probe", "image": "probe"})
         app = {
             "name": self.spec.container,

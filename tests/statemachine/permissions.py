@@ -18,6 +18,7 @@ SLOTS = frozenset({"ecs:DescribeServices"})
 RESIZE = frozenset({"ecs:UpdateService"})
 STOP_TASKS = frozenset({"ecs:ListTasks", "ecs:StopTask"})
 SPECS = frozenset({"ssm:GetParametersByPath"})
+SERVICES = frozenset({"dynamodb:Query"})
 OF_SCALING = frozenset({"ecs:DescribeServices", "ecs:UpdateService", "cloudwatch:DescribeAlarms"})
 """What Application Auto Scaling asks of the caller of RegisterScalableTarget for an ECS service."""
 SCALING = OF_SCALING | {
@@ -56,9 +57,9 @@ ACTIONS: dict[str, frozenset[str]] = {
     | {"s3:PutObject", "s3:AbortMultipartUpload", "states:GetExecutionHistory"},
     "record_outcome": JOURNAL_WRITE,
     "release": frozenset({"dynamodb:UpdateItem"}),
-    "start_next": JOURNAL_STATE | SPECS | START,
+    "start_next": JOURNAL_STATE | SERVICES | START,
     "cool": JOURNAL_STATE | RULE | RESIZE,
-    "survey": JOURNAL_OPEN | SPECS | {"states:DescribeExecution", "states:StopExecution"},
+    "survey": JOURNAL_OPEN | SERVICES | {"states:DescribeExecution", "states:StopExecution"},
     "restore": JOURNAL_WRITE | RULE | HEALTH
     | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},
     "prove": FOLLOW | JOURNAL_READ,
@@ -68,7 +69,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     | {
         "ssm:GetParameter", "elasticloadbalancing:DeleteRule", "ecs:DeleteService", "states:StopExecution",
         "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition",
-        "ecs:DescribeTasks", "dynamodb:DeleteItem",
+        "ecs:DescribeTasks", "dynamodb:DeleteItem", "dynamodb:Query",
     },
 }  # fmt: skip
 

@@ -63,6 +63,10 @@ class Account:
             Overwrite=True,
         )
 
+    def unpublish(self, service: str) -> None:
+        """Delete a service's spec."""
+        self.ssm.delete_parameter(Name=f"{SPECS}{service}")
+
     def push(self, tag: str) -> str:
         """Push an image, and return its digest."""
         # Of an image without layers moto makes the digest up.
@@ -282,7 +286,10 @@ class Account:
 
     def _set_up_crossfade(self) -> None:
         table = resources("AWS::DynamoDB::Table")["Journal"]
-        wanted = {key: table[key] for key in ("BillingMode", "AttributeDefinitions", "KeySchema")}
+        wanted = {
+            key: table[key]
+            for key in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+        }
         self.dynamodb.create_table(TableName=TABLE, **wanted)
         self.logs.create_log_group(logGroupName=LEDGER_GROUP)
         self.s3.create_bucket(Bucket=BUCKET)

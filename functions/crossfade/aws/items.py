@@ -1,10 +1,13 @@
 """Items of a DynamoDB table with the keys ``service`` and ``item``, in Python's own types."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
+
+BY_ITEM = "by-item"
+"""The table's index with its two keys in the other order."""
 
 
 class Table:
@@ -20,8 +23,35 @@ class Table:
     def get(self, service: str, item: str) -> dict[str, Any]:
         """An item as it is now; empty when there is none."""
         answer = self._dynamodb.get_item(TableName=self._name, Key=_key(service, item), ConsistentRead=True)
-        deserializer = TypeDeserializer()
-        return {key: deserializer.deserialize(value) for key, value in answer.get("Item", {}).items()}
+        return _deserialized(answer.get("Item", {}))
+
+    def all_of(self, service: str, prefix: str) -> Iterator[dict[str, Any]]:
+        """A service's items whose names begin so, as they are now."""
+        yield from self._query(
+            "service = :service AND begins_with(#item, :prefix)",
+            {":service": service, ":prefix": prefix},
+            ConsistentRead=True,
+        )
+
+    def services_with(self, item: str) -> list[str]:
+        """The services that have an item of this name, by the index.
+
+        An index is eventually consistent: an item that was made just now may be missing, and one that was
+        deleted just now may be there.
+        """
+        found = self._query("#item = :item", {":item": item}, IndexName=BY_ITEM)
+        return [entry["service"] for entry in found]
+
+    def _query(self, condition: str, values: Mapping[str, Any], **more: Any) -> Iterator[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames={"#item": "item"},  # a word that DynamoDB keeps for itself
+            ExpressionAttributeValues=_serialized(values),
+            **more,
+        )
+        for page in pages:
+            yield from map(_deserialized, page["Items"])
 
     def delete(self, service: str, item: str) -> None:
         """Delete an item; harmless when there is none."""
@@ -85,6 +115,11 @@ def condition_failed(error: ClientError) -> bool:
 
 def _key(service: str, item: str) -> dict[str, Any]:
     return _serialized({"service": service, "item": item})
+
+
+def _deserialized(item: Mapping[str, Any]) -> dict[str, Any]:
+    deserializer = TypeDeserializer()
+    return {key: deserializer.deserialize(value) for key, value in item.items()}
 
 
 def _serialized(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@
 | web | ``deployment#<id>`` | plan, milestones, stages; in the end outcome, reason, counts, certificate |
 
 Every write is conditional. Those of a deployment have one condition in common: its execution still holds the
-service. Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first
-time that is written: a handler that runs twice does not move them.
+service. Which services there are is asked of the table's index, and of nothing outside of the table (ADR 30).
+Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first time that is
+written: a handler that runs twice does not move them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,6 +63,20 @@ class Journal:
         return History.model_validate(
             {**known, "plan": Plan.model_validate_json(item["plan"]), "stages": stages}
         )
+
+    def services(self) -> list[str]:
+        """Every service that has a state here, whether or not it has a spec any more.
+
+        One that was deployed for the first time a moment ago may be missing: who needs it looks again.
+        """
+        return self._table.services_with(STATE)
+
+    def last_plan(self, service: str) -> Plan | None:
+        """The plan of a service's last deployment or back-out; None where the journal has none any more."""
+        # One after the other: 400 days of deployments are more than a function's memory holds.
+        planned = (item for item in self._table.all_of(service, item_of("")) if "plan" in item)
+        last = max(planned, key=lambda item: str(item["began"]), default=None)
+        return Plan.model_validate_json(last["plan"]) if last else None
 
     # ---- who holds the service ---------------------------------------------------------------------------
 
@@ -405,8 +420,11 @@ class Journal:
         except ClientError as error:
             if not condition_failed(error):
                 raise
-            holder = self.state(plan.service).holder or "a deployment that has ended meanwhile"
-            raise ServiceChanged(f"Service {plan.service} was held by {holder}.") from error
+            holder = self.state(plan.service).holder
+            if holder == plan.execution:
+                return  # by an earlier try of the same, whose answer was lost
+            by = holder or "a deployment that has ended meanwhile"
+            raise ServiceChanged(f"Service {plan.service} was held by {by}.") from error
 
     def _written(
         self, plan: Plan, weights: Weights | None, now: datetime, answer: LiveRule | None

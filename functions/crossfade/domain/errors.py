@@ -160,3 +160,10 @@ class ServiceChanged(CrossfadeError):
 
 class NothingToRollBack(CrossfadeError):
     """No deployment holds the service and no old version is warm, so there is nothing to go back to."""
+
+
+# ---- when a service's stack is deleted --------------------------------------------------------------------
+
+
+class DeployedUnknown(CrossfadeError):
+    """Neither the journal nor a spec says where the service was deployed: put its spec back."""

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from crossfade.domain.errors import ServiceLost, Superseded
+from crossfade.domain.errors import DeployedUnknown, ServiceLost, Superseded
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.rule import LastRule, LiveRule
 from crossfade.domain.scaling import Resumption
@@ -106,6 +106,11 @@ class State(Message):
     warm: Warm | None = None
     tried: Tried | None = None
 
+    @property
+    def was_deployed(self) -> bool:
+        """Whether the service was ever deployed, or was about to be; a deletion alone leaves no trace."""
+        return self.model_copy(update={"holder": None}) != State()
+
     def tried_by(self, execution: str, now: datetime) -> Tried:
         """The count with the rollback that takes the service over; a second time it counts nothing."""
         if self.tried and self.holder == execution:
@@ -148,6 +153,17 @@ class State(Message):
         at = self.intended_at if self.intended and self.weights is None else None
         making = at and (self.written_at is None or self.written_at < at)
         return made or bool(at and making and Overwritten(weights=None, until=at).may_be_read(now))
+
+
+def deployed_unknown(service: str, parameter: str) -> DeployedUnknown:
+    """The error for a service of which nobody knows where it was deployed; ``parameter`` is of its spec."""
+    return DeployedUnknown(
+        f"{service} was deployed, but the journal has no deployment of it any more, and its spec in SSM is "
+        "gone or cannot be read. So it is not known what to remove, and nothing was removed. Put the spec "
+        f"back into the parameter {parameter}, then delete the stack again. Without it: remove the rule of "
+        f"production and the ECS services {service}-blue and {service}-green by hand, delete the journal's "
+        f"item state of {service}, then delete the stack again."
+    )
 
 
 def machine_of(execution: str) -> str:

@@ -13,6 +13,7 @@ from crossfade.aws.registry import Registry
 from crossfade.aws.specs import Specs
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.message import Message, iso
+from crossfade.domain.plan import unknown_service
 from crossfade.domain.spec import read_spec
 from crossfade.domain.turn import missed
 from crossfade.handlers.step import logger, step
@@ -35,8 +36,11 @@ def handler(event: Event) -> CaughtUp:
     """Compare each service's newest matching image with what is live, running and waiting."""
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     registry = Registry(client("ecr"))
+    documents = Specs(client("ssm"), os.environ["SPECS_PATH"]).all()
+    if event.service and event.service not in documents:
+        raise unknown_service(event.service, list(documents), os.environ["SPECS_PATH"])
     started = []
-    for service, document in Specs(client("ssm"), os.environ["SPECS_PATH"]).all().items():
+    for service, document in documents.items():
         if event.service not in {None, service}:
             continue
         try:

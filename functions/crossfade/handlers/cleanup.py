@@ -1,5 +1,7 @@
 """The custom resource of a service's stack: what Crossfade made for the service goes when the stack goes.
 
+What that is, the journal's plans say. The spec in SSM may be gone by then, malformed, or of another place.
+
 Not a state of the workflow: CloudFormation calls it, and waits for the answer at the URL it gives.
 """
 
@@ -11,10 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
+from crossfade.aws.failures import code
 from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.slots import Slots
@@ -23,8 +27,8 @@ from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.errors import ServiceChanged
 from crossfade.domain.launch import ECS_LAG
-from crossfade.domain.spec import SLOTS, ServiceSpec, read_spec
-from crossfade.domain.state import DELETION, State
+from crossfade.domain.spec import SLOTS, ServiceSpec, is_service_name
+from crossfade.domain.state import DELETION, State, deployed_unknown
 from crossfade.handlers.step import logger, utc_now
 
 SEIZING_TRIES = 10
@@ -51,22 +55,50 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 
 def _remove(service: str, context: LambdaContext) -> None:
-    document = Specs(client("ssm"), os.environ["SPECS_PATH"]).get(service)
-    if document is None:
-        return
+    if not is_service_name(service):
+        return  # nothing can have been deployed under it
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    spec = _spec(service, document, journal)
-    if spec is None:
-        return
     settled = _stop_deployment(service, journal)
-    _remove_rule(Traffic(client("elbv2"), spec), journal.state(service), context)
-    _remove_tasks(spec, settled, context)
-    TaskDefinitions(client("ecs")).deregister(spec)
+    state = journal.state(service)
+    if state.was_deployed:
+        spec = _deployed_spec(service, journal)
+        _remove_rule(Traffic(client("elbv2"), spec), state, context)
+        _remove_tasks(spec, settled, context)
+        TaskDefinitions(client("ecs")).deregister(spec)
     journal.forget(service)
 
 
+def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
+    """The spec by which the service was deployed last.
+
+    Raises
+    ------
+    DeployedUnknown
+        The journal has no plan any more, and there is no spec that can be read either.
+    """
+    plan = journal.last_plan(service)
+    if plan:
+        return plan.spec
+    document = Specs(client("ssm"), os.environ["SPECS_PATH"]).get(service)
+    try:
+        return ServiceSpec.model_validate_json(document or "")
+    except ValidationError as error:
+        raise deployed_unknown(service, f"{os.environ['SPECS_PATH']}{service}") from error
+
+
 def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext) -> None:
-    """Delete both slots and stop the probes, and see every task end; until ``settled`` some may be unseen."""
+    """Delete both slots and stop the probes, and see every task end; until ``settled`` some may be unseen.
+
+    A cluster that is gone has neither.
+    """
+    try:
+        _end_tasks(spec, settled, context)
+    except ClientError as error:
+        if code(error) != "ClusterNotFoundException":
+            raise
+
+
+def _end_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext) -> None:
     slots, probes = Slots(client("ecs"), spec), ProbeTasks(client("ecs"), spec)
     for slot in SLOTS:
         slots.delete(slot)
@@ -84,23 +116,22 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext) 
         time.sleep(2)
 
 
-def _spec(service: str, document: str, journal: Journal) -> ServiceSpec | None:
-    """The spec, however little it suits a deployment; None where it cannot be read and was never deployed."""
-    try:
-        return ServiceSpec.model_validate_json(document)
-    except ValidationError:
-        if journal.state(service) == State():
-            return None
-        read_spec(service, document)  # says what is wrong with it
-        raise
-
-
 def _remove_rule(traffic: Traffic, state: State, context: LambdaContext) -> None:
     """Remove the rule, also one that was made so lately that the load balancer does not tell of it yet."""
-    while not traffic.remove() and state.may_hide_a_rule(utc_now()):
+    while not _removed(traffic) and state.may_hide_a_rule(utc_now()):
         if context.get_remaining_time_in_millis() < RESERVE_MS:
             raise TimeoutError("the production rule was not seen in time; delete the stack again")
         time.sleep(2)
+
+
+def _removed(traffic: Traffic) -> bool:
+    """Whether the rule was seen and removed, or has gone with its listener."""
+    try:
+        return traffic.remove()
+    except ClientError as error:
+        if code(error) != "ListenerNotFound":
+            raise
+        return True
 
 
 def _stop_deployment(service: str, journal: Journal) -> datetime:

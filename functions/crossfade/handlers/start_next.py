@@ -6,7 +6,6 @@ from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.line import Line
-from crossfade.aws.specs import Specs
 from crossfade.domain.message import Message, iso
 from crossfade.domain.state import Waiting
 from crossfade.handlers.step import step
@@ -31,7 +30,7 @@ def handler(event: Event) -> Started:
     line = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     executions = Executions(client("stepfunctions"))
     started = []
-    for service in [event.service] if event.service else Specs(client("ssm"), os.environ["SPECS_PATH"]).all():
+    for service in [event.service] if event.service else journal.services():
         state = journal.state(service)
         if state.holder is None and state.waiting:
             executions.start(

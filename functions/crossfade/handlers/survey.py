@@ -7,7 +7,6 @@ from pydantic import JsonValue
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.specs import Specs
 from crossfade.domain.errors import NothingToRollBack, ServiceChanged, ServiceLost
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
@@ -51,9 +50,7 @@ def handler(event: Event) -> Survey:
 def _after_end(ended: Ended, own: str, journal: Journal) -> Survey:
     """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
     reason = "no service is held by what has ended"
-    states = {
-        service: journal.state(service) for service in Specs(client("ssm"), os.environ["SPECS_PATH"]).all()
-    }
+    states = {service: journal.state(service) for service in journal.services()}
     own_first = sorted(states, key=lambda service: states[service].holder != ended.ended)
     for service in own_first:
         state = states[service]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.expressions import Item, holds, updated
 from tests.simulation.query import Refused
 
 Key = tuple[tuple[str, str], ...]
+INDEX = "by-item"
+"""The table's index: its two keys in the other order, and keys only."""
 _FIELDS = {
     "TableName", "Key", "Item", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames",
     "ExpressionAttributeValues",
@@ -33,6 +36,35 @@ class DynamoDb:
             raise Refused("DynamoDB: a read of the journal that is not consistent")
         found = self.items.get(self._key(Key))
         return {"Item": dict(found)} if found else {}
+
+    def query(
+        self, *, TableName: str, KeyConditionExpression: str, ExpressionAttributeNames: dict[str, str],
+        ExpressionAttributeValues: Item, IndexName: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """The keys of the items of one name, by the index; which may be behind, see ``views.py``."""
+        self._check({"TableName": TableName})
+        wanted = (KeyConditionExpression, ExpressionAttributeNames, list(ExpressionAttributeValues))
+        if IndexName != INDEX or wanted != ("#item = :item", {"#item": "item"}, [":item"]):
+            raise Refused(f"DynamoDB: Query {IndexName} {KeyConditionExpression}")
+        name = ExpressionAttributeValues[":item"]["S"]
+        keys = [dict(key) for key in self.items]
+        found = [{part: {"S": key[part]} for part in key} for key in keys if key["item"] == name]
+        return {"Items": sorted(found, key=lambda item: item["service"]["S"]), "Count": len(found)}
+
+    def snapshot(self) -> Self:
+        """The table as it is now."""
+        frozen = copy.copy(self)
+        frozen.items = dict(self.items)
+        return frozen
+
+    def changes_index(self, request: dict[str, Any]) -> bool:
+        """Whether a write makes an item or deletes one, so that the index has to follow."""
+        actions = [next(iter(entry.values())) for entry in request.get("TransactItems", [])] or [request]
+        written = [action for action in actions if action.keys() & {"Item", "UpdateExpression"}]
+        if "Key" in request and "UpdateExpression" not in request:
+            return self._key(request["Key"]) in self.items
+        keys = [self._key(action.get("Key") or self._key_of(action["Item"])) for action in written]
+        return any(key not in self.items for key in keys)
 
     def update_item(self, *, ReturnValues: str = "NONE", **request: Any) -> dict[str, Any]:
         """Create or change an item."""

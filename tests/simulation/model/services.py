@@ -27,6 +27,8 @@ BREAKER = 3
 """So many failed tasks, and the circuit breaker gives a rollout up."""
 RETRY_SECONDS = 2.0
 """Until ECS starts another task in place of one that could not start."""
+CLUSTER_OF_OTHERS = f"{ECS}:cluster/others"
+"""It is there, and nothing in it is the service's: it may be looked at, and nothing else."""
 _PLACEMENT = {
     "loadBalancers", "networkConfiguration", "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing",
     "deploymentConfiguration", "propagateTags",
@@ -83,9 +85,11 @@ class Services(TaskDefinitions):
 
     def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
         """Services by name; of those that are not there it says so."""
-        self._check(cluster)
-        found = [self.services[name].described() for name in services if name in self.services]
-        missing = [name for name in services if name not in self.services]
+        known = {} if cluster == CLUSTER_OF_OTHERS else self.services
+        if known:
+            self._check(cluster)
+        found = [known[name].described() for name in services if name in known]
+        missing = [name for name in services if name not in known]
         return {"services": found, "failures": [{"arn": name, "reason": "MISSING"} for name in missing]}
 
     def create_service(
@@ -275,5 +279,7 @@ class Services(TaskDefinitions):
         return max(self._held.get(name, 0.0) - self._world.clock.now, 0.0)
 
     def _check(self, cluster: str) -> None:
+        if cluster == CLUSTER_OF_OTHERS:
+            raise Refused("a cluster of others, which is none of Crossfade's business")
         if cluster != self._cluster:
             raise AwsError("ClusterNotFoundException", "Cluster not found.")

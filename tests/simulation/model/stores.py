@@ -15,12 +15,16 @@ class Parameters:
         """One parameter."""
         if Name not in self.values:
             raise AwsError("ParameterNotFound", Name)
-        return {"Parameter": {"Name": Name, "Value": self.values[Name]}}
+        return {"Parameter": _described(Name, self.values[Name])}
 
     def get_parameters_by_path(self, *, Path: str) -> dict[str, Any]:
         """Every parameter below a path."""
         found = {name: value for name, value in self.values.items() if name.startswith(Path)}
-        return {"Parameters": [{"Name": name, "Value": value} for name, value in found.items()]}
+        return {"Parameters": [_described(name, value) for name, value in found.items()]}
+
+
+def _described(name: str, value: str) -> dict[str, Any]:
+    return {"Name": name, "Type": "String", "Value": value}
 
 
 class Buckets:

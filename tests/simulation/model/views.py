@@ -1,18 +1,22 @@
 """What reads of AWS answer: services are eventually consistent, so a read may be of some writes ago.
 
 A view lags for one resource: an ECS service, the tasks that belong to none, the rules of a listener, a
-scalable target, an execution. It shows each write of it only when that is so many seconds old. What writes
-see of each other is never stale: a priority is taken and a name is used up at once.
+scalable target, an execution, the journal's index. It shows each write of it only when that is so many
+seconds old. What writes see of each other is never stale: a priority is taken and a name is used up at once.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.simulation.model.dynamodb import INDEX
+
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-BOUNDS = {"ecs": 60.0, "elbv2": 300.0, "application-autoscaling": 60.0, "stepfunctions": 60.0}
+BOUNDS = {
+    "ecs": 60.0, "elbv2": 300.0, "application-autoscaling": 60.0, "stepfunctions": 60.0, "dynamodb": 60.0,
+}  # fmt: skip
 """By service: so many seconds after a write every read shows it."""
 HELD = ("ecs", "elbv2", "application-autoscaling")
 """Services whose writes may take effect some time after their answer."""
@@ -143,7 +147,15 @@ def _execution(_: World, request: dict[str, Any]) -> str | None:
     return str(found) if found and "includeExecutionData" not in request else None
 
 
+def _index(world: World, request: dict[str, Any]) -> str | None:
+    if "IndexName" in request:
+        return str(request["IndexName"])
+    reads = "ConsistentRead" in request
+    return INDEX if not reads and world.dynamodb.changes_index(request) else None
+
+
 _RESOURCES = {
+    "dynamodb": _index,
     "ecs": _ecs,
     "elbv2": _rules,
     "application-autoscaling": _target,

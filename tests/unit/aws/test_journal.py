@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import named
 from crossfade.aws.journal import Journal
+from crossfade.aws.line import Line
 from crossfade.domain.certificate import Reading, StageRecord, certify
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged, ServiceLost
 from crossfade.domain.message import iso
@@ -605,3 +606,61 @@ def test_a_closed_deployment_is_history(account: Account, journal: Journal, held
     }
     assert int(item["expires"]) - at(90).timestamp() == 400 * 86_400
     assert journal.history("web", "d1").outcome == "promoted"
+
+
+# ---- which services there are, and where they were deployed ----------------------------------------------
+
+
+def test_services_are_those_with_a_state(account: Account, journal: Journal, warm: Plan) -> None:
+    """Held or free, over several pages; not those whose stack was deleted, though their history stays."""
+    for n in range(3):
+        spec = account.spec.model_copy(update={"service": f"shop{n}"})
+        journal.claim(account.first_plan(deployment=f"s{n}").model_copy(update={"spec": spec}))
+    journal.forget("shop1")
+    assert journal.services() == ["shop0", "shop2", "web"]
+
+
+def test_pages_of_the_index_are_read_to_the_end(
+    account: Account, journal: Journal, held: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of DynamoDB has 1 MB at most, and may have nothing where there is more."""
+    query = account.dynamodb._make_api_call
+
+    def in_pages(operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "Query" and "ExclusiveStartKey" not in arguments:
+            return {"Items": [], "LastEvaluatedKey": {"item": {"S": "state"}, "service": {"S": "a"}}}
+        arguments.pop("ExclusiveStartKey", None)
+        return query(operation, arguments)
+
+    monkeypatch.setattr(account.dynamodb, "_make_api_call", in_pages)
+    assert journal.services() == ["web"]
+    assert journal.last_plan("web") == held
+
+
+def test_the_last_plan_is_the_one_that_began_last(account: Account, journal: Journal, live: None) -> None:
+    """Whatever it is called, and however it ended; a back-out counts."""
+    rolled_back = account.plan(deployment="a2", began=at(100))
+    journal.claim(rolled_back)
+    journal.abandon("web", "a2", "why", at(160))
+    journal.release(rolled_back, at(160))
+    assert journal.last_plan("web") == rolled_back
+    assert journal.last_plan("shop") is None
+
+
+def test_what_was_dropped_has_no_plan(account: Account, journal: Journal, held: Plan) -> None:
+    """It waited, and gave way to a newer release."""
+    line = Line(account.dynamodb, TABLE)
+    line.queue("web", waiting(), at(30))
+    line.queue("web", waiting("0.0.4", OLD, 40, execution=f"{EXECUTION}:w2"), at(45))
+    assert account.item("deployment#w1")["outcome"] == "dropped"
+    assert journal.last_plan("web") == held
+
+
+def test_a_claim_that_meets_its_own_effect_has_succeeded(
+    journal: Journal, held: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier try was still on its way when this one looked: planned anew, it might find no spec."""
+    now, seen = journal.state("web"), [State()]
+    monkeypatch.setattr(journal, "state", lambda _: seen.pop() if seen else now)
+    journal.claim(held)
+    assert seen == []

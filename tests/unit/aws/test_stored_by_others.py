@@ -72,6 +72,15 @@ def test_the_journal_is_read(account: Account, path: Path, change: Callable[[Any
     assert Plan.model_validate(history.plan.model_dump(mode="json")) == history.plan
 
 
+def test_a_service_is_found_that_another_version_has_claimed(account: Account) -> None:
+    """Crossfade was updated in the middle of its deployment, and its spec is gone."""
+    for item in json.loads(STORED[0].read_text()):
+        account.dynamodb.put_item(TableName=TABLE, Item=item)
+    journal = Journal(account.dynamodb, TABLE)
+    assert journal.services() == ["web"]
+    assert journal.last_plan("web") == journal.history("web", journal.state("web").deployment or "").plan
+
+
 def test_a_plan_is_not_judged_again(account: Account) -> None:
     """A bound that is newer than the deployment would keep its rollback from ever getting through."""
     (item,) = [item for item in json.loads(STORED[0].read_text()) if "plan" in item]

@@ -98,3 +98,18 @@ def test_what_is_read_by_crossfades_own_doing() -> None:
 def test_a_rule_may_be_there_and_not_be_seen(state: State, hides: bool) -> None:
     """For as long as the load balancer may answer as if it had not been made."""
     assert state.may_hide_a_rule(at(0)) is hides
+
+
+@pytest.mark.parametrize(
+    ("state", "deployed"),
+    [
+        pytest.param(State(), False, id="never"),
+        pytest.param(State(holder=DELETION), False, id="never-and-about-to-go"),
+        pytest.param(State(holder=DELETION, freed=at(60)), True, id="once-though-nothing-is-live"),
+        pytest.param(State(holder=DELETION, deployment="d1"), True, id="cut-off"),
+        pytest.param(State(weights=Weights.share("blue", 100), stable="blue"), True, id="live"),
+    ],
+)
+def test_a_service_that_was_deployed_is_told_from_one_that_never_was(state: State, deployed: bool) -> None:
+    """Whatever a deployment has come to, it leaves something in the state."""
+    assert state.was_deployed is deployed

@@ -16,8 +16,9 @@ from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.state import DELETION, State
 from crossfade.domain.traffic import Weights
+from crossfade.handlers.cleanup import REASON_CHARACTERS
 from tests.statemachine.permissions import ACTIONS
-from tests.unit.account import BUCKET, SPECS, Account
+from tests.unit.account import BUCKET, SPECS, TABLE, Account
 from tests.unit.examples import (
     DEPLOY,
     EXECUTION,
@@ -409,7 +410,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     return found
 
 
-def _custom_resource(kind: str) -> dict[str, Any]:
+def _custom_resource(kind: str, service: str) -> dict[str, Any]:
     return {
         "RequestType": kind,
         "ServiceToken": "arn",
@@ -418,15 +419,15 @@ def _custom_resource(kind: str) -> dict[str, Any]:
         "RequestId": "request",
         "LogicalResourceId": "CrossfadeService",
         "ResourceType": "Custom::CrossfadeService",
-        "ResourceProperties": {"ServiceToken": "arn", "Service": "web"},
+        "ResourceProperties": {"ServiceToken": "arn", "Service": service},
     }
 
 
-def _cleanup(aws: Aws, kind: str) -> None:
+def _cleanup(aws: Aws, kind: str, service: str = "web") -> None:
     aws.called.clear()
     context = Context()
     context.remaining = 900_000
-    module_of("cleanup").handler(_custom_resource(kind), context)
+    module_of("cleanup").handler(_custom_resource(kind, service), context)
     assert aws.called - ACTIONS["cleanup"] == set()
 
 
@@ -668,13 +669,116 @@ def test_a_service_that_never_was_deployed_is_deleted(
     assert journal.state("web") == State()
 
 
-def test_a_service_that_is_gone_needs_no_cleanup(
-    account: Account, aws: Aws, answers: Answers, clock: Clock
+def test_a_name_that_no_service_can_have_needs_no_cleanup(
+    account: Account, aws: Aws, answers: Answers, deployed: Plan
 ) -> None:
-    """Its spec went before it."""
-    account.ssm.delete_parameter(Name=f"{SPECS}web")
+    """A stack that could not be made has to be deleted all the same; SSM would find web's spec by web:1."""
+    for name in ("", "web:1"):
+        _cleanup(aws, "Delete", name)
+    assert [body["Status"] for body in answers.bodies] == ["SUCCESS"] * 2
+    assert Traffic(account.elbv2, account.spec).rule() is not None
+
+
+def _gone(account: Account) -> None:
+    account.unpublish("web")
+
+
+def _malformed(account: Account) -> None:
+    _replace_spec(account, json.dumps({"stages": [{"weight": n} for n in range(200)]}))
+
+
+def _moved(account: Account) -> None:
+    """The stack has another place by now, which somebody else has taken, and no release followed it."""
+    theirs = account.spec.model_copy(update={"rule_priority": 50})
+    Traffic(account.elbv2, theirs).write(Weights(blue=100, green=0))
+    cluster = account.ecs.create_cluster(clusterName="moved")["cluster"]["clusterArn"]
+    account.publish(theirs.model_copy(update={"cluster": cluster}))
+
+
+@pytest.mark.parametrize("happen", [_gone, _malformed, _moved])
+def test_what_was_made_is_known_by_the_journal(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan, happen: Any
+) -> None:
+    """Whatever the spec says by now: where the last deployment was is where everything is removed."""
+    happen(account)
+    _cleanup(aws, "Delete")
+    assert (answers.bodies[0]["Status"], answers.bodies[0]["Reason"]) == ("SUCCESS", "")
+    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert account.status("blue") == "INACTIVE"
+    assert journal.state("web") == State()
+    theirs = account.spec.model_copy(update={"rule_priority": 50})
+    assert (Traffic(account.elbv2, theirs).rule() is not None) is (happen is _moved)
+
+
+def test_a_service_that_was_deleted_before_and_never_deployed_again_is_deleted(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """Its history tells of a listener and a cluster that have gone with the stack of before."""
+    _cleanup(aws, "Delete")
+    aws.fail("DescribeRules", AssertionError("there is nothing to look for"))
+    _cleanup(aws, "Delete")
+    assert [body["Status"] for body in answers.bodies] == ["SUCCESS"] * 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [("DescribeRules", "ListenerNotFound"), ("DeleteService", "ClusterNotFoundException")],
+)
+def test_what_has_gone_with_its_place_is_gone(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan, operation: str, error: str
+) -> None:
+    """Somebody has deleted the listener, or the cluster, before the stack."""
+    aws.refuse(operation, error)
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert journal.state("web") == State()
+
+
+@pytest.mark.parametrize("operation", ["DescribeRules", "DeleteService"])
+def test_what_cannot_be_looked_at_is_not_gone(
+    aws: Aws, answers: Answers, journal: Journal, deployed: Plan, operation: str
+) -> None:
+    """CloudFormation is told, and the service is not forgotten."""
+    aws.refuse(operation, "AccessDenied")
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "FAILED"
+    assert journal.state("web").holder == DELETION
+
+
+@pytest.fixture
+def without_history(account: Account, journal: Journal, deployed: Plan) -> Plan:
+    """Return the deployment of a service that is live, and was deployed so long ago that no item is left."""
+    journal.promote(deployed, at(50))
+    journal.release(deployed, at(60))
+    key = {"service": {"S": "web"}, "item": {"S": "deployment#d1"}}
+    account.dynamodb.delete_item(TableName=TABLE, Key=key)
+    return deployed
+
+
+def test_without_a_history_the_spec_says_what_was_made(
+    account: Account, aws: Aws, answers: Answers, without_history: Plan
+) -> None:
+    """History goes after 400 days."""
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert Traffic(account.elbv2, account.spec).rule() is None
+
+
+@pytest.mark.parametrize("happen", [_gone, _malformed])
+def test_where_nobody_knows_what_was_made_that_is_told(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, without_history: Plan, happen: Any
+) -> None:
+    """Nothing is removed and nothing forgotten; with the spec put back the stack can be deleted."""
+    happen(account)
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "FAILED"
+    assert answers.bodies[0]["Reason"].startswith("DeployedUnknown: web was deployed")
+    assert f"Put the spec back into the parameter {SPECS}web" in answers.bodies[0]["Reason"]
+    assert len(answers.bodies[0]["Reason"]) < REASON_CHARACTERS
+    assert Traffic(account.elbv2, account.spec).rule() is not None
+    account.publish(account.spec)
+    _cleanup(aws, "Delete")
+    assert answers.bodies[1]["Status"] == "SUCCESS"
 
 
 def test_a_deployment_that_keeps_its_old_slot_warm_is_stopped(
@@ -714,12 +818,9 @@ def test_a_spec_that_cannot_be_read_keeps_no_stack_that_never_was_deployed(
     assert answers.bodies[0]["Status"] == "SUCCESS"
 
 
-def test_a_spec_that_cannot_be_read_is_told_in_time(
-    account: Account, aws: Aws, answers: Answers, deployed: Plan
-) -> None:
-    """What is to be removed is not known; the answer is no longer than CloudFormation takes."""
-    _replace_spec(account, json.dumps({"stages": [{"weight": n} for n in range(200)]}))
+def test_an_answer_is_no_longer_than_cloudformation_takes(aws: Aws, answers: Answers, deployed: Plan) -> None:
+    """A longer one is thrown away, and the stack waits for the resource's time-out."""
+    aws.fail("StopExecution", RuntimeError("x" * 5_000))
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "FAILED"
-    assert answers.bodies[0]["Reason"].startswith("InvalidServiceSpec: The spec of service web in SSM")
-    assert len(answers.bodies[0]["Reason"]) <= 1_000
+    assert len(answers.bodies[0]["Reason"]) == REASON_CHARACTERS

@@ -301,6 +301,26 @@ def test_the_right_service_is_found(account: Account, invoke: Invoke, held: Plan
     assert _survey(invoke, _ended())["service"] == "web"
 
 
+@pytest.mark.parametrize("given", [CATCH, PERSON, _ended(), _ended(f"{EXECUTION}:d0")])
+def test_a_service_whose_spec_is_gone_is_put_back(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
+) -> None:
+    """Who holds what stands in the journal, and nobody has to find it through the configuration."""
+    account.unpublish("web")
+    account.end(held.execution)
+    found = _survey(invoke, given)
+    assert (found["action"], found["service"]) == ("roll_back", "web")
+    assert journal.state("web").holder == MINE
+
+
+def test_a_warm_slot_of_a_service_whose_spec_is_gone_is_stopped(
+    account: Account, invoke: Invoke, warm: Plan
+) -> None:
+    """The deployment that would have stopped it has ended."""
+    account.unpublish("web")
+    assert _survey(invoke, _ended())["action"] == "cool"
+
+
 # ---- after the promotion --------------------------------------------------------------------------------
 
 

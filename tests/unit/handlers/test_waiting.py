@@ -121,6 +121,18 @@ def test_all_services_are_looked_at(account: Account, invoke: Invoke, journal: J
     assert invoke("start_next", service=None) == {"started": ["web 0.0.3"]}
 
 
+def test_what_waits_for_a_service_without_a_spec_is_started(
+    account: Account, invoke: Invoke, journal: Journal, held: Plan
+) -> None:
+    """Its plan says that the spec is gone: the release is not forgotten without a word."""
+    account.unpublish("web")
+    _waits(account, journal, held)
+    assert invoke("start_next", service=None) == {"started": ["web 0.0.3"]}
+    ((name, asked),) = account.started().items()
+    with pytest.raises(errors.UnknownService, match="There is no service web"):
+        invoke("plan", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
+
+
 def test_a_start_that_was_cut_off_is_done_once(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
 ) -> None:
@@ -272,9 +284,14 @@ def test_one_service_may_be_named(account: Account, invoke: Invoke) -> None:
     account.push("0.0.3")
     _second_service(account)
     assert invoke("catch_up", service="shop") == {"started": ["shop 0.0.3"]}
-    assert invoke("catch_up", service="other") == {"started": []}
     assert "web 0.0.3" in invoke("catch_up")["started"]
     assert sorted(asked["service"] for asked in account.started().values()) == ["shop", "web"]
+
+
+def test_a_service_that_is_named_has_to_be_there(account: Account, invoke: Invoke) -> None:
+    """That nothing was missed would be no answer."""
+    with pytest.raises(errors.UnknownService, match=r"no service wbe: .* Known services: web"):
+        invoke("catch_up", service="wbe")
 
 
 def test_long_names_of_services_are_told_apart(account: Account, invoke: Invoke) -> None:
@@ -291,6 +308,7 @@ def test_a_malformed_spec_stops_nobody_else(account: Account, invoke: Invoke) ->
     """It is left out, and said so in the log."""
     account.push("0.0.3")
     account.ssm.put_parameter(Name=f"{SPECS}broken", Value='{"service": 1}', Type="String")
+    account.ssm.put_parameter(Name=f"{SPECS}secret", Value="{}", Type="SecureString")
     assert invoke("catch_up") == {"started": ["web 0.0.3"]}
 
 
