@@ -1,7 +1,8 @@
 """A lane: requests to one address at a steady rate, each counted exactly once.
 
 A lane is in one of two states. *Knocking*, it asks once a second whether anyone is there; those requests are
-nobody's evidence and are not counted. *Sending*, it asks at its rate, and every request is a record.
+nobody's evidence and are not counted, but what they meet is told. *Sending*, it asks at its rate, and every
+request is a record.
 """
 
 import math
@@ -11,11 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from probe.asking import Answer, Asker
-from probe.record import LaneRecord, LaneTotals, RequestRecord, utc
+from probe.record import KnockRecord, LaneRecord, LaneTotals, RequestRecord, utc
 from probe.schedule import Schedule
 from probe.workers import Workers
 
 KNOCK_SECONDS = 1.0
+TOLD_SECONDS = 5.0
+"""So often a lane that knocks tells what it meets, or when that changes."""
 MOST_WORKERS = 64
 """Requests of one lane that can wait for their answer at the same time; more than that are missed ticks."""
 
@@ -55,7 +58,7 @@ class Lane:
         self,
         settings: LaneSettings,
         timeout: float,
-        write: Callable[[RequestRecord | LaneRecord], None],
+        write: Callable[[RequestRecord | LaneRecord | KnockRecord], None],
         ticks: int | None = None,
     ) -> None:
         self.settings = settings
@@ -69,6 +72,9 @@ class Lane:
         # Guards everything below; notified whenever a request has been settled.
         self._settled = threading.Condition()
         self._knocking = settings.waits_for_answer
+        self._knocks = 0  # since it began to knock
+        self._told_at = 0.0  # monotonic seconds
+        self._told = ""
         self._spell = 0  # counts the times of sending, to recognise answers to requests of an earlier one
         self._in_flight: dict[object, float] = {}  # request → epoch seconds when it was handed to a worker
         self._closed = False
@@ -127,7 +133,18 @@ class Lane:
                 self._spell += 1
                 self._write(LaneRecord(self.settings.name, "resumed", utc(time.time())))
                 return
+            self._tell(answer, began)
         self._sleep_until(began + KNOCK_SECONDS)
+
+    def _tell(self, answer: Answer, now: float) -> None:
+        self._knocks += 1
+        met = f"{answer.status} {answer.error}"
+        if self._knocks == 1 or met != self._told or now >= self._told_at + TOLD_SECONDS:
+            self._told, self._told_at = met, now
+            name, asked = self.settings.name, self._knocks
+            self._write(
+                KnockRecord(name, answer.at, asked, answer.status, answer.version, answer.error, answer.note)
+            )
 
     def _send_by_schedule(self) -> None:
         schedule = Schedule(self.settings.rate, time.monotonic(), self._ticks)
@@ -167,14 +184,21 @@ class Lane:
     def _pause(self, spell: int) -> None:
         # Several requests in flight get this answer; only the first changes anything, and none is counted.
         if spell == self._spell and not self._knocking:
-            self._knocking = True
+            self._knocking, self._knocks = True, 0
             self._write(LaneRecord(self.settings.name, "paused", utc(time.time())))
             self._changed.set()
 
     def _count(self, answer: Answer) -> None:
         n = self._ok + self._failed + 1
         record = RequestRecord(
-            self.settings.name, n, answer.at, answer.status, answer.version, answer.ms, answer.error
+            self.settings.name,
+            n,
+            answer.at,
+            answer.status,
+            answer.version,
+            answer.ms,
+            answer.error,
+            answer.note,
         )
         if record.ok:
             self._ok += 1

@@ -41,6 +41,8 @@ class RequestRecord:
     """From sending to the last byte of the answer, or to giving up; milliseconds."""
     error: str | None
     """The fault of the transport; None when an HTTP answer came, whatever its status."""
+    note: str | None = None
+    """What a 2xx answer has instead of a version, where a 3xx leads, or that the load balancer gave it."""
 
     @property
     def ok(self) -> bool:
@@ -56,6 +58,21 @@ class LaneRecord:
     lane: str
     event: Literal["resumed", "paused"]
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnockRecord:
+    """A lane has no answer of an application yet, and this is what it meets; see RequestRecord."""
+
+    type: ClassVar[str] = "knock"
+    lane: str
+    at: str
+    asked: int
+    """How often, since it began to knock."""
+    status: int | None
+    version: str | None
+    error: str | None
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +97,7 @@ class Closed:
     """Log events that CloudWatch Logs refused."""
 
 
-Record = Opened | RequestRecord | LaneRecord | Closed
+Record = Opened | RequestRecord | LaneRecord | KnockRecord | Closed
 
 
 def to_json(record: Record) -> str:

@@ -8,6 +8,7 @@ from benchmarks.gate.contender import EPOCH, LEDGER_DELAY
 from benchmarks.gate.traffic import PROBE_RATE, Moment, tally
 from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block, Tally, together
 from crossfade.domain.gate.judgement import judge
+from crossfade.domain.gate.lanes import Lanes, Seen
 from crossfade.domain.gate.look import take_probe, take_users
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState, Watch
@@ -93,7 +94,9 @@ class Rollout:
             for known in [known for known in self._known if known[0] <= self._clock]:
                 self._known.remove(known)
                 fresh[known[1]].append(known[2])
+            answering = Seen(heard=self._clock, well=self._clock)
             self._state = GateState(
+                lanes=Lanes(seen=(answering, answering, answering)),
                 probe=take_probe(self._state.probe, fresh["probe"], settings=self._settings, watch=watch),
                 users=take_users(self._state.users, fresh["users"], settings=self._settings, watch=watch),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime
 from itertools import pairwise
@@ -135,7 +136,11 @@ def test_a_version_caught_in_time_meets_no_client(request: pytest.FixtureRequest
         pytest.param(
             "wrong_version",
             "CandidateWorse",
-            ["in a row", "(it answered version 9.9.9)"],
+            [
+                "in a row",
+                'version "9.9.9", expected "0.0.3"',
+                "The image's tag and what the application reports",
+            ],
             id="wrong-version",
         ),
     ],
@@ -150,6 +155,17 @@ def test_the_reason_is_one_that_a_person_can_act_on(
     for sentence in sentences:
         assert sentence in rehearsal.execution.cause
         assert sentence in rehearsal.certificate["reason"]
+
+
+def test_cause_and_certificate_count_alike(wrong_version: Rehearsal) -> None:
+    """A wrong version has failed for both; the certificate also counts what came after the verdict."""
+    certificate = wrong_version.certificate
+    (found,) = certificate["failures"]["blue"]
+    counted = re.search(r"; (\d+) of \d+: version", certificate["reason"])
+
+    assert counted
+    assert found["what"] == 'version "9.9.9"'
+    assert int(counted[1]) <= found["count"] == certificate["requests"]["blue"]["failed"]
 
 
 def test_the_failing_version_had_clients(fails_when_live: Rehearsal) -> None:

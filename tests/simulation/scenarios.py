@@ -49,6 +49,9 @@ METRICS = {
     "stages": [stage | {"max_seconds": 300} for stage in SPEC["stages"]],
 }
 ALARM = "web-errors"
+LONG_STAGE = {
+    "stages": [stage | {"min_seconds": 60} if stage["weight"] == 10 else stage for stage in SPEC["stages"]]
+}
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 SCALING = {name: name == SUSPENDED[2] for name in SUSPENDED}
 """How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
@@ -62,15 +65,15 @@ class Scenario:
 
     ``begins`` sets it going. ``then`` maps points (see ``faults.py``) to what happens when the scenario comes
     by them. ``released`` are the versions that were released before, the last one is live. ``serves`` is what
-    must be live in the end where nothing goes wrong, ``or_else`` what may be where calls take long. ``spec``
-    changes the service's spec. ``always``: what strikes each time at calls (``report:PutObject``).
-    ``uncertified``: no certificate can be written. ``gaps``: the scenario itself leaves clients without a
-    target for a while. ``scales``: others change how many tasks a slot is to run.
+    must be live in the end where nothing goes wrong (None: nothing), ``or_else`` what may be where calls take
+    long. ``spec`` changes the service's spec. ``always``: what strikes each time at calls
+    (``report:PutObject``). ``uncertified``: no certificate can be written. ``gaps``: the scenario itself
+    leaves clients without a target for a while. ``scales``: others change how many tasks a slot is to run.
     """
 
     name: str
     begins: Happening
-    serves: str
+    serves: str | None
     then: Mapping[str, Happening] = field(default_factory=dict)
     or_else: str | None = None
     released: tuple[str, ...] = ("0.0.1",)
@@ -146,6 +149,16 @@ def listed_late(begins: Happening) -> Happening:
 def kill_probe(world: World) -> None:
     """The probe dies."""
     world.ecs.kill_probe()
+
+
+def unreached(begins: Happening) -> Happening:
+    """The spec's production_url has a port on which nobody listens."""
+
+    def happen(world: World) -> None:
+        world.refused = True
+        begins(world)
+
+    return happen
 
 
 def lose_blue(world: World) -> None:
@@ -247,6 +260,16 @@ _ALL = (
     # A rollback whose first call takes as long as the rest of the deployment comes too late.
     Scenario("by-hand", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": roll_back}, or_else="0.0.2"),
     Scenario("probe-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": kill_probe}),
+    # Both probes die in a stage whose proof was reached before; it ends for no other reason than its minimum.
+    Scenario(
+        "probes-die",
+        ask(GOOD),
+        "0.0.1",
+        {"deploy.WatchStage#2": kill_probe, "deploy.WatchStage#4": kill_probe},
+        spec=LONG_STAGE,
+        or_else="0.0.2",
+    ),
+    Scenario("first-unreached", unreached(ask(OLD)), None, released=()),
     Scenario("told-twice", told_twice(push(WORSE)), "0.0.1"),
     # Where the evidence was in before, the deployment goes on, and ends for want of a slot to compare with.
     Scenario(

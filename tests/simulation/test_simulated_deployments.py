@@ -200,10 +200,21 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
         (
             "wrong",
             "CandidateWorse",
-            r"in a row, for \d\.\d s, while blue answers \(it answered version 9.9.9\)",
+            r'in a row, for \d\.\d s, while blue answers; \d+ of \d+: version "9.9.9", expected "0.0.3"\.',
         ),
         ("fed-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
         ("metered-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
+        (
+            "probes-die",
+            "EvidenceMissing",
+            "after 150 s at weight 10: probe evidence missing: no answer of green, blue and production for",
+        ),
+        (
+            "first-unreached",
+            "EvidenceMissing",
+            r"at weight 100: probe evidence missing: production does not answer, (\d+) of \1 requests: "
+            r"ConnectionRefusedError: Connection refused \(http://web\.example:80/version\)\. Nobody listens",
+        ),
         ("stable-dies", "TargetsBelowFloor", "blue has no target left"),
         ("alarmed", "AlarmRaised", "CloudWatch alarm web-errors .* was raised during the deployment"),
         ("alarmed-late", "AlarmRaised", "CloudWatch alarm web-errors .* was raised during the deployment"),

@@ -50,6 +50,8 @@ class World:
         self.views = Views(self)
         self.listing_seconds = (0.1, 2.0)
         """How far what is told of executions lags behind them."""
+        self.refused = False
+        """Whether nobody listens where the probe asks for production."""
         self.faults = Faults(self.clock)
         self.calls: list[Made] = []
         self.watcher = Watcher(self)

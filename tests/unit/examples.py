@@ -193,6 +193,15 @@ def both_lanes(green: str, blue: str | None = None, *, seconds: float = 0, first
     return sorted(found, key=lambda record: record.at)
 
 
+def every_lane(green: str, blue: str | None = None, *, seconds: float = 0, first: int = 1) -> list[Request]:
+    """``both_lanes`` and production, which answers 0.0.1 all the while."""
+    found = [
+        *both_lanes(green, blue, seconds=seconds, first=first),
+        *requests("production", "." * len(green), seconds=seconds, first=first, version="0.0.1"),
+    ]
+    return sorted(found, key=lambda record: record.at)
+
+
 _FAILED: dict[str, Any] = {"status": 500, "version": None}
 
 

@@ -26,6 +26,16 @@ AT = "2026-11-23T04:00:00.123Z"
             read.Request,
             id="no-answer",
         ),
+        pytest.param(
+            written.RequestRecord("green", 3, AT, 301, None, 3.1, None, "to https://web/version"),
+            read.Request,
+            id="with-a-note",
+        ),
+        pytest.param(
+            written.KnockRecord("production", AT, 7, 503, None, None, "by the load balancer"),
+            read.Knock,
+            id="knock",
+        ),
         pytest.param(written.LaneRecord("blue", "paused", AT), read.LaneEvent, id="lane"),
         pytest.param(
             written.Closed(AT, "stopped", {"green": written.LaneTotals(3, 2, 1, 0)}, 0),

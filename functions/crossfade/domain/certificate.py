@@ -5,12 +5,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from crossfade.domain.answers import right_versions
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Contents, Plan
 from crossfade.domain.records import Lane, Record
 from crossfade.domain.restoration import FirstBad, LoserSeen
 from crossfade.domain.scaling import Suspension
-from crossfade.domain.tally import Gap, LaneCount, Sighted, Tally
+from crossfade.domain.tally import Failed, Gap, LaneCount, Sighted, Tally
 
 Outcome = Literal["promoted", "rolled_back", "failed"]
 
@@ -99,7 +100,7 @@ class LedgerCount(Message):
 class Certificate(Message):
     """The document ``certificate.json``; ``crossfade`` says which form it has."""
 
-    crossfade: Literal["certificate/2"] = "certificate/2"
+    crossfade: Literal["certificate/3"] = "certificate/3"
     service: str
     deployment: str
     outcome: Outcome
@@ -108,6 +109,7 @@ class Certificate(Message):
     to: Version
     contents: Contents | None
     requests: dict[Lane, LaneCount]
+    failures: dict[Lane, tuple[Failed, ...]]
     versions: dict[Lane, tuple[Sighted, ...]]
     stages: tuple[StageRecord, ...]
     timing: Timing
@@ -126,7 +128,10 @@ class Reading:
         versions = {plan.release.version, plan.previous.version if plan.previous else None}
         met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
         until = history.judged or restored
-        self.history, self.tally = history, Tally()
+        # A stable slot whose version is not known may answer with any.
+        previous = None if plan.stable is None else plan.previous.version if plan.previous else ""
+        right = right_versions(plan.candidate, plan.release.version, previous)
+        self.history, self.tally = history, Tally(right, history.healthy)
         self.first_bad = until and FirstBad(
             candidate=plan.candidate,
             version=plan.release.version,
@@ -185,6 +190,7 @@ def certify(
         to=Version(version=plan.release.version, digest=plan.release.digest),
         contents=plan.contents,
         requests=tally.counts(),
+        failures=tally.failures(),
         versions=tally.versions(),
         stages=history.stages,
         timing=_timing(reading, ended),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from crossfade.domain.answers import Kinds, fault
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import Opened, Record, Request
 from crossfade.domain.spec import Retire
@@ -21,12 +22,16 @@ class Quiet(Message):
 
     A failed request may be anybody's: ``spans`` counts them, by number, requests and failures of the quiet
     time's parts. The time in which no probe was there proves nothing: a new one's beginning counts like
-    another version's answer.
+    another version's answer. ``met`` is another version that was answered, and when last; ``kinds`` are all
+    failures since the shift, of so many ``requests``.
     """
 
     last_answer: Moment | None = None
     last_other: Moment | None = None
     spans: tuple[tuple[int, int, int], ...] = ()
+    met: tuple[Moment, str] | None = None
+    requests: int = 0
+    kinds: Kinds = Kinds()
 
     def gap(self, at: datetime) -> "Quiet":
         """Nobody saw what production gave just before."""
@@ -41,12 +46,17 @@ class Quiet(Message):
         counts[number] = (requests + 1, failures + (not request.ok))
         first = max(counts) - SPANS
         update: dict[str, object] = {
-            "spans": tuple((span, *counts[span]) for span in sorted(counts) if span >= first)
+            "spans": tuple((span, *counts[span]) for span in sorted(counts) if span >= first),
+            "requests": self.requests + 1,
         }
         if request.ok and request.version == version:
             update["last_answer"] = max(at, self.last_answer or at)
         elif request.ok:
             update["last_other"] = max(at, self.last_other or at)
+            met = (at, fault(request))
+            update["met"] = max(met, self.met or met)
+        else:
+            update["kinds"] = self.kinds.plus(fault(request))
         return self.model_copy(update=update)
 
     def covers(self, since: datetime, seconds: float) -> bool:
@@ -57,6 +67,18 @@ class Quiet(Message):
     def failures(self) -> tuple[int, int]:
         """How many of how many requests failed in the last spans."""
         return sum(failures for _, _, failures in self.spans), sum(requests for _, requests, _ in self.spans)
+
+    def found(self, now: datetime) -> str:
+        """What was met since the shift that was not the version, to follow a reason."""
+        told = []
+        if self.met:
+            at, what = self.met
+            told.append(f"; {(now - at).total_seconds():,.0f} s ago it gave {what}")
+        if self.kinds.total:
+            told.append(f"; {self.kinds.told(self.requests)}")
+        if not self.requests:
+            told.append("; no request of the probe was seen")
+        return "".join(told)
 
     def alone(self, since: datetime, seconds: float, failing: float) -> bool:
         """Whether clients have got the version alone for so long, and no more than a share of them failed."""
@@ -102,9 +124,9 @@ def look(
             quiet = quiet.answer(record, version, retire.quiet_seconds)
     failures, requests = quiet.failures()
     if not quiet.covers(shifted, retire.quiet_seconds):
-        reason = f"production has not given {version} alone for {retire.quiet_seconds:g} s"
+        reason = f"production has not given {version} alone for {retire.quiet_seconds:g} s{quiet.found(now)}"
     elif failures > failing * requests:
-        reason = f"{failures:,} of the last {requests:,} production requests failed"
+        reason = f"{failures:,} of the last {requests:,} production requests failed{quiet.found(now)}"
     elif elapsed < retire.drain_seconds:
         reason = undrained
     else:

@@ -21,7 +21,11 @@ class Opened(Message):
 
 
 class Request(Message):
-    """One request: ``n`` counts from 1 within the lane without gaps, ``ms`` is its latency."""
+    """One request: ``n`` counts from 1 within the lane without gaps, ``ms`` is its latency.
+
+    ``error`` is the transport's fault; ``note`` says what an answer had that was no version, where it
+    redirects, or that the load balancer gave it by itself.
+    """
 
     type: Literal["request"]
     lane: Lane
@@ -31,6 +35,7 @@ class Request(Message):
     version: str | None
     ms: float
     error: str | None
+    note: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -45,6 +50,19 @@ class LaneEvent(Message):
     lane: Lane
     event: Literal["paused", "resumed"]
     at: Moment
+
+
+class Knock(Message):
+    """What a lane meets where nobody answers: the last of so many requests ``asked``, which count nowhere."""
+
+    type: Literal["knock"]
+    lane: Lane
+    at: Moment
+    asked: int
+    status: int | None
+    version: str | None
+    error: str | None
+    note: str | None
 
 
 class LaneTotals(Message):
@@ -66,7 +84,7 @@ class Closed(Message):
     rejected: int
 
 
-Record = Opened | Request | LaneEvent | Closed
+Record = Opened | Request | LaneEvent | Knock | Closed
 _reader: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
 
 

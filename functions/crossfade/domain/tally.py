@@ -1,8 +1,10 @@
 """A ledger counted record by record: what is kept does not grow with the number of records."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import pairwise
 
+from crossfade.domain.answers import Kinds, Versions, fault, well
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import LANES, Closed, Lane, LaneTotals, Opened, Record, Request
 
@@ -13,12 +15,22 @@ _BLOCK = 8192
 
 
 class LaneCount(Message):
-    """Requests of a lane. ``missing`` were sent, and are not in the ledger."""
+    """Requests of a lane: ``ok`` are 2xx answers of a version that is right, ``failed`` all others.
+
+    ``missing`` were sent, and are not in the ledger.
+    """
 
     sent: int
     ok: int
     failed: int
     missing: int
+
+
+class Failed(Message):
+    """A kind of failure, in words, and how often."""
+
+    what: str
+    count: int
 
 
 class Sighted(Message):
@@ -38,9 +50,15 @@ class Gap(Message):
 
 
 class Tally:
-    """What is in a ledger: each probe task's requests, counted once however often they were written."""
+    """What is in a ledger: each probe task's requests, counted once however often they were written.
 
-    def __init__(self) -> None:
+    ``right`` are the versions that a lane may answer with, any where it has none; ``since`` is from when on
+    that counts, which it is not known to do before the candidate was healthy.
+    """
+
+    def __init__(self, right: Mapping[Lane, Versions], since: datetime | None) -> None:
+        self._right, self._since = right, since
+        self._kinds: dict[Lane, Kinds] = {lane: Kinds() for lane in LANES}
         self._runs = [_Run()]
         self._opened: Opened | None = None
         self._seen: dict[Lane, dict[str, _Sight]] = {lane: {} for lane in LANES}
@@ -57,8 +75,11 @@ class Tally:
         run = self._runs[-1]
         run.saw(record.at)
         if isinstance(record, Request):
-            if not run.lanes[record.lane].take(record):
+            good = well(record, self._right.get(record.lane) if self._judged(record.at) else None)
+            if not run.lanes[record.lane].take(record, good=good):
                 return False
+            if not good:
+                self._kinds[record.lane] = self._kinds[record.lane].plus(fault(record))
             if record.ok and record.version is not None:
                 self._sight(record.lane, record.version, record.at)
         elif isinstance(record, Closed):
@@ -98,6 +119,16 @@ class Tally:
         """The requests of each lane."""
         return {lane: self._count(lane) for lane in LANES}
 
+    def failures(self) -> dict[Lane, tuple[Failed, ...]]:
+        """What the failures of each lane were, the commonest first."""
+        return {
+            lane: (
+                *(Failed(what=kind, count=count) for kind, count in kinds.commonest),
+                *((Failed(what=OTHERS, count=kinds.others),) if kinds.others else ()),
+            )
+            for lane, kinds in self._kinds.items()
+        }
+
     def versions(self) -> dict[Lane, tuple[Sighted, ...]]:
         """The versions that each lane answered with, in the order of their first sight."""
         return {
@@ -107,6 +138,9 @@ class Tally:
             )
             for lane, sights in self._seen.items()
         }
+
+    def _judged(self, at: datetime) -> bool:
+        return self._since is not None and at >= self._since
 
     def _count(self, lane: Lane) -> LaneCount:
         counts = [
@@ -152,12 +186,12 @@ class _LaneRun:
         self.ok = self.failed = self.highest = 0
         self._numbers = _Numbers()
 
-    def take(self, request: Request) -> bool:
+    def take(self, request: Request, *, good: bool) -> bool:
         """A request that was written twice (a resent batch) counts once."""
         if not self._numbers.add(request.n):
             return False
         self.highest = max(self.highest, request.n)
-        if request.ok:
+        if good:
             self.ok += 1
         else:
             self.failed += 1

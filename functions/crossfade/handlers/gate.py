@@ -4,7 +4,7 @@ from datetime import datetime
 
 from crossfade.domain.alarms import heed
 from crossfade.domain.gate.look import look
-from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.gate.state import GateState, Rates, Watch
 from crossfade.domain.plan import Plan
 from crossfade.domain.records import Record
 from crossfade.domain.verdict import Verdict
@@ -53,4 +53,7 @@ def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, sin
         expected=plan.release.version,
         # A stable slot whose version is not known is still there to compare with.
         previous=None if plan.stable is None else plan.previous.version if plan.previous else "",
+        rates=Rates(plan.spec.probe.production_rate, plan.spec.probe.slot_rate),
+        production_url=plan.spec.production_url + plan.spec.version_path,
+        preview_url=plan.spec.preview_url + plan.spec.version_path,
     )

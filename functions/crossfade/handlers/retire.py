@@ -1,4 +1,7 @@
-"""RetireBlue: watch on until clients have ceased to meet the old slot, then stop it and see it gone."""
+"""RetireBlue: watch on until clients have ceased to meet the old slot, then stop it and see it gone.
+
+A first release has no old slot; it is promoted as soon as the gate has news that it is well.
+"""
 
 import os
 from datetime import datetime, timedelta
@@ -61,22 +64,18 @@ def handler(event: Event) -> Retired:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     promoted = journal.refuse_lost(plan).stable == plan.candidate
     leaving, cursor, probe_died = _Leaving(event), event.cursor, False
-    if plan.stable is None:
-        journal.promote(plan, utc_now())
-        verdict = Verdict(action="advance", reason="a first release has no old version")
-    else:
-        # Once it is promoted there is no way back by weights, so nothing is judged any more.
-        if not promoted:
-            cursor, probe_died = follow(plan, event.probe, event.cursor, leaving.decided)
-        verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
-        if not promoted and verdict.action != "roll_back":
-            verdict = _with_all_tasks(event, verdict, keep_up(plan, journal))
-        if verdict.action == "roll_back":
-            journal.milestone(plan, "judged", iso(utc_now()))
-        if verdict.action == "advance":
-            left = _retire(event, journal, plan.stable)
-            if left:
-                verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} old tasks left")
+    # Once it is promoted there is no way back by weights, so nothing is judged any more.
+    if not promoted:
+        cursor, probe_died = follow(plan, event.probe, event.cursor, leaving.decided)
+    verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
+    if plan.stable and not promoted and verdict.action != "roll_back":
+        verdict = _with_all_tasks(event, verdict, keep_up(plan, journal))
+    if verdict.action == "roll_back":
+        journal.milestone(plan, "judged", iso(utc_now()))
+    if verdict.action == "advance":
+        left = _retire(event, journal, plan.stable)
+        if left:
+            verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} old tasks left")
     return Retired(
         verdict=verdict,
         quiet=leaving.quiet,
@@ -113,7 +112,7 @@ class _Leaving:
 
     def verdict(self) -> Verdict:
         """What the last look says."""
-        if self._judged.action == "roll_back":
+        if self._judged.action == "roll_back" or self._event.plan.stable is None:
             return self._judged
         if self._drained.action == "late":
             deadline = self._event.plan.spec.retire.deadline_seconds
@@ -155,9 +154,12 @@ def _with_all_tasks(event: Event, verdict: Verdict, capacity: Capacity) -> Verdi
     )
 
 
-def _retire(event: Event, journal: Journal, slot: Slot) -> int:
+def _retire(event: Event, journal: Journal, slot: Slot | None) -> int:
     """Promote the candidate; stop the old slot unless it is kept warm, and say how many tasks to wait for."""
     plan = event.plan
+    if slot is None:
+        journal.promote(plan, utc_now())
+        return 0
     state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
     refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
     # From here on there is no way back by weights: the journal must know before the slot does.

@@ -5,8 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from probe.lane import LaneSettings
-from probe.record import Closed, LaneRecord, LaneTotals, Opened, Record, RequestRecord, to_json, utc
+from probe.lane import TOLD_SECONDS, LaneSettings
+from probe.record import (
+    Closed,
+    KnockRecord,
+    LaneRecord,
+    LaneTotals,
+    Opened,
+    Record,
+    RequestRecord,
+    to_json,
+    utc,
+)
 from probe.settings import TaskSettings
 from tests.simulation.clock import START
 from tests.simulation.model.delivery import sent
@@ -16,6 +26,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 KNOCK_SECONDS = 1.0
+REFUSED = "ConnectionRefusedError: Connection refused"
 
 
 class Lane:
@@ -24,24 +35,36 @@ class Lane:
     def __init__(self, settings: LaneSettings, began: float) -> None:
         self.settings, self.next = settings, began
         self.ok = self.failed = self.lost = 0
-        self._knocking = settings.waits_for_answer
+        self._knocking, self._knocks = settings.waits_for_answer, 0
 
     def ask(self, world: World) -> Record | None:
         """Ask at the moment that it is due; what there is to write down of it."""
         now, name = self.next, self.settings.name
         found = answer(world, self.settings.headers, now, self.ok + self.failed)
+        if name == "production" and world.refused:
+            found = None
         if found:
             world.cloudwatch.count(now, found)
         if self._knocking:
             self._knocking = found is None
             self.next = now + (KNOCK_SECONDS if found is None else 1 / self.settings.rate)
-            return None if found is None else LaneRecord(name, "resumed", _at(now))
+            return self._knock(world, now) if found is None else LaneRecord(name, "resumed", _at(now))
         if found is None and self.settings.pauses:
-            self._knocking, self.next = True, now + KNOCK_SECONDS
+            self._knocking, self._knocks, self.next = True, 0, now + KNOCK_SECONDS
             return LaneRecord(name, "paused", _at(now))
         self.next = now + 1 / self.settings.rate
         self.lost += found is None
         return self._count(found or Answer(503, None), now)
+
+    def _knock(self, world: World, now: float) -> KnockRecord | None:
+        """The first one, and one each few seconds, says what it met."""
+        self._knocks += 1
+        if (self._knocks - 1) % (TOLD_SECONDS // KNOCK_SECONDS):
+            return None
+        refused = self.settings.name == "production" and world.refused
+        status, error = (None, REFUSED) if refused else (503, None)
+        note = None if refused else "by the load balancer"
+        return KnockRecord(self.settings.name, _at(now), self._knocks, status, None, error, note)
 
     def _count(self, found: Answer, now: float) -> RequestRecord:
         good = 200 <= found.status <= 299

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossfade.domain.answers import MOST_KINDS
 from crossfade.domain.certificate import Certificate, History, Reading, StageRecord, certify
 from crossfade.domain.plan import Contents
 from crossfade.domain.records import Record, Request
@@ -55,7 +56,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
     document = json.loads(_certify(records).model_dump_json(by_alias=True))
     nothing = {"sent": 0, "ok": 0, "failed": 0, "missing": 0}
     assert document == {
-        "crossfade": "certificate/2",
+        "crossfade": "certificate/3",
         "service": "web",
         "deployment": "d1",
         "outcome": "promoted",
@@ -64,6 +65,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
         "to": {"version": "0.0.2", "digest": NEW},
         "contents": {"released": ["app"], "kept": {"proxy": "proxy:1"}, "left_out": [], "tags": {}},
         "requests": {"production": nothing | {"sent": 1, "ok": 1}, "blue": nothing, "green": nothing},
+        "failures": {"production": [], "blue": [], "green": []},
         "versions": {
             "production": [
                 {
@@ -115,6 +117,55 @@ def test_counts(records: list[Record], count: tuple[int, int, int, int]) -> None
     """Sent, ok, failed and missing of a lane."""
     green = _certify(records).requests["green"]
     assert (green.sent, green.ok, green.failed, green.missing) == count
+
+
+def test_a_wrong_version_has_failed() -> None:
+    """As it has for the gate: a cause that counts 91 failures must not stand beside none."""
+    odd = [request("green", n, 9 + n / 10, version="0.1.1\n") for n in range(1, 92)]
+    certificate = _certify(
+        [*odd, request("green", 92, 30), request("green", 93, 31, status=502, version=None)]
+    )
+    green = certificate.requests["green"]
+    assert (green.sent, green.ok, green.failed, green.missing) == (93, 1, 92, 0)
+    assert [(failed.what, failed.count) for failed in certificate.failures["green"]] == [
+        ('version "0.1.1\\n"', 91),
+        ("HTTP 502", 1),
+    ]
+    assert certificate.versions["green"][0].version == "0.1.1\n"
+
+
+def test_what_the_slot_answered_before_the_candidate_was_healthy_has_not_failed() -> None:
+    """A warm slot's old tasks answer until the candidate is there; nor does the gate judge it."""
+    before = [request("green", n, n, version="0.0.0") for n in range(1, 9)]
+    assert _certify([*before, request("green", 9, 10)]).requests["green"].failed == 0
+    assert _certify(before, _history(healthy=None, stages=())).requests["green"].failed == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "changes", "failed"),
+    [
+        pytest.param("0.0.1", {}, 0, id="the-stable-version"),
+        pytest.param("0.0.2", {}, 0, id="the-candidate"),
+        pytest.param("9.9.9", {}, 1, id="another-service"),
+        pytest.param(None, {}, 1, id="none-at-all"),
+        pytest.param("9.9.9", {"previous": None}, 0, id="what-ran-before-is-not-known"),
+    ],
+)
+def test_production_may_give_either_version(
+    version: str | None, changes: dict[str, Any], failed: int
+) -> None:
+    """And no third one."""
+    history = _history(plan=plan(**changes))
+    found = _certify([request("production", 1, 20, version=version)], history)
+    assert found.requests["production"].failed == failed
+
+
+def test_kinds_of_failure_without_end_are_counted_together() -> None:
+    """The certificate does not grow with them."""
+    records = [request(n=n, seconds=20 + n, status=400 + n) for n in range(1, 99)]
+    found = _certify(records).failures["green"]
+    assert len(found) == MOST_KINDS + 1
+    assert (found[-1].what, sum(failed.count for failed in found)) == (OTHERS, 98)
 
 
 @pytest.mark.parametrize(

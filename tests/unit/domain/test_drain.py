@@ -103,11 +103,24 @@ def test_rule(records: list[Record], seconds: float, action: str) -> None:
     [
         (_production(1, 10), 20, "only 0.0.2 for 10 s"),
         (_production(1, 10), 15, "the drain time of 20 s is not over"),
-        ([], 15, "production has not given 0.0.2 alone for 10 s"),
+        ([], 15, "production has not given 0.0.2 alone for 10 s; no request of the probe was seen"),
+        (
+            _production(1, 5) + _production(12, version="0.0.1"),
+            15,
+            'production has not given 0.0.2 alone for 10 s; 3 s ago it gave version "0.0.1"',
+        ),
+        (
+            _production(1, 2, status=None, version=None, error="ConnectionRefusedError: Connection refused"),
+            15,
+            "production has not given 0.0.2 alone for 10 s; "
+            "2 of 2: ConnectionRefusedError: Connection refused. "
+            "Nobody listens there: look at the address and port of production_url and preview_url",
+        ),
         (
             _production(*range(11, 21)) + _production(15, 17, status=502, version=None),
             20,
-            "2 of the last 12 production requests failed",
+            "2 of the last 12 production requests failed; 2 of 12: HTTP 502, expected 200. "
+            "The application did not answer the load balancer properly, or not in time: read its log",
         ),
     ],
 )

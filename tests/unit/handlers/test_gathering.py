@@ -15,7 +15,7 @@ from crossfade.domain.plan import Feed, LogStreams, Plan
 from crossfade.domain.spec import Slot
 from crossfade.handlers.outcomes import ALARM_SECONDS, FEED_SECONDS
 from tests.unit.account import Account
-from tests.unit.examples import at, both_lanes, request
+from tests.unit.examples import at, every_lane, request
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged
 
 FEED = Feed(
@@ -107,7 +107,7 @@ def test_users_prove_a_good_candidate_by_their_feed(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """The feeds of all tasks of both slots, told apart by their streams."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    account.write_ledger(fed.ledger, *every_lane("." * 300))
     _feed(account, range(5, 31, 5))
     clock.seconds = 36
     verdict = _watch(invoke, fed, probe)["verdict"]
@@ -121,7 +121,7 @@ def test_users_tell_of_a_bad_candidate_by_their_feed(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, fed: Plan
 ) -> None:
     """Though it answers the probe well."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    account.write_ledger(fed.ledger, *every_lane("." * 300))
     _feed(account, range(5, 31, 5), failures=50)
     clock.seconds = 36
     verdict = _watch(invoke, fed, probe)["verdict"]
@@ -134,7 +134,7 @@ def test_without_word_of_users_the_stage_is_held(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """Silence is not success: not of the feed either."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    account.write_ledger(fed.ledger, *every_lane("." * 300))
     clock.seconds = 31
     assert _watch(invoke, fed, probe)["verdict"] == {
         "action": "hold",
@@ -147,7 +147,7 @@ def test_a_stable_slot_without_a_feed_compares_nothing(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """The release before may have logged elsewhere; the candidate's word is still heard."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    account.write_ledger(fed.ledger, *every_lane("." * 300))
     _feed(account, range(5, 31, 5))
     clock.seconds = 31
     plan = fed.model_copy(update={"feed": FEED.model_copy(update={"stable": None})})
@@ -184,7 +184,7 @@ def test_a_line_that_cannot_be_read_stops_nobody(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan, logged: Logged
 ) -> None:
     """It is told, once, however often it is read: a feed that is never read must not be a riddle."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 90))
+    account.write_ledger(fed.ledger, *every_lane("." * 90))
     _feed(account, range(5, 31, 5))
     account.write_log(FEED.candidate.group, f"{FEED.candidate.prefix}a", "GET / 200", at(7))
     clock.seconds = 31
@@ -200,13 +200,13 @@ def test_two_watches_of_a_feed_decide_as_one(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """The state hands on all that was heard; what is read twice counts once."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 90))
+    account.write_ledger(fed.ledger, *every_lane("." * 90))
     _feed(account, range(5, 11, 5))
     clock.seconds = 2
     first = _watch(invoke, fed, probe)
     assert (first["verdict"]["action"], clock.seconds >= 22) == ("hold", True)
     assert GateState.model_validate_json(first["gate"]).users.until == int(at(10).timestamp())
-    account.write_ledger(fed.ledger, *both_lanes("." * 210, first=91))
+    account.write_ledger(fed.ledger, *every_lane("." * 210, first=91))
     _feed(account, range(15, 31, 5))
     clock.seconds = 36
     second = _watch(invoke, fed, probe, gate=first["gate"], cursor=first["cursor"])
@@ -219,7 +219,7 @@ def test_a_line_that_comes_late_still_counts(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """A task's log may become visible long after another's: here its failures, half a minute late."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 90))
+    account.write_ledger(fed.ledger, *every_lane("." * 90))
     _feed(account, range(5, 11, 5))
     clock.seconds = 12
     first = _watch(invoke, fed, probe)
@@ -243,7 +243,7 @@ def test_a_watch_of_a_feed_that_runs_again_says_the_same(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """Step Functions invokes again whatever it has no answer of."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 150))
+    account.write_ledger(fed.ledger, *every_lane("." * 150))
     _feed(account, range(5, 26, 5))
     answers = []
     for _ in range(2):
@@ -264,7 +264,7 @@ def _meter(account: Account, failures: int = 0, seconds: float = 0) -> None:
 
 def _probed(account: Account, invoke: Invoke, clock: Clock, plan: Plan, probe: str) -> dict[str, Any]:
     """Watch the probe's minute, so that its requests are known when the minute's metrics come."""
-    lanes = both_lanes("." * 29 + "x" + "." * 570)
+    lanes = every_lane("." * 29 + "x" + "." * 570)
     production = [request("production", n, n, version="0.0.1") for n in range(1, 21)]
     production += [request("production", n, n) for n in range(21, 26)]
     account.write_ledger(plan.ledger, *sorted([*lanes, *production], key=lambda record: record.at))
@@ -363,7 +363,7 @@ def test_an_alarm_that_is_not_raised_changes_nothing(
     account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: Plan
 ) -> None:
     """Nor is it told."""
-    account.write_ledger(alarmed.ledger, *both_lanes("." * 150))
+    account.write_ledger(alarmed.ledger, *every_lane("." * 150))
     clock.seconds = 15
     verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
     assert (verdict["action"], verdict["reason"]) == ("advance", "green fails 0 of 149, blue 0 of 149")
@@ -388,7 +388,7 @@ def test_an_alarm_of_before_is_told_and_no_verdict(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: Plan
 ) -> None:
     """It says nothing about the candidate, and a deployment may be what puts it right."""
-    account.write_ledger(alarmed.ledger, *both_lanes("." * 150))
+    account.write_ledger(alarmed.ledger, *every_lane("." * 150))
     _raise(account, aws, -1)
     clock.seconds = 15
     verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
@@ -402,7 +402,7 @@ def test_an_alarm_that_is_gone_holds_until_the_deadline(
     account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: Plan
 ) -> None:
     """Somebody deleted it meanwhile: it would never be raised."""
-    account.write_ledger(alarmed.ledger, *both_lanes("." * 150))
+    account.write_ledger(alarmed.ledger, *every_lane("." * 150))
     account.cloudwatch.delete_alarms(AlarmNames=["errors"])
     clock.seconds = 15
     reason = "evidence missing: CloudWatch has no alarm errors any more"
@@ -440,7 +440,7 @@ def test_a_dead_candidate_waits_for_no_word_of_users(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """What takes time comes after what does not."""
-    account.write_ledger(fed.ledger, *both_lanes("x" * 40, "." * 40))
+    account.write_ledger(fed.ledger, *every_lane("x" * 40, "." * 40))
     aws.refuse("FilterLogEvents", "AccessDeniedException")
     clock.seconds = 20
     assert _watch(invoke, fed, probe)["verdict"]["error"] == "CandidateWorse"
@@ -450,7 +450,7 @@ def test_users_who_are_not_heard_of_hold(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan, logged: Logged
 ) -> None:
     """A throttled reading is made again; the probe's evidence counts meanwhile, and silence is no success."""
-    account.write_ledger(fed.ledger, *both_lanes("." * 300))
+    account.write_ledger(fed.ledger, *every_lane("." * 300))
     _feed(account, range(5, 31, 5))
     aws.refuse("FilterLogEvents", "ThrottlingException")
     clock.seconds = 36
@@ -473,7 +473,7 @@ def test_alarms_stand_as_they_were_last_heard_of(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: Plan
 ) -> None:
     """The first time they must be heard of: what is not known is not well."""
-    account.write_ledger(alarmed.ledger, *both_lanes("." * 60))
+    account.write_ledger(alarmed.ledger, *every_lane("." * 60))
     clock.meanwhile = [lambda: aws.refuse("DescribeAlarms", "ThrottlingException")]
     assert _watch(invoke, alarmed, probe, stage=0)["verdict"]["action"] == "hold"
     with pytest.raises(errors.AwsUnavailable):

@@ -457,7 +457,9 @@ def test_without_proof_the_rollback_goes_on_late(
     clock.seconds = 120
     answer = _prove(invoke, taken, probe=probe_task)
     assert (answer["status"], clock.seconds) == ("late", 120)
-    assert answer["reason"] == "production has not given 0.0.1 alone for 10 s"
+    assert answer["reason"] == (
+        "production has not given 0.0.1 alone for 10 s; no request of the probe was seen"
+    )
 
 
 @pytest.mark.parametrize("probe_task", [None, "task"])

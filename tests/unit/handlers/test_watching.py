@@ -23,6 +23,7 @@ from tests.unit.examples import (
     at,
     both_lanes,
     candidate,
+    every_lane,
     lane_event,
     opened,
     request,
@@ -71,7 +72,7 @@ def test_a_good_stage_advances(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
     """And stands in the journal, with the reason."""
-    account.write_ledger(held.ledger, *both_lanes("." * 150))
+    account.write_ledger(held.ledger, *every_lane("." * 150))
     clock.seconds = 15
     answer = _watch(account, invoke, held)
     assert answer["verdict"] == {
@@ -136,8 +137,8 @@ def test_a_watch_returns_as_soon_as_it_has_a_verdict(
 ) -> None:
     """It looks several times a second; the journal keeps when it was judged."""
     clock.meanwhile = [
-        lambda: account.write_ledger(held.ledger, *both_lanes("." * 10)),
-        lambda: account.write_ledger(held.ledger, *both_lanes("x" * 31, first=11)),
+        lambda: account.write_ledger(held.ledger, *every_lane("." * 10)),
+        lambda: account.write_ledger(held.ledger, *every_lane("x" * 31, first=11)),
     ]
     verdict = _watch(account, invoke, held)["verdict"]
     assert (verdict["action"], verdict["error"], clock.seconds) == (
@@ -145,7 +146,10 @@ def test_a_watch_returns_as_soon_as_it_has_a_verdict(
         "CandidateWorse",
         2 * PAUSE_SECONDS,
     )
-    assert verdict["reason"] == ("green failed the last 31 requests in a row, for 3.0 s, while blue answers")
+    assert verdict["reason"] == (
+        "green failed the last 31 requests in a row, for 3.0 s, while blue answers; "
+        "31 of 41: HTTP 500, expected 200. The application failed: read its log"
+    )
     assert journal.history("web", "d1").judged == at(2 * PAUSE_SECONDS)
 
 
@@ -162,7 +166,7 @@ def test_a_request_that_becomes_visible_late_is_not_lost(
     account: Account, invoke: Invoke, aws: Aws, held: Plan
 ) -> None:
     """GetLogEvents' token leads past it; the gap in the numbers tells that it is still to come."""
-    account.write_ledger(held.ledger, *both_lanes("." * 49 + "x" + "." * 200, "." * 250))
+    account.write_ledger(held.ledger, *every_lane("." * 49 + "x" + "." * 200, "." * 250))
     readings = iter(range(9))
 
     def hide(answer: dict[str, Any]) -> dict[str, Any]:
@@ -179,20 +183,21 @@ def test_a_watch_reads_on_from_the_last_one(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
     """Two watches see what one would have seen: their evidence is the same to the last digit."""
-    account.write_ledger(held.ledger, *both_lanes("." * 90))
+    account.write_ledger(held.ledger, *every_lane("." * 90))
     first = _watch(account, invoke, held)
-    assert (first["verdict"]["action"], _numbers(first)) == ("hold", (90, 90, 0))
-    account.write_ledger(held.ledger, *both_lanes("." * 60, first=91))
+    assert (first["verdict"]["action"], _numbers(first)) == ("hold", (90, 90, 90))
+    account.write_ledger(held.ledger, *every_lane("." * 60, first=91))
     second = _watch(account, invoke, held, **first)
     whole = _watch(account, invoke, held)
     assert (second["gate"], second["verdict"]) == (whole["gate"], whole["verdict"])
-    assert (second["verdict"]["action"], _numbers(second)) == ("advance", (150, 150, 0))
+    assert (second["verdict"]["action"], _numbers(second)) == ("advance", (150, 150, 150))
 
 
 def _answers(plan: Plan, version: str, count: int = 150) -> list[Record]:
-    """Both slots answer, the candidate with this version."""
+    """Every lane answers, the candidate's with this version."""
     green = requests("green", "." * count, version=version)
-    return sorted([*green, *requests("blue", "." * count, version="0.0.1")], key=lambda record: record.at)
+    others = [requests(lane, "." * count, version="0.0.1") for lane in ("blue", "production")]
+    return sorted([*green, *others[0], *others[1]], key=lambda record: record.at)
 
 
 @pytest.fixture
@@ -265,7 +270,7 @@ def test_any_other_version_is_wrong(
     account.write_ledger(tagged.ledger, *requests("green", "." * 20, version=answered, first=21))
     verdict = _watch(account, invoke, tagged, **first)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
-    assert f"it answered version {answered}" in verdict["reason"]
+    assert f'version "{answered}", expected "2"' in verdict["reason"]
     assert asked == 3
 
 
@@ -283,9 +288,9 @@ def test_a_watch_that_runs_again_says_the_same(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
     """Its first answer may have been lost on its way to the state machine."""
-    account.write_ledger(held.ledger, *both_lanes("." * 90))
+    account.write_ledger(held.ledger, *every_lane("." * 90))
     before = _watch(account, invoke, held)
-    account.write_ledger(held.ledger, *both_lanes("x" * 60, first=91))
+    account.write_ledger(held.ledger, *every_lane("x" * 60, first=91))
     clock.seconds = 15
     first, second = (_watch(account, invoke, held, **before) for _ in range(2))
     assert first == second
@@ -297,9 +302,9 @@ def test_what_came_before_the_candidate_was_healthy_is_not_judged(
     account: Account, invoke: Invoke, held: Plan
 ) -> None:
     """Its lane begins with the first answer, and a task that starts may fail a few more."""
-    account.write_ledger(held.ledger, *both_lanes("x" * 50, seconds=-5.1))
+    account.write_ledger(held.ledger, *every_lane("x" * 50, seconds=-5.1))
     answer = _watch(account, invoke, held)
-    assert (answer["verdict"]["action"], _numbers(answer)) == ("hold", (50, 50, 0))
+    assert (answer["verdict"]["action"], _numbers(answer)) == ("hold", (50, 50, 50))
 
 
 def test_the_answer_is_logged_without_the_evidence(
@@ -325,7 +330,7 @@ def test_the_place_in_the_ledger_is_kept(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """For a rollback that nobody hands it to."""
-    account.write_ledger(held.ledger, *both_lanes("..."))
+    account.write_ledger(held.ledger, *every_lane("..."))
     answer = _watch(account, invoke, held)
     assert journal.history("web", "d1").cursor == answer["cursor"] is not None
 
@@ -334,7 +339,7 @@ def test_a_probe_that_died_ends_the_watch(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
 ) -> None:
     """After some seconds of silence: there is no point in waiting for what nobody writes."""
-    account.write_ledger(held.ledger, *both_lanes("." * 20))
+    account.write_ledger(held.ledger, *every_lane("." * 20))
     clock.meanwhile = [lambda: account.kill(probe)]
     answer = _watch(account, invoke, held)
     assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", True, looked(6))
@@ -359,7 +364,7 @@ def test_a_verdict_needs_no_probe_any_more(
     account: Account, invoke: Invoke, clock: Clock, probe: str, held: Plan
 ) -> None:
     """What the ledger holds was seen, whoever has died since."""
-    account.write_ledger(held.ledger, *both_lanes("." * 150))
+    account.write_ledger(held.ledger, *every_lane("." * 150))
     account.kill(probe)
     clock.seconds = 15
     answer = _watch(account, invoke, held)
@@ -370,15 +375,15 @@ def test_the_next_probe_is_read_on_from_there(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
 ) -> None:
     """Both write to the same ledger: what the first one has seen counts, and the second counts from 1."""
-    account.write_ledger(held.ledger, opened(0), *both_lanes("." * 90))
+    account.write_ledger(held.ledger, opened(0), *every_lane("." * 90))
     account.kill(probe)
     first = _watch(account, invoke, held)
     assert (first["verdict"]["action"], first["probe_died"]) == ("hold", True)
     task = invoke("start_probe", plan=held, attempt=2)["task"]
-    account.write_ledger(held.ledger, opened(12), *both_lanes("." * 60, seconds=12))
+    account.write_ledger(held.ledger, opened(12), *every_lane("." * 60, seconds=12))
     clock.seconds = 19
     second = _watch(account, invoke, held, **first)
-    assert (second["verdict"]["action"], _numbers(second)) == ("advance", (60, 60, 0))
+    assert (second["verdict"]["action"], _numbers(second)) == ("advance", (60, 60, 60))
     assert second["verdict"]["reason"] == "green fails 0 of 119, blue 0 of 119"
     assert journal.history("web", "d1").probe == task != probe
 
@@ -679,9 +684,9 @@ def shifted(account: Account, journal: Journal, held: Plan) -> Plan:
     return held
 
 
-def _clients(account: Account, plan: Plan, *records: Record) -> None:
-    """Write what clients met, while both slots' lanes are well for 15 s."""
-    found = sorted([*records, *both_lanes("." * 150)], key=lambda record: record.at)
+def _clients(account: Account, plan: Plan, *records: Record, seconds: int = 20) -> None:
+    """Write what clients met, while both slots' lanes are well for so many seconds."""
+    found = sorted([*records, *both_lanes("." * 10 * seconds)], key=lambda record: record.at)
     account.write_ledger(plan.ledger, *found)
 
 
@@ -799,13 +804,14 @@ def test_a_probe_that_dies_while_clients_leave(
     first = _retire(account, invoke, shifted)
     assert (first["verdict"]["action"], first["probe_died"], clock.seconds) == ("hold", True, looked(6))
     task = invoke("start_probe", plan=shifted, attempt=2)["task"]
-    account.write_ledger(
-        shifted.ledger, opened(12), *[request("production", n, 12 + n) for n in range(1, 10)]
-    )
+    found = [*[request("production", n, 12 + n) for n in range(1, 10)], *both_lanes("." * 130, seconds=12)]
+    account.write_ledger(shifted.ledger, opened(12), *sorted(found, key=lambda record: record.at))
     clock.seconds = 25
     second = _retire(account, invoke, shifted, **first | {"probe": task})
     assert second["verdict"]["action"] == "hold"
-    account.write_ledger(shifted.ledger, request("production", 10, 22))
+    later = both_lanes("." * 210, seconds=25, first=131)
+    found = [*[request("production", n, 12 + n) for n in range(10, 34)], *later]
+    account.write_ledger(shifted.ledger, *sorted(found, key=lambda record: record.at))
     third = _retire(account, invoke, shifted, **second | {"probe": task})
     assert third["verdict"]["reason"].startswith("only 0.0.2 for 10 s")
 
@@ -814,7 +820,7 @@ def test_a_task_that_does_not_end_is_not_waited_for_for_ever(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: Plan
 ) -> None:
     """ECS finishes what it has begun."""
-    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 241)], seconds=240)
     aws.edit("UpdateService", _stopped(1))
     clock.seconds = 240
     assert _retire(account, invoke, shifted)["verdict"]["action"] == "advance"
@@ -824,12 +830,15 @@ def test_an_old_version_that_does_not_go_is_a_failure(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """Blue keeps running."""
-    _clients(account, shifted, *[request("production", n, n, version="0.0.1") for n in range(1, 120)])
+    _clients(
+        account, shifted, *[request("production", n, n, version="0.0.1") for n in range(1, 120)], seconds=120
+    )
     clock.seconds = 120
     verdict = _retire(account, invoke, shifted)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "OldVersionStillSeen")
     assert verdict["reason"].startswith(
-        "120 s after the last shift: production has not given 0.0.2 alone for 10 s."
+        "120 s after the last shift: production has not given 0.0.2 alone for 10 s; "
+        '1 s ago it gave version "0.0.1".'
     )
     assert account.desired("blue") == 2
 
@@ -838,7 +847,7 @@ def test_a_candidate_that_turns_bad_while_clients_leave_blue(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """The gate watches on: blue is still there to go back to, and nobody waits for a deadline."""
-    _clients(account, shifted, *[request("production", n, n) for n in range(1, 16)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 16)], seconds=15)
     clock.meanwhile = [
         lambda: account.write_ledger(shifted.ledger, *both_lanes("x" * 40, "." * 40, seconds=15, first=151))
     ]
@@ -875,7 +884,7 @@ def test_a_candidate_under_suspicion_does_not_retire_blue(
     clock.seconds = 90
     assert _retire(account, invoke, shifted)["verdict"] == {
         "action": "hold",
-        "reason": "probe evidence missing: no answers of green and blue compared in this stage",
+        "reason": "probe evidence missing: no answer of green and blue for 90 s",
         "error": None,
     }
     clock.seconds = 120
@@ -922,9 +931,53 @@ def test_a_deployment_that_lost_the_service_retires_nothing(
     assert account.desired("blue") == 2
 
 
-def test_a_first_release_is_promoted_at_once(account: Account, invoke: Invoke, journal: Journal) -> None:
-    """There is nothing to retire, and from here on nothing to take back."""
+def test_a_promotion_needs_news(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """Clients left blue, and the probe fell silent before the drain time was over: the old way stays open."""
+    _clients(account, shifted, *[request("production", n, n / 2) for n in range(1, 25)], seconds=12)
+    clock.seconds = 24
+    answer = _retire(account, invoke, shifted)
+    assert answer["verdict"]["action"] == "hold"
+    assert answer["verdict"]["reason"].startswith(
+        "probe evidence missing: no answer of green, blue and production for "
+    )
+    assert journal.history("web", "d1").promoted is None
+    assert account.desired("blue") == 2
+
+
+@pytest.fixture
+def first(account: Account, journal: Journal, probe: str) -> Plan:
+    """Return a first release that has all the traffic."""
     plan = account.first_plan()
     journal.claim(plan)
-    assert _retire(account, invoke, plan)["verdict"]["action"] == "advance"
-    assert journal.history("web", "d1").promoted == at(0)
+    journal.probing(plan, probe)
+    return plan
+
+
+def _answers(account: Account, plan: Plan, *lanes: str) -> None:
+    """20 s of good answers on some lanes."""
+    found = [record for lane in lanes for record in requests(lane, "." * 200)]
+    account.write_ledger(plan.ledger, *sorted(found, key=lambda record: record.at))
+
+
+def test_a_first_release_is_promoted_when_it_is_what_clients_get(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: Plan
+) -> None:
+    """There is nothing to retire, and from here on nothing to take back."""
+    _answers(account, first, "blue", "production")
+    clock.seconds = 20
+    assert _retire(account, invoke, first)["verdict"]["action"] == "advance"
+    assert journal.history("web", "d1").promoted == at(20)
+
+
+def test_a_first_release_that_no_client_can_get_is_not(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: Plan
+) -> None:
+    """Its own lane answers well, and production does not at all."""
+    _answers(account, first, "blue")
+    clock.seconds = 20
+    answer = _retire(account, invoke, first)
+    assert answer["verdict"]["action"] == "hold"
+    assert "no answer of production" in answer["verdict"]["reason"]
+    assert journal.history("web", "d1").promoted is None

@@ -38,13 +38,47 @@ def test_answer(web: StartWeb) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"<html>", b"[]", b"7", b'{"version": 7}', b'{"version": ""}', b"\xff", b"[" * 60_000],
+    ("body", "note"),
+    [
+        (b"", "not JSON but text/html"),
+        (b"<html>", "not JSON but text/html"),
+        (b"[]", "JSON, but no object"),
+        (b"7", "JSON, but no object"),
+        (b"{}", 'no "version" in the JSON'),
+        (b'{"version": 7}', '"version" is 7, not a text'),
+        (b'{"version": null}', '"version" is null, not a text'),
+        (b'{"version": [1]}', '"version" is a list, not a text'),
+        (b'{"version": {"a": "secret"}}', '"version" is an object, not a text'),
+        (b'{"version": ""}', '"version" is empty, not a text'),
+        (b"\xff", "not JSON but text/html"),
+        (b"[" * 60_000, "not JSON but text/html"),
+    ],
 )
-def test_body_without_version(web: StartWeb, body: bytes) -> None:
-    """A body that names no version is an answer without version, not a fault."""
-    answer = ask(web(lambda _: Reply(body=body)).url)
-    assert (answer.status, answer.version, answer.error) == (200, None, None)
+def test_body_without_version(web: StartWeb, body: bytes, note: str) -> None:
+    """A body that names no version is an answer without version, and what there is instead is told."""
+    answer = ask(web(lambda _: Reply(body=body, headers={"Content-Type": "text/html; charset=x"})).url)
+    assert (answer.status, answer.version, answer.error, answer.note) == (200, None, None, note)
+
+
+def test_a_long_number_is_cut(web: StartWeb) -> None:
+    """What an answer holds is bounded wherever it goes."""
+    body = b'{"version": ' + b"7" * 999 + b"}"
+    assert len(ask(web(lambda _: Reply(body=body)).url).note or "") == asking.MOST_NOTE_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("location", "note"),
+    [
+        ("https://web/version", "to https://web/version"),
+        ("https://user:pw@login/start?state=secret#token", "to https://***@login/start"),
+        ("/elsewhere", "to /elsewhere"),
+        ("", None),
+    ],
+)
+def test_where_a_redirect_leads(web: StartWeb, location: str, note: str | None) -> None:
+    """Without a login's secrets."""
+    answer = ask(web(lambda _: Reply(status=302, headers={"Location": location})).url)
+    assert (answer.status, answer.note) == (302, note)
 
 
 def test_version_that_cannot_be_written(web: StartWeb) -> None:
@@ -71,6 +105,7 @@ def test_status_is_passed_on(web: StartWeb, status: int) -> None:
 def test_who_answered(web: StartWeb, status: int, name: str, no_target: bool) -> None:
     """An answer of the load balancer itself is told from one of the application by its Server header."""
     answer = ask(web(lambda _: Reply(status=status, server=name)).url)
+    assert answer.note == ("by the load balancer" if name.startswith("awselb") else None)
     assert answer.no_target == no_target
     assert answer.by_application == (name == "uvicorn")
 

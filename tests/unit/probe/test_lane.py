@@ -11,7 +11,7 @@ import pytest
 from probe import lane as lane_module
 from probe import schedule
 from probe.lane import Lane, LaneSettings
-from probe.record import LaneRecord, LaneTotals, RequestRecord
+from probe.record import KnockRecord, LaneRecord, LaneTotals, RequestRecord
 from tests.unit.probe.scripted_servers import Reply, Seen, WebServer, wait_until
 
 pytestmark = pytest.mark.enable_socket
@@ -23,7 +23,7 @@ class Notebook:
     """Takes the records of one lane."""
 
     def __init__(self) -> None:
-        self.records: list[RequestRecord | LaneRecord] = []
+        self.records: list[RequestRecord | LaneRecord | KnockRecord] = []
 
     @property
     def requests(self) -> list[RequestRecord]:
@@ -34,6 +34,11 @@ class Notebook:
     def events(self) -> list[str]:
         """The lane's events written so far."""
         return [record.event for record in list(self.records) if isinstance(record, LaneRecord)]
+
+    @property
+    def knocks(self) -> list[KnockRecord]:
+        """What was met while knocking."""
+        return [record for record in list(self.records) if isinstance(record, KnockRecord)]
 
     def assert_no_gaps(self) -> None:
         """Check the numbers: 1, 2, 3, …"""
@@ -112,18 +117,37 @@ def test_knocks_until_the_application_answers(web: StartWeb, start_lane: StartLa
     lane, notebook = start_lane(server.url, waits_for_answer=True)
     wait_until(lambda: len(notebook.requests) >= 3, "requests after the knocks")
     lane.finish(within=5)
-    assert notebook.records[0] == LaneRecord("green", "resumed", notebook.records[0].at)
+    (resumed,) = [record for record in notebook.records if isinstance(record, LaneRecord)]
+    assert resumed == LaneRecord("green", "resumed", resumed.at)
     assert len(server.seen) == 4 + len(notebook.requests)
     notebook.assert_no_gaps()
 
 
 def test_knocks_while_nobody_listens(start_lane: StartLane) -> None:
-    """Connections that are refused while knocking leave no trace."""
+    """Connections that are refused while knocking are counted nowhere; what is met is told, once."""
     lane, notebook = start_lane("http://127.0.0.1:1/", waits_for_answer=True)
+    wait_until(lambda: notebook.records, "the first knock")
     assert lane.running
     lane.finish(within=5)
-    assert notebook.records == []
     assert lane.totals() == LaneTotals(0, 0, 0, 0)
+    (knock,) = notebook.records
+    assert knock == KnockRecord(
+        "green", knock.at, 1, None, None, "ConnectionRefusedError: Connection refused", None
+    )
+
+
+def test_what_a_lane_meets_while_knocking_is_told_when_it_changes(
+    web: StartWeb, start_lane: StartLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And again after some seconds, with how often was asked: a reader must know that it goes on."""
+    server = web(lambda seen: NO_TARGET if seen.number <= 3 else Reply(502, b"", "awselb/2.0"))
+    _, notebook = start_lane(server.url, waits_for_answer=True)
+    wait_until(lambda: len(server.seen) >= 6, "knocks")
+    told = [(record.status, record.asked) for record in notebook.knocks]
+    assert told == [(503, 1), (502, 4)]
+    assert {record.note for record in notebook.knocks} == {"by the load balancer"}
+    monkeypatch.setattr(lane_module, "TOLD_SECONDS", 0)
+    wait_until(lambda: len(notebook.knocks) >= 4, "more of the same")
 
 
 def test_pauses_and_resumes(web: StartWeb, start_lane: StartLane) -> None:

@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-from probe.record import Closed, LaneRecord, LaneTotals, Opened, Record, RequestRecord, to_json, utc
+from probe.record import (
+    Closed,
+    KnockRecord,
+    LaneRecord,
+    LaneTotals,
+    Opened,
+    Record,
+    RequestRecord,
+    to_json,
+    utc,
+)
 
 AT = "2026-11-23T04:00:00.123Z"
 
@@ -28,8 +38,23 @@ AT = "2026-11-23T04:00:00.123Z"
                 "version": "0.0.2",
                 "ms": 3.1,
                 "error": None,
+                "note": None,
             },
             id="request",
+        ),
+        pytest.param(
+            KnockRecord("production", AT, 7, None, None, "ConnectionRefusedError: Connection refused", None),
+            {
+                "type": "knock",
+                "lane": "production",
+                "at": AT,
+                "asked": 7,
+                "status": None,
+                "version": None,
+                "error": "ConnectionRefusedError: Connection refused",
+                "note": None,
+            },
+            id="knock",
         ),
         pytest.param(
             LaneRecord("green", "paused", AT),

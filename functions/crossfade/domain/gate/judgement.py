@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from crossfade.domain.gate import words
+from crossfade.domain.gate.news import missing, seen_on, told
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.source import Source
 from crossfade.domain.gate.state import GateState, Watch
@@ -27,18 +28,23 @@ def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: dateti
             error="TargetsBelowFloor",
         )
     late = now >= watch.deadline
-    doubt = _doubt(state, settings, watch)
+    doubt = _doubt(state, settings, watch) or _missing(state, settings, watch, now)
     if doubt:
         return _hold_until(late, watch, doubt)
     if now - watch.began < timedelta(seconds=watch.stage.min_seconds):
         return Verdict(action="hold", reason=f"all well, watched for {watch.stage.min_seconds:g} s at least")
-    if watch.shared and state.users.proof.evidence < 1 / settings.beta:
-        missing = _users_missing(state, settings, watch)
+    if not watch.shared:
+        return Verdict(action="advance", reason=_proven(state, watch))
+    few = ""
+    if state.users.proof.evidence < 1 / settings.beta:
+        few = _users_missing(state, settings, watch)
         waited = late or now - watch.began >= timedelta(seconds=settings.users_seconds)
-        if waited and state.users.heard >= settings.users_seen_seconds:
-            return Verdict(action="advance", reason=f"{_proven(state, watch)}; {missing}")
-        return _hold_until(late, watch, missing)
-    return Verdict(action="advance", reason=_proven(state, watch))
+        if not waited or state.users.heard < settings.users_seen_seconds:
+            return _hold_until(late, watch, few)
+    old = _users_old(state, settings, watch, now)
+    if old and (not few or settings.users_seen_seconds):
+        return _hold_until(late, watch, old)
+    return Verdict(action="advance", reason=f"{_proven(state, watch)}{f'; {few}' if few else ''}")
 
 
 def _hold_until(late: bool, watch: Watch, reason: str) -> Verdict:
@@ -62,22 +68,32 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
         return f"{green} has no target left"
     if lanes.dead(settings, alone=watch.alone):
         run = lanes.run
-        versions = f" (it answered version {', '.join(lanes.wrong)})" if lanes.wrong else ""
-        while_blue = "" if watch.alone else f" while {blue} answers"
+        while_blue = "" if watch.alone else f", while {blue} answers"
         return (
-            f"{green} failed the last {run.length} requests in a row, for {run.last - run.began:.1f} s,"
-            f"{while_blue}{versions}"
+            f"{green} failed the last {run.length} requests in a row, for {run.last - run.began:.1f} s"
+            f"{while_blue}; {told(state, watch, green)}"
         )
     if state.evidence >= 1 / settings.alpha:
-        text = words.strongest(_sources(state), state.evidence, settings, green)
-        return text + (f"; it answered version {', '.join(lanes.wrong)}" if lanes.wrong else "")
+        return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
         if source.guard.failing(settings) and (watch.alone or _nothing_to_compare(source, state)):
             return (
                 f"{green} fails more than {settings.failing:.0%}{name}, and {blue} has none to compare with "
-                f"(evidence {words.odds(source.guard.sick.evidence)})"
+                f"(evidence {words.odds(source.guard.sick.evidence)}){_probes(name, state, watch)}"
             )
     return None
+
+
+def _strongest(state: GateState, settings: GateSettings, watch: Watch) -> str:
+    """What says most against the candidate; where it is what the probe met, also what that was."""
+    name, text = words.strongest(_sources(state), state.evidence, settings, watch.candidate)
+    return text + _probes(name, state, watch)
+
+
+def _probes(name: str, state: GateState, watch: Watch) -> str:
+    """What the probe met on the candidate's lane, if that is the source of this name."""
+    met = "" if name else told(state, watch, watch.candidate)
+    return f"; {met}" if met else ""
 
 
 def _nothing_to_compare(source: Source, state: GateState) -> bool:
@@ -90,18 +106,35 @@ def _nothing_to_compare(source: Source, state: GateState) -> bool:
 
 
 def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
-    """Why not to go on, whatever the users say; None where nothing speaks against it."""
+    """Why not to go on, whatever the users say; None where nothing that was seen speaks against it."""
     green, blue = watch.candidate, other(watch.candidate)
     if state.evidence >= settings.suspicion:
-        return words.strongest(_sources(state), state.evidence, settings, green)
+        return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
         if source.guard.failing(settings):
-            return f"{green} fails more than {settings.failing:.0%}{name}, {blue} may be as sick"
+            return (
+                f"{green} fails more than {settings.failing:.0%}{name}, {blue} may be as sick"
+                f"{_probes(name, state, watch)}"
+            )
     # Where the stable slot itself fails, a candidate that does not is what clients wait for.
     if state.production.failing(settings) and not state.stable.failing(settings):
-        return f"more than {settings.failing:.0%} of the production lane's requests fail"
+        return (
+            f"more than {settings.failing:.0%} of the production lane's requests fail; "
+            f"{told(state, watch, 'production')}"
+        )
+    return None
+
+
+def _missing(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
+    """What is missing of the probe's evidence; None where there is enough, and the newest of it is news."""
+    no_news = missing(state, watch, now)
+    if no_news:
+        return no_news
     if state.probe.proof.evidence < 1 / settings.beta:
         return _probe_missing(state, settings, watch)
+    # Nobody was served before, so what the slot's own lane says must be what clients get.
+    if watch.alone and watch.stage.weight and state.production.well.evidence < 1 / settings.beta:
+        return _production_missing(state, settings, watch)
     return None
 
 
@@ -114,10 +147,31 @@ def _probe_missing(state: GateState, settings: GateSettings, watch: Watch) -> st
     ]
     if silent:
         return f"probe evidence missing: no answers of {' and '.join(silent)} compared in this stage"
+    met = told(state, watch, watch.candidate)
     return (
         f"probe evidence insufficient: {words.failures(counts, watch.candidate)} "
-        f"(evidence to go on {words.odds(state.probe.proof.evidence)} of {words.odds(1 / settings.beta)})"
+        f"{_to_go_on(state.probe.proof.evidence, settings)}{f'; {met}' if met else ''}"
     )
+
+
+def _production_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
+    seen, met = seen_on(state, watch, "production"), told(state, watch, "production")
+    return (
+        f"probe evidence insufficient: production fails {seen.kinds.total:,} of {seen.requests:,} "
+        f"{_to_go_on(state.production.well.evidence, settings)}{f'; {met}' if met else ''}"
+    )
+
+
+def _users_old(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
+    """What was heard of users last, where that is no news; a failing that is not told yet is in no count."""
+    age = now.timestamp() - state.users.told
+    if age <= settings.users_news_seconds:
+        return None
+    return f"user evidence missing: the last word of {watch.candidate}'s users is {age:,.0f} s old"
+
+
+def _to_go_on(evidence: float, settings: GateSettings) -> str:
+    return f"(evidence to go on {words.odds(evidence)} of {words.odds(1 / settings.beta)})"
 
 
 def _users_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
@@ -127,7 +181,7 @@ def _users_missing(state: GateState, settings: GateSettings, watch: Watch) -> st
         return f"user evidence missing: no word of {watch.candidate}'s users in {source}"
     return (
         f"user evidence insufficient: {words.failures(counts, watch.candidate)} in {state.users.heard} s "
-        f"(evidence to go on {words.odds(state.users.proof.evidence)} of {words.odds(1 / settings.beta)})"
+        f"{_to_go_on(state.users.proof.evidence, settings)}"
     )
 
 

@@ -6,23 +6,21 @@ later, on both sides alike, and is never lost.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from crossfade.domain.answers import Kinds, Versions, fault, well
 from crossfade.domain.gate.blocks import SECONDS, Block, Tally
 from crossfade.domain.gate.latency import bucket
 from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.records import LaneEvent, Opened, Record, Request
-from crossfade.domain.shown import visible
+from crossfade.domain.records import Knock, Lane, LaneEvent, Opened, Record, Request
 from crossfade.domain.spec import Slot, other
 
 RECENT = 10
 """Of so many last answers of the stable lane most must be right, for the candidate alone to be dead."""
 FEW_WRONG = 2
 """Where there are more, nothing that the candidate failed so far was its own fault alone."""
-WRONG_KEPT = 5
-"""So many wrong versions are told: one that changes with every answer must not fill the state."""
 
 
 class Run(NamedTuple):
@@ -33,12 +31,44 @@ class Run(NamedTuple):
     last: float = 0
 
 
+class Seen(NamedTuple):
+    """What a lane has shown: how many ``requests``, and by ``kinds`` those that failed.
+
+    ``heard`` is when its last answer came, and ``well`` its last good one (seconds since 1970). Where it asks
+    and nobody answers, ``knocked`` is when it last told so, ``knocks`` how often it had asked, and ``met``
+    what it met.
+    """
+
+    requests: int = 0
+    kinds: Kinds = Kinds()
+    heard: float = 0
+    well: float = 0
+    knocked: float = 0
+    knocks: int = 0
+    met: str = ""
+
+    @property
+    def knocking(self) -> bool:
+        """Whether nobody answers there."""
+        return self.knocked > self.heard
+
+    def after(self, at: float, fault: str | None) -> "Seen":
+        """The lane after one more answer, which came at ``at``; ``fault`` is what was wrong with it."""
+        return Seen(
+            self.requests + 1,
+            self.kinds.plus(fault) if fault else self.kinds,
+            max(self.heard, at),
+            self.well if fault else max(self.well, at),
+            *self[4:],
+        )
+
+
 class Lanes(NamedTuple):
     """What the ledger has said so far, as far as it is not yet in a closed block.
 
     ``numbers`` are those of the last records of the candidate's, the stable and the production lane: what is
     not newer is a repetition. ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed;
-    ``stable_failed_at`` is when too many of them were last failed.
+    ``stable_failed_at`` is when too many of them were last failed. ``seen`` are the same three lanes.
     """
 
     opened: float = 0
@@ -51,9 +81,9 @@ class Lanes(NamedTuple):
     recent: str = ""
     stable_at: float = 0
     stable_failed_at: float = 0
-    wrong: tuple[str, ...] = ()
     gone: bool = False
     stable_gone: bool = False
+    seen: tuple[Seen, Seen, Seen] = (Seen(), Seen(), Seen())
 
     def dead(self, settings: GateSettings, *, alone: bool) -> bool:
         """Whether the candidate only fails, for long enough, while the stable lane answers."""
@@ -81,15 +111,25 @@ class Folded(NamedTuple):
 
 
 def fold(
-    lanes: Lanes, records: Iterable[Record], *, candidate: Slot, since: datetime, expected: str
+    lanes: Lanes,
+    records: Iterable[Record],
+    *,
+    candidate: Slot,
+    since: datetime,
+    right: Mapping[Lane, Versions],
 ) -> Folded:
-    """Take in new records of the ledger; what the candidate's lane met before ``since`` is not judged."""
-    folding = _Folding(lanes, candidate, since.timestamp(), expected)
+    """Take in new records of the ledger; what the candidate's lane met before ``since`` is not judged.
+
+    ``right`` are the versions that a lane may answer with: any where it has none.
+    """
+    folding = _Folding(lanes, candidate, since.timestamp(), right)
     for record in records:
         if isinstance(record, Opened):
             folding.open(record)
         elif isinstance(record, LaneEvent):
             folding.notice(record)
+        elif isinstance(record, Knock):
+            folding.knock(record)
         elif isinstance(record, Request):
             folding.take(record)
     return Folded(folding.lanes(), folding.blocks, folding.production, folding.requests)
@@ -107,15 +147,17 @@ class _Side:
 
 
 class _Folding:
-    def __init__(self, lanes: Lanes, candidate: Slot, since: float, expected: str) -> None:
-        self._places = {candidate: 0, other(candidate): 1, "production": 2}
-        self._since, self._expected = since, expected
+    def __init__(self, lanes: Lanes, candidate: Slot, since: float, right: Mapping[Lane, Versions]) -> None:
+        self._places: dict[Lane, int] = {candidate: 0, other(candidate): 1, "production": 2}
+        self._since = since
+        self._right = [right.get(lane) for lane in self._places]
+        self._seen = list(lanes.seen)
         self._opened, self._block = lanes.opened, lanes.block
         self._numbers = list(lanes.numbers)
         self._sides = (_Side(lanes.candidate), _Side(lanes.stable), _Side(lanes.production))
         self._run, self._recent = lanes.run, lanes.recent
         self._stable_at, self._stable_failed_at = lanes.stable_at, lanes.stable_failed_at
-        self._wrong, self._gone = set(lanes.wrong), [lanes.gone, lanes.stable_gone]
+        self._gone = [lanes.gone, lanes.stable_gone]
         self.blocks: list[Block] = []
         self.production: list[Tally] = []
         self.requests: list[Request] = []
@@ -130,6 +172,11 @@ class _Folding:
         if record.lane != "production":
             self._gone[self._places[record.lane]] = record.event == "paused"
 
+    def knock(self, record: Knock) -> None:
+        place, at = self._places[record.lane], record.at.timestamp()
+        if at > self._seen[place].knocked:
+            self._seen[place] = self._seen[place]._replace(knocked=at, knocks=record.asked, met=fault(record))
+
     def take(self, record: Request) -> None:
         at = record.at.timestamp()
         place = self._places[record.lane]
@@ -140,10 +187,8 @@ class _Folding:
         if place == 0 and at < self._since:
             return
         self._turn_to(int(at) // SECONDS * SECONDS)
-        wrong = place == 0 and record.ok and record.version != self._expected
-        if wrong and len(self._wrong) < WRONG_KEPT:
-            self._wrong.add(visible(record.version) if record.version else "(none)")
-        failed = wrong or not record.ok
+        failed = not well(record, self._right[place])
+        self._seen[place] = self._seen[place].after(at + record.ms / 1000, fault(record) if failed else None)
         side = self._sides[place]
         side.requests += 1
         side.failures += failed
@@ -179,9 +224,9 @@ class _Folding:
             recent=self._recent,
             stable_at=self._stable_at,
             stable_failed_at=self._stable_failed_at,
-            wrong=tuple(sorted(self._wrong)),
             gone=self._gone[0],
             stable_gone=self._gone[1],
+            seen=(self._seen[0], self._seen[1], self._seen[2]),
         )
 
 

@@ -34,7 +34,7 @@ def look(
         records,
         candidate=watch.candidate,
         since=watch.candidate_since,
-        expected=watch.expected,
+        right=watch.right,
     )
     minutes = state.probe_minutes
     if settings.users == "metrics":

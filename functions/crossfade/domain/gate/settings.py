@@ -71,9 +71,21 @@ class GateSettings(Message):
         """Seconds of a stage after which enough of the users was seen to go on without their proof."""
         if not self.users_seen_seconds:
             return 0.0
-        block = 5 if self.users == "feed" else 60
+        block = self._block
         # Wherever in a block the stage begins; one that began a little earlier counts.
         return (ceil(self.users_seen_seconds / block) + 1) * block - block / 6 + self.settle
+
+    @property
+    def users_news_seconds(self) -> float:
+        """How old the end of the last block with word of the candidate's users may be.
+
+        A block comes when it has settled, of metrics a block later at most; the next one a block after it.
+        """
+        return 3 * self._block + self.settle
+
+    @property
+    def _block(self) -> int:
+        return 5 if self.users == "feed" else 60
 
     @property
     def settle(self) -> float:

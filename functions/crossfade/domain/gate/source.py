@@ -39,7 +39,8 @@ class Source(NamedTuple):
     ``until``: the end of the last block, in seconds since 1970; what begins earlier is known already.
     ``seconds``: how long that block was.
     ``stable_at``: when the stable side was last there. ``stage``: when the stage began that ``proof`` and
-    ``heard`` (seconds with word of the candidate) are of.
+    ``heard`` (seconds with word of the candidate) are of. ``told``: the end of the last block with word of
+    the candidate.
     """
 
     until: int = 0
@@ -52,6 +53,7 @@ class Source(NamedTuple):
     stage: float = 0
     proof: Proof = Proof()
     heard: int = 0
+    told: int = 0
 
     @property
     def stable_absent(self) -> bool:
@@ -115,6 +117,7 @@ class Source(NamedTuple):
             stage=self.stage,
             proof=proof,
             heard=self.heard + (block.seconds if in_stage else 0),
+            told=self.told if block.candidate is None else block.end,
         )
 
     def _comparable(self, block: Block, margin: Margin | None) -> bool:

@@ -1,13 +1,16 @@
 """What travels from look to look, and what is handed in at each."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from crossfade.domain.answers import Versions, right_versions
 from crossfade.domain.gate.blocks import Block
 from crossfade.domain.gate.guard import Guard
 from crossfade.domain.gate.lanes import Lanes
 from crossfade.domain.gate.minutes import Glance, ProbeMinutes
 from crossfade.domain.gate.source import Source
 from crossfade.domain.message import Message, Moment
+from crossfade.domain.records import Lane
 from crossfade.domain.spec import Slot, Stage, other
 
 PROBE, USERS, SLOW = 0.30, 0.45, 0.25
@@ -50,12 +53,27 @@ def evidence(probe: Source, users: Source) -> float:
     )
 
 
+NEWS_SECONDS = 10
+"""An answer of the probe is news for so long: two blocks. CloudWatch Logs shows it 5 s late at most."""
+
+
+class Rates(NamedTuple):
+    """How often the probe asks, in requests per second."""
+
+    production: float = 10
+    slot: float = 10
+
+    def news_seconds(self, lane: Lane) -> float:
+        """How old a lane's last answer may be; one that is asked seldom gets two requests' time more."""
+        return NEWS_SECONDS + 2 / (self.production if lane == "production" else self.slot)
+
+
 class Watch(NamedTuple):
     """What stays the same while a stage is watched.
 
     ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: when the candidate
     first answered. ``previous``: the stable slot's version; None in a service's first deployment, which has
-    no stable slot to compare with.
+    no stable slot to compare with. ``production_url`` and ``preview_url`` are what the probe asks.
     """
 
     stage: Stage
@@ -66,6 +84,9 @@ class Watch(NamedTuple):
     candidate_since: Moment
     expected: str
     previous: str | None
+    rates: Rates = Rates()
+    production_url: str = ""
+    preview_url: str = ""
 
     @property
     def alone(self) -> bool:
@@ -78,6 +99,11 @@ class Watch(NamedTuple):
         if not self.previous or self.previous == self.expected:
             return {}
         return {self.expected: self.candidate, self.previous: other(self.candidate)}
+
+    @property
+    def right(self) -> Mapping[Lane, Versions]:
+        """Which versions a lane may answer with; any where there is none."""
+        return right_versions(self.candidate, self.expected, self.previous)
 
     @property
     def shared(self) -> bool:

@@ -37,12 +37,14 @@ def slowness(counts: Counts, bound: int, settings: GateSettings, candidate: Slot
     )
 
 
-def strongest(sources: dict[str, Source], evidence: float, settings: GateSettings, candidate: Slot) -> str:
-    """The stream that says most against the candidate, and the evidence of all."""
-    found: list[tuple[float, str]] = []
+def strongest(
+    sources: dict[str, Source], evidence: float, settings: GateSettings, candidate: Slot
+) -> tuple[str, str]:
+    """The source whose stream says most against the candidate, and what it says, with the evidence of all."""
+    found: list[tuple[float, str, str]] = []
     for name, source in sources.items():
-        found.append((source.failing.evidence, failures(source.failing.counts, candidate) + name))
+        found.append((source.failing.evidence, failures(source.failing.counts, candidate), name))
         for stream, bound in zip(source.slow, source.slow_bounds, strict=False):
-            found.append((stream.evidence, slowness(stream.counts, bound, settings, candidate) + name))
-    text = max(found)[1]
-    return f"{text} (evidence {odds(evidence)})"
+            found.append((stream.evidence, slowness(stream.counts, bound, settings, candidate), name))
+    _, text, name = max(found)
+    return name, f"{text}{name} (evidence {odds(evidence)})"

@@ -12,7 +12,8 @@ from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, wat
 from tests.unit.examples import at, lane_event, request
 
 GOOD = "." * 1400
-"""70 s at 20 requests a second."""
+"""70 s at 20 requests a second; ``LONG``: 120 s."""
+LONG = "." * 2400
 
 
 def _verdict(*args: object, **kwargs: object) -> tuple[str, str]:
@@ -45,7 +46,8 @@ def test_a_worse_candidate_goes_back() -> None:
     state, verdict = glance(ledger(("." * 9 + "x") * 60, "." * 600), seconds=30)
     assert verdict == Verdict(
         action="roll_back",
-        reason="green fails 59 of 599, blue 0 of 599 (evidence 1 : 350,000)",
+        reason="green fails 59 of 599, blue 0 of 599 (evidence 1 : 350,000); "
+        "60 of 600: HTTP 500, expected 200. The application failed: read its log",
         error="CandidateWorse",
     )
     assert state.evidence >= 1000
@@ -90,8 +92,9 @@ def test_fail_fast(green: str, blue: str, action: str) -> None:
 def test_fail_fast_says_what_it_saw() -> None:
     """The wrong version is named."""
     assert _verdict(ledger("v" * 61, "." * 61), seconds=4)[1] == (
-        "green failed the last 61 requests in a row, for 3.0 s, while blue answers "
-        "(it answered version 0.0.1)"
+        "green failed the last 61 requests in a row, for 3.0 s, while blue answers; "
+        '61 of 61: version "0.0.1", expected "0.0.2". The image\'s tag and what the application reports at '
+        "version_path must be the same text; look also at whether another service answers at that address"
     )
 
 
@@ -111,7 +114,8 @@ def test_a_shared_sickness_holds() -> None:
     sick = "..x..x.x.." * 80
     assert _verdict(ledger(sick, sick), HEALTHY, seconds=50) == (
         "hold",
-        "green fails more than 5%, blue may be as sick",
+        "green fails more than 5%, blue may be as sick; 240 of 800: HTTP 500, expected 200. "
+        "The application failed: read its log",
     )
 
 
@@ -132,53 +136,52 @@ def test_sick_with_nothing_to_compare() -> None:
             HEALTHY,
             "roll_back",
             "after 120 s at weight 10: probe evidence missing: "
-            "no answers of green and blue compared in this stage",
+            "no answer of green, blue and production for 120 s",
             id="the-probe-is-silent",
         ),
         pytest.param(
-            ledger(GOOD, ""),
+            ledger(LONG, ""),
             HEALTHY,
             "roll_back",
-            "after 120 s at weight 10: probe evidence missing: "
-            "no answers of green and blue compared in this stage",
+            "after 120 s at weight 10: probe evidence missing: no answer of blue for 120 s",
             id="the-stable-lane-is-silent",
         ),
         pytest.param(
-            ledger(GOOD[:150], GOOD[:150]),
+            ledger(GOOD[:150], GOOD[:150], rate=1.25),
             HEALTHY,
             "roll_back",
-            "after 120 s at weight 10: probe evidence insufficient: green fails 0 of 99, blue 0 of 99 "
-            "(evidence to go on 1 : 1 of 1 : 20)",
+            "after 120 s at weight 10: probe evidence insufficient: green fails 0 of 149, blue 0 of 149 "
+            "(evidence to go on 1 : 2 of 1 : 20)",
             id="the-probe-says-too-little",
         ),
         pytest.param(
-            ledger(GOOD, GOOD),
+            ledger(LONG, LONG),
             [],
             "roll_back",
             "after 120 s at weight 10: user evidence missing: no word of green's users in its outcome feed",
             id="the-feed-is-silent",
         ),
         pytest.param(
-            ledger(GOOD, GOOD),
-            users(*[(1, 0, 9, 0)] * 13),
+            ledger(LONG, LONG),
+            users(*[(1, 0, 9, 0)] * 13, began=50),
             "advance",
-            "green fails 0 of 1,399, blue 0 of 1,399; users: green fails 0 of 13, blue 0 of 117; "
+            "green fails 0 of 2,399, blue 0 of 2,399; users: green fails 0 of 13, blue 0 of 117; "
             "user evidence insufficient: green fails 0 of 13, blue 0 of 117 in 65 s "
             "(evidence to go on 1 : 1 of 1 : 20)",
             id="little-traffic-goes-on",
         ),
         pytest.param(
-            ledger(GOOD, GOOD),
-            users(*[(0, 0, 0, 0)] * 13),
+            ledger(LONG, LONG),
+            users(*[(0, 0, 0, 0)] * 13, began=50),
             "advance",
-            "green fails 0 of 1,399, blue 0 of 1,399; "
+            "green fails 0 of 2,399, blue 0 of 2,399; "
             "user evidence insufficient: green fails 0 of 0, blue 0 of 0 in 65 s "
             "(evidence to go on 1 : 1 of 1 : 20)",
             id="no-traffic-but-a-feed-that-says-so",
         ),
         pytest.param(
-            ledger(GOOD, GOOD),
-            users(*[(1, 0, 9, 0)] * 11),
+            ledger(LONG, LONG),
+            users(*[(1, 0, 9, 0)] * 11, began=60),
             "roll_back",
             "after 120 s at weight 10: user evidence insufficient: green fails 0 of 11, blue 0 of 99 in 55 s "
             "(evidence to go on 1 : 1 of 1 : 20)",
@@ -195,7 +198,7 @@ def test_missing_evidence(records: list[Record], blocks: list[Block], action: st
 def test_few_users_are_not_waited_for_as_long_as_the_probe() -> None:
     """After ``users_seconds`` a stage goes on without their proof, long before its deadline."""
     gate = SETTINGS.model_copy(update={"users_seconds": 90})
-    records, blocks = ledger(GOOD, GOOD), users(*[(1, 0, 9, 0)] * 13)
+    records, blocks = ledger(LONG, LONG), users(*[(1, 0, 9, 0)] * 13, began=25)
     assert _verdict(records, blocks, seconds=89.9, gate=gate)[0] == "hold"
     assert _verdict(records, blocks, seconds=90, gate=gate)[0] == "advance"
     assert _verdict(records, blocks[:11], seconds=90, gate=gate)[0] == "hold"

@@ -14,7 +14,8 @@ from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, wat
 from tests.unit.examples import at, lane_event, opened, request, stage
 
 GOOD = "." * 1400
-"""70 s at 20 requests a second."""
+"""70 s at 20 requests a second; ``LONG``: 120 s."""
+LONG = "." * 2400
 RATE = 20
 
 
@@ -52,8 +53,11 @@ def _merge(*lanes: list[Record]) -> list[Record]:
 
 def test_a_sick_production_lane_holds() -> None:
     """It is no lane of the candidate's alone, so it never goes back for it before the deadline."""
-    records = _merge(ledger(GOOD, GOOD), _production("x...." * 280))
-    reason = "more than 5% of the production lane's requests fail"
+    records = _merge(ledger(LONG, LONG, ""), _production("x...." * 480))
+    reason = (
+        "more than 5% of the production lane's requests fail; 480 of 2,400: HTTP 500, expected 200. "
+        "The application failed: read its log"
+    )
     shown = watch(0, 10)
     assert glance(records, seconds=119, shown=shown)[1] == Verdict(action="hold", reason=reason)
     assert glance(records, seconds=120, shown=shown)[1] == Verdict(
@@ -67,7 +71,7 @@ def test_what_mends_a_sick_stable_version_goes_on(weight: int) -> None:
     sick = "x...." * 280
     shares = (500 * weight // 100, 0, 500 - 500 * weight // 100, 100 - weight)
     second, verdict = _follow(
-        _merge(ledger(GOOD, sick), _production(sick)), users(*[shares] * 14), watch(weight, 50)
+        _merge(ledger(GOOD, sick, ""), _production(sick)), users(*[shares] * 14), watch(weight, 50)
     )
     assert verdict.action == "advance", verdict.reason
     assert second < 60
@@ -75,15 +79,15 @@ def test_what_mends_a_sick_stable_version_goes_on(weight: int) -> None:
 
 def test_a_production_lane_that_is_well_again_holds_no_longer() -> None:
     """Its evidence, too, is that it is over."""
-    records = _merge(ledger(GOOD, GOOD), _production("x" * 200 + "." * 1200))
+    records = _merge(ledger(GOOD, GOOD, ""), _production("x" * 200 + "." * 1200))
     assert glance(records, shown=watch(0, 10))[1].action == "advance"
 
 
 def test_production_may_give_either_version() -> None:
     """While both slots have a share of it."""
-    records = _merge(ledger(GOOD, GOOD), _production("." * 700), [])
+    records = _merge(ledger(GOOD, GOOD, ""), _production(GOOD))
     late = [
-        record.model_copy(update={"version": "0.0.2", "n": 700 + n})
+        record.model_copy(update={"version": "0.0.2", "n": 1400 + n})
         for n, record in enumerate(records[-9:], 1)
     ]
     assert glance([*records, *late], shown=watch(0, 10))[1].action == "advance"
@@ -100,7 +104,7 @@ def test_an_outage_that_both_share_and_that_ends(weight: int) -> None:
     ok, out = (shares[0], 0, shares[1], 0), (shares[0], shares[0], shares[1], shares[1])
     blocks = users(*[ok] * 2, *[out] * 12, *[ok] * 26)
     shown = watch(weight, 50, max_seconds=300)
-    records = _merge(ledger(lane, lane), _production(lane))
+    records = _merge(ledger(lane, lane, ""), _production(lane))
     second, verdict = _follow(records, blocks, shown)
     assert verdict.action == "advance", verdict.reason
     assert 70 < second < 200
@@ -126,7 +130,7 @@ def test_a_candidate_that_does_not_recover_with_the_stable_slot_goes_back() -> N
     records = ledger(_dead(90, 100), _dead(20, 100))
     second, verdict = _follow(records, [], watch(0, 10, max_seconds=100))
     assert (verdict.action, verdict.error) == ("roll_back", "CandidateWorse")
-    assert verdict.reason.endswith("while blue answers")
+    assert "while blue answers; 480 of 680: HTTP 500" in verdict.reason
     assert 33 <= second <= 35
 
 
@@ -139,8 +143,11 @@ def test_what_failed_before_the_candidate_was_healthy_is_not_judged() -> None:
     shown = watch(0, 10, candidate_since=at(10.01))
     state, verdict = glance(cold, shown=shown)
     assert (verdict.action, verdict.reason) == ("advance", "green fails 0 of 1,100, blue 0 of 1,100")
-    assert (state.evidence <= 1, state.lanes.wrong) == (True, ())
-    assert glance(cold, shown=watch(0, 10))[0].lanes.wrong == ("0.0.1",)
+    assert (state.evidence <= 1, state.lanes.seen[0].kinds.total) == (True, 0)
+    assert glance(cold, shown=watch(0, 10))[0].lanes.seen[0].kinds.counts == (
+        ("HTTP 500", 100),
+        ('version "0.0.1"', 100),
+    )
 
 
 @pytest.mark.parametrize("seconds", [4, 30, 64], ids=["at-once", "later", "for-long"])

@@ -32,10 +32,16 @@ def watch(weight: int = 10, next_weight: int | None = 50, **changes: Any) -> Wat
     return Watch(**values)
 
 
-def ledger(green: str, blue: str = "", *, rate: float = 20, ms: float = 3.0) -> list[Record]:
-    """Both slots' lanes, in order of time: ``.`` answered well, ``x`` failed, ``v`` of a wrong version."""
-    marks = [("green", n, mark) for n, mark in enumerate(green, start=1)]
-    marks += [("blue", n, mark) for n, mark in enumerate(blue, start=1)]
+def ledger(
+    green: str, blue: str = "", production: str | None = None, *, rate: float = 20, ms: float = 3.0
+) -> list[Record]:
+    """All lanes, in order of time: ``.`` answered well, ``x`` failed, ``v`` of a wrong version.
+
+    Production answers well as long as a slot's lane does, if nothing is said.
+    """
+    well = "." * max(len(green), len(blue))
+    lanes = {"green": green, "blue": blue, "production": well if production is None else production}
+    marks = [(lane, n, mark) for lane, of_lane in lanes.items() for n, mark in enumerate(of_lane, start=1)]
     records: list[Record] = []
     for lane, n, mark in sorted(marks, key=lambda found: found[1]):
         version = "0.0.1" if lane == "blue" or mark == "v" else "0.0.2"

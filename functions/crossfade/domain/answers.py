@@ -1,0 +1,199 @@
+"""What is wrong with an answer that the probe got: in words, by kind, and what to do about it.
+
+The gate, the drain and the certificate all judge by this, so that a cause and a certificate count alike.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Protocol
+
+from crossfade.domain.records import Lane
+from crossfade.domain.shown import visible
+from crossfade.domain.spec import Slot
+
+Versions = Collection[str] | None
+"""The versions that are right; None where that is not known, and any is."""
+
+_OPENSSL = re.compile(r"\[SSL: \w+\] | \(_ssl\.c:\d+\)$")
+"""What OpenSSL's errors have beside their words."""
+MOST_KINDS = 5
+"""So many kinds of failure are kept apart: an application may fail in another way each time."""
+MOST_CHARACTERS = 80
+TOLD = 2
+"""So many kinds are told in a sentence, the commonest first."""
+
+
+def right_versions(candidate: Slot, version: str, previous: str | None) -> Mapping[Lane, Versions]:
+    """Which versions the candidate's lane and production may answer with; any where a lane is not there.
+
+    ``version`` is the candidate's, ``previous`` the stable slot's: None where there is no stable slot, empty
+    where its version is not known.
+    """
+    production = None if previous == "" else {version, previous or version}
+    return {candidate: {version}, "production": production}
+
+
+class Answered(Protocol):
+    """A request as the ledger tells of it: see ``records.Request``."""
+
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def version(self) -> str | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def note(self) -> str | None: ...
+
+
+def well(answer: Answered, right: Versions) -> bool:
+    """Whether it is a 2xx answer of a version that is right."""
+    status = answer.status
+    return status is not None and 200 <= status < 300 and (right is None or answer.version in right)
+
+
+def fault(answer: Answered) -> str:
+    """What is wrong with an answer that is not well: the transport's own error, the status, or the version.
+
+    E.g. ``HTTP 401``, ``ConnectionRefusedError: Connection refused``, ``version "0.1.1\\n"``. The same fault
+    has the same words each time.
+    """
+    if answer.status is None:
+        said = _OPENSSL.sub("", answer.error or "no answer")
+    elif not 200 <= answer.status < 300:
+        said = f"HTTP {answer.status}" + (f" {answer.note}" if answer.note else "")
+    elif answer.version is None:
+        said = f"no version ({answer.note or 'none was found'})"
+    else:
+        said = f"version {quoted(answer.version)}"
+    return shortened(said)
+
+
+def quoted(version: str) -> str:
+    """A version as it is, with what cannot be seen written out: a line's end as ``\\n``."""
+    return f'"{visible(version)}"'
+
+
+def shortened(text: str) -> str:
+    """One line of at most `MOST_CHARACTERS`."""
+    shown = visible(text, MOST_CHARACTERS)
+    return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 1]}…"
+
+
+class Kinds(NamedTuple):
+    """Failures counted by kind, in the order of the words; ``others`` are of further kinds."""
+
+    counts: tuple[tuple[str, int], ...] = ()
+    others: int = 0
+
+    def plus(self, kind: str) -> "Kinds":
+        """With one more."""
+        counts = dict(self.counts)
+        if kind not in counts and len(counts) >= MOST_KINDS:
+            return Kinds(self.counts, self.others + 1)
+        counts[kind] = counts.get(kind, 0) + 1
+        return Kinds(tuple(sorted(counts.items())), self.others)
+
+    @property
+    def commonest(self) -> list[tuple[str, int]]:
+        """The kinds and their counts, the commonest first."""
+        return sorted(self.counts, key=lambda kind: -kind[1])
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum([count for _, count in self.counts]) + self.others
+
+    def told(self, requests: int, right: Versions = None) -> str:
+        """The commonest, of so many requests, with what was expected and what to do; empty where none failed.
+
+        E.g. ``98 of 98: HTTP 401, expected 200. A login or a web ACL …``.
+        """
+        ordered = self.commonest
+        if not ordered:
+            return ""
+        first, count = ordered[0]
+        parts = [f"{count:,} of {requests:,}: {first}{expected(first, right)}"]
+        parts += [f"{count:,}: {kind}" for kind, count in ordered[1:TOLD]]
+        rest = self.total - sum(count for _, count in ordered[:TOLD])
+        parts += [f"{rest:,} of other kinds"] if rest else []
+        return f"{'; '.join(parts)}. {advice(first)}"
+
+
+def expected(kind: str, right: Versions) -> str:
+    """What was expected instead, to follow the kind; empty where there was no answer at all."""
+    if kind.startswith("HTTP "):
+        return ", expected 200"
+    if kind.startswith(("version ", "no version")) and right:
+        return f", expected {' or '.join(quoted(version) for version in sorted(right))}"
+    return ""
+
+
+def advice(kind: str) -> str:
+    """What to look at, for a kind of failure; a sentence."""
+    return next(sentence for starts, sentence in ADVICE if kind.startswith(starts))
+
+
+ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("HTTP 401", "HTTP 403"),
+        "A login or a web ACL stands before the version path: let the probe pass. A rate rule of AWS WAF "
+        "counts the probe too, which sends production_rate + 2 × slot_rate requests/s from one address",
+    ),
+    (
+        ("HTTP 429",),
+        "A rate limit meets the probe, which sends production_rate + 2 × slot_rate requests a second from "
+        "one address: exempt it, or lower the rates",
+    ),
+    (
+        ("HTTP 301", "HTTP 302", "HTTP 303", "HTTP 307", "HTTP 308"),
+        "A login or a redirect to HTTPS answers, and the probe follows none: give production_url and "
+        "preview_url as addresses that answer themselves, and let the version path pass without a login",
+    ),
+    (
+        ("HTTP 404", "HTTP 405", "HTTP 410"),
+        "Nothing is served at that path: look at version_path, and at which listener rule answers",
+    ),
+    (
+        ("HTTP 502", "HTTP 504"),
+        "The application did not answer the load balancer properly, or not in time: read its log",
+    ),
+    (
+        ("HTTP 503 by the load balancer",),
+        "The load balancer has no target for it, or no rule that sends it to this service",
+    ),
+    (("HTTP 5",), "The application failed: read its log"),
+    (("HTTP ",), "The version path must answer 200 with JSON"),
+    (
+        ("version ",),
+        "The image's tag and what the application reports at version_path must be the same text; look also "
+        "at whether another service answers at that address",
+    ),
+    (
+        ("no version",),
+        'version_path must answer JSON with the version as a text, such as {"version": "1.2.3"}',
+    ),
+    (
+        ("ConnectionRefusedError",),
+        "Nobody listens there: look at the address and port of production_url and preview_url",
+    ),
+    (
+        ("gaierror", "NameResolutionError"),
+        "The probe cannot resolve the name: look at production_url and preview_url, and at the DNS of the "
+        "probe's network",
+    ),
+    (
+        ("SSLCertVerificationError",),
+        "The probe trusts public certificate authorities only, and checks the name: give an address that the "
+        "certificate is for",
+    ),
+    (("SSLError", "SSLEOFError"), "TLS failed: look at whether that port speaks HTTPS"),
+    (
+        ("no connection within", "OSError"),
+        "The probe does not get through: look at the security groups and subnets in probe.network, and at "
+        "the port of production_url and preview_url",
+    ),
+    (("no answer",), "The application takes longer than the probe waits: read its log"),
+    (("",), "Read the application's log, and look at what stands between the probe and it"),
+)
+"""By how the kind's words begin; the first that fits."""

@@ -1,0 +1,77 @@
+"""Whether the probe's evidence is of now: proof that was reached once says nothing about the present."""
+
+from datetime import datetime
+
+from crossfade.domain.answers import advice
+from crossfade.domain.gate.lanes import Seen
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.records import Lane
+from crossfade.domain.spec import other
+
+
+def seen_on(state: GateState, watch: Watch, lane: Lane) -> Seen:
+    """What a lane has shown."""
+    return state.lanes.seen[2 if lane == "production" else int(lane != watch.candidate)]
+
+
+def told(state: GateState, watch: Watch, lane: Lane) -> str:
+    """The commonest failures of a lane, and what to do about them; empty where there is none."""
+    seen = seen_on(state, watch, lane)
+    return seen.kinds.told(seen.requests, watch.right.get(lane))
+
+
+def missing(state: GateState, watch: Watch, now: datetime) -> str | None:
+    """What there is no news of, and what was met instead; None where each lane has answered lately.
+
+    Production must have answered well, or a slot's own lane would be taken for what clients get. Only where
+    the stable slot itself does not answer well, a candidate may come to its help.
+    """
+    silent = [lane for lane in _needed(state, watch) if not _lately(state, watch, lane, now)]
+    if silent:
+        return f"probe evidence missing: {_silence(state, watch, silent, now)}"
+    serves = watch.stage.weight == 100 or (
+        not watch.alone and _lately(state, watch, other(watch.candidate), now, well=True)
+    )
+    if serves and not _lately(state, watch, "production", now, well=True):
+        since = _since(watch, seen_on(state, watch, "production").well, now)
+        return f"no good answer of production for {since:,.0f} s: {told(state, watch, 'production')}"
+    return None
+
+
+def _needed(state: GateState, watch: Watch) -> list[Lane]:
+    lanes: list[Lane] = [watch.candidate]
+    # At weight 100 no client is sent to the stable slot, and it may go.
+    if not watch.alone and not (watch.stage.weight == 100 and state.lanes.stable_gone):
+        lanes.append(other(watch.candidate))
+    # Before its first release a service has no production rule.
+    if not watch.alone or watch.stage.weight:
+        lanes.append("production")
+    return lanes
+
+
+def _lately(state: GateState, watch: Watch, lane: Lane, now: datetime, *, well: bool = False) -> bool:
+    seen = seen_on(state, watch, lane)
+    return now.timestamp() - (seen.well if well else seen.heard) <= watch.rates.news_seconds(lane)
+
+
+def _since(watch: Watch, last: float, now: datetime) -> float:
+    return now.timestamp() - max(last, watch.began.timestamp())
+
+
+def _silence(state: GateState, watch: Watch, silent: list[Lane], now: datetime) -> str:
+    knocking = [lane for lane in silent if seen_on(state, watch, lane).knocking]
+    mute = [lane for lane in silent if lane not in knocking]
+    parts = []
+    if mute:
+        since = min(_since(watch, seen_on(state, watch, lane).heard, now) for lane in mute)
+        *others, last = mute
+        lanes = f"{', '.join(others)} and {last}" if others else last
+        parts.append(f"no answer of {lanes} for {since:,.0f} s")
+    for lane in knocking:
+        seen = seen_on(state, watch, lane)
+        address = watch.production_url if lane == "production" else watch.preview_url
+        parts.append(
+            f"{lane} does not answer, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met} ({address}). "
+            f"{advice(seen.met)}"
+        )
+    return "; ".join(parts)
