@@ -125,16 +125,16 @@ class Reading:
 
     def __init__(self, history: History, winner: str | None) -> None:
         plan, restored = history.plan, history.restored
-        versions = {plan.release.version, plan.previous.version if plan.previous else None}
-        met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
-        until = history.judged or restored
         # A stable slot whose version is not known may answer with any.
         previous = None if plan.stable is None else plan.previous.version if plan.previous else ""
         right = right_versions(plan.candidate, plan.release.version, previous)
+        versions = {plan.release.version, plan.previous.version if plan.previous else None}
+        met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
+        until = history.judged or restored
         self.history, self.tally = history, Tally(right, history.healthy)
         self.first_bad = until and FirstBad(
             candidate=plan.candidate,
-            version=plan.release.version,
+            right=right,
             healthy=history.healthy,
             met=met,
             until=until,

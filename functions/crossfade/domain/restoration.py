@@ -4,8 +4,10 @@ The load balancer follows its rule some seconds late. So the moment at which the
 yet the one from which clients get the winner alone.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from crossfade.domain.answers import Versions, well
 from crossfade.domain.drain import Quiet
 from crossfade.domain.records import Lane, Opened, Record, Request
 
@@ -63,20 +65,20 @@ class FirstBad:
     """Takes a ledger in record by record, and finds the first bad answer that came before ``until``.
 
     A production request is bad when it failed after ``met``, from when on clients may have met the candidate.
-    An answer on the candidate's own lane is bad when it failed, or is of another version than ``version``,
-    after the candidate was ``healthy``.
+    An answer on the candidate's own lane is bad when it failed after the candidate was ``healthy``. An answer
+    of a version that is not ``right`` has failed.
     """
 
     def __init__(
         self,
         *,
         candidate: Lane,
-        version: str,
+        right: Mapping[Lane, Versions],
         healthy: datetime | None,
         met: datetime | None,
         until: datetime,
     ) -> None:
-        self._candidate, self._version = candidate, version
+        self._candidate, self._right = candidate, right
         self._healthy, self._met, self._until = healthy, met, until
         self.at: datetime | None = None
 
@@ -86,9 +88,7 @@ class FirstBad:
             self.at = min(record.at, self.at or record.at)
 
     def _bad(self, request: Request) -> bool:
-        since, bad = None, not request.ok
-        if request.lane == "production":
-            since = self._met
-        elif request.lane == self._candidate:
-            since, bad = self._healthy, bad or request.version != self._version
-        return bad and since is not None and since <= request.at <= self._until
+        since = {"production": self._met, self._candidate: self._healthy}.get(request.lane)
+        if since is None or not since <= request.at <= self._until:
+            return False
+        return not well(request, self._right.get(request.lane))
