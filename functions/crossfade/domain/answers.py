@@ -16,6 +16,8 @@ Versions = Collection[str] | None
 
 _OPENSSL = re.compile(r"\[SSL: \w+\] | \(_ssl\.c:\d+\)$")
 """What OpenSSL's errors have beside their words."""
+VERSION = "version "
+"""So the kinds begin that are another version."""
 MOST_KINDS = 5
 """So many kinds of failure are kept apart: an application may fail in another way each time."""
 MOST_CHARACTERS = 80
@@ -65,7 +67,7 @@ def fault(answer: Answered) -> str:
     elif answer.version is None:
         said = f"no version ({answer.note or 'none was found'})"
     else:
-        said = f"version {quoted(answer.version)}"
+        said = f"{VERSION}{quoted(answer.version)}"
     return shortened(said)
 
 
@@ -124,7 +126,7 @@ def expected(kind: str, right: Versions) -> str:
     """What was expected instead, to follow the kind; empty where there was no answer at all."""
     if kind.startswith("HTTP "):
         return ", expected 200"
-    if kind.startswith(("version ", "no version")) and right:
+    if kind.startswith((VERSION, "no version")) and right:
         return f", expected {' or '.join(quoted(version) for version in sorted(right))}"
     return ""
 
@@ -165,7 +167,7 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("HTTP 5",), "The application failed: read its log"),
     (("HTTP ",), "The version path must answer 200 with JSON"),
     (
-        ("version ",),
+        (VERSION,),
         "The image's tag and what the application reports at version_path must be the same text; look also "
         "at whether another service answers at that address",
     ),

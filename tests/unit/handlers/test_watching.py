@@ -343,7 +343,7 @@ def test_a_probe_that_died_ends_the_watch(
     clock.meanwhile = [lambda: account.kill(probe)]
     answer = _watch(account, invoke, held)
     assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", True, looked(6))
-    assert _numbers(answer) == (20, 20, 0)
+    assert _numbers(answer) == (20, 20, 20)
     assert journal.history("web", "d1").cursor == answer["cursor"]
 
 

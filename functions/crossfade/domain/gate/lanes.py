@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from crossfade.domain.answers import Kinds, Versions, fault, well
+from crossfade.domain.answers import VERSION, Kinds, Versions, fault, well
 from crossfade.domain.gate.blocks import SECONDS, Block, Tally
 from crossfade.domain.gate.latency import bucket
 from crossfade.domain.gate.settings import GateSettings
@@ -84,6 +84,11 @@ class Lanes(NamedTuple):
     gone: bool = False
     stable_gone: bool = False
     seen: tuple[Seen, Seen, Seen] = (Seen(), Seen(), Seen())
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the candidate has answered with a version that was not expected."""
+        return any(kind.startswith(VERSION) for kind, _ in self.seen[0].kinds.counts)
 
     def dead(self, settings: GateSettings, *, alone: bool) -> bool:
         """Whether the candidate only fails, for long enough, while the stable lane answers."""
