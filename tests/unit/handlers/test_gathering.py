@@ -15,7 +15,7 @@ from crossfade.domain.plan import Feed, LogStreams, Plan
 from crossfade.domain.spec import Slot
 from crossfade.handlers.outcomes import ALARM_SECONDS, FEED_SECONDS
 from tests.unit.account import Account
-from tests.unit.examples import at, every_lane, request
+from tests.unit.examples import at, both_lanes, every_lane, request
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged
 
 FEED = Feed(
@@ -134,7 +134,7 @@ def test_without_word_of_users_the_stage_is_held(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """Silence is not success: not of the feed either."""
-    account.write_ledger(fed.ledger, *every_lane("." * 300))
+    account.write_ledger(fed.ledger, *every_lane("." * 520))
     clock.seconds = 31
     assert _watch(invoke, fed, probe)["verdict"] == {
         "action": "hold",
@@ -147,7 +147,7 @@ def test_a_stable_slot_without_a_feed_compares_nothing(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
     """The release before may have logged elsewhere; the candidate's word is still heard."""
-    account.write_ledger(fed.ledger, *every_lane("." * 300))
+    account.write_ledger(fed.ledger, *every_lane("." * 520))
     _feed(account, range(5, 31, 5))
     clock.seconds = 31
     plan = fed.model_copy(update={"feed": FEED.model_copy(update={"stable": None})})
@@ -264,7 +264,7 @@ def _meter(account: Account, failures: int = 0, seconds: float = 0) -> None:
 
 def _probed(account: Account, invoke: Invoke, clock: Clock, plan: Plan, probe: str) -> dict[str, Any]:
     """Watch the probe's minute, so that its requests are known when the minute's metrics come."""
-    lanes = every_lane("." * 29 + "x" + "." * 570)
+    lanes = both_lanes("." * 29 + "x" + "." * 570)
     production = [request("production", n, n, version="0.0.1") for n in range(1, 21)]
     production += [request("production", n, n) for n in range(21, 26)]
     account.write_ledger(plan.ledger, *sorted([*lanes, *production], key=lambda record: record.at))
@@ -272,18 +272,26 @@ def _probed(account: Account, invoke: Invoke, clock: Clock, plan: Plan, probe: s
     return _watch(invoke, plan, probe)
 
 
+def _goes_on(account: Account, plan: Plan) -> None:
+    """The probe goes on, from 110 s to 135 s: going on needs news."""
+    lanes = both_lanes("." * 250, seconds=110, first=601)
+    production = [request("production", n, 85 + n) for n in range(26, 51)]
+    account.write_ledger(plan.ledger, *sorted([*lanes, *production], key=lambda record: record.at))
+
+
 def test_users_prove_a_good_candidate_by_metrics(
     account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
 ) -> None:
     """Without the probe's own requests, on whichever lane they were sent."""
     first = _probed(account, invoke, clock, metered, probe)
-    assert first["verdict"]["reason"].startswith("user evidence missing: no word of green's users")
+    assert first["verdict"]["action"] == "hold"
+    _goes_on(account, metered)
     _meter(account)
     clock.seconds = 120
     verdict = _watch(invoke, metered, probe, **first)["verdict"]
     assert (verdict["action"], verdict["reason"]) == (
         "advance",
-        "green fails 1 of 599, blue 0 of 599; users: green fails 0 of 12,000, blue 0 of 108,000",
+        "green fails 1 of 849, blue 0 of 849; users: green fails 0 of 12,000, blue 0 of 108,000",
     )
 
 
@@ -402,7 +410,7 @@ def test_an_alarm_that_is_gone_holds_until_the_deadline(
     account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: Plan
 ) -> None:
     """Somebody deleted it meanwhile: it would never be raised."""
-    account.write_ledger(alarmed.ledger, *every_lane("." * 150))
+    account.write_ledger(alarmed.ledger, *every_lane("." * 600))
     account.cloudwatch.delete_alarms(AlarmNames=["errors"])
     clock.seconds = 15
     reason = "evidence missing: CloudWatch has no alarm errors any more"
