@@ -955,7 +955,7 @@ def first(account: Account, journal: Journal, probe: str) -> Plan:
     return plan
 
 
-def _answers(account: Account, plan: Plan, *lanes: str) -> None:
+def _all_well(account: Account, plan: Plan, *lanes: str) -> None:
     """20 s of good answers on some lanes."""
     found = [record for lane in lanes for record in requests(lane, "." * 200)]
     account.write_ledger(plan.ledger, *sorted(found, key=lambda record: record.at))
@@ -965,7 +965,7 @@ def test_a_first_release_is_promoted_when_it_is_what_clients_get(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: Plan
 ) -> None:
     """There is nothing to retire, and from here on nothing to take back."""
-    _answers(account, first, "blue", "production")
+    _all_well(account, first, "blue", "production")
     clock.seconds = 20
     assert _retire(account, invoke, first)["verdict"]["action"] == "advance"
     assert journal.history("web", "d1").promoted == at(20)
@@ -975,7 +975,7 @@ def test_a_first_release_that_no_client_can_get_is_not(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: Plan
 ) -> None:
     """Its own lane answers well, and production does not at all."""
-    _answers(account, first, "blue")
+    _all_well(account, first, "blue")
     clock.seconds = 20
     answer = _retire(account, invoke, first)
     assert answer["verdict"]["action"] == "hold"
