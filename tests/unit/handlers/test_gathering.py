@@ -53,7 +53,7 @@ def alarmed(account: Account, metered: Plan) -> Plan:
     return metered.model_copy(update={"spec": metered.spec.model_copy(update={"alarms": ("errors",)})})
 
 
-def _watch(invoke: Invoke, plan: Plan, probe: str, *, stage: int = 1, **given: Any) -> dict[str, Any]:
+def _watch(invoke: Invoke, plan: Plan, probe: str, /, *, stage: int = 1, **given: Any) -> dict[str, Any]:
     """Watch the stage in which both slots have users, with what an earlier watch handed on."""
     return invoke(
         "watch",

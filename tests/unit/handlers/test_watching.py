@@ -90,13 +90,13 @@ def test_a_stage_holds_until_the_candidate_can_carry_the_next_weight(
 ) -> None:
     """The live slot has grown: the candidate is asked for as many tasks, and watched until they are there."""
     account.resize("blue", 40)
-    account.write_ledger(held.ledger, *both_lanes("." * 250))
+    account.write_ledger(held.ledger, *every_lane("." * 350))
     clock.seconds = 15
     verdict = _watch(account, invoke, held)["verdict"]
     assert account.desired("green") == 40
     assert (verdict["action"], verdict["reason"], clock.seconds) == (
         "hold",
-        "green fails 0 of 249, blue 0 of 249; held back: "
+        "green fails 0 of 349, blue 0 of 349; held back: "
         "green has 2 healthy targets of 40 tasks and needs 4 for weight 10",
         looked(35),
     )
@@ -109,7 +109,7 @@ def test_at_its_deadline_a_stage_holds_nobody_back(
 ) -> None:
     """The shift then says by name what is missing."""
     account.resize("blue", 40)
-    account.write_ledger(held.ledger, *both_lanes("." * 150))
+    account.write_ledger(held.ledger, *every_lane("." * 600))
     clock.seconds = 60
     assert _watch(account, invoke, held)["verdict"]["action"] == "advance"
 
@@ -765,7 +765,7 @@ def test_a_candidate_that_stays_too_small_is_taken_back(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
     """Blue is still there to go back to."""
-    _clients(account, shifted, *[request("production", n, n) for n in range(1, 110)])
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 120)], seconds=120)
     account.deregister_targets("green", "10.0.0.11")
     clock.seconds = 120
     verdict = _retire(account, invoke, shifted)["verdict"]
