@@ -115,6 +115,28 @@ def test_the_certificate_tells_what_happened(good_release: GoodRelease) -> None:
     assert all(stage["ended"] and stage["reason"] for stage in stages)
 
 
+def test_all_of_it_is_the_pushed_image(good_release: GoodRelease) -> None:
+    """The blueprint has one container, and nothing in it was left out."""
+    assert good_release.certificate["contents"] == {
+        "released": ["app"],
+        "kept": {},
+        "left_out": [],
+        "tags": {"service": SERVICE},
+    }
+
+
+def test_service_and_tasks_have_the_blueprints_tags(cloud: Cloud, good_release: GoodRelease) -> None:
+    """By them costs are counted; and a task tells by itself which image it runs."""
+    ecs, cluster, slot = cloud.client("ecs"), cloud.spec["cluster"], f"{SERVICE}-green"
+    (service,) = ecs.describe_services(cluster=cluster, services=[slot], include=["TAGS"])["services"]
+    arns = ecs.list_tasks(cluster=cluster, serviceName=slot)["taskArns"]
+    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns, include=["TAGS"])["tasks"]
+    tags = [{tag["key"]: tag["value"] for tag in found["tags"]} for found in (service, *tasks)]
+
+    assert [found["service"] for found in tags] == [SERVICE] * 3
+    assert [found["crossfade:digest"] for found in tags[1:]] == [good_release.certificate["to"]["digest"]] * 2
+
+
 def test_the_certificate_proves_that_no_request_was_lost(good_release: GoodRelease) -> None:
     """Every request is accounted for, and production had no failure."""
     certificate = good_release.certificate

@@ -57,6 +57,19 @@ def test_every_field_of_the_spec_is_described(field: str) -> None:
     assert f"`{field}`" in CONFIGURATION
 
 
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "Network Load Balancer", "sticky", "capacity providers", "Service Connect", "service discovery",
+        "VPC Lattice", "EBS", "ECS Exec", "private CA", "on EC2",
+    ],
+)  # fmt: skip
+def test_a_limit_stands_where_one_looks_before_adopting(limit: str) -> None:
+    """What Crossfade has no setting for is named in README's section "When not to use it"."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert limit in readme.split("## When not to use it", 1)[1].split("\n## ", 1)[0]
+
+
 def test_every_metric_is_described() -> None:
     """Each metric that the report writes is in docs/operations.md."""
     handlers = (ROOT / "functions/crossfade/handlers").glob("*.py")
