@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.probe_tag import pinned_tag
+from tests.sandbox.account import settle
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 
@@ -35,11 +36,12 @@ def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandb
 
 
 def deployed(sandbox: Sandbox, home: Path, config: pytest.Config) -> Cloud:
-    """The stack, deployed by `sam deploy`, and the probe's image; no release of the service yet."""
+    """The stack, deployed by `sam deploy`, the probe's image, neighbours; no release of the service yet."""
     endpoint = f"http://127.0.0.1:{sandbox.port}"
     ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, home)
     ready.sam_deploy()
     config.stash[CLOUD] = ready
+    settle(ready)
     repository = ready.repository("ProbeRepository")
     ready.push("probe", pinned_tag(), repository=repository)
     ready.ended(ready.started_by_push(repository, pinned_tag()))

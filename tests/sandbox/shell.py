@@ -26,6 +26,8 @@ class Shell:
         self.endpoint = endpoint
         self.url = f"http://localhost:{production_port}"
         self.preview_url = f"http://localhost:{preview_port}"
+        self.said: list[str] = []
+        """Every word that people have said to the AWS CLI, and the names that they have deployed."""
         self._parameters = {
             "PowertoolsLayer": "/crossfade/sandbox/powertools-layer",
             "SampleProductionPort": str(production_port),
@@ -62,12 +64,14 @@ class Shell:
 
     def aws(self, *arguments: str) -> dict[str, Any]:
         """Run the AWS CLI; returns the JSON that it prints."""
+        self.said += arguments
         printed = self.run("aws", *arguments, "--output", "json").stdout
         return dict(json.loads(printed)) if printed.strip() else {}
 
     def sam_deploy(self, folder: Path = PROJECT, **parameters: str) -> str:
         """Run `sam deploy` as a person does, of the project in a folder; returns what it prints."""
         values = [f"{name}={value}" for name, value in {**self._parameters, **parameters}.items()]
+        self.said += [f"{STACK}-probe", f"{SERVICE}-blueprint", f"/{STACK}/services/{SERVICE}"]
         command = ["sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values]
         return self.run(*command, folder=folder).stdout
 

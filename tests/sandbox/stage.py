@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.sandbox.account import beyond_the_law, held
 from tests.sandbox.client import RATE, Client, failed
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
@@ -40,9 +41,11 @@ class Stage:
 
         ``begin`` returns the deployment's execution, which ``meanwhile`` is called with as soon as it runs.
         The end is when the service is at rest; with ``rests`` false, when nobody holds it any more. ``rate``
-        is the client's, in requests per second.
+        is the client's, in requests per second. Nothing may differ then that Crossfade neither made nor was
+        given, and nobody has changed by name.
         """
         cloud, before = self.cloud, live(self.cloud)
+        account, said = held(cloud), len(cloud.said)
         with ExitStack() as stack:
             file = self._folder / f"{name}.txt"
             client = stack.enter_context(Client(cloud.url, file, rate)) if before else None
@@ -55,6 +58,7 @@ class Stage:
             lasted = time.monotonic() - began
             if client:
                 client.more(2 * rate)
+        assert beyond_the_law(cloud, account, held(cloud), set(cloud.said[said:])) == []
         rehearsal = Rehearsal(
             execution=execution,
             certificate=cloud.certificate(execution.name) or {},

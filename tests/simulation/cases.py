@@ -74,7 +74,7 @@ def run(case: Case) -> Result:
         with inhabited(world):
             world.run()
     except Exception as error:  # of the simulation itself: refused, never settled, or broken
-        return Result(case, world, (f"{type(error).__name__}: {error}",))
+        return Result(case, world, (f"{type(error).__name__}: {error}", *world.writes.breaches))
     return Result(case, world, (*violations(scenario, world), *_changed(case, world), *_missed(case, world)))
 
 

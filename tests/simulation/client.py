@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
+from tests.law import READS
 from tests.simulation.faults import Call, Visit, struck_by
 from tests.simulation.functions import Invocation
 from tests.simulation.model.answer import AwsError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 CALL_SECONDS = 0.03
-_READS = ("Describe", "Filter", "Get", "List", "Query")
 _known: set[str] = set()
 MOST_KNOWN = 10_000
 _TOKENS = {"nextToken", "NextToken", "NextMarker"}
@@ -85,7 +85,9 @@ class Client:
         invocation = self._world.clock.strand
         assert isinstance(invocation, Invocation), "only handlers call AWS"
         operation = operations(self._service)[method]
-        writes = not operation.startswith(_READS)
+        writes = not operation.startswith(READS)
+        if writes:
+            self._world.writes.asked(self._service, operation, request)
         self._check(operation, request, writes)
         invocation.sleep(CALL_SECONDS / 2)
         views = self._world.views
@@ -135,7 +137,8 @@ class Client:
             raise Refused(f"{self._service} {operation}")
         if misfit := _misfit(type(model), method, frozenset(request)):
             raise Refused(f"{self._service} {operation}: {misfit}")
-        answer = simulated(**request)
+        act = partial(simulated, **request)
+        answer = self._world.writes.done(self._service, operation, act) if writes else act()
         if self._world.strict:
             check(self._service, operation, "output", answer)
         return answer

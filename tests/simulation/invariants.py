@@ -179,6 +179,11 @@ def statuses_are_honest(scenario: Scenario, world: World) -> Violations:
             yield f"{execution.name} failed without a reason"
 
 
+def nothing_else_changes(scenario: Scenario, world: World) -> Violations:
+    """What Crossfade neither made nor was given is as it was, and no call set more than the law names."""
+    yield from world.writes.unlawful()
+
+
 _SUCCESSES = {"Promoted": {"promoted"}, "NothingToDeploy": {None, "dropped"}, "Queued": {None, "dropped"}}
 """The outcomes that a deployment's execution may have had where it ends in one of these states."""
 
@@ -219,5 +224,6 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         the_rule_is_its_owners_but_for_the_weights,
         history_is_true,
         statuses_are_honest,
+        nothing_else_changes,
     )
 }

@@ -327,10 +327,12 @@ def begun(scenario: Scenario, placed: Mapping[str, str] | None = None, seed: str
     world = before(scenario)
     world.random.seed(seed)
     world.weather.seed(scenario.name)
-    then = {point: partial(happening, world) for point, happening in scenario.then.items()}
-    change = partial(respec, world.parameters, world.spec_name)
+    owner = world.writes.by_owner
+    then = {point: partial(owner, happening, world) for point, happening in scenario.then.items()}
+    change = partial(owner, partial(respec, world.parameters, world.spec_name))
     world.faults = Faults(world.clock, placed, then, scenario.always, change)
-    world.clock.after(0, scenario.begins, world)
+    world.writes.begin()
+    world.clock.after(0, owner, scenario.begins, world)
     return world
 
 

@@ -61,6 +61,18 @@ def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Ve
     return state, Verdict(action="advance", reason="broken")
 
 
+def set_bounds_as_well(self: Scaling, slot: Any, wanted: Any) -> None:
+    """Scaling is suspended by a call that says again what it has found."""
+    self._autoscaling.register_scalable_target(
+        ServiceNamespace="ecs",
+        ResourceId=self._resource(slot),
+        ScalableDimension="ecs:service:DesiredCount",
+        MinCapacity=1,
+        MaxCapacity=4,
+        SuspendedState={"ScheduledScalingSuspended": wanted.scheduled},
+    )
+
+
 def never_restore(*given: Any, **named: Any) -> None:
     """A rollback that cannot do its work."""
     raise RuntimeError("broken")
@@ -84,6 +96,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("the rule is its owners but for the weights", "login", instead(LiveRule, "weighted", forward_alone)),
     ("history is true", "healthy", instead(Journal, "close")),
     ("statuses are honest", "worse", end_well_whatever_happens),
+    ("nothing else changes", "grows", instead(Scaling, "suspend", set_bounds_as_well)),
     (
         "a fault that passes changes nothing",
         "healthy",

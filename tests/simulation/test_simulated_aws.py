@@ -359,7 +359,7 @@ def test_a_buckets_place() -> None:
 def test_a_modified_rule_keeps_what_is_not_given(world: World) -> None:
     """Each list that is given is replaced as a whole; a forward to one group is told with its weight."""
     balancer, groups = world.balancer, world.spec.target_groups
-    (rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
+    (_, rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
     conditions, transforms = MATCHING
     (changed,) = balancer.modify_rule(RuleArn=rule["RuleArn"], Conditions=conditions, Transforms=transforms)[
         "Rules"
@@ -392,7 +392,7 @@ def test_a_modified_rule_keeps_what_is_not_given(world: World) -> None:
 def test_a_logins_secret(world: World, has_one: bool, secret: dict[str, Any], taken: bool) -> None:
     """It is never told, and comes with the action unless the rule has one already."""
     balancer = world.balancer
-    (rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
+    (_, rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
     forward = {**rule["Actions"][0], "Order": 2}
     if has_one:
         balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=[login(ClientSecret="first"), forward])
@@ -420,7 +420,7 @@ def test_the_metrics_of_a_minute(world: World) -> None:
 def test_rules(world: World) -> None:
     """A priority is taken once; a rule that is gone cannot be changed; the default rule is always there."""
     balancer, listener = world.balancer, world.spec.listener
-    (rule, default) = balancer.describe_rules(ListenerArn=listener)["Rules"]
+    (_, rule, default) = balancer.describe_rules(ListenerArn=listener)["Rules"]
     assert (rule["Priority"], default["IsDefault"]) == ("100", True)
     with pytest.raises(AwsError, match="PriorityInUse"):
         balancer.create_rule(ListenerArn=listener, Priority=100, Conditions=[], Actions=rule["Actions"])

@@ -67,7 +67,7 @@ def weigh(world: World, blue: int, green: int, late: float = 0) -> Any:
         {"TargetGroupArn": world.spec.target_groups.green, "Weight": green},
     ]
     actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
-    (rule, _) = call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"]
+    (_, rule, _) = call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"]
     if late:
         world.views.delay(RULES, late)
     return call(world, "elbv2", "modify_rule", RuleArn=rule["RuleArn"], Actions=actions)
@@ -75,7 +75,7 @@ def weigh(world: World, blue: int, green: int, late: float = 0) -> Any:
 
 def weights(world: World) -> list[int]:
     """The weights of the production rule as they are read now."""
-    (rule, _) = call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"]
+    (_, rule, _) = call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"]
     return [group["Weight"] for group in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]]
 
 
@@ -127,13 +127,13 @@ def test_a_view_shows_one_write_after_the_other(world: World) -> None:
 def test_a_new_rule_may_not_be_there(world: World) -> None:
     """Its priority is taken all the same."""
     balancer, listener = world.balancer, world.spec.listener
-    (rule, _) = balancer.describe_rules(ListenerArn=listener)["Rules"]
+    (_, rule, _) = balancer.describe_rules(ListenerArn=listener)["Rules"]
     request = {"Priority": 100, "Conditions": [], "Actions": rule["Actions"], "ListenerArn": listener}
     call(world, "elbv2", "delete_rule", RuleArn=rule["RuleArn"])
     world.clock.run_for(1)
     call(world, "elbv2", "create_rule", **request)
     world.views.lag(RULES, 0.5)
-    assert len(call(world, "elbv2", "describe_rules", ListenerArn=listener)["Rules"]) == 1
+    assert len(call(world, "elbv2", "describe_rules", ListenerArn=listener)["Rules"]) == 2
     with pytest.raises(AwsError, match="PriorityInUse"):
         call(world, "elbv2", "create_rule", **request)
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
+from tests.simulation.account import settle
 from tests.simulation.client import Client, Made
 from tests.simulation.clock import Clock
 from tests.simulation.events import EventBus
@@ -26,6 +27,7 @@ from tests.simulation.model.users import Users
 from tests.simulation.model.views import Views
 from tests.simulation.stack import environment
 from tests.simulation.watcher import Watcher
+from tests.simulation.writes import Writes
 from tests.unit.examples import ACCOUNT, REGION
 
 SETTLING_SECONDS = 120.0
@@ -69,6 +71,8 @@ class World:
         self.bus = EventBus(self.clock, self.machines.start)
         self.spec_name = f"{environment()['SPECS_PATH']}{self.spec.service}"
         self.parameters.values[self.spec_name] = self.spec.model_dump_json()
+        settle(self)
+        self.writes = Writes(self)
         self._register("crossfade-probe", {"name": "probe", "image": "probe"})
         app = {
             "name": self.spec.container,

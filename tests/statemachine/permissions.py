@@ -82,7 +82,7 @@ IMPLIED = {
 """Actions that AWS authorises along with a call, so that no call of that name is ever seen."""
 
 _PUTS = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
-_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
+PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 
 
 def actions_of(service: str, operation: str, arguments: dict) -> set[str]:
@@ -92,5 +92,5 @@ def actions_of(service: str, operation: str, arguments: dict) -> set[str]:
         return {f"dynamodb:{kind.removesuffix('Item')}Item" for kind in kinds}
     if operation in _PUTS:
         operation = "PutObject"
-    action = f"{_PREFIXES.get(service, service)}:{operation}"
+    action = f"{PREFIXES.get(service, service)}:{operation}"
     return {action} | IMPLIED.get(action, set())

@@ -119,6 +119,14 @@ class Balancer:
         """The next change of the weights reaches clients as late as it ever does; see ``_weigh``."""
         self._held = until
 
+    def put_rule(self, name: str, priority: int, conditions: list[Any], actions: list[Any]) -> None:
+        """A rule of somebody else is there, which leads to no target that is simulated."""
+        arn = f"{self._listener.replace(':listener/', ':listener-rule/')}/{name}"
+        self._rules[arn] = {
+            "RuleArn": arn, "Priority": str(priority), "Conditions": conditions, "Actions": actions,
+            "IsDefault": False,
+        }  # fmt: skip
+
     # ---- the API -------------------------------------------------------------------------------------------
 
     def describe_rules(self, *, ListenerArn: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tests.simulation.model.answer import AwsError
@@ -43,6 +44,12 @@ class TaskDefinitions:
             raise AwsError("ClientException", "Unable to describe task definition.")
         found = revisions[int(number) - 1 if number else -1]
         return found if include == ["TAGS"] else {"taskDefinition": found["taskDefinition"]}
+
+    def registered(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every revision by its ARN, with its tags."""
+        for revisions in self._families.values():
+            for found in revisions:
+                yield found["taskDefinition"]["taskDefinitionArn"], found
 
     def image(self, definition: str) -> Image:
         """What a release runs."""

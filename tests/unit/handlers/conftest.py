@@ -22,6 +22,7 @@ from crossfade.domain.spec import SLOTS
 from crossfade.domain.traffic import Weights
 from crossfade.handlers.following import PAUSE_SECONDS
 from crossfade.handlers.step import logger
+from tests.law import READS, calls, unnamed
 from tests.statemachine.definitions import ROOT
 from tests.statemachine.permissions import ACTIONS, actions_of
 from tests.unit.account import (
@@ -72,6 +73,8 @@ class Aws:
 
     def __init__(self) -> None:
         self.called: set[str] = set()
+        self.unnamed: list[str] = []
+        """What they set and the law on harm does not name."""
         self._instead: dict[str, Callable[[], dict[str, Any]]] = {}
         self._edits: dict[str, Edit] = {}
 
@@ -114,7 +117,11 @@ class Aws:
 
     def call(self, make: Any, client: Any, operation: str, arguments: dict[str, Any]) -> Any:
         """Make a call of a handler's client."""
-        self.called |= actions_of(client.meta.service_model.service_name, operation, arguments)
+        service = client.meta.service_model.service_name
+        self.called |= actions_of(service, operation, arguments)
+        if not operation.startswith(READS):
+            for made, request in calls(service, operation, arguments):
+                self.unnamed += unnamed(made, request)
         if operation in self._instead:
             return self._instead[operation]()
         answer = make(client, operation, arguments)
@@ -203,8 +210,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
-    """Return the record of what the handlers call; what tests call themselves is not in it."""
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """Return the record of what the handlers call; what tests call themselves is not in it.
+
+    None of it may set more than the law on harm names.
+    """
     found, make = Aws(), botocore.client.BaseClient._make_api_call
 
     def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
@@ -213,7 +223,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
         return found.call(make, client, operation, arguments)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    return found
+    yield found
+    assert found.unnamed == []
 
 
 Logged = Callable[[], list[dict[str, Any]]]

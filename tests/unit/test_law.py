@@ -1,0 +1,104 @@
+"""docs/what-crossfade-changes.md says what the roles allow, in words of the APIs; what it says is kept to."""
+
+from typing import Any
+
+import botocore.session
+import pytest
+
+from tests.law import NOTHING, READS, Change, Law, Resource, changes, rows, settings, unnamed
+from tests.statemachine.permissions import ACTIONS, IMPLIED, PREFIXES
+from tests.statemachine.roles import calls_in
+
+PARTS = {"s3:CreateMultipartUpload", "s3:UploadPart", "s3:CompleteMultipartUpload"}
+"""What IAM knows as s3:PutObject."""
+NAMES = {
+    "listener": "listener/app/web/1/2", "rule_priority": 100, "cluster": "main", "service": "web",
+    "stack": "crossfade",
+}  # fmt: skip
+RULE = Resource("listener rule", "listener/app/web/1/2 100")
+ACTION = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "a", "Weight": 1}]}}
+
+
+def shape(call: str) -> Any:
+    """The model of what a call takes."""
+    prefix, _, operation = call.partition(":")
+    services = {found: service for service, found in PREFIXES.items()}
+    service = botocore.session.get_session().get_service_model(services.get(prefix, prefix))
+    return service.operation_model(operation).input_shape
+
+
+def test_what_the_roles_allow_is_listed() -> None:
+    """A write that a role has and the page does not, or the other way round, is a gap in one of them."""
+    implied = {action for actions in IMPLIED.values() for action in actions}
+    granted = {action for actions in ACTIONS.values() for action in actions}
+    granted |= {f"{service}:{operation}" for service, operation in calls_in("probe")}
+    writes = {
+        action for action in granted if not action.partition(":")[2].startswith((*READS, "ConditionCheck"))
+    }
+    assert settings().keys() - PARTS | implied == writes | implied
+
+
+@pytest.mark.parametrize("call", settings())
+def test_what_a_call_sets_is_in_its_model(call: str) -> None:
+    """A name that the API does not have would allow nothing and look as if it did."""
+    assert settings()[call][1] <= shape(call).members.keys()
+
+
+@pytest.mark.parametrize("call", settings())
+def test_one_attribute_more_is_found(call: str) -> None:
+    """Each that the API takes and the page does not name, one after the other."""
+    named = settings()[call][1]
+    for more in shape(call).members.keys() - named:
+        (found,) = unnamed(call, dict.fromkeys([*named, more]))
+        assert f"{call} sets {more}," in found
+    assert list(unnamed(call, dict.fromkeys(named))) == []
+
+
+def test_a_call_that_is_not_listed_is_found() -> None:
+    """Whatever it sets."""
+    assert list(unnamed("elasticloadbalancing:ModifyListener", {}))
+
+
+def test_every_kind_has_its_rows() -> None:
+    """What a call changes is something that may differ, and what may not differ has no ground."""
+    assert {kind for kind, _ in settings().values()} == {row.kind for row in rows() if row.ground}
+    for row in rows():
+        assert bool(row.ground) == (row.what != {NOTHING}), row
+        assert bool(row.ground) == bool(row.which), row
+
+
+def test_only_the_weights_of_a_rule_may_differ() -> None:
+    """Its conditions, its other actions and settings are its owner's."""
+    law = Law(**NAMES)
+    before = {RULE: {"Conditions": [], "Actions": [{"Type": "authenticate-oidc", "Order": 1}, ACTION]}}
+    after = {RULE: {"Conditions": ["x"], "Actions": [ACTION]}}
+    found = {change.what: law.allows(change, made=True) for change in changes(before, after)}
+    weight = "Actions[].ForwardConfig.TargetGroups[].Weight"
+    assert found == {
+        "Conditions": False, "Conditions[]": False, "Actions[].Type": False, "Actions[].Order": False,
+        "Actions[].ForwardConfig.TargetGroups[].TargetGroupArn": False, weight: True,
+    }  # fmt: skip
+
+
+def test_another_rule_may_not_differ() -> None:
+    """Nor one of the same priority on another listener."""
+    law = Law(**NAMES)
+    for name in ("listener/app/web/1/2 101", "listener/app/web/1/3 100"):
+        assert not law.covers(Resource("listener rule", name))
+    assert law.covers(RULE)
+
+
+def test_only_what_was_made_is_deleted() -> None:
+    """A rule at the spec's priority that somebody else has made stays, and may be weighed."""
+    law = Law(**NAMES)
+    assert law.allows(Change(RULE, "goes"), made=True)
+    assert not law.allows(Change(RULE, "goes"), made=False)
+    assert law.allows(Change(RULE, "Actions[].ForwardConfig.TargetGroups[].Weight"), made=False)
+
+
+def test_the_bounds_of_a_scalable_target_may_not_differ() -> None:
+    """They are its owner's; only whether it is suspended is Crossfade's while a deployment runs."""
+    law, target = Law(**NAMES), Resource("scalable target", "service/main/web-blue")
+    assert law.allows(Change(target, "SuspendedState.DynamicScalingInSuspended"), made=False)
+    assert not law.allows(Change(target, "MinCapacity"), made=True)
+    assert not law.allows(Change(target, "comes"), made=False)
