@@ -11,6 +11,7 @@ from crossfade.domain.certificate import StageRecord
 from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
+from crossfade.domain.rule import refuse_stickiness
 from crossfade.domain.traffic import Weights, refuse_foreign
 from crossfade.domain.verdict import Window
 from crossfade.handlers.capacity import keep_up
@@ -79,6 +80,7 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
     live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):
         refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
+    refuse_stickiness(rule, [])  # its owner may have turned it on since the plan, and a write leaves it on
     began = utc_now()
     journal.intend(plan, weights, began)
     answer = traffic.write(weights, state.best_known(rule, live) if rule else None)

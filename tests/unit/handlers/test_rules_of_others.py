@@ -97,6 +97,24 @@ def test_a_forward_to_the_stable_group_alone_is_no_foreign_change(
     assert traffic.weights() == BLUE
 
 
+def test_stickiness_that_comes_in_the_middle_ends_the_deployment(
+    account: Account, invoke: Invoke, held: Plan, journal: Journal, traffic: Traffic
+) -> None:
+    """A shift would leave it on, and not reach the clients that stick; the rollback leaves it on too."""
+    _shift(invoke, held)
+    rule = account.production_rule()
+    (forward,) = rule["Actions"]
+    forward["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 60}
+    account.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=[forward])
+    with pytest.raises(errors.StickyTraffic, match=rule["RuleArn"]):
+        _shift(invoke, held, stage=2)
+    assert traffic.weights() == SOME
+    assert _restore(invoke, journal, held)["status"] == "moved"
+    found = traffic.rule()
+    assert found
+    assert (traffic.weights(), found.sticky) == (BLUE, True)
+
+
 def test_an_old_read_does_not_take_a_login_away_again(
     account: Account, invoke: Invoke, aws: Aws, held: Plan, journal: Journal, traffic: Traffic
 ) -> None:
