@@ -111,9 +111,9 @@ REFUSED = {
     "spec-gone": "UnknownService",
     "spec-malformed": "InvalidServiceSpec",
     "spec-cut-off": "InvalidServiceSpec",
-    "spec-priority": "ForeignChange",
-    "spec-groups": "ForeignChange",
-    "spec-cluster": "SlotDrift",
+    "spec-priority": "ServiceMoved",
+    "spec-groups": "ServiceMoved",
+    "spec-cluster": "ServiceMoved",
 }
 
 

@@ -18,6 +18,8 @@ BOUNDS = {
     "ecs": 60.0, "elbv2": 300.0, "application-autoscaling": 60.0, "stepfunctions": 60.0, "dynamodb": 60.0,
 }  # fmt: skip
 """By service: so many seconds after a write every read shows it."""
+TICK = 1e-6
+"""Sums of seconds are not exact: what is a millionth of a second too young for a bound is old enough."""
 HELD = ("ecs", "elbv2", "application-autoscaling")
 """Services whose writes may take effect some time after their answer."""
 PROBES = "tasks of no service"
@@ -104,7 +106,7 @@ class Views:
         self._lags = {}
 
     def _hidden(self, resource: Resource, lag: _Lag) -> list[float]:
-        shown = self._world.clock.now - lag.seconds
+        shown = self._world.clock.now - lag.seconds + TICK
         return [moment for moment in self._moments(resource) if moment > shown and moment >= lag.since]
 
     def _moments(self, resource: Resource) -> list[float]:

@@ -121,7 +121,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     ("release", "UpdateItem", {}),
-    ("start_next", "GetParametersByPath", {"service": None}),
+    ("start_next", "Query", {"service": None}),
     ("cool", "DescribeRules", {"plan": plan()}),
     ("survey", "GetItem", {"input": {"service": "web"}, "execution": "e"}),
     ("restore", "DescribeRules", {"deadline": at(60), "rounds": 0, "written": None}),

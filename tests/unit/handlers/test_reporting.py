@@ -690,7 +690,12 @@ def _malformed(account: Account) -> None:
 def _moved(account: Account) -> None:
     """The stack has another place by now, which somebody else has taken, and no release followed it."""
     theirs = account.spec.model_copy(update={"rule_priority": 50})
-    Traffic(account.elbv2, theirs).write(Weights(blue=100, green=0))
+    account.elbv2.create_rule(
+        ListenerArn=theirs.listener,
+        Priority=theirs.rule_priority,
+        Conditions=[{"Field": "path-pattern", "Values": ["/shop"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": theirs.target_groups.blue}],
+    )
     cluster = account.ecs.create_cluster(clusterName="moved")["cluster"]["clusterArn"]
     account.publish(theirs.model_copy(update={"cluster": cluster}))
 
