@@ -50,7 +50,7 @@ METRICS = {
 }
 ALARM = "web-errors"
 LONG_STAGE = {
-    "stages": [stage | {"min_seconds": 60} if stage["weight"] == 10 else stage for stage in SPEC["stages"]]
+    "stages": [stage | {"min_seconds": 100} if stage["weight"] == 10 else stage for stage in SPEC["stages"]]
 }
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 SCALING = {name: name == SUSPENDED[2] for name in SUSPENDED}
