@@ -1,7 +1,7 @@
 """The sandbox's account as its owner finds it, and neighbours in it: other people's things.
 
 What a rehearsal leaves different is compared with the law (``tests/law.py``). What people did meanwhile is
-known by the names that they gave to the AWS CLI.
+known by the names that they gave to AWS.
 """
 
 from __future__ import annotations

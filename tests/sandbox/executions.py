@@ -10,8 +10,10 @@ from typing import Any
 
 import boto3
 
+from tests.law import READS
 from tests.sandbox.patience import until
 from tests.sandbox.shell import Shell, machine_arn
+from tests.statemachine.definitions import strings
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,13 @@ class Executions(Shell):
         """A boto3 client of the sandbox."""
         if service not in self._clients:
             self._clients[service] = self.client_of(self.session(), service)
+            self._clients[service].meta.events.register("provide-client-params", self._hear)
         return self._clients[service]
+
+    def _hear(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        """What a test writes by itself is said by a person too."""
+        if not model.name.startswith(READS):
+            self.said += strings(params)
 
     def client_of(self, session: Any, service: str) -> Any:
         """A boto3 client of the sandbox with a session's credentials."""
