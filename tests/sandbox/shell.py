@@ -27,7 +27,7 @@ class Shell:
         self.url = f"http://localhost:{production_port}"
         self.preview_url = f"http://localhost:{preview_port}"
         self.said: list[str] = []
-        """Every word that people have said to AWS in order to change something, and the names that they deployed."""
+        """Every word of what people told AWS to change, and the names of what they have deployed."""
         self._parameters = {
             "PowertoolsLayer": "/crossfade/sandbox/powertools-layer",
             "SampleProductionPort": str(production_port),
