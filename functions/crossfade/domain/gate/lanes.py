@@ -52,16 +52,6 @@ class Seen(NamedTuple):
         """Whether nobody answers there."""
         return self.knocked > self.heard
 
-    def after(self, at: float, fault: str | None) -> "Seen":
-        """The lane after one more answer, which came at ``at``; ``fault`` is what was wrong with it."""
-        return Seen(
-            self.requests + 1,
-            self.kinds.plus(fault) if fault else self.kinds,
-            max(self.heard, at),
-            self.well if fault else max(self.well, at),
-            *self[4:],
-        )
-
 
 class Lanes(NamedTuple):
     """What the ledger has said so far, as far as it is not yet in a closed block.
@@ -157,6 +147,10 @@ class _Folding:
         self._since = since
         self._right = [right.get(lane) for lane in self._places]
         self._seen = list(lanes.seen)
+        # As lists while records come in: a tuple for each request would take a quarter of a look's time.
+        self._requests, self._kinds, self._heard, self._well = map(
+            list, zip(*[seen[:4] for seen in lanes.seen], strict=True)
+        )
         self._opened, self._block = lanes.opened, lanes.block
         self._numbers = list(lanes.numbers)
         self._sides = (_Side(lanes.candidate), _Side(lanes.stable), _Side(lanes.production))
@@ -193,7 +187,13 @@ class _Folding:
             return
         self._turn_to(int(at) // SECONDS * SECONDS)
         failed = not well(record, self._right[place])
-        self._seen[place] = self._seen[place].after(at + record.ms / 1000, fault(record) if failed else None)
+        answered = at + record.ms / 1000
+        self._requests[place] += 1
+        self._heard[place] = max(answered, self._heard[place])
+        if failed:
+            self._kinds[place] = self._kinds[place].plus(fault(record))
+        else:
+            self._well[place] = max(answered, self._well[place])
         side = self._sides[place]
         side.requests += 1
         side.failures += failed
@@ -231,7 +231,15 @@ class _Folding:
             stable_failed_at=self._stable_failed_at,
             gone=self._gone[0],
             stable_gone=self._gone[1],
-            seen=(self._seen[0], self._seen[1], self._seen[2]),
+            seen=(self._shown(0), self._shown(1), self._shown(2)),
+        )
+
+    def _shown(self, place: int) -> Seen:
+        return self._seen[place]._replace(
+            requests=self._requests[place],
+            kinds=self._kinds[place],
+            heard=self._heard[place],
+            well=self._well[place],
         )
 
 
