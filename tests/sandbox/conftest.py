@@ -17,6 +17,7 @@ from tests.figures import FIGURES
 from tests.sandbox.beginning import CLOUD, SANDBOX, deployed, started
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
+from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import GoodRelease, Rehearsal
 from tests.sandbox.rest import live
 from tests.sandbox.scaling import register
@@ -91,7 +92,12 @@ def login(cloud: Cloud, first_release: Rehearsal) -> dict[str, Any]:
     gate = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": LOGIN}
     forward = {**rule["Actions"][-1], "Order": 2}
     cloud.client("elbv2").modify_rule(RuleArn=rule["RuleArn"], Actions=[gate, forward])
-    return dict(cloud.rule() or {})
+
+    def with_login() -> dict[str, Any] | None:
+        now = cloud.rule()
+        return now if now and len(now["Actions"]) == 2 else None
+
+    return until(with_login, "the load balancer to tell of the login")
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from typing import Any
 
 import pytest
 
 from tests.sandbox.cloud import Cloud
+from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
@@ -83,13 +85,20 @@ def test_a_sticky_rule_is_refused(stage: Stage, first_release: Rehearsal) -> Non
     assert rule is not None
     forward = rule["Actions"][-1]["ForwardConfig"]
     groups = {"TargetGroups": forward["TargetGroups"]}
-    sticky = {**groups, "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60}}
+    stickiness = {"Enabled": True, "DurationSeconds": 60}
+    sticky: dict[str, Any] = {**groups, "TargetGroupStickinessConfig": stickiness}
     before = cloud.snapshot()
 
-    def forward_to(config: dict[str, object]) -> None:
+    def forward_to(config: dict[str, Any]) -> None:
         cloud.client("elbv2").modify_rule(
             RuleArn=rule["RuleArn"], Actions=[{"Type": "forward", "ForwardConfig": config}]
         )
+        until(lambda: is_sticky() is (config is sticky), "the load balancer to tell of the change")
+
+    def is_sticky() -> bool:
+        now = cloud.rule()
+        assert now is not None
+        return bool(now["Actions"][-1]["ForwardConfig"].get("TargetGroupStickinessConfig", {}).get("Enabled"))
 
     forward_to(sticky)
     try:
