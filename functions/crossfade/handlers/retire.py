@@ -14,6 +14,7 @@ from crossfade.aws.slots import Slots
 from crossfade.aws.traffic import Traffic
 from crossfade.domain import drain
 from crossfade.domain.capacity import Capacity
+from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.records import Record
@@ -73,9 +74,14 @@ def handler(event: Event) -> Retired:
     if verdict.action == "roll_back":
         journal.milestone(plan, "judged", iso(utc_now()))
     if verdict.action == "advance":
-        left = _retire(event, journal, plan.stable)
-        if left:
-            verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} old tasks left")
+        try:
+            left = _retire(event, journal, plan.stable)
+        except NotYetVisible as unseen:
+            # Not raised: a retry would look at everything anew that was seen since the state was entered.
+            verdict = Verdict(action="hold", reason=str(unseen))
+        else:
+            if left:
+                verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} old tasks left")
     return Retired(
         verdict=verdict,
         quiet=leaving.quiet,

@@ -919,6 +919,24 @@ def test_a_slot_with_traffic_is_not_retired(
     assert account.desired("blue") == 2
 
 
+def test_weights_that_do_not_show_yet_hold_and_what_was_seen_is_kept(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """The load balancer answers as before the last write: no look begins at an old place of the ledger."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    journal.wrote(shifted, SOME, at(-1))
+    journal.wrote(shifted, GREEN, at(0))
+    Traffic(account.elbv2, account.spec).write(SOME)
+    clock.seconds = 20
+    first = _retire(account, invoke, shifted)
+    assert first["verdict"]["action"] == "hold"
+    assert "It is looked at again" in first["verdict"]["reason"]
+    assert first["cursor"]
+    assert account.desired("blue") == 2
+    Traffic(account.elbv2, account.spec).write(GREEN)
+    assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
+
+
 def test_a_deployment_that_lost_the_service_retires_nothing(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
 ) -> None:
