@@ -58,7 +58,8 @@ class Stage:
             lasted = time.monotonic() - began
             if client:
                 client.more(2 * rate)
-        assert beyond_the_law(cloud, account, held(cloud), set(cloud.said[said:])) == []
+        changed = beyond_the_law(cloud, account, held(cloud), set(cloud.said[said:]))
+        assert not changed, changed
         rehearsal = Rehearsal(
             execution=execution,
             certificate=cloud.certificate(execution.name) or {},

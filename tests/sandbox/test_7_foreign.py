@@ -26,16 +26,20 @@ ANSWERS = 40
 
 
 def set_share(cloud: Cloud, share: int) -> Weights:
-    """Set the candidate's weight with `aws elbv2 modify-rule`, as a person does who knows no better."""
+    """Set the candidate's weight with `aws elbv2 modify-rule`, as the operations page tells a person to."""
     rule, stable = cloud.rule(), live(cloud)
     assert rule
     assert stable
     groups = cloud.spec["target_groups"]
     weights = {stable.slot: 100 - share, other(stable.slot): share}
+    *before, forward = rule["Actions"]
+    for action in before:
+        action["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True
     config = {"TargetGroups": [{"TargetGroupArn": groups[slot], "Weight": weights[slot]} for slot in weights]}
+    forward = {"Type": "forward", "Order": forward["Order"], "ForwardConfig": config}
     cloud.aws(
         *("elbv2", "modify-rule", "--rule-arn", rule["RuleArn"]),
-        *("--actions", json.dumps([{"Type": "forward", "ForwardConfig": config}])),
+        *("--actions", json.dumps([*before, forward])),
     )
     return weights["blue"], weights["green"]
 
