@@ -35,8 +35,9 @@ def set_share(cloud: Cloud, share: int) -> Weights:
     *before, forward = rule["Actions"]
     for action in before:
         action["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True
-    config = {"TargetGroups": [{"TargetGroupArn": groups[slot], "Weight": weights[slot]} for slot in weights]}
-    forward = {"Type": "forward", "Order": forward["Order"], "ForwardConfig": config}
+    for group in forward["ForwardConfig"]["TargetGroups"]:
+        (slot,) = (slot for slot in weights if groups[slot] == group["TargetGroupArn"])
+        group["Weight"] = weights[slot]
     cloud.aws(
         *("elbv2", "modify-rule", "--rule-arn", rule["RuleArn"]),
         *("--actions", json.dumps([*before, forward])),
