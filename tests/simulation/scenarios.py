@@ -303,6 +303,8 @@ _ALL = (
         ask(GOOD),
         "0.0.1",
         {"deploy.RetireBlue#1": raise_alarm},
+        # Where SuspendBlue takes long, clients have left by then, and the release is promoted at once.
+        or_else="0.0.2",
         spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
     ),
     # It answers with the tag that comes last.
@@ -313,6 +315,8 @@ _ALL = (
         with_login(ask(GOOD)),
         "0.0.1",
         {"deploy.RetireBlue#1": raise_alarm},
+        # Where SuspendBlue takes long, clients have left by then, and the release is promoted at once.
+        or_else="0.0.2",
         spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
     ),
 )
