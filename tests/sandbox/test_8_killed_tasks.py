@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 
 AROUND_SECONDS = 15.0
 """Two health checks, 5 s apart and each waited 4 s for: so long a load balancer may choose a dead target."""
+LONG_SECONDS = 90
 
 Slot = Callable[[Stage], str]
 
@@ -58,6 +60,12 @@ def kill_all(stage: Stage, slot: Slot) -> Callable[[str], dict[str, Any]]:
     return kill
 
 
+def long_at_50(stage: Stage) -> AbstractContextManager[None]:
+    """A spec whose stage of weight 50 does not end by itself, however late the tasks are killed in it."""
+    long = {"weight": 50, "min_seconds": LONG_SECONDS, "max_seconds": 2 * LONG_SECONDS}
+    return stage.spec(stages=[long if each["weight"] == 50 else each for each in stage.cloud.spec["stages"]])
+
+
 @pytest.fixture(scope="module")
 def one_green(scaled_stage: Stage) -> Rehearsal:
     """One task of the candidate is killed at weight 10."""
@@ -76,14 +84,16 @@ def one_blue(scaled_stage: Stage) -> Rehearsal:
 def all_green(scaled_stage: Stage) -> Rehearsal:
     """All tasks of the candidate are killed at weight 50."""
     kill = kill_all(scaled_stage, candidate)
-    return scaled_stage.rehearse("all green tasks killed", scaled_stage.push("0.5.3"), kill)
+    with long_at_50(scaled_stage):
+        return scaled_stage.rehearse("all green tasks killed", scaled_stage.push("0.5.3"), kill)
 
 
 @pytest.fixture(scope="module")
 def all_blue(scaled_stage: Stage) -> Rehearsal:
     """All tasks of the stable version are killed at weight 50."""
     kill = kill_all(scaled_stage, stable)
-    return scaled_stage.rehearse("all blue tasks killed", scaled_stage.push("0.5.4"), kill)
+    with long_at_50(scaled_stage):
+        return scaled_stage.rehearse("all blue tasks killed", scaled_stage.push("0.5.4"), kill)
 
 
 def refuse_failures_outside(rehearsal: Rehearsal, until: float) -> None:
