@@ -204,7 +204,7 @@ def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
 
     def shown() -> bool:
         found = attempt("scaling-reader", "describe_scalable_targets", ServiceNamespace="ecs")
-        return bool(found["ScalableTargets"][0]["SuspendedState"] == SUSPENDED)
+        return [target["SuspendedState"] for target in found["ScalableTargets"]] == [SUSPENDED]
 
     assert "AccessDenied" in refused["errorMessage"]
     assert "ValidationException" in stranger["errorMessage"]
