@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo aws-demo sandbox test test-all test-unit faults bench-gate bench-report check format images probe-image probe-tag lock clean
+.PHONY: help install demo aws-demo sandbox test test-all test-unit faults bench-gate bench-report measure check format images probe-image probe-tag lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-gate: $(INSTALLED) ## the gate against what others decide by, in two minut
 
 bench-report: $(INSTALLED) ## time and memory of a report on 10,000, a million and five million requests; ten minutes
 	@PYTHONPATH=functions $(BIN)/python -m benchmarks.report
+
+measure: $(INSTALLED) ## how much code there is to read: sizes, names, shapes, complexity
+	@PYTHONPATH=functions $(BIN)/python -m benchmarks.code
 
 check: $(INSTALLED) ## format, lint, types, templates
 	@$(BIN)/ruff format --check .

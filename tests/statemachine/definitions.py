@@ -28,6 +28,7 @@ def _tag(loader: _Tags, suffix: str, node: yaml.Node) -> dict[str, Any]:
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
+        assert isinstance(node, yaml.MappingNode)
         value = loader.construct_mapping(node, deep=True)
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
@@ -108,6 +109,7 @@ def answer_model(module: ModuleType) -> Any:
     """The model of a handler's answer, by the annotation of the function that it wraps."""
     tree = ast.parse(inspect.getsource(module))
     work = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "handler")
+    assert work.returns is not None
     return getattr(module, ast.unparse(work.returns))
 
 
