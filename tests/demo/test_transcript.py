@@ -1,4 +1,4 @@
-"""`make demo` runs, all its claims hold, and README's transcript is what it prints."""
+"""`make demo` runs, all its claims hold, and the transcript in docs/demo.md is what it prints."""
 
 import re
 import subprocess
@@ -22,10 +22,20 @@ def ending(text: str) -> list[str]:
 
 
 def transcript() -> str:
-    """The transcript in README."""
-    found = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    """The transcript in docs/demo.md."""
+    return in_fence("docs/demo.md")
+
+
+def in_fence(document: str) -> str:
+    """The text that a document shows as printed."""
+    found = re.search(r"```text\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
     assert found
     return found.group(1)
+
+
+def test_readme_shows_lines_of_the_transcript() -> None:
+    """What one sees first is a part of the whole."""
+    assert set(in_fence("README.md").splitlines()) < set(transcript().splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +47,8 @@ def demo() -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.enable_socket
-def test_the_demo_ends_as_readme_shows(demo: subprocess.CompletedProcess[str]) -> None:
-    """A newcomer sees what README promises: the same tables, claims and files, and exit status 0."""
+def test_the_demo_ends_as_its_document_shows(demo: subprocess.CompletedProcess[str]) -> None:
+    """A newcomer sees what docs/demo.md promises: the same tables, claims and files, and exit status 0."""
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert ending(transcript()) == ending(demo.stdout)
 
