@@ -181,6 +181,26 @@ def ask_for(slot: Slot, count: int) -> Happening:
     return lambda world: world.ecs.ask_by_hand(f"web-{slot}", count)
 
 
+def lack(seconds: float, *names: str, room: int = 0) -> Happening:
+    """Fargate has no place for tasks of these services, or for ``PROBES``, for a while."""
+
+    def happen(world: World) -> None:
+        for name in names:
+            world.ecs.lack(name, seconds, room=room)
+
+    return happen
+
+
+def short(begins: Happening, seconds: float, *names: str, room: int = 0) -> Happening:
+    """From before it begins there is no place for tasks of these."""
+
+    def happen(world: World) -> None:
+        lack(seconds, *names, room=room)(world)
+        begins(world)
+
+    return happen
+
+
 def scaled(begins: Happening) -> Happening:
     """Before it begins: both slots are scaled automatically; the idle one stands still, as it was left."""
 

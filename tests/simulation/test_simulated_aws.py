@@ -27,8 +27,10 @@ from tests.simulation.model.cloudwatch import PUBLISHING_SECONDS
 from tests.simulation.model.delivery import BATCH_SECONDS, LATE_SECONDS
 from tests.simulation.model.images import Image
 from tests.simulation.model.probe import line
+from tests.simulation.model.services import BREAKER, NO_CAPACITY
 from tests.simulation.model.tasks import START_SECONDS, STOP_SECONDS
 from tests.simulation.model.users import BUCKET, RATE, SPAN_SECONDS
+from tests.simulation.model.views import PROBES
 from tests.simulation.query import Refused
 from tests.simulation.scenarios import MATCHING, SCENARIOS, before, begun
 from tests.simulation.stack import Function, machine_arn
@@ -126,6 +128,53 @@ def test_a_service_comes_up(world: World) -> None:
     assert described(world)["deployments"][0]["rolloutState"] == "COMPLETED"
 
 
+def _said(world: World) -> list[str]:
+    return [event["message"] for event in described(world)["events"]]
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_task_for_which_there_is_no_place_is_tried_again(world: World, room: int) -> None:
+    """After growing waits; ECS says so in the service's events, the newest first, and no task is seen."""
+    world.ecs.lack("web-green", 5, room=room)
+    world.ecs.create_service(**slot(world, registered(world, Image("1"))))
+    refused = f"(service web-green) was unable to place a task. Reason: {NO_CAPACITY}"
+    assert _said(world)[0] == refused
+    assert len(world.ecs.services["web-green"].tasks) == room
+    world.clock.run_for(20)
+    assert world.live()["green"] == ("1", "1")
+    steady, started, *before = _said(world)
+    assert before[:2] == [refused, refused]
+    assert (steady, started) == (
+        "(service web-green) has reached a steady state.",
+        f"(service web-green) has started {2 - room} tasks.",
+    )
+
+
+def test_ecs_gives_up_a_rollout_of_which_no_task_can_be_placed(world: World) -> None:
+    """Its breaker counts them as it does those that cannot start; the next rollout begins anew, at once."""
+    world.ecs.lack("web-green", 30)
+    definition = registered(world, Image("1"))
+    world.ecs.create_service(**slot(world, definition))
+    world.clock.run_for(29)
+    (rollout,) = described(world)["deployments"]
+    assert (rollout["rolloutState"], rollout["failedTasks"]) == ("FAILED", BREAKER)
+    assert _said(world)[0].endswith("deployment failed: tasks failed to start.")
+    world.clock.run_for(5)
+    assert world.ecs.services["web-green"].tasks == []
+    world.ecs.update_service(cluster=world.spec.cluster, service="web-green", forceNewDeployment=True)
+    world.clock.run_for(UP)
+    assert world.live()["green"] == ("1", "1")
+
+
+def test_a_service_of_which_a_task_runs_waits_for_the_others(world: World) -> None:
+    """From then on nothing counts for the breaker."""
+    world.ecs.lack("web-green", 60, room=1)
+    world.ecs.create_service(**slot(world, registered(world, Image("1"))))
+    world.clock.run_for(59)
+    (rollout,) = described(world)["deployments"]
+    assert (rollout["rolloutState"], rollout["failedTasks"], rollout["runningCount"]) == ("IN_PROGRESS", 0, 1)
+
+
 def test_a_rollout_replaces_tasks_when_the_new_ones_are_healthy(world: World) -> None:
     """Until then both run; the old rollout is listed for as long as it has tasks."""
     world.ecs.create_service(**slot(world, registered(world, Image("1"))))
@@ -217,6 +266,10 @@ def test_a_service_is_created_once(world: World) -> None:
 
 
 def _probe(world: World, token: str) -> dict[str, Any]:
+    return dict(_asked_for_a_probe(world, token)["tasks"][0])
+
+
+def _asked_for_a_probe(world: World, token: str) -> dict[str, Any]:
     lane = (
         '{"name": "production", "url": "http://x/", "headers": {}, "rate": 10, "starts": "at_once", '
         '"pauses": false}'
@@ -226,7 +279,7 @@ def _probe(world: World, token: str) -> dict[str, Any]:
         "PROBE_DEADLINE_SECONDS": "100", "PROBE_TIMEOUT_SECONDS": "5", "PROBE_LANES": f"[{lane}]",
     }  # fmt: skip
     environment = [{"name": name, "value": value} for name, value in values.items()]
-    answer = world.ecs.run_task(
+    return world.ecs.run_task(
         cluster=world.spec.cluster,
         taskDefinition="crossfade-probe",
         launchType="FARGATE",
@@ -235,7 +288,16 @@ def _probe(world: World, token: str) -> dict[str, Any]:
         networkConfiguration=NETWORK,
         overrides={"containerOverrides": [{"name": "probe", "environment": environment}]},
     )
-    return dict(answer["tasks"][0])
+
+
+def test_a_token_repeats_the_answer_that_there_was_no_place(world: World) -> None:
+    """Whether there is one meanwhile: AWS gives the result of the first request again."""
+    world.ecs.lack(PROBES, 10)
+    refused = {"tasks": [], "failures": [{"reason": NO_CAPACITY}]}
+    assert _asked_for_a_probe(world, "1") == refused
+    world.clock.run_for(10)
+    assert _asked_for_a_probe(world, "1") == refused
+    assert _probe(world, "2")["lastStatus"] == "PROVISIONING"
 
 
 def test_a_probe_writes_a_complete_ledger(world: World) -> None:

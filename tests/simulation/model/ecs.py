@@ -23,7 +23,7 @@ class Ecs(Services):
     def __init__(self, world: World, cluster: str) -> None:
         super().__init__(world, cluster)
         self.probes: list[tuple[Task, Probe]] = []
-        self._tokens: dict[str, tuple[dict[str, Any], Task]] = {}
+        self._tokens: dict[str, tuple[dict[str, Any], Task | str]] = {}
 
     def snapshot(self) -> Self:
         """Services and tasks as they are now."""
@@ -35,7 +35,11 @@ class Ecs(Services):
         self, *, cluster: str, taskDefinition: str, launchType: str, startedBy: str, clientToken: str,
         networkConfiguration: dict[str, Any], overrides: dict[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
-        """Start a probe; the same token a second time gives the first task again, even if it has stopped."""
+        """Start a probe; the same token a second time gives the first answer again.
+
+        That is the first task, even if it has stopped, or the reason why there was no place for it, even if
+        there is one now.
+        """
         self._check(cluster)
         self.describe_task_definition(taskDefinition=taskDefinition)
         request = {"startedBy": startedBy, "overrides": overrides, "network": networkConfiguration}
@@ -43,16 +47,22 @@ class Ecs(Services):
         if known != request:
             raise AwsError("ConflictException", "The token was used with other parameters.")
         if task is None:
-            task = self._task(taskDefinition, started_by=startedBy)
+            task = self.refusal(PROBES) or self._task(taskDefinition, started_by=startedBy)
             self._tokens[clientToken] = request, task
-            environment = {
-                variable["name"]: variable["value"]
-                for variable in overrides["containerOverrides"][0]["environment"]
-            }
-            probe = Probe(self._world, read_settings(environment))
-            self.probes.append((task, probe))
-            self._world.clock.after(self._held_for(PROBES) + START_SECONDS, self._probe, task, probe)
+            if isinstance(task, Task):
+                self._begin(task, overrides)
+        if isinstance(task, str):
+            return {"tasks": [], "failures": [{"reason": task}]}
         return {"tasks": [task.described()], "failures": []}
+
+    def _begin(self, task: Task, overrides: dict[str, Any]) -> None:
+        environment = {
+            variable["name"]: variable["value"]
+            for variable in overrides["containerOverrides"][0]["environment"]
+        }
+        probe = Probe(self._world, read_settings(environment))
+        self.probes.append((task, probe))
+        self._world.clock.after(self._held_for(PROBES) + START_SECONDS, self._probe, task, probe)
 
     def stop_task(self, *, cluster: str, task: str, reason: str) -> dict[str, Any]:
         """Stop a probe; it closes its ledger first. Stopping what has stopped is no error."""

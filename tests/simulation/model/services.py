@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.simulation.model.answer import AwsError
@@ -27,12 +27,27 @@ BREAKER = 3
 """So many failed tasks, and the circuit breaker gives a rollout up."""
 RETRY_SECONDS = 2.0
 """Until ECS starts another task in place of one that could not start."""
+LONGEST_RETRY_SECONDS = 60.0
+"""ECS waits longer and longer before it tries again to place a task; on AWS, for up to 27 minutes."""
+NO_CAPACITY = (
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone."
+)
+"""What ECS says where Fargate has no room for a task."""
 CLUSTER_OF_OTHERS = f"{ECS}:cluster/others"
 """It is there, and nothing in it is the service's: it may be looked at, and nothing else."""
 _PLACEMENT = {
     "loadBalancers", "networkConfiguration", "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing",
     "deploymentConfiguration", "propagateTags",
 }  # fmt: skip
+
+
+@dataclass
+class Shortage:
+    """No task can be placed until a moment, but for the first ``room`` ones; ``reason`` is ECS's."""
+
+    until: float
+    room: int = 0
+    reason: str = NO_CAPACITY
 
 
 class Services(TaskDefinitions):
@@ -45,6 +60,7 @@ class Services(TaskDefinitions):
         self._number = 0
         self._held: dict[str, float] = {}
         """Until when what was written of a resource has no effect yet."""
+        self._shortages: dict[str, Shortage] = {}
 
     def snapshot(self) -> Self:
         """Every service as it is now."""
@@ -54,6 +70,7 @@ class Services(TaskDefinitions):
                 service,
                 rollouts=[copy.copy(rollout) for rollout in service.rollouts],
                 tasks=[copy.copy(task) for task in service.tasks],
+                events=list(service.events),
             )
             for name, service in self.services.items()
         }
@@ -62,6 +79,18 @@ class Services(TaskDefinitions):
     def hold(self, name: str, until: float) -> None:
         """What is written of a service, or of the tasks of none, has no effect before this moment."""
         self._held[name] = until
+
+    def lack(self, name: str, seconds: float, *, room: int = 0, reason: str = NO_CAPACITY) -> None:
+        """From now on, for a while, there is no place for tasks of a service, or for those of none."""
+        self._shortages[name] = Shortage(self._world.clock.now + seconds, room, reason)
+
+    def refusal(self, name: str) -> str | None:
+        """Why no task of a service, or of none, can be placed now; None where one was."""
+        shortage = self._shortages.get(name)
+        if shortage is None or self._world.clock.now >= shortage.until:
+            return None
+        shortage.room -= 1
+        return shortage.reason if shortage.room < 0 else None
 
     def rolled_out(self, rollout: str) -> str | None:
         """The service whose rollout this is, or was."""
@@ -131,6 +160,7 @@ class Services(TaskDefinitions):
             self.describe_task_definition(taskDefinition=taskDefinition)
             found.definition = taskDefinition
         found.placement = after
+        found.primary.next_try = 0.0
         if desiredCount is not None:
             self._resize(found, desiredCount)
         if new:
@@ -193,7 +223,9 @@ class Services(TaskDefinitions):
         for rollout in service.rollouts:
             rollout.status = "ACTIVE"
         self._number += 1
-        service.rollouts.append(Rollout(f"ecs-svc/{self._number}", service.definition))
+        service.rollouts.append(
+            Rollout(f"ecs-svc/{self._number}", service.definition, created=self._world.clock.now)
+        )
         self._reconcile(service)
 
     def _reconcile(self, service: Service) -> None:
@@ -204,8 +236,7 @@ class Services(TaskDefinitions):
         primary = service.primary
         tasks = service.of(primary, "PROVISIONING", "RUNNING")
         if primary.state != "FAILED":
-            for _ in range(service.desired - len(tasks)):
-                self._start(service, primary)
+            self._place(service, primary, service.desired - len(tasks))
         for task in tasks[service.desired :]:
             self._stop(service, task)
         states = self._world.balancer.states(service.group)
@@ -222,6 +253,30 @@ class Services(TaskDefinitions):
         ]
         if healthy == service.desired and service.rollouts == [primary] and primary.state == "IN_PROGRESS":
             primary.state = "COMPLETED"
+            self._say(service, "has reached a steady state.")
+
+    def _place(self, service: Service, rollout: Rollout, count: int) -> None:
+        """Start so many tasks, as far as there is room for them; the others are tried again later."""
+        now = self._world.clock.now
+        if count <= 0 or now < rollout.next_try:
+            return
+        for started in range(count):
+            if refusal := self.refusal(service.name):
+                break
+            self._start(service, rollout)
+        else:
+            started, refusal, rollout.tries = count, None, 0
+        if started:
+            self._say(service, f"has started {started} tasks.")
+        if refusal:
+            self._say(service, f"was unable to place a task. Reason: {refusal}")
+            self._count_failure(service, rollout)
+            seconds = min(RETRY_SECONDS * 2**rollout.tries, LONGEST_RETRY_SECONDS)
+            rollout.tries, rollout.next_try = rollout.tries + 1, now + seconds
+            self._world.clock.after(seconds, self._reconcile, service, background=service.lost)
+
+    def _say(self, service: Service, event: str) -> None:
+        service.events.append((self._world.clock.now, event))
 
     def _start(self, service: Service, rollout: Rollout) -> None:
         task = self._task(rollout.definition, rollout=rollout.id)
@@ -254,10 +309,15 @@ class Services(TaskDefinitions):
     def _exit(self, service: Service, rollout: Rollout, task: Task) -> None:
         """A task ends by itself, and another one is started in its place after a while."""
         task.end(self._world.clock.now, "EssentialContainerExited", exit_code=1)
+        self._count_failure(service, rollout)
+        self._world.clock.after(RETRY_SECONDS, self._reconcile, service, background=service.lost)
+
+    def _count_failure(self, service: Service, rollout: Rollout) -> None:
+        """A task that cannot be placed counts as one that cannot start does."""
         rollout.failed += not rollout.ran
         if rollout.failed >= BREAKER and rollout.state == "IN_PROGRESS":
             rollout.state = "FAILED"  # the breaker is for rollouts; a service that ran goes on trying
-        self._world.clock.after(RETRY_SECONDS, self._reconcile, service, background=service.lost)
+            self._say(service, f"(deployment {rollout.id}) deployment failed: tasks failed to start.")
 
     def _stop(self, service: Service, task: Task) -> None:
         """Scale in: first the target, then the process."""

@@ -15,6 +15,10 @@ STOP_SECONDS = 1.0
 
 CRASH_SECONDS = 1.5
 """How long a task runs that crashes a little after its start: its target is not healthy yet."""
+MOST_EVENTS = 100
+"""So many of a service's events are told, the newest first."""
+REASONS = {"EssentialContainerExited": "Essential container in task exited"}
+"""ECS's reason for a stop, by its code, where it is always the same."""
 
 Status = Literal["PROVISIONING", "RUNNING", "DEACTIVATING", "STOPPING", "STOPPED"]
 
@@ -55,6 +59,8 @@ class Task:
             found["containers"][0]["exitCode"] = self.exit_code
         if self.stop_code:
             found["stopCode"] = self.stop_code
+        if self.stop_code in REASONS:
+            found["stoppedReason"] = REASONS[self.stop_code]
         if self.stopped is not None:
             found["stoppedAt"] = START + timedelta(seconds=self.stopped)
         return found
@@ -71,6 +77,11 @@ class Rollout:
     failed: int = 0
     ran: bool = False
     """Whether a task of it ever ran: from then on ECS counts no more failed ones."""
+    created: float = 0.0
+    tries: int = 0
+    """How often in a row no task of it could be placed."""
+    next_try: float = 0.0
+    """When ECS tries to place the next one."""
 
 
 @dataclass
@@ -87,6 +98,8 @@ class Service:
     """Whether no task of it can start."""
     deleted: bool = False
     tags: dict[str, str] = field(default_factory=dict)
+    events: list[tuple[float, str]] = field(default_factory=list)
+    """What ECS has to say of it, and when, the last one last."""
 
     @property
     def group(self) -> str:
@@ -117,6 +130,7 @@ class Service:
                 "id": rollout.id,
                 "status": rollout.status,
                 "taskDefinition": rollout.definition,
+                "createdAt": START + timedelta(seconds=rollout.created),
                 "desiredCount": self.desired if rollout.status == "PRIMARY" else 0,
                 "runningCount": len(self.of(rollout, "RUNNING")),
                 "pendingCount": len(self.of(rollout, "PROVISIONING")),
@@ -135,4 +149,12 @@ class Service:
             "runningCount": sum(rollout["runningCount"] for rollout in rollouts),
             "pendingCount": sum(rollout["pendingCount"] for rollout in rollouts),
             "deployments": rollouts,
+            "events": [
+                {
+                    "id": f"{self.name}-{at}",
+                    "createdAt": START + timedelta(seconds=at),
+                    "message": f"(service {self.name}) {said}",
+                }
+                for at, said in reversed(self.events[-MOST_EVENTS:])
+            ],
         }
