@@ -260,14 +260,13 @@ class Services(TaskDefinitions):
         now = self._world.clock.now
         if count <= 0 or now < rollout.next_try:
             return
-        for started in range(count):
-            if refusal := self.refusal(service.name):
-                break
+        started, refusal = 0, self.refusal(service.name)
+        while started < count and not refusal:
             self._start(service, rollout)
-        else:
-            started, refusal, rollout.tries = count, None, 0
+            started, refusal = started + 1, self.refusal(service.name) if started + 1 < count else None
         if started:
             self._say(service, f"has started {started} tasks.")
+            rollout.tries = 0
         if refusal:
             self._say(service, f"was unable to place a task. Reason: {refusal}")
             self._count_failure(service, rollout)
