@@ -133,8 +133,11 @@ def _service(cluster: str | None, service: str | None) -> dict[str, Any] | None:
 
 
 def run_once(run: Action) -> Action:
-    """MiniStack 1.5.33: the clientToken of RunTask is ignored. On AWS it lasts for a day; here for ever."""
-    known: dict[tuple[str, ...], tuple[dict[str, Any], list[str]]] = {}
+    """MiniStack 1.5.33: the clientToken of RunTask is ignored. On AWS it lasts for a day; here for ever.
+
+    The first answer is given again, whether it told of a task or of why there was none.
+    """
+    known: dict[tuple[str, ...], tuple[dict[str, Any], Response]] = {}
 
     def run_or_repeat(data: dict[str, Any]) -> Response:
         token = data.get("clientToken")
@@ -142,17 +145,19 @@ def run_once(run: Action) -> Action:
             return run(data)
         cluster = data.get("cluster", "default")
         key = (get_account_id(), get_region(), str(ecs._resolve_cluster_name(cluster)), token)
-        asked, arns = known.get(key, (data, []))
+        asked, answer = known.get(key, (data, None))
+        arns = [task["taskArn"] for task in json.loads(answer[2])["tasks"]] if answer else []
         if asked != data:
             message = "The provided clientToken is already in use with a different RunTask request."
             return error_response_json("ConflictException", message, 400, {"resourceIds": arns})
         if arns:
             status, headers, body = ecs._describe_tasks({"cluster": cluster, "tasks": arns})
             return status, headers, json.dumps(json.loads(body) | {"failures": []}).encode()
-        response = run(data)
-        if response[0] == 200:
-            known[key] = (data, [task["taskArn"] for task in json.loads(response[2])["tasks"]])
-        return response
+        if answer is None:
+            answer = run(data)
+            if answer[0] == 200:
+                known[key] = data, answer
+        return answer
 
     return run_or_repeat
 

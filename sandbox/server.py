@@ -90,6 +90,7 @@ def _serve(state: Path) -> None:
         cloudformation,
         ecr_calls,
         ecs_calls,
+        ecs_capacity,
         ecs_delays,
         execution_delays,
         executions,
@@ -116,6 +117,7 @@ def _serve(state: Path) -> None:
     ecr_calls.install()
     ecs_calls.install(runtime)
     rollouts.install(load_balancer.healthy)
+    ecs_capacity.install()
     ecs_delays.install()
     application_autoscaling.install()
     iam_resources.install()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.ecs_capacity import KEY, NO_CAPACITY
 from tests.unit.sandbox_containers.conftest import Sandbox, free_port, until
 
 pytestmark = pytest.mark.enable_socket
@@ -308,6 +309,52 @@ def test_a_token_runs_once(sandbox: Sandbox, releases: dict[str, str]):
     with pytest.raises(ecs.exceptions.ConflictException):
         run("deployment-2")
     ecs.stop_task(cluster=CLUSTER, task=first[0])
+
+
+def no_capacity(sandbox: Sandbox, group: str, seconds: int) -> None:
+    """Let there be no room for a group of tasks, for so many seconds."""
+    ecs = sandbox.client("ecs")
+    arn = ecs.describe_clusters(clusters=[CLUSTER])["clusters"][0]["clusterArn"]
+    ecs.tag_resource(resourceArn=arn, tags=[{"key": f"{KEY}{group}", "value": str(seconds)}])
+
+
+def test_a_service_without_room_says_so_and_tries_again(service: Service):
+    """Its events have ECS's words; what cannot be placed counts for the breaker, and no task is seen."""
+    no_capacity(service.sandbox, f"service:{service.name}", 3600)
+    service.update(release="better")
+    until(lambda: service.deployments()[0] == ("PRIMARY", "FAILED", 0))
+    messages = [event["message"] for event in service.describe()["events"]]
+    task = service.ecs.describe_tasks(cluster=CLUSTER, tasks=service.tasks())["tasks"]
+    service.update(forceNewDeployment=True)
+    until(lambda: service.describe()["deployments"][0]["failedTasks"] == 1)
+    no_capacity(service.sandbox, f"service:{service.name}", 0)
+    service.settled()
+
+    refused = f"(service {service.name}) was unable to place a task. Reason: {NO_CAPACITY}"
+    assert messages[:4] == [
+        f"(service {service.name}) deployment failed: deployment circuit breaker was triggered.",
+        *3 * [refused],
+    ]
+    assert [each["taskDefinitionArn"] for each in task] == [service.releases["good"]]
+    assert service.describe()["taskDefinition"] == service.releases["better"]
+
+
+def test_a_token_repeats_that_there_was_no_room(sandbox: Sandbox, releases: dict[str, str]):
+    """Also when there is some again; a new token is a new request."""
+    ecs = sandbox.client("ecs")
+
+    def run(token: str) -> tuple[int, list[str]]:
+        answer = ecs.run_task(cluster=CLUSTER, taskDefinition=releases["good"], clientToken=token)
+        for task in answer["tasks"]:
+            ecs.stop_task(cluster=CLUSTER, task=task["taskArn"])
+        return len(answer["tasks"]), [failure["reason"] for failure in answer["failures"]]
+
+    no_capacity(sandbox, "family:rollouts", 3600)
+    refused = run("refused")
+    no_capacity(sandbox, "family:rollouts", 0)
+
+    assert refused == run("refused") == (0, [NO_CAPACITY])
+    assert run("asked again") == (1, [])
 
 
 def test_a_deleted_service_drains(service: Service):
