@@ -16,6 +16,7 @@ from tests.sandbox.executions import Execution
 from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.rest import other
+from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
@@ -78,6 +79,24 @@ def backed_out(scaled_stage: Stage) -> Rehearsal:
         return stage.rehearse("backed out", stage.push("0.3.3"), back_out)
 
 
+@pytest.fixture(scope="module")
+def asked_again(scaled_stage: Stage) -> Rehearsal:
+    """A person rolls a release back at weight 10, and while that is at work asks for it again."""
+    stage, cloud = scaled_stage, scaled_stage.cloud
+
+    def ask_again(execution: str) -> dict[str, Any]:
+        stage.reach(10)
+        rollback = cloud.roll_back()
+        until(lambda: cloud.holder() == rollback, "the rollback holds the service")
+        asked = cloud.start({"service": SERVICE, "image_tag": "0.3.5"})
+        told = cloud.ended(asked)
+        what = f"what waited on account of {asked}"
+        follower = cloud.started("deploy", lambda given: given.get("asked_by") == asked, what)
+        return {"told": told, "rollback": cloud.ended(rollback), "follower": cloud.ended(follower)}
+
+    return stage.rehearse("asked for again", stage.push("0.3.5"), ask_again)
+
+
 @dataclass(frozen=True)
 class InVain:
     """A rollback of a service that nothing works on, and what was there before and after it."""
@@ -118,6 +137,34 @@ class TestByTwoHands(PutBack):
 
         assert [each.status for each in rollbacks] == ["SUCCEEDED", "SUCCEEDED"]
         assert sorted(each.output["outcome"] for each in rollbacks) == ["nothing", "rolled_back"]
+
+
+class TestAskedAgain(WithoutFailure):
+    """What holds of the deployment that a person has taken back, and wanted after all."""
+
+    outcome = "rolled_back"
+
+    @pytest.fixture
+    def rehearsal(self, asked_again: Rehearsal) -> Rehearsal:
+        """The one that was rolled back first."""
+        return asked_again
+
+    def test_who_asks_again_is_told_to_wait(self, asked_again: Rehearsal) -> None:
+        """For the rollback, which is named; not that it is being deployed."""
+        told, rollback = asked_again.seen["told"], asked_again.seen["rollback"]
+
+        assert (told.status, told.output["action"]) == ("SUCCEEDED", "queued")
+        assert f"0.3.5 waits until {SERVICE} is free: {rollback.arn} holds {SERVICE}" == told.output["reason"]
+
+    def test_it_is_deployed_after_the_rollback(self, asked_again: Rehearsal) -> None:
+        """The request is not lost."""
+        follower = asked_again.seen["follower"]
+
+        assert asked_again.seen["rollback"].output["outcome"] == "rolled_back"
+        assert (follower.status, follower.output["outcome"]) == ("SUCCEEDED", "promoted")
+        assert asked_again.after
+        assert asked_again.after.version == "0.3.5"
+        assert asked_again.shares_seen[:4] == [0, 10, 0, 10]
 
 
 class TestStoppedHalfWay(PutBack):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from crossfade.domain.spec import SLOTS, Slot, other
+from tests.simulation.clock import START
 from tests.simulation.execution import Execution
 from tests.simulation.model.autoscaling import SUSPENDED
 from tests.simulation.scenarios import SCALING, Scenario
@@ -173,8 +175,6 @@ def statuses_are_honest(scenario: Scenario, world: World) -> Violations:
         if execution.status == "SUCCEEDED":
             if outcome not in _SUCCESSES.get(end, ()):
                 yield f"{execution.name} ended in {end}, its outcome is {outcome}"
-            if end == "Queued" and outcome is None and not _started_later(execution, world):
-                yield f"{execution.name} ended in Queued, and nothing came of it"
         elif execution.status == "FAILED" and not (execution.error and execution.cause):
             yield f"{execution.name} failed without a reason"
 
@@ -188,10 +188,51 @@ _SUCCESSES = {"Promoted": {"promoted"}, "NothingToDeploy": {None, "dropped"}, "Q
 """The outcomes that a deployment's execution may have had where it ends in one of these states."""
 
 
+def no_request_is_lost(scenario: Scenario, world: World) -> Violations:
+    """What was asked for was deployed, is live, was refused or superseded by name: the answer says which.
+
+    Requests are all executions that deploy, also those by which Crossfade itself starts what has waited.
+    """
+    asked = world.executions("deploy")
+    for request in asked:
+        if request.status == "SUCCEEDED" and request.path[-1][1] in {"Queued", "NothingToDeploy"}:
+            reason = str(request.output["reason"])
+            named = [other for other in asked if other is not request and f"{other.name}" in reason]
+            lost = _lost(request, reason, named, world)
+            if lost:
+                yield f"{request.name} ended in {request.path[-1][1]}, {lost}: {reason}"
+
+
+def _lost(request: Execution, reason: str, named: list[Execution], world: World) -> str | None:
+    """Why a request that ended well has come to nothing; None where it has not."""
+    if request.path[-1][1] == "Queued":
+        dropped = items_of(world).get(request.name, {}).get("outcome") == "dropped"
+        return None if dropped or _started_later(request, world) else "and nothing came of it"
+    if "already runs" in reason or "gives way" in reason:
+        return None
+    if "waits already" in reason or "is being deployed by" in reason:
+        over = [other for other in named if not _is_over(other, request.began, world)]
+        return None if over else "on account of a deployment that was over before it asked"
+    return "for a reason that is none"
+
+
+def _is_over(deployment: Execution, moment: float, world: World) -> bool:
+    """Whether a deployment was judged bad, had failed or was stopped before a moment, and so not promoted."""
+    item = items_of(world).get(deployment.name, {})
+    failed = [at for at, state in deployment.path if state == "RollBack"]
+    judged = [_seconds(item["judged"])] if "judged" in item else []
+    # Step Functions tells of an execution's end when it is asked for its history: that does not lag here.
+    ended = [] if deployment.running or "promoted" in item else [deployment.stopped]
+    return "promoted" not in item and min([*failed, *judged, *ended], default=moment) < moment
+
+
+def _seconds(moment: str) -> float:
+    return (datetime.fromisoformat(moment) - START).total_seconds()
+
+
 def _started_later(queued: Execution, world: World) -> bool:
-    """Whether what waited was started by somebody."""
-    digest = queued.input["detail"]["image-digest"]
-    return any(execution.input.get("image_digest") == digest for execution in world.executions("deploy"))
+    """Whether what waited was started by somebody: Crossfade says on whose account it starts an execution."""
+    return any(request.input.get("asked_by") == queued.arn for request in world.executions("deploy"))
 
 
 def _certified(world: World, name: str, item: Item) -> Violations:
@@ -224,6 +265,7 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         the_rule_is_its_owners_but_for_the_weights,
         history_is_true,
         statuses_are_honest,
+        no_request_is_lost,
         nothing_else_changes,
     )
 }

@@ -95,6 +95,12 @@ def ask(image: Image) -> Happening:
     return happen
 
 
+def ask_again(image: Image, name: str = "again") -> Happening:
+    """A person asks for a release that is there already."""
+    asked = {"service": "web", "image_tag": image.tag}
+    return lambda world: world.machines.start("deploy", asked, name)
+
+
 def push(image: Image) -> Happening:
     """An image is pushed, and ECR's event starts its release."""
     return lambda world: world.push(image)
@@ -279,6 +285,22 @@ _ALL = (
     Scenario("back-out", ask(GOOD), "0.0.1", {"deploy.KeepWarm#1": roll_back}, spec=WARM),
     # A rollback whose first call takes as long as the rest of the deployment comes too late.
     Scenario("by-hand", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": roll_back}, or_else="0.0.2"),
+    # Rolled back by hand, and asked for again at once: by then it is another request.
+    Scenario(
+        "asked-again",
+        ask(GOOD),
+        "0.0.2",
+        {"deploy.WatchStage#1": roll_back, "rollback.RestoreWeights#1": ask_again(GOOD)},
+    ),
+    # In the middle of the last stage a person asks for what is live: it is to stay.
+    Scenario(
+        "live-asked-for",
+        push(GOOD),
+        "0.0.1",
+        {"deploy.WatchStage#2": ask_again(OLD)},
+        or_else="0.0.2",  # where its plan takes long, the other release has been promoted before
+        spec={"when_busy": "reject"},
+    ),
     Scenario("probe-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": kill_probe}),
     # Both probes die in a stage whose proof was reached before; it ends for no other reason than its minimum.
     Scenario(

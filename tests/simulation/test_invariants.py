@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.scaling import Scaling
@@ -15,7 +16,7 @@ from crossfade.domain.rule import LiveRule, weighted_forward
 from crossfade.domain.spec import TargetGroups, other
 from crossfade.domain.traffic import Weights
 from crossfade.domain.verdict import Verdict
-from crossfade.handlers import gate, restore, shift
+from crossfade.handlers import gate, plan, restore, shift
 from tests.simulation import machines, stack
 from tests.simulation.cases import Result, named, run
 from tests.simulation.functions import Invocation
@@ -95,6 +96,8 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("scaling is as before", "grows", instead(Scaling, "suspend")),
     ("the rule is its owners but for the weights", "login", instead(LiveRule, "weighted", forward_alone)),
     ("history is true", "healthy", instead(Journal, "close")),
+    ("no request is lost", "asked-again", instead(plan, "is_given_up", lambda *given: False)),
+    ("no request is lost", "queued", instead(Executions, "start", lambda *given: True)),
     ("statuses are honest", "worse", end_well_whatever_happens),
     ("nothing else changes", "grows", instead(Scaling, "suspend", set_bounds_as_well)),
     (
@@ -113,7 +116,9 @@ def broken_run(scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch) 
     return run(named(scenario))
 
 
-@pytest.mark.parametrize(("invariant", "scenario", "break_it"), BROKEN, ids=[name for name, *_ in BROKEN])
+@pytest.mark.parametrize(
+    ("invariant", "scenario", "break_it"), BROKEN, ids=[f"{name}-{by}" for name, by, _ in BROKEN]
+)
 def test_a_broken_workflow_is_found(
     invariant: str, scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch
 ) -> None:

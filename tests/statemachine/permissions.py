@@ -35,7 +35,7 @@ ACTIONS: dict[str, frozenset[str]] = {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",
         "cloudwatch:DescribeAlarms",
-        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalableTargets", "states:GetExecutionHistory",
     },
     "queue": JOURNAL_OPEN | {"dynamodb:ConditionCheckItem"},
     "claim": JOURNAL_OPEN,

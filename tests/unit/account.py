@@ -159,6 +159,15 @@ class Account:
             ExpressionAttributeValues={":waiting": {"M": found}},
         )
 
+    def live_is(self, version: str, digest: str) -> None:
+        """Let the journal call a release live, however that has come about."""
+        self.dynamodb.update_item(
+            TableName=TABLE,
+            Key=_key("state"),
+            UpdateExpression="SET version = :version, digest = :digest",
+            ExpressionAttributeValues={":version": {"S": version}, ":digest": {"S": digest}},
+        )
+
     def kill(self, task: str) -> None:
         """Let a task die."""
         self.ecs.stop_task(cluster=self.spec.cluster, task=task, reason="Host EC2 terminated")

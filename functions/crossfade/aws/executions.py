@@ -7,8 +7,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
+from crossfade.domain.turn import ENDED
 
 GONE = {"ExecutionDoesNotExist", "InvalidArn"}
+ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
 
 
 class Executions:
@@ -40,6 +42,26 @@ class Executions:
                 return None
             raise
         return str(found["status"]) == "RUNNING"
+
+    def entered(self, execution: str) -> str | None:
+        """The state that an execution has entered last, ``ENDED`` when it has ended.
+
+        None where Step Functions does not know it. The answer may be some seconds old.
+        """
+        try:
+            found = self._stepfunctions.get_execution_history(
+                executionArn=execution, reverseOrder=True, maxResults=100, includeExecutionData=False
+            )
+        except ClientError as error:
+            if code(error) in GONE:
+                return None
+            raise
+        for event in found["events"]:
+            if event["type"] in ENDS:
+                return ENDED
+            if "stateEnteredEventDetails" in event:
+                return str(event["stateEnteredEventDetails"]["name"])
+        return None
 
     def start(self, machine: str, name: str, asked: dict[str, Any]) -> bool:
         """Start an execution; False where one of that name was started before, as long as AWS knows it."""

@@ -111,6 +111,10 @@ class State(Message):
         """Whether the service was ever deployed, or was about to be; a deletion alone leaves no trace."""
         return self.model_copy(update={"holder": None}) != State()
 
+    def would_replace(self, digest: str) -> bool:
+        """Whether an image is live, and another one is being deployed in its place."""
+        return self.digest == digest and self.candidate is not None and self.candidate.digest != digest
+
     def tried_by(self, execution: str, now: datetime) -> Tried:
         """The count with the rollback that takes the service over; a second time it counts nothing."""
         if self.tried and self.holder == execution:
@@ -198,10 +202,27 @@ def refuse_superseded(state: State) -> None:
     Raises
     ------
     Superseded
-        One waits, and the spec says that it need not wait for the end.
+        One waits, and the spec says that it need not wait for the end; or what is live was asked for.
     """
+    refuse_going_back(state)
     if state.waiting and state.waiting.supersede:
         raise Superseded(
             f"{state.waiting.version} was asked for by {state.waiting.execution}, and when_busy says "
             "supersede: this deployment makes room for it."
+        )
+
+
+def refuse_going_back(state: State) -> None:
+    """Let a deployment go on only while nobody asks for what is live: it would take that away.
+
+    Raises
+    ------
+    Superseded
+        Somebody does.
+    """
+    waiting = state.waiting
+    if waiting and waiting.supersede and state.would_replace(waiting.digest):
+        raise Superseded(
+            f"{waiting.version}, which is live, was asked for by {waiting.execution}: this deployment goes "
+            "back to it."
         )

@@ -7,11 +7,17 @@ arrived.
 import json
 from typing import Literal
 
+from crossfade.domain.certificate import History
 from crossfade.domain.errors import ServiceBusy
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Release
 from crossfade.domain.spec import ServiceSpec
-from crossfade.domain.state import DELETION, State, Waiting
+from crossfade.domain.state import DELETION, State, Waiting, machine_of
+
+ROLL_BACK = "RollBack"
+"""The state of a deployment that has failed, whatever has failed there."""
+ENDED = "(ended)"
+"""In place of a state: the execution has ended."""
 
 
 class NotNow(Message):
@@ -21,16 +27,44 @@ class NotNow(Message):
     reason: str
 
 
-def not_now(service: str, release: Release, state: State, *, ordered_at: Moment | None) -> NotNow | None:
+def is_under_way(release: Release, state: State) -> bool:
+    """Whether the release is the one that the service is held for: the same image, the same blueprint."""
+    running = state.candidate
+    return running is not None and (running.digest, running.blueprint) == (release.digest, release.blueprint)
+
+
+def is_given_up(state: State, history: History, own: str, entered: str | None) -> bool:
+    """Whether the deployment that holds the service will not promote its release any more.
+
+    It was judged bad, has failed, was stopped or superseded, or is rolled back. ``own`` is an execution of
+    the machine that deploys; ``entered`` is the state that the holder is in, ``ENDED``, or None where that is
+    not known.
+    """
+    if history.promoted:
+        return False  # whoever holds the service only finishes what was left undone
+    taken_over = machine_of(state.holder or "") != machine_of(own)
+    superseded = state.waiting is not None and state.waiting.supersede
+    return taken_over or superseded or history.judged is not None or entered in {ROLL_BACK, ENDED}
+
+
+def not_now(
+    service: str,
+    release: Release,
+    state: State,
+    *,
+    ordered_at: Moment | None,
+    given_up: bool = False,
+) -> NotNow | None:
     """Why a release must not be deployed or queued; None when it may.
 
     ``ordered_at`` is the release's place in time where it gives way to newer ones: a push's time, or the
-    time of what has waited. It is None where a person means exactly this release, older or not.
+    time of what has waited. It is None where a person means exactly this release, older or not. ``given_up``:
+    it is under way, and will not be promoted, so that asking for it is asking anew.
     """
     running, waiting = state.candidate, state.waiting
     if waiting and (waiting.digest, waiting.at) == (release.digest, ordered_at):
         waiting = None  # this is what has waited, and its turn has come
-    if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
+    if running and is_under_way(release, state) and not given_up:
         same = _same(release, running.version)
         return NotNow(action="nothing_to_do", reason=f"{same} is being deployed by {state.deployment}.")
     if waiting and waiting.digest == release.digest:
@@ -41,7 +75,8 @@ def not_now(service: str, release: Release, state: State, *, ordered_at: Moment 
     if ordered_at is None:
         return None
     newest = state.newest
-    if newest and (newest.at, newest.digest) == (ordered_at, release.digest):
+    told_again = given_up and ordered_at == release.pushed
+    if told_again or (newest and (newest.at, newest.digest) == (ordered_at, release.digest)):
         reason = f"its image, pushed at {iso(ordered_at)}, was deployed or tried before."
         return _gives_way(service, release, state, reason)
     if newest and ordered_at < newest.at:
@@ -77,30 +112,58 @@ def _gives_way(service: str, release: Release, state: State, reason: str) -> Not
     )
 
 
-def wait(release: Release, spec: ServiceSpec, state: State, *, at: Moment, execution: str) -> Waiting:
+def wait(
+    release: Release,
+    spec: ServiceSpec,
+    state: State,
+    *,
+    at: Moment,
+    execution: str,
+    by_hand: bool = False,
+) -> Waiting:
     """The release as it waits for the service, by the spec's ``when_busy``.
+
+    A person who asks for what is live, while another release is deployed, means that one to go back.
 
     Raises
     ------
     ServiceBusy
         The spec rejects a release that comes while another one is deployed, or the service is being deleted.
     """
-    if spec.when_busy == "reject" or state.holder == DELETION:
+    back = by_hand and state.would_replace(release.digest)
+    if state.holder == DELETION or (spec.when_busy == "reject" and not back):
         raise busy(spec.service, state)
     return Waiting(
         version=release.version,
         digest=release.digest,
         at=at,
         execution=execution,
-        supersede=spec.when_busy == "supersede",
+        supersede=back or spec.when_busy == "supersede",
     )
 
 
 def busy(service: str, state: State) -> ServiceBusy:
     """The error for a service that another execution holds."""
     return ServiceBusy(
-        f"Service {service} is held by {state.holder}. "
+        f"Service {service} is held by {state.holder}{_troubled(state)}. "
         "Wait until that deployment ends, then start this one again."
+    )
+
+
+def held(service: str, waiting: Waiting, state: State) -> str:
+    """Why a release has to wait, and for whom."""
+    back = f", and {state.deployment} goes back" if state.would_replace(waiting.digest) else ""
+    return f"{state.holder} holds {service}{back}{_troubled(state)}"
+
+
+def _troubled(state: State) -> str:
+    """That the holder is not the first who tries to put the service right, and what a person can do."""
+    failed = state.tried.times - 1 if state.tried else 0
+    if failed < 1:
+        return ""
+    return (
+        f", and {failed} rollback{'' if failed == 1 else 's'} of {state.deployment} did not get through: "
+        "read the last one and put right what it says, then start a rollback by hand"
     )
 
 

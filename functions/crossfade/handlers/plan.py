@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
+from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.registry import Image, Registry
 from crossfade.aws.scaling import Scaling
@@ -39,9 +40,9 @@ from crossfade.domain.plan import (
 from crossfade.domain.request import Ask, NoConcern, Push, read_input
 from crossfade.domain.rule import refuse_stickiness
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot, read_spec, repository_of
-from crossfade.domain.state import State
+from crossfade.domain.state import State, machine_of
 from crossfade.domain.traffic import Weights, refuse_foreign, stable_slot
-from crossfade.domain.turn import not_now, wait
+from crossfade.domain.turn import held, is_given_up, is_under_way, not_now, wait
 from crossfade.handlers.step import step, utc_now
 
 ECR_LAG = timedelta(minutes=1)
@@ -75,7 +76,8 @@ def handler(event: Event) -> Decision:
     ordered_at = release.pushed if isinstance(request, Push) else request.asked
     if state.holder == event.execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
-    put_off = not_now(spec.service, release, state, ordered_at=ordered_at)
+    given_up = is_under_way(release, state) and _is_given_up(event, spec, state, journal)
+    put_off = not_now(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
     if put_off:
         return Decision(action=put_off.action, reason=put_off.reason)
     checked = TaskDefinitions(client("ecs")).check(spec, release)
@@ -146,11 +148,28 @@ def _version(image: Image, spec: ServiceSpec) -> str:
     return tags[0]
 
 
+def _is_given_up(event: Event, spec: ServiceSpec, state: State, journal: Journal) -> bool:
+    """Whether the deployment that holds the service will not promote its release any more."""
+    if state.holder is None or state.deployment is None:
+        return False
+    deploys = machine_of(state.holder) == machine_of(event.execution)
+    entered = Executions(client("stepfunctions")).entered(state.holder) if deploys else None
+    history = journal.history(spec.service, state.deployment)
+    return is_given_up(state, history, event.execution, entered)
+
+
 def _wait(
     event: Event, spec: ServiceSpec, release: Release, state: State, ordered_at: Moment | None
 ) -> Decision:
-    waiting = wait(release, spec, state, at=ordered_at or utc_now(), execution=event.execution)
-    reason = f"{state.holder} holds {spec.service}"
+    waiting = wait(
+        release,
+        spec,
+        state,
+        at=ordered_at or utc_now(),
+        execution=event.execution,
+        by_hand=ordered_at is None,
+    )
+    reason = held(spec.service, waiting, state)
     return Decision(action="busy", reason=reason, service=spec.service, waiting=waiting)
 
 

@@ -11,10 +11,11 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The release, and the service that it waits for."""
+    """The release, the service that it waits for, and why it has to wait."""
 
     service: str
     waiting: Waiting
+    held: str = ""
 
 
 class Queued(Message):
@@ -31,6 +32,8 @@ def handler(event: Event) -> Queued:
         event.service, event.waiting, utc_now()
     )
     reason = f"{event.waiting.version} waits until {event.service} is free"
+    if event.held:
+        reason += f": {event.held}"
     if dropped:
         reason += f"; {dropped.version}, which waited, is dropped"
     return Queued(action="queued", reason=reason)

@@ -19,6 +19,7 @@ from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.records import Record
 from crossfade.domain.spec import Slot
+from crossfade.domain.state import refuse_going_back
 from crossfade.domain.traffic import refuse_stop
 from crossfade.domain.verdict import Verdict
 from crossfade.handlers.capacity import keep_up
@@ -63,10 +64,12 @@ def handler(event: Event) -> Retired:
     """Look until the old version is gone from production and nothing speaks against the new one."""
     plan = event.plan
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    promoted = journal.refuse_lost(plan).stable == plan.candidate
+    state = journal.refuse_lost(plan)
+    promoted = state.stable == plan.candidate
     leaving, cursor, probe_died = _Leaving(event), event.cursor, False
     # Once it is promoted there is no way back by weights, so nothing is judged any more.
     if not promoted:
+        refuse_going_back(state)
         cursor, probe_died = follow(plan, event.probe, event.cursor, leaving.decided)
     verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
     if plan.stable and not promoted and verdict.action != "roll_back":
@@ -167,6 +170,8 @@ def _retire(event: Event, journal: Journal, slot: Slot | None) -> int:
         journal.promote(plan, utc_now())
         return 0
     state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
+    if state.stable != plan.candidate:
+        refuse_going_back(state)
     refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
     # From here on there is no way back by weights: the journal must know before the slot does.
     journal.promote(plan, utc_now())

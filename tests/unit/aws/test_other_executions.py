@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from crossfade.aws.executions import Executions
+from crossfade.domain.turn import ENDED
 from tests.unit.account import MACHINES, Account
-from tests.unit.examples import DEPLOY, EXECUTION
+from tests.unit.examples import DEPLOY, EXECUTION, START
 
 
 @pytest.fixture
@@ -50,6 +52,37 @@ def test_executions_run_until_they_end(account: Account, executions: Executions)
 def test_what_nobody_knows_is_neither(executions: Executions, execution: str) -> None:
     """Step Functions may not tell yet of an execution that has begun, or not any more of one that ended."""
     assert executions.runs(execution) is None
+
+
+@pytest.mark.parametrize(
+    ("events", "entered"),
+    [
+        ([("TaskScheduled", None), ("TaskStateEntered", "RollBack"), ("TaskStateExited", None)], "RollBack"),
+        ([("ExecutionAborted", None), ("TaskStateEntered", "WatchStage")], ENDED),
+        ([("ExecutionFailed", None), ("FailStateEntered", "DeploymentFailed")], ENDED),
+        ([("ExecutionStarted", None)], None),
+    ],
+)
+def test_the_state_that_an_execution_is_in(
+    executions: Executions, account: Account, events: list[tuple[str, str | None]], entered: str | None
+) -> None:
+    """By its newest events, the last one first."""
+    stub = Stubber(account.stepfunctions)
+    answer = [
+        {"timestamp": START, "type": kind, "id": n}
+        | ({"stateEnteredEventDetails": {"name": name}} if name else {})
+        for n, (kind, name) in enumerate(events)
+    ]
+    asked = {"executionArn": EXECUTION, "reverseOrder": True, "maxResults": 100}
+    stub.add_response("get_execution_history", {"events": answer}, asked | {"includeExecutionData": False})
+    with stub:
+        assert executions.entered(EXECUTION) == entered
+
+
+@pytest.mark.parametrize("execution", [f"{EXECUTION}:just-started", "no ARN"])
+def test_what_nobody_knows_is_in_no_state(executions: Executions, execution: str) -> None:
+    """Step Functions may not tell yet of an execution that has begun."""
+    assert executions.entered(execution) is None
 
 
 def test_stopping_twice_is_stopping_once(account: Account, executions: Executions) -> None:

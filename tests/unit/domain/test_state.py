@@ -3,9 +3,16 @@
 import pytest
 
 from crossfade.domain.errors import ServiceLost, Superseded
-from crossfade.domain.state import DELETION, State, machine_of, refuse_lost, refuse_superseded
+from crossfade.domain.state import (
+    DELETION,
+    State,
+    machine_of,
+    refuse_going_back,
+    refuse_lost,
+    refuse_superseded,
+)
 from crossfade.domain.traffic import Overwritten, Weights
-from tests.unit.examples import DEPLOY, EXECUTION, ROLLBACK, ROLLBACKS, at, waiting
+from tests.unit.examples import DEPLOY, EXECUTION, OLD, ROLLBACK, ROLLBACKS, at, candidate, waiting
 
 MINE = f"{EXECUTION}:d1"
 
@@ -40,6 +47,16 @@ def test_a_release_that_need_not_wait_ends_the_deployment() -> None:
     """The sentence says which one, who asked for it, and why it may."""
     with pytest.raises(Superseded, match=rf"0\.0\.3 was asked for by {EXECUTION}:w1, .*supersede"):
         refuse_superseded(State(waiting=waiting(supersede=True)))
+
+
+def test_a_deployment_goes_back_where_what_is_live_was_asked_for() -> None:
+    """At every look, and once more when the old slot is about to go; a queued one is no such word."""
+    live = State(digest=OLD, candidate=candidate(), waiting=waiting("0.0.1", OLD, supersede=True))
+    for refuse in (refuse_superseded, refuse_going_back):
+        with pytest.raises(Superseded, match=rf"0\.0\.1, which is live, was asked for by {EXECUTION}:w1"):
+            refuse(live)
+    refuse_going_back(live.model_copy(update={"waiting": waiting("0.0.1", OLD)}))
+    refuse_going_back(live.model_copy(update={"waiting": waiting(supersede=True)}))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossfade.domain.certificate import History
 from crossfade.domain.errors import ServiceBusy
 from crossfade.domain.plan import Release
-from crossfade.domain.state import DELETION, Newest, State
-from crossfade.domain.turn import missed, not_now, wait
-from tests.unit.examples import EXECUTION, NEW, NEWER, OLD, at, candidate, release, spec, waiting
+from crossfade.domain.state import DELETION, Newest, State, Tried
+from crossfade.domain.turn import ENDED, ROLL_BACK, busy, held, is_given_up, missed, not_now, wait
+from tests.statemachine.definitions import definition
+from tests.unit.examples import (
+    EXECUTION,
+    NEW,
+    NEWER,
+    OLD,
+    ROLLBACKS,
+    at,
+    candidate,
+    plan,
+    release,
+    spec,
+    waiting,
+)
 
+PUSHED = release(pushed=at(10))
 RUNNING = State(holder=f"{EXECUTION}:d1", deployment="d1", candidate=candidate())
 
 
@@ -19,8 +34,9 @@ def _newest(seconds: float, digest: str = OLD) -> Newest:
     return Newest(at=at(seconds), digest=digest)
 
 
-def _action(given: Release, state: State, seconds: float | None) -> str:
-    found = not_now("web", given, state, ordered_at=None if seconds is None else at(seconds))
+def _action(given: Release, state: State, seconds: float | None, *, given_up: bool = False) -> str:
+    ordered_at = None if seconds is None else at(seconds)
+    found = not_now("web", given, state, ordered_at=ordered_at, given_up=given_up)
     return found.action if found else "deploy"
 
 
@@ -60,6 +76,64 @@ def test_a_person(state: dict[str, Any], action: str) -> None:
     assert action == _action(release(), State(**state), None)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "state", "action"),
+    [
+        pytest.param(None, {}, "deploy", id="a-person"),
+        pytest.param(10, {"newest": _newest(10, NEW)}, "ignore", id="a-push-that-is-told-again"),
+        pytest.param(10, {"newest": _newest(10, OLD)}, "ignore", id="that-push-came-second-in-its-second"),
+        pytest.param(40, {"newest": _newest(10, NEW)}, "deploy", id="a-person-who-has-waited"),
+        pytest.param(None, {"waiting": waiting(digest=NEW)}, "nothing_to_do", id="waits-again-already"),
+    ],
+)
+def test_what_is_given_up_may_be_asked_for_anew(
+    seconds: float | None, state: dict[str, Any], action: str
+) -> None:
+    """By a person, who knows what has become of it; an event that comes twice is no second opinion."""
+    held = State(**RUNNING.model_dump() | state)
+    assert action == _action(PUSHED, held, seconds, given_up=True)
+
+
+TAKEN_OVER = RUNNING.model_copy(update={"holder": f"{ROLLBACKS}:r1"})
+
+
+@pytest.mark.parametrize(
+    ("state", "milestones", "entered", "expected"),
+    [
+        pytest.param(RUNNING, {}, "WatchStage", False, id="is-watched"),
+        pytest.param(RUNNING, {}, None, False, id="began-just-now"),
+        pytest.param(RUNNING, {"judged": at(50)}, "WatchStage", True, id="judged"),
+        pytest.param(RUNNING, {}, ROLL_BACK, True, id="a-function-has-failed"),
+        pytest.param(RUNNING, {}, ENDED, True, id="stopped"),
+        pytest.param(
+            RUNNING.model_copy(update={"waiting": waiting(supersede=True)}), {}, "WatchStage", True,
+            id="superseded",
+        ),
+        pytest.param(
+            RUNNING.model_copy(update={"waiting": waiting()}), {}, "WatchStage", False, id="another-one-waits"
+        ),
+        pytest.param(TAKEN_OVER, {}, None, True, id="is-rolled-back"),
+        pytest.param(
+            RUNNING.model_copy(update={"holder": DELETION}), {}, None, True, id="its-service-is-deleted"
+        ),
+        pytest.param(RUNNING, {"promoted": at(50)}, "WriteReport", False, id="promoted"),
+        pytest.param(RUNNING, {"promoted": at(50)}, ENDED, False, id="stopped-when-it-was-promoted"),
+        pytest.param(TAKEN_OVER, {"promoted": at(50)}, None, False, id="a-rollback-finishes-it"),
+    ],
+)  # fmt: skip
+def test_when_a_deployment_is_given_up(
+    state: State, milestones: dict[str, Any], entered: str | None, expected: bool
+) -> None:
+    """From the verdict, the failure or the stop on, not only when a rollback has taken it over."""
+    history = History(plan=plan(), **milestones)
+    assert is_given_up(state, history, f"{EXECUTION}:d2", entered) is expected
+
+
+def test_the_state_that_a_deployment_fails_in_is_there() -> None:
+    """It is known by its name."""
+    assert ROLL_BACK in definition("deploy")["States"]
+
+
 def test_a_changed_blueprint_is_another_release() -> None:
     """The same image with a new configuration is not being deployed yet."""
     changed = release().model_copy(update={"blueprint": f"{release().blueprint}1"})
@@ -82,7 +156,6 @@ def test_what_has_waited_gives_way_to_what_was_tried_meanwhile() -> None:
     assert _action(release(), State(newest=_newest(15, NEWER)), 10) == "ignore"
 
 
-PUSHED = release(pushed=at(10))
 BY_HAND = (
     " To deploy 0.0.2 all the same, start by hand: "
     f'{{"service": "web", "image_tag": "0.0.2", "image_digest": "{NEW}"}}.'
@@ -187,6 +260,41 @@ def test_a_release_waits(when_busy: str, supersede: bool) -> None:
     found = wait(release(), spec(when_busy=when_busy), RUNNING, at=at(7), execution="mine")
     assert (found.version, found.digest, found.at, found.execution) == ("0.0.2", NEW, at(7), "mine")
     assert found.supersede is supersede
+
+
+LIVE = State(**RUNNING.model_dump() | {"digest": OLD, "version": "0.0.1"})
+
+
+@pytest.mark.parametrize("when_busy", ["queue", "reject", "supersede"])
+def test_who_asks_for_what_is_live_has_the_other_one_go_back(when_busy: str) -> None:
+    """Whatever the spec says: to wait for the end, or to be refused, would promote what nobody wants."""
+    asked = release("0.0.1", OLD)
+    found = wait(asked, spec(when_busy=when_busy), LIVE, at=at(7), execution="mine", by_hand=True)
+    assert found.supersede
+    assert held("web", found, LIVE) == f"{EXECUTION}:d1 holds web, and d1 goes back"
+
+
+def test_what_has_waited_sends_nobody_back() -> None:
+    """It is live by now, and another one was quicker: that one was asked for later."""
+    found = wait(release("0.0.1", OLD), spec(when_busy="queue"), LIVE, at=at(7), execution="mine")
+    assert not found.supersede
+    assert held("web", found, LIVE).startswith(f"{EXECUTION}:d1 holds web")
+
+
+def test_a_new_configuration_of_what_is_live_waits_as_any_other() -> None:
+    """Its image is live and is being deployed: nobody asks to go back."""
+    state = LIVE.model_copy(update={"candidate": candidate(digest=OLD)})
+    with pytest.raises(ServiceBusy):
+        wait(release("0.0.1", OLD), spec(when_busy="reject"), state, at=at(7), execution="mine", by_hand=True)
+
+
+@pytest.mark.parametrize(("times", "told"), [(1, ""), (2, "1 rollback of"), (5, "4 rollbacks of")])
+def test_who_waits_for_a_service_in_trouble_is_told_so(times: int, told: str) -> None:
+    """It may take hours; the refusal says so too."""
+    state = RUNNING.model_copy(update={"tried": Tried(times=times, at=at(60))})
+    reason, refused = held("web", waiting(), state), str(busy("web", state))
+    assert (told in reason, told in refused) == (True, True)
+    assert ("did not get through: read the last one" in reason) is bool(told)
 
 
 @pytest.mark.parametrize(

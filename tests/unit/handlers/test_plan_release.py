@@ -18,9 +18,11 @@ from tests.unit.account import SPECS, Account, running_release
 from tests.unit.examples import (
     ACCOUNT,
     EXECUTION,
+    FIRST_TRY,
     NEW,
     NEWER,
     REGION,
+    ROLLBACKS,
     START,
     at,
     release,
@@ -623,10 +625,83 @@ def test_a_release_that_could_not_be_deployed_does_not_wait(account: Account, in
         _plan(invoke, ASK)
 
 
-def test_what_is_being_deployed_is_nothing_to_do(account: Account, invoke: Invoke, journal: Journal) -> None:
+def _entered(*states: str, end: str | None = None) -> dict[str, Any]:
+    """The newest events of an execution, the last one first."""
+    events: list[dict[str, Any]] = [{"type": end}] if end else [{"type": "TaskScheduled"}]
+    entered = [
+        {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": state}} for state in states[::-1]
+    ]
+    return {"events": [*events, *entered]}
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param(_entered("WatchStage", end="ExecutionAborted"), id="stopped"),
+        pytest.param(_entered("WatchStage", end="ExecutionTimedOut"), id="timed-out"),
+        pytest.param(_entered("ShiftTraffic", "RollBack"), id="a-function-has-failed"),
+    ],
+)
+def test_a_deployment_that_fails_is_no_answer_to_who_asks_again(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, history: dict[str, Any]
+) -> None:
+    """Its rollback has not begun yet: a person's request is a new one, a push that is told twice is none."""
+    release = account.release("0.0.2")
+    journal.claim(account.first_plan(deployment="theirs", execution=f"{EXECUTION}:theirs", release=release))
+    aws.answer("GetExecutionHistory", history)
+    answer = _plan(invoke, ASK)
+    assert (answer["action"], answer["waiting"]["version"]) == ("busy", "0.0.2")
+    assert _plan(invoke, _push(digest=release.digest))["action"] == "ignore"
+
+
+def test_a_release_that_is_rolled_back_can_be_asked_for_again(
+    account: Account, invoke: Invoke, journal: Journal
+) -> None:
+    """A rollback holds the service: by the spec's when_busy the request waits, or is refused by name."""
+    plan = account.first_plan(
+        deployment="theirs", execution=f"{EXECUTION}:theirs", release=account.release("0.0.2")
+    )
+    journal.claim(plan)
+    journal.take_over(plan, plan.execution, f"{ROLLBACKS}:r1", FIRST_TRY)
+    answer = _plan(invoke, ASK)
+    assert (answer["action"], answer["reason"]) == ("busy", f"{ROLLBACKS}:r1 holds web")
+    account.publish(account.spec.model_copy(update={"when_busy": "reject"}))
+    with pytest.raises(errors.ServiceBusy, match=f"held by {ROLLBACKS}:r1"):
+        _plan(invoke, ASK)
+
+
+def test_a_deployment_that_nobody_knows_yet_is_under_way(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal
+) -> None:
+    """Step Functions may not show an execution that has just begun."""
+    mine = account.first_plan(release=account.release("0.0.2"))
+    journal.claim(mine)
+    aws.refuse("GetExecutionHistory", "ExecutionDoesNotExist")
+    assert _plan(invoke, ASK, "d2")["action"] == "nothing_to_do"
+
+
+def test_who_asks_for_what_is_live_has_the_other_one_go_back(
+    account: Account, invoke: Invoke, journal: Journal, live: Release
+) -> None:
+    """Though the spec rejects what comes meanwhile; a push of it that is told again does nothing."""
+    account.publish(account.spec.model_copy(update={"when_busy": "reject"}))
+    release = account.release("0.0.2").model_copy(update={"pushed": at(60)})
+    journal.claim(account.plan(deployment="theirs", execution=f"{EXECUTION}:theirs", release=release))
+    account.live_is("0.0.1", live.digest)
+    answer = _plan(invoke, ASK | {"image_tag": "0.0.1"})
+    assert (answer["action"], answer["waiting"]["supersede"]) == ("busy", True)
+    assert answer["reason"] == f"{EXECUTION}:theirs holds web, and theirs goes back"
+    with pytest.raises(errors.ServiceBusy):
+        _plan(invoke, ASK | {"image_tag": "0.0.1", "asked": iso(at(90))})
+
+
+def test_what_is_being_deployed_is_nothing_to_do(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal
+) -> None:
     """ECR's event came twice; for the deployment itself, whose first try's answer was lost, it is."""
     mine = account.first_plan(release=account.release("0.0.2"))
     journal.claim(mine)
+    aws.answer("GetExecutionHistory", _entered("WatchStage"))
     answer = _plan(invoke, ASK, "d2")
     assert (answer["action"], answer["reason"]) == ("nothing_to_do", "0.0.2 is being deployed by d1.")
     assert _plan(invoke, ASK)["action"] == "deploy"

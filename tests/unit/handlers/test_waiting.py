@@ -36,6 +36,12 @@ def test_a_release_is_queued(invoke: Invoke, journal: Journal, held: Plan) -> No
     assert journal.state("web").waiting == FIRST
 
 
+def test_who_waits_is_told_for_whom(invoke: Invoke, held: Plan) -> None:
+    """In the words of the plan, which has seen who holds the service."""
+    answer = invoke("queue", service="web", waiting=FIRST, held=f"{held.execution} holds web")
+    assert answer["reason"] == f"0.0.3 waits until web is free: {held.execution} holds web"
+
+
 def test_only_the_newest_waits(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:

@@ -19,6 +19,7 @@ from crossfade.handlers.following import PAUSE_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import (
     FIRST_TRY,
+    OLD,
     ROLLBACKS,
     at,
     both_lanes,
@@ -718,6 +719,26 @@ def test_blue_stays_until_clients_have_left_it(
     """The way back stays open that long."""
     _clients(account, shifted, request("production", 1, 5, version="0.0.1"))
     assert _retire(account, invoke, shifted)["verdict"]["action"] == "hold"
+    assert journal.history("web", "d1").promoted is None
+    assert account.desired("blue") == 2
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before-the-look", "in-the-middle-of-it"])
+def test_blue_stays_where_somebody_asks_for_what_it_runs(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan, late: bool
+) -> None:
+    """Clients have left it, and the next thing would be its stop."""
+
+    def ask() -> None:
+        account.waits(waiting("0.0.1", OLD, supersede=True))
+
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    account.live_is("0.0.1", OLD)
+    clock.meanwhile = [ask] if late else []
+    if not late:
+        ask()
+    with pytest.raises(errors.Superseded, match=r"0\.0\.1, which is live, was asked for"):
+        _retire(account, invoke, shifted)
     assert journal.history("web", "d1").promoted is None
     assert account.desired("blue") == 2
 
