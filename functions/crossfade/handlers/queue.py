@@ -31,9 +31,13 @@ def handler(event: Event) -> Queued:
     dropped = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"]).queue(
         event.service, event.waiting, utc_now()
     )
-    reason = f"{event.waiting.version} waits until {event.service} is free"
+    waiting = event.waiting
+    reason = (
+        f"{waiting.version} waits until {event.service} is free; then {waiting.deployment} deploys it, "
+        "unless a newer one comes."
+    )
     if event.held:
-        reason += f": {event.held}"
+        reason += f" {event.held}."
     if dropped:
-        reason += f"; {dropped.version}, which waited, is dropped"
+        reason += f" {dropped.version}, which waited, is dropped."
     return Queued(action="queued", reason=reason)
