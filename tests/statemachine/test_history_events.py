@@ -19,6 +19,10 @@ FOLLOWS = {"VerifyGreen": LOOK_SECONDS, "WatchStage": LOOK_SECONDS}
 LOOPS = {
     ("LaunchGreen", "GreenLaunched", "WaitForSlot"): events.LAUNCH,
     ("CheckGreen", "GreenReady", "WaitForGreen"): events.LAUNCH,
+    (
+        *("LaunchGreen", "GreenLaunched", "SuspendGreen"),
+        *("CheckGreen", "GreenReady", "WaitForRoom"),
+    ): events.RELAUNCH,
     ("CheckProbe", "ProbeWriting", "WaitForProbe"): events.LAUNCH,
     ("VerifyGreen", "GreenVerified"): events.WATCH,
     ("ShiftTraffic", "TrafficShifted", "WaitForTargets"): events.SHIFT,
@@ -55,6 +59,11 @@ def test_a_time_round_is_counted_as_it_is(loop: tuple[str, ...]) -> None:
     waits += [FOLLOWS[name] for name in loop if name in FOLLOWS]
     assert LOOPS[loop].events == sum(len(EVENTS[state["Type"]]) for state in found)
     assert 0 < LOOPS[loop].seconds <= sum(waits)
+
+
+def test_launching_again_takes_no_more_events_than_looking() -> None:
+    """Both go on until the same deadline, one instead of the other."""
+    assert events.RELAUNCH.within(60) <= events.LAUNCH.within(60)
 
 
 def test_a_look_without_the_probe_is_counted_as_it_is() -> None:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from crossfade.domain import errors
+from crossfade.domain.reasons import CAUSES, Cause
 from crossfade.domain.spec import ServiceSpec
 from crossfade.handlers.measures import COUNTERS
 
@@ -49,6 +50,16 @@ def test_operations_names_no_error_that_is_gone() -> None:
     metrics |= {"DeploymentTime", "ProductionFailures", "TimeToRestore", "TimeToRestoreApi"}
     metrics |= {"ReportsNotWritten"}
     assert set(NAMES) == named - metrics
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.words)
+def test_whatever_ecs_may_say_has_a_row_in_operations(cause: Cause) -> None:
+    """With what Crossfade does about it: it waits, or it gives up."""
+    (row,) = re.findall(rf"^\| .*{re.escape(cause.words)}.*$", OPERATIONS, re.MULTILINE)
+    rows = OPERATIONS.split("| ECS says |")[1].split("\n\n")[0].splitlines()[2:]
+    told = [line.split(" | ")[1] for line in rows[: rows.index(row) + 1]]
+    does = next(what for what in reversed(told) if what != "the same")
+    assert does.startswith("waits until" if cause.passes else "gives up")
 
 
 @pytest.mark.parametrize("field", sorted(fields(ServiceSpec)))

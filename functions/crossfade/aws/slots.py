@@ -1,26 +1,31 @@
 """The two ECS services of a service: one for each slot."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 from crossfade.domain.message import Message
+from crossfade.domain.reasons import Event, passes, said, trouble
 from crossfade.domain.spec import SLOTS, Network, ServiceSpec, Slot
 
 GONE = frozenset({"ServiceNotFoundException", "ServiceNotActiveException"})
 """ECS's own word, in its answer to a write, that there is no such service."""
 
 CRASHED = frozenset({"TaskFailedToStart", "EssentialContainerExited"})
-"""Stop codes of tasks that ended by themselves, and not because ECS or a person stopped them."""
+"""Stop codes of tasks that ended by themselves, and not because ECS or a person stopped them.
+
+One that failed to start for want of a network may start the next time.
+"""
 
 
 class SlotService(Message):
     """A slot's ECS service and its newest rollout, ``rollout``: ECS's PRIMARY deployment of the service.
 
     ``running`` are tasks of that rollout, ``others`` running tasks of earlier ones; ``tasks`` counts all that
-    run or start.
+    run or start. ``events`` are what ECS says of the service, the newest first.
     """
 
     task_definition: str
@@ -29,9 +34,14 @@ class SlotService(Message):
     running: int
     tasks: int
     others: int
-    failed_tasks: int
     rollout_failed: bool
     rollout_reason: str
+    events: tuple[Event, ...] = ()
+
+    def trouble(self, since: datetime) -> str:
+        """What keeps its tasks from running, in ECS's words; empty where ECS has said nothing of it since."""
+        gave_up = said(self.rollout_reason) if self.rollout_failed else ""
+        return "; ".join(filter(None, (gave_up, trouble(self.events, since))))
 
 
 class Stop(NamedTuple):
@@ -68,9 +78,11 @@ class Slots:
                 for rollout in service["deployments"]
                 if rollout["status"] != "PRIMARY"
             ),
-            failed_tasks=primary.get("failedTasks", 0),
             rollout_failed=primary.get("rolloutState") == "FAILED",
             rollout_reason=primary.get("rolloutStateReason", ""),
+            events=tuple(
+                Event(at=event["createdAt"], message=event["message"]) for event in service.get("events", [])
+            ),
         )
 
     def stops(self, slot: Slot, rollout: str) -> list[Stop]:
@@ -91,7 +103,10 @@ class Slots:
                 raise
             return []
         stopped.sort(key=lambda task: str(task.get("stoppingAt") or task.get("stoppedAt") or ""))
-        return [Stop(stop_reason(task), task.get("stopCode") in CRASHED) for task in stopped]
+        return [
+            Stop(reason, task.get("stopCode") in CRASHED and not passes(reason))
+            for task, reason in ((task, stop_reason(task)) for task in stopped)
+        ]
 
     def launch(
         self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: Mapping[str, str]
@@ -286,7 +301,7 @@ def stop_reason(task: dict[str, Any]) -> str:
         if (detail := _container_end(container))
     ]
     parts = [task.get("stopCode", ""), task.get("stoppedReason", ""), *containers]
-    return ", ".join(part for part in parts if part)
+    return said(", ".join(part for part in parts if part))
 
 
 def _container_end(container: dict[str, Any]) -> str:

@@ -23,6 +23,8 @@ class Loop(NamedTuple):
 LAUNCH = Loop(9, 2)
 """CheckGreen, GreenReady, WaitForGreen; LaunchGreen and CheckProbe have two such of their own, and the same
 deadline."""
+RELAUNCH = Loop(21, 5)
+"""From LaunchGreen to GreenReady and back through WaitForRoom: fewer than LAUNCH, and in the same time."""
 SHIFT = Loop(9, 3)
 """ShiftTraffic, TrafficShifted, WaitForTargets."""
 SHIFT_SECONDS = 60

@@ -5,10 +5,11 @@ from typing import Literal
 
 from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy, CandidateReplaced
 from crossfade.domain.message import Message, Moment
+from crossfade.domain.reasons import advice
 from crossfade.domain.spec import Launch
 
-FAILED_TASKS_LIMIT = 2
-"""A second task that failed to start is not bad luck. ECS's own circuit breaker waits for at least three."""
+CRASHES_LIMIT = 2
+"""A second task that ended by itself is not bad luck."""
 
 ECS_LAG = timedelta(seconds=60)
 """For so long after a write ECS may show a service as it was before, or no service at all."""
@@ -29,9 +30,9 @@ class SlotStatus(Message):
     """A slot's ECS service and its target group, as they are shown now.
 
     ``rollout`` is the newest one, ``running`` are its tasks, ``others`` running tasks of earlier ones.
-    ``failed_tasks`` are those that ECS counts, which it forgets once a task has run; ``crashed`` are those of
-    the rollout that ended by themselves. ``failure`` is why ECS gave up and the last task stopped, in ECS's
-    words; ``unhealthy`` is what the load balancer says of targets that are not healthy.
+    ``crashed`` are tasks of the rollout that ended by themselves; ``rollout_failed``: ECS starts no more.
+    ``failure`` is what ECS says of it, and why the last task stopped; ``unhealthy`` is what the load balancer
+    says of targets that are not healthy.
     """
 
     task_definition: str
@@ -39,7 +40,6 @@ class SlotStatus(Message):
     desired: int
     running: int
     others: int = 0
-    failed_tasks: int
     crashed: int = 0
     rollout_failed: bool
     failure: str
@@ -59,9 +59,12 @@ class SlotStatus(Message):
 
 
 class Readiness(Message):
-    """``ready`` when the candidate was healthy for the hold time; else since when it has been healthy."""
+    """``ready`` when the candidate was healthy for the hold time; else since when it has been healthy.
 
-    status: Literal["waiting", "ready"]
+    ``given_up``: ECS starts no more tasks of this rollout, and the candidate needs another one.
+    """
+
+    status: Literal["waiting", "given_up", "ready"]
     healthy_since: Moment | None
     reason: str
 
@@ -82,34 +85,38 @@ def judge(
     CandidateReplaced
         A minute after the launch ECS shows no service, or one that runs something else.
     CandidateCannotStart
-        ECS gave the rollout up, or tasks fail again and again: waiting would not help.
+        Tasks end by themselves again and again: waiting would not help. Tasks that ECS found no place for do
+        not count: that may change, though ECS itself soon gives such a rollout up.
     CandidateNotHealthy
         The deadline has passed.
     """
     unseen = _unseen(slot, rollout, now)
     if slot is None or unseen:
         return Readiness(status="waiting", healthy_since=None, reason=unseen)
-    failed = max(slot.failed_tasks, slot.crashed)
-    if slot.rollout_failed or failed >= FAILED_TASKS_LIMIT:
+    if slot.crashed >= CRASHES_LIMIT:
         raise CandidateCannotStart(
-            f"The candidate's tasks cannot start, or stop soon after ({failed} failed): {slot.failure}. "
-            "Correct the image or the blueprint, push again."
+            f"The candidate's tasks cannot start, or stop soon after ({slot.crashed} failed): "
+            f"{slot.failure}. " + advice(slot.failure, "Correct the image or the blueprint, push again.")
         )
-    if slot.up:
+    if slot.up and not slot.rollout_failed:
         since = healthy_since or now
         held = now - since
         if held >= timedelta(seconds=launch.hold_seconds):
             return Readiness(status="ready", healthy_since=since, reason=f"{slot.healthy} targets healthy")
         return Readiness(status="waiting", healthy_since=since, reason="healthy, held for a moment")
     found = f"{slot.running} of {slot.desired} tasks run, {slot.healthy} targets healthy"
+    why = "; ".join(filter(None, (*slot.unhealthy, slot.failure)))
     if now >= deadline:
-        stopped = f"the last task that stopped: {slot.failure}" if slot.failure else ""
-        why = "; ".join(filter(None, (*slot.unhealthy, stopped))) or "the load balancer gave no reason"
         raise CandidateNotHealthy(
-            f"The candidate did not become healthy in {launch.deadline_seconds:g} s: {found} ({why}). "
-            "Look at its health check and its log."
+            f"The candidate did not become healthy in {launch.deadline_seconds:g} s: {found} "
+            f"({why or 'neither ECS nor the load balancer gave a reason'}). "
+            + advice(slot.failure, "Look at its health check and its log.")
         )
-    return Readiness(status="waiting", healthy_since=None, reason=found)
+    return Readiness(
+        status="given_up" if slot.rollout_failed else "waiting",
+        healthy_since=None,
+        reason=f"{found} ({why})" if why else found,
+    )
 
 
 def _unseen(slot: SlotStatus | None, rollout: Rollout, now: datetime) -> str:

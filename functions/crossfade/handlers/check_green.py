@@ -47,7 +47,7 @@ def _status(plan: Plan) -> SlotStatus | None:
     if service is None:
         return None
     stops = slots.stops(plan.candidate, service.rollout)
-    reasons = [service.rollout_reason if service.rollout_failed else "", stops[-1].reason if stops else ""]
+    stopped = f"the last task that stopped: {stops[-1].reason}" if stops else ""
     health = Traffic(client("elbv2"), plan.spec).health(plan.spec.target_groups.of(plan.candidate))
     return SlotStatus(
         task_definition=service.task_definition,
@@ -55,10 +55,9 @@ def _status(plan: Plan) -> SlotStatus | None:
         desired=service.desired,
         running=service.running,
         others=service.others,
-        failed_tasks=service.failed_tasks,
         crashed=sum(stop.crashed for stop in stops),
         rollout_failed=service.rollout_failed,
-        failure="; ".join(filter(None, reasons)),
+        failure="; ".join(filter(None, (service.trouble(plan.began), stopped))),
         healthy=health.healthy,
         registered=health.registered,
         unhealthy=health.unhealthy,

@@ -9,8 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.aws.slots import Slots, SlotService, Stop, stop_reason
+from crossfade.domain.reasons import Event
 from tests.statemachine.definitions import ROOT
 from tests.unit.account import Account
+from tests.unit.examples import at
 
 
 @pytest.fixture
@@ -296,6 +298,7 @@ def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.Monke
     described = _described(rolloutState="FAILED", rolloutStateReason="circuit breaker", failedTasks=3)
     described["services"][0] |= {"runningCount": 4, "pendingCount": 0}
     described["services"][0]["deployments"][0] |= {"id": "ecs-svc/2", "runningCount": 1}
+    described["services"][0]["events"] = [{"id": "1", "createdAt": at(5), "message": "no room"}]
     described["services"][0]["deployments"][:0] = [
         {"status": "ACTIVE", "failedTasks": 9, "runningCount": 2},
         {"status": "INACTIVE", "failedTasks": 0, "runningCount": 1},
@@ -308,10 +311,21 @@ def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.Monke
         running=1,
         tasks=4,
         others=3,
-        failed_tasks=3,
         rollout_failed=True,
         rollout_reason="circuit breaker",
+        events=(Event(at=at(5), message="no room"),),
     )
+
+
+def test_what_ecs_says_of_a_slot(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why it gave up, and its last event of trouble; nothing of before."""
+    described = _described(rolloutState="FAILED", rolloutStateReason="tasks failed to start.")
+    described["services"][0]["events"] = [{"id": "1", "createdAt": at(5), "message": "no room."}]
+    monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: described)
+    found = slots.describe("green")
+    assert found is not None
+    assert found.trouble(at(5)) == "tasks failed to start; ECS at 04:00:05: no room"
+    assert found.trouble(at(6)) == "tasks failed to start"
 
 
 def test_tasks_of_the_newest_rollout_are_no_others(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,14 +339,23 @@ def test_tasks_of_the_newest_rollout_are_no_others(slots: Slots, monkeypatch: py
 
 
 def test_the_stops_of_a_rollout(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither those of an earlier one, nor in the order of the listing; a task may be stopping still."""
+    """Neither those of an earlier one, nor in the order of the listing; a task may be stopping still.
+
+    One that had no network did not crash.
+    """
     mine = {"startedBy": "ecs-svc/2"}
     tasks = {
         "a": mine | {"stoppingAt": "2026-11-23T04:00:02", "stopCode": "EssentialContainerExited"},
         "b": mine | {"stoppedAt": "2026-11-23T04:00:01", "stopCode": "ServiceSchedulerInitiated"},
         "c": {"startedBy": "ecs-svc/1", "stoppedAt": "2026-11-23T04:00:03", "stopCode": "TaskFailedToStart"},
+        "d": mine
+        | {
+            "stoppedAt": "2026-11-23T04:00:03",
+            "stopCode": "TaskFailedToStart",
+            "stoppedReason": "Unexpected EC2 error while attempting to Create Network Interface",
+        },
     }
-    pages = _Pages(lambda **_: [{"taskArns": ["a", "b"]}, {"taskArns": []}, {"taskArns": ["c"]}])
+    pages = _Pages(lambda **_: [{"taskArns": ["a", "b"]}, {"taskArns": []}, {"taskArns": ["c", "d"]}])
     monkeypatch.setattr(account.ecs, "get_paginator", lambda _: pages)
     monkeypatch.setattr(
         account.ecs, "describe_tasks", lambda **given: {"tasks": [tasks[arn] for arn in given["tasks"]]}
@@ -340,6 +363,7 @@ def test_the_stops_of_a_rollout(account: Account, slots: Slots, monkeypatch: pyt
     assert slots.stops("green", "ecs-svc/2") == [
         Stop("ServiceSchedulerInitiated", crashed=False),
         Stop("EssentialContainerExited", crashed=True),
+        Stop(f"TaskFailedToStart, {tasks['d']['stoppedReason']}", crashed=False),
     ]
 
 
@@ -370,6 +394,8 @@ def test_without_a_stopped_task_there_is_no_reason(account: Account, slots: Slot
             "EssentialContainerExited, container app exit code 137: OutOfMemoryError, "
             "container proxy exit code 0",
         ),
+        ({"stoppedReason": "of\nsomebody else"}, r"of\nsomebody else"),
+        ({"stoppedReason": "x" * 601}, "x" * 600 + "…"),
     ],
 )
 def test_stop_reasons(task: dict[str, Any], expected: str) -> None:

@@ -13,7 +13,7 @@ from tests.unit.examples import at
 def _slot(**changes: Any) -> SlotStatus:
     values = {
         "task_definition": "web:2", "rollout": "ecs-svc/2",
-        "desired": 2, "running": 2, "failed_tasks": 0, "rollout_failed": False, "failure": "",
+        "desired": 2, "running": 2, "rollout_failed": False, "failure": "",
         "healthy": 2, "registered": 2,
     }  # fmt: skip
     return SlotStatus.model_validate(values | changes)
@@ -46,7 +46,6 @@ def _judge(slot: SlotStatus | None, *, now: float, since: float | None = None) -
         pytest.param(
             {"desired": 0, "running": 0, "healthy": 0, "registered": 0}, 0, "waiting", None, id="scaled-to-0"
         ),
-        pytest.param({"failed_tasks": 1}, 5, "ready", 5, id="one-failure-is-bad-luck"),
         pytest.param({"crashed": 1}, 5, "ready", 5, id="one-crash-is-bad-luck"),
         pytest.param({"rollout": "ecs-svc/1"}, 5, "waiting", None, id="counts-of-an-earlier-rollout"),
     ],
@@ -61,18 +60,29 @@ def test_readiness(
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param({"rollout_failed": True}, id="ecs-gave-up"),
-        pytest.param({"failed_tasks": 2}, id="a-second-failure-is-no-bad-luck"),
-        pytest.param({"rollout_failed": True, "running": 2}, id="though-tasks-run"),
-        pytest.param({"crashed": 2}, id="a-second-crash-that-ecs-does-not-count"),
-    ],
+    "changes", [{}, {"rollout_failed": True}], ids=["a-second-crash-is-no-bad-luck", "ecs-gave-up-as-well"]
 )
 def test_what_cannot_start_is_given_up_early(changes: dict[str, Any]) -> None:
-    """Long before the deadline, with ECS's own reason."""
-    with pytest.raises(CandidateCannotStart, match="CannotPullContainerError"):
-        _judge(_slot(failure="CannotPullContainerError", **changes), now=1)
+    """Long before the deadline, with ECS's own reason and what to do about it."""
+    with pytest.raises(CandidateCannotStart, match=r"\(2 failed\): CannotPullContainerError: no\. See that"):
+        _judge(_slot(failure="CannotPullContainerError: no", crashed=2, **changes), now=1)
+
+
+def test_what_is_not_known_is_the_releases_own_fault() -> None:
+    """An exit code says nothing more."""
+    with pytest.raises(CandidateCannotStart, match=r"exit code 1\. Correct the image"):
+        _judge(_slot(failure="exit code 1", crashed=2), now=1)
+
+
+@pytest.mark.parametrize("running", [0, 2], ids=["ecs-found-no-place", "it-would-replace-no-task-that-ends"])
+def test_a_rollout_that_ecs_gave_up_is_launched_again(running: int) -> None:
+    """Until the deadline; nothing of it speaks against the release."""
+    gave_up = _slot(rollout_failed=True, running=running, failure="no room")
+    found = _judge(gave_up, now=10, since=5)
+    assert (found.status, found.healthy_since) == ("given_up", None)
+    assert found.reason.endswith("(no room)")
+    with pytest.raises(CandidateNotHealthy, match="no room"):
+        _judge(gave_up, now=60)
 
 
 @pytest.mark.parametrize(
@@ -82,10 +92,15 @@ def test_what_cannot_start_is_given_up_early(changes: dict[str, Any]) -> None:
         pytest.param({"running": 0, "failure": "exit code 1"}, "exit code 1", id="ecs-knows"),
         pytest.param(
             {"healthy": 0, "unhealthy": ("10.0.0.1: code 503",), "failure": "exit code 1"},
-            r"code 503; the last task that stopped: exit code 1",
+            r"code 503; exit code 1",
             id="both-know",
         ),
-        pytest.param({"healthy": 0, "registered": 0}, "gave no reason", id="nobody-knows"),
+        pytest.param({"healthy": 0, "registered": 0}, "gave a reason.*health check", id="nobody-knows"),
+        pytest.param(
+            {"running": 0, "failure": "Capacity is unavailable at this time"},
+            "at this time.*Fargate has no room.*further zones",
+            id="advice-that-fits",
+        ),
     ],
 )
 def test_the_deadline_ends_the_wait(changes: dict[str, Any], why: str) -> None:
@@ -104,7 +119,6 @@ FAILED_BEFORE = {
     "rollout": "ecs-svc/1",
     "task_definition": "web:1",
     "rollout_failed": True,
-    "failed_tasks": 3,
 }
 
 

@@ -589,9 +589,28 @@ def test_an_image_that_cannot_be_pulled_is_given_up_early(
     aws.edit("DescribeServices", _running(failed=2, state="FAILED", running=0))
     aws.answer("ListTasks", {"taskArns": ["task"]})
     stopped = {"stopCode": "TaskFailedToStart", "stoppedReason": "CannotPullContainerError"}
-    aws.answer("DescribeTasks", {"tasks": [stopped | {"startedBy": rollout["id"]}]})
-    said = "circuit breaker; TaskFailedToStart, CannotPullContainerError"
+    aws.answer("DescribeTasks", {"tasks": 2 * [stopped | {"startedBy": rollout["id"]}]})
+    said = "circuit breaker; the last task that stopped: TaskFailedToStart, CannotPullContainerError. See"
     with pytest.raises(errors.CandidateCannotStart, match=said):
+        check()
+
+
+def test_a_candidate_without_room_is_launched_again_and_says_why(
+    check: Check, aws: Aws, clock: Clock
+) -> None:
+    """ECS has given it up, and no task of it was ever seen."""
+    message = "(service web-blue) was unable to place a task. Reason: Capacity is unavailable at this time."
+
+    def no_room(answer: dict[str, Any]) -> dict[str, Any]:
+        answer = _running(failed=3, state="FAILED", running=0)(answer)
+        answer["services"][0]["events"] = [{"id": "1", "createdAt": at(7), "message": message}]
+        return answer
+
+    aws.edit("DescribeServices", no_room)
+    found = check()
+    assert (found["status"], message.rstrip(".") in found["reason"]) == ("given_up", True)
+    clock.seconds = 60
+    with pytest.raises(errors.CandidateNotHealthy, match=r"at this time\)\. Fargate has no room"):
         check()
 
 
