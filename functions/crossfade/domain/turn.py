@@ -5,6 +5,7 @@ arrived.
 """
 
 import json
+from datetime import timedelta
 from typing import Literal
 
 from crossfade.domain.certificate import History
@@ -18,6 +19,9 @@ ROLL_BACK = "RollBack"
 """The state of a deployment that has failed, whatever has failed there."""
 ENDED = "(ended)"
 """In place of a state: the execution has ended."""
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
+"""Between two tries of an image whose event never came, or that was refused."""
 
 
 class NotNow(Message):
@@ -168,8 +172,23 @@ def _troubled(state: State) -> str:
 
 
 def missed(digest: str, pushed: Moment, state: State) -> bool:
-    """Whether the newest image of a repository should have been deployed, and no event of it ever came."""
+    """Whether the newest image of a repository should have been deployed, and never was, nor was it tried.
+
+    No event of it ever came, or its plan was refused.
+    """
     known = {state.digest, state.candidate and state.candidate.digest, state.waiting and state.waiting.digest}
     if digest in known or (state.newest and state.newest.digest == digest):
         return False
     return state.newest is None or pushed > state.newest.at
+
+
+def tries_by(age: timedelta) -> int:
+    """How many tries there may have been of an image that was missed or refused for so long.
+
+    What was refused may be refused again, and nobody tells when the reason is gone: the waits between two
+    tries double, up to ``LONGEST_WAIT``.
+    """
+    tries, wait = 1, FIRST_WAIT
+    while age >= wait:
+        tries, age, wait = tries + 1, age - wait, min(2 * wait, LONGEST_WAIT)
+    return tries

@@ -1,4 +1,4 @@
-"""The schedule's function: starts the deployment of an image whose push event never came.
+"""The schedule's function: starts the deployment of an image whose push event never came, or was refused.
 
 Not a state of the workflow: EventBridge calls it, if the stack's parameter CatchUpSchedule says when.
 """
@@ -15,8 +15,8 @@ from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.message import Message, iso
 from crossfade.domain.plan import unknown_service
 from crossfade.domain.spec import read_spec
-from crossfade.domain.turn import missed
-from crossfade.handlers.step import logger, step
+from crossfade.domain.turn import missed, tries_by
+from crossfade.handlers.step import logger, step, utc_now
 
 
 class Event(Message):
@@ -56,8 +56,9 @@ def handler(event: Event) -> CaughtUp:
                 "image_digest": newest.digest,
                 "asked": iso(newest.at),
             }
-            # One try for each image: the name is used up by it.
-            name = f"missed-{hashlib.sha256(f'{service} {newest.digest}'.encode()).hexdigest()[:32]}"
+            # The name is used up by a try: each image has one, and more where it is refused, ever more seldom.
+            tries = tries_by(utc_now() - newest.at)
+            name = f"missed-{hashlib.sha256(f'{service} {newest.digest} {tries}'.encode()).hexdigest()[:32]}"
             if Executions(client("stepfunctions")).start(os.environ["DEPLOY_STATE_MACHINE"], name, asked):
                 started.append(f"{service} {newest.tag}")
     return CaughtUp(started=tuple(started))

@@ -1,5 +1,6 @@
 """Whose turn it is: pushes come twice, late or not at all, and people mean what they say."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from crossfade.domain.certificate import History
 from crossfade.domain.errors import ServiceBusy
 from crossfade.domain.plan import Release
 from crossfade.domain.state import DELETION, Newest, State, Tried
-from crossfade.domain.turn import ENDED, ROLL_BACK, busy, held, is_given_up, missed, not_now, wait
+from crossfade.domain.turn import ENDED, ROLL_BACK, busy, held, is_given_up, missed, not_now, tries_by, wait
 from tests.statemachine.definitions import definition
 from tests.unit.examples import (
     EXECUTION,
@@ -328,3 +329,12 @@ def test_a_release_that_may_not_wait_is_refused(when_busy: str, holder: str) -> 
 def test_missed(state: dict[str, Any], expected: bool) -> None:
     """The newest image was pushed after 10 s; whether anybody has heard of it."""
     assert missed(NEW, at(10), State(**state)) is expected
+
+
+@pytest.mark.parametrize(
+    ("minutes", "tries"),
+    [(-1, 1), (0, 1), (14, 1), (15, 2), (44, 2), (45, 3), (465, 6), (824, 6), (825, 7), (1184, 7), (1185, 8)],
+)
+def test_the_waits_between_two_tries_grow(minutes: float, tries: int) -> None:
+    """15 minutes, then twice as long each time, up to six hours."""
+    assert tries_by(timedelta(minutes=minutes)) == tries

@@ -230,14 +230,56 @@ def test_what_is_started_so_is_planned(account: Account, invoke: Invoke) -> None
     assert (answer["action"], answer["plan"]["release"]["digest"]) == ("deploy", digest)
 
 
-def test_an_image_is_caught_up_with_once(account: Account, invoke: Invoke) -> None:
-    """Though the deployment ended without a word: whoever has seen that starts it by hand."""
-    account.push("0.0.3")
+def _catch_up(account: Account, invoke: Invoke) -> int:
+    """How many executions a look starts; each of them ends without a claim, as one that is refused does."""
+    before = account.started()
     invoke("catch_up")
-    (name,) = account.started()
-    account.end(f"{EXECUTION}:{name}")
-    assert invoke("catch_up") == {"started": []}
-    assert list(account.started()) == [name]
+    new = account.started().keys() - before.keys()
+    for name in new:
+        account.end(f"{EXECUTION}:{name}")
+    return len(new)
+
+
+def test_what_was_refused_is_tried_again(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal
+) -> None:
+    """Say that the service stood at 0 tasks: once it was scaled up again, the image is deployed."""
+    digest = account.push("0.0.3")
+    _pushed(aws, 0)
+    assert _catch_up(account, invoke) == 1
+    clock.seconds = 15 * 60
+    assert invoke("catch_up") == {"started": ["web 0.0.3"]}
+    newest = next(name for name in account.started() if account.runs(f"{EXECUTION}:{name}"))
+    answer = invoke("plan", input=account.started()[newest], execution=f"{EXECUTION}:m", deployment="m")
+    assert (answer["action"], answer["plan"]["release"]["digest"]) == ("deploy", digest)
+
+
+def test_what_is_refused_all_the_time_makes_little_noise(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock
+) -> None:
+    """A look every five minutes for two days: the waits grow from a quarter of an hour to six hours."""
+    account.push("0.0.3")
+    _pushed(aws, 0)
+    began = []
+    for minutes in range(0, 2 * 24 * 60, 5):
+        clock.seconds = 60 * minutes
+        began += [minutes] * _catch_up(account, invoke)
+    assert began[:7] == [0, 15, 45, 105, 225, 465, 825]
+    assert len(began) <= 13
+
+
+def test_what_was_tried_and_taken_back_is_not_tried_again(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal
+) -> None:
+    """Its plan was claimed; whoever wants it all the same starts it by hand."""
+    digest = account.push("0.0.3")
+    _pushed(aws, 0)
+    assert _catch_up(account, invoke) == 1
+    plan = account.first_plan(release=release("0.0.3", digest, at(0)))
+    journal.claim(plan)
+    journal.release(plan, at(60))
+    clock.seconds = 24 * 3600
+    assert _catch_up(account, invoke) == 0
 
 
 @pytest.mark.parametrize(
