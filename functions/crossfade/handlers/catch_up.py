@@ -56,7 +56,7 @@ def handler(event: Event) -> CaughtUp:
                 "image_digest": newest.digest,
                 "asked": iso(newest.at),
             }
-            # The name is used up by a try: each image has one, and more where it is refused, ever more seldom.
+            # A try uses the name up: each image has one, and more where it is refused, ever more seldom.
             tries = tries_by(utc_now() - newest.at)
             name = f"missed-{hashlib.sha256(f'{service} {newest.digest} {tries}'.encode()).hexdigest()[:32]}"
             if Executions(client("stepfunctions")).start(os.environ["DEPLOY_STATE_MACHINE"], name, asked):
