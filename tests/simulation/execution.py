@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping
+from datetime import timedelta
 from random import Random
 from typing import Any, Literal, NamedTuple
 
+from crossfade.domain.message import iso
 from tests.simulation.clock import START, Clock, Due
 from tests.simulation.definition import Definition, State
 from tests.simulation.failure import Failure, Retries
@@ -212,7 +214,8 @@ class Execution:
             raise Failure("States.QueryEvaluationError", str(error)) from error
 
     def _states(self, given: Any) -> dict[str, Any]:
-        execution = {"Id": self.arn, "Name": self.name, "Input": self.input}
+        began = iso(START + timedelta(seconds=self.began))
+        execution = {"Id": self.arn, "Name": self.name, "Input": self.input, "StartTime": began}
         return {"input": given, "context": {"Execution": execution}}
 
 

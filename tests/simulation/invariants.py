@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -179,6 +180,40 @@ def statuses_are_honest(scenario: Scenario, world: World) -> Violations:
             yield f"{execution.name} failed without a reason"
 
 
+def recovery_is_one_chain(scenario: Scenario, world: World) -> Violations:
+    """Of a deployment's rollbacks that nobody asks for one tries at a time, after waits that grow.
+
+    Who tries has begun after the try before it: else there are two chains, and one more for each try by hand.
+    """
+    tries: dict[str, list[Execution]] = {}
+    for execution in sorted(filter(_tried, world.executions("rollback")), key=_tried):
+        tries.setdefault(execution.variables["found"]["plan"]["deployment"], []).append(execution)
+    for deployment, found in tries.items():
+        for count, (before, after) in enumerate(pairwise(found)):
+            if "ended" not in after.input:
+                continue
+            waited, wait = _surveyed(after) - _tried(before), WAITS[min(count, len(WAITS) - 1)]
+            if after.began < _tried(before):
+                yield f"{deployment}: {after.name} began before {before.name} tried, and tried as well"
+            if waited < wait:
+                yield f"{deployment}: {after.name} tried {waited:.1f} s after {count + 1} others, not {wait}"
+
+
+WAITS = (30, 60, 120, 240, 480, 900)
+"""Seconds between two rollbacks of a deployment, as docs/operations.md has them; the last one goes on."""
+
+
+def _tried(rollback: Execution) -> float:
+    """When a rollback asked what there is to do and took the service over; 0 where it did not."""
+    took_over = rollback.variables.get("found", {}).get("plan")
+    return max((at for at, state in rollback.path if state == "Survey"), default=0.0) if took_over else 0.0
+
+
+def _surveyed(rollback: Execution) -> float:
+    """When a rollback had its last answer of what there is to do."""
+    return max(at for at, state in rollback.path if state == "WhatIsThere")
+
+
 def nothing_else_changes(scenario: Scenario, world: World) -> Violations:
     """What Crossfade neither made nor was given is as it was, and no call set more than the law names."""
     yield from world.writes.unlawful()
@@ -266,6 +301,7 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         history_is_true,
         statuses_are_honest,
         no_request_is_lost,
+        recovery_is_one_chain,
         nothing_else_changes,
     )
 }

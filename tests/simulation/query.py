@@ -34,6 +34,7 @@ STATES = (
     ("context", "Execution", "Id"),
     ("context", "Execution", "Name"),
     ("context", "Execution", "Input"),
+    ("context", "Execution", "StartTime"),
 )
 """What of ``$states`` there is."""
 

@@ -14,7 +14,7 @@ from tests.simulation.client import Client
 from tests.simulation.faults import KINDS, LASTING, RESPECS_AND_STOPS, Point
 from tests.simulation.functions import Invocation
 from tests.simulation.inhabit import inhabited
-from tests.simulation.invariants import items_of, state_of, violations
+from tests.simulation.invariants import items_of, recovery_is_one_chain, state_of, violations
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.images import Image
 from tests.simulation.paths import collapsed, paths
@@ -319,6 +319,17 @@ def test_rollbacks_that_are_refused_come_ever_more_seldom() -> None:
     assert violations(SCENARIOS["worse"], world) == []
     assert world.clock.now - since <= LONGEST_WAIT.total_seconds() + 300
     assert "tried" not in state_of(world)
+
+
+@pytest.mark.parametrize("seconds", [480.50, 480.55, 480.60])
+def test_a_persons_try_makes_no_further_chain_of_rollbacks(seconds: float) -> None:
+    """It comes while one waits that wakes just as the time of the next has come, and it fails as well."""
+    world = begun(replace(SCENARIOS["worse"], always={"restore:ModifyRule": "refused"}))
+    world.clock.after(seconds, roll_back, world)
+    with inhabited(world):
+        world.clock.run_for(1200)
+    assert len(world.executions("rollback")) > 6
+    assert list(recovery_is_one_chain(SCENARIOS["worse"], world)) == []
 
 
 def test_a_holder_that_is_not_known_yet_is_asked_after_again() -> None:

@@ -170,6 +170,17 @@ def too_early(state: State, order: Order | Ended, own: str, now: datetime) -> Su
     )
 
 
+def tried_since(state: State, ended: Ended, own: str, began: datetime) -> str | None:
+    """Why a rollback that nobody asks for leaves the rest to another one; None when it is its turn.
+
+    ``began`` is when it was started. Who has tried since then starts the next one by its own end: if this one
+    went on as well, there would be two chains of rollbacks, and one more for each try by hand.
+    """
+    if state.tried is None or state.holder in {own, ended.ended} or state.tried.at <= began:
+        return None
+    return f"{state.holder} has tried since this rollback began, and its own end starts the next one"
+
+
 def why(order: Order | Ended, holder: str, deployed_by: str) -> str:
     """The reason in words for taking a deployment over from ``holder``."""
     if isinstance(order, Ended) and order.ended not in {holder, deployed_by}:

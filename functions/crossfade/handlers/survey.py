@@ -8,7 +8,7 @@ from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import NothingToRollBack, ServiceChanged, ServiceLost
-from crossfade.domain.message import Message
+from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
 from crossfade.domain.rollback import (
     Ended,
@@ -21,6 +21,7 @@ from crossfade.domain.rollback import (
     read_input,
     stands_back,
     too_early,
+    tried_since,
     why,
 )
 from crossfade.domain.state import State, Warm, machine_of
@@ -28,10 +29,11 @@ from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The rollback's own input, and which execution it is."""
+    """The rollback's own input, which execution it is, and when that began."""
 
     input: JsonValue
     execution: str
+    began: Moment
 
 
 @step(Event)
@@ -41,21 +43,22 @@ def handler(event: Event) -> Survey:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     try:
         if isinstance(order, Ended):
-            return _after_end(order, event.execution, journal)
+            return _after_end(order, event, journal)
         return _by_order(order, event.execution, journal)
     except (ServiceLost, ServiceChanged):
         return nothing("somebody else was first")
 
 
-def _after_end(ended: Ended, own: str, journal: Journal) -> Survey:
+def _after_end(ended: Ended, event: Event, journal: Journal) -> Survey:
     """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
+    own = event.execution
     reason = "no service is held by what has ended"
     states = {service: journal.state(service) for service in journal.services()}
     own_first = sorted(states, key=lambda service: states[service].holder != ended.ended)
     for service in own_first:
         state = states[service]
         if state.holder:
-            left = _stands_back(state, ended, own)
+            left = _stands_back(state, ended, own) or tried_since(state, ended, own, event.began)
             if left is None:
                 early = too_early(state, ended, own, utc_now())
                 return early or _take_over(service, state, ended, own, journal)

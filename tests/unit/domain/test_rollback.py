@@ -22,6 +22,7 @@ from crossfade.domain.rollback import (
     read_input,
     stands_back,
     too_early,
+    tried_since,
     why,
 )
 from crossfade.domain.state import DELETION, LONGEST_WAIT, State, Tried
@@ -246,6 +247,24 @@ def test_a_rollback_that_nobody_asks_for_waits(order: Ended, now: float, seconds
 def test_a_rollback_that_does_not_wait(state: State, order: Order | Ended, now: float) -> None:
     """Clients may be on a bad version: who asks, and who is the first, begins at once."""
     assert too_early(state, order, MINE, at(now)) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "order", "began", "said"),
+    [
+        pytest.param(THREE, EVENT, -1, f"{THEIRS} has tried since", id="another-one-has-tried"),
+        pytest.param(THREE, EVENT, 0, None, id="nobody-has-tried-since"),
+        pytest.param(THREE, ROLLBACK_EVENT, -1, None, id="of-whose-end-this-is-the-word"),
+        pytest.param(THREE.model_copy(update={"holder": MINE}), EVENT, -1, None, id="own-answer-was-lost"),
+        pytest.param(State(holder=DEPLOYMENT, deployment="d1"), EVENT, -1, None, id="nobody-has-tried-at-all"),
+    ],
+)
+def test_one_of_two_rollbacks_that_waited_leaves_the_rest_to_the_other(
+    state: State, order: Ended, began: float, said: str | None
+) -> None:
+    """The other one's end starts the next: both would be two chains, for as long as nothing gets through."""
+    found = tried_since(state, order, MINE, at(began))
+    assert found is None if said is None else said in (found or "")
 
 
 def test_rollbacks_are_counted_as_they_take_a_service_over() -> None:

@@ -123,7 +123,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("release", "UpdateItem", {}),
     ("start_next", "Query", {"service": None}),
     ("cool", "DescribeRules", {"plan": plan()}),
-    ("survey", "GetItem", {"input": {"service": "web"}, "execution": "e"}),
+    ("survey", "GetItem", {"input": {"service": "web"}, "execution": "e", "began": iso(at(0))}),
     ("restore", "DescribeRules", {"deadline": at(60), "rounds": 0, "written": None}),
     ("prove", "GetLogEvents", {"version": "0.0.1", **DRAINING}),
     ("stop_slot", "DescribeRules", {"slot": "green"}),

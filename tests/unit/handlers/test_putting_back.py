@@ -278,7 +278,7 @@ def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, b
 @pytest.fixture
 def backed_out(invoke: Invoke, warm: Plan) -> Plan:
     """Return the plan of a back-out that holds the service."""
-    found = invoke("survey", input={"service": "web"}, execution=MINE)
+    found = invoke("survey", input={"service": "web"}, execution=MINE, began=at(0))
     assert found["action"] == "back_out"
     return Plan.model_validate(found["plan"])
 

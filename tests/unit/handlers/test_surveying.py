@@ -1,6 +1,7 @@
 """The survey: what there is to put right, and who has to leave it to whom."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 MINE, THEIRS = f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
 GREEN = Weights.share("green", 100)
+LATER = at(3600)
+"""When a rollback began before which everything has happened."""
 PERSON = {"service": "web"}
 CATCH = {
     "service": "web",
@@ -62,8 +65,8 @@ def warm(account: Account, invoke: Invoke, aws: Aws, journal: Journal, promoted:
     return promoted
 
 
-def _survey(invoke: Invoke, given: Any, execution: str = MINE) -> dict[str, Any]:
-    return invoke("survey", input=given, execution=execution)
+def _survey(invoke: Invoke, given: Any, execution: str = MINE, began: datetime = LATER) -> dict[str, Any]:
+    return invoke("survey", input=given, execution=execution, began=began)
 
 
 @pytest.mark.parametrize("given", [None, {}, {"servise": "web"}], ids=["nothing", "empty", "slip-of-the-pen"])
@@ -194,6 +197,31 @@ def test_a_person_goes_before_a_rollback_that_waits(
     journal.release(Plan.model_validate(mine["plan"]), at(60))
     assert _survey(invoke, again, waiting)["action"] == "nothing"
     assert journal.state("web").tried is None
+
+
+def test_a_persons_rollback_that_fails_makes_no_further_chain(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+) -> None:
+    """It goes before the one that waits, and its own end starts the next one, which waits in its place."""
+    account.start(ROLLBACK, "theirs")
+    _survey(invoke, CATCH, THEIRS, at(0))
+    account.end(THEIRS)
+    waiting, again = f"{ROLLBACKS}:waiting", _ended(THEIRS, "FAILED", again=True)
+    clock.seconds = 1
+    assert _survey(invoke, again, waiting, at(1))["seconds"] == 29
+    account.start(ROLLBACK, "mine")
+    clock.seconds = 20
+    assert _survey(invoke, PERSON, MINE, at(20))["action"] == "roll_back"
+    account.end(MINE)
+    clock.seconds = 30
+    found = _survey(invoke, again, waiting, at(1))
+    assert (found["action"], found["reason"]) == (
+        "nothing",
+        f"{MINE} has tried since this rollback began, and its own end starts the next one",
+    )
+    clock.seconds = 51
+    next_one = _survey(invoke, _ended(MINE, "FAILED", again=True), f"{ROLLBACKS}:next", at(21))
+    assert (next_one["action"], next_one["seconds"]) == ("wait", 29)
 
 
 @pytest.mark.parametrize(

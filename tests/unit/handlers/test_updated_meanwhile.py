@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.account import TABLE, Account
 from tests.unit.aws.test_stored_by_others import STORED, as_it_is, with_more
-from tests.unit.examples import EXECUTION, ROLLBACKS
+from tests.unit.examples import EXECUTION, ROLLBACKS, at
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 STOPPED = {"ended": f"{EXECUTION}:d1", "status": "ABORTED"}
@@ -34,7 +34,7 @@ def test_a_deployment_of_another_version_is_rolled_back(
     """Its journal is understood, its service is taken over, and its plan is one that all steps take."""
     for item in change(json.loads(path.read_text())):
         account.dynamodb.put_item(TableName=TABLE, Item=item)
-    found = invoke("survey", input=order | more, execution=f"{ROLLBACKS}:mine")
+    found = invoke("survey", input=order | more, execution=f"{ROLLBACKS}:mine", began=at(0))
     assert (found["action"], found["loser"], found["plan"]["deployment"]) == ("roll_back", "green", "d1")
     assert account.item("state")["holder"] == f"{ROLLBACKS}:mine"
     assert invoke("release", plan=found["plan"]) is not None
