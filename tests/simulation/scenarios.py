@@ -131,6 +131,11 @@ def roll_back(world: World) -> None:
     world.machines.start("rollback", {"service": "web"}, "by-hand")
 
 
+def allow_restore(world: World) -> None:
+    """Whoever has taken the right away that RestoreWeights needs gives it back."""
+    world.faults.allow("restore:ModifyRule")
+
+
 def stop(world: World) -> None:
     """A person stops the deployment's execution."""
     world.executions("deploy")[-1].stop()
@@ -329,6 +334,14 @@ _ALL = (
     ),
     Scenario(
         "report-dies", push(WORSE), "0.0.1", always={"report:GetItem": "killed-before"}, uncertified=True
+    ),
+    # Rollback after rollback fails for want of a right, a person's as well, until somebody gives it back.
+    Scenario(
+        "denied",
+        push(WORSE),
+        "0.0.1",
+        {"rollback.WaitLonger#1": roll_back, "rollback.RollbackFailed#3": allow_restore},
+        always={"restore:ModifyRule": "refused"},
     ),
     Scenario("listed-late", listed_late(push(GOOD)), "0.0.4", {"deploy.WatchStage#1": stop_and_push}),
     # The deployment has just begun, and Step Functions does not know it yet when a person rolls it back.

@@ -16,7 +16,7 @@ from crossfade.domain.rule import LiveRule, weighted_forward
 from crossfade.domain.spec import TargetGroups, other
 from crossfade.domain.traffic import Weights
 from crossfade.domain.verdict import Verdict
-from crossfade.handlers import gate, plan, restore, shift
+from crossfade.handlers import gate, plan, restore, shift, survey
 from tests.simulation import machines, stack
 from tests.simulation.cases import Result, named, run
 from tests.simulation.functions import Invocation
@@ -98,6 +98,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("history is true", "healthy", instead(Journal, "close")),
     ("no request is lost", "asked-again", instead(plan, "is_given_up", lambda *given: False)),
     ("no request is lost", "queued", instead(Executions, "start", lambda *given: True)),
+    ("recovery is one chain", "denied", instead(survey, "too_early")),
     ("statuses are honest", "worse", end_well_whatever_happens),
     ("nothing else changes", "grows", instead(Scaling, "suspend", set_bounds_as_well)),
     (
