@@ -133,7 +133,7 @@ def roll_back(world: World) -> None:
 
 def allow_restore(world: World) -> None:
     """Whoever has taken the right away that RestoreWeights needs gives it back."""
-    world.faults.allow("restore:ModifyRule")
+    world.faults.allow("restore:GetItem")
 
 
 def stop(world: World) -> None:
@@ -341,7 +341,7 @@ _ALL = (
         push(WORSE),
         "0.0.1",
         {"rollback.WaitLonger#1": roll_back, "rollback.RollbackFailed#3": allow_restore},
-        always={"restore:ModifyRule": "refused"},
+        always={"restore:GetItem": "refused"},
     ),
     Scenario("listed-late", listed_late(push(GOOD)), "0.0.4", {"deploy.WatchStage#1": stop_and_push}),
     # The deployment has just begun, and Step Functions does not know it yet when a person rolls it back.

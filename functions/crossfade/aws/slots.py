@@ -1,6 +1,6 @@
 """The two ECS services of a service: one for each slot."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -177,12 +177,14 @@ class Slots:
             if code(error) not in GONE:
                 raise
 
-    def left(self) -> list[str]:
-        """What is there of both slots: services that are not INACTIVE, and tasks that have not ended.
+    def left(self, slots: Iterable[Slot] = SLOTS) -> list[str]:
+        """What is there of these slots: services that are not INACTIVE, and tasks that have not ended.
 
         A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
         """
-        names = [self._spec.slot_service(slot) for slot in SLOTS]
+        names = [self._spec.slot_service(slot) for slot in slots]
+        if not names:
+            return []
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
         services = [service["serviceName"] for service in found if service["status"] != "INACTIVE"]
         groups = {f"service:{name}" for name in names}

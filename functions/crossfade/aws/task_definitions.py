@@ -1,5 +1,6 @@
 """Task definitions: the blueprint is read, a release is registered from it."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -70,8 +71,8 @@ class TaskDefinitions:
         found = log_streams(self._describe(task_definition)[0], container)
         return found if found and found.group.startswith(READABLE) else None
 
-    def deregister(self, spec: ServiceSpec) -> None:
-        """Deregister every release of a service, because the service itself is deleted.
+    def releases(self, spec: ServiceSpec) -> Iterator[str]:
+        """The ARNs of every registered release of a service.
 
         A family's name is known to all of the account: what was not made from the service's blueprint stays.
         """
@@ -81,7 +82,11 @@ class TaskDefinitions:
         for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
             made = self.release(arn)
             if made and _family(made.blueprint) == _family(spec.blueprint):
-                self._ecs.deregister_task_definition(taskDefinition=arn)
+                yield arn
+
+    def deregister(self, task_definition: str) -> None:
+        """Deregister a release, because its service itself is deleted."""
+        self._ecs.deregister_task_definition(taskDefinition=task_definition)
 
     def _newest(self, family: str) -> tuple[dict[str, Any] | None, dict[str, str]]:
         try:

@@ -45,14 +45,10 @@ class Traffic:
     def write(self, weights: Weights, known: LiveRule | None = None) -> LiveRule:
         """Set the weights, creating the production rule if need be; returns the load balancer's own answer.
 
-        ``known`` is the rule as it is known best; without it, it is looked for.
+        ``known`` is the rule's ARN, by which one is found that was given another priority.
 
-        Raises
-        ------
-        NotYetVisible
-            There is a rule already, and the load balancer does not tell of it yet.
-        RuleCovers
-            There is none, and it would take another rule's requests, or another one takes all of its own.
+        False: the load balancer tells of none, which may be so because it was made just now. A rule in its
+        place that leads to others as well is not Crossfade's, and stays.
         """
         if known:
             return self.change(known, weights)
@@ -72,13 +68,15 @@ class Traffic:
         actions = rule.weighted(self._spec.target_groups, weights)
         return _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
 
-    def remove(self) -> bool:
+    def remove(self, known: str | None = None) -> bool:
         """Delete the production rule, so that the listener's default action answers; harmless twice.
 
-        False: the load balancer tells of none, which may be so because it was made just now. A rule in its
-        place that leads to others as well is not Crossfade's, and stays.
+        ``known`` is the rule's ARN, by which one is found that was given another priority. False: the load
+        balancer tells of none, which may be so because it was made just now. A rule in its place that leads
+        to others as well is not Crossfade's, and stays.
         """
-        rule = self.rule()
+        rules = self.rules()
+        rule = next((rule for rule in rules if rule.arn == known), production_rule(self._spec, rules))
         if rule is None or not leads_here(self._spec, rule):
             return False
         self.delete(rule)

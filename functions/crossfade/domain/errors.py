@@ -167,3 +167,7 @@ class NothingToRollBack(CrossfadeError):
 
 class DeployedUnknown(CrossfadeError):
     """Neither the journal nor a spec says where the service was deployed: put its spec back."""
+
+
+class NotRemoved(CrossfadeError):
+    """Something that Crossfade made could not be removed, and all the rest was: the reason names it."""

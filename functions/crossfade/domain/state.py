@@ -1,9 +1,10 @@
 """What the journal remembers of a service: who holds it, what is live, what waits, what is still warm."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from crossfade.domain.errors import DeployedUnknown, ServiceLost, Superseded
+from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.rule import LastRule, LiveRule
 from crossfade.domain.scaling import Resumption
@@ -167,6 +168,16 @@ def deployed_unknown(service: str, parameter: str) -> DeployedUnknown:
         f"back into the parameter {parameter}, then delete the stack again. Without it: remove the rule of "
         f"production and the ECS services {service}-blue and {service}-green by hand, delete the journal's "
         f"item state of {service}, then delete the stack again."
+    )
+
+
+def not_removed(service: str, left: Mapping[str, str]) -> NotRemoved:
+    """The error for what a deletion has left of a service: why, by what it is."""
+    reasons = {reason.rstrip(". "): None for reason in left.values()}
+    return NotRemoved(
+        f"Of what Crossfade made for {service} this could not be removed, and all the rest was: "
+        f"{', '.join(left)}. {'. '.join(reasons)}. Put right what that says, then delete the stack again; "
+        "what is gone already is no hindrance."
     )
 
 

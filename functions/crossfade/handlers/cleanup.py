@@ -9,11 +9,13 @@ import json
 import os
 import time
 import urllib.request
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from crossfade.aws.clients import client
@@ -28,7 +30,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.errors import ServiceChanged
 from crossfade.domain.launch import ECS_LAG
 from crossfade.domain.spec import SLOTS, ServiceSpec, is_service_name
-from crossfade.domain.state import DELETION, State, deployed_unknown
+from crossfade.domain.state import DELETION, State, deployed_unknown, not_removed
 from crossfade.handlers.step import logger, utc_now
 
 SEIZING_TRIES = 10
@@ -38,6 +40,37 @@ SETTLING = timedelta(seconds=4)
 """One look at what is left may come between two of ECS's answers: another one has to agree with it."""
 REASON_CHARACTERS = 1_000
 """An answer has 4,096 bytes at most."""
+GONE = {"ClusterNotFoundException", "ListenerNotFound"}
+"""What was there has gone with its place."""
+
+
+class Removal:
+    """Removes one thing after the other: what stays keeps nothing else from going, and is named."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, str] = {}
+
+    def tries(self, what: str, remove: Callable[[], object]) -> bool:
+        """Remove something, or remember why not; True where it is gone."""
+        try:
+            remove()
+        except ClientError as error:
+            if code(error) not in GONE:
+                self._left[what] = str(error)
+        except (BotoCoreError, TimeoutError) as error:
+            self._left[what] = str(error)
+        return what not in self._left
+
+    def refuse_left(self, service: str) -> None:
+        """See that nothing was left.
+
+        Raises
+        ------
+        NotRemoved
+            Something was; it is named, with AWS's word on it.
+        """
+        if self._left:
+            raise not_removed(service, self._left)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -48,6 +81,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     try:
         if event["RequestType"] == "Delete":
             _remove(service, context)
+        if event["RequestType"] == "Create":
+            _begin_anew(service)
     except Exception as error:  # whatever it is, CloudFormation must be told
         logger.exception("cleanup failed")
         reason = f"{type(error).__name__}: {error}"
@@ -57,15 +92,25 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _remove(service: str, context: LambdaContext) -> None:
     if not is_service_name(service):
         return  # nothing can have been deployed under it
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    settled = _stop_deployment(service, journal)
+    journal, removal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]), Removal()
+    settled = _stop_deployment(service, journal, removal)
     state = journal.state(service)
     if state.was_deployed:
         spec = _deployed_spec(service, journal)
-        _remove_rule(Traffic(client("elbv2"), spec), state, context)
-        _remove_tasks(spec, settled, context)
-        TaskDefinitions(client("ecs")).deregister(spec)
+        traffic = Traffic(client("elbv2"), spec)
+        removal.tries("the production rule", partial(_remove_rule, traffic, state, context))
+        _remove_tasks(spec, settled, context, removal)
+        _deregister(spec, removal)
+    removal.refuse_left(service)
     journal.forget(service)
+
+
+def _begin_anew(service: str) -> None:
+    """Forget a service whose stack was deleted without it: the deletion failed, and holds it to this day."""
+    if is_service_name(service):
+        journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+        if journal.state(service).holder == DELETION:
+            journal.forget(service)
 
 
 def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
@@ -86,61 +131,63 @@ def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
         raise deployed_unknown(service, f"{os.environ['SPECS_PATH']}{service}") from error
 
 
-def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext) -> None:
+def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, removal: Removal) -> None:
     """Delete both slots and stop the probes, and see every task end; until ``settled`` some may be unseen.
 
-    A cluster that is gone has neither.
+    What may not be deleted is not waited for either.
     """
-    try:
-        _end_tasks(spec, settled, context)
-    except ClientError as error:
-        if code(error) != "ClusterNotFoundException":
-            raise
-
-
-def _end_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext) -> None:
     slots, probes = Slots(client("ecs"), spec), ProbeTasks(client("ecs"), spec)
-    for slot in SLOTS:
-        slots.delete(slot)
-    while True:
-        for task in probes.left():
-            probes.stop(task)
-        for slot in SLOTS:
-            if slots.describe(slot):  # made so lately that the first try did not find it
-                slots.delete(slot)
-        left = [*slots.left(), *probes.left()]
-        if not left and utc_now() >= settled:
-            return
-        if context.get_remaining_time_in_millis() < RESERVE_MS:
-            raise TimeoutError(f"{left or 'ECS'} did not come to rest in time; delete the stack again")
-        time.sleep(2)
+    going = [slot for slot in SLOTS if removal.tries(spec.slot_service(slot), partial(slots.delete, slot))]
+    staying: set[str] = set()
+
+    def end_tasks() -> None:
+        while True:
+            for task in probes.left():
+                if task not in staying and not removal.tries(task, partial(probes.stop, task)):
+                    staying.add(task)
+            for slot in going:
+                if slots.describe(slot):  # made so lately that the first try did not find it
+                    slots.delete(slot)
+            left = [*slots.left(going), *(task for task in probes.left() if task not in staying)]
+            if not left and utc_now() >= settled:
+                return
+            if context.get_remaining_time_in_millis() < RESERVE_MS:
+                raise TimeoutError(f"{left or 'ECS'} did not come to rest in time")
+            time.sleep(2)
+
+    removal.tries(f"the tasks in {spec.cluster}", end_tasks)
+
+
+def _deregister(spec: ServiceSpec, removal: Removal) -> None:
+    """Deregister every release."""
+    definitions = TaskDefinitions(client("ecs"))
+
+    def each() -> None:
+        for release in definitions.releases(spec):
+            removal.tries(release, partial(definitions.deregister, release))
+
+    removal.tries(f"the task definitions of {spec.service}", each)
 
 
 def _remove_rule(traffic: Traffic, state: State, context: LambdaContext) -> None:
     """Remove the rule, also one that was made so lately that the load balancer does not tell of it yet."""
-    while not _removed(traffic) and state.may_hide_a_rule(utc_now()):
+    known = state.live_rule.arn if state.live_rule else None
+    while not traffic.remove(known) and state.may_hide_a_rule(utc_now()):
         if context.get_remaining_time_in_millis() < RESERVE_MS:
-            raise TimeoutError("the production rule was not seen in time; delete the stack again")
+            raise TimeoutError("it was not seen in time")
         time.sleep(2)
 
 
-def _removed(traffic: Traffic) -> bool:
-    """Whether the rule was seen and removed, or has gone with its listener."""
-    try:
-        return traffic.remove()
-    except ClientError as error:
-        if code(error) != "ListenerNotFound":
-            raise
-        return True
+def _stop_deployment(service: str, journal: Journal, removal: Removal) -> datetime:
+    """Fence off whoever holds the service, and stop it; returns when ECS shows all that it has started.
 
-
-def _stop_deployment(service: str, journal: Journal) -> datetime:
-    """Fence off whoever holds the service, and stop it; returns when ECS shows all that it has started."""
+    Fenced off, it can do no harm, even where it may not be stopped.
+    """
     state = _seize(service, journal)
     why = f"the stack of {service} is deleted"
     if state.warm:
         # It waits for hours to stop the old slot, and a state machine is not deleted while an execution runs.
-        Executions(client("stepfunctions")).stop(state.warm.execution, why)
+        _stop(state.warm.execution, why, removal)
     written = [utc_now() + SETTLING, *([state.freed + ECS_LAG] if state.freed else [])]
     if state.deployment is None:
         return max(written)
@@ -148,9 +195,13 @@ def _stop_deployment(service: str, journal: Journal) -> datetime:
     deployment = history.plan.execution
     for execution in dict.fromkeys((deployment, state.holder or deployment)):
         if execution != DELETION:
-            Executions(client("stepfunctions")).stop(execution, why)
+            _stop(execution, why, removal)
     journal.abandon(service, state.deployment, why, utc_now())
     return max(written + [at + ECS_LAG for at in (history.launched, history.probe_asked) if at])
+
+
+def _stop(execution: str, why: str, removal: Removal) -> None:
+    removal.tries(execution, partial(Executions(client("stepfunctions")).stop, execution, why))
 
 
 def _seize(service: str, journal: Journal) -> State:

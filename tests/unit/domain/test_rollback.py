@@ -256,7 +256,9 @@ def test_a_rollback_that_does_not_wait(state: State, order: Order | Ended, now: 
         pytest.param(THREE, EVENT, 0, None, id="nobody-has-tried-since"),
         pytest.param(THREE, ROLLBACK_EVENT, -1, None, id="of-whose-end-this-is-the-word"),
         pytest.param(THREE.model_copy(update={"holder": MINE}), EVENT, -1, None, id="own-answer-was-lost"),
-        pytest.param(State(holder=DEPLOYMENT, deployment="d1"), EVENT, -1, None, id="nobody-has-tried-at-all"),
+        pytest.param(
+            State(holder=DEPLOYMENT, deployment="d1"), EVENT, -1, None, id="nobody-has-tried-at-all"
+        ),
     ],
 )
 def test_one_of_two_rollbacks_that_waited_leaves_the_rest_to_the_other(

@@ -739,15 +739,85 @@ def test_what_has_gone_with_its_place_is_gone(
     assert journal.state("web") == State()
 
 
-@pytest.mark.parametrize("operation", ["DescribeRules", "DeleteService"])
-def test_what_cannot_be_looked_at_is_not_gone(
-    aws: Aws, answers: Answers, journal: Journal, deployed: Plan, operation: str
+REMOVED = {
+    "DescribeRules": "the production rule",
+    "DeleteRule": "the production rule",
+    "DeleteService": "web-blue, web-green",
+    "ListTasks": "the tasks in arn",
+    "StopTask": "arn:aws:ecs:us-east-1:123456789012:task/web/",
+    "ListTaskDefinitions": "the task definitions of web",
+    "DeregisterTaskDefinition": "arn:aws:ecs:us-east-1:123456789012:task-definition/web:1",
+    "StopExecution": f"{EXECUTION}:d1",
+}
+"""What is left where a call is refused, by the call."""
+
+
+@pytest.mark.parametrize("operation", REMOVED)
+def test_what_cannot_be_removed_keeps_nothing_else(
+    account: Account,
+    aws: Aws,
+    clock: Clock,
+    answers: Answers,
+    journal: Journal,
+    deployed: Plan,
+    probe: str,
+    operation: str,
 ) -> None:
-    """CloudFormation is told, and the service is not forgotten."""
+    """It is named, with AWS's word; all the rest goes, and the service is not forgotten before."""
     aws.refuse(operation, "AccessDenied")
     _cleanup(aws, "Delete")
-    assert answers.bodies[0]["Status"] == "FAILED"
+    (body,) = answers.bodies
+    assert body["Status"] == "FAILED"
+    assert body["Reason"].startswith("NotRemoved: Of what Crossfade made for web this could not be removed")
+    assert f"all the rest was: {REMOVED[operation]}" in body["Reason"]
+    assert f"(AccessDenied) when calling the {operation} operation" in body["Reason"]
+    assert len(body["Reason"]) < REASON_CHARACTERS
+    assert clock.seconds < 60
+    rule, definitions = _rule_and_releases(account)
+    assert bool(rule) is (operation in {"DescribeRules", "DeleteRule"})
+    assert bool(definitions) is (operation in {"ListTaskDefinitions", "DeregisterTaskDefinition"})
+    assert account.status("blue") == ("ACTIVE" if operation == "DeleteService" else "INACTIVE")
+    assert account.dies(probe) is (operation not in {"StopTask", "ListTasks"})
+    assert account.runs(deployed.execution) is (operation == "StopExecution")
     assert journal.state("web").holder == DELETION
+    aws.allow(operation)
+    _cleanup(aws, "Delete")
+    assert answers.bodies[1]["Status"] == "SUCCESS"
+    assert _rule_and_releases(account) == (None, [])
+
+
+def _rule_and_releases(account: Account) -> tuple[Any, list[str]]:
+    found = account.ecs.list_task_definitions(familyPrefix="web", status="ACTIVE")["taskDefinitionArns"]
+    return Traffic(account.elbv2, account.spec).rule(), [arn for arn in found if "blueprint" not in arn]
+
+
+def test_a_rule_that_was_given_another_priority_is_removed(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """Nothing was deployed since, so the journal's plans know the old one only; another rule has that."""
+    traffic = Traffic(account.elbv2, account.spec)
+    journal.wrote(deployed, Weights(blue=100, green=0), at(1), traffic.write(Weights(blue=100, green=0)))
+    rule = traffic.rule()
+    assert rule
+    account.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rule.arn, "Priority": 7}])
+    account.others_rule(account.spec.rule_priority, {"Field": "path-pattern", "Values": ["/shop"]})
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    found = account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]
+    assert [one["Priority"] for one in found] == [str(account.spec.rule_priority), "default"]
+
+
+def test_a_service_that_a_failed_deletion_holds_begins_anew(
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+) -> None:
+    """Its stack was deleted without the resource; held for ever, no release of the next stack would begin."""
+    aws.refuse("DeleteRule", "AccessDenied")
+    _cleanup(aws, "Delete")
+    _cleanup(aws, "Update")
+    assert journal.state("web").holder == DELETION
+    _cleanup(aws, "Create")
+    assert journal.state("web") == State()
+    assert [body["Status"] for body in answers.bodies] == ["FAILED", "SUCCESS", "SUCCESS"]
 
 
 @pytest.fixture
