@@ -61,7 +61,13 @@ class Place:
         """Run `make aws-demo` until it prints `line`, and send it a signal; returns its exit status."""
         with log.open("w") as out:
             process = subprocess.Popen(
-                self.command("--yes"), cwd=ROOT, env=self.environment, stdout=out, stderr=out
+                self.command("--yes"),
+                cwd=ROOT,
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                # What a shell starts in its background does not hear Ctrl-C, nor do its children.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
             deadline = time.monotonic() + 300
             while line not in log.read_text():

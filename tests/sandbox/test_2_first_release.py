@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.cloud import Cloud
+from tests.sandbox.executions import Execution
 from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.shell import SERVICE
@@ -100,9 +101,14 @@ def test_a_sticky_rule_is_refused(stage: Stage, first_release: Rehearsal) -> Non
         assert now is not None
         return bool(now["Actions"][-1]["ForwardConfig"].get("TargetGroupStickinessConfig", {}).get("Enabled"))
 
+    def asked() -> Execution | None:
+        """How it ends; None where the plan was still told of the rule as it was."""
+        execution = cloud.ended(cloud.start({"service": SERVICE, "image_tag": "0.0.1"}))
+        return execution if execution.status == "FAILED" else None
+
     forward_to(sticky)
     try:
-        execution = cloud.ended(cloud.start({"service": SERVICE, "image_tag": "0.0.1"}))
+        execution = until(asked, "a plan that sees the sticky rule")
     finally:
         forward_to(groups)
 

@@ -5,12 +5,15 @@ import json
 import time
 from datetime import datetime
 from functools import cache
+from inspect import signature
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
 from boto3.dynamodb.types import TypeSerializer
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.logs.responses import LogsResponse
 
 from crossfade.domain.gate.feed import Line
@@ -435,6 +438,20 @@ def read_logs_by_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
         return json.dumps(answer)
 
     monkeypatch.setattr(LogsResponse, "filter_log_events", by_prefix)
+
+
+def refuse_targets_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let moto refuse a new scalable target without MinCapacity and MaxCapacity, as AWS does."""
+    register = ApplicationAutoscalingBackend.register_scalable_target
+
+    def with_limits(backend: ApplicationAutoscalingBackend, *target: Any, **named: Any) -> Any:
+        given = signature(register).bind(backend, *target, **named).arguments
+        known = given["r_id"] in backend.targets.get(given["dimension"], {})
+        if not known and given["min_capacity"] is None:
+            raise AWSValidationException("MinCapacity must be specified when a target is registered")
+        return register(backend, *target, **named)
+
+    monkeypatch.setattr(ApplicationAutoscalingBackend, "register_scalable_target", with_limits)
 
 
 def _key(item: str) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from crossfade.aws.failures import code
 from crossfade.domain.scaling import ScalableTarget, Suspension
 from crossfade.domain.spec import ServiceSpec, Slot
 
@@ -38,18 +41,23 @@ class Scaling:
         It is written whatever is read, which may be of before. The slot must run: registering brings its
         count within the target's limits, and so would start a slot that stands at 0.
         """
-        if self.target(slot) is None:
-            return
-        self._autoscaling.register_scalable_target(
-            ServiceNamespace="ecs",
-            ResourceId=self._resource(slot),
-            ScalableDimension=DIMENSION,
-            SuspendedState={
-                "DynamicScalingInSuspended": wanted.scale_in,
-                "DynamicScalingOutSuspended": wanted.scale_out,
-                "ScheduledScalingSuspended": wanted.scheduled,
-            },
-        )
+        shown = self.target(slot) is not None
+        try:
+            self._autoscaling.register_scalable_target(
+                ServiceNamespace="ecs",
+                ResourceId=self._resource(slot),
+                ScalableDimension=DIMENSION,
+                SuspendedState={
+                    "DynamicScalingInSuspended": wanted.scale_in,
+                    "DynamicScalingOutSuspended": wanted.scale_out,
+                    "ScheduledScalingSuspended": wanted.scheduled,
+                },
+            )
+        except ClientError as error:
+            # Without limits AWS makes no new target: that it refuses is its word that there is none. A read
+            # alone is not, as one that was just registered may not be shown yet.
+            if shown or code(error) != "ValidationException":
+                raise
 
     def _resource(self, slot: Slot) -> str:
         cluster = self._spec.cluster.partition(":cluster/")[2]

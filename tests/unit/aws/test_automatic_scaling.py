@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from crossfade.aws.scaling import Scaling
 from crossfade.domain.scaling import ACTIVE, SUSPENDED, ScalableTarget, Suspension
@@ -23,6 +24,30 @@ def test_a_slot_that_is_not_scaled(account: Account, scaling: Scaling) -> None:
     assert scaling.target("green") is None
     scaling.suspend("green", SUSPENDED)
     assert account.scaling("green") is None
+
+
+def test_a_target_that_is_not_shown_yet_is_suspended(
+    account: Account, scaling: Scaling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner has just registered it: what is read may be of before."""
+    with monkeypatch.context() as stale:
+        stale.setattr(scaling._autoscaling, "describe_scalable_targets", lambda **_: {"ScalableTargets": []})
+        scaling.suspend("blue", SUSPENDED)
+    assert scaling.target("blue") == ScalableTarget(suspension=SUSPENDED, least=2, most=8)
+
+
+def test_a_refusal_of_what_is_shown_is_told(
+    account: Account, scaling: Scaling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a target, its absence is not what AWS refuses."""
+    error = ClientError({"Error": {"Code": "ValidationException", "Message": "no"}}, "RegisterScalableTarget")
+
+    def refuse(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(scaling._autoscaling, "register_scalable_target", refuse)
+    with pytest.raises(ClientError):
+        scaling.suspend("blue", SUSPENDED)
 
 
 def test_a_slot_that_is_scaled(scaling: Scaling) -> None:

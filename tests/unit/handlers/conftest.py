@@ -34,6 +34,7 @@ from tests.unit.account import (
     TABLE,
     Account,
     read_logs_by_prefix,
+    refuse_targets_without_limits,
 )
 from tests.unit.examples import DEPLOY, EXECUTION, REGION, at
 
@@ -164,6 +165,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     }.items():
         monkeypatch.setenv(name, value)
     read_logs_by_prefix(monkeypatch)
+    refuse_targets_without_limits(monkeypatch)
     with mock_aws():
         yield Account()
 
