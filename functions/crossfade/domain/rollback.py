@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Literal
 
@@ -224,19 +224,27 @@ def backing_out(plan: Plan, reason: str) -> Survey:
     )
 
 
-def stands_back(state: State, order: Order | Ended, own: str, holder_runs: bool | None) -> str | None:
+EXECUTION_LAG = timedelta(seconds=60)
+"""How long Step Functions may not know an execution that has begun."""
+
+
+def stands_back(
+    state: State, order: Order | Ended, own: str, holder_runs: bool | None, now: datetime
+) -> str | None:
     """Why a rollback leaves a held service to its holder; None when it may take the service over.
 
     ``own`` is the rollback's execution. ``holder_runs`` may be out of date, as Step Functions' answers are:
     where an execution's end is what started this rollback, that word counts. None: Step Functions does not
-    know the holder, which has just begun or ended long ago; then only a person takes over.
+    know the holder, which has just begun or ended long ago; then only a person takes over, and not from a
+    rollback that took over a moment ago.
     """
     holder = state.holder or ""
     if holder == own or (isinstance(order, Ended) and order.ended == holder):
         return None
     if not machine_of(holder):
         return f"{holder} holds {state.deployment}"
-    if holder_runs and machine_of(holder) == machine_of(own):
+    just_begun = holder_runs is None and state.tried is not None and now < state.tried.at + EXECUTION_LAG
+    if (holder_runs or just_begun) and machine_of(holder) == machine_of(own):
         return f"the rollback {holder} is at work already"
     if holder_runs is not False and isinstance(order, Ended):
         return f"{holder} holds the service"

@@ -94,7 +94,7 @@ def _by_order(order: Order, own: str, journal: Journal) -> Survey:
 def _stands_back(state: State, order: Order | Ended, own: str) -> str | None:
     holder = state.holder or ""
     runs = Executions(client("stepfunctions")).runs(holder) if machine_of(holder) else False
-    return stands_back(state, order, own, runs)
+    return stands_back(state, order, own, runs, utc_now())
 
 
 def _take_over(service: str, state: State, order: Order | Ended, own: str, journal: Journal) -> Survey:

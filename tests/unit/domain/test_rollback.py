@@ -202,8 +202,21 @@ def test_who_may_have_left_a_function_at_work(order: Ended, holder: str, expecte
 )
 def test_who_stands_back(holder: str, runs: bool | None, order: Order | Ended, said: str | None) -> None:
     """A rollback takes over from the dead, and from a deployment that asks for it; else it waits."""
-    found = stands_back(State(holder=holder, deployment="d1"), order, MINE, runs)
+    found = stands_back(State(holder=holder, deployment="d1"), order, MINE, runs, at(0))
     assert found is None if said is None else said in (found or "")
+
+
+@pytest.mark.parametrize("order", [PERSON, CATCH], ids=["a-person", "the-deployment-itself"])
+@pytest.mark.parametrize(
+    ("runs", "now", "stands"), [(None, 59, True), (None, 60, False), (not RUNS, 59, False)]
+)
+def test_a_rollback_that_has_just_begun_is_left_at_work(
+    order: Order, runs: bool | None, now: float, stands: bool
+) -> None:
+    """Step Functions may not know it yet: two people who are as quick would undo each other's."""
+    state = State(holder=THEIRS, deployment="d1", tried=Tried(times=1, at=at(0)))
+    found = stands_back(state, order, MINE, runs, at(now))
+    assert found == (f"the rollback {THEIRS} is at work already" if stands else None)
 
 
 @pytest.mark.parametrize(
