@@ -139,6 +139,8 @@ class Client:
             raise Refused(f"{self._service} {operation}: {misfit}")
         act = partial(simulated, **request)
         answer = self._world.writes.done(self._service, operation, act) if writes else act()
+        if writes and self._service == "dynamodb":
+            self._world.watcher.journaled()
         if self._world.strict:
             check(self._service, operation, "output", answer)
         return answer

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from botocore.exceptions import ReadTimeoutError
 
+from tests.simulation.disturbances import DISTURBANCES, Setting
 from tests.simulation.functions import Invocation, Killed
 from tests.simulation.model.answer import AwsError
 from tests.simulation.model.views import Range
@@ -20,6 +21,7 @@ from tests.simulation.respecs import RESPECS
 
 if TYPE_CHECKING:
     from tests.simulation.clock import Clock
+    from tests.simulation.disturbances import Disturber
     from tests.simulation.execution import Execution
 
 PATIENCE_SECONDS = 41.0
@@ -46,13 +48,16 @@ class Point(NamedTuple):
     """A point for a fault. ``place`` says what it is like: points of one place differ in number only.
 
     ``seconds``: for how many a read there may be stale, or the effect of a write late; None where a read
-    would be the same, or the service is consistent.
+    would be the same, or the service is consistent. ``setting``: what is so where a state is entered, and
+    ``possible``: the disturbances that would make a difference then.
     """
 
     name: str
     kind: PointKind
     place: tuple[str, ...]
     seconds: Range | None = None
+    setting: Setting | None = None
+    possible: tuple[str, ...] = ()
 
 
 class Visit(NamedTuple):
@@ -80,7 +85,7 @@ class Faults:
 
     ``then`` is what else happens, half a second after the case has come by a point. ``always`` are faults by
     the name of points without their number: they strike there each time. ``respec`` lets something become of
-    the service's spec, see ``respecs.py``.
+    the service's spec, see ``respecs.py``, ``disturber`` something happen to tasks, see ``disturbances.py``.
     """
 
     def __init__(
@@ -90,13 +95,19 @@ class Faults:
         then: Mapping[str, Callable[[], None]] | None = None,
         always: Mapping[str, str] | None = None,
         respec: Callable[[str], None] | None = None,
+        disturber: Disturber | None = None,
     ) -> None:
         self.points: list[Point] = []
         self.struck: dict[str, float] = {}
         """The points at which a fault was placed and struck, each with its moment."""
         self._clock, self._placed, self._then = clock, dict(placed or {}), dict(then or {})
-        self._always, self._respec = dict(always or {}), respec
+        self._always, self._respec, self._disturber = dict(always or {}), respec, disturber
         self._counts: Counter[str] = Counter()
+
+    @property
+    def placed(self) -> set[str]:
+        """The names of the faults that were placed."""
+        return set(self._placed.values())
 
     def called(
         self, invocation: Invocation, operation: str, writes: bool, seconds: Range | None = None
@@ -115,8 +126,11 @@ class Faults:
 
     def entered(self, execution: Execution, state: str) -> None:
         """An execution enters a state."""
-        name = f"{execution.machine}.{state}"
-        fault = self._come_by(name, "state", (execution.machine, state)).fault
+        place = (execution.machine, state)
+        setting, possible = None, ()
+        if self._disturber:
+            setting, possible = self._disturber.setting(*place), self._disturber.possible()
+        fault = self._come_by(".".join(place), "state", place, None, setting, possible).fault
         if fault:
             self._clock.after(0, self._happen, fault, execution)
 
@@ -124,14 +138,23 @@ class Faults:
         for part in fault.split("+"):
             if part in STATES:
                 STATES[part](execution)
+            elif part in DISTURBANCES:
+                if self._disturber:
+                    self._disturber.happen(part)
             elif self._respec:
                 self._respec(part)
 
     def _come_by(
-        self, name: str, kind: PointKind, place: tuple[str, ...], seconds: Range | None = None
+        self,
+        name: str,
+        kind: PointKind,
+        place: tuple[str, ...],
+        seconds: Range | None = None,
+        setting: Setting | None = None,
+        possible: tuple[str, ...] = (),
     ) -> Visit:
         self._counts[name] += 1
-        point = Point(f"{name}#{self._counts[name]}", kind, place, seconds)
+        point = Point(f"{name}#{self._counts[name]}", kind, place, seconds, setting, possible)
         self.points.append(point)
         if point.name in self._then:
             self._clock.after(0.5, self._then[point.name])
@@ -262,7 +285,7 @@ PASSING = frozenset(CALLS) - {"refused", "stopped", "expired", "stalled"} | {"tw
 def kinds_at(point: Point) -> tuple[str, ...]:
     """The kinds of fault that make a difference at a point."""
     if point.kind == "state":
-        return (*KINDS["state"], *RESPECS_AND_STOPS)
+        return (*KINDS["state"], *RESPECS_AND_STOPS, *point.possible)
     if point.seconds is None:
         return KINDS[point.kind]
     return (*KINDS[point.kind], "late-effect" if point.kind == "write" else "stale-read")

@@ -12,6 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from crossfade.domain.spec import SLOTS, Slot, other
 from tests.simulation.clock import START
+from tests.simulation.disturbances import DISTURBANCES
 from tests.simulation.execution import Execution
 from tests.simulation.model.autoscaling import SUSPENDED
 from tests.simulation.scenarios import SCALING, Scenario
@@ -67,26 +68,72 @@ def one_slot_has_all_the_traffic(scenario: Scenario, world: World) -> Violations
     if (live[stable], live[other(stable)]) != (100, 0):
         yield f"{stable} is stable, the rule has {live}"
     runs = world.live()[stable]
-    count = world.ecs.services[f"web-{stable}"].desired if scenario.scales else world.spec.desired_count
+    counted = scenario.scales or world.disturber.happened
+    count = world.ecs.services[f"web-{stable}"].placeable if counted else world.spec.desired_count
     wanted = (state.get("version"),) * count
     if runs != wanted:
         yield f"{stable} is stable with {wanted} and runs {runs}"
 
 
 def the_winner_can_carry_the_load(scenario: Scenario, world: World) -> Violations:
-    """At its promotion it has as many healthy targets as were ever asked of the old slot."""
-    for moment, winner, healthy, asked in world.watcher.short:
-        yield f"at {moment:.2f} {winner} had {healthy} healthy targets, the old slot was asked for {asked}"
+    """At a promotion and after a rollback it has as many tasks as were ever asked of the stable slot.
+
+    A side that is short of tasks wins where it serves and the other one is worse off still.
+    """
+    yield from world.watcher.short
+
+
+def the_better_side_serves(scenario: Scenario, world: World) -> Violations:
+    """Nothing that serves is stopped for what does not; in between, clients are not left to it for long.
+
+    For how long is only said where nothing else went wrong: calls may take minutes.
+    """
+    yield from world.watcher.worse
+    for slot in world.watcher.at_rest():
+        yield f"{slot} has clients and serves nothing"
+    if world.faults.placed <= DISTURBANCES.keys():
+        for slot, began, ended in world.watcher.silences:
+            seconds = ended - max(began, _served_by_the_other(slot, world, ended))
+            if seconds > MOST_SILENT_SECONDS:
+                yield f"until {ended:.2f} clients of {slot} met nobody for {seconds:.2f} s"
+
+
+MOST_SILENT_SECONDS = 60.0
+"""For so long clients may be sent to a slot that serves nothing while the other one could serve them."""
+
+
+def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
+    """From when on the other slot could have served: a candidate once it is verified, and is good."""
+    targets = world.balancer.healthy[world.spec.target_groups.of(other(slot))].at(until - 0.01)
+    if any(target.image.behaviour != "good" for target in targets):
+        return until
+    if slot != world.watcher.stable_at(until - 0.01):
+        return 0.0
+    verified = [
+        at
+        for execution in world.executions("deploy")
+        for at, state in execution.path
+        if state == "GreenVerified" and at <= until
+    ]
+    return max(verified, default=until)
 
 
 def no_bad_release_is_live(scenario: Scenario, world: World) -> Violations:
-    """Whatever went wrong while it was watched: the gate was not got past."""
+    """Whatever went wrong while it was watched: the gate was not got past.
+
+    One that clients have met may be live where the other side serves nothing.
+    """
+    silent = any(DISTURBANCES[name].silences for name in world.disturber.happened)
     for slot in SLOTS:
         for image in {
             target.image for target in world.balancer.healthy[world.spec.target_groups.of(slot)].last
         }:
-            if image.behaviour != "good":
+            if image.behaviour != "good" and not (silent and image.behaviour in ONLY_EXPOSED):
                 yield f"{slot} runs {image.tag}, which is {image.behaviour}"
+
+
+ONLY_EXPOSED = ("worse", "unfit")
+"""Bad releases of which nothing is seen before clients are sent to them."""
 
 
 def the_other_slot_stands_still(scenario: Scenario, world: World) -> Violations:
@@ -103,7 +150,7 @@ def the_other_slot_stands_still(scenario: Scenario, world: World) -> Violations:
 
 def clients_always_had_somebody(scenario: Scenario, world: World) -> Violations:
     """At no moment had a target group weight and no healthy target; no client was answered by nobody."""
-    if scenario.gaps:
+    if scenario.gaps or any(DISTURBANCES[name].silences for name in world.disturber.happened):
         return
     for moment, slot, weight in world.watcher.gaps:
         yield f"at {moment:.2f} {slot} had weight {weight} and no healthy target"
@@ -292,6 +339,7 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         the_service_is_free,
         one_slot_has_all_the_traffic,
         the_winner_can_carry_the_load,
+        the_better_side_serves,
         no_bad_release_is_live,
         the_other_slot_stands_still,
         clients_always_had_somebody,

@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Any
 
 from crossfade.domain.spec import SLOTS, Slot
+from tests.simulation.disturbances import Disturber
 from tests.simulation.faults import Faults
 from tests.simulation.inhabit import inhabited
 from tests.simulation.model.autoscaling import SUSPENDED
@@ -52,6 +53,7 @@ ALARM = "web-errors"
 LONG_STAGE = {
     "stages": [stage | {"min_seconds": 100} if stage["weight"] == 10 else stage for stage in SPEC["stages"]]
 }
+FOUR = {"desired_count": 4}
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 SCALING = {name: name == SUSPENDED[2] for name in SUSPENDED}
 """How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
@@ -69,6 +71,8 @@ class Scenario:
     long. ``spec`` changes the service's spec. ``always``: what strikes each time at calls
     (``report:PutObject``). ``uncertified``: no certificate can be written. ``gaps``: the scenario itself
     leaves clients without a target for a while. ``scales``: others change how many tasks a slot is to run.
+    ``faulted``: faults are placed at its calls and states; not where it goes as another scenario does, and
+    only what it is disturbed by is new.
     """
 
     name: str
@@ -82,6 +86,7 @@ class Scenario:
     uncertified: bool = False
     gaps: bool = False
     scales: bool = False
+    faulted: bool = True
 
 
 def ask(image: Image) -> Happening:
@@ -364,6 +369,17 @@ _ALL = (
     ),
     # It answers with the tag that comes last.
     Scenario("three-tags", push_tags(NEWEST, "0.5.0", "0.5.1", "0.0.5"), "0.0.5"),
+    Scenario("four", ask(GOOD), "0.0.2", spec=FOUR, faulted=False),
+    Scenario("four-worse", push(WORSE), "0.0.1", spec=FOUR, faulted=False),
+    Scenario(
+        "four-by-hand",
+        ask(GOOD),
+        "0.0.1",
+        {"deploy.WatchStage#1": roll_back},
+        or_else="0.0.2",
+        spec=FOUR,
+        faulted=False,
+    ),
     # Up to all traffic and back, with a rule that is not Crossfade's alone.
     Scenario(
         "login",
@@ -390,7 +406,8 @@ def begun(scenario: Scenario, placed: Mapping[str, str] | None = None, seed: str
     owner = world.writes.by_owner
     then = {point: partial(owner, happening, world) for point, happening in scenario.then.items()}
     change = partial(owner, partial(respec, world.parameters, world.spec_name))
-    world.faults = Faults(world.clock, placed, then, scenario.always, change)
+    world.disturber = Disturber(world)
+    world.faults = Faults(world.clock, placed, then, scenario.always, change, world.disturber)
     world.writes.begin()
     world.clock.after(0, owner, scenario.begins, world)
     return world

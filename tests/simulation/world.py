@@ -10,6 +10,7 @@ from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
 from tests.simulation.account import settle
 from tests.simulation.client import Client, Made
 from tests.simulation.clock import Clock
+from tests.simulation.disturbances import Disturber
 from tests.simulation.events import EventBus
 from tests.simulation.execution import Execution
 from tests.simulation.faults import Faults
@@ -54,7 +55,7 @@ class World:
         """How far what is told of executions lags behind them."""
         self.refused = False
         """Whether nobody listens where the probe asks for production."""
-        self.faults = Faults(self.clock)
+        self.faults, self.disturber = Faults(self.clock), Disturber(self)
         self.calls: list[Made] = []
         self.watcher = Watcher(self)
         groups = self.spec.target_groups

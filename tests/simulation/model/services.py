@@ -138,6 +138,7 @@ class Services(TaskDefinitions):
         service = Service(serviceName, taskDefinition, desiredCount, placement)
         service.tags = {tag["key"]: tag["value"] for tag in tags or []}
         self.services[serviceName] = service
+        self._world.watcher.resized(serviceName, 0, desiredCount)
         self._roll_out(service)
         return {"service": service.described()}
 
@@ -210,14 +211,30 @@ class Services(TaskDefinitions):
                 task.end(self._world.clock.now, "EssentialContainerExited", exit_code=137)
         self._reconcile(found)
 
+    def kill(self, service: Service, count: int, back: float | None = None) -> None:
+        """So many tasks of a service die; others start in their place after ``back`` seconds, or never."""
+        for task in service.of(service.primary, "RUNNING")[:count]:
+            self._world.balancer.deregister(service.group, task.address)
+            task.end(self._world.clock.now, "EssentialContainerExited", exit_code=137)
+            service.missing += 1
+            if back is not None:
+                self._world.clock.after(back, self._find_room, service)
+        self._reconcile(service)
+
     def ask_by_hand(self, service: str, count: int) -> None:
         """The service's owner sets its count."""
         self._world.views.wrote(Resource("ecs", service))
         self.update_service(cluster=self._cluster, service=service, desiredCount=count)
 
+    def _find_room(self, service: Service) -> None:
+        service.missing = max(service.missing - 1, 0)
+        self._reconcile(service)
+
     def _resize(self, service: Service, count: int) -> None:
         self._world.watcher.resized(service.name, service.desired, count)
         service.desired = count
+        if count == 0:  # what is started there another time is started elsewhere
+            service.lost, service.missing = False, 0
 
     def _roll_out(self, service: Service) -> None:
         for rollout in service.rollouts:
@@ -236,7 +253,7 @@ class Services(TaskDefinitions):
         primary = service.primary
         tasks = service.of(primary, "PROVISIONING", "RUNNING")
         if primary.state != "FAILED":
-            self._place(service, primary, service.desired - len(tasks))
+            self._place(service, primary, service.desired - service.missing - len(tasks))
         for task in tasks[service.desired :]:
             self._stop(service, task)
         states = self._world.balancer.states(service.group)

@@ -96,6 +96,8 @@ class Service:
     tasks: list[Task] = field(default_factory=list)
     lost: bool = False
     """Whether no task of it can start."""
+    missing: int = 0
+    """For so many of its tasks ECS finds no room."""
     deleted: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     events: list[tuple[float, str]] = field(default_factory=list)
@@ -105,6 +107,11 @@ class Service:
     def group(self) -> str:
         """The target group of its tasks."""
         return str(self.placement["loadBalancers"][0]["targetGroupArn"])
+
+    @property
+    def placeable(self) -> int:
+        """How many of the tasks that it is asked for can run."""
+        return 0 if self.lost else max(self.desired - self.missing, 0)
 
     @property
     def primary(self) -> Rollout:
