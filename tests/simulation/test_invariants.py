@@ -12,13 +12,15 @@ from crossfade.aws.scaling import Scaling
 from crossfade.aws.slots import Slots
 from crossfade.domain.capacity import Capacity
 from crossfade.domain.gate.state import GateState
+from crossfade.domain.plan import Plan
 from crossfade.domain.rule import LiveRule, weighted_forward
 from crossfade.domain.spec import TargetGroups, other
 from crossfade.domain.traffic import Weights
 from crossfade.domain.verdict import Verdict
+from crossfade.domain.way_back import Way
 from crossfade.handlers import gate, plan, restore, shift, survey
 from tests.simulation import machines, stack
-from tests.simulation.cases import Result, named, run
+from tests.simulation.cases import Result, named, run, scenario_of
 from tests.simulation.functions import Invocation
 from tests.simulation.invariants import INVARIANTS
 from tests.simulation.scenarios import SCENARIOS, before
@@ -79,6 +81,11 @@ def never_restore(*given: Any, **named: Any) -> None:
     raise RuntimeError("broken")
 
 
+def always_to_stable(live: Any, plan: Plan, **given: Any) -> Way:
+    """A way back to the stable slot, whoever is there to answer."""
+    return Way(action="go", winner=plan.stable, reason="broken")
+
+
 def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:
     """All that the first version of Crossfade wrote."""
     return [weighted_forward({"Type": "forward"}, groups, weights)]
@@ -89,6 +96,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("the service is free", "healthy", instead(Journal, "release")),
     ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
     ("the winner can carry the load", "grows", never_keep_up),
+    ("the better side serves", "stable-dies", instead(restore, "way_back", always_to_stable)),
     ("no bad release is live", "fed-unfit", instead(gate, "look", let_pass)),
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
@@ -112,7 +120,7 @@ BROKEN: list[tuple[str, str, Break]] = [
 
 def broken_run(scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch) -> Result:
     """A scenario by a workflow that was good until it began, and is broken from then on."""
-    before(SCENARIOS[scenario])
+    before(SCENARIOS[scenario_of(scenario)])
     break_it(monkeypatch)
     return run(named(scenario))
 
