@@ -27,7 +27,7 @@ from tests.simulation.world import World
 
 DRAWS = {"stale-read": 6, "late-effect": 12}
 """For so many different times a fault that lasts is placed at a point."""
-PLACED = ("stable-replaced",)
+PLACED = ("stable-replaced", "stable-halved", "candidate-short", "owner-up")
 """The disturbances that are placed; of the others not every case holds yet, see ``disturbed``."""
 
 
