@@ -1,17 +1,20 @@
-"""`kill -9` of tasks in the middle of a shift: only requests of those very seconds may fail for a client."""
+"""`kill -9` of tasks, before a release and in the middle of a shift: what fails for a client, how long."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import Any
 
 import pytest
+import requests
 
-from tests.sandbox.client import failed, moments
+from crossfade.domain.gate.judgement import EMERGENCY
+from tests.sandbox.client import failed, moments, versions
 from tests.sandbox.ending import Ending
+from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.rest import live, other
 from tests.sandbox.stage import Stage
@@ -20,7 +23,11 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 
 AROUND_SECONDS = 15.0
 """Two health checks, 5 s apart and each waited 4 s for: so long a load balancer may choose a dead target."""
+LATE_SECONDS = 3.0
+"""Until clients follow the load balancer's rule, and a little more."""
 LONG_SECONDS = 90
+BACK_SECONDS = 60.0
+"""From the push of a fix until clients are served again, where the live version serves nothing."""
 
 Slot = Callable[[Stage], str]
 
@@ -96,6 +103,31 @@ def all_blue(scaled_stage: Stage) -> Rehearsal:
         return scaled_stage.rehearse("all blue tasks killed", scaled_stage.push("0.5.4"), kill)
 
 
+@pytest.fixture(scope="module")
+def dead(scaled_stage: Stage) -> Rehearsal:
+    """All tasks of the live version die, and all that come in their place; then a fix is pushed."""
+    stage, stack = scaled_stage, ExitStack()
+    push, slot = stage.push("0.5.5"), stable(scaled_stage)
+    seen: dict[str, Any] = {}
+
+    def kill_and_push() -> str:
+        stack.enter_context(stage.tasks.kept_dead(slot))
+        until(lambda: _status(stage) >= 500, "clients to be served by nobody")
+        seen["killed"] = time.time()
+        return push()
+
+    def stay_dead(execution: str) -> dict[str, Any]:
+        stage.cloud.ended(execution)
+        return seen
+
+    with stack:
+        return stage.rehearse("live version dead, fix pushed", kill_and_push, stay_dead)
+
+
+def _status(stage: Stage) -> int:
+    return requests.get(f"{stage.cloud.url}/version", timeout=10).status_code
+
+
 def refuse_failures_outside(rehearsal: Rehearsal, until: float) -> None:
     """Every failed request was sent after the kill, and before ``until`` (seconds since the epoch)."""
     killed = rehearsal.seen["killed"]
@@ -107,6 +139,12 @@ def refuse_failures_outside(rehearsal: Rehearsal, until: float) -> None:
 def restored(rehearsal: Rehearsal) -> float:
     """When the weights of before were read back, in seconds since the epoch."""
     return datetime.fromisoformat(rehearsal.item["restored"]).timestamp()
+
+
+def taken(rehearsal: Rehearsal) -> float:
+    """When the candidate was seen to have all traffic, in seconds since the epoch."""
+    last = rehearsal.samples[-1].weights
+    return next(sample.at for sample in rehearsal.samples if sample.weights == last)
 
 
 class TestOneTask(Ending):
@@ -148,11 +186,9 @@ class TestAllGreen(Ending):
 
 
 class TestAllBlue(Ending):
-    """The stable version is gone while the candidate is well: clients are better off with a version that is
-    suspect than with none.
-    """
+    """The stable version is gone, and the candidate is well and was verified before: it takes all of it."""
 
-    outcome = "failed"
+    outcome = "promoted"
 
     @pytest.fixture
     def rehearsal(self, all_blue: Rehearsal) -> Rehearsal:
@@ -160,20 +196,51 @@ class TestAllBlue(Ending):
         return all_blue
 
     def test_the_candidate_has_all_traffic(self, all_blue: Rehearsal) -> None:
-        """And is what the journal calls stable from there on."""
+        """In one step, and it is what the journal calls stable from there on."""
         assert all_blue.before
         assert all_blue.after
         assert (all_blue.after.slot, all_blue.after.version) == (other(all_blue.before.slot), "0.5.4")
         assert all_blue.shares_seen == [0, 10, 50, 100]
+        assert all_blue.execution.status == "SUCCEEDED"
 
     def test_the_reason_says_so(self, all_blue: Rehearsal) -> None:
-        """It is no success: the deployment has failed by name."""
-        execution, slot = all_blue.execution, all_blue.before and all_blue.before.slot
+        """The stage did not wait for a comparison that could not come."""
+        (half,) = [each for each in all_blue.certificate["stages"] if each["weight"] == 50]
 
-        assert (execution.status, execution.error) == ("FAILED", "TargetsBelowFloor")
-        for told in (all_blue.item["reason"], execution.cause):
-            assert f"the stable slot {slot} has no healthy target, so all traffic was given to" in told
+        assert half["reason"].startswith(EMERGENCY)
 
     def test_clients_failed_until_then_only(self, all_blue: Rehearsal) -> None:
         """Half of them were sent to nobody."""
-        refuse_failures_outside(all_blue, restored(all_blue) + 1)
+        refuse_failures_outside(all_blue, taken(all_blue) + LATE_SECONDS)
+
+
+class TestDead(Ending):
+    """Nobody is served when the fix is pushed: it is verified by itself, and then has all traffic at once."""
+
+    outcome = "promoted"
+
+    @pytest.fixture
+    def rehearsal(self, dead: Rehearsal) -> Rehearsal:
+        """The one whose live version is dead."""
+        return dead
+
+    def test_clients_are_served_soon(self, dead: Rehearsal, scaled_stage: Stage) -> None:
+        """From the push on, by the record of an independent client."""
+        good = [request for request in dead.requests if request.version == "0.5.5"]
+        seconds = moments(good)[0] - dead.seen["killed"]
+        scaled_stage.note(f"live version dead: clients are served {seconds:.1f} s after the push of a fix")
+
+        assert seconds < BACK_SECONDS
+
+    def test_it_goes_live_in_one_step(self, dead: Rehearsal) -> None:
+        """After its verification; each stage's reason says why."""
+        assert dead.shares_seen == [0, 100]
+        assert dead.execution.status == "SUCCEEDED"
+        assert [stage["weight"] for stage in dead.certificate["stages"]] == [0, 100]
+        for stage in dead.certificate["stages"]:
+            assert stage["reason"].startswith(EMERGENCY)
+
+    def test_clients_failed_until_then_only(self, dead: Rehearsal) -> None:
+        """None failed once it had the traffic."""
+        refuse_failures_outside(dead, taken(dead) + LATE_SECONDS)
+        assert versions(dead.requests)[-1] == "0.5.5"

@@ -15,7 +15,7 @@ from jsonata.jexception import JException
 from jsonata.utils import Utils
 
 FUNCTIONS = frozenset(
-    {"now", "millis", "fromMillis", "exists", "contains", "parse", "count", "string", "match"}
+    {"now", "millis", "fromMillis", "exists", "contains", "parse", "count", "max", "string", "match"}
 )
 OPERATORS = frozenset({"=", "!=", "<", "<=", ">", ">=", "and", "or", "in", "&", "+", "-", "*", "/", "[", "{"})
 NODES = frozenset(

@@ -182,6 +182,21 @@ def lose_blue(world: World) -> None:
     world.ecs.lose("web-blue")
 
 
+def break_down(slot: Slot, status: int | None = 502, every: int = 1) -> Happening:
+    """A slot's tasks run on, and one in ``every`` request gets this status; None: they are well again."""
+    return lambda world: world.balancer.break_down(world.spec.target_groups.of(slot), status, every)
+
+
+def after(happens: Happening, begins: Happening) -> Happening:
+    """Before it begins, something else happens."""
+
+    def happen(world: World) -> None:
+        happens(world)
+        begins(world)
+
+    return happen
+
+
 def raise_alarm(world: World) -> None:
     """The service's alarm goes to ALARM."""
     world.cloudwatch.set_alarm(ALARM, "ALARM")
@@ -324,10 +339,9 @@ _ALL = (
     # Where a first release goes back nobody is left to answer, whether its tasks or its rule goes first.
     Scenario("first-unreached", unreached(ask(OLD)), None, released=(), gaps=True),
     Scenario("told-twice", told_twice(push(WORSE)), "0.0.1"),
-    # Where the evidence was in before, the deployment goes on, and ends for want of a slot to compare with.
-    Scenario(
-        "stable-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": lose_blue}, or_else="0.0.2", gaps=True
-    ),
+    # The candidate is judged by itself, and takes all traffic in one step.
+    Scenario("stable-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": lose_blue}, gaps=True),
+    Scenario("stable-dead", after(break_down("blue"), push(GOOD)), "0.0.2", gaps=True),
     # S3 takes no report; the function that writes it dies, as one does that needs more memory than it has.
     Scenario(
         "unreported",

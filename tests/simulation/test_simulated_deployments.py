@@ -216,7 +216,6 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
             r"at weight 100: probe evidence missing: production does not answer, (\d+) of \1 requests: "
             r"ConnectionRefusedError: Connection refused \(http://web\.example:80/version\)\. Nobody listens",
         ),
-        ("stable-dies", "TargetsBelowFloor", "blue has no target left"),
         ("alarmed", "AlarmRaised", "CloudWatch alarm web-errors .* was raised during the deployment"),
         ("alarmed-late", "AlarmRaised", "CloudWatch alarm web-errors .* was raised during the deployment"),
     ],

@@ -11,6 +11,8 @@ from tests.statemachine.expressions import variable_alone
 
 ANCHORS = ("deadline", "shifted")
 """Arguments by which a handler ends its loop: a deadline, or the moment that one is counted from."""
+RISES = ("{% $stage + 1 %}", "{% $max([$stage + 1, $states.input.next_stage]) %}")
+"""How a Pass counts the stages up: by one at least."""
 
 
 class Way(NamedTuple):
@@ -82,7 +84,7 @@ def _anchors(name: str, nest: set[str], states: dict[str, State]) -> bool:
         payload = state["Arguments"].get("Payload", {})
         variables = [variable_alone(payload[key]) for key in ANCHORS if key in payload]
         return any(variable and variable not in assigned for variable in variables)
-    counts = state["Type"] == "Pass" and state.get("Assign", {}).get("stage") == "{% $stage + 1 %}"
+    counts = state["Type"] == "Pass" and state.get("Assign", {}).get("stage") in RISES
     ends = any(
         "$stage + 1 = $count($plan.stages)" in choice["Condition"] and choice["Next"] not in nest
         for member in nest

@@ -39,12 +39,13 @@ def heed(
     """The verdict with the alarms taken in.
 
     One that was raised during the deployment goes back. One that was in ALARM before it, and still is, says
-    nothing about the candidate: it is told, and goes back when it returns. One that is gone holds, and goes
-    back when it is ``late``: the stage's deadline has come.
+    nothing about the candidate: it is told, and goes back when it returns. So is one that is raised while the
+    stable slot serves nothing: it would go back to that. One that is gone holds, and goes back when it is
+    ``late``: the stage's deadline has come.
     """
-    raised = [alarm for alarm in found.values() if alarm.raised(began)]
-    if raised and verdict.action != "roll_back":
-        told = ", ".join(f"{alarm.name} (since {alarm.since:%H:%M:%S} UTC)" for alarm in raised)
+    heeded = [alarm for alarm in found.values() if alarm.raised(began) and not verdict.emergency]
+    if heeded and verdict.action != "roll_back":
+        told = ", ".join(f"{alarm.name} (since {alarm.since:%H:%M:%S} UTC)" for alarm in heeded)
         return Verdict(
             action="roll_back",
             reason=f"CloudWatch alarm {told} was raised during the deployment",
@@ -52,12 +53,17 @@ def heed(
         )
     gone = [name for name in named if name not in found]
     if gone and verdict.action != "roll_back":
-        reason = f"evidence missing: CloudWatch has no alarm {', '.join(gone)} any more"
-        if late:
-            return Verdict(action="roll_back", reason=reason, error="EvidenceMissing")
-        return Verdict(action="hold", reason=reason)
-    standing = [alarm.name for alarm in found.values() if alarm.state == ALARM and not alarm.raised(began)]
+        before = f"{verdict.reason}; " if verdict.emergency else ""
+        reason = f"{before}evidence missing: CloudWatch has no alarm {', '.join(gone)} any more"
+        update = {"action": "roll_back" if late else "hold", "reason": reason}
+        return verdict.model_copy(update=update | {"error": "EvidenceMissing" if late else None})
+    standing = [
+        alarm
+        for alarm in found.values()
+        if alarm.state == ALARM and (verdict.emergency or not alarm.raised(began))
+    ]
     if standing:
-        told = f"{', '.join(standing)} was in ALARM before the deployment began"
-        return verdict.model_copy(update={"reason": f"{verdict.reason}; {told}"})
+        names = ", ".join(alarm.name for alarm in standing)
+        since = "is in ALARM" if verdict.emergency else "was in ALARM before the deployment began"
+        return verdict.model_copy(update={"reason": f"{verdict.reason}; {names} {since}"})
     return verdict

@@ -27,7 +27,7 @@ RELAUNCH = Loop(21, 5)
 """From LaunchGreen to GreenReady and back through WaitForRoom: fewer than LAUNCH, and in the same time."""
 SHIFT = Loop(9, 3)
 """ShiftTraffic, TrafficShifted, WaitForTargets."""
-SHIFT_SECONDS = 60
+SHIFT_SECONDS = 150
 """What NextStage allows for a shift."""
 WATCH = Loop(7, 20)
 """WatchStage, StageWatched."""

@@ -22,11 +22,13 @@ class Window(Message):
 class Verdict(Message):
     """What to do, and the reason in words for a person on call.
 
-    ``error`` names the failure (see ``domain/errors.py``) when the verdict is ``roll_back``.
+    ``emergency``: the stable slot served nothing at this look, so to advance is to go straight to the last
+    stage. ``error`` names the failure (see ``domain/errors.py``) when the verdict is ``roll_back``.
     """
 
     action: Literal["advance", "hold", "roll_back"]
     reason: str
+    emergency: bool = False
     error: (
         Literal[
             "CandidateWorse", "AlarmRaised", "TargetsBelowFloor", "EvidenceMissing", "OldVersionStillSeen"

@@ -1,4 +1,4 @@
-"""ShiftTraffic: compare and set the weights of a stage, once both slots have the targets for it."""
+"""ShiftTraffic: compare and set the weights of a stage, once the candidate has the targets for it."""
 
 import os
 from datetime import datetime
@@ -12,6 +12,7 @@ from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
 from crossfade.domain.rule import refuse_stickiness
+from crossfade.domain.state import refuse_superseded
 from crossfade.domain.traffic import Weights, refuse_foreign
 from crossfade.domain.verdict import Window
 from crossfade.handlers.capacity import keep_up
@@ -20,7 +21,7 @@ from crossfade.handlers.visible import visible
 
 
 class Event(Message):
-    """The stage by its place in the plan, when both slots must be ready for it, and the ledger's cursor.
+    """The stage by its place in the plan, when the candidate must be ready for it, and the ledger's cursor.
 
     ``written`` is when an earlier look began to write the weights, which were not to be seen yet.
     """
@@ -55,10 +56,11 @@ def handler(event: Event) -> Shifted:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     if event.written is None:
         late = utc_now() >= event.deadline
-        short = _shortfall(plan, journal, traffic, weights, late=late)
+        short = _shortfall(plan, journal, weights, late=late)
         if short:
             if late:
                 raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
+            refuse_superseded(journal.refuse_lost(plan))
             return Shifted(status="waiting", reason=short)
     began = event.written
     if began is None:
@@ -88,12 +90,10 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
     return began
 
 
-def _shortfall(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights, *, late: bool) -> str | None:
-    """Why the weights have to wait: the candidate needs what they ask of it, the other one anybody to answer.
+def _shortfall(plan: Plan, journal: Journal, weights: Weights, *, late: bool) -> str | None:
+    """Why the weights have to wait: the candidate has too few targets for what they ask of it.
 
-    The other one gives traffic away, so that new tasks of it which are still starting are no reason to wait.
+    The other one gives traffic away. New tasks of it that are still starting are no reason to wait, and where
+    it has no target at all each percent that leaves it is served again.
     """
-    kept = weights.of(plan.stable) if plan.stable else 0
-    if plan.stable and kept > 0 and not traffic.health(plan.spec.target_groups.of(plan.stable)).healthy:
-        return f"{plan.stable} has 0 healthy targets and is to keep weight {kept}"
     return keep_up(plan, journal).short_for(weights.of(plan.candidate), late=late)

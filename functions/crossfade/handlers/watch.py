@@ -46,11 +46,13 @@ class Event(Message):
 class Watched(Message):
     """The verdict, and what the next look needs. ``probe_died``: first of all, a new probe.
 
-    ``plan``: in the first stage, with the version that the candidate answers with.
+    ``plan``: in the first stage, with the version that the candidate answers with. ``next_stage`` is the one
+    to advance to, by its place in the plan.
     """
 
     plan: Plan
     verdict: Verdict
+    next_stage: int
     gate: str
     cursor: str | None
     probe_died: bool
@@ -75,8 +77,10 @@ def handler(event: Event) -> Watched:
             plan = _known_as(plan, versions, journal)
             gate = Gate(plan, _watch(event, plan), gate.state)
         verdict = gate.look(records, utc_now())
-        if verdict.action == "advance" and watch.next_weight is not None and utc_now() < event.deadline:
-            verdict = _held_back(verdict, keeping_up.look().short_for(watch.next_weight, late=False))
+        following = _following(event, verdict)
+        if verdict.action == "advance" and following < len(plan.stages) and utc_now() < event.deadline:
+            weight = plan.stages[following].weight
+            verdict = _held_back(verdict, keeping_up.look().short_for(weight, late=False))
         return verdict.action != "hold"
 
     cursor, probe_died = follow(plan, event.probe, event.cursor, decided)
@@ -94,7 +98,19 @@ def handler(event: Event) -> Watched:
     )
     journal.watched(plan, record, cursor)
     state = gate.state.model_dump_json()
-    return Watched(plan=plan, verdict=verdict, gate=state, cursor=cursor, probe_died=probe_died)
+    return Watched(
+        plan=plan,
+        verdict=verdict,
+        next_stage=_following(event, verdict),
+        gate=state,
+        cursor=cursor,
+        probe_died=probe_died,
+    )
+
+
+def _following(event: Event, verdict: Verdict) -> int:
+    """The next stage; the last one at once where nobody is served by the stable slot meanwhile."""
+    return max(event.stage + 1, len(event.plan.stages) - 1 if verdict.emergency else 0)
 
 
 def _watch(event: Event, plan: Plan) -> Watch:
@@ -120,4 +136,6 @@ def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
 
 def _held_back(verdict: Verdict, short: str | None) -> Verdict:
     """Hold where the candidate has too few targets for the next weight: they come while it is watched on."""
-    return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}") if short else verdict
+    if short is None:
+        return verdict
+    return verdict.model_copy(update={"action": "hold", "reason": f"{verdict.reason}; held back: {short}"})

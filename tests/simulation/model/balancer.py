@@ -38,6 +38,17 @@ class Target(NamedTuple):
     image: Image
 
 
+class Breakdown(NamedTuple):
+    """Of a group's requests one in ``every`` gets this status; None: what its tasks run answers."""
+
+    of_all: int | None = None
+    every: int = 1
+
+    def status(self, n: int) -> int | None:
+        """What the n-th request gets, if not what the task runs answers."""
+        return None if n % self.every else self.of_all
+
+
 class Balancer:
     """Operations of ``elbv2`` over one listener and the two target groups of a service."""
 
@@ -47,6 +58,7 @@ class Balancer:
         self.served: History[Weights] = History({})
         """As clients meet them, and when they will."""
         self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
+        self.broken: dict[str, History[Breakdown]] = {group: History(Breakdown()) for group in groups}
         self._world, self._listener, self._priority = world, listener, str(priority)
         self._rules: dict[str, Rule] = {}
         self._secrets: set[str] = set()
@@ -90,6 +102,17 @@ class Balancer:
         if healthy != self.healthy[group].last:
             self.healthy[group].set(self._world.clock.now, healthy)
             self._world.watcher.look()
+
+    def break_down(self, group: str, status: int | None, every: int = 1) -> None:
+        """From now on one in ``every`` request to a group's tasks is answered so; None: they are well again.
+
+        502: their processes hang up, and their health checks fail as well.
+        """
+        self.broken[group].set(self._world.clock.now, Breakdown(status, every))
+        before, after = ("healthy", "unhealthy") if status == 502 else ("unhealthy", "healthy")
+        for address, (state, image) in list(self._targets[group].items()):
+            if state == before:
+                self._set(group, address, (after, image))
 
     def enrich(self, before: list[Any], conditions: list[Any], transforms: list[Any]) -> None:
         """The production rule's owner puts actions before its forward, and changes what it applies to."""

@@ -112,5 +112,5 @@ class CloudWatch:
 
 def _add(counts: Counts, answer: Answer) -> None:
     counts[REQUESTS, answer.group] += 1
-    if answer.status >= 500:
+    if answer.status >= 500 and not answer.own:
         counts[FAILURES, answer.group] += 1

@@ -46,9 +46,9 @@ class Lane:
         if found:
             world.cloudwatch.count(now, found)
         if self._knocking:
-            self._knocking = found is None
-            self.next = now + (KNOCK_SECONDS if found is None else 1 / self.settings.rate)
-            return self._knock(world, now) if found is None else LaneRecord(name, "resumed", _at(now))
+            self._knocking = found is None or found.own
+            self.next = now + (KNOCK_SECONDS if self._knocking else 1 / self.settings.rate)
+            return self._knock(world, now, found) if self._knocking else LaneRecord(name, "resumed", _at(now))
         if found is None and self.settings.pauses:
             self._knocking, self._knocks, self.next = True, 0, now + KNOCK_SECONDS
             return LaneRecord(name, "paused", _at(now))
@@ -56,13 +56,13 @@ class Lane:
         self.lost += found is None
         return self._count(found or Answer(503, None), now)
 
-    def _knock(self, world: World, now: float) -> KnockRecord | None:
+    def _knock(self, world: World, now: float, found: Answer | None) -> KnockRecord | None:
         """The first one, and one each few seconds, says what it met."""
         self._knocks += 1
         if (self._knocks - 1) % (TOLD_SECONDS // KNOCK_SECONDS):
             return None
         refused = self.settings.name == "production" and world.refused
-        status, error = (None, REFUSED) if refused else (503, None)
+        status, error = (None, REFUSED) if refused else (found.status if found else 503, None)
         note = None if refused else "by the load balancer"
         return KnockRecord(self.settings.name, _at(now), self._knocks, status, None, error, note)
 

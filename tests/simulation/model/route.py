@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+BAD_GATEWAY = 502
+
+
 class Answer(NamedTuple):
-    """An answer of the application; ``group`` and ``address`` are those of the task that gave it."""
+    """An answer; ``group`` and ``address`` are those of the task that gave it.
+
+    ``own``: the load balancer gave it itself, since the task took the connection and hung up.
+    """
 
     status: int
     version: str | None
     group: str = ""
     address: str = ""
+    own: bool = False
 
 
 def answer(
@@ -32,8 +39,13 @@ def answer(
     slot = headers.get("x-crossfade-slot")
     group = getattr(world.spec.target_groups, slot) if slot else _chosen(weights, n)
     healthy = balancer.healthy[group].at(moment) if group else ()
+    status = balancer.broken[group].at(moment).status(n) if group else None
+    if status == BAD_GATEWAY:  # sent there although the targets are unhealthy: there are no others
+        return Answer(status, None, group or "", own=True)
     if not healthy:
         return None
+    if status:
+        return Answer(status, None, group or "", healthy[n % len(healthy)].address)
     address, image = healthy[n % len(healthy)]
     status, version = image.answer(n, exposed=weights.get(group, 0) > 0, user=user)
     return Answer(status, version, group or "", address)

@@ -78,7 +78,8 @@ class Users:
         for targets in self._world.balancer.healthy.values():
             found |= {target.address: [] for target in targets.at(end)}
         for _, met in self.met(begin, end):
-            found[met.address].append(met.status)
+            if not met.own:
+                found[met.address].append(met.status)
         return found
 
     def _log_of(self, task: Task) -> tuple[str, str]:

@@ -139,6 +139,7 @@ def test_without_word_of_users_the_stage_is_held(
     assert _watch(invoke, fed, probe)["verdict"] == {
         "action": "hold",
         "reason": "user evidence missing: no word of green's users in its outcome feed",
+        "emergency": False,
         "error": None,
     }
 

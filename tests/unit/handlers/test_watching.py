@@ -12,8 +12,7 @@ from crossfade.domain.certificate import StageRecord
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
-from crossfade.domain.records import Record
-from crossfade.domain.spec import Slot
+from crossfade.domain.records import Knock, Record
 from crossfade.domain.traffic import Weights
 from crossfade.handlers.following import PAUSE_SECONDS
 from tests.unit.account import Account
@@ -79,6 +78,7 @@ def test_a_good_stage_advances(
     assert answer["verdict"] == {
         "action": "advance",
         "reason": "green fails 0 of 149, blue 0 of 149",
+        "emergency": False,
         "error": None,
     }
     (stage,) = journal.history("web", "d1").stages
@@ -314,7 +314,9 @@ def test_the_answer_is_logged_without_the_evidence(
     """It is of no use to a reader, and long."""
     answer = _watch(account, invoke, held)
     (line,) = logged()
-    assert line["answer"] == {name: answer[name] for name in ("verdict", "cursor", "probe_died")}
+    assert line["answer"] == {
+        name: answer[name] for name in ("verdict", "next_stage", "cursor", "probe_died")
+    }
 
 
 def test_a_silent_stage_is_rolled_back_at_its_deadline(
@@ -389,11 +391,53 @@ def test_the_next_probe_is_read_on_from_there(
     assert journal.history("web", "d1").probe == task != probe
 
 
-def test_a_stable_slot_that_breaks_down_ends_the_stage(account: Account, invoke: Invoke, held: Plan) -> None:
-    """It still has most of the clients."""
-    account.write_ledger(held.ledger, lane_event("paused", lane="blue"))
-    verdict = _watch(account, invoke, held, stage=1)["verdict"]
-    assert (verdict["action"], verdict["error"]) == ("roll_back", "TargetsBelowFloor")
+def _stable_gone(count: int) -> list[Record]:
+    """The candidate answers so often, and nobody is in the stable slot to be asked."""
+    values: dict[str, Any] = {"status": 503, "version": None, "error": None, "note": "by the load balancer"}
+    knocks = [
+        Knock(type="knock", lane="blue", at=at(n), asked=n + 1, **values) for n in range(0, count // 10, 5)
+    ]
+    records: list[Record] = [*requests("green", "." * count), *knocks]
+    return [lane_event("paused", lane="blue"), *sorted(records, key=lambda record: record.at)]
+
+
+@pytest.mark.parametrize("stage", [0, 1], ids=["once-verified", "at-once"])
+def test_where_stable_serves_nothing_the_last_stage_is_next(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan, stage: int
+) -> None:
+    """It is the watch that says which stage follows."""
+    account.write_ledger(held.ledger, *_stable_gone(250))
+    clock.seconds = 25
+    answer = _watch(account, invoke, held, stage=stage)
+    assert answer["verdict"] == {
+        "action": "advance",
+        "reason": "stable serves nothing: candidate judged by itself (blue has no target left); "
+        "green fails 0 of 249",
+        "emergency": True,
+        "error": None,
+    }
+    assert answer["next_stage"] == len(held.stages) - 1
+
+
+def test_the_last_stage_too_waits_for_the_candidates_tasks(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """All traffic at once needs all of them."""
+    account.resize("blue", 4)
+    account.write_ledger(held.ledger, *_stable_gone(450))
+    clock.seconds = 25
+    verdict = _watch(account, invoke, held)["verdict"]
+    assert verdict["action"] == "hold"
+    assert "held back: green has 2 healthy targets of 4 tasks and needs 4 for weight 100" in verdict["reason"]
+
+
+def test_an_ordinary_stage_leads_to_the_next_one(
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
+) -> None:
+    """Whatever there is after that."""
+    account.write_ledger(held.ledger, *every_lane("." * 150))
+    clock.seconds = 15
+    assert _watch(account, invoke, held)["next_stage"] == 1
 
 
 def test_a_newer_release_that_need_not_wait_ends_the_watch(
@@ -638,17 +682,31 @@ def test_a_shift_goes_on_from_a_rule_that_is_read_as_before_the_last_one(
     assert Traffic(account.elbv2, account.spec).weights() == GREEN
 
 
-@pytest.mark.parametrize("slot", ["blue", "green"])
 def test_too_few_targets_are_waited_for_and_then_given_up(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan, slot: Slot
+    account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
-    """Of either slot; the weights stay as they are."""
-    account.deregister_targets(slot, "10.0.0.10", "10.0.0.11")
+    """The weights stay as they are."""
+    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
     assert _shift(invoke, held)["status"] == "waiting"
     clock.seconds = 60
-    with pytest.raises(errors.TargetsBelowFloor, match=f"{slot} has 0 healthy targets"):
+    with pytest.raises(errors.TargetsBelowFloor, match="green has 0 healthy targets"):
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
+
+
+def test_a_newer_release_does_not_wait_for_targets(account: Account, invoke: Invoke, held: Plan) -> None:
+    """Where it may take this one's place."""
+    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
+    account.waits(waiting(supersede=True))
+    with pytest.raises(errors.Superseded):
+        _shift(invoke, held)
+
+
+def test_a_stable_slot_without_targets_is_left_at_once(account: Account, invoke: Invoke, held: Plan) -> None:
+    """Each percent that leaves it is served again; the stage that begins says what comes of the rest."""
+    account.deregister_targets("blue", "10.0.0.10", "10.0.0.11")
+    assert _shift(invoke, held)["status"] == "shifted"
+    assert Traffic(account.elbv2, account.spec).weights() == SOME
 
 
 def test_a_shift_counts_what_the_live_slot_is_wanted_to_have(
@@ -773,6 +831,7 @@ def test_blue_stays_until_the_candidate_has_as_many_targets(
         "action": "hold",
         "reason": "only 0.0.2 for 10 s; held back: "
         "green has 2 healthy targets of 3 tasks and needs 3 for weight 100",
+        "emergency": False,
         "error": None,
     }
     assert (account.desired("blue"), account.desired("green")) == (3, 3)
@@ -808,7 +867,12 @@ def test_an_old_slot_may_be_kept_warm(
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     clock.seconds = 20
     answer = _retire(account, invoke, plan)
-    assert answer["verdict"] == {"action": "advance", "reason": "only 0.0.2 for 10 s", "error": None}
+    assert answer["verdict"] == {
+        "action": "advance",
+        "reason": "only 0.0.2 for 10 s",
+        "emergency": False,
+        "error": None,
+    }
     assert journal.history("web", "d1").promoted == at(20)
     warm = journal.state("web").warm
     assert warm is not None
@@ -906,6 +970,7 @@ def test_a_candidate_under_suspicion_does_not_retire_blue(
     assert _retire(account, invoke, shifted)["verdict"] == {
         "action": "hold",
         "reason": "probe evidence missing: no answer of green and blue for 110 s",
+        "emergency": False,
         "error": None,
     }
     clock.seconds = 120

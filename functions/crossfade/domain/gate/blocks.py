@@ -57,13 +57,15 @@ def rest(whole: Tally | None, part: Tally | None) -> Tally | None:
 class Block(NamedTuple):
     """A span from ``at`` (seconds since 1970, a multiple of ``seconds``) on.
 
-    None is a side of which nothing was heard. That is not the same as no requests.
+    None is a side of which nothing was heard. That is not the same as no requests. ``alone``: it began while
+    the stable side served nothing, so that there is nothing to compare with.
     """
 
     at: int
     seconds: int
     candidate: Tally | None
     stable: Tally | None
+    alone: bool = False
 
     @property
     def end(self) -> int:
@@ -82,10 +84,17 @@ class Block(NamedTuple):
         return Counts(green.requests, green.failures, blue.requests, blue.failures)
 
     def slow(self, bounds: tuple[int, ...], steps: int) -> list[Counts]:
-        """For each bound: requests, and those slower than it (candidate: than the one so many steps up)."""
-        green, blue = (self.candidate or _NONE).latencies, (self.stable or _NONE).latencies
+        """For each bound: requests, and those slower than it (candidate: than the one so many steps up).
+
+        A request that the stable side fails is none that it answers quickly, however soon it fails.
+        """
+        stable = self.stable or _NONE
+        green, blue = (self.candidate or _NONE).latencies, stable.latencies
         n_g, n_b = sum([count for _, count in green]), sum([count for _, count in blue])
-        return [Counts(n_g, slower(green, bound + steps), n_b, slower(blue, bound)) for bound in bounds]
+        return [
+            Counts(n_g, slower(green, bound + steps), n_b, min(slower(blue, bound) + stable.failures, n_b))
+            for bound in bounds
+        ]
 
 
 _NONE = Tally()

@@ -30,11 +30,15 @@ class Capital(NamedTuple):
         """The capital after a block; ``gains`` are logarithms, and a block gains ``cap`` at most.
 
         The cap makes one short burst too little to decide on. Losing gains keeps the process valid.
-        ``first`` is the share that is bet from the first block on.
+        ``first`` is the share that is bet from the first block on. Where other bets are made than before,
+        what the bets hold is dealt out anew: no capital comes of that.
         """
+        had = self.held or (0.0,) * len(gains)
+        if len(had) != len(gains):
+            had = (sum(had) / len(had),) * len(gains)
         fresh = self.unspent * (LATER if self.held else first)
         held = [
-            min((had + fresh) * exp(gain if gain < cap else cap), MOST)
-            for had, gain in zip(self.held or (0.0,) * len(gains), gains, strict=True)
+            min((one + fresh) * exp(gain if gain < cap else cap), MOST)
+            for one, gain in zip(had, gains, strict=True)
         ]
         return Capital(self.unspent - fresh, tuple(held))

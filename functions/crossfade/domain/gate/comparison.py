@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from crossfade.domain.gate.bets import NOTHING, Counts, no_worse, worse
+from crossfade.domain.gate.bets import NOTHING, Counts, below, no_worse, worse
 from crossfade.domain.gate.capital import Capital
 
 PRIOR_FAILURES, PRIOR_REQUESTS = 0.5, 200.0
@@ -60,7 +60,12 @@ class Comparison(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """Evidence that the candidate is no worse, gathered anew in each stage."""
+    """Evidence that the candidate is no worse, gathered anew in each stage.
+
+    Blocks that compare and blocks of the candidate alone make one e-process, since a bet on a block is chosen
+    before it begins. Nobody who bets against a candidate beyond the margin gains by the second kind either:
+    it fails at least the margin more than the stable side, so at least the margin.
+    """
 
     capital: Capital = Capital()
     pending: Counts = NOTHING
@@ -79,6 +84,8 @@ class Proof(NamedTuple):
         capital = self.capital.after(no_worse(block, rate, margin=margin), cap, AT_ONCE)
         return Proof(capital, NOTHING, self.counts.plus(block))
 
-    def alone(self, block: Counts, gains: list[float], cap: float) -> "Proof":
-        """The proof after a block of the candidate's requests only; see ``bets.below``."""
-        return Proof(self.capital.after(gains, cap, AT_ONCE), NOTHING, self.counts.plus(block))
+    def alone(self, block: Counts, *, margin: float, cap: float) -> "Proof":
+        """The proof after a block of the candidate's requests only, with what was held open before it."""
+        block = self.pending.plus(block) if any(self.pending) else block
+        capital = self.capital.after(below(block.n_g, block.x_g, margin), cap, AT_ONCE)
+        return Proof(capital, NOTHING, self.counts.plus(block))

@@ -3,35 +3,56 @@
 from datetime import datetime, timedelta
 
 from crossfade.domain.gate import words
-from crossfade.domain.gate.news import missing, seen_on, told
+from crossfade.domain.gate.news import missing, seen_on, serves_nothing, told
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.source import Source
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.spec import other
 from crossfade.domain.verdict import Verdict
 
+EMERGENCY = "stable serves nothing: candidate judged by itself"
+"""How every reason begins while it is so."""
 OUTAGE_SECONDS = 60
 OUTAGE_BLOCKS = 3
 """For so long after the stable lane failed, a candidate that fails too may share its outage."""
 
 
 def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
-    """What the state says about the stage."""
+    """What the state says about the stage.
+
+    Where the stable slot serves nothing the candidate is judged by itself, as in a first release. Once it is
+    verified it goes straight to the last stage: clients of the stable share get errors meanwhile.
+    """
+    met = serves_nothing(state, settings, watch, now)
+    if met is None:
+        return _judge(state, settings, watch, now)
+    verdict = _judge(state, settings, watch._replace(emergency=True), now)
+    return verdict.model_copy(
+        update={
+            "reason": f"{EMERGENCY} ({other(watch.candidate)} {met}); {verdict.reason}",
+            "emergency": True,
+        }
+    )
+
+
+def _judge(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
     worse = _worse(state, settings, watch)
     if worse:
         return Verdict(action="roll_back", reason=worse, error="CandidateWorse")
-    if state.lanes.stable_gone and watch.shared:
-        return Verdict(
-            action="roll_back",
-            reason=f"{other(watch.candidate)} has no target left for its {100 - watch.stage.weight} % "
-            "of the traffic",
-            error="TargetsBelowFloor",
-        )
+    nobody = _nobody_serves_well(state, settings, watch)
+    if nobody:
+        return Verdict(action="roll_back", reason=nobody, error="TargetsBelowFloor")
     late = now >= watch.deadline
-    doubt = _doubt(state, settings, watch) or _missing(state, settings, watch, now)
+    # It was verified at weight 0, and the clients who are not sent to it are served by nobody.
+    urgent = watch.emergency and 0 < watch.stage.weight < 100
+    doubt = (
+        _doubt(state, settings, watch)
+        or missing(state, watch, now)
+        or (None if urgent else _unproven(state, settings, watch))
+    )
     if doubt:
         return _hold_until(late, watch, doubt)
-    if now - watch.began < timedelta(seconds=watch.stage.min_seconds):
+    if now - watch.began < timedelta(seconds=watch.stage.min_seconds) and not urgent:
         return Verdict(action="hold", reason=f"all well, watched for {watch.stage.min_seconds:g} s at least")
     if not watch.shared:
         return Verdict(action="advance", reason=_proven(state, watch))
@@ -76,12 +97,28 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     if state.evidence >= 1 / settings.alpha:
         return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
-        if source.guard.failing(settings) and (watch.alone or _nothing_to_compare(source, state)):
+        if source.guard.failing(settings) and _refuted(source, state, watch):
             return (
                 f"{green} fails more than {settings.failing:.0%}{name}, and {blue} has none to compare with "
                 f"(evidence {words.odds(source.guard.sick.evidence)}){_probes(name, state, watch)}"
             )
     return None
+
+
+def _nobody_serves_well(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
+    """Why not to leave the traffic split, though nothing says that the candidate is worse.
+
+    The stable slot has no target for its share, and the candidate is too sick to be gone on with. Which of
+    them is to get all of it the way back decides by their targets.
+    """
+    green, blue = watch.candidate, other(watch.candidate)
+    sick = any(source.guard.failing(settings) for source in _sources(state).values())
+    if not (state.lanes.stable_gone and sick and 0 < watch.stage.weight < 100):
+        return None
+    return (
+        f"{blue} has no target left for its {100 - watch.stage.weight} % of the traffic, and {green} fails "
+        f"more than {settings.failing:.0%}{_probes('', state, watch)}"
+    )
 
 
 def _strongest(state: GateState, settings: GateSettings, watch: Watch) -> str:
@@ -94,6 +131,16 @@ def _probes(name: str, state: GateState, watch: Watch) -> str:
     """What the probe met on the candidate's lane, if that is the source of this name."""
     met = "" if name else told(state, watch, watch.candidate)
     return f"; {met}" if met else ""
+
+
+def _refuted(source: Source, state: GateState, watch: Watch) -> bool:
+    """Whether to fail more than it may is reason enough to go back, with nothing to compare it with.
+
+    With clients on it, it still serves more of them than a stable slot that serves nothing.
+    """
+    if watch.alone:
+        return watch.first or not watch.stage.weight
+    return _nothing_to_compare(source, state)
 
 
 def _nothing_to_compare(source: Source, state: GateState) -> bool:
@@ -117,7 +164,8 @@ def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None
                 f"{_probes(name, state, watch)}"
             )
     # Where the stable slot itself fails, a candidate that does not is what clients wait for.
-    if state.production.failing(settings) and not state.stable.failing(settings):
+    helped = state.stable.failing(settings) or (watch.emergency and watch.stage.weight < 100)
+    if state.production.failing(settings) and not helped:
         return (
             f"more than {settings.failing:.0%} of the production lane's requests fail; "
             f"{told(state, watch, 'production')}"
@@ -125,15 +173,12 @@ def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     return None
 
 
-def _missing(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
-    """What is missing of the probe's evidence; None where there is enough, and the newest of it is news."""
-    no_news = missing(state, watch, now)
-    if no_news:
-        return no_news
+def _unproven(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
+    """What is missing of the probe's proof; None where there is enough."""
     if state.probe.proof.evidence < 1 / settings.beta:
         return _probe_missing(state, settings, watch)
     # Nobody was served before, so what the slot's own lane says must be what clients get.
-    if watch.alone and watch.stage.weight and state.production.well.evidence < 1 / settings.beta:
+    if watch.alone and watch.stage.weight == 100 and state.production.well.evidence < 1 / settings.beta:
         return _production_missing(state, settings, watch)
     return None
 
@@ -188,7 +233,9 @@ def _users_missing(state: GateState, settings: GateSettings, watch: Watch) -> st
 def _proven(state: GateState, watch: Watch) -> str:
     counts = state.probe.proof.counts
     if watch.alone:
-        return f"{watch.candidate} fails {counts.x_g:,} of {counts.n_g:,}"
+        seen = seen_on(state, watch, watch.candidate)
+        failed, requests = (counts.x_g, counts.n_g) if counts.n_g else (seen.kinds.total, seen.requests)
+        return f"{watch.candidate} fails {failed:,} of {requests:,}"
     text = words.failures(counts, watch.candidate)
     if watch.shared and state.users.proof.counts.n_g:
         text += f"; users: {words.failures(state.users.proof.counts, watch.candidate)}"

@@ -18,17 +18,29 @@ from crossfade.domain.records import Knock, Lane, LaneEvent, Opened, Record, Req
 from crossfade.domain.spec import Slot, other
 
 RECENT = 10
-"""Of so many last answers of the stable lane most must be right, for the candidate alone to be dead."""
+"""Of so many last answers of the one lane most must be right, for the other one alone to be dead."""
 FEW_WRONG = 2
-"""Where there are more, nothing that the candidate failed so far was its own fault alone."""
+"""Where there are more, nothing that the other side failed so far was its own fault alone."""
+SERVER_ERROR = 500
+"""From this status on nobody is served. A redirect, a login or a path that is not there is an answer."""
 
 
 class Run(NamedTuple):
-    """Failures in a row on the candidate's lane; the times in seconds since 1970."""
+    """Failures in a row on a slot's lane; the times in seconds since 1970."""
 
     length: int = 0
     began: float = 0
     last: float = 0
+
+    def lasts(self, settings: GateSettings) -> bool:
+        """Whether these are as many, over as long, as of a side that is dead."""
+        return self.length >= settings.dead_requests and self.last - self.began >= settings.dead_seconds
+
+    def longer(self, at: float) -> "Run":
+        """The run with one more failure."""
+        return (
+            Run(self.length + 1, min(at, self.began), max(at, self.last)) if self.length else Run(1, at, at)
+        )
 
 
 class Seen(NamedTuple):
@@ -57,8 +69,11 @@ class Lanes(NamedTuple):
     """What the ledger has said so far, as far as it is not yet in a closed block.
 
     ``numbers`` are those of the last records of the candidate's, the stable and the production lane: what is
-    not newer is a repetition. ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed;
-    ``stable_failed_at`` is when too many of them were last failed. ``seen`` are the same three lanes.
+    not newer is a repetition. ``alone``: the open block began while the stable side served nothing.
+    ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed; ``stable_failed_at`` is when
+    too many of them were last failed. ``candidate_recent`` are the candidate's. ``run`` are the candidate's
+    failures while the stable lane answers, ``stable_run`` what the stable lane gave nobody an answer to
+    while the candidate's answers. ``seen`` are the same three lanes.
     """
 
     opened: float = 0
@@ -67,7 +82,11 @@ class Lanes(NamedTuple):
     candidate: Tally = Tally()
     stable: Tally = Tally()
     production: Tally = Tally()
+    alone: bool = False
     run: Run = Run()
+    candidate_recent: str = ""
+    candidate_at: float = 0
+    stable_run: Run = Run()
     recent: str = ""
     stable_at: float = 0
     stable_failed_at: float = 0
@@ -82,15 +101,28 @@ class Lanes(NamedTuple):
 
     def dead(self, settings: GateSettings, *, alone: bool) -> bool:
         """Whether the candidate only fails, for long enough, while the stable lane answers."""
-        run = self.run
-        if run.length < settings.dead_requests or run.last - run.began < settings.dead_seconds:
+        if not self.run.lasts(settings):
             return False
-        answering = (
-            len(self.recent) == RECENT
-            and self.recent.count("x") <= FEW_WRONG
-            and self.stable_at >= run.last - settings.dead_seconds
-        )
-        return alone or answering
+        return alone or _answers(self.recent, self.stable_at, self.run, settings)
+
+    def stable_serves_nothing(self, settings: GateSettings) -> bool:
+        """Whether nobody is served in the stable slot, for long enough, while the candidate's lane answers.
+
+        Its requests only fail, or there is no target to send them to. Where both lanes fail it is an outage
+        that they share.
+        """
+        run = self.stable_run
+        if not (run.length and _answers(self.candidate_recent, self.candidate_at, run, settings)):
+            return False
+        unanswered = self.stable_gone or self.seen[1].knocking
+        # A lane that nobody answers asks seldom: the candidate's answers tell how long that has been so.
+        since = max(self.candidate_at - run.began, run.last - run.began)
+        return since >= settings.dead_seconds if unanswered else run.lasts(settings)
+
+
+def _answers(recent: str, at: float, run: Run, settings: GateSettings) -> bool:
+    """Whether one lane, which was last heard at a moment, answers well while the other one's run lasts."""
+    return len(recent) == RECENT and recent.count("x") <= FEW_WRONG and at >= run.last - settings.dead_seconds
 
 
 class Folded(NamedTuple):
@@ -112,12 +144,13 @@ def fold(
     candidate: Slot,
     since: datetime,
     right: Mapping[Lane, Versions],
+    settings: GateSettings,
 ) -> Folded:
     """Take in new records of the ledger; what the candidate's lane met before ``since`` is not judged.
 
     ``right`` are the versions that a lane may answer with: any where it has none.
     """
-    folding = _Folding(lanes, candidate, since.timestamp(), right)
+    folding = _Folding(lanes, candidate, since.timestamp(), right, settings)
     for record in records:
         if isinstance(record, Opened):
             folding.open(record)
@@ -142,7 +175,15 @@ class _Side:
 
 
 class _Folding:
-    def __init__(self, lanes: Lanes, candidate: Slot, since: float, right: Mapping[Lane, Versions]) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        candidate: Slot,
+        since: float,
+        right: Mapping[Lane, Versions],
+        settings: GateSettings,
+    ) -> None:
+        self._settings = settings
         self._places: dict[Lane, int] = {candidate: 0, other(candidate): 1, "production": 2}
         self._since = since
         self._right = [right.get(lane) for lane in self._places]
@@ -154,7 +195,10 @@ class _Folding:
         self._opened, self._block = lanes.opened, lanes.block
         self._numbers = list(lanes.numbers)
         self._sides = (_Side(lanes.candidate), _Side(lanes.stable), _Side(lanes.production))
-        self._run, self._recent = lanes.run, lanes.recent
+        self._alone = lanes.alone
+        self._run, self._stable_run = lanes.run, lanes.stable_run
+        self._candidate_recent, self._candidate_at = lanes.candidate_recent, lanes.candidate_at
+        self._recent = lanes.recent
         self._stable_at, self._stable_failed_at = lanes.stable_at, lanes.stable_failed_at
         self._gone = [lanes.gone, lanes.stable_gone]
         self.blocks: list[Block] = []
@@ -166,15 +210,26 @@ class _Folding:
         opened = record.at.timestamp()
         if opened > self._opened:
             self._opened, self._numbers, self._gone = opened, [0, 0, 0], [False, False]
+            self._stable_run = Run()
 
     def notice(self, record: LaneEvent) -> None:
-        if record.lane != "production":
-            self._gone[self._places[record.lane]] = record.event == "paused"
+        if record.lane == "production":
+            return
+        place = self._places[record.lane]
+        self._gone[place] = record.event == "paused"
+        if place == 1 and record.event == "paused":
+            self._meet(record.at.timestamp(), served=False)
 
     def knock(self, record: Knock) -> None:
         place, at = self._places[record.lane], record.at.timestamp()
         if at > self._seen[place].knocked:
             self._seen[place] = self._seen[place]._replace(knocked=at, knocks=record.asked, met=fault(record))
+            if place == 1:
+                self._meet(at, served=_served(record))
+
+    def _meet(self, at: float, *, served: bool) -> None:
+        """What the stable lane met: an answer of whatever kind, or none."""
+        self._stable_run = Run() if served else self._stable_run.longer(at)
 
     def take(self, record: Request) -> None:
         at = record.at.timestamp()
@@ -199,8 +254,13 @@ class _Folding:
         side.failures += failed
         side.latencies[bucket(record.ms)] += 1
         if place == 0:
-            self._run = _longer(self._run, at) if failed else Run()
+            self._run = self._run.longer(at) if failed else Run()
+            self._candidate_recent = (self._candidate_recent + ("x" if failed else "."))[-RECENT:]
+            self._candidate_at = max(at, self._candidate_at)
+            if self._candidate_recent.count("x") > FEW_WRONG:
+                self._stable_run = Run()
         elif place == 1:
+            self._meet(at, served=_served(record))
             self._recent = (self._recent + ("x" if failed else "."))[-RECENT:]
             self._stable_at = max(at, self._stable_at)
             if self._recent.count("x") > FEW_WRONG:
@@ -212,11 +272,14 @@ class _Folding:
             return
         if self._block:
             candidate, stable, production = (side.tally() for side in self._sides)
-            self.blocks.append(Block(self._block, SECONDS, candidate, stable))
+            self.blocks.append(Block(self._block, SECONDS, candidate, stable, self._alone))
             self.production.append(production)
+        # By what was known before it: a block that its own outcomes chose would be no fair bet.
+        self._alone = self.lanes().stable_serves_nothing(self._settings)
         self._block, self._sides = block, (_Side(Tally()), _Side(Tally()), _Side(Tally()))
 
     def lanes(self) -> Lanes:
+        """What has been seen up to now."""
         candidate, stable, production = (side.tally() for side in self._sides)
         return Lanes(
             opened=self._opened,
@@ -225,7 +288,11 @@ class _Folding:
             candidate=candidate,
             stable=stable,
             production=production,
+            alone=self._alone,
             run=self._run,
+            candidate_recent=self._candidate_recent,
+            candidate_at=self._candidate_at,
+            stable_run=self._stable_run,
             recent=self._recent,
             stable_at=self._stable_at,
             stable_failed_at=self._stable_failed_at,
@@ -243,7 +310,6 @@ class _Folding:
         )
 
 
-def _longer(run: Run, at: float) -> Run:
-    if not run.length:
-        return Run(1, at, at)
-    return Run(run.length + 1, min(at, run.began), max(at, run.last))
+def _served(record: Request | Knock) -> bool:
+    """Whether a client would have met somebody, be it with an answer that the probe does not expect."""
+    return record.status is not None and record.status < SERVER_ERROR

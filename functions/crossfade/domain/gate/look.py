@@ -35,6 +35,7 @@ def look(
         candidate=watch.candidate,
         since=watch.candidate_since,
         right=watch.right,
+        settings=settings,
     )
     minutes = state.probe_minutes
     if settings.users == "metrics":

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from crossfade.domain.answers import advice
 from crossfade.domain.gate.lanes import Seen
+from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.records import Lane
 from crossfade.domain.spec import other
@@ -18,6 +19,25 @@ def told(state: GateState, watch: Watch, lane: Lane) -> str:
     """The commonest failures of a lane, and what to do about them; empty where there is none."""
     seen = seen_on(state, watch, lane)
     return seen.kinds.told(seen.requests, watch.right.get(lane))
+
+
+def serves_nothing(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
+    """What the stable slot's lane meets where it serves nothing; None where it may serve.
+
+    The lane must have told so lately: what is not heard any more may serve again.
+    """
+    seen = seen_on(state, watch, other(watch.candidate))
+    told_at = max(seen.heard, seen.knocked)
+    if watch.first or now.timestamp() - told_at > watch.rates.news_seconds(other(watch.candidate)):
+        return None
+    if not state.lanes.stable_serves_nothing(settings):
+        return None
+    if state.lanes.stable_gone:
+        return "has no target left"
+    if seen.knocking:
+        return f"does not answer, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met}"
+    run = state.lanes.stable_run
+    return f"failed the last {run.length:,} requests in a row, for {run.last - run.began:.1f} s"
 
 
 def missing(state: GateState, watch: Watch, now: datetime) -> str | None:
@@ -43,8 +63,8 @@ def _needed(state: GateState, watch: Watch) -> list[Lane]:
     # At weight 100 no client is sent to the stable slot, and it may go.
     if not watch.alone and not (watch.stage.weight == 100 and state.lanes.stable_gone):
         lanes.append(other(watch.candidate))
-    # Before its first release a service has no production rule.
-    if not watch.alone or watch.stage.weight:
+    # Before its first release a service has no production rule; nor does one answer where nobody serves.
+    if not watch.alone or watch.stage.weight == 100:
         lanes.append("production")
     return lanes
 

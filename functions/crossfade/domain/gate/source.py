@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from crossfade.domain.gate.bets import below
 from crossfade.domain.gate.blocks import Block
 from crossfade.domain.gate.comparison import Comparison, Proof
 from crossfade.domain.gate.guard import Guard
@@ -85,10 +84,14 @@ class Source(NamedTuple):
         """The source after one more block; one that it knows already changes nothing.
 
         What begins before ``warm`` says nothing about the candidate. There is no ``margin`` in a stage in
-        which not both sides have a share of the traffic. ``alone``: there is no stable side at all.
+        which not both sides have a share of the traffic. ``alone``: there is no stable side at all. A block
+        that began while the stable side served nothing is taken so too: it compares nothing, and what the
+        stable side fails in it is not what to expect of it later. α keeps its meaning, since whether a bet is
+        made on a block is known before it begins.
         """
         if block.at < self.until:
             return self
+        alone = alone or block.alone
         counts, latencies = block.failing, self.latencies
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
@@ -96,21 +99,20 @@ class Source(NamedTuple):
         if of_candidate and counts.n_g:
             guard = guard.after(counts.n_g, counts.x_g, settings, block.cap)
             if alone and in_stage:
-                gains = below(counts.n_g, counts.x_g, settings.probe_margin)
-                proof = proof.alone(counts, gains, block.cap)
+                proof = proof.alone(counts, margin=settings.probe_margin, cap=block.cap)
         compared = of_candidate and not alone and self._comparable(block, margin)
         if compared and in_stage and margin is not None:
             rate = self.failing.rate.guess
             proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=block.cap)
-        if block.stable is not None:
+        if block.stable is not None and not alone:
             latencies = add(latencies, block.stable.latencies)
         return Source(
             until=block.end,
             seconds=block.seconds,
-            failing=self.failing.after(counts, scale=1.0, excess=settings.excess, cap=block.cap)
-            if compared
-            else self.failing.learn(counts),
-            slow=self._slow_after(block, steps(settings.slower_by), compared=compared),
+            failing=self._failing_after(block, settings, compared=compared, alone=alone),
+            slow=self.slow
+            if alone
+            else self._slow_after(block, steps(settings.slower_by), compared=compared),
             latencies=latencies,
             guard=guard,
             stable_at=block.end if counts.n_b else self.stable_at or block.at,
@@ -128,6 +130,15 @@ class Source(NamedTuple):
         if block.candidate is None or block.stable is None:
             return False
         return margin is not None or (block.candidate.requests > 0 and block.stable.requests > 0)
+
+    def _failing_after(
+        self, block: Block, settings: GateSettings, *, compared: bool, alone: bool
+    ) -> Comparison:
+        if alone:
+            return self.failing
+        if not compared:
+            return self.failing.learn(block.failing)
+        return self.failing.after(block.failing, scale=1.0, excess=settings.excess, cap=block.cap)
 
     def _slow_after(self, block: Block, up: int, *, compared: bool) -> tuple[Comparison, ...]:
         bounds = self.slow_bounds

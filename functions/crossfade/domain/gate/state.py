@@ -74,6 +74,7 @@ class Watch(NamedTuple):
     ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: when the candidate
     first answered. ``previous``: the stable slot's version; None in a service's first deployment, which has
     no stable slot to compare with. ``production_url`` and ``preview_url`` are what the probe asks.
+    ``emergency``: the stable slot serves nothing at this look, so the candidate is judged by itself.
     """
 
     stage: Stage
@@ -87,11 +88,17 @@ class Watch(NamedTuple):
     rates: Rates = Rates()
     production_url: str = ""
     preview_url: str = ""
+    emergency: bool = False
+
+    @property
+    def first(self) -> bool:
+        """Whether there is no stable slot."""
+        return self.previous is None
 
     @property
     def alone(self) -> bool:
-        """Whether there is no stable slot."""
-        return self.previous is None
+        """Whether there is nothing to compare the candidate with."""
+        return self.first or self.emergency
 
     @property
     def versions(self) -> dict[str, Slot]:

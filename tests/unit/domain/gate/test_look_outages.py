@@ -182,29 +182,6 @@ def test_other_failures_of_the_candidate(answer: dict[str, object]) -> None:
     assert glance(records, seconds=4)[1].error == "CandidateWorse"
 
 
-@pytest.mark.parametrize(
-    ("weight", "error"),
-    [
-        pytest.param(0, None, id="the-candidate-has-no-clients-to-save"),
-        pytest.param(1, "TargetsBelowFloor", id="nearly-all-clients-are-there"),
-        pytest.param(99, "TargetsBelowFloor", id="the-last-percent"),
-        pytest.param(100, None, id="no-client-is-sent-there-any-more"),
-    ],
-)
-def test_a_stable_slot_without_targets_matters_while_it_has_weight(weight: int, error: str | None) -> None:
-    """Its share of the clients would get 503; once it has targets again, all is well."""
-    gone, back = lane_event("paused", "blue"), lane_event("resumed", "blue", seconds=1)
-    assert glance([gone], shown=watch(weight))[1].error == error
-    assert glance([gone, back], shown=watch(weight))[1].error is None
-
-
-def test_a_new_probe_says_anew_what_is_gone() -> None:
-    """The one before may have died between a slot's going and its return."""
-    gone, new = lane_event("paused", "blue"), opened(1)
-    assert glance([gone, new])[1].error is None
-    assert glance([gone, new, lane_event("paused", "blue", seconds=2)])[1].error == "TargetsBelowFloor"
-
-
 def test_a_bad_candidate_is_told_first() -> None:
     """Both slots are gone: the candidate is why."""
     assert glance([lane_event("paused", "blue"), lane_event("paused")])[1].error == "CandidateWorse"
