@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from crossfade.domain.gate.judgement import EMERGENCY
+from crossfade.domain.verdict import EMERGENCY
 from tests.sandbox.client import failed, moments, versions
 from tests.sandbox.ending import Ending
 from tests.sandbox.patience import until

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from crossfade.domain.gate.judgement import EMERGENCY
+from crossfade.domain.verdict import EMERGENCY
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import items_of, violations
 from tests.simulation.model.images import Image

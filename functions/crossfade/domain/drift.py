@@ -12,11 +12,15 @@ from crossfade.domain.state import State
 
 
 class SlotCount(Message):
-    """A slot's ECS service and its target group: tasks wanted, there (running or starting), and targets."""
+    """A slot's ECS service and its target group: tasks wanted, there (running or starting), and targets.
+
+    ``healthy`` are those of the targets that the load balancer calls so.
+    """
 
     desired: int
     tasks: int
     registered: int
+    healthy: int = 0
 
 
 def refuse_drift(

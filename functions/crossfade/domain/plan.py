@@ -9,6 +9,7 @@ from crossfade.domain.shown import visible
 from crossfade.domain.spec import ServiceSpec, Slot, Stage, other
 from crossfade.domain.state import Waiting
 from crossfade.domain.traffic import Weights
+from crossfade.domain.verdict import EMERGENCY
 
 
 class Release(Message):
@@ -156,6 +157,7 @@ def decide(
     spec: ServiceSpec,
     release: Release,
     stable: Slot | None,
+    serves: bool = True,
     running: RunningRelease | None,
     feed: Feed | None = None,
     contents: Contents | None = None,
@@ -163,7 +165,8 @@ def decide(
     """Turn a release and what is live into a plan, or into nothing to do.
 
     A first release has no stable slot: nobody can be served by a fraction of a rule that does not exist, so
-    it goes from the first stage straight to the last.
+    it goes from the first stage straight to the last. ``serves``: the load balancer calls a target of the
+    stable slot healthy; what it means for the stages is the gate's to say, by what that slot answers.
     """
     if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
         same = "" if release.version == running.version else f"; {release.version} is the same image"
@@ -188,4 +191,6 @@ def decide(
     )
     before, told = running.version if running else "nothing", contents.told if contents else ""
     reason = f"{before} → {release.version} in {candidate}{f': {told}' if told else ''}"
+    if stable and not serves:
+        reason += f"; {EMERGENCY} ({stable} has no healthy target)"
     return Decision(action="deploy", reason=reason, plan=plan)

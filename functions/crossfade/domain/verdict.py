@@ -6,6 +6,9 @@ from typing import Literal
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.spec import Stage
 
+EMERGENCY = "stable serves nothing: candidate judged by itself"
+"""How every reason begins while the stable slot answers nobody; the plan tells of it as well."""
+
 
 class Window(Message):
     """When a stage began and when it must have ended."""

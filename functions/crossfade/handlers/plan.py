@@ -187,7 +187,8 @@ def _decide(
     slots = Slots(client("ecs"), spec)
     counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
     refuse_drift(spec, counts, stable=stable, state=state, now=utc_now())
-    if stable and (live_count := counts[stable]):
+    live_count = counts[stable] if stable else None
+    if stable and live_count:
         scaling = Scaling(client("application-autoscaling"), spec)
         targets = {slot: scaling.target(slot) for slot in SLOTS}
         refuse_narrow(spec, live_count.desired, targets, stable=stable)
@@ -204,6 +205,7 @@ def _decide(
         spec=spec,
         release=release,
         stable=stable,
+        serves=bool(live_count and live_count.healthy),
         running=as_it_answers(previous, state),
         contents=checked.contents,
         feed=Feed(
@@ -233,7 +235,9 @@ def _live(spec: ServiceSpec, state: State, traffic: Traffic) -> Weights | None:
 
 def _count(slots: Slots, traffic: Traffic, spec: ServiceSpec, slot: Slot) -> SlotCount | None:
     found = slots.describe(slot)
-    registered = traffic.health(spec.target_groups.of(slot)).registered
+    targets = traffic.health(spec.target_groups.of(slot))
     if found is None:
-        return SlotCount(desired=0, tasks=0, registered=registered) if registered else None
-    return SlotCount(desired=found.desired, tasks=found.tasks, registered=registered)
+        return SlotCount(desired=0, tasks=0, registered=targets.registered) if targets.registered else None
+    return SlotCount(
+        desired=found.desired, tasks=found.tasks, registered=targets.registered, healthy=targets.healthy
+    )

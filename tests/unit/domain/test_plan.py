@@ -48,6 +48,16 @@ def test_an_ordinary_release_goes_to_the_idle_slot() -> None:
     assert decision.reason == "0.0.1 → 0.0.2 in green"
 
 
+def test_a_live_slot_that_serves_nothing_is_told() -> None:
+    """By the load balancer's word; which stages there are is not decided by it."""
+    decision = _decide("blue", serves=False)
+    assert decision.plan == plan()
+    assert decision.reason == (
+        "0.0.1 → 0.0.2 in green; stable serves nothing: candidate judged by itself "
+        "(blue has no healthy target)"
+    )
+
+
 def test_the_next_release_goes_back() -> None:
     """Slots take turns."""
     decision = _decide("green")

@@ -89,6 +89,16 @@ def test_a_release_is_planned(account: Account, invoke: Invoke, live: Release) -
     assert expected == Plan.model_validate(_plan(invoke, ASK)["plan"])
 
 
+def test_a_live_slot_without_a_healthy_target_is_told(
+    account: Account, invoke: Invoke, live: Release
+) -> None:
+    """A person who looks at the plan sees why it will go another way."""
+    account.release("0.0.2")
+    assert "serves nothing" not in _plan(invoke, ASK)["reason"]
+    account.deregister_targets("blue", "10.0.0.10", "10.0.0.11")
+    assert "stable serves nothing: candidate judged by itself" in _plan(invoke, ASK)["reason"]
+
+
 def test_the_plan_says_what_runs_the_image_and_what_does_not(account: Account, invoke: Invoke) -> None:
     """In its reason, and for the certificate."""
     home = account.release("0.0.2").image.partition("@")[0]

@@ -8,10 +8,8 @@ from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.source import Source
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.spec import other
-from crossfade.domain.verdict import Verdict
+from crossfade.domain.verdict import EMERGENCY, Verdict
 
-EMERGENCY = "stable serves nothing: candidate judged by itself"
-"""How every reason begins while it is so."""
 OUTAGE_SECONDS = 60
 OUTAGE_BLOCKS = 3
 """For so long after the stable lane failed, a candidate that fails too may share its outage."""
