@@ -12,7 +12,8 @@ from tests.simulation.execution import Execution
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import violations
 from tests.simulation.model.services import NO_CAPACITY
-from tests.simulation.scenarios import GOOD, SCENARIOS, Happening, ask, begun, short
+from tests.simulation.model.views import PROBES
+from tests.simulation.scenarios import GOOD, SCENARIOS, SPEC, Happening, ask, begun, kill_probe, lack, short
 from tests.simulation.world import World
 
 HEALTHY = SCENARIOS["healthy"]
@@ -45,10 +46,11 @@ def _run(
     return world, world.executions("deploy")[-1]
 
 
+@pytest.mark.parametrize("names", [(GREEN,), (PROBES,), (GREEN, PROBES)], ids=["candidate", "probe", "both"])
 @pytest.mark.parametrize("seconds", [5, 20, 60, 100])
-def test_room_that_comes_in_time_is_waited_for(seconds: float) -> None:
+def test_room_that_comes_in_time_is_waited_for(seconds: float, names: tuple[str, ...]) -> None:
     """Also where ECS has given the rollout up meanwhile."""
-    _, deploy = _run(seconds, GREEN)
+    _, deploy = _run(seconds, *names)
     assert (deploy.status, deploy.error) == ("SUCCEEDED", None)
 
 
@@ -69,3 +71,48 @@ def test_a_candidate_that_has_only_some_of_its_tasks_says_why() -> None:
     assert deploy.error == "CandidateNotHealthy"
     assert "1 of 2 tasks run, 1 targets healthy" in (deploy.cause or "")
     assert NO_PLACE.rstrip(".") in (deploy.cause or "")
+
+
+def test_the_probes_reason_is_in_ecss_own_words() -> None:
+    """Nothing was launched for which there is no probe."""
+    world, deploy = _run(400, PROBES, serves="0.0.1")
+    assert deploy.error == "ProbeCannotStart"
+    assert f"in 150 s: {NO_CAPACITY.rstrip('.')}" in (deploy.cause or "")
+    assert GREEN not in world.ecs.services
+
+
+@pytest.mark.parametrize(
+    "kind", ["killed-after", "killed-before", "unavailable-after", "timed-out", "throttled"]
+)
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_no_answer_starts_a_second_probe(kind: str, call: int) -> None:
+    """Whatever becomes of the call that finds no place, or of the one that does."""
+    world, deploy = _run(15, PROBES, faults={f"start_probe:RunTask#{call}": kind})
+    assert deploy.status == "SUCCEEDED"
+    assert len(world.ecs.probes) == 2, "of the release before, and of this one"
+
+
+@pytest.mark.parametrize("state", ["VerifyGreen#1", "WatchStage#1", "RetireBlue#1"])
+@pytest.mark.parametrize("seconds", [30, 60])
+def test_a_probe_that_died_waits_for_its_place(state: str, seconds: float) -> None:
+    """Nothing goes on without it, and it goes on as soon as there is one."""
+
+    def die(world: World) -> None:
+        lack(seconds, PROBES)(world)
+        kill_probe(world)
+
+    retire = SPEC["retire"] | {"drain_seconds": 60, "deadline_seconds": 250}
+    world, deploy = _run(0, then={f"deploy.{state}": die}, retire=retire)
+    assert deploy.status == "SUCCEEDED"
+    assert len(world.ecs.probes) == 3
+
+
+def test_a_probe_that_finds_no_place_for_too_long_is_silence() -> None:
+    """And silence is no success: back at the deadline. The rollback is not held up for want of a probe."""
+
+    def die(world: World) -> None:
+        lack(1000, PROBES)(world)
+        kill_probe(world)
+
+    _, deploy = _run(0, then={"deploy.WatchStage#1": die}, serves="0.0.1")
+    assert deploy.error == "EvidenceMissing"

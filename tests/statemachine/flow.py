@@ -82,7 +82,7 @@ def _anchors(name: str, nest: set[str], states: dict[str, State]) -> bool:
         return True
     if state["Type"] == "Task":
         payload = state["Arguments"].get("Payload", {})
-        variables = [variable_alone(payload[key]) for key in ANCHORS if key in payload]
+        variables = [variable_alone(payload[key]) for key in ANCHORS if payload.get(key)]
         return any(variable and variable not in assigned for variable in variables)
     counts = state["Type"] == "Pass" and state.get("Assign", {}).get("stage") in RISES
     ends = any(

@@ -17,6 +17,7 @@ FOLLOWS = {"VerifyGreen": LOOK_SECONDS, "WatchStage": LOOK_SECONDS}
 """Tasks that wait within their function."""
 
 LOOPS = {
+    ("StartProbe", "ProbeStarted", "WaitForProbesRoom"): events.PROBE,
     ("LaunchGreen", "GreenLaunched", "WaitForSlot"): events.LAUNCH,
     ("CheckGreen", "GreenReady", "WaitForGreen"): events.LAUNCH,
     (

@@ -4,20 +4,27 @@ import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 from crossfade.aws.slots import awsvpc, stop_reason, unfinished_tasks
-from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.launch import ECS_LAG
 from crossfade.domain.plan import Plan
+from crossfade.domain.reasons import said
 from crossfade.domain.spec import DEPLOYMENT_SECONDS, SLOTS, ServiceSpec
 
 TIMEOUT_SECONDS = 5
 ATTEMPTS = (1, 2)
 """A probe that has died is started once more."""
+
+
+class Asked(NamedTuple):
+    """The probe task's ARN; None where ECS has no place for it, and ``refusal`` says why in ECS's words."""
+
+    task: str | None
+    refusal: str = ""
 
 
 class ProbeTasks:
@@ -27,27 +34,33 @@ class ProbeTasks:
         self._ecs = ecs
         self._spec = spec
 
-    def start(self, plan: Plan, attempt: int, *, task_definition: str, container: str, log_group: str) -> str:
-        """The ARN of the probe task of an execution's attempt; a second start of the same finds the first."""
+    def start(
+        self, plan: Plan, attempt: int, ask: int, *, task_definition: str, container: str, log_group: str
+    ) -> Asked:
+        """Run the probe task of an execution's attempt; a second start of the same finds the first.
+
+        ``ask`` numbers the requests for it: AWS repeats its answer to one, also that there is no place. Only
+        when that answer was heard may the next one be made, or two probes would run.
+        """
         name = _started_by(plan.execution, attempt)
         running = self._running(name)
         if running:
-            return running[0]
+            return Asked(running[0])
         answer = self._ecs.run_task(
             cluster=self._spec.cluster,
             taskDefinition=task_definition,
             launchType="FARGATE",
             startedBy=name,
-            clientToken=name,
+            clientToken=f"{name}-{ask}",
             networkConfiguration={"awsvpcConfiguration": awsvpc(self._spec.probe.network)},
             overrides={
                 "containerOverrides": [{"name": container, "environment": self._environment(plan, log_group)}]
             },
         )
         if not answer["tasks"]:
-            reasons = "; ".join(failure.get("reason", "?") for failure in answer["failures"])
-            raise ProbeCannotStart(f"ECS did not run the probe task: {reasons}.")
-        return str(answer["tasks"][0]["taskArn"])
+            reasons = "; ".join(failure.get("reason", "no reason given") for failure in answer["failures"])
+            return Asked(None, said(reasons))
+        return Asked(str(answer["tasks"][0]["taskArn"]))
 
     def stopped(self, task: str, *, asked: datetime | None, now: datetime) -> str | None:
         """Why the probe task stopped; None while it runs or starts, or ECS need not show it yet.

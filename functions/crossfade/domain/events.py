@@ -6,7 +6,7 @@ from typing import NamedTuple
 MOST_EVENTS = 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 RESERVE = 5_000
-"""For retries, three events each, and for the states that are passed once."""
+"""For retries, three events each, for states that are passed once, for a hundred asks for a second probe."""
 
 
 class Loop(NamedTuple):
@@ -23,6 +23,8 @@ class Loop(NamedTuple):
 LAUNCH = Loop(9, 2)
 """CheckGreen, GreenReady, WaitForGreen; LaunchGreen and CheckProbe have two such of their own, and the same
 deadline."""
+PROBE = Loop(9, 10)
+"""StartProbe, ProbeStarted, WaitForProbesRoom, with a deadline that is as long as the launch's."""
 RELAUNCH = Loop(21, 5)
 """From LaunchGreen to GreenReady and back through WaitForRoom: fewer than LAUNCH, and in the same time."""
 SHIFT = Loop(9, 3)
@@ -40,7 +42,8 @@ RETIRE = Loop(9, 3)
 def most_events(launch: float, stages: Sequence[float], retire: float) -> float:
     """The most events that a deployment with these deadlines writes, in seconds, retries apart."""
     return (
-        LAUNCH.within(launch)
+        PROBE.within(launch)
+        + LAUNCH.within(launch)
         + (len(stages) - 1) * SHIFT.within(SHIFT_SECONDS)
         + WATCH.within(sum(stages))
         + WATCH_UNHEARD.within(max(stages))

@@ -1,39 +1,62 @@
 """StartProbe: the probe task begins to write the deployment's ledger."""
 
 import os
+from typing import Literal
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.probe import ProbeTasks
-from crossfade.domain.message import Message
+from crossfade.domain.errors import ProbeCannotStart
+from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
+from crossfade.domain.reasons import advice
+from crossfade.domain.state import refuse_superseded
 from crossfade.handlers.step import step, utc_now
 
 
 class Event(Message):
-    """The plan whose probe is to be started, for the first time or, when that one died, for the second."""
+    """The plan whose probe is to be started, for the first time or, when that one died, for the second.
+
+    ``ask`` counts the requests for it that were answered. ``deadline`` ends the wait for a place, and a newer
+    release may end it as well; None where whoever waits for evidence has a deadline of its own.
+    """
 
     plan: Plan
     attempt: int
+    ask: int = 1
+    deadline: Moment | None = None
 
 
 class Started(Message):
-    """The probe task's ARN."""
+    """The probe task's ARN; None while ECS has no place for it, for a ``reason`` in ECS's words."""
 
-    task: str
+    status: Literal["waiting", "started"]
+    task: str | None
+    reason: str
 
 
 @step(Event)
 def handler(event: Event) -> Started:
-    """Run the probe task, or find it running."""
+    """Run the probe task, or find it running; a place for it is waited for."""
+    plan, now = event.plan, utc_now()
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    journal.asking_for_probe(event.plan, utc_now())
-    task = ProbeTasks(client("ecs"), event.plan.spec).start(
-        event.plan,
+    if event.deadline:
+        refuse_superseded(journal.refuse_lost(plan))
+    journal.asking_for_probe(plan, now)
+    task, refusal = ProbeTasks(client("ecs"), plan.spec).start(
+        plan,
         event.attempt,
+        event.ask,
         task_definition=os.environ["PROBE_TASK_DEFINITION"],
         container=os.environ["PROBE_CONTAINER"],
         log_group=os.environ["LEDGER_GROUP"],
     )
-    journal.probing(event.plan, task)
-    return Started(task=task)
+    if task is None:
+        if event.deadline and now >= event.deadline:
+            raise ProbeCannotStart(
+                f"ECS did not run the probe task in {plan.spec.launch.deadline_seconds:g} s: {refusal}. "
+                + advice(refusal, "See what it says, then deploy again.")
+            )
+        return Started(status="waiting", task=None, reason=refusal)
+    journal.probing(plan, task)
+    return Started(status="started", task=task, reason="")

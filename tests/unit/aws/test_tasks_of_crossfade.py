@@ -9,11 +9,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
-from crossfade.aws.probe import ATTEMPTS, ProbeTasks
+from crossfade.aws.probe import ATTEMPTS, Asked, ProbeTasks
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.unknown_fields import tell_unknown_fields
 from crossfade.domain.blueprint import COPIED
-from crossfade.domain.errors import BlueprintUnusable, ProbeCannotStart
+from crossfade.domain.errors import BlueprintUnusable
 from crossfade.domain.plan import Plan
 from tests.unit.account import PROBE, SESSION, Account, running_release
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
@@ -273,8 +273,14 @@ def probes(account: Account) -> ProbeTasks:
     return ProbeTasks(account.ecs, account.spec)
 
 
+def _ask(probes: ProbeTasks, plan: Plan, attempt: int = 1, ask: int = 1) -> Asked:
+    return probes.start(plan, attempt, ask, task_definition=PROBE, container="probe", log_group="ledger")
+
+
 def _start(probes: ProbeTasks, plan: Plan, attempt: int = 1) -> str:
-    return probes.start(plan, attempt, task_definition=PROBE, container="probe", log_group="ledger")
+    task = _ask(probes, plan, attempt).task
+    assert task
+    return task
 
 
 def _stopped(probes: ProbeTasks, task: str) -> str | None:
@@ -361,14 +367,23 @@ def test_each_deployment_has_a_probe_of_its_own(account: Account, probes: ProbeT
         assert task["startedBy"].replace("-", "").isalnum()
 
 
-def test_a_probe_that_ecs_does_not_run_is_named(
+def test_a_probe_that_has_no_place_is_asked_for_by_a_new_token(
     account: Account, probes: ProbeTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RunTask can answer 200 and run nothing."""
-    answer = {"tasks": [], "failures": [{"reason": "RESOURCE:ENI"}]}
-    monkeypatch.setattr(account.ecs, "run_task", lambda **_: answer)
-    with pytest.raises(ProbeCannotStart, match="RESOURCE:ENI"):
-        _start(probes, account.plan())
+    """RunTask can answer 200 and run nothing, and gives the same answer to the same token again.
+
+    Whatever number it has, the task is known by who started it.
+    """
+    asked: list[dict[str, Any]] = []
+    answer = {"tasks": [], "failures": [{"reason": "RESOURCE:ENI\n"}]}
+    monkeypatch.setattr(account.ecs, "run_task", lambda **given: asked.append(given) or answer)
+    for ask in (1, 1, 2, 100):
+        assert _ask(probes, account.plan(), ask=ask) == Asked(None, r"RESOURCE:ENI\n")
+    tokens = [given["clientToken"] for given in asked]
+    assert tokens[0] == tokens[1]
+    assert len(set(tokens)) == 3
+    assert max(map(len, tokens)) <= 64
+    assert len({given["startedBy"] for given in asked}) == 1
 
 
 def test_a_running_probe_has_not_stopped(account: Account, probes: ProbeTasks) -> None:

@@ -144,6 +144,33 @@ def test_a_probe_that_died_is_started_once_more(
     assert journal.history("web", "d1").probe == second
 
 
+NO_ROOM = "Capacity is unavailable at this time"
+
+
+def test_a_place_for_the_probe_is_waited_for(
+    invoke: Invoke, aws: Aws, clock: Clock, held: Plan, journal: Journal
+) -> None:
+    """Until the deadline, in ECS's own words."""
+    aws.answer("RunTask", {"tasks": [], "failures": [{"reason": NO_ROOM}]})
+    found = invoke("start_probe", plan=held, attempt=1, ask=1, deadline=at(60))
+    assert found == {"status": "waiting", "task": None, "reason": NO_ROOM}
+    assert journal.history("web", "d1").probe is None
+    clock.seconds = 60
+    with pytest.raises(errors.ProbeCannotStart, match=rf"{NO_ROOM}\. Fargate has no room for these tasks"):
+        invoke("start_probe", plan=held, attempt=1, ask=2, deadline=at(60))
+    assert invoke("start_probe", plan=held, attempt=2, ask=1)["status"] == "waiting"
+
+
+def test_nobody_waits_for_a_probe_of_a_release_that_gives_way(
+    account: Account, invoke: Invoke, held: Plan
+) -> None:
+    """A newer one may take its place; a rollback, which has no such deadline, starts its probe."""
+    account.waits(waiting(supersede=True))
+    with pytest.raises(errors.Superseded):
+        invoke("start_probe", plan=held, attempt=1, ask=1, deadline=at(60))
+    assert invoke("start_probe", plan=held, attempt=1, ask=1)["status"] == "started"
+
+
 def test_whoever_lost_the_service_starts_no_probe(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
