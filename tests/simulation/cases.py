@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from math import ceil
 from random import Random
 from typing import NamedTuple
@@ -25,8 +26,11 @@ from tests.simulation.respecs import CHANGES, CUT_OFF, GONE, RESPECS
 from tests.simulation.scenarios import SCENARIOS, Scenario, begun
 from tests.simulation.world import World
 
-DRAWS = {"stale-read": 6, "late-effect": 12}
-"""For so many different times a fault that lasts is placed at a point."""
+DRAWS, DRAWS_ELSEWHERE = {"stale-read": 6, "late-effect": 12}, {"stale-read": 3, "late-effect": 3}
+"""For so many different times a fault that lasts is placed at a point of a place that is new; of one that an
+earlier scenario came by."""
+DISTURBED_ELSEWHERE = 12
+"""So many states of a scenario are disturbed in settings that are known."""
 PLACED = ("stable-replaced", "stable-halved", "candidate-short", "owner-up")
 """The disturbances that are placed; of the others not every case holds yet, see ``disturbed``."""
 
@@ -85,9 +89,10 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
     """One fault at one point of the scenario.
 
     Of the points of one place, which are mostly reads in a loop, the first two and the last one are taken.
-    In the first scenario that comes by a place each kind of fault is placed there, in the others one that is
-    drawn. Faults that last are placed in every scenario, wherever they make a difference. The spec is changed
-    or lost at every state that no scenario before has entered, disturbances come in every setting.
+    In the first scenario that comes by a place each kind of fault is placed there; in the others one that is
+    drawn, at one of these. Faults that last are placed wherever they make a difference, for fewer times where
+    a place is known. The spec is changed or lost at every state that no scenario before has entered,
+    disturbances come in every setting.
     ``thorough``: every kind at every point.
     """
     yield from disturbed(scenario, DISTURBANCES if thorough else PLACED)
@@ -96,38 +101,53 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
     places: dict[tuple[str, ...], list[Point]] = defaultdict(list)
     for point in points(scenario):
         places[point.place].append(point)
-    before = list(SCENARIOS)[: list(SCENARIOS).index(scenario)]
-    known = {point.place for other in before for point in points(other)}
+    before = [point for other in _before(scenario) for point in points(other)]
+    known = set() if thorough else {point.place for point in before}
+    lasted = set() if thorough else {point.place for point in before if point.seconds}
     for place, found in places.items():
-        for n, point in enumerate(found):
-            if thorough or n < 2 or n == len(found) - 1:
-                kinds = KINDS[point.kind]
-                if place in known and not thorough:
-                    kinds = (Random(f"{scenario}/{point.name}").choice(kinds),)
-                for kind in kinds:
-                    yield _single(scenario, Fault(kind, point.name))
-        if found[0].kind == "state" and (place not in known or thorough):
+        some = found if thorough else _some(found)
+        if place in known:
+            random = Random(f"{scenario}/{found[0].name}")
+            point = random.choice(some)
+            yield _single(scenario, Fault(random.choice(KINDS[point.kind]), point.name))
+        else:
+            for point, kind in product(some, KINDS[found[0].kind]):
+                yield _single(scenario, Fault(kind, point.name))
+        if found[0].kind == "state" and place not in known:
             for kind in _respecs(found[0]):
                 yield _single(scenario, Fault(kind, found[0].name))
-        yield from _lasting(scenario, [point for point in found if point.seconds], thorough)
+        lasting = [point for point in found if point.seconds]
+        draws = DRAWS_ELSEWHERE if place in lasted else DRAWS
+        for point in lasting if thorough else _some(lasting):
+            yield from _lasting(scenario, point, draws)
 
 
 def disturbed(scenario: str, kinds: Collection[str]) -> Iterator[Case]:
     """Disturbances in each setting that no scenario before has come by, wherever they make a difference.
 
-    At a state in a setting that is known one is drawn.
+    Of the settings that are known some are drawn, and a disturbance for each.
     """
-    before = list(SCENARIOS)[: list(SCENARIOS).index(scenario)]
-    known = {(point.setting, kind) for other in before for point in points(other) for kind in point.possible}
+    known = {
+        (point.setting, kind)
+        for other in _before(scenario)
+        for point in points(other)
+        for kind in point.possible
+    }
     settings: dict[Setting | None, dict[str, Point]] = defaultdict(dict)
     for point in points(scenario):
         for kind in point.possible:
             if kind in kinds:
                 settings[point.setting].setdefault(kind, point)
+    draws = []
     for setting, at in settings.items():
         new = [kind for kind in at if (setting, kind) not in known]
-        for kind in new or [Random(f"{scenario}/{setting}").choice([*at])]:
+        draws += [] if new else [at]
+        for kind in new:
             yield _single(scenario, Fault(kind, at[kind].name))
+    random = Random(scenario)
+    for at in random.sample(draws, min(DISTURBED_ELSEWHERE, len(draws))):
+        kind = random.choice([*at])
+        yield _single(scenario, Fault(kind, at[kind].name))
 
 
 def pairs(scenario: str, seed: int, count: int) -> Iterator[str]:
@@ -175,15 +195,23 @@ def _respecs(point: Point) -> Iterator[str]:
         yield f"{kind}+stopped"
 
 
-def _lasting(scenario: str, among: list[Point], thorough: bool) -> Iterator[Case]:
-    """Faults that last, at points of one place, each for a short, a long and some more times between."""
-    for n, point in enumerate(among):
-        if thorough or n < 2 or n == len(among) - 1:
-            (kind,) = LASTING.keys() & set(kinds_at(point))
-            random = Random(f"{scenario}/{point.name}")
-            for part in range(DRAWS[kind]):
-                seconds = _drawn(point, (part + random.random()) / DRAWS[kind])
-                yield _single(scenario, Fault(f"{kind}:{seconds}", point.name))
+def _before(scenario: str) -> list[str]:
+    """The scenarios that come before this one."""
+    return list(SCENARIOS)[: list(SCENARIOS).index(scenario)]
+
+
+def _some(of: list[Point]) -> list[Point]:
+    """Some of the points of one place: the first two and the last one."""
+    return [point for n, point in enumerate(of) if n < 2 or n == len(of) - 1]
+
+
+def _lasting(scenario: str, point: Point, draws: Mapping[str, int]) -> Iterator[Case]:
+    """A fault that lasts, for a short, a long and some more times between."""
+    (kind,) = LASTING.keys() & set(kinds_at(point))
+    random = Random(f"{scenario}/{point.name}")
+    for part in range(draws[kind]):
+        seconds = _drawn(point, (part + random.random()) / draws[kind])
+        yield _single(scenario, Fault(f"{kind}:{seconds}", point.name))
 
 
 def _drawn(point: Point, place: float) -> float:

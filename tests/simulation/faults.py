@@ -128,7 +128,7 @@ class Faults:
         """An execution enters a state."""
         place = (execution.machine, state)
         setting, possible = None, ()
-        if self._disturber:
+        if self._disturber and not self._placed:  # what can happen is asked of a scenario unharmed
             setting, possible = self._disturber.setting(*place), self._disturber.possible()
         fault = self._come_by(".".join(place), "state", place, None, setting, possible).fault
         if fault:

@@ -14,7 +14,7 @@ from tests.simulation import telling
 from tests.simulation.cases import UnknownCase, named, pairs, points, run, scenario_of, singles
 from tests.simulation.scenarios import SCENARIOS
 
-SEED, PAIRS = 1, 50
+SEED, PAIRS = 1, 30
 """The seed, and how many pairs it draws for each scenario."""
 
 
