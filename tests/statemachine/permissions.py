@@ -30,7 +30,7 @@ CAPACITY = SLOTS | RESIZE | HEALTH | {"application-autoscaling:DescribeScalableT
 START = frozenset({"states:StartExecution"})
 
 ACTIONS: dict[str, frozenset[str]] = {
-    "plan": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS
+    "plan": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS | SERVICES
     | {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",

@@ -78,6 +78,11 @@ class Journal:
         last = max(planned, key=lambda item: str(item["began"]), default=None)
         return Plan.model_validate_json(last["plan"]) if last else None
 
+    def knows(self, service: str, digest: str) -> bool:
+        """Whether an image was deployed or tried before, or was live when another one was."""
+        planned = (str(item["plan"]) for item in self._table.all_of(service, item_of("")) if "plan" in item)
+        return any(digest in plan for plan in planned)
+
     # ---- who holds the service ---------------------------------------------------------------------------
 
     def claim(self, plan: Plan) -> None:
@@ -99,10 +104,10 @@ class Journal:
             conditions.append("weights = :weights")
         else:
             conditions.append("attribute_not_exists(weights)")
-        pushed = plan.release.pushed
-        if pushed and (state.newest is None or pushed > state.newest.at):
+        came = plan.release.came
+        if came and (state.newest is None or came > state.newest.at):
             sets.append("newest = :newest")
-            values[":newest"] = {"at": iso(pushed), "digest": plan.release.digest}
+            values[":newest"] = {"at": iso(came), "digest": plan.release.digest}
         remove = ["warm"]
         if state.waiting and state.waiting.digest == plan.release.digest:
             remove.append("waiting")  # its turn has come; whoever started it may not have got to say so

@@ -37,6 +37,10 @@ class ImageNotInRepository(CrossfadeError):
     """The digest is not in the service's repository: push it there, or correct the digest."""
 
 
+class ReleasedBefore(CrossfadeError):
+    """A tag came to an image that was a release before: to go back to it, start its deployment by hand."""
+
+
 class BlueprintUnusable(CrossfadeError):
     """The blueprint lacks what the spec, the outcome feed, Fargate or the load balancer needs."""
 

@@ -1,5 +1,6 @@
 """What a deployment is going to do, decided once, from what is live, before anything is changed."""
 
+from datetime import datetime
 from typing import Literal
 
 from crossfade.domain.errors import AmbiguousRepository, UnknownService
@@ -16,7 +17,8 @@ class Release(Message):
     """An image, pinned by digest, and the blueprint that it runs with.
 
     ``version`` is the image's tag, of several the one that the candidate answers (see ``naming.py``);
-    ``pushed`` is when ECR received the image.
+    ``pushed`` is when ECR received the image; ``tagged`` is when its tag made a release of it, where that was
+    much later.
     """
 
     version: str
@@ -24,6 +26,12 @@ class Release(Message):
     image: str
     blueprint: str
     pushed: Moment | None = None
+    tagged: Moment | None = None
+
+    @property
+    def came(self) -> datetime | None:
+        """Its place in time among the others."""
+        return self.tagged or self.pushed
 
 
 class RunningRelease(Message):

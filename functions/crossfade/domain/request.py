@@ -28,13 +28,15 @@ class Ask(Message):
     """A person or a program asks for one release of one service: by tag, by digest, or by both.
 
     With both, the digest is deployed under that tag. ``asked`` is set where Crossfade itself starts what has
-    waited: the release gives way to any that was pushed later. ``asked_by`` is the execution that asks.
+    waited: the release gives way to any that was pushed later. ``tagged`` is that release's. ``asked_by`` is
+    the execution that asks.
     """
 
     service: ServiceName
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
     asked: Moment | None = None
+    tagged: Moment | None = None
     asked_by: str | None = Field(default=None, validation_alias=AliasChoices("asked_by", STARTED_BY))
 
     @model_validator(mode="after")

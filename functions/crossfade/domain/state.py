@@ -31,7 +31,7 @@ class Waiting(Message):
     """A release that came while another deployment held the service.
 
     ``at`` is its place in time: when its image was pushed, or when a person asked for it. ``execution`` has
-    asked for it; ``supersede`` makes the running deployment roll back for it.
+    asked for it; ``supersede`` makes the running deployment roll back for it. ``tagged`` is the release's.
     """
 
     version: str
@@ -39,6 +39,7 @@ class Waiting(Message):
     at: Moment
     execution: str
     supersede: bool = False
+    tagged: Moment | None = None
 
     @property
     def deployment(self) -> str:
@@ -56,7 +57,7 @@ class Warm(Message):
 
 
 class Newest(Message):
-    """The image that was pushed last of all that were ever deployed or tried."""
+    """The image that came last, by its push or its tag, of all that were ever deployed or tried."""
 
     at: Moment
     digest: str

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 from crossfade.domain.certificate import History
-from crossfade.domain.errors import ServiceBusy
+from crossfade.domain.errors import ReleasedBefore, ServiceBusy
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Release
 from crossfade.domain.spec import ServiceSpec
@@ -19,7 +19,8 @@ ROLL_BACK = "RollBack"
 """The state of a deployment that has failed, whatever has failed there."""
 ENDED = "(ended)"
 """In place of a state: the execution has ended."""
-
+TAGS_FOLLOW = timedelta(minutes=5)
+"""So long after an image its tags may come; one that comes later was added to an image that was there."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
 """Between two tries of an image whose event never came, or that was refused."""
 
@@ -51,6 +52,31 @@ def is_given_up(state: State, history: History, own: str, entered: str | None) -
     return taken_over or superseded or history.judged is not None or entered in {ROLL_BACK, ENDED}
 
 
+def is_late_tag(release: Release, state: State, at: Moment | None) -> bool:
+    """Whether a tag has made a release of an image that was there long before, and would give way to others.
+
+    ``at`` is when the tag came. An event that comes late tells of a tag that came with its image, or before
+    what was deployed since.
+    """
+    newest, pushed = state.newest, release.pushed
+    if at is None or pushed is None or newest is None or at < pushed + TAGS_FOLLOW:
+        return False
+    if (newest.at, newest.digest) == (at, release.digest):
+        return True  # this very tag was deployed or tried, and is told of again
+    waits = state.waiting is not None and state.waiting.digest == release.digest
+    known = waits or state.digest == release.digest or is_under_way(release, state)
+    return pushed <= newest.at < at and not known
+
+
+def released_before(service: str, release: Release, state: State, at: Moment) -> ReleasedBefore:
+    """The error for a tag that came to an image which was a release before."""
+    reason = (
+        f"its tag came at {iso(at)} to an image that has another release's tag, or was deployed or tried "
+        "before."
+    )
+    return ReleasedBefore(_gives_way(service, release, state, reason).reason)
+
+
 def not_now(
     service: str,
     release: Release,
@@ -79,20 +105,26 @@ def not_now(
     if ordered_at is None:
         return None
     newest = state.newest
-    told_again = given_up and ordered_at == release.pushed
+    told_again = given_up and ordered_at == release.came
     if told_again or (newest and (newest.at, newest.digest) == (ordered_at, release.digest)):
-        reason = f"its image, pushed at {iso(ordered_at)}, was deployed or tried before."
+        reason = f"its image, {_how(release, ordered_at)} at {iso(ordered_at)}, was deployed or tried before."
         return _gives_way(service, release, state, reason)
     if newest and ordered_at < newest.at:
-        came = "its image was pushed" if ordered_at == release.pushed else "it was asked for"
+        came = (
+            "it was asked for" if ordered_at != release.came else f"its image was {_how(release, ordered_at)}"
+        )
         live = newest.digest == state.digest
         later = "the live one" if live else f"one that was deployed or tried ({newest.digest})"
-        reason = f"{came} at {iso(ordered_at)}, and {later} was pushed later, at {iso(newest.at)}."
+        reason = f"{came} at {iso(ordered_at)}, and {later} came later, at {iso(newest.at)}."
         return _gives_way(service, release, state, reason)
     if waiting and ordered_at <= waiting.at:
         reason = f"{release.version} gives way to {waiting.version}, which is newer and waits."
         return NotNow(action="ignore", reason=reason)
     return None
+
+
+def _how(release: Release, at: Moment) -> str:
+    return "tagged" if at == release.tagged else "pushed"
 
 
 def _same(release: Release, version: str) -> str:
@@ -143,6 +175,7 @@ def wait(
         at=at,
         execution=execution,
         supersede=back or spec.when_busy == "supersede",
+        tagged=release.tagged,
     )
 
 

@@ -42,7 +42,15 @@ from crossfade.domain.rule import refuse_stickiness
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot, read_spec, repository_of
 from crossfade.domain.state import State, machine_of
 from crossfade.domain.traffic import Weights, refuse_foreign, stable_slot
-from crossfade.domain.turn import held, is_given_up, is_under_way, not_now, wait
+from crossfade.domain.turn import (
+    held,
+    is_given_up,
+    is_late_tag,
+    is_under_way,
+    not_now,
+    released_before,
+    wait,
+)
 from crossfade.handlers.step import step, utc_now
 
 ECR_LAG = timedelta(minutes=1)
@@ -73,7 +81,9 @@ def handler(event: Event) -> Decision:
     release = _release(request, spec)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     state = journal.state(spec.service)
-    ordered_at = release.pushed if isinstance(request, Push) else request.asked
+    if isinstance(request, Push) and request.at and is_late_tag(release, state, request.at):
+        release = _tagged(spec, release, state, journal, request.at)
+    ordered_at = release.came if isinstance(request, Push) else request.asked
     if state.holder == event.execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
     given_up = is_under_way(release, state) and _is_given_up(event, spec, state, journal)
@@ -127,7 +137,24 @@ def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
         image=image.uri,
         blueprint=spec.blueprint,
         pushed=image.pushed,
+        tagged=request.tagged if isinstance(request, Ask) else None,
     )
+
+
+def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal, at: Moment) -> Release:
+    """The release of an image that was there before its tag, if it never was one: an old build is promoted.
+
+    Raises
+    ------
+    ReleasedBefore
+        It was one by another tag, or was deployed or tried.
+    """
+    tags = Registry(client("ecr")).tags(spec.repository, release.digest)
+    others = [tag for tag in tags if tag != release.version and spec.deploys(tag)]
+    told_again = state.newest is not None and (state.newest.at, state.newest.digest) == (at, release.digest)
+    if not told_again and (others or journal.knows(spec.service, release.digest)):
+        raise released_before(spec.service, release, state, at)
+    return release.model_copy(update={"tagged": at})
 
 
 def _pushed(registry: Registry, spec: ServiceSpec, push: Push) -> Image:

@@ -48,4 +48,5 @@ def _asked(service: str, waiting: Waiting) -> dict[str, str]:
         "image_digest": waiting.digest,
         "asked": iso(waiting.at),
         "asked_by": waiting.execution,
+        **({"tagged": iso(waiting.tagged)} if waiting.tagged else {}),
     }

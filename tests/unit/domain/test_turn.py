@@ -9,9 +9,23 @@ from hypothesis import strategies as st
 
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import ServiceBusy
+from crossfade.domain.message import iso
 from crossfade.domain.plan import Release
 from crossfade.domain.state import DELETION, Newest, State, Tried
-from crossfade.domain.turn import ENDED, ROLL_BACK, busy, held, is_given_up, missed, not_now, tries_by, wait
+from crossfade.domain.turn import (
+    ENDED,
+    ROLL_BACK,
+    TAGS_FOLLOW,
+    busy,
+    held,
+    is_given_up,
+    is_late_tag,
+    missed,
+    not_now,
+    released_before,
+    tries_by,
+    wait,
+)
 from tests.statemachine.definitions import definition
 from tests.unit.examples import (
     EXECUTION,
@@ -190,7 +204,7 @@ OTHER_TAG = release("0.0")
         pytest.param(
             PUSHED,
             State(newest=_newest(15, NEWER), version="0.0.3", digest=NEWER),
-            "0.0.2 gives way: its image was pushed at 2026-11-23T04:00:10.000Z, and the live one was pushed "
+            "0.0.2 gives way: its image was pushed at 2026-11-23T04:00:10.000Z, and the live one came "
             f"later, at 2026-11-23T04:00:15.000Z. Live is 0.0.3.{BY_HAND}",
             id="older-than-the-live-one",
         ),
@@ -198,14 +212,14 @@ OTHER_TAG = release("0.0")
             PUSHED,
             State(newest=_newest(15, NEWER), version="0.0.1", digest=OLD),
             "0.0.2 gives way: its image was pushed at 2026-11-23T04:00:10.000Z, and one that was deployed or "
-            f"tried ({NEWER}) was pushed later, at 2026-11-23T04:00:15.000Z. Live is 0.0.1.{BY_HAND}",
+            f"tried ({NEWER}) came later, at 2026-11-23T04:00:15.000Z. Live is 0.0.1.{BY_HAND}",
             id="older-than-one-that-was-rolled-back",
         ),
         pytest.param(
             release(pushed=at(1)),
             State(newest=_newest(15, NEWER)),
             "0.0.2 gives way: it was asked for at 2026-11-23T04:00:10.000Z, and one that was deployed or "
-            f"tried ({NEWER}) was pushed later, at 2026-11-23T04:00:15.000Z.{BY_HAND}",
+            f"tried ({NEWER}) came later, at 2026-11-23T04:00:15.000Z.{BY_HAND}",
             id="has-waited",
         ),
         pytest.param(
@@ -253,6 +267,56 @@ def test_nothing_ever_goes_back_by_itself(state: State, digest: str, pushed: int
 def test_a_person_is_never_refused_for_age(state: State, digest: str, pushed: int) -> None:
     """Law: what is ignored as a push is deployed, or known already, when a person asks for it."""
     assert _action(release(digest=digest), state, None) != "ignore"
+
+
+LATE = TAGS_FOLLOW.total_seconds() + 10
+BUILT = release(pushed=at(10))
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "expected"),
+    [
+        pytest.param({"newest": _newest(20)}, LATE, True, id="an-old-build-is-tagged"),
+        pytest.param({"newest": _newest(10, NEW)}, LATE, True, id="what-was-rolled-back-is-tagged"),
+        pytest.param({"newest": _newest(LATE, NEW)}, LATE, True, id="the-event-of-the-tag-came-twice"),
+        pytest.param({"newest": _newest(20)}, LATE - 1, False, id="one-tag-of-several"),
+        pytest.param({"newest": _newest(20)}, None, False, id="nobody-says-when"),
+        pytest.param({"newest": _newest(5)}, LATE, False, id="it-is-the-newest-build"),
+        pytest.param({}, LATE, False, id="nothing-was-ever-deployed"),
+        pytest.param({"newest": _newest(LATE)}, LATE, False, id="an-event-that-came-late"),
+        pytest.param({"newest": _newest(20), "digest": NEW}, LATE, False, id="it-is-live"),
+        pytest.param({"newest": _newest(20), "candidate": candidate()}, LATE, False, id="is-being-deployed"),
+        pytest.param({"newest": _newest(20), "waiting": waiting(digest=NEW)}, LATE, False, id="waits"),
+    ],
+)
+def test_a_tag_that_comes_long_after_its_image(
+    state: dict[str, Any], seconds: float | None, expected: bool
+) -> None:
+    """The image was pushed after 10 s. What is no such tag is what it always was: a push, in its place."""
+    assert is_late_tag(BUILT, State(**state), None if seconds is None else at(seconds)) is expected
+
+
+def test_a_tag_gives_an_old_build_a_new_place_in_time() -> None:
+    """It is deployed over what came before the tag, once, and gives way to what came after it."""
+    tagged = BUILT.model_copy(update={"tagged": at(LATE)})
+    assert tagged.came == at(LATE)
+    assert _action(tagged, State(newest=_newest(20)), LATE) == "deploy"
+    for newest, said in (
+        (_newest(LATE, NEW), f"its image, tagged at {iso(at(LATE))}, was deployed or tried before."),
+        (_newest(LATE + 1), f"its image was tagged at {iso(at(LATE))}, and one that was deployed or tried"),
+    ):
+        found = not_now("web", tagged, State(newest=newest), ordered_at=at(LATE))
+        assert found is not None
+        assert (found.action, said in found.reason) == ("ignore", True)
+
+
+def test_a_tag_on_what_was_a_release_before_is_refused_by_name() -> None:
+    """The sentence says when the tag came, what is live, and the way out."""
+    state = State(newest=_newest(20, NEWER), version="0.0.3", digest=NEWER)
+    assert str(released_before("web", BUILT, state, at(LATE))) == (
+        f"0.0.2 gives way: its tag came at {iso(at(LATE))} to an image that has another release's tag, or "
+        f"was deployed or tried before. Live is 0.0.3.{BY_HAND}"
+    )
 
 
 @pytest.mark.parametrize(("when_busy", "supersede"), [("queue", False), ("supersede", True)])

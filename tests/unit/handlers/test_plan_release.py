@@ -12,7 +12,7 @@ from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Feed, LogStreams, Plan, Release
 from crossfade.domain.spec import Slot
-from crossfade.domain.state import DELETION
+from crossfade.domain.state import DELETION, Newest, Waiting
 from crossfade.domain.traffic import Weights
 from tests.unit.account import SPECS, Account, running_release
 from tests.unit.examples import (
@@ -611,6 +611,7 @@ def test_a_release_waits_for_a_busy_service(
             "at": iso(at(7)),
             "execution": f"{EXECUTION}:d1",
             "supersede": supersede,
+            "tagged": None,
         },
     }
 
@@ -753,7 +754,7 @@ def test_a_push_that_gives_way_tells_the_way_out(
     _pushed(aws, 5)
     reason = _plan(invoke, _push(digest=digest))["reason"]
     assert f"was pushed at {iso(at(5))}, and " in reason
-    assert f"was pushed later, at {iso(at(6))}." in reason
+    assert f"came later, at {iso(at(6))}." in reason
     by_hand = json.loads(reason.partition("start by hand: ")[2].removesuffix("."))
     _pushed(aws, 5)
     assert _plan(invoke, by_hand)["plan"]["release"]["digest"] == digest
@@ -767,6 +768,71 @@ def test_a_push_whose_event_came_twice_is_deployed_once(
     _tried(journal, account.first_plan(), 5, digest)
     _pushed(aws, 5)
     assert _plan(invoke, _push(digest=digest))["action"] == "ignore"
+
+
+PROMOTED = 900
+
+
+def _tagged_later(digest: str, tag: str = "0.0.2", seconds: float = PROMOTED) -> dict[str, Any]:
+    """The event of a tag that comes a quarter of an hour after its image, and after all that was pushed."""
+    return _push(tag, digest) | {"time": iso(at(seconds))}
+
+
+@pytest.fixture
+def built(account: Account, aws: Aws, journal: Journal) -> str:
+    """Return the digest of an image of after 5 s that was no release until now; one of 6 s was tried."""
+    digest = account.push("build-7")
+    _tried(journal, account.first_plan(), 6)
+    account.tag(digest, "0.0.2")
+    _pushed(aws, 5)
+    return digest
+
+
+def test_a_build_that_is_tagged_as_a_release_is_deployed(
+    account: Account, invoke: Invoke, journal: Journal, built: str
+) -> None:
+    """Build once, promote by tag: in the order of the tags. The event that comes again does nothing."""
+    plan = Plan.model_validate(_plan(invoke, _tagged_later(built))["plan"])
+    assert (plan.release.version, plan.release.digest) == ("0.0.2", built)
+    journal.claim(plan)
+    journal.release(plan, at(PROMOTED + 60))
+    assert _plan(invoke, _tagged_later(built), "d2")["action"] == "ignore"
+
+
+def test_a_build_that_is_tagged_meanwhile_waits_in_the_place_of_its_tag(
+    account: Account, invoke: Invoke, journal: Journal, built: str
+) -> None:
+    """And has it still when its turn comes."""
+    theirs = _hold(account)
+    waiting = Waiting.model_validate(_plan(invoke, _tagged_later(built))["waiting"])
+    assert waiting.at == waiting.tagged == at(PROMOTED)
+    account.waits(waiting)
+    journal.release(theirs, at(-600))
+    invoke("start_next", service="web")
+    ((name, asked),) = account.started().items()
+    plan = Plan.model_validate(_plan(invoke, asked, name)["plan"])
+    journal.claim(plan)
+    assert journal.state("web").newest == Newest(at=at(PROMOTED), digest=built)
+
+
+@pytest.mark.parametrize("known", ["was-tried", "has-a-release-tag"])
+def test_a_release_that_gets_one_more_tag_is_refused_by_name(
+    account: Account, invoke: Invoke, journal: Journal, built: str, known: str
+) -> None:
+    """Whoever tags it may mean to go back, or to keep order; nothing goes back by itself, nor unseen."""
+    if known == "was-tried":
+        _tried(journal, account.first_plan(), 5, built)
+    else:
+        account.tag(built, "0.0.1")
+    with pytest.raises(errors.ReleasedBefore, match=r"0\.0\.2 gives way: its tag came at") as refused:
+        _plan(invoke, _tagged_later(built))
+    by_hand = json.loads(str(refused.value).partition("start by hand: ")[2].removesuffix("."))
+    assert _plan(invoke, by_hand)["plan"]["release"]["digest"] == built
+
+
+def test_a_tag_whose_event_comes_late_gives_way(account: Account, invoke: Invoke, built: str) -> None:
+    """Without an alarm at night: what is newer was pushed after the tag had come."""
+    assert _plan(invoke, _tagged_later(built, seconds=5.5))["action"] == "ignore"
 
 
 def test_an_old_push_does_not_drop_what_waits(account: Account, invoke: Invoke, aws: Aws) -> None:
