@@ -131,7 +131,9 @@ class Rollout:
             sides = [Tally(*side[:2]) if side.requests else None for side in (green, blue)]
         else:
             sides = [green, blue]
-        self._known.append((self._clock + delay, name, Block(self._clock - seconds, seconds, sides[0], sides[1])))
+        self._known.append(
+            (self._clock + delay, name, Block(self._clock - seconds, seconds, sides[0], sides[1]))
+        )
 
 
 def moment(clock: float) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from crossfade.domain.traffic import PUT_RIGHT
 from tests.sandbox.client import failed, versions
 from tests.sandbox.cloud import Cloud, Weights
 from tests.sandbox.patience import until
@@ -106,11 +107,11 @@ def test_their_weights_are_left_alone(meddled: Rehearsal) -> None:
 
 
 def test_it_failed_by_name(meddled: Rehearsal) -> None:
-    """The cause says what was written and what was found."""
+    """The cause ends with what to do, and is written when nothing moves any more."""
     execution = meddled.execution
 
     assert (execution.status, execution.error) == ("FAILED", "ForeignChange")
-    assert "Somebody else changed it and it is left alone." in execution.cause
+    assert execution.cause.endswith(f"was changed by somebody else. {PUT_RIGHT}")
 
 
 def test_the_journal_has_the_true_outcome(meddled: Rehearsal) -> None:

@@ -62,7 +62,7 @@ def managed(world: World) -> Held:
 
 def _managed(world: World) -> Iterator[tuple[Resource, Attributes]]:
     listener, cluster = world.spec.listener, _cluster(world)
-    for rule in world.balancer.describe_rules(ListenerArn=listener)["Rules"]:
+    for rule in world.balancer.listed():
         yield Resource("listener rule", f"{listener} {rule['Priority']}"), rule
     for name, service in world.ecs.services.items():
         if not service.deleted:

@@ -102,7 +102,7 @@ class Writes:
 
 def _rule(world: World, request: Request) -> str | None:
     listener = world.spec.listener
-    for rule in world.balancer.describe_rules(ListenerArn=listener)["Rules"]:
+    for rule in world.balancer.listed():
         if rule["RuleArn"] == request["RuleArn"]:
             return f"{listener} {rule['Priority']}"
     return None

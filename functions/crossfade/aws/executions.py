@@ -19,15 +19,22 @@ class Executions:
     def __init__(self, stepfunctions: Any) -> None:
         self._stepfunctions = stepfunctions
 
-    def transitions(self, executions: Iterable[str]) -> int:
-        """How many states the executions have entered so far, which is what AWS bills."""
+    def transitions(self, executions: Iterable[str]) -> int | None:
+        """How many states the executions have entered so far, which is what AWS bills.
+
+        None where Step Functions does not know one of them any more: it forgets them after 90 days.
+        """
         pager = self._stepfunctions.get_paginator("get_execution_history")
-        return sum(
-            event["type"].endswith("StateEntered")
-            for execution in executions
-            for page in pager.paginate(executionArn=execution, includeExecutionData=False)
-            for event in page["events"]
-        )
+        count = 0
+        try:
+            for execution in executions:
+                for page in pager.paginate(executionArn=execution, includeExecutionData=False):
+                    count += sum(event["type"].endswith("StateEntered") for event in page["events"])
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            return None
+        return count
 
     def runs(self, execution: str) -> bool | None:
         """Whether an execution runs; None where Step Functions does not know it.

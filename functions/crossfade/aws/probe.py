@@ -18,6 +18,8 @@ from crossfade.domain.spec import DEPLOYMENT_SECONDS, SLOTS, ServiceSpec
 TIMEOUT_SECONDS = 5
 ATTEMPTS = (1, 2)
 """A probe that has died is started once more."""
+NO_CLUSTER = "ClusterNotFoundException"
+"""The cluster is gone, and no task of it runs."""
 
 
 class Asked(NamedTuple):
@@ -97,13 +99,18 @@ class ProbeTasks:
             self._ecs.stop_task(cluster=self._spec.cluster, task=task, reason="The deployment has ended")
         except ClientError as error:
             # ECS forgets stopped tasks after an hour or so, and may not know one that was just started.
-            if code(error) != "InvalidParameterException":
+            if code(error) not in {"InvalidParameterException", NO_CLUSTER}:
                 raise
             return False
         return True
 
     def _running(self, name: str) -> list[str]:
-        found = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]
+        try:
+            found = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]
+        except ClientError as error:
+            if code(error) != NO_CLUSTER:
+                raise
+            return []
         return [str(task) for task in found]
 
     def _environment(self, plan: Plan, log_group: str) -> list[dict[str, str]]:

@@ -7,10 +7,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
-from crossfade.domain.errors import ImageNotInRepository, ImageTagNotFound
+from crossfade.domain.errors import ImageNotInRepository, ImageTagNotFound, ResourceGone
 from crossfade.domain.message import Message
 
-NOT_THERE = {"ImageNotFoundException", "RepositoryNotFoundException"}
+NO_REPOSITORY = "RepositoryNotFoundException"
+NOT_THERE = {"ImageNotFoundException", NO_REPOSITORY}
 
 
 class Image(Message):
@@ -42,11 +43,14 @@ class Registry:
         Raises
         ------
         ImageTagNotFound
-            No such tag, or no such repository.
+            No such tag.
+        ResourceGone
+            No such repository.
         """
         try:
             return self._image(repository, {"imageTag": tag})
         except ClientError as error:
+            _refuse_gone(repository, error)
             if code(error) not in NOT_THERE:
                 raise
             raise ImageTagNotFound(
@@ -60,10 +64,13 @@ class Registry:
         ------
         ImageNotInRepository
             The service's repository does not hold it.
+        ResourceGone
+            No such repository.
         """
         try:
             return self._image(repository, {"imageDigest": digest})
         except ClientError as error:
+            _refuse_gone(repository, error)
             if code(error) not in NOT_THERE:
                 raise
             raise ImageNotInRepository(
@@ -110,3 +117,11 @@ class Registry:
             uri=f"{home['repositoryUri']}@{detail['imageDigest']}",
             pushed=detail["imagePushedAt"],
         )
+
+
+def _refuse_gone(repository: str, error: ClientError) -> None:
+    if code(error) == NO_REPOSITORY:
+        raise ResourceGone(
+            f"There is no repository {repository} in this account and region. Make it, or correct repository "
+            "in the service's spec; then push the image again."
+        ) from error

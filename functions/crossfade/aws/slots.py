@@ -11,8 +11,8 @@ from crossfade.domain.message import Message
 from crossfade.domain.reasons import Event, passes, said, trouble
 from crossfade.domain.spec import SLOTS, Network, ServiceSpec, Slot
 
-GONE = frozenset({"ServiceNotFoundException", "ServiceNotActiveException"})
-"""ECS's own word, in its answer to a write, that there is no such service."""
+GONE = frozenset({"ServiceNotFoundException", "ServiceNotActiveException", "ClusterNotFoundException"})
+"""ECS's own word, in its answer to a write, that there is no such service: a cluster goes last."""
 
 CRASHED = frozenset({"TaskFailedToStart", "EssentialContainerExited"})
 """Stop codes of tasks that ended by themselves, and not because ECS or a person stopped them.

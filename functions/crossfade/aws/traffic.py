@@ -1,5 +1,7 @@
 """The load balancer: the production rule, its weights, and the health of targets."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -7,7 +9,13 @@ from botocore.exceptions import ClientError
 from crossfade.aws.failures import code
 from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.message import Message
-from crossfade.domain.place import leads_here, production_rule, refuse_covering
+from crossfade.domain.place import (
+    leads_here,
+    listener_gone,
+    production_rule,
+    refuse_covering,
+    target_group_gone,
+)
 from crossfade.domain.rule import LiveRule, weighted_forward
 from crossfade.domain.spec import SLOTS, ServiceSpec
 from crossfade.domain.traffic import Weights
@@ -22,7 +30,10 @@ class TargetHealth(Message):
 
 
 class Traffic:
-    """Reads and writes one service's production rule through a boto3 ``elbv2`` client."""
+    """Reads and writes one service's production rule through a boto3 ``elbv2`` client.
+
+    Each method raises ``ResourceGone`` where ELB says that it has no such listener or target group.
+    """
 
     def __init__(self, elbv2: Any, spec: ServiceSpec) -> None:
         self._elbv2 = elbv2
@@ -31,7 +42,8 @@ class Traffic:
     def rules(self) -> list[LiveRule]:
         """All rules of the listener as the load balancer tells of them."""
         pages = self._elbv2.get_paginator("describe_rules").paginate(ListenerArn=self._spec.listener)
-        return [_live(rule) for page in pages for rule in page["Rules"]]
+        with self._given():
+            return [_live(rule) for page in pages for rule in page["Rules"]]
 
     def rule(self) -> LiveRule | None:
         """The production rule as the load balancer tells of it; None when it tells of none."""
@@ -64,9 +76,22 @@ class Traffic:
 
         ModifyRule replaces the list of actions, so it is given all of them. It leaves conditions and
         transforms alone as long as it is given none.
+
+        Raises
+        ------
+        NotYetVisible
+            There is no such rule any more: somebody has deleted it since it was read.
         """
         actions = rule.weighted(self._spec.target_groups, weights)
-        return _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
+        try:
+            with self._given():
+                return _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
+        except ClientError as error:
+            if code(error) != "RuleNotFound":
+                raise
+            raise NotYetVisible(
+                f"The rule {rule.arn} was deleted just now. It is looked for again."
+            ) from error
 
     def remove(self, known: str | None = None) -> bool:
         """Delete the production rule, so that the listener's default action answers; harmless twice.
@@ -97,7 +122,8 @@ class Traffic:
 
     def health(self, group: str) -> TargetHealth:
         """The health of a target group, by its ARN."""
-        found = self._elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        with self._given(group):
+            found = self._elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         targets = [target for target in found if target["TargetHealth"]["State"] != "draining"]
         bad = [target for target in targets if target["TargetHealth"]["State"] != "healthy"]
         return TargetHealth(
@@ -109,12 +135,13 @@ class Traffic:
     def _create(self, weights: Weights) -> LiveRule:
         groups = self._spec.target_groups
         try:
-            answer = self._elbv2.create_rule(
-                ListenerArn=self._spec.listener,
-                Priority=self._spec.rule_priority,
-                Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
-                Actions=[weighted_forward({"Type": "forward"}, groups, weights)],
-            )
+            with self._given():
+                answer = self._elbv2.create_rule(
+                    ListenerArn=self._spec.listener,
+                    Priority=self._spec.rule_priority,
+                    Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
+                    Actions=[weighted_forward({"Type": "forward"}, groups, weights)],
+                )
         except ClientError as error:
             if code(error) != "PriorityInUse":
                 raise
@@ -125,8 +152,21 @@ class Traffic:
             ) from error
         return _live(answer["Rules"][0])
 
+    @contextmanager
+    def _given(self, group: str | None = None) -> Iterator[None]:
+        """Name what ELB does not have of the spec, in a call that is about the listener or a group."""
+        try:
+            yield
+        except ClientError as error:
+            if code(error) == "ListenerNotFound":
+                raise listener_gone(self._spec) from error
+            if code(error) == "TargetGroupNotFound":
+                raise target_group_gone(self._spec, group) from error
+            raise
+
     def _attributes(self, group: str) -> dict[str, str]:
-        found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+        with self._given(group):
+            found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
         return {attribute["Key"]: attribute["Value"] for attribute in found}
 
 

@@ -113,7 +113,7 @@ class Certificate(Message):
     versions: dict[Lane, tuple[Sighted, ...]]
     stages: tuple[StageRecord, ...]
     timing: Timing
-    transitions: int
+    transitions: int | None
     ledger: LedgerCount
 
 
@@ -173,7 +173,7 @@ def certify(
     outcome: Outcome,
     reason: str,
     ended: datetime,
-    transitions: int,
+    transitions: int | None,
 ) -> Certificate:
     """Draw the certificate up from a deployment's history and its ledger, which was read to its end."""
     history, tally = reading.history, reading.tally

@@ -73,6 +73,10 @@ class ScalingTooNarrow(CrossfadeError):
     """The live slot has more tasks than a slot's scalable target allows: raise its MaxCapacity first."""
 
 
+class ResourceGone(CrossfadeError):
+    """A listener, target group or repository that the spec names does not exist: the cause says which."""
+
+
 class ServiceBusy(CrossfadeError):
     """Another deployment holds the service: wait until it ends, then start again."""
 

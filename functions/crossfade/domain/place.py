@@ -6,7 +6,7 @@ of somebody else's, nor behind one that takes every request as well.
 
 from collections.abc import Iterable
 
-from crossfade.domain.errors import PriorityTaken, RuleCovers, ServiceMoved
+from crossfade.domain.errors import PriorityTaken, ResourceGone, RuleCovers, ServiceMoved
 from crossfade.domain.rule import DEFAULT, LastRule, LiveRule
 from crossfade.domain.spec import ServiceSpec, TargetGroups
 
@@ -22,6 +22,27 @@ def leads_here(spec: ServiceSpec, rule: LiveRule) -> bool:
     """Whether a rule forwards to the service's target groups, and to no others."""
     groups = set(rule.forwards)
     return bool(groups) and groups <= {spec.target_groups.blue, spec.target_groups.green}
+
+
+def listener_gone(spec: ServiceSpec) -> ResourceGone:
+    """The error for a listener that ELB says it does not have."""
+    return ResourceGone(
+        f"The listener {spec.listener}, which the spec of {spec.service} names, does not exist, and so there "
+        f"is no production rule: no client reaches {spec.service} by it. {_PUT_THERE}"
+    )
+
+
+def target_group_gone(spec: ServiceSpec, group: str | None = None) -> ResourceGone:
+    """The error for a target group that ELB says it does not have; None where it does not say which."""
+    groups = spec.target_groups
+    which = f"The target group {group}" if group else f"One of the groups {groups.blue} and {groups.green}"
+    return ResourceGone(f"{which}, which the spec of {spec.service} names, does not exist. {_PUT_THERE}")
+
+
+_PUT_THERE = (
+    "Crossfade makes none. If the spec names the wrong one, correct it in the service's stack. If it was "
+    'deleted: docs/operations.md says what to do, under "When a listener or a target group is gone".'
+)
 
 
 def refuse_moved(spec: ServiceSpec, last: LastRule | None) -> None:

@@ -13,7 +13,7 @@ from crossfade.domain.errors import ForeignChange, StickyTraffic
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.shown import visible
 from crossfade.domain.spec import SLOTS, ServiceSpec, TargetGroups
-from crossfade.domain.traffic import PUT_RIGHT, Weights
+from crossfade.domain.traffic import Weights
 
 OIDC = "authenticate-oidc"
 KEPT = (OIDC, "authenticate-cognito", "jwt-validation")
@@ -90,7 +90,7 @@ class LiveRule(Message):
     def _changed(self, found: str, groups: TargetGroups) -> ForeignChange:
         return ForeignChange(
             f"The production rule {self.arn} {found}. It should forward to {groups.blue} and {groups.green}, "
-            f"and to no other group. {PUT_RIGHT}"
+            "and to no other group. Somebody else changed it."
         )
 
 

@@ -15,11 +15,18 @@ from crossfade.domain.spec import Slot, other
 RULE_SECONDS = 300
 """How long DescribeRules may still answer as before a write; others who wait for it wait as long."""
 PUT_RIGHT = (
-    "Somebody else changed it and it is left alone. Choose a slot whose tasks run and give it all the "
-    "traffic, in the rule and in the journal: docs/operations.md says how, under "
-    '"To put a changed rule right".'
+    "It is left alone. Choose a slot whose tasks run and give it all the traffic, in the rule and in the "
+    'journal: docs/operations.md says how, under "To put a changed rule right".'
 )
-"""What to do about a foreign change; right before a deployment, and after one that has found it."""
+"""What to do about a foreign change where Crossfade is at rest: before a deployment, or after a rollback that
+has left the rule alone. A deployment that finds one says none of it: its rollback may stop a slot."""
+
+
+TAKE_AWAY = (
+    "It is left alone. Delete it when no client needs it, then deploy again: the first release makes the "
+    "rule."
+)
+"""The same before a first release."""
 
 
 class Weights(Message):
@@ -101,12 +108,9 @@ def refuse_foreign(
         )
     found = f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}."
     if written is None:
-        raise ForeignChange(
-            f"{found} Somebody else made it and it is left alone. Delete it when no client needs it, then "
-            "deploy again: the first release makes the rule."
-        )
+        raise ForeignChange(f"{found} Somebody else made it.")
     changed = "" if live else " If listener or rule_priority was changed in the spec, change it back."
-    raise ForeignChange(f"{found}{changed} {PUT_RIGHT}")
+    raise ForeignChange(f"{found}{changed} Somebody else changed it.")
 
 
 def floor(desired: int, weight: int) -> int:
@@ -147,6 +151,5 @@ def refuse_stop(
             with suppress(ForeignChange):
                 refuse_foreign(written, live, overwritten=overwritten, now=now)
         raise SlotHasTraffic(
-            f"The {slot} slot still has weight {live.of(slot)} (live: {live}), so its tasks keep running. "
-            "Move its traffic away first, then start the rollback state machine for this service."
+            f"The {slot} slot still has weight {live.of(slot)} (live: {live}), so its tasks keep running."
         )

@@ -6,7 +6,7 @@ from typing import Literal
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
-from crossfade.domain.traffic import Weights
+from crossfade.domain.traffic import PUT_RIGHT, Weights
 
 
 class Way(Message):
@@ -46,7 +46,7 @@ def way_back(
     if live is None or live not in (*own, plan.before):
         return Way(
             action="bar",
-            reason=f"the live rule ({live or 'gone'}) was changed by somebody else, so it is left alone",
+            reason=f"the live rule ({live or 'gone'}) was changed by somebody else. {PUT_RIGHT}",
         )
     if plan.stable is None or healthy[plan.stable] > 0:
         return Way(action="go", winner=plan.stable, reason=str(plan.before or "no production rule"))

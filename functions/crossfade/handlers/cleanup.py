@@ -27,7 +27,7 @@ from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.traffic import Traffic
-from crossfade.domain.errors import ServiceChanged
+from crossfade.domain.errors import ResourceGone, ServiceChanged
 from crossfade.domain.launch import ECS_LAG
 from crossfade.domain.spec import SLOTS, ServiceSpec, is_service_name
 from crossfade.domain.state import DELETION, State, deployed_unknown, not_removed
@@ -40,8 +40,8 @@ SETTLING = timedelta(seconds=4)
 """One look at what is left may come between two of ECS's answers: another one has to agree with it."""
 REASON_CHARACTERS = 1_000
 """An answer has 4,096 bytes at most."""
-GONE = {"ClusterNotFoundException", "ListenerNotFound"}
-"""What was there has gone with its place."""
+GONE = "ClusterNotFoundException"
+"""What was there has gone with its place, as what was in a listener that is gone."""
 
 
 class Removal:
@@ -55,8 +55,10 @@ class Removal:
         try:
             remove()
         except ClientError as error:
-            if code(error) not in GONE:
+            if code(error) != GONE:
                 self._left[what] = str(error)
+        except ResourceGone:
+            pass
         except (BotoCoreError, TimeoutError) as error:
             self._left[what] = str(error)
         return what not in self._left

@@ -18,7 +18,13 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain.alarms import refuse_unknown
 from crossfade.domain.capacity import refuse_narrow
 from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
-from crossfade.domain.errors import CrossfadeError, ImageNotInRepository, InvalidInput, NotYetVisible
+from crossfade.domain.errors import (
+    CrossfadeError,
+    ForeignChange,
+    ImageNotInRepository,
+    InvalidInput,
+    NotYetVisible,
+)
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.naming import as_it_answers
 from crossfade.domain.place import (
@@ -41,7 +47,7 @@ from crossfade.domain.request import Ask, NoConcern, Push, read_input
 from crossfade.domain.rule import refuse_stickiness
 from crossfade.domain.spec import SLOTS, ServiceSpec, Slot, read_spec, repository_of
 from crossfade.domain.state import State, machine_of
-from crossfade.domain.traffic import Weights, refuse_foreign, stable_slot
+from crossfade.domain.traffic import PUT_RIGHT, TAKE_AWAY, Weights, refuse_foreign, stable_slot
 from crossfade.domain.turn import (
     held,
     is_given_up,
@@ -253,8 +259,11 @@ def _live(spec: ServiceSpec, state: State, traffic: Traffic) -> Weights | None:
     if state.weights is None:
         refuse_taken(spec, rule)
     refuse_stickiness(rule, traffic.sticky_groups())
-    live = rule.weights(spec.target_groups) if rule else None
-    refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+    try:
+        live = rule.weights(spec.target_groups) if rule else None
+        refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+    except ForeignChange as changed:
+        raise ForeignChange(f"{changed} {PUT_RIGHT if state.weights else TAKE_AWAY}") from changed
     if rule is None:
         refuse_covering(spec, rules)
     return live

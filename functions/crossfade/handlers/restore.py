@@ -8,13 +8,13 @@ from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.certificate import Outcome
-from crossfade.domain.errors import ForeignChange
+from crossfade.domain.errors import ForeignChange, ResourceGone
 from crossfade.domain.message import Message, Moment, iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.rule import LiveRule
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State
-from crossfade.domain.traffic import Weights
+from crossfade.domain.traffic import PUT_RIGHT, Weights
 from crossfade.domain.way_back import Way, way_back
 from crossfade.handlers.step import step, utc_now
 from crossfade.handlers.visible import visible
@@ -73,7 +73,10 @@ def handler(event: Event) -> Restored:
             reason = f"{wanted or 'no rule'} was written, and the load balancer does not show it yet"
             return _left(event, "waiting", reason, written)
     except ForeignChange as foreign:
-        return _left(event, "barred", str(foreign))
+        return _left(event, "barred", f"{foreign} {PUT_RIGHT}")
+    except ResourceGone as gone:
+        # It is believed when it was said for long enough, for both slots are left as they are by that.
+        return _left(event, "barred" if utc_now() >= event.deadline else "waiting", str(gone))
     moved = event.written is not None or live != wanted or _met(event, state, wanted)
     at = utc_now()
     journal.milestone(plan, "restored", iso(at))

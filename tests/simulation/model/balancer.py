@@ -59,7 +59,9 @@ class Balancer:
         """As clients meet them, and when they will."""
         self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
         self.broken: dict[str, History[Breakdown]] = {group: History(Breakdown()) for group in groups}
-        self._world, self._listener, self._priority = world, listener, str(priority)
+        self._world, self._priority = world, str(priority)
+        self.listener: str | None = listener
+        """None while the service's listener is deleted."""
         self._rules: dict[str, Rule] = {}
         self._secrets: set[str] = set()
         """Rules that know a login's secret."""
@@ -126,6 +128,23 @@ class Balancer:
         )
         self.enriched = self.production_rule()
 
+    def lose_listener(self) -> None:
+        """The listener is deleted, and every rule with it."""
+        self._weigh({})
+        self._rules.clear()
+        self._secrets.clear()
+        self.listener = None
+
+    def new_listener(self, listener: str) -> None:
+        """There is a listener again, under an ARN of its own, as each one has."""
+        self.listener = listener
+
+    def listed(self) -> list[Rule]:
+        """Every rule that there is; none while the listener is deleted."""
+        if self.listener is None:
+            return []
+        return list(self.describe_rules(ListenerArn=self.listener)["Rules"])
+
     def production_rule(self) -> Rule:
         """The production rule as DescribeRules tells it."""
         return next(rule for rule in self._rules.values() if rule["Priority"] == self._priority)
@@ -144,7 +163,8 @@ class Balancer:
 
     def put_rule(self, name: str, priority: int, conditions: list[Any], actions: list[Any]) -> None:
         """A rule of somebody else is there, which leads to no target that is simulated."""
-        arn = f"{self._listener.replace(':listener/', ':listener-rule/')}/{name}"
+        assert self.listener
+        arn = f"{self.listener.replace(':listener/', ':listener-rule/')}/{name}"
         self._rules[arn] = {
             "RuleArn": arn, "Priority": str(priority), "Conditions": conditions, "Actions": actions,
             "IsDefault": False,
@@ -154,7 +174,7 @@ class Balancer:
 
     def describe_rules(self, *, ListenerArn: str) -> dict[str, Any]:
         """The listener's rules, the default one last."""
-        if ListenerArn != self._listener:
+        if ListenerArn != self.listener:
             raise AwsError("ListenerNotFound", ListenerArn)
         default = {
             "RuleArn": f"{ListenerArn.replace(':listener/', ':listener-rule/')}/0",
@@ -172,6 +192,8 @@ class Balancer:
         Transforms: list[Any] | None = None,
     ) -> dict[str, Any]:
         """A new rule; its ARN is new each time."""
+        if ListenerArn != self.listener:
+            raise AwsError("ListenerNotFound", ListenerArn)
         if any(rule["Priority"] == str(Priority) for rule in self._rules.values()):
             raise AwsError("PriorityInUse", f"Priority '{Priority}' is currently in use")
         self._created += 1

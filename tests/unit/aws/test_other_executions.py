@@ -151,3 +151,8 @@ def test_transitions_are_counted_over_pages() -> None:
             return [{"events": [{"type": kind} for kind in page]} for page in history[executionArn]]
 
     assert Executions(StepFunctions()).transitions(["a", "b"]) == 3
+
+
+def test_transitions_of_an_execution_that_was_forgotten_are_not_known(executions: Executions) -> None:
+    """After 90 days: a report that is drawn up by hand then has all but this."""
+    assert executions.transitions([f"{EXECUTION}:of-long-ago"]) is None

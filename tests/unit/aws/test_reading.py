@@ -25,6 +25,7 @@ from crossfade.domain.errors import (
     ImageNotInRepository,
     ImageTagNotFound,
     InvalidServiceSpec,
+    ResourceGone,
 )
 from crossfade.domain.spec import read_spec
 from tests.unit.account import BUCKET, LEDGER_GROUP, SPECS, Account
@@ -229,15 +230,23 @@ def test_an_image_is_found_by_tag_and_by_digest(account: Account) -> None:
     assert image.uri.endswith(f"/web@{digest}")
 
 
-@pytest.mark.parametrize("repository", ["web", "nowhere"])
-def test_an_image_that_is_not_there(account: Account, repository: str) -> None:
+def test_an_image_that_is_not_there(account: Account) -> None:
     """The sentence says what to push or to correct."""
     account.push("0.0.2")
     with pytest.raises(ImageTagNotFound, match="no image tagged 9"):
-        Registry(account.ecr).by_tag(repository, "9")
+        Registry(account.ecr).by_tag("web", "9")
     with pytest.raises(ImageNotInRepository, match=NEW):
-        Registry(account.ecr).by_digest(repository, NEW)
-    assert Registry(account.ecr).tags(repository, NEW) == ()
+        Registry(account.ecr).by_digest("web", NEW)
+    assert Registry(account.ecr).tags("web", NEW) == ()
+
+
+def test_a_repository_that_is_not_there_is_no_missing_image(account: Account) -> None:
+    """Nobody could push to it."""
+    registry = Registry(account.ecr)
+    for look in (registry.by_tag, registry.by_digest):
+        with pytest.raises(ResourceGone, match="There is no repository nowhere"):
+            look("nowhere", NEW)
+    assert registry.tags("nowhere", NEW) == ()
 
 
 def test_an_image_has_all_its_tags(account: Account) -> None:

@@ -76,7 +76,9 @@ def test_what_somebody_else_changed_is_left_alone(
     """Neither slot has won: both may have clients."""
     way = _way(live, given, written)
     assert (way.action, way.winner) == ("bar", None)
-    assert f"the live rule ({said}) was changed by somebody else" in way.reason
+    assert (
+        f"the live rule ({said}) was changed by somebody else. It is left alone. Choose a slot" in way.reason
+    )
 
 
 def test_while_neither_slot_can_serve_the_traffic_stays() -> None:

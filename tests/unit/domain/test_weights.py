@@ -8,6 +8,7 @@ from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic
 from crossfade.domain.spec import Slot, other
 from crossfade.domain.traffic import (
     RULE_SECONDS,
+    TAKE_AWAY,
     Overwritten,
     Weights,
     floor,
@@ -78,8 +79,10 @@ def test_split_traffic_has_no_stable_slot(weights: Weights) -> None:
 )
 def test_foreign_changes_are_refused(written: Weights | None, live: Weights | None) -> None:
     """What Crossfade did not write, it does not overwrite."""
-    with pytest.raises(ForeignChange, match="Somebody else"):
+    with pytest.raises(ForeignChange, match="Somebody else") as refused:
         refuse_foreign(written, live, overwritten=[Overwritten(weights=HALF, until=at(0))], now=at(1))
+    # A deployment's own rollback comes after this and may stop a slot: what to do is said by who is at rest.
+    assert "slot" not in str(refused.value)
 
 
 @pytest.mark.parametrize("before", [pytest.param(None, id="no-rule-yet"), HALF])
@@ -94,8 +97,9 @@ def test_what_was_overwritten_just_now_is_not_visible_yet(before: Weights | None
 
 def test_a_rule_that_was_there_before_the_first_release_is_nobodys_to_weigh() -> None:
     """No slot runs, so there is none to give the traffic to."""
-    with pytest.raises(ForeignChange, match=r"Somebody else made it .* Delete it when no client needs it"):
+    with pytest.raises(ForeignChange, match=r"Somebody else made it\."):
         refuse_foreign(None, BLUE, overwritten=(), now=at(1))
+    assert "Delete it when no client needs it" in TAKE_AWAY
 
 
 def test_a_rule_that_is_gone_may_be_one_that_the_spec_does_not_name_any_more() -> None:

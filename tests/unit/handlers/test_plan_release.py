@@ -1,6 +1,7 @@
 """PlanRelease: every check that can be made before anything is changed."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Feed, LogStreams, Plan, Release
-from crossfade.domain.spec import Slot
+from crossfade.domain.spec import ServiceSpec, Slot
 from crossfade.domain.state import DELETION, Newest, Waiting
 from crossfade.domain.traffic import Weights
 from tests.unit.account import SPECS, Account, running_release
@@ -313,6 +314,23 @@ def _nothing(_: Account) -> None:
     pass
 
 
+def _lose(what: str) -> Callable[[Account], None]:
+    """The spec names what is not there: it was deleted, or never made."""
+
+    def lose(account: Account) -> None:
+        spec = account.spec
+        gone = {
+            "listener": {"listener": f"{spec.listener[:-1]}x"},
+            "group": {
+                "target_groups": {"blue": spec.target_groups.blue, "green": f"{spec.target_groups.green}x"}
+            },
+            "repository": {"repository": "nowhere"},
+        }[what]
+        account.publish(ServiceSpec.model_validate(spec.model_dump() | gone))
+
+    return lose
+
+
 @pytest.mark.parametrize(
     ("prepare", "given", "error", "said"),
     [
@@ -346,7 +364,18 @@ def _nothing(_: Account) -> None:
         pytest.param(_remove_container, ASK, errors.BlueprintUnusable, "no sidecar", id="no-container"),
         pytest.param(_share_repository, _push(), errors.AmbiguousRepository, "shop, web", id="two-services"),
         pytest.param(_stick_group, ASK, errors.StickyTraffic, "Turn stickiness off", id="sticky-group"),
-        pytest.param(_change_rule, ASK, errors.ForeignChange, "Somebody else", id="rule-made-by-others"),
+        pytest.param(
+            _change_rule,
+            ASK,
+            errors.ForeignChange,
+            "Somebody else made it. It is left alone. Delete it",
+            id="rule-made-by-others",
+        ),
+        pytest.param(_lose("listener"), ASK, errors.ResourceGone, "The listener arn:", id="no-listener"),
+        pytest.param(_lose("group"), ASK, errors.ResourceGone, "The target group arn:", id="no-target-group"),
+        pytest.param(
+            _lose("repository"), ASK, errors.ResourceGone, "no repository nowhere", id="no-repository"
+        ),
         pytest.param(_hold_and_reject, ASK, errors.ServiceBusy, "theirs", id="busy-and-nobody-waits"),
         pytest.param(_delete_stack, ASK, errors.ServiceBusy, DELETION, id="the-service-goes"),
         pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot green", id="tasks-that-nobody-started"),

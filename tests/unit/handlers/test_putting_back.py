@@ -146,6 +146,41 @@ def test_a_rule_that_somebody_deleted_is_left_alone(invoke: Invoke, traffic: Tra
     assert traffic.rule() is None
 
 
+@pytest.mark.parametrize("error", ["ListenerNotFound", "TargetGroupNotFound"])
+def test_a_listener_or_a_group_that_is_gone_is_believed_after_some_minutes(
+    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, taken: Plan, error: str
+) -> None:
+    """What AWS says once may be a slip, and it would leave clients on a candidate that is bad."""
+    aws.refuse("DescribeRules" if error.startswith("Listener") else "DescribeTargetHealth", error)
+    answer = _restore(invoke, taken)
+    assert (answer["status"], answer["loser"]) == ("waiting", None)
+    clock.seconds = 300
+    answer = _restore(invoke, taken)
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("barred", "failed", None)
+    assert "which the spec of web names, does not exist" in answer["reason"]
+    assert journal.history("web", "d1").restored is None
+
+
+def test_a_rule_that_is_deleted_between_two_calls_is_looked_for_again(
+    invoke: Invoke, aws: Aws, taken: Plan
+) -> None:
+    """Then it is gone, and that has a name of its own."""
+    aws.refuse("ModifyRule", "RuleNotFound")
+    with pytest.raises(errors.NotYetVisible, match="was deleted just now"):
+        _restore(invoke, taken)
+
+
+def test_in_a_cluster_that_is_gone_nothing_is_left_to_stop(
+    invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, taken: Plan
+) -> None:
+    """It goes last, so its services and its probes have gone before."""
+    traffic.write(BLUE)
+    for operation in ("UpdateService", "ListTasks", "StopTask"):
+        aws.refuse(operation, "ClusterNotFoundException")
+    assert invoke("stop_slot", plan=taken, slot="green") == {"slot": "green"}
+    assert invoke("stop_probe", plan=taken, executions=[MINE], task="task") == {"tasks": []}
+
+
 def test_a_rule_that_leads_elsewhere_is_left_alone(
     account: Account, invoke: Invoke, traffic: Traffic, taken: Plan
 ) -> None:
@@ -489,8 +524,10 @@ def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic
 
 
 def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, taken: Plan) -> None:
-    """Whoever asks."""
-    with pytest.raises(errors.SlotHasTraffic, match="green slot still has weight 10"):
+    """Whoever asks; the traffic goes to the other one, which runs."""
+    with pytest.raises(
+        errors.SlotHasTraffic, match=r"green slot still has weight 10 .* Give all the traffic to blue"
+    ):
         invoke("stop_slot", plan=taken, slot="green")
     assert account.desired("green") == 2
 
