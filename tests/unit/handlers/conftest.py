@@ -193,9 +193,11 @@ def blue_live(account: Account, journal: Journal) -> None:
 @pytest.fixture
 def probe(account: Account) -> str:
     """Return a probe task that runs, and is silent as long as nobody writes a ledger."""
-    return ProbeTasks(account.ecs, account.spec).start(
-        account.plan(), 1, task_definition=PROBE, container="probe", log_group=LEDGER_GROUP
+    asked = ProbeTasks(account.ecs, account.spec).start(
+        account.plan(), 1, 0, task_definition=PROBE, container="probe", log_group=LEDGER_GROUP
     )
+    assert asked.task
+    return asked.task
 
 
 @pytest.fixture
