@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from tests.sandbox.machine import Sandbox
 from tests.sandbox.patience import until
 from tests.sandbox.shell import SERVICE
 
+LONG_SECONDS = 600
 METADATA = re.compile(r"ECS_CONTAINER_METADATA_URI_V4=(\S+)")
 
 
@@ -74,22 +74,20 @@ class Tasks:
         return probe
 
     @contextmanager
-    def kept_dead(self, slot: str) -> Iterator[None]:
-        """Kill all tasks of a slot, and each that ECS starts in their place, for the time of the block."""
-        over = threading.Event()
+    def gone_for_good(self, slot: str) -> Iterator[float]:
+        """Kill all tasks of a slot, with no room for others in their place for the time of the block.
 
-        def run() -> None:
-            while not over.is_set():
-                self.kill(self.of_slot(slot))
-                over.wait(0.1)
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
+        Gives the moment (seconds since the epoch).
+        """
+        self._no_room(slot, LONG_SECONDS)
         try:
-            yield
+            yield self.kill(self.of_slot(slot))
         finally:
-            over.set()
-            thread.join(timeout=30)
+            self._no_room(slot, 0)
+
+    def _no_room(self, slot: str, seconds: int) -> None:
+        tag = {"key": f"sandbox:no-capacity:service:{SERVICE}-{slot}", "value": str(seconds)}
+        self._cloud.client("ecs").tag_resource(resourceArn=self._cloud.spec["cluster"], tags=[tag])
 
     def _listed(self, group: str) -> list[str]:
         return [task["taskArn"] for task in self._running() if task["group"] == group]

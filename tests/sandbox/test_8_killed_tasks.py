@@ -55,14 +55,13 @@ def kill_one(stage: Stage, slot: Slot) -> Callable[[str], dict[str, Any]]:
 
 
 def kill_all(stage: Stage, slot: Slot) -> Callable[[str], dict[str, Any]]:
-    """At weight 50, kill all tasks of a slot, and all that come in their place, until the deployment ends."""
+    """At weight 50, kill all tasks of a slot; none comes in their place until the deployment ends."""
 
     def kill(execution: str) -> dict[str, Any]:
         stage.reach(50)
-        began = time.time()
-        with stage.tasks.kept_dead(slot(stage)):
+        with stage.tasks.gone_for_good(slot(stage)) as killed:
             stage.cloud.ended(execution)
-        return {"killed": began}
+        return {"killed": killed}
 
     return kill
 
@@ -105,15 +104,15 @@ def all_blue(scaled_stage: Stage) -> Rehearsal:
 
 @pytest.fixture(scope="module")
 def dead(scaled_stage: Stage) -> Rehearsal:
-    """All tasks of the live version die, and all that come in their place; then a fix is pushed."""
+    """All tasks of the live version die, with no room for others in their place; then a fix is pushed."""
     stage, stack = scaled_stage, ExitStack()
     push, slot = stage.push("0.5.5"), stable(scaled_stage)
     seen: dict[str, Any] = {}
 
     def kill_and_push() -> str:
-        stack.enter_context(stage.tasks.kept_dead(slot))
+        seen["killed"] = stack.enter_context(stage.tasks.gone_for_good(slot))
         until(lambda: _status(stage) >= 500, "clients to be served by nobody")
-        seen["killed"] = time.time()
+        seen["pushed"] = time.time()
         return push()
 
     def stay_dead(execution: str) -> dict[str, Any]:
@@ -227,7 +226,7 @@ class TestDead(Ending):
     def test_clients_are_served_soon(self, dead: Rehearsal, scaled_stage: Stage) -> None:
         """From the push on, by the record of an independent client."""
         good = [request for request in dead.requests if request.version == "0.5.5"]
-        seconds = moments(good)[0] - dead.seen["killed"]
+        seconds = moments(good)[0] - dead.seen["pushed"]
         scaled_stage.note(f"live version dead: clients are served {seconds:.1f} s after the push of a fix")
 
         assert seconds < BACK_SECONDS
