@@ -56,9 +56,9 @@ def handler(event: Event) -> Shifted:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     if event.written is None:
         late = utc_now() >= event.deadline
-        short = _shortfall(plan, journal, weights, late=late)
+        short, dead = _shortfall(event, journal, weights, late=late)
         if short:
-            if late:
+            if late or dead:
                 raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
             refuse_superseded(journal.refuse_lost(plan))
             return Shifted(status="waiting", reason=short)
@@ -90,10 +90,13 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
     return began
 
 
-def _shortfall(plan: Plan, journal: Journal, weights: Weights, *, late: bool) -> str | None:
-    """Why the weights have to wait: the candidate has too few targets for what they ask of it.
+def _shortfall(event: Event, journal: Journal, weights: Weights, *, late: bool) -> tuple[str | None, bool]:
+    """Why the weights have to wait, and whether that is a candidate that leaves its clients to nobody.
 
-    The other one gives traffic away. New tasks of it that are still starting are no reason to wait, and where
-    it has no target at all each percent that leaves it is served again.
+    It needs targets for what they ask of it. The other one gives traffic away: new tasks of it that are still
+    starting are no reason to wait, and where it has no target each percent that leaves it is served again.
     """
-    return keep_up(plan, journal).short_for(weights.of(plan.candidate), late=late)
+    plan, before = event.plan, event.plan.stages[event.stage - 1].weight
+    capacity = keep_up(plan, journal)
+    short = capacity.short_for(weights.of(plan.candidate), late=late)
+    return short, before > 0 and not capacity.healthy

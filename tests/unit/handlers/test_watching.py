@@ -694,6 +694,16 @@ def test_too_few_targets_are_waited_for_and_then_given_up(
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
 
 
+def test_a_candidate_that_has_clients_and_no_target_is_not_waited_for(
+    account: Account, invoke: Invoke, held: Plan
+) -> None:
+    """Nobody would answer them meanwhile."""
+    assert _shift(invoke, held)["status"] == "shifted"
+    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
+    with pytest.raises(errors.TargetsBelowFloor, match="green has 0 healthy targets"):
+        _shift(invoke, held, stage=2)
+
+
 def test_a_newer_release_does_not_wait_for_targets(account: Account, invoke: Invoke, held: Plan) -> None:
     """Where it may take this one's place."""
     account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
