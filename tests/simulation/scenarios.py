@@ -14,6 +14,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.inhabit import inhabited
 from tests.simulation.model.autoscaling import SUSPENDED
 from tests.simulation.model.images import Image
+from tests.simulation.model.views import PROBES
 from tests.simulation.respecs import respec
 from tests.simulation.world import World, thaw
 from tests.unit.examples import document, login
@@ -380,6 +381,13 @@ _ALL = (
         # Where SuspendBlue takes long, clients have left by then, and the release is promoted at once.
         or_else="0.0.2",
         spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
+    ),
+    # Fargate has room for the probe after a while, and for the candidate when ECS has given it up.
+    Scenario(
+        "no-room",
+        short(ask(GOOD), 15, PROBES),
+        "0.0.2",
+        {"deploy.ProbeStarted#1": lack(45, "web-green")},
     ),
     # It answers with the tag that comes last.
     Scenario("three-tags", push_tags(NEWEST, "0.5.0", "0.5.1", "0.0.5"), "0.0.5"),

@@ -116,3 +116,12 @@ def test_a_probe_that_finds_no_place_for_too_long_is_silence() -> None:
 
     _, deploy = _run(0, then={"deploy.WatchStage#1": die}, serves="0.0.1")
     assert deploy.error == "EvidenceMissing"
+
+
+def test_a_start_that_nobody_heard_of_and_nobody_sees_is_not_made_twice() -> None:
+    """The function is killed after the call that found a place, and ECS does not list the task yet."""
+    unseen = {"start_probe:RunTask#3": "killed-after", "start_probe:ListTasks#4": "stale-read:30"}
+    world, deploy = _run(15, PROBES, faults=unseen)
+    assert world.faults.struck.keys() == unseen.keys()
+    assert deploy.status == "SUCCEEDED"
+    assert len(world.ecs.probes) == 2
