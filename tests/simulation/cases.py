@@ -73,16 +73,26 @@ class UnknownCase(Exception):
 
 def run(case: Case) -> Result:
     """Run a case to its end."""
-    scenario = SCENARIOS[case.scenario]
-    # Up to its second fault a pair goes as the first one alone does: jitter is drawn by that one.
-    seed = str(case.faults[:1])
-    world = begun(scenario, {fault.point: fault.name for fault in case.faults}, seed)
+    world = begun(SCENARIOS[case.scenario], {fault.point: fault.name for fault in case.faults})
+    return judged(case, world, played(world))
+
+
+def played(world: World) -> tuple[str, ...]:
+    """Run a world to its end; what broke the simulation itself, if anything did."""
     try:
         with inhabited(world):
             world.run()
-    except Exception as error:  # of the simulation itself: refused, never settled, or broken
-        return Result(case, world, (f"{type(error).__name__}: {error}", *world.writes.breaches))
-    return Result(case, world, (*violations(scenario, world), *_changed(case, world), *_missed(case, world)))
+    except Exception as error:  # refused, never settled, or broken
+        return (f"{type(error).__name__}: {error}", *world.writes.breaches)
+    return ()
+
+
+def judged(case: Case, world: World, broken: tuple[str, ...]) -> Result:
+    """What does not hold in the world that a case has left behind, unless that was broken on the way."""
+    if broken:
+        return Result(case, world, broken)
+    found = (*violations(SCENARIOS[case.scenario], world), *_changed(case, world), *_missed(case, world))
+    return Result(case, world, found)
 
 
 def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:

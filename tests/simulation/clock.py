@@ -54,6 +54,8 @@ class Clock:
         self.awaited = 0
         self.strand: Strand | None = None
         """The thread whose turn it is; None while it is the clock's own."""
+        self.strands = 0
+        """How many threads have begun and not ended."""
         self._queue: list[Due] = []
         self._events = 0
 
@@ -129,6 +131,7 @@ class Strand:
         self._mine.acquire()
 
     def _begin(self) -> None:
+        self._clock.strands += 1
         threading.Thread(target=self._run, daemon=True).start()
         self._turn()
 
@@ -147,4 +150,5 @@ class Strand:
         except BaseException as error:  # whatever it is, the run must not go on as if nothing had happened
             self._broken = error
         finally:
+            self._clock.strands -= 1
             self._theirs.release()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from botocore.exceptions import ReadTimeoutError
@@ -49,7 +50,7 @@ class Point(NamedTuple):
 
     ``seconds``: for how many a read there may be stale, or the effect of a write late; None where a read
     would be the same, or the service is consistent. ``setting``: what is so where a state is entered, and
-    ``possible``: the disturbances that would make a difference then.
+    ``possible``: the disturbances that would make a difference then. ``quiet``: no handler is at work there.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Point(NamedTuple):
     seconds: Range | None = None
     setting: Setting | None = None
     possible: tuple[str, ...] = ()
+    quiet: bool = False
 
 
 class Visit(NamedTuple):
@@ -86,6 +88,7 @@ class Faults:
     ``then`` is what else happens, half a second after the case has come by a point. ``always`` are faults by
     the name of points without their number: they strike there each time. ``respec`` lets something become of
     the service's spec, see ``respecs.py``, ``disturber`` something happen to tasks, see ``disturbances.py``.
+    ``random`` is seeded anew by the first fault that strikes: up to there a case goes as its scenario does.
     """
 
     def __init__(
@@ -96,18 +99,26 @@ class Faults:
         always: Mapping[str, str] | None = None,
         respec: Callable[[str], None] | None = None,
         disturber: Disturber | None = None,
+        random: Random | None = None,
     ) -> None:
         self.points: list[Point] = []
         self.struck: dict[str, float] = {}
         """The points at which a fault was placed and struck, each with its moment."""
         self._clock, self._placed, self._then = clock, dict(placed or {}), dict(then or {})
         self._always, self._respec, self._disturber = dict(always or {}), respec, disturber
+        self._random = random
+        self.when_quiet: Callable[[], None] | None = None
+        """Called before a state is entered while no handler is at work."""
         self._counts: Counter[str] = Counter()
 
     @property
     def placed(self) -> set[str]:
         """The names of the faults that were placed."""
         return set(self._placed.values())
+
+    def place(self, point: str, fault: str) -> None:
+        """Let a fault strike at a point that is still to come."""
+        self._placed[point] = fault
 
     def called(
         self, invocation: Invocation, operation: str, writes: bool, seconds: Range | None = None
@@ -127,10 +138,13 @@ class Faults:
     def entered(self, execution: Execution, state: str) -> None:
         """An execution enters a state."""
         place = (execution.machine, state)
+        quiet = self._clock.strands == 0
+        if quiet and self.when_quiet:
+            self.when_quiet()
         setting, possible = None, ()
         if self._disturber and not self._placed:  # what can happen is asked of a scenario unharmed
             setting, possible = self._disturber.setting(*place), self._disturber.possible()
-        fault = self._come_by(".".join(place), "state", place, None, setting, possible).fault
+        fault = self._come_by(".".join(place), "state", place, None, setting, possible, quiet).fault
         if fault:
             self._clock.after(0, self._happen, fault, execution)
 
@@ -152,14 +166,17 @@ class Faults:
         seconds: Range | None = None,
         setting: Setting | None = None,
         possible: tuple[str, ...] = (),
+        quiet: bool = False,
     ) -> Visit:
         self._counts[name] += 1
-        point = Point(f"{name}#{self._counts[name]}", kind, place, seconds, setting, possible)
+        point = Point(f"{name}#{self._counts[name]}", kind, place, seconds, setting, possible, quiet)
         self.points.append(point)
         if point.name in self._then:
             self._clock.after(0.5, self._then[point.name])
         fault = self._placed.get(point.name)
         if fault:
+            if not self.struck and self._random:
+                self._random.seed(f"{fault}@{point.name}")
             self.struck[point.name] = self._clock.now
         return Visit(point.name, fault or self._always.get(name))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import time
@@ -11,11 +12,15 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from tests.simulation import telling
-from tests.simulation.cases import UnknownCase, named, pairs, points, run, scenario_of, singles
+from tests.simulation.cases import Result, UnknownCase, named, pairs, points, run, scenario_of, singles
+from tests.simulation.parting import together
 from tests.simulation.scenarios import SCENARIOS
 
 SEED, PAIRS = 1, 30
 """The seed, and how many pairs it draws for each scenario."""
+
+TOGETHER = 40
+"""So many cases begin together."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -69,15 +74,36 @@ def sample(names: list[str], count: int) -> list[str]:
 
 
 def results(names: list[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """Run cases, and give each one's violations in the order of the names."""
+    """Run cases, and give each one's name and violations, one scenario after the other."""
     for scenario in SCENARIOS:
         points(scenario)  # what all cases need is made before the processes part
+    gc.freeze()  # and stays in memory that they share
     with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
-        yield from pool.imap(_violations, names, chunksize=8)
+        for told in pool.imap(_violations, batches(names)):
+            yield from told
 
 
-def _violations(name: str) -> tuple[str, tuple[str, ...]]:
-    return name, run(named(name)).violations
+def batches(names: list[str]) -> list[list[str]]:
+    """The names by scenario, in parts: single faults, which are run together, apart from the others."""
+    found = []
+    for _, of_one in groupby(names, key=scenario_of):
+        apart: dict[bool, list[str]] = {True: [], False: []}
+        for name in of_one:
+            apart["@" in name].append(name)
+        for single, some in apart.items():
+            size = TOGETHER if single else 1
+            found += [some[n : n + size] for n in range(0, len(some), size)]
+    return found
+
+
+def _violations(names: list[str]) -> list[tuple[str, tuple[str, ...]]]:
+    if "@" in names[0]:
+        return together([named(name) for name in names], _told)
+    return [_told(run(named(name))) for name in names]
+
+
+def _told(result: Result) -> tuple[str, tuple[str, ...]]:
+    return result.case.name, result.violations
 
 
 def _replay(name: str) -> int:

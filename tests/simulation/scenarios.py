@@ -416,20 +416,20 @@ _ALL = (
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 
 
-def begun(scenario: Scenario, placed: Mapping[str, str] | None = None, seed: str = "") -> World:
+def begun(scenario: Scenario, placed: Mapping[str, str] | None = None) -> World:
     """A world in which the scenario is about to happen, with faults placed at points of it.
 
-    ``seed`` draws the jitter of retries. What AWS takes its time for is drawn by the scenario's name, so that
-    a case goes as the scenario unharmed does, up to its fault.
+    Jitter, and what AWS takes its time for, is drawn by the scenario's name, so that a case goes as the
+    scenario unharmed does, up to its fault.
     """
     world = before(scenario)
-    world.random.seed(seed)
+    world.random.seed(scenario.name)
     world.weather.seed(scenario.name)
     owner = world.writes.by_owner
     then = {point: partial(owner, happening, world) for point, happening in scenario.then.items()}
     change = partial(owner, partial(respec, world.parameters, world.spec_name))
     world.disturber = Disturber(world)
-    world.faults = Faults(world.clock, placed, then, scenario.always, change, world.disturber)
+    world.faults = Faults(world.clock, placed, then, scenario.always, change, world.disturber, world.random)
     world.writes.begin()
     world.clock.after(0, owner, scenario.begins, world)
     return world
