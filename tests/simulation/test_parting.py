@@ -14,10 +14,10 @@ def story(result: Result) -> list[str]:
     return list(lines(result))
 
 
-@pytest.mark.parametrize("scenario", ["worse", "queued", "unreported"])
+@pytest.mark.parametrize("scenario", ["worse", "unreported"])
 def test_a_case_goes_as_it_does_alone(scenario: str) -> None:
     """From its first moment to its last, whatever the fault, and with faults that strike each time."""
-    names = sample([case.name for case in singles(scenario)], 6)
+    names = sample([case.name for case in singles(scenario)], 4)
     told = together([named(name) for name in names], story)
     assert sorted(told) == sorted(story(run(named(name))) for name in names)
 
