@@ -44,8 +44,8 @@ def scaled(late: Stage, first: Rehearsal) -> Rehearsal:
     def grow(execution: str) -> None:
         late.reach(10)
         raise_alarm(late.cloud, "blue", -1)
-        late.cloud.grown_to = 3
-        raise_alarm(late.cloud, "blue", 1)
+        late.cloud.grown_to = 4
+        raise_alarm(late.cloud, "blue", 2)
 
     return late.rehearse("scaled release, every first read stale", late.push("0.0.2"), grow)
 
@@ -78,20 +78,20 @@ def test_the_live_slot_may_grow_and_does_not_shrink(scaled: Rehearsal) -> None:
 
     assert scaled.samples[0].suspended == {"blue": NOTHING}
     assert {sample.suspended["blue"] for sample in moving} == {SCALE_IN}
-    assert 3 in {sample.desired[0] for sample in moving}
-    assert [desired for desired, _ in groupby(sample.desired[0] for sample in scaled.samples)] == [2, 3, 0]
+    assert 4 in {sample.desired[0] for sample in moving}
+    assert [desired for desired, _ in groupby(sample.desired[0] for sample in scaled.samples)] == [2, 4, 0]
 
 
 def test_the_candidate_has_grown_before_the_old_slot_goes(scaled: Rehearsal) -> None:
     """To as many tasks as the live slot was asked to have."""
     stopped = next(number for number, sample in enumerate(scaled.samples) if sample.desired[0] == 0)
 
-    assert scaled.samples[stopped - 1].desired == (3, 3)
+    assert scaled.samples[stopped - 1].desired == (4, 4)
     assert scaled.samples[stopped - 1].suspended["blue"] == EVERYTHING
 
 
 def test_a_slot_at_0_is_left_there(scaled: Rehearsal) -> None:
     """Nothing is written of the loser's target after its stop, which would start it again."""
-    stopped = next(number for number, sample in enumerate(scaled.samples) if sample.desired == (0, 3))
+    stopped = next(number for number, sample in enumerate(scaled.samples) if sample.desired == (0, 4))
 
-    assert {sample.desired for sample in scaled.samples[stopped:]} == {(0, 3)}
+    assert {sample.desired for sample in scaled.samples[stopped:]} == {(0, 4)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.sandbox.ending import Ending
 from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.rest import live, other
+from tests.sandbox.shell import SERVICE
 from tests.sandbox.stage import Stage
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
@@ -28,6 +29,8 @@ LATE_SECONDS = 3.0
 LONG_SECONDS = 90
 BACK_SECONDS = 60.0
 """From the push of a fix until clients are served again, where the live version serves nothing."""
+HELD_SECONDS = 45
+"""So long after the last shift a candidate that is short of tasks is held."""
 
 Slot = Callable[[Stage], str]
 
@@ -66,6 +69,32 @@ def kill_all(stage: Stage, slot: Slot) -> Callable[[str], dict[str, Any]]:
     return kill
 
 
+def kill_one_for_good(stage: Stage) -> Callable[[str], dict[str, Any]]:
+    """At weight 100, kill one of the candidate's two tasks, and leave no room for another one."""
+
+    def kill(execution: str) -> dict[str, Any]:
+        slot = candidate(stage)
+        stage.reach(100)
+        with no_room(stage, slot):
+            killed = stage.tasks.kill(stage.tasks.of_slot(slot)[:1])
+            stage.cloud.ended(execution)
+        return {"killed": killed}
+
+    return kill
+
+
+@contextmanager
+def no_room(stage: Stage, slot: str) -> Iterator[None]:
+    """For the time of a block there is no room for new tasks of a slot."""
+    ecs, cluster = stage.cloud.client("ecs"), stage.cloud.spec["cluster"]
+    key = f"sandbox:no-capacity:service:{SERVICE}-{slot}"
+    ecs.tag_resource(resourceArn=cluster, tags=[{"key": key, "value": "600"}])
+    try:
+        yield
+    finally:
+        ecs.tag_resource(resourceArn=cluster, tags=[{"key": key, "value": "0"}])
+
+
 def long_at_50(stage: Stage) -> AbstractContextManager[None]:
     """A spec whose stage of weight 50 does not end by itself, however late the tasks are killed in it."""
     long = {"weight": 50, "min_seconds": LONG_SECONDS, "max_seconds": 2 * LONG_SECONDS}
@@ -84,6 +113,14 @@ def one_blue(scaled_stage: Stage) -> Rehearsal:
     """One task of the stable version is killed at weight 10."""
     kill = kill_one(scaled_stage, stable)
     return scaled_stage.rehearse("a blue task killed", scaled_stage.push("0.5.2"), kill)
+
+
+@pytest.fixture(scope="module")
+def short_of_one(scaled_stage: Stage) -> Rehearsal:
+    """One task of the candidate is killed at weight 100, and no other one can be placed."""
+    kill = kill_one_for_good(scaled_stage)
+    with scaled_stage.spec(retire={"deadline_seconds": HELD_SECONDS}):
+        return scaled_stage.rehearse("a green task killed for good", scaled_stage.push("0.5.5"), kill)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +198,28 @@ class TestOneTask(Ending):
     def test_clients_failed_around_the_kill_only(self, rehearsal: Rehearsal) -> None:
         """The other task served on."""
         refuse_failures_outside(rehearsal, rehearsal.seen["killed"] + AROUND_SECONDS)
+
+
+class TestOneTaskForGood(Ending):
+    """The candidate has all the traffic, and half of its tasks."""
+
+    outcome = "rolled_back"
+
+    @pytest.fixture
+    def rehearsal(self, short_of_one: Rehearsal) -> Rehearsal:
+        """The one with half a candidate."""
+        return short_of_one
+
+    def test_the_old_slot_has_the_traffic_back(self, short_of_one: Rehearsal) -> None:
+        """It was held for as long as its task might have come, and then not promoted."""
+        assert short_of_one.before == short_of_one.after
+        assert short_of_one.shares_seen == [0, 10, 50, 100, 0]
+        assert short_of_one.execution.error == "TargetsBelowFloor"
+        assert "1 healthy targets of 2 tasks and needs 2 for weight 100" in short_of_one.execution.cause
+
+    def test_clients_failed_around_the_kill_only(self, short_of_one: Rehearsal) -> None:
+        """What the lost task had; the other one answered all."""
+        refuse_failures_outside(short_of_one, short_of_one.seen["killed"] + AROUND_SECONDS)
 
 
 class TestAllGreen(Ending):

@@ -26,7 +26,7 @@ SCALING = OF_SCALING | {
     "application-autoscaling:RegisterScalableTarget",
 }
 CAPACITY = SLOTS | RESIZE | HEALTH | {"application-autoscaling:DescribeScalableTargets"}
-"""The candidate keeps up with the live slot."""
+"""The candidate keeps up with the live slot, and the winner of a way back with the loser."""
 START = frozenset({"states:StartExecution"})
 
 ACTIONS: dict[str, frozenset[str]] = {
@@ -44,7 +44,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     ),
     "start_probe": JOURNAL_WRITE | {"ecs:ListTasks", "ecs:RunTask", "iam:PassRole"},
     "check_probe": JOURNAL_READ | FOLLOW,
-    "suspend": JOURNAL_WRITE | SCALING,
+    "suspend": JOURNAL_WRITE | SCALING | CAPACITY,
     "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
     "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
     "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES | CAPACITY | {"ecr:DescribeImages"},
@@ -60,10 +60,10 @@ ACTIONS: dict[str, frozenset[str]] = {
     "start_next": JOURNAL_STATE | SERVICES | START,
     "cool": JOURNAL_STATE | RULE | RESIZE,
     "survey": JOURNAL_OPEN | SERVICES | {"states:DescribeExecution", "states:StopExecution"},
-    "restore": JOURNAL_WRITE | RULE | HEALTH
+    "restore": JOURNAL_WRITE | RULE | CAPACITY
     | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},
-    "prove": FOLLOW | JOURNAL_READ,
-    "stop_slot": JOURNAL_STATE | RULE | RESIZE,
+    "prove": FOLLOW | JOURNAL_READ | HEALTH,
+    "stop_slot": JOURNAL_WRITE | RULE | CAPACITY,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
     "cleanup": JOURNAL_STATE | RULE | SLOTS | STOP_TASKS
     | {

@@ -73,7 +73,9 @@ class EcsThatTakesNotes:
 def test_the_probe_understands_how_it_is_started(asked: Plan) -> None:
     """The environment that StartProbe gives is one that the probe accepts, lane by lane."""
     ecs = EcsThatTakesNotes()
-    ProbeTasks(ecs, spec()).start(asked, 1, task_definition="probe:1", container="probe", log_group="ledger")
+    ProbeTasks(ecs, spec()).start(
+        asked, 1, 0, task_definition="probe:1", container="probe", log_group="ledger"
+    )
 
     settings = read_settings(ecs.environment)
 

@@ -28,6 +28,7 @@ from crossfade.domain.scaling import Resumption, Suspension
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State, Tried, Warm, lost, refuse_lost
 from crossfade.domain.traffic import Weights
+from crossfade.domain.verdict import Verdict
 
 HISTORY_DAYS = 400
 STATE = "state"
@@ -127,7 +128,7 @@ class Journal:
             return
         conditions = ["attribute_not_exists(holder)", "warm.deployment = :warm"]
         values: dict[str, Any] = {":candidate": _candidate(plan), ":warm": warm.deployment}
-        known: dict[str, Any] = {"launched": iso(plan.began)}  # both slots run
+        known: dict[str, Any] = {"launched": iso(plan.began), "healthy": iso(plan.began)}  # both slots run
         if scaling:
             known["scaling"] = scaling.model_dump()
         self._hold(plan, ["candidate = :candidate"], values, conditions, ["warm"], known)
@@ -342,6 +343,22 @@ class Journal:
         """
         self._write(plan, "SET #name = if_not_exists(#name, :value)", {":value": value}, {"#name": name})
         return self._table.get(plan.service, item_of(plan.deployment))[name]
+
+    def judged(self, plan: Plan, verdict: Verdict, weight: int, now: datetime) -> None:
+        """Write down the verdict to go back at a weight, and whether it refuses the candidate."""
+        expression, values = "SET judged = if_not_exists(judged, :now)", {":now": iso(now)}
+        if verdict.refuses:
+            self._write(
+                plan,
+                f"{expression}, refused = if_not_exists(refused, :weight)",
+                {**values, ":weight": weight},
+            )
+        else:
+            self._write(plan, expression, values)
+
+    def wanted(self, plan: Plan, count: int) -> None:
+        """Write down the most tasks that the live slot was wanted to have since the candidate's launch."""
+        self._write(plan, "SET wanted = :count", {":count": count})
 
     def asking_for_probe(self, plan: Plan, now: datetime) -> None:
         """Write down that a probe task is about to be started, and that none is known to be at work."""

@@ -1,6 +1,7 @@
-"""Capacity: whether the candidate has the tasks that the live slot is wanted to have, and what to ask for."""
+"""Capacity: whether a slot has the tasks for what it is to carry, and what to ask for."""
 
 from collections.abc import Mapping
+from typing import Self
 
 from crossfade.domain.errors import ScalingTooNarrow
 from crossfade.domain.message import Message
@@ -10,11 +11,11 @@ from crossfade.domain.traffic import shortfall
 
 
 class Capacity(Message):
-    """The candidate beside the live slot, which may grow at any time.
+    """The candidate beside the live slot, which may grow at any time; in a rollback, winner beside loser.
 
-    ``wanted`` is the live slot's desired count, None in a first release; ``asked`` is the candidate's own,
-    and ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity, which is looked at
-    only where more is wanted than was asked for.
+    ``wanted`` is the most that the other slot was wanted to have, None where there is none; ``asked`` is the
+    slot's own count now, and ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity,
+    which is looked at only where more is wanted than was asked for.
     """
 
     slot: Slot
@@ -31,9 +32,9 @@ class Capacity(Message):
         return count if count > self.asked else None
 
     def short_for(self, weight: int, *, late: bool) -> str | None:
-        """Why the candidate may not carry so many percent of the traffic; None when it may.
+        """Why the slot may not carry so many percent of the traffic; None when it may.
 
-        It needs its share of what the live slot is wanted to have, or of what it was itself asked to have
+        It needs its share of what the live slot was wanted to have, or of what it was itself asked to have
         where that is more: ``late`` ends the wait for those.
         """
         wanted = self.asked if self.wanted is None else self.wanted
@@ -42,6 +43,12 @@ class Capacity(Message):
         if short and self.most is not None and self.most < count:
             return f"{short}; its scalable target allows {self.most}: raise its MaxCapacity"
         return short
+
+    def within_bounds(self) -> Self:
+        """The same, with no more wanted than its scalable target allows."""
+        if self.wanted is None or self.most is None:
+            return self
+        return self.model_copy(update={"wanted": min(self.wanted, self.most)})
 
 
 def refuse_narrow(

@@ -11,6 +11,7 @@ from crossfade.domain.plan import Contents, Plan
 from crossfade.domain.records import Lane, Record
 from crossfade.domain.restoration import FirstBad, LoserSeen
 from crossfade.domain.scaling import Suspension
+from crossfade.domain.spec import Slot
 from crossfade.domain.tally import Failed, Gap, LaneCount, Sighted, Tally
 
 Outcome = Literal["promoted", "rolled_back", "failed"]
@@ -29,9 +30,12 @@ class StageRecord(Message):
 class History(Message):
     """A deployment's milestones, as the journal holds them.
 
-    ``launched`` and ``healthy`` are the candidate's; ``judged`` is the verdict to roll back; from
+    ``launched`` and ``healthy`` are the candidate's; ``wanted`` is the most tasks that the live slot was
+    wanted to have since; ``judged`` is the verdict to roll back, and ``refused`` the weight at which the gate
+    found the candidate worse (0: before any client met it); from
     ``promoted`` on the old slot may be gone, so there is no way back by weights; ``restored`` is when the
-    stable slot's weights were read back. ``probe`` is its newest task, which was asked for at
+    stable slot's weights were read back; ``stopped`` is the slot that a rollback has stopped, or was about
+    to. ``probe`` is its newest task, which was asked for at
     ``probe_asked`` (without ``probe``: whether it was started is unknown), ``cursor`` how far the ledger was
     read, ``scaling`` how the live slot's automatic scaling stood before the deployment suspended it.
     ``outcome`` is there when the deployment has ended, and ``certificate``, its key, when the report has been
@@ -42,9 +46,12 @@ class History(Message):
     plan: Plan
     launched: Moment | None = None
     healthy: Moment | None = None
+    wanted: int | None = None
     judged: Moment | None = None
+    refused: int | None = None
     promoted: Moment | None = None
     restored: Moment | None = None
+    stopped: Slot | None = None
     probe: str | None = None
     probe_asked: Moment | None = None
     cursor: str | None = None

@@ -6,7 +6,7 @@ rollback before it is stopped.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from crossfade.domain.answers import Kinds, fault
 from crossfade.domain.message import Message, Moment
@@ -20,10 +20,11 @@ SPANS = 20
 class Quiet(Message):
     """What production has shown since the last shift: the version's last good answer, another's last answer.
 
-    A failed request may be anybody's: ``spans`` counts them, by number, requests and failures of the quiet
-    time's parts. The time in which no probe was there proves nothing: a new one's beginning counts like
-    another version's answer. ``met`` is another version that was answered, and when last; ``kinds`` are all
-    failures since the shift, of so many ``requests``.
+    Where nobody knows the version, every answer is its that is not the loser's. A failed request may be
+    anybody's: ``spans`` counts them, by number, requests and failures of the quiet time's parts. The time in
+    which no probe was there proves nothing: a new one's beginning counts like another version's answer.
+    ``met`` is another version that was answered, and when last; ``kinds`` are all failures since the shift,
+    of so many ``requests``.
     """
 
     last_answer: Moment | None = None
@@ -37,8 +38,8 @@ class Quiet(Message):
         """Nobody saw what production gave just before."""
         return self.model_copy(update={"last_other": max(at, self.last_other or at)})
 
-    def answer(self, request: Request, version: str, seconds: float) -> "Quiet":
-        """With one more answer; only the last of ``seconds`` and their failures are kept."""
+    def answer(self, request: Request, seconds: float, *, awaited: bool) -> "Quiet":
+        """With one more answer, ``awaited`` or not; only the last of ``seconds`` are kept."""
         at = request.at
         number = int(at.timestamp() * SPANS // max(seconds, 1))
         counts = {span: (requests, failures) for span, requests, failures in self.spans}
@@ -49,7 +50,7 @@ class Quiet(Message):
             "spans": tuple((span, *counts[span]) for span in sorted(counts) if span >= first),
             "requests": self.requests + 1,
         }
-        if request.ok and request.version == version:
+        if request.ok and awaited:
             update["last_answer"] = max(at, self.last_answer or at)
         elif request.ok:
             update["last_other"] = max(at, self.last_other or at)
@@ -86,6 +87,20 @@ class Quiet(Message):
         return self.covers(since, seconds) and failures <= failing * requests
 
 
+class Awaited(NamedTuple):
+    """What clients are to get: the winner's version, or, where nobody knows that, any but the loser's."""
+
+    version: str | None
+    loser: str | None
+
+    def meets(self, request: Request) -> bool:
+        """Whether a good answer is one of these."""
+        return request.version == self.version if self.version else request.version != self.loser
+
+    def __str__(self) -> str:
+        return f"only {self.version}" if self.version else f"no {self.loser}"
+
+
 class DrainVerdict(Message):
     """``drained``: the other slot may be stopped. ``late``: the deadline came before that."""
 
@@ -103,17 +118,20 @@ def look(
     shown: datetime,
     now: datetime,
     version: str | None,
+    loser: str | None = None,
 ) -> tuple[Quiet, DrainVerdict]:
     """Take in new records and say whether clients get ``version`` only.
 
     ``shifted`` is when the weights were set from which on that is expected, ``shown`` when the load balancer
     showed them: the drain time and the deadline count from there. Silence is not proof: the quiet time must
-    be covered by good answers, and no more than the share ``failing`` of its requests may fail. Where there
-    is no ``version`` nothing can be proved, and the drain time alone counts.
+    be covered by good answers, and no more than the share ``failing`` of its requests may fail. Where it is
+    not known which ``version`` clients are to get, they must get no more of the ``loser``'s. Where there is
+    none either nothing can be proved, and the drain time alone counts.
     """
     elapsed = (now - shown).total_seconds()
     undrained = f"the drain time of {retire.drain_seconds:g} s is not over"
-    if version is None:
+    awaited = Awaited(version, loser)
+    if version is None and loser is None:
         if elapsed < retire.drain_seconds:
             return quiet, DrainVerdict(action="wait", reason=undrained)
         return quiet, DrainVerdict(action="late", reason="there is no stable version")
@@ -121,15 +139,16 @@ def look(
         if isinstance(record, Opened) and record.at >= shifted:
             quiet = quiet.gap(record.at)
         if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
-            quiet = quiet.answer(record, version, retire.quiet_seconds)
+            quiet = quiet.answer(record, retire.quiet_seconds, awaited=awaited.meets(record))
     failures, requests = quiet.failures()
     if not quiet.covers(shifted, retire.quiet_seconds):
-        reason = f"production has not given {version} alone for {retire.quiet_seconds:g} s{quiet.found(now)}"
+        awaiting = f"{version} alone" if version else f"others than {loser} alone"
+        reason = f"production has not given {awaiting} for {retire.quiet_seconds:g} s{quiet.found(now)}"
     elif failures > failing * requests:
         reason = f"{failures:,} of the last {requests:,} production requests failed{quiet.found(now)}"
     elif elapsed < retire.drain_seconds:
         reason = undrained
     else:
-        return quiet, DrainVerdict(action="drained", reason=f"only {version} for {retire.quiet_seconds:g} s")
+        return quiet, DrainVerdict(action="drained", reason=f"{awaited} for {retire.quiet_seconds:g} s")
     late = elapsed >= retire.deadline_seconds
     return quiet, DrainVerdict(action="late" if late else "wait", reason=reason)

@@ -57,7 +57,9 @@ class LoserSeen:
         elif not named:
             self._last = max(at, self._last or at)
         if at >= self._weights:
-            self._quiet = self._quiet.answer(request, self._winner, self._quiet_seconds)
+            self._quiet = self._quiet.answer(
+                request, self._quiet_seconds, awaited=request.version == self._winner
+            )
             self._proved = self._quiet.alone(self._weights, self._quiet_seconds, self._failing)
 
 

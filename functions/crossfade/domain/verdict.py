@@ -38,3 +38,8 @@ class Verdict(Message):
         ]
         | None
     ) = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it is the gate's own word that the candidate is worse."""
+        return self.error == "CandidateWorse"

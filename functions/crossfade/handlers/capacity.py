@@ -1,56 +1,102 @@
-"""How the candidate keeps up with the live slot, which may grow while traffic moves."""
+"""How one slot keeps up with the other, which may grow at any time: the candidate, or who wins a way back."""
 
 import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from botocore.exceptions import ClientError
 
 from crossfade.aws.clients import client
+from crossfade.aws.failures import code
 from crossfade.aws.journal import Journal
 from crossfade.aws.scaling import Scaling
-from crossfade.aws.slots import Slots
+from crossfade.aws.slots import GONE, Slots
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.capacity import Capacity
+from crossfade.domain.errors import ResourceGone
 from crossfade.domain.plan import Plan
+from crossfade.domain.spec import Slot, other
 
 LOOK_SECONDS = 5
 """How often it is looked at within one invocation."""
 
+Told = TypeVar("Told")
+
 
 def keep_up(plan: Plan, journal: Journal) -> Capacity:
-    """Ask for as many of the candidate's tasks as the live slot is wanted to have; tell how it stood before.
+    """Ask for as many of the candidate's tasks as the live slot was wanted to have; tell how it stood before.
 
     A count that is read may be of before a write. One that is too low is asked for again at the next look.
     """
-    slots = Slots(client("ecs"), plan.spec)
-    candidate = slots.describe(plan.candidate)
-    stable = slots.describe(plan.stable) if plan.stable else None
-    asked, wanted = candidate.desired if candidate else 0, stable.desired if stable else None
+    asked, wanted = _desired(plan, plan.candidate), None
+    if plan.stable:
+        known, now = journal.history(plan.service, plan.deployment).wanted, _desired(plan, plan.stable)
+        wanted = max((count for count in (known, now) if count is not None), default=None)
+        if wanted is not None and wanted != known:
+            journal.wanted(plan, wanted)
+    return _look(plan, journal, plan.candidate, asked=asked or 0, wanted=wanted)
+
+
+def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
+    """The same for the slot that is to have all traffic, as many as the other one is asked to have included.
+
+    Bounds of its scalable target are no shortage. None where nothing is asked of it: it stands at 0, by its
+    owner's wish or because a rollback has stopped it, or what it stands in is gone.
+    """
+    try:
+        return _win_back(plan, journal, winner)
+    except ResourceGone:
+        return None
+    except ClientError as error:
+        if code(error) not in GONE:
+            raise
+        return None
+
+
+def _win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
+    history, loser = journal.history(plan.service, plan.deployment), other(winner)
+    asked = _desired(plan, winner)
+    if not asked or history.stopped == winner:
+        return None
+    # Before its launch the candidate's slot stands as whoever used it last has left it.
+    of_loser = _desired(plan, loser) if loser == plan.stable or history.launched else None
+    wanted = max(of_loser or 0, history.wanted or 0)
+    return _look(plan, journal, winner, asked=asked, wanted=wanted).within_bounds()
+
+
+def _look(plan: Plan, journal: Journal, slot: Slot, *, asked: int, wanted: int | None) -> Capacity:
     target = None
     if asked < (wanted or 0):
-        target = Scaling(client("application-autoscaling"), plan.spec).target(plan.candidate)
+        target = Scaling(client("application-autoscaling"), plan.spec).target(slot)
+    traffic = Traffic(client("elbv2"), plan.spec)
     capacity = Capacity(
-        slot=plan.candidate,
+        slot=slot,
         wanted=wanted,
         asked=asked,
-        healthy=Traffic(client("elbv2"), plan.spec)
-        .health(plan.spec.target_groups.of(plan.candidate))
-        .healthy,
+        healthy=traffic.health(plan.spec.target_groups.of(slot)).healthy,
         most=target.most if target else None,
     )
     if capacity.to_ask is not None:
-        journal.refuse_lost(plan)  # a rollback may have stopped the slot
-        slots.grow(plan.candidate, capacity.to_ask)
+        journal.refuse_lost(plan)  # another rollback may have stopped the slot
+        Slots(client("ecs"), plan.spec).grow(slot, capacity.to_ask)
     return capacity
 
 
-class KeepingUp:
+def _desired(plan: Plan, slot: Slot) -> int | None:
+    service = Slots(client("ecs"), plan.spec).describe(slot)
+    return service.desired if service else None
+
+
+class KeepingUp(Generic[Told]):
     """The looks of one invocation: the first one at once, then one each few seconds."""
 
-    def __init__(self, plan: Plan, journal: Journal) -> None:
-        self._plan, self._journal = plan, journal
-        self._last: tuple[float, Capacity] | None = None
+    def __init__(self, look: Callable[[], Told]) -> None:
+        self._look = look
+        self._last: tuple[float, Told] | None = None
 
-    def look(self) -> Capacity:
-        """How the candidate stands, by the last look or by a new one."""
+    def look(self) -> Told:
+        """What was told by the last look, or is by a new one."""
         now = time.monotonic()
         if self._last is None or now >= self._last[0] + LOOK_SECONDS:
-            self._last = now, keep_up(self._plan, self._journal)
+            self._last = now, self._look()
         return self._last[1]

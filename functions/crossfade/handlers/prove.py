@@ -1,10 +1,19 @@
 """ProveStable: after the weights are back, see that clients get the winner's version only."""
 
+import os
 from typing import Literal
 
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.traffic import Traffic
 from crossfade.domain import drain
+from crossfade.domain.errors import ResourceGone
 from crossfade.domain.message import Message
+from crossfade.domain.plan import Plan
 from crossfade.domain.records import Record
+from crossfade.domain.spec import SLOTS, Slot, other
+from crossfade.domain.way_back import still_needed
+from crossfade.handlers.capacity import KeepingUp
 from crossfade.handlers.following import Draining, follow
 from crossfade.handlers.step import step, utc_now
 
@@ -12,16 +21,17 @@ from crossfade.handlers.step import step, utc_now
 class Event(Draining):
     """``shifted`` is when the weights were read back, ``version`` what clients are to get from there on.
 
-    It is None after a first release, and where nobody knows what ran before.
+    It is None after a first release, and where nobody knows what ran before. ``loser`` is to be stopped.
     """
 
     version: str | None
+    loser: Slot
 
 
 class Proved(Message):
-    """``late`` is no proof: the rollback goes on, and says so."""
+    """``late`` is no proof: the rollback goes on, and says so. ``dead``: the winner answers nobody."""
 
-    status: Literal["wait", "drained", "late"]
+    status: Literal["wait", "drained", "late", "dead"]
     reason: str
     quiet: drain.Quiet
     cursor: str | None
@@ -30,28 +40,45 @@ class Proved(Message):
 
 @step(Event)
 def handler(event: Event) -> Proved:
-    """Look until production gives that version alone, or until the deadline."""
-    quiet, verdict = event.quiet, drain.DrainVerdict(action="wait", reason="not looked yet")
+    """Look until production gives that version alone, until the deadline, or until the winner has died."""
+    plan, quiet, dead = event.plan, event.quiet, False
+    verdict = drain.DrainVerdict(action="wait", reason="not looked yet")
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    looks = KeepingUp(lambda: _is_dead(plan, journal, event.loser))
 
     def decided(records: list[Record]) -> bool:
-        nonlocal quiet, verdict
+        nonlocal quiet, verdict, dead
         quiet, verdict = drain.look(
             quiet,
             records,
-            retire=event.plan.spec.retire,
-            failing=event.plan.spec.gate.failing,
+            retire=plan.spec.retire,
+            failing=plan.spec.gate.failing,
             shifted=event.shifted,
             shown=event.shifted,
             now=utc_now(),
             version=event.version,
+            loser=plan.release.version if plan.stable else None,
         )
-        return verdict.action != "wait"
+        dead = looks.look()
+        return dead or verdict.action != "wait"
 
-    cursor, probe_died = follow(event.plan, event.probe, event.cursor, decided)
+    cursor, probe_died = follow(plan, event.probe, event.cursor, decided)
     return Proved(
-        status=verdict.action,
-        reason=verdict.reason,
+        status="dead" if dead else verdict.action,
+        reason=f"nobody answers in {other(event.loser)} any more" if dead else verdict.reason,
         quiet=quiet,
         cursor=cursor,
         probe_died=probe_died,
     )
+
+
+def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:
+    """Whether the loser is to win after all; a first release has nobody beside it."""
+    if plan.stable is None:
+        return False
+    traffic, history = Traffic(client("elbv2"), plan.spec), journal.history(plan.service, plan.deployment)
+    try:
+        healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
+    except ResourceGone:
+        return False
+    return still_needed(plan, history, loser, healthy=healthy, short=None, late=True) == "as_winner"

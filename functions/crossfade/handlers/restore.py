@@ -4,7 +4,10 @@ import os
 from datetime import datetime
 from typing import Literal
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from crossfade.aws.clients import client
+from crossfade.aws.failures import named
 from crossfade.aws.journal import Journal
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.certificate import Outcome
@@ -15,19 +18,22 @@ from crossfade.domain.rule import LiveRule
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import State
 from crossfade.domain.traffic import PUT_RIGHT, Weights
-from crossfade.domain.way_back import Way, way_back
-from crossfade.handlers.step import step, utc_now
+from crossfade.domain.way_back import Way, is_fit, way_back
+from crossfade.handlers.capacity import win_back
+from crossfade.handlers.step import logger, step, utc_now
 from crossfade.handlers.visible import visible
 
 
 class Event(Message):
     """The plan that is taken back, until when a slot may become healthy, and the rounds before this one.
 
+    Until ``tasks_deadline`` a stable slot that is short of tasks is waited for, where the candidate has them.
     ``written`` is when an earlier look of this round has set the weights, which were not to be seen yet.
     """
 
     plan: Plan
     deadline: Moment
+    tasks_deadline: Moment
     rounds: int
     written: Moment | None = None
 
@@ -35,7 +41,7 @@ class Event(Message):
 class Restored(Message):
     """Whether weights were moved, when they were read back, and how the deployment has ended by it.
 
-    ``waiting``: neither slot can serve yet, or what was ``written`` does not show yet. ``barred``: the
+    ``waiting``: no slot can serve all of it yet, or what was ``written`` does not show yet. ``barred``: the
     weights are somebody else's, and both slots may have clients. Else ``loser`` has none any more, and they
     are to get ``version``.
     """
@@ -59,7 +65,7 @@ def handler(event: Event) -> Restored:
     try:
         rule = traffic.rule()
         live = rule.weights(plan.spec.target_groups) if rule else None
-        way = _way(event, state, traffic, live)
+        way = _way(event, state, journal, traffic, live)
         if way.action == "wait":
             return _left(event, "waiting", way.reason)
         if way.action == "bar":
@@ -101,21 +107,40 @@ def _left(
     )
 
 
-def _way(event: Event, state: State, traffic: Traffic, live: Weights | None) -> Way:
+def _way(event: Event, state: State, journal: Journal, traffic: Traffic, live: Weights | None) -> Way:
     plan, now = event.plan, utc_now()
+    history = journal.history(plan.service, plan.deployment)
+    healthy = {
+        slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
+        for slot in (plan.stable, plan.candidate)
+        if slot
+    }
+    patient = now < event.tasks_deadline and history.refused is None
+    worth_a_wait = patient and plan.stable and 0 < healthy[plan.stable] < healthy[plan.candidate]
     return way_back(
         live,
         plan,
         written=state.weights,
         own=state.own(now),
         hidden=state.may_hide_a_rule(now),
-        healthy={
-            slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
-            for slot in (plan.stable, plan.candidate)
-            if slot
-        },
+        healthy=healthy,
+        fit=is_fit(history),
+        short=_short(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
         late=now >= event.deadline,
     )
+
+
+def _short(plan: Plan, journal: Journal, stable: Slot) -> str | None:
+    """What the stable slot lacks to carry all traffic; it is asked for.
+
+    Weights do not depend on ECS: where that does not answer, they are restored without it.
+    """
+    try:
+        capacity = win_back(plan, journal, stable)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("the tasks of %s are not known: %s", stable, named(error))
+        return None
+    return capacity.short_for(100, late=False) if capacity else None
 
 
 def _write(plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None) -> datetime:

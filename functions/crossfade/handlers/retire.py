@@ -16,7 +16,7 @@ from crossfade.domain import drain
 from crossfade.domain.capacity import Capacity
 from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.message import Message, Moment, iso
+from crossfade.domain.message import Message, Moment
 from crossfade.domain.records import Record
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import refuse_going_back
@@ -75,7 +75,7 @@ def handler(event: Event) -> Retired:
     if plan.stable and not promoted and verdict.action != "roll_back":
         verdict = _with_all_tasks(event, verdict, keep_up(plan, journal))
     if verdict.action == "roll_back":
-        journal.milestone(plan, "judged", iso(utc_now()))
+        journal.judged(plan, verdict, plan.stages[-1].weight, utc_now())
     if verdict.action == "advance":
         try:
             left = _retire(event, journal, plan.stable)

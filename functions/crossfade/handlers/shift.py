@@ -56,11 +56,16 @@ def handler(event: Event) -> Shifted:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     if event.written is None:
         late = utc_now() >= event.deadline
-        short, dead = _shortfall(event, journal, weights, late=late)
+        # The other slot gives traffic away. New tasks of it that are still starting are no reason to wait,
+        # and where it has no target at all each percent that leaves it is served again.
+        capacity = keep_up(plan, journal)
+        short = capacity.short_for(weights.of(plan.candidate), late=late)
         if short:
-            if late or dead:
+            state = journal.refuse_lost(plan)
+            has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
+            if late or (has_clients and not capacity.healthy):
                 raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
-            refuse_superseded(journal.refuse_lost(plan))
+            refuse_superseded(state)
             return Shifted(status="waiting", reason=short)
     began = event.written
     if began is None:
@@ -88,15 +93,3 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
     answer = traffic.write(weights, state.best_known(rule, live) if rule else None)
     journal.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
     return began
-
-
-def _shortfall(event: Event, journal: Journal, weights: Weights, *, late: bool) -> tuple[str | None, bool]:
-    """Why the weights have to wait, and whether that is a candidate that leaves its clients to nobody.
-
-    It needs targets for what they ask of it. The other one gives traffic away: new tasks of it that are still
-    starting are no reason to wait, and where it has no target each percent that leaves it is served again.
-    """
-    plan, before = event.plan, event.plan.stages[event.stage - 1].weight
-    capacity = keep_up(plan, journal)
-    short = capacity.short_for(weights.of(plan.candidate), late=late)
-    return short, before > 0 and not capacity.healthy

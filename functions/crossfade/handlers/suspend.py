@@ -8,7 +8,8 @@ from crossfade.aws.scaling import Scaling
 from crossfade.domain.message import Message
 from crossfade.domain.plan import Plan
 from crossfade.domain.scaling import ACTIVE, SUSPENDED, Suspension
-from crossfade.domain.spec import Slot
+from crossfade.domain.spec import Slot, other
+from crossfade.handlers.capacity import win_back
 from crossfade.handlers.step import step, utc_now
 
 
@@ -30,7 +31,7 @@ def handler(event: Event) -> Suspended:
     """Write down how the live slot's scaling stands, then suspend scale-in on the slots that run.
 
     The loser's is suspended as a whole, while it still runs: a slot that stands at 0 is left alone, since AWS
-    would start it.
+    would start it. The winner is asked for as many tasks.
     """
     plan, now = event.plan, utc_now()
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
@@ -41,8 +42,10 @@ def handler(event: Event) -> Suspended:
     after = last.suspension if last and plan.stable and last.still_counts(plan.stable, now) else None
     known = after or (live.suspension if live else ACTIVE)
     before = Suspension.model_validate(journal.milestone(plan, "scaling", known.model_dump()))
-    launched = journal.history(plan.service, plan.deployment).launched
-    for slot in (plan.stable, plan.candidate if launched else None):
-        if slot:
+    history = journal.history(plan.service, plan.deployment)
+    if event.loser and plan.stable:  # while the loser's count still tells what is needed
+        win_back(plan, journal, other(event.loser))
+    for slot in (plan.stable, plan.candidate if history.launched else None):
+        if slot and slot != history.stopped:
             scaling.suspend(slot, SUSPENDED if slot == event.loser else before.growing)
     return Suspended(scaled=live is not None)

@@ -11,13 +11,13 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.registry import Registry
 from crossfade.domain.certificate import StageRecord
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.message import Message, Moment, iso
+from crossfade.domain.message import Message, Moment
 from crossfade.domain.naming import called, other_answers
 from crossfade.domain.plan import Plan
 from crossfade.domain.records import Record
 from crossfade.domain.state import refuse_superseded
 from crossfade.domain.verdict import Verdict
-from crossfade.handlers.capacity import KeepingUp
+from crossfade.handlers.capacity import KeepingUp, keep_up
 from crossfade.handlers.following import follow
 from crossfade.handlers.gate import Gate, watching
 from crossfade.handlers.step import step, utc_now
@@ -66,7 +66,7 @@ def handler(event: Event) -> Watched:
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     # No client is sent to it yet, so there is time to ask; what was judged is not asked for again.
     unsure = event.stage == 0 and not event.gate.lanes.wrong
-    keeping_up = KeepingUp(plan, journal)
+    keeping_up = KeepingUp(lambda: keep_up(plan, journal))
 
     def decided(records: list[Record]) -> bool:
         nonlocal plan, gate, unsure, verdict
@@ -88,7 +88,7 @@ def handler(event: Event) -> Watched:
         keeping_up.look()
     now = utc_now()
     if verdict.action == "roll_back":
-        journal.milestone(plan, "judged", iso(now))
+        journal.judged(plan, verdict, watch.stage.weight, now)
     record = StageRecord(
         weight=watch.stage.weight,
         began=watch.began,

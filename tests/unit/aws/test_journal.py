@@ -19,6 +19,7 @@ from crossfade.domain.scaling import Suspension
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import DELETION, Newest, State, Warm
 from crossfade.domain.traffic import Weights
+from crossfade.domain.verdict import Verdict
 from tests.unit.account import TABLE, Account
 from tests.unit.examples import (
     EXECUTION,
@@ -438,6 +439,7 @@ def test_a_free_service_can_be_deleted_too(journal: Journal, warm: Plan) -> None
 # ---- what the holder writes down ------------------------------------------------------------------------
 
 
+WORSE = Verdict(action="roll_back", reason="green fails 12 of 240", error="CandidateWorse")
 WRITES: dict[str, Callable[[Journal, Plan], object]] = {
     "intend": lambda journal, plan: journal.intend(plan, SOME, at(0)),
     "wrote": lambda journal, plan: journal.wrote(plan, SOME, at(5)),
@@ -447,6 +449,8 @@ WRITES: dict[str, Callable[[Journal, Plan], object]] = {
     "cold": lambda journal, plan: journal.cold(plan),
     "rename": lambda journal, plan: journal.rename(called(plan, "2.0.1")),
     "milestone": lambda journal, plan: journal.milestone(plan, "judged", iso(at(5))),
+    "judged": lambda journal, plan: journal.judged(plan, WORSE, 10, at(5)),
+    "wanted": lambda journal, plan: journal.wanted(plan, 4),
     "probing": lambda journal, plan: journal.probing(plan, "task"),
     "watched": lambda journal, plan: journal.watched(plan, StageRecord(weight=10, began=at(5)), "c"),
     "close": _close,
@@ -563,6 +567,15 @@ def test_milestones_keep_their_first_time(journal: Journal, held: Plan) -> None:
     """A handler that runs twice does not move them; it is told the one that stands."""
     assert journal.milestone(held, "judged", iso(at(1))) == iso(at(1))
     assert journal.milestone(held, "judged", iso(at(2))) == iso(at(1))
+
+
+def test_at_which_weight_a_candidate_was_refused_is_known(journal: Journal, held: Plan) -> None:
+    """The first time counts; what else a deployment goes back for is not the gate's word against it."""
+    journal.judged(held, Verdict(action="roll_back", reason="late", error="EvidenceMissing"), 0, at(1))
+    assert (journal.history("web", "d1").judged, journal.history("web", "d1").refused) == (at(1), None)
+    journal.judged(held, WORSE, 0, at(2))
+    journal.judged(held, WORSE, 10, at(3))
+    assert (journal.history("web", "d1").judged, journal.history("web", "d1").refused) == (at(1), 0)
 
 
 def test_the_newest_probe_is_known(journal: Journal, held: Plan) -> None:

@@ -65,6 +65,13 @@ def test_a_shortfall_names_bounds_that_are_too_narrow() -> None:
     assert "MaxCapacity" not in (_capacity(6, 4, 4, most=8).short_for(100, late=False) or "")
 
 
+def test_a_winner_is_not_short_of_what_its_bounds_forbid() -> None:
+    """Nobody could give it more."""
+    assert _capacity(6, 4, 4, most=4).within_bounds().short_for(100, late=False) is None
+    assert _capacity(6, 4, 3, most=4).within_bounds().short_for(100, late=False)
+    assert _capacity(6, 4, 4, most=None).within_bounds().wanted == 6
+
+
 def _target(most: int) -> ScalableTarget:
     return ScalableTarget(suspension=ACTIVE, least=1, most=most)
 

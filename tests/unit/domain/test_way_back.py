@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossfade.domain.certificate import History
 from crossfade.domain.plan import Plan
 from crossfade.domain.spec import Slot
 from crossfade.domain.traffic import Weights
-from crossfade.domain.way_back import Way, way_back
-from tests.unit.examples import first_plan, plan
+from crossfade.domain.way_back import Way, still_needed, way_back
+from tests.unit.examples import at, first_plan, plan
 
 BLUE, SOME, HALF, GREEN = (Weights.share("green", weight) for weight in (0, 10, 50, 100))
 
@@ -22,6 +23,8 @@ def _way(
     green: int = 2,
     late: bool = False,
     hidden: bool = False,
+    fit: bool = True,
+    short: str | None = None,
 ) -> Way:
     return way_back(
         live,
@@ -30,6 +33,8 @@ def _way(
         own=written,
         hidden=hidden,
         healthy={"blue": blue, "green": green},
+        fit=fit,
+        short=short,
         late=late,
     )
 
@@ -37,7 +42,8 @@ def _way(
 @pytest.mark.parametrize(
     ("live", "written", "blue", "winner"),
     [
-        pytest.param(BLUE, (BLUE, None), 0, "blue", id="already-back-needs-nothing"),
+        pytest.param(BLUE, (BLUE, None), 1, "blue", id="already-back-needs-nothing"),
+        pytest.param(BLUE, (BLUE, None), 0, "green", id="it-never-left-the-stable-slot-which-is-dead-by-now"),
         pytest.param(BLUE, (HALF, None), 0, "green", id="what-is-read-may-be-old"),
         pytest.param(HALF, (HALF, None), 2, "blue", id="what-was-written"),
         pytest.param(HALF, (BLUE, HALF), 2, "blue", id="what-was-about-to-be-written"),
@@ -81,6 +87,33 @@ def test_what_somebody_else_changed_is_left_alone(
     )
 
 
+def test_a_version_that_no_client_was_to_meet_is_not_given_to_them() -> None:
+    """The gate refused it at weight 0, or its tasks never were all healthy; the reason says what is so."""
+    way = _way(BLUE, plan(), (BLUE, None), blue=0, fit=False)
+    assert (way.action, way.winner) == ("go", "blue")
+    assert way.reason == (
+        "blue 100, green 0, though blue has no healthy target: look at it. green has some, but 0.0.2 was not "
+        "found fit for clients"
+    )
+
+
+def test_where_nobody_serves_and_nothing_was_moved_nothing_is_waited_for() -> None:
+    """Clients are where they are to be."""
+    way = _way(BLUE, plan(), (BLUE, None), blue=0, green=0)
+    assert (way.action, way.winner) == ("go", "blue")
+    assert "though neither slot has a healthy target: look at both" in way.reason
+
+
+def test_a_stable_slot_that_is_short_of_tasks_gets_them_first() -> None:
+    """One task is not to carry what four did; where traffic never left it there is nothing to wait for."""
+    short = "blue has 1 healthy targets of 4 tasks and needs 4 for weight 100"
+    way = _way(HALF, plan(), (HALF, None), blue=1, green=4, short=short)
+    assert (way.action, way.winner) == ("wait", None)
+    assert way.reason == f"{short}; until it has them, traffic stays at blue 50, green 50"
+    assert _way(BLUE, plan(), (BLUE, None), blue=1, green=4, short=short).winner == "blue"
+    assert _way(HALF, plan(), (HALF, None), blue=0, green=4, short=short, fit=False).winner == "green"
+
+
 def test_while_neither_slot_can_serve_the_traffic_stays() -> None:
     """Tasks may be on their way; moving clients from nowhere to nowhere helps nobody."""
     way = _way(HALF, plan(), (HALF,), blue=0, green=0)
@@ -104,6 +137,32 @@ def test_a_suspect_version_is_better_than_none(late: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("loser", "blue", "green", "refused", "late", "needed"),
+    [
+        pytest.param("green", 2, 2, None, False, None, id="the-winner-has-as-many"),
+        pytest.param("green", 1, 2, None, False, "as_it_is", id="a-task-of-the-winner-is-being-replaced"),
+        pytest.param("green", 1, 2, None, True, None, id="it-has-not-come-in-time"),
+        pytest.param("green", 1, 1, None, False, None, id="neither-has-all"),
+        pytest.param("green", 1, 2, 10, False, None, id="the-gate-has-refused-it"),
+        pytest.param("green", 0, 1, 10, True, "as_winner", id="a-refused-one-is-better-than-none"),
+        pytest.param("green", 0, 2, 0, False, None, id="but-not-one-that-no-client-has-met"),
+        pytest.param("green", 0, 0, None, False, None, id="nobody-answers-anywhere"),
+        pytest.param("blue", 2, 0, None, True, "as_winner", id="the-stable-slot-has-come-back"),
+    ],
+)
+def test_when_a_loser_may_be_stopped(
+    loser: Slot, blue: int, green: int, refused: int | None, late: bool, needed: str | None
+) -> None:
+    """Not while the winner lacks tasks which it has, for some time; never while it alone could answer."""
+    short = "the winner has too few" if min(blue, green) < 2 else None
+    history = History(plan=plan(), healthy=at(1), refused=refused)
+    found = still_needed(
+        plan(), history, loser, healthy={"blue": blue, "green": green}, short=short, late=late
+    )
+    assert found == needed
+
+
 weights = st.none() | st.sampled_from([BLUE, SOME, HALF, GREEN])
 
 
@@ -119,11 +178,10 @@ def test_clients_are_never_sent_to_nobody_while_somebody_answers(
     late: bool,
     first: int,
 ) -> None:
-    """Law: a move of the traffic ends at a slot with a healthy target, if there is one."""
+    """Law: all traffic ends at a slot with a healthy target, if there is one."""
     given = first_plan() if first else plan()
     way = _way(live, given, (wrote, intended), blue=blue, green=green, late=late)
-    moved = way.action == "go" and live != given.before
-    if moved and way.winner and max(blue, green) > 0:
+    if way.action == "go" and way.winner and max(blue, green) > 0:
         assert {"blue": blue, "green": green}[way.winner] > 0
 
 

@@ -124,9 +124,13 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("start_next", "Query", {"service": None}),
     ("cool", "DescribeRules", {"plan": plan()}),
     ("survey", "GetItem", {"input": {"service": "web"}, "execution": "e", "began": iso(at(0))}),
-    ("restore", "DescribeRules", {"deadline": at(60), "rounds": 0, "written": None}),
-    ("prove", "GetLogEvents", {"version": "0.0.1", **DRAINING}),
-    ("stop_slot", "DescribeRules", {"slot": "green"}),
+    (
+        "restore",
+        "DescribeRules",
+        {"deadline": at(60), "tasks_deadline": at(60), "rounds": 0, "written": None},
+    ),
+    ("prove", "GetLogEvents", {"version": "0.0.1", "loser": "green", **DRAINING}),
+    ("stop_slot", "DescribeRules", {"slot": "green", "deadline": at(60), "undecided": True}),
     ("catch_up", "DescribeImages", {}),
 ]
 

@@ -522,7 +522,8 @@ def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(
     _launch(invoke, second, account.spec.blueprint)
     assert account.desired("green") > 0
     aws.edit("UpdateService", lambda answer: answer)
-    invoke("stop_slot", plan=second.model_copy(update={"execution": MINE}), slot="green")
+    mine = second.model_copy(update={"execution": MINE})
+    invoke("stop_slot", plan=mine, slot="green", deadline=at(60), undecided=True)
     assert account.desired("green") == 0
 
 

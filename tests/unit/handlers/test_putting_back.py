@@ -11,6 +11,7 @@ from crossfade.domain.certificate import StageRecord
 from crossfade.domain.message import iso
 from crossfade.domain.plan import Plan
 from crossfade.domain.traffic import Weights
+from crossfade.domain.verdict import Verdict
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, opened, request, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
@@ -18,6 +19,7 @@ from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 MINE = f"{ROLLBACKS}:mine"
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 TARGETS = ("10.0.0.10", "10.0.0.11")
+WORSE = Verdict(action="roll_back", reason="green fails 12 of 240", error="CandidateWorse")
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def taken(journal: Journal, held: Plan) -> Plan:
 
 
 def _restore(invoke: Invoke, plan: Plan, rounds: int = 0, written: str | None = None) -> dict[str, Any]:
-    return invoke("restore", plan=plan, deadline=at(300), rounds=rounds, written=written)
+    return invoke(
+        "restore", plan=plan, deadline=at(300), tasks_deadline=at(120), rounds=rounds, written=written
+    )
 
 
 def test_the_weights_of_before_are_restored(
@@ -175,9 +179,9 @@ def test_in_a_cluster_that_is_gone_nothing_is_left_to_stop(
 ) -> None:
     """It goes last, so its services and its probes have gone before."""
     traffic.write(BLUE)
-    for operation in ("UpdateService", "ListTasks", "StopTask"):
+    for operation in ("DescribeServices", "UpdateService", "ListTasks", "StopTask"):
         aws.refuse(operation, "ClusterNotFoundException")
-    assert invoke("stop_slot", plan=taken, slot="green") == {"slot": "green"}
+    assert _stop(invoke, taken, "green")["status"] == "stopped"
     assert invoke("stop_probe", plan=taken, executions=[MINE], task="task") == {"tasks": []}
 
 
@@ -260,6 +264,150 @@ def test_while_nobody_answers_the_traffic_stays(
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
     assert "look at both" in answer["reason"]
+    assert traffic.weights() == BLUE
+
+
+# ---- capacity first, then weight -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shrunk(account: Account, taken: Plan) -> Plan:
+    """Return the rollback's plan where one of two stable tasks is left, and the candidate has four."""
+    account.resize("green", 4)
+    account.register_targets("green", "10.0.0.12", "10.0.0.13")
+    account.deregister_targets("blue", TARGETS[1])
+    return taken
+
+
+def test_a_stable_slot_that_is_short_of_tasks_is_asked_for_them_and_waited_for(
+    account: Account, invoke: Invoke, clock: Clock, traffic: Traffic, shrunk: Plan
+) -> None:
+    """As many as the candidate has; then all traffic comes at once."""
+    answer = _restore(invoke, shrunk)
+    assert (answer["status"], answer["loser"], account.desired("blue")) == ("waiting", None, 4)
+    assert answer["reason"] == (
+        "blue has 1 healthy targets of 4 tasks and needs 4 for weight 100; "
+        "until it has them, traffic stays at blue 90, green 10"
+    )
+    assert traffic.weights() == SOME
+    account.register_targets("blue", *TARGETS, "10.0.0.12", "10.0.0.13")
+    clock.seconds = 75
+    assert _restore(invoke, shrunk)["status"] == "moved"
+    assert traffic.weights() == BLUE
+
+
+def test_tasks_that_do_not_come_are_not_waited_for_longer_than_two_minutes(
+    invoke: Invoke, clock: Clock, traffic: Traffic, shrunk: Plan
+) -> None:
+    """It was gone back to for some reason, and one task is better than a suspect version."""
+    clock.seconds = 120
+    answer = _restore(invoke, shrunk)
+    assert (answer["status"], answer["outcome"], traffic.weights()) == ("moved", "rolled_back", BLUE)
+
+
+def test_a_candidate_that_the_gate_has_refused_is_left_at_once(
+    invoke: Invoke, journal: Journal, traffic: Traffic, shrunk: Plan
+) -> None:
+    """It is known to harm clients."""
+    journal.judged(shrunk, WORSE, 10, at(5))
+    assert _restore(invoke, shrunk)["status"] == "moved"
+    assert traffic.weights() == BLUE
+
+
+@pytest.mark.parametrize("fault", ["ThrottlingException", "AccessDeniedException", "ServerException"])
+def test_weights_are_restored_though_ecs_does_not_answer(
+    invoke: Invoke, aws: Aws, traffic: Traffic, shrunk: Plan, fault: str
+) -> None:
+    """The way back does not depend on it."""
+    aws.refuse("DescribeServices", fault)
+    assert _restore(invoke, shrunk)["status"] == "moved"
+    assert traffic.weights() == BLUE
+
+
+def test_a_stable_slot_at_0_is_not_started_by_a_rollback(
+    account: Account, invoke: Invoke, traffic: Traffic, shrunk: Plan
+) -> None:
+    """Its owner has scaled it so, and its last task is on its way out."""
+    account.resize("blue", 0)
+    assert _restore(invoke, shrunk)["status"] == "moved"
+    assert account.desired("blue") == 0
+
+
+def test_no_more_is_asked_of_a_stable_slot_than_its_scalable_target_allows(
+    account: Account, invoke: Invoke, shrunk: Plan
+) -> None:
+    """What it allows is enough."""
+    account.scale("blue")
+    account.resize("green", 12)
+    assert "blue has 1 healthy targets of 8 tasks" in _restore(invoke, shrunk)["reason"]
+    assert account.desired("blue") == 8
+
+
+def test_what_the_last_user_of_the_candidates_slot_has_left_there_asks_for_nothing(
+    account: Account, invoke: Invoke, journal: Journal, blue_live: None
+) -> None:
+    """The deployment was cut off before its launch; the slot was warm."""
+    account.resize("green", 6)
+    plan = account.plan()
+    journal.claim(plan)
+    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    invoke("suspend", plan=mine, loser="green")
+    assert account.desired("blue") == 2
+
+
+def test_the_winner_of_a_rollback_is_asked_for_what_was_wanted_at_most(
+    account: Account, invoke: Invoke, journal: Journal, taken: Plan
+) -> None:
+    """Whatever ECS shows of the candidate by now."""
+    journal.wanted(taken, 5)
+    _restore(invoke, taken)
+    invoke("suspend", plan=taken, loser="green")
+    assert account.desired("blue") == 5
+
+
+# ---- the better side -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def verified(account: Account, journal: Journal, blue_live: None) -> Plan:
+    """Return a rollback's plan of a deployment that has healthy tasks and no traffic, while blue has died."""
+    plan = account.plan()
+    journal.claim(plan)
+    journal.milestone(plan, "launched", iso(at(0)))
+    journal.milestone(plan, "healthy", iso(at(1)))
+    account.deregister_targets("blue", *TARGETS)
+    return journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+
+
+def test_traffic_does_not_rest_on_a_dead_slot_though_it_never_left_it(
+    invoke: Invoke, traffic: Traffic, verified: Plan
+) -> None:
+    """The candidate is healthy, and nothing was found against it."""
+    answer = _restore(invoke, verified)
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "failed", "blue")
+    assert traffic.weights() == GREEN
+
+
+def test_a_candidate_that_was_refused_before_any_client_met_it_gets_none(
+    invoke: Invoke, journal: Journal, traffic: Traffic, verified: Plan
+) -> None:
+    """Nobody is helped by a version that only fails."""
+    journal.judged(verified, WORSE, 0, at(5))
+    answer = _restore(invoke, verified)
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("unmoved", "rolled_back", "green")
+    assert "0.0.2 was not found fit for clients" in answer["reason"]
+    assert traffic.weights() == BLUE
+
+
+def test_tasks_that_never_were_all_healthy_get_no_client(
+    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, blue_live: None
+) -> None:
+    """They may even be those of whoever used the slot before."""
+    plan = account.plan()
+    journal.claim(plan)
+    account.deregister_targets("blue", *TARGETS)
+    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    assert _restore(invoke, mine)["status"] == "unmoved"
     assert traffic.weights() == BLUE
 
 
@@ -422,18 +570,25 @@ def test_a_slot_whose_weight_still_shows_is_waited_for(
     _restore(invoke, taken)
     aws.answer("DescribeRules", stale)
     with pytest.raises(errors.NotYetVisible):
-        invoke("stop_slot", plan=taken, slot="green")
+        _stop(invoke, taken, "green")
     assert account.desired("green") == 2
     clock.seconds = 300
     with pytest.raises(errors.SlotHasTraffic):
-        invoke("stop_slot", plan=taken, slot="green")
+        _stop(invoke, taken, "green")
 
 
 # ---- the proof ------------------------------------------------------------------------------------------
 
 
 def _prove(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
-    values: dict[str, Any] = {"probe": "task", "version": "0.0.1", "quiet": {}, "cursor": None, **given}
+    values: dict[str, Any] = {
+        "probe": "task",
+        "version": "0.0.1",
+        "loser": "green",
+        "quiet": {},
+        "cursor": None,
+        **given,
+    }
     return invoke("prove", plan=plan, shifted=at(0), **values)
 
 
@@ -512,15 +667,128 @@ def test_without_a_stable_version_the_loser_has_its_drain_time(
     assert clock.seconds == 20
 
 
+def test_a_winner_that_dies_is_found_long_before_the_deadline(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, taken: Plan
+) -> None:
+    """Clients get nothing, while the loser could still answer them."""
+    journal.milestone(taken, "healthy", iso(at(1)))
+    clock.meanwhile = [lambda: account.deregister_targets("blue", *TARGETS)]
+    answer = _prove(invoke, taken, probe=probe)
+    assert (answer["status"], answer["reason"]) == ("dead", "nobody answers in blue any more")
+    assert clock.seconds <= 6
+
+
+def test_where_nobody_knows_the_stable_version_the_loser_is_seen_to_be_gone(
+    account: Account, invoke: Invoke, clock: Clock, taken: Plan
+) -> None:
+    """A person has changed what runs there, so that it has no name; it is not the candidate's."""
+    unknown, by_hand = taken.model_copy(update={"previous": None}), {"version": "by hand"}
+    answers = [request("production", n, when, **by_hand) for n, when in ((2, 6), (3, 14))]
+    account.write_ledger(taken.ledger, request("production", 1, 5), *answers)
+    clock.seconds = 20
+    first = _prove(invoke, unknown, version=None)
+    assert (first["status"], first["reason"].partition(";")[0]) == (
+        "wait",
+        "production has not given others than 0.0.2 alone for 10 s",
+    )
+    account.write_ledger(taken.ledger, request("production", 4, 15, **by_hand))
+    second = _prove(invoke, unknown, version=None, quiet=first["quiet"], cursor=first["cursor"])
+    assert (second["status"], second["reason"]) == ("drained", "no 0.0.2 for 10 s")
+
+
 # ---- what is left ---------------------------------------------------------------------------------------
+
+
+def _stop(invoke: Invoke, plan: Plan, slot: str | None, *, undecided: bool = True) -> dict[str, Any]:
+    return invoke("stop_slot", plan=plan, slot=slot, deadline=at(150), undecided=undecided)
 
 
 def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic, taken: Plan) -> None:
     """Twice, once it has no weight."""
     traffic.write(BLUE)
     for _ in range(2):
-        assert invoke("stop_slot", plan=taken, slot="green") == {"slot": "green"}
+        assert _stop(invoke, taken, "green")["status"] == "stopped"
     assert (account.desired("green"), account.desired("blue")) == (0, 2)
+
+
+@pytest.fixture
+def restored(invoke: Invoke, journal: Journal, taken: Plan) -> Plan:
+    """Return the rollback's plan once the stable slot has all the traffic back."""
+    journal.milestone(taken, "healthy", iso(at(1)))
+    _restore(invoke, taken)
+    return taken
+
+
+def test_a_loser_runs_on_while_the_winner_lacks_tasks(
+    account: Account, invoke: Invoke, clock: Clock, restored: Plan
+) -> None:
+    """One of two is being replaced. Until the deadline."""
+    account.deregister_targets("blue", TARGETS[0])
+    answer = _stop(invoke, restored, "green")
+    assert (answer["status"], account.desired("green")) == ("short", 2)
+    assert answer["reason"] == (
+        "green runs on: blue has 1 healthy targets of 2 tasks and needs 2 for weight 100"
+    )
+    clock.seconds = 150
+    assert _stop(invoke, restored, "green")["status"] == "stopped"
+    assert account.desired("green") == 0
+
+
+def test_a_loser_that_is_known_to_be_bad_is_of_no_use_to_anybody(
+    account: Account, invoke: Invoke, journal: Journal, restored: Plan
+) -> None:
+    """It is not waited for tasks then, as long as there is one."""
+    journal.judged(restored, WORSE, 10, at(5))
+    account.deregister_targets("blue", TARGETS[0])
+    assert _stop(invoke, restored, "green")["status"] == "stopped"
+
+
+@pytest.mark.parametrize("seconds", [0, 150])
+def test_a_loser_wins_where_nobody_else_answers_any_more(
+    account: Account, invoke: Invoke, clock: Clock, traffic: Traffic, restored: Plan, seconds: int
+) -> None:
+    """However late it is: the weights are looked at once more."""
+    account.deregister_targets("blue", *TARGETS)
+    clock.seconds = seconds
+    answer = _stop(invoke, restored, "green")
+    assert (answer["status"], account.desired("green")) == ("dead", 2)
+    assert _restore(invoke, restored, rounds=1)["loser"] == "blue"
+    assert traffic.weights() == GREEN
+
+
+def test_where_there_is_no_way_back_a_slot_that_serves_is_left_to_a_person(
+    account: Account, invoke: Invoke, clock: Clock, restored: Plan
+) -> None:
+    """Once the time for tasks to be replaced is over."""
+    account.deregister_targets("blue", *TARGETS)
+    assert _stop(invoke, restored, "green", undecided=False)["status"] == "short"
+    clock.seconds = 150
+    answer = _stop(invoke, restored, "green", undecided=False)
+    assert (answer["status"], account.desired("green")) == ("kept", 2)
+    assert answer["reason"] == "green runs on: nobody answers in blue"
+
+
+def test_a_candidate_that_no_client_may_meet_is_stopped_whoever_answers(
+    account: Account, invoke: Invoke, journal: Journal, verified: Plan
+) -> None:
+    """The gate has refused it at weight 0."""
+    journal.judged(verified, WORSE, 0, at(5))
+    _restore(invoke, verified)
+    assert _stop(invoke, verified, "green")["status"] == "stopped"
+
+
+def test_a_slot_that_a_rollback_has_stopped_is_not_started_by_the_next_one(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, restored: Plan
+) -> None:
+    """AWS brings its count within the bounds of its scalable target as soon as that is written."""
+    account.scale("blue")
+    account.scale("green")
+    _stop(invoke, restored, "green")
+    theirs = journal.take_over(restored, MINE, f"{ROLLBACKS}:theirs", FIRST_TRY)
+    _restore(invoke, theirs)
+    invoke("suspend", plan=theirs, loser="green")
+    assert _suspended(account, "green") == set()
+    assert account.desired("green") == 0
 
 
 def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, taken: Plan) -> None:
@@ -528,13 +796,13 @@ def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, ta
     with pytest.raises(
         errors.SlotHasTraffic, match=r"green slot still has weight 10 .* Give all the traffic to blue"
     ):
-        invoke("stop_slot", plan=taken, slot="green")
+        _stop(invoke, taken, "green")
     assert account.desired("green") == 2
 
 
 def test_where_there_is_no_loser_nothing_is_stopped(account: Account, invoke: Invoke, taken: Plan) -> None:
     """A promoted first release has no old slot."""
-    assert invoke("stop_slot", plan=taken, slot=None) == {"slot": None}
+    assert _stop(invoke, taken, None)["slot"] is None
     assert (account.desired("green"), account.desired("blue")) == (2, 2)
 
 
@@ -545,7 +813,7 @@ def test_whoever_lost_the_service_stops_nothing(
     """By now the slot may be somebody else's candidate."""
     traffic.write(BLUE)
     with pytest.raises(errors.ServiceLost):
-        invoke("stop_slot", plan=held, slot=slot)
+        _stop(invoke, held, slot)
     assert account.desired("green") == 2
 
 
@@ -556,7 +824,7 @@ def test_a_warm_slot_that_is_stopped_is_warm_no_more(
     journal.reclaim(warm)
     journal.promote(warm, at(60))
     mine = journal.take_over(warm, warm.execution, MINE, FIRST_TRY)
-    invoke("stop_slot", plan=mine, slot="blue")
+    _stop(invoke, mine, "blue")
     assert (account.desired("blue"), journal.state("web").warm) == (0, None)
 
 

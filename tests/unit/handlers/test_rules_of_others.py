@@ -45,7 +45,7 @@ def _shift(invoke: Invoke, plan: Plan, stage: int = 1) -> dict[str, Any]:
 
 def _restore(invoke: Invoke, journal: Journal, plan: Plan) -> dict[str, Any]:
     mine = journal.take_over(plan, plan.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
-    return invoke("restore", plan=mine, deadline=at(300), rounds=0, written=None)
+    return invoke("restore", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=0, written=None)
 
 
 def _logins(account: Account) -> list[dict[str, Any]]:

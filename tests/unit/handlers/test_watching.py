@@ -152,6 +152,7 @@ def test_a_watch_returns_as_soon_as_it_has_a_verdict(
         "31 of 41: HTTP 500, expected 200. The application failed: read its log"
     )
     assert journal.history("web", "d1").judged == at(2 * PAUSE_SECONDS)
+    assert journal.history("web", "d1").refused == 0
 
 
 def test_a_watch_ends_without_a_verdict(
@@ -571,7 +572,12 @@ def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == SOME
     aws.edit("ModifyRule", lambda answer: answer)
-    assert invoke("restore", plan=mine, deadline=at(300), rounds=1, written=None)["status"] == "moved"
+    assert (
+        invoke("restore", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=1, written=None)[
+            "status"
+        ]
+        == "moved"
+    )
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
 
 
@@ -593,7 +599,12 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
     )
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, plan)
-    assert invoke("restore", plan=mine, deadline=at(300), rounds=1, written=None)["status"] == "moved"
+    assert (
+        invoke("restore", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=1, written=None)[
+            "status"
+        ]
+        == "moved"
+    )
     assert Traffic(account.elbv2, account.spec).rule() is None
 
 
@@ -866,6 +877,20 @@ def test_a_candidate_that_stays_too_small_is_taken_back(
     )
     assert journal.history("web", "d1").judged == at(120)
     assert account.desired("blue") == 2
+
+
+def test_an_owner_who_shrinks_the_old_slot_lets_no_release_through_short(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """It has no clients left, and the new one has one of its two tasks: what was wanted at most counts."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 120)], seconds=120)
+    journal.wanted(shifted, 2)
+    account.resize("blue", 1)
+    account.deregister_targets("green", "10.0.0.11")
+    clock.seconds = 120
+    verdict = _retire(account, invoke, shifted)["verdict"]
+    assert (verdict["action"], verdict["error"]) == ("roll_back", "TargetsBelowFloor")
+    assert "1 healthy targets of 2 tasks and needs 2" in verdict["reason"]
 
 
 def test_an_old_slot_may_be_kept_warm(
