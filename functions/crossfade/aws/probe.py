@@ -69,7 +69,7 @@ class ProbeTasks:
 
         ``asked`` is when a probe was last asked for; None where nobody knows.
         """
-        found = self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=[task])["tasks"]
+        found = self._described(task)
         if not found:
             return None if asked and now < asked + ECS_LAG else "ECS no longer knows the task"
         return stop_reason(found[0]) if found[0]["desiredStatus"] == "STOPPED" else None
@@ -103,6 +103,15 @@ class ProbeTasks:
                 raise
             return False
         return True
+
+    def _described(self, task: str) -> list[dict[str, Any]]:
+        """A task as ECS shows it, alone in a list; nothing where it shows none."""
+        try:
+            return list(self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=[task])["tasks"])
+        except ClientError as error:
+            if code(error) != NO_CLUSTER:
+                raise
+            return []
 
     def _running(self, name: str) -> list[str]:
         try:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.failures import code
 from crossfade.domain.message import Message
+from crossfade.domain.place import cluster_gone
 from crossfade.domain.reasons import Event, passes, said, trouble
 from crossfade.domain.spec import SLOTS, Network, ServiceSpec, Slot
 
@@ -62,6 +63,11 @@ class Slots:
         """A slot's service as ECS shows it; None when ECS shows none.
 
         What is shown may be older than the last write: see ``ECS_LAG`` in ``domain/launch.py``.
+
+        Raises
+        ------
+        ResourceGone
+            There is no such cluster.
         """
         service = self._find(slot)
         if service is None or service["status"] != "ACTIVE":
@@ -201,7 +207,12 @@ class Slots:
 
     def _find(self, slot: Slot) -> dict[str, Any] | None:
         names = [self._spec.slot_service(slot)]
-        found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
+        try:
+            found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
+        except ClientError as error:
+            if code(error) != "ClusterNotFoundException":
+                raise
+            raise cluster_gone(self._spec) from error
         active = (service for service in found if service["status"] == "ACTIVE")
         return next(active, found[0] if found else None)
 

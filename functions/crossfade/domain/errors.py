@@ -74,7 +74,7 @@ class ScalingTooNarrow(CrossfadeError):
 
 
 class ResourceGone(CrossfadeError):
-    """A listener, target group or repository that the spec names does not exist: the cause says which."""
+    """A listener, target group, cluster or repository of the spec does not exist: the cause says which."""
 
 
 class ServiceBusy(CrossfadeError):

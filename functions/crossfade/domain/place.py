@@ -39,6 +39,13 @@ def target_group_gone(spec: ServiceSpec, group: str | None = None) -> ResourceGo
     return ResourceGone(f"{which}, which the spec of {spec.service} names, does not exist. {_PUT_THERE}")
 
 
+def cluster_gone(spec: ServiceSpec) -> ResourceGone:
+    """The error for a cluster that ECS says it does not have."""
+    return ResourceGone(
+        f"The cluster {spec.cluster}, which the spec of {spec.service} names, does not exist. {_PUT_THERE}"
+    )
+
+
 _PUT_THERE = (
     "Crossfade makes none. If the spec names the wrong one, correct it in the service's stack. If it was "
     'deleted: docs/operations.md says what to do, under "When a listener or a target group is gone".'

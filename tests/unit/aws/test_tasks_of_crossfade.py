@@ -241,12 +241,17 @@ def test_other_refusals_are_passed_on(account: Account, monkeypatch: pytest.Monk
         getattr(TaskDefinitions(account.ecs), ask)(account.spec, release)
 
 
+def _deregister(definitions: TaskDefinitions, account: Account) -> None:
+    for release in definitions.releases(account.spec):
+        definitions.deregister(release)
+
+
 def test_a_deleted_service_leaves_no_release(account: Account) -> None:
     """Twice; the blueprint is the stack's own and stays."""
     definitions = TaskDefinitions(account.ecs)
     definitions.register(account.spec, account.release("0.0.2"))
-    definitions.deregister(account.spec)
-    definitions.deregister(account.spec)
+    for _ in range(2):
+        _deregister(definitions, account)
     assert [arn for arn in _revisions(account) if "blueprint" not in arn] == []
 
 
@@ -261,7 +266,7 @@ def test_what_crossfade_did_not_register_stays(account: Account) -> None:
     own = definitions.register(account.spec, release)
     before = _revisions(account)
 
-    definitions.deregister(account.spec)
+    _deregister(definitions, account)
 
     assert set(before) - set(_revisions(account)) == {own}
     assert other in _revisions(account)

@@ -324,6 +324,7 @@ def _lose(what: str) -> Callable[[Account], None]:
             "group": {
                 "target_groups": {"blue": spec.target_groups.blue, "green": f"{spec.target_groups.green}x"}
             },
+            "cluster": {"cluster": f"{spec.cluster}x"},
             "repository": {"repository": "nowhere"},
         }[what]
         account.publish(ServiceSpec.model_validate(spec.model_dump() | gone))
@@ -371,6 +372,7 @@ def _lose(what: str) -> Callable[[Account], None]:
             "Somebody else made it. It is left alone. Delete it",
             id="rule-made-by-others",
         ),
+        pytest.param(_lose("cluster"), ASK, errors.ResourceGone, "The cluster arn:", id="no-cluster"),
         pytest.param(_lose("listener"), ASK, errors.ResourceGone, "The listener arn:", id="no-listener"),
         pytest.param(_lose("group"), ASK, errors.ResourceGone, "The target group arn:", id="no-target-group"),
         pytest.param(

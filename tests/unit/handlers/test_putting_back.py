@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
+from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
 from crossfade.domain.certificate import StageRecord
@@ -183,6 +184,13 @@ def test_in_a_cluster_that_is_gone_nothing_is_left_to_stop(
         aws.refuse(operation, "ClusterNotFoundException")
     assert _stop(invoke, taken, "green")["status"] == "stopped"
     assert invoke("stop_probe", plan=taken, executions=[MINE], task="task") == {"tasks": []}
+
+
+def test_a_probe_in_a_cluster_that_is_gone_has_stopped(account: Account, probe: str, taken: Plan) -> None:
+    """Nobody waits for its records."""
+    elsewhere = account.spec.model_copy(update={"cluster": f"{account.spec.cluster}x"})
+    probes = ProbeTasks(account.ecs, elsewhere)
+    assert probes.stopped(probe, asked=None, now=at(90)) == "ECS no longer knows the task"
 
 
 def test_a_rule_that_leads_elsewhere_is_left_alone(

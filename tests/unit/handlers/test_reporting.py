@@ -726,14 +726,24 @@ def test_a_service_that_was_deleted_before_and_never_deployed_again_is_deleted(
 
 
 @pytest.mark.parametrize(
-    ("operation", "error"),
-    [("DescribeRules", "ListenerNotFound"), ("DeleteService", "ClusterNotFoundException")],
+    ("operations", "error"),
+    [
+        (("DescribeRules",), "ListenerNotFound"),
+        (("DeleteService", "DescribeServices", "ListTasks"), "ClusterNotFoundException"),
+    ],
 )
 def test_what_has_gone_with_its_place_is_gone(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan, operation: str, error: str
+    account: Account,
+    aws: Aws,
+    answers: Answers,
+    journal: Journal,
+    deployed: Plan,
+    operations: tuple[str, ...],
+    error: str,
 ) -> None:
     """Somebody has deleted the listener, or the cluster, before the stack."""
-    aws.refuse(operation, error)
+    for operation in operations:
+        aws.refuse(operation, error)
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
     assert journal.state("web") == State()
