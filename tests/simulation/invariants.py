@@ -266,7 +266,12 @@ def nothing_else_changes(scenario: Scenario, world: World) -> Violations:
     yield from world.writes.unlawful()
 
 
-_SUCCESSES = {"Promoted": {"promoted"}, "NothingToDeploy": {None, "dropped"}, "Queued": {None, "dropped"}}
+_SUCCESSES = {
+    "Promoted": {"promoted"},
+    "NothingToDeploy": {None, "dropped"},
+    "Queued": {None, "dropped"},
+    "BackedOut": {None},
+}
 """The outcomes that a deployment's execution may have had where it ends in one of these states."""
 
 

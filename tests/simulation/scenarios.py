@@ -318,6 +318,15 @@ _ALL = (
         "0.0.2",
         {"deploy.WatchStage#1": roll_back, "rollback.RestoreWeights#1": ask_again(GOOD)},
     ),
+    # The version of before is asked for while it is warm: the short way.
+    Scenario(
+        "warm-asked-for",
+        ask(GOOD),
+        "0.0.1",
+        {"deploy.KeepWarm#1": ask_again(OLD)},
+        spec=WARM,
+        or_else="0.0.1",
+    ),
     # In the middle of the last stage a person asks for what is live: it is to stay.
     Scenario(
         "live-asked-for",

@@ -118,13 +118,17 @@ class Plan(Message):
 
 
 class Decision(Message):
-    """What PlanRelease says: deploy by this plan, wait for the service, or why there is nothing to deploy."""
+    """What PlanRelease says: deploy by this plan, wait for the service, or why there is nothing to deploy.
 
-    action: Literal["deploy", "busy", "nothing_to_do", "ignore"]
+    ``go_back``: take back the promotion by the deployment ``warm``, whose old slot runs what is asked for.
+    """
+
+    action: Literal["deploy", "busy", "go_back", "nothing_to_do", "ignore"]
     reason: str
     plan: Plan | None = None
     service: str | None = None
     waiting: Waiting | None = None
+    warm: str | None = None
 
 
 def choose_service(push: Push, repositories: dict[str, str]) -> str | None:

@@ -46,12 +46,14 @@ class Failure(Message):
 class Order(Message):
     """A person, or a deployment's own Catch, asks to roll a service back.
 
-    A deployment names itself, so that it never takes back what another one is doing. ``asked_by`` is the
-    execution of a workflow that starts the rollback for a person.
+    A deployment names itself, so that it never takes back what another one is doing. ``warm`` is the
+    deployment whose promotion alone is to be taken back. ``asked_by`` is the execution of a workflow that
+    starts the rollback for a person.
     """
 
     service: ServiceName
     deployment: str | None = None
+    warm: str | None = None
     failure: Failure | None = None
     asked_by: str | None = Field(default=None, validation_alias=AliasChoices("asked_by", STARTED_BY))
 

@@ -11,7 +11,7 @@ from typing import Literal
 from crossfade.domain.certificate import History
 from crossfade.domain.errors import ReleasedBefore, ServiceBusy
 from crossfade.domain.message import Message, Moment, iso
-from crossfade.domain.plan import Release
+from crossfade.domain.plan import Plan, Release
 from crossfade.domain.spec import ServiceSpec
 from crossfade.domain.state import DELETION, State, Waiting, machine_of
 
@@ -50,6 +50,16 @@ def is_given_up(state: State, history: History, own: str, entered: str | None) -
     taken_over = machine_of(state.holder or "") != machine_of(own)
     superseded = state.waiting is not None and state.waiting.supersede
     return taken_over or superseded or history.judged is not None or entered in {ROLL_BACK, ENDED}
+
+
+def is_warm(release: Release, state: State, promoted: Plan) -> bool:
+    """Whether a free service's old slot still runs the release; ``promoted``: the plan of who keeps it."""
+    before = promoted.previous
+    return (
+        state.holder is None
+        and before is not None
+        and (before.digest, before.blueprint) == (release.digest, release.blueprint)
+    )
 
 
 def is_late_tag(release: Release, state: State, at: Moment | None) -> bool:

@@ -1,7 +1,7 @@
 """PlanRelease: from an input to a plan, with every check that can be made before anything is changed."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
@@ -53,6 +53,7 @@ from crossfade.domain.turn import (
     is_given_up,
     is_late_tag,
     is_under_way,
+    is_warm,
     not_now,
     released_before,
     wait,
@@ -89,13 +90,12 @@ def handler(event: Event) -> Decision:
     state = journal.state(spec.service)
     if isinstance(request, Push) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
-    ordered_at = release.came if isinstance(request, Push) else request.asked
+    ordered_at = _place_in_time(request, release)
     if state.holder == event.execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
-    given_up = is_under_way(release, state) and _is_given_up(event, spec, state, journal)
-    put_off = not_now(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
-    if put_off:
-        return Decision(action=put_off.action, reason=put_off.reason)
+    instead = _instead(event, request, spec, release, state, journal)
+    if instead:
+        return instead
     checked = TaskDefinitions(client("ecs")).check(spec, release)
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != event.execution:
@@ -110,6 +110,29 @@ def handler(event: Event) -> Decision:
         # Two pushes at once: what the quicker one does is no drift, and nobody's but its own.
         who = now.holder or "A deployment"
         raise NotYetVisible(f"{refused} {who} was at work while this was looked at.") from refused
+
+
+def _place_in_time(request: Ask | Push, release: Release) -> datetime | None:
+    return release.came if isinstance(request, Push) else request.asked
+
+
+def _instead(
+    event: Event, request: Ask | Push, spec: ServiceSpec, release: Release, state: State, journal: Journal
+) -> Decision | None:
+    """What is done in place of a deployment of the release; None where it is to be deployed, or to wait."""
+    ordered_at = _place_in_time(request, release)
+    given_up = is_under_way(release, state) and _is_given_up(event, spec, state, journal)
+    put_off = not_now(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
+    if put_off:
+        return Decision(action=put_off.action, reason=put_off.reason)
+    if isinstance(request, Ask) and state.warm and _is_warm(spec, release, state, journal):
+        return Decision(
+            action="go_back",
+            reason=f"{release.version} still runs in {state.warm.slot}, which is warm",
+            service=spec.service,
+            warm=state.warm.deployment,
+        )
+    return None
 
 
 def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
@@ -179,6 +202,13 @@ def _version(image: Image, spec: ServiceSpec) -> str:
             f"Image {image.digest} has no tag, and the tag is the version that the probe expects. Tag it."
         )
     return tags[0]
+
+
+def _is_warm(spec: ServiceSpec, release: Release, state: State, journal: Journal) -> bool:
+    """Whether the old slot still runs what a person asks for."""
+    return state.warm is not None and is_warm(
+        release, state, journal.history(spec.service, state.warm.deployment).plan
+    )
 
 
 def _is_given_up(event: Event, spec: ServiceSpec, state: State, journal: Journal) -> bool:

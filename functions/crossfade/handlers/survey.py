@@ -75,6 +75,9 @@ def _ended(execution: str, ended: Ended) -> bool:
 
 def _by_order(order: Order, own: str, journal: Journal) -> Survey:
     state = journal.state(order.service)
+    warm = state.warm.deployment if state.warm and state.holder is None else None
+    if order.warm and order.warm != warm and state.holder != own:
+        return nothing(f"{order.warm} keeps nothing warm any more that is free to go back to")
     if state.holder:
         left = _stands_back(state, order, own)
         return nothing(left) if left else _take_over(order.service, state, order, own, journal)

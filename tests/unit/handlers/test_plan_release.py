@@ -599,6 +599,31 @@ def test_tasks_that_an_old_version_is_kept_warm_with_are_no_drift(
         _plan(invoke, ASK)
 
 
+def test_what_is_still_warm_is_gone_back_to(
+    account: Account, invoke: Invoke, journal: Journal, live: Release
+) -> None:
+    """A person asks for the version of before: no stages for what ran a moment ago, and runs yet.
+
+    A push of it means no such thing, and neither is a new configuration of it there.
+    """
+    warm = account.spec.model_copy(update={"retire": warm_spec().retire})
+    plan = account.plan(previous=running_release(live)).model_copy(update={"spec": warm})
+    plan = plan.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
+    journal.claim(plan)
+    account.run("green", account.spec.blueprint)
+    Traffic(account.elbv2, account.spec).write(GREEN)
+    journal.wrote(plan, GREEN, START)
+    journal.promote(plan, START)
+    journal.release(plan, at(-60))
+    ask = ASK | {"image_tag": "0.0.1"}
+    answer = _plan(invoke, ask)
+    assert (answer["action"], answer["service"], answer["warm"]) == ("go_back", "web", "d2")
+    assert answer["reason"] == "0.0.1 still runs in blue, which is warm"
+    assert _plan(invoke, _push("0.0.1", live.digest))["action"] != "go_back"
+    account.publish(account.spec.model_copy(update={"blueprint": account.blueprint(stopTimeout=90)}))
+    assert _plan(invoke, ask)["action"] == "deploy"
+
+
 # ---- whose turn it is -----------------------------------------------------------------------------------
 
 
@@ -644,6 +669,7 @@ def test_a_release_waits_for_a_busy_service(
             "supersede": supersede,
             "tagged": None,
         },
+        "warm": None,
     }
 
 

@@ -398,6 +398,29 @@ def test_by_hand_a_warm_version_is_backed_out(
     assert (journal.state("web").holder, journal.state("web").warm) == (MINE, None)
 
 
+def test_a_back_out_that_is_asked_for_by_a_request_takes_back_that_promotion_alone(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """A request for what is warm was planned a moment ago; somebody else may have been quicker by now."""
+    order = {"service": "web", "warm": warm.deployment, "asked_by": f"{EXECUTION}:again"}
+    other = _survey(invoke, order | {"warm": "another"})
+    assert (other["action"], journal.state("web").holder) == ("nothing", None)
+    for _ in range(2):  # the answer of the first one was lost
+        assert _survey(invoke, order)["action"] in {"back_out", "roll_back"}
+    assert journal.state("web").holder == MINE
+
+
+def test_a_request_for_what_was_warm_stops_no_other_deployment(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """It has claimed the service since the plan of that request."""
+    execution = account.start(DEPLOY, "d2")
+    journal.claim(account.plan(deployment="d2", execution=execution, stable="green", candidate="blue"))
+    order = {"service": "web", "warm": warm.deployment}
+    assert _survey(invoke, order)["action"] == "nothing"
+    assert account.runs(execution)
+
+
 def test_a_back_out_whose_answer_was_lost_goes_on(
     account: Account, invoke: Invoke, journal: Journal, warm: Plan
 ) -> None:
