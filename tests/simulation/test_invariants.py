@@ -18,7 +18,7 @@ from crossfade.domain.spec import TargetGroups, other
 from crossfade.domain.traffic import Weights
 from crossfade.domain.verdict import Verdict
 from crossfade.domain.way_back import Way
-from crossfade.handlers import gate, plan, restore, shift, survey
+from crossfade.handlers import gate, plan, restore, shift, stop_slot, survey
 from tests.simulation import machines, stack
 from tests.simulation.cases import Result, named, run, scenario_of
 from tests.simulation.functions import Invocation
@@ -86,17 +86,32 @@ def always_to_stable(live: Any, plan: Plan, **given: Any) -> Way:
     return Way(action="go", winner=plan.stable, reason="broken")
 
 
+def leave_the_better_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback that looks at no target."""
+    monkeypatch.setattr(restore, "way_back", always_to_stable)
+    monkeypatch.setattr(stop_slot, "still_needed", lambda *given, **named: None, raising=False)
+
+
+def wait_first(live: Any, plan: Plan, *, late: bool, **given: Any) -> Way:
+    """A way back to the side that serves, when all the time there is has passed."""
+    if late:
+        return Way(action="go", winner=plan.candidate, reason="broken")
+    return Way(action="wait", reason="broken")
+
+
 def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:
     """All that the first version of Crossfade wrote."""
     return [weighted_forward({"Type": "forward"}, groups, weights)]
 
 
+DEAD = "by-hand/stable-dead@rollback.RestoreWeights#1"
+"""A good release is rolled back by hand, and all of the stable slot's tasks die."""
 BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", instead(Invocation, "_tell")),
     ("the service is free", "healthy", instead(Journal, "release")),
     ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
     ("the winner can carry the load", "grows", never_keep_up),
-    ("the better side serves", "stable-dies", instead(restore, "way_back", always_to_stable)),
+    ("the better side serves", DEAD, leave_the_better_side),
     ("no bad release is live", "fed-unfit", instead(gate, "look", let_pass)),
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
@@ -134,6 +149,22 @@ def test_a_broken_workflow_is_found(
     """The violation names the invariant."""
     found = broken_run(scenario, break_it, monkeypatch).violations
     assert invariant in {violation.partition(":")[0] for violation in found}
+
+
+@pytest.mark.parametrize(
+    ("told", "scenario", "break_it"),
+    [
+        ("was promoted with 4 healthy targets of 6", "four/owner-up@deploy.WatchStage#1", never_keep_up),
+        ("green was stopped with 2 healthy targets", DEAD, leave_the_better_side),
+        ("clients of blue met nobody for", DEAD, instead(restore, "way_back", wait_first)),
+    ],
+    ids=["promoted-short", "the-better-side-is-stopped", "nobody-answers-for-long"],
+)
+def test_what_a_law_says_of_it(
+    told: str, scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part of the laws on capacity and on the better side, by its own words."""
+    assert any(told in found for found in broken_run(scenario, break_it, monkeypatch).violations)
 
 
 def test_every_invariant_is_seen_violated() -> None:
