@@ -18,7 +18,7 @@ from crossfade.domain.spec import TargetGroups, other
 from crossfade.domain.traffic import Weights
 from crossfade.domain.verdict import Verdict
 from crossfade.domain.way_back import Way
-from crossfade.handlers import gate, plan, restore, shift, stop_slot, survey
+from crossfade.handlers import gate, plan, prove, restore, stop_slot, survey, suspend
 from tests.simulation import machines, stack
 from tests.simulation.cases import Result, named, run, scenario_of
 from tests.simulation.functions import Invocation
@@ -59,6 +59,12 @@ def never_keep_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Capacity, "short_for", lambda *given, **named: None)
 
 
+def never_win_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slot that is gone back to is asked for no tasks."""
+    for handler in (restore, stop_slot, suspend):
+        monkeypatch.setattr(handler, "win_back", lambda *given, **named: None)
+
+
 def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Verdict]:
     """A gate that is open to everyone."""
     return state, Verdict(action="advance", reason="broken")
@@ -89,7 +95,8 @@ def always_to_stable(live: Any, plan: Plan, **given: Any) -> Way:
 def leave_the_better_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rollback that looks at no target."""
     monkeypatch.setattr(restore, "way_back", always_to_stable)
-    monkeypatch.setattr(stop_slot, "still_needed", lambda *given, **named: None, raising=False)
+    for handler in (prove, stop_slot):
+        monkeypatch.setattr(handler, "still_needed", lambda *given, **named: None)
 
 
 def wait_first(live: Any, plan: Plan, *, late: bool, **given: Any) -> Way:
@@ -106,6 +113,8 @@ def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> lis
 
 DEAD = "by-hand/stable-dead@rollback.RestoreWeights#1"
 """A good release is rolled back by hand, and all of the stable slot's tasks die."""
+SHRUNK = "four-worse/owner-down@deploy.WatchStage#1"
+"""A bad release has clients when the stable slot is scaled from four to one."""
 BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", instead(Invocation, "_tell")),
     ("the service is free", "healthy", instead(Journal, "release")),
@@ -127,7 +136,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     (
         "a fault that passes changes nothing",
         "healthy",
-        instead(shift, "_shortfall", lambda *given, **named: "no"),
+        instead(Capacity, "short_for", lambda *given, **named: "no"),
     ),
     ("NeverSettles", "worse", instead(restore, "way_back", never_restore)),
 ]
@@ -155,10 +164,11 @@ def test_a_broken_workflow_is_found(
     ("told", "scenario", "break_it"),
     [
         ("was promoted with 4 healthy targets of 6", "four/owner-up@deploy.WatchStage#1", never_keep_up),
+        ("blue was asked for 1 tasks after a rollback, not for 4", SHRUNK, never_win_back),
         ("green was stopped with 2 healthy targets", DEAD, leave_the_better_side),
         ("clients of blue met nobody for", DEAD, instead(restore, "way_back", wait_first)),
     ],
-    ids=["promoted-short", "the-better-side-is-stopped", "nobody-answers-for-long"],
+    ids=["promoted-short", "gone-back-to-short", "the-better-side-is-stopped", "nobody-answers-for-long"],
 )
 def test_what_a_law_says_of_it(
     told: str, scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch
