@@ -13,7 +13,18 @@ from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import violations
 from tests.simulation.model.services import NO_CAPACITY
 from tests.simulation.model.views import PROBES
-from tests.simulation.scenarios import GOOD, SCENARIOS, SPEC, Happening, ask, begun, kill_probe, lack, short
+from tests.simulation.scenarios import (
+    GOOD,
+    SCENARIOS,
+    SPEC,
+    Happening,
+    ask,
+    ask_for,
+    begun,
+    kill_probe,
+    lack,
+    short,
+)
 from tests.simulation.world import World
 
 HEALTHY = SCENARIOS["healthy"]
@@ -125,3 +136,32 @@ def test_a_start_that_nobody_heard_of_and_nobody_sees_is_not_made_twice() -> Non
     assert world.faults.struck.keys() == unseen.keys()
     assert deploy.status == "SUCCEEDED"
     assert len(world.ecs.probes) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "at"),
+    [("VerifyGreen#1", "Not shifted to blue 0, green 100"), ("RetireBlue#1", "s after the last shift")],
+    ids=["before-a-shift", "before-the-old-slot-goes"],
+)
+def test_a_candidate_that_cannot_grow_says_why(state: str, at: str) -> None:
+    """The live slot was scaled up, and there is no room for as many tasks of the candidate."""
+
+    def grow(world: World) -> None:
+        lack(2000, GREEN)(world)
+        ask_for("blue", 4)(world)
+
+    retire = SPEC["retire"] | {"drain_seconds": 60, "deadline_seconds": 250}
+    scenario = replace(
+        HEALTHY, then={f"deploy.{state}": grow}, serves="0.0.1", scales=True, spec={"retire": retire}
+    )
+    world = begun(scenario)
+    with inhabited(world):
+        world.run()
+    assert violations(scenario, world) == []
+    assert world.live()["blue"] == ("0.0.1",) * 4
+    (deploy,) = world.executions("deploy")[1:]
+    assert deploy.error == "TargetsBelowFloor"
+    cause = deploy.cause or ""
+    assert at in cause
+    assert NO_PLACE.rstrip(".") in cause
+    assert "Fargate has no room for these tasks" in cause

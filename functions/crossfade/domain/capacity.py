@@ -15,7 +15,8 @@ class Capacity(Message):
 
     ``wanted`` is the most that the other slot was wanted to have, None where there is none; ``asked`` is the
     slot's own count now, and ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity,
-    which is looked at only where more is wanted than was asked for.
+    which is looked at only where more is wanted than was asked for. ``trouble`` is what ECS says of its tasks
+    since the deployment began.
     """
 
     slot: Slot
@@ -23,6 +24,7 @@ class Capacity(Message):
     asked: int
     healthy: int
     most: int | None = None
+    trouble: str = ""
 
     @property
     def to_ask(self) -> int | None:
@@ -42,7 +44,7 @@ class Capacity(Message):
         short = shortfall(self.slot, self.healthy, count, weight)
         if short and self.most is not None and self.most < count:
             return f"{short}; its scalable target allows {self.most}: raise its MaxCapacity"
-        return short
+        return f"{short} ({self.trouble})" if short and self.trouble else short
 
     def within_bounds(self) -> Self:
         """The same, with no more wanted than its scalable target allows."""

@@ -10,7 +10,7 @@ from crossfade.aws.clients import client
 from crossfade.aws.failures import code
 from crossfade.aws.journal import Journal
 from crossfade.aws.scaling import Scaling
-from crossfade.aws.slots import GONE, Slots
+from crossfade.aws.slots import GONE, Slots, SlotService
 from crossfade.aws.traffic import Traffic
 from crossfade.domain.capacity import Capacity
 from crossfade.domain.errors import ResourceGone
@@ -28,13 +28,13 @@ def keep_up(plan: Plan, journal: Journal) -> Capacity:
 
     A count that is read may be of before a write. One that is too low is asked for again at the next look.
     """
-    asked, wanted = _desired(plan, plan.candidate), None
+    candidate, wanted = _service(plan, plan.candidate), None
     if plan.stable:
         known, now = journal.history(plan.service, plan.deployment).wanted, _desired(plan, plan.stable)
         wanted = max((count for count in (known, now) if count is not None), default=None)
         if wanted is not None and wanted != known:
             journal.wanted(plan, wanted)
-    return _look(plan, journal, plan.candidate, asked=asked or 0, wanted=wanted)
+    return _look(plan, journal, plan.candidate, candidate, wanted)
 
 
 def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
@@ -55,17 +55,19 @@ def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
 
 def _win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
     history, loser = journal.history(plan.service, plan.deployment), other(winner)
-    asked = _desired(plan, winner)
-    if not asked or history.stopped == winner:
+    service = _service(plan, winner)
+    if service is None or service.desired == 0 or history.stopped == winner:
         return None
     # Before its launch the candidate's slot stands as whoever used it last has left it.
     of_loser = _desired(plan, loser) if loser == plan.stable or history.launched else None
     wanted = max(of_loser or 0, history.wanted or 0)
-    return _look(plan, journal, winner, asked=asked, wanted=wanted).within_bounds()
+    return _look(plan, journal, winner, service, wanted).within_bounds()
 
 
-def _look(plan: Plan, journal: Journal, slot: Slot, *, asked: int, wanted: int | None) -> Capacity:
-    target = None
+def _look(
+    plan: Plan, journal: Journal, slot: Slot, service: SlotService | None, wanted: int | None
+) -> Capacity:
+    asked, target = service.desired if service else 0, None
     if asked < (wanted or 0):
         target = Scaling(client("application-autoscaling"), plan.spec).target(slot)
     traffic = Traffic(client("elbv2"), plan.spec)
@@ -75,6 +77,7 @@ def _look(plan: Plan, journal: Journal, slot: Slot, *, asked: int, wanted: int |
         asked=asked,
         healthy=traffic.health(plan.spec.target_groups.of(slot)).healthy,
         most=target.most if target else None,
+        trouble=service.trouble(plan.began) if service else "",
     )
     if capacity.to_ask is not None:
         journal.refuse_lost(plan)  # another rollback may have stopped the slot
@@ -83,8 +86,12 @@ def _look(plan: Plan, journal: Journal, slot: Slot, *, asked: int, wanted: int |
 
 
 def _desired(plan: Plan, slot: Slot) -> int | None:
-    service = Slots(client("ecs"), plan.spec).describe(slot)
+    service = _service(plan, slot)
     return service.desired if service else None
+
+
+def _service(plan: Plan, slot: Slot) -> SlotService | None:
+    return Slots(client("ecs"), plan.spec).describe(slot)
 
 
 class KeepingUp(Generic[Told]):

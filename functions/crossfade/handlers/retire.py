@@ -17,6 +17,7 @@ from crossfade.domain.capacity import Capacity
 from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.message import Message, Moment
+from crossfade.domain.reasons import advice
 from crossfade.domain.records import Record
 from crossfade.domain.spec import Slot
 from crossfade.domain.state import refuse_going_back
@@ -26,6 +27,8 @@ from crossfade.handlers.capacity import keep_up
 from crossfade.handlers.following import Draining, follow
 from crossfade.handlers.gate import Gate, watching
 from crossfade.handlers.step import step, utc_now
+
+LOOK = "Look at that slot's tasks."
 
 
 class Event(Draining):
@@ -158,7 +161,7 @@ def _with_all_tasks(event: Event, verdict: Verdict, capacity: Capacity) -> Verdi
         return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}")
     return Verdict(
         action="roll_back",
-        reason=f"{seconds:g} s after the last shift: {short}. Look at that slot's tasks.",
+        reason=f"{seconds:g} s after the last shift: {short}. {advice(short, LOOK)}",
         error="TargetsBelowFloor",
     )
 

@@ -11,6 +11,7 @@ from crossfade.domain.certificate import StageRecord
 from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
+from crossfade.domain.reasons import advice
 from crossfade.domain.rule import refuse_stickiness
 from crossfade.domain.state import refuse_superseded
 from crossfade.domain.traffic import Weights, refuse_foreign
@@ -64,7 +65,8 @@ def handler(event: Event) -> Shifted:
             state = journal.refuse_lost(plan)
             has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
             if late or (has_clients and not capacity.healthy):
-                raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. Look at that slot's tasks.")
+                what = advice(short, "Look at that slot's tasks.")
+                raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. {what}")
             refuse_superseded(state)
             return Shifted(status="waiting", reason=short)
     began = event.written

@@ -65,6 +65,13 @@ def test_a_shortfall_names_bounds_that_are_too_narrow() -> None:
     assert "MaxCapacity" not in (_capacity(6, 4, 4, most=8).short_for(100, late=False) or "")
 
 
+def test_a_shortfall_has_ecss_own_words() -> None:
+    """And nothing is told of a slot that is short of nothing."""
+    troubled = _capacity(4, 4, 2).model_copy(update={"trouble": "ECS at 04:00:07: no room"})
+    assert (troubled.short_for(100, late=True) or "").endswith("for weight 100 (ECS at 04:00:07: no room)")
+    assert troubled.short_for(50, late=True) is None
+
+
 def test_a_winner_is_not_short_of_what_its_bounds_forbid() -> None:
     """Nobody could give it more."""
     assert _capacity(6, 4, 4, most=4).within_bounds().short_for(100, late=False) is None
