@@ -65,7 +65,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "prove": FOLLOW | JOURNAL_READ | HEALTH,
     "stop_slot": JOURNAL_WRITE | RULE | CAPACITY,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
-    "cleanup": JOURNAL_STATE | RULE | SLOTS | STOP_TASKS
+    "cleanup": JOURNAL_OPEN | RULE | SLOTS | STOP_TASKS
     | {
         "ssm:GetParameter", "elasticloadbalancing:DeleteRule", "ecs:DeleteService", "states:StopExecution",
         "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition",

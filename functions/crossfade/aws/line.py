@@ -45,7 +45,8 @@ class Line:
             service, STATE, "SET waiting = :waiting", values, condition=condition, names=names
         )
         dropped = before if before and before.digest != waiting.digest else None
-        drop = [self._dropping(service, dropped, waiting, now)] if dropped else []
+        why = f"{dropped.version} gave way to {waiting.version} while it waited" if dropped else ""
+        drop = [self._dropping(service, dropped, why, now)] if dropped else []
         try:
             started = self._table.checking(
                 service, item_of(waiting.deployment), "attribute_not_exists(service)"
@@ -72,11 +73,16 @@ class Line:
             if code(error) != "ConditionalCheckFailedException":
                 raise
 
-    def _dropping(self, service: str, dropped: Waiting, newer: Waiting, now: datetime) -> dict[str, Any]:
+    def drop(self, service: str, waiting: Waiting, reason: str, now: datetime) -> None:
+        """Write down that a release waits no more, under the name of the execution that asked for it."""
+        entry = self._dropping(service, waiting, reason, now)
+        self._table.transact([entry])
+
+    def _dropping(self, service: str, dropped: Waiting, reason: str, now: datetime) -> dict[str, Any]:
         entry = {
             "execution": dropped.execution,
             "outcome": "dropped",
-            "reason": f"{dropped.version} gave way to {newer.version} while it waited",
+            "reason": reason,
             "ended": iso(now),
             "expires": expiry(now),
         }

@@ -22,6 +22,7 @@ from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.failures import code
 from crossfade.aws.journal import Journal
+from crossfade.aws.line import Line
 from crossfade.aws.probe import ProbeTasks
 from crossfade.aws.slots import Slots
 from crossfade.aws.specs import Specs
@@ -187,6 +188,9 @@ def _stop_deployment(service: str, journal: Journal, removal: Removal) -> dateti
     """
     state = _seize(service, journal)
     why = f"the stack of {service} is deleted"
+    if state.waiting:
+        line = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+        line.drop(service, state.waiting, f"{state.waiting.version} waited, and {why}", utc_now())
     if state.warm:
         # It waits for hours to stop the old slot, and a state machine is not deleted while an execution runs.
         _stop(state.warm.execution, why, removal)

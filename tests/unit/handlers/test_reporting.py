@@ -489,7 +489,7 @@ def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
 def test_a_running_deployment_is_stopped_with_its_probe(
     account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: Plan
 ) -> None:
-    """It would go on to launch what is deleted; what waits for it goes too."""
+    """It would go on to launch what is deleted; what waits for it goes too, and whoever asked can read so."""
     for attempt in (1, 2):
         invoke("start_probe", plan=deployed, attempt=attempt)
     account.waits(waiting())
@@ -500,6 +500,11 @@ def test_a_running_deployment_is_stopped_with_its_probe(
     assert journal.state("web") == State()
     item = account.item("deployment#d1")
     assert (item["outcome"], item["reason"]) == ("failed", "the stack of web is deleted")
+    dropped = account.item("deployment#w1")
+    assert (dropped["outcome"], dropped["reason"]) == (
+        "dropped",
+        "0.0.3 waited, and the stack of web is deleted",
+    )
 
 
 def test_a_rollback_is_stopped_with_its_probe(
