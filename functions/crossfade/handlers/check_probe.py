@@ -10,6 +10,7 @@ from crossfade.aws.probe import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.message import Message, Moment
 from crossfade.domain.plan import Plan
+from crossfade.domain.reasons import advice
 from crossfade.domain.state import refuse_superseded
 from crossfade.handlers.step import step, utc_now
 
@@ -40,7 +41,8 @@ def handler(event: Event) -> ProbeStatus:
     probes = ProbeTasks(client("ecs"), event.plan.spec)
     stopped = probes.stopped(event.task, asked=asked, now=utc_now())
     if stopped:
-        raise ProbeCannotStart(f"The probe task stopped: {stopped}. Is the probe's image pushed?")
+        what = advice(stopped, "Look at its own log, /crossfade/<stack>/probe.")
+        raise ProbeCannotStart(f"The probe task stopped: {stopped}. {what}")
     if utc_now() >= event.deadline:
         raise ProbeCannotStart("The probe task runs, but wrote nothing in time. Look at its own log.")
     return ProbeStatus(status="waiting")

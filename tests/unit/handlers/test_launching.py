@@ -204,11 +204,20 @@ def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -
     assert invoke("check_probe", **check) == {"status": "writing"}
 
 
-def test_a_probe_that_stopped_is_not_waited_for(account: Account, invoke: Invoke, held: Plan) -> None:
-    """Its image is missing, most likely."""
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("CannotPullContainerError", "See that the image is there"),
+        ("Essential container in task exited", "Look at its own log"),
+    ],
+)
+def test_a_probe_that_stopped_is_not_waited_for(
+    account: Account, invoke: Invoke, held: Plan, reason: str, advice: str
+) -> None:
+    """What to do about it fits ECS's reason."""
     task = _start_probe(invoke, held)
-    account.ecs.stop_task(cluster=account.spec.cluster, task=task, reason="CannotPullContainerError")
-    with pytest.raises(errors.ProbeCannotStart, match="CannotPullContainerError"):
+    account.ecs.stop_task(cluster=account.spec.cluster, task=task, reason=reason)
+    with pytest.raises(errors.ProbeCannotStart, match=rf"The probe task stopped: {reason}.*\. {advice}"):
         invoke("check_probe", plan=held, task=task, deadline=at(60))
 
 
