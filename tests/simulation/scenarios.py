@@ -346,8 +346,14 @@ _ALL = (
         spec=LONG_STAGE,
         or_else="0.0.2",
     ),
-    # Where a first release goes back nobody is left to answer, whether its tasks or its rule goes first.
-    Scenario("first-unreached", unreached(ask(OLD)), None, released=(), gaps=True),
+    # Its rule goes first, and its tasks only when the load balancer has surely followed.
+    Scenario(
+        "first-unreached",
+        unreached(ask(OLD)),
+        None,
+        released=(),
+        spec={"retire": SPEC["retire"] | {"drain_seconds": 15}},
+    ),
     Scenario("told-twice", told_twice(push(WORSE)), "0.0.1"),
     # The candidate is judged by itself, and takes all traffic in one step.
     Scenario("stable-dies", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": lose_blue}, gaps=True),
