@@ -36,7 +36,8 @@ class Deleted:
 def without_service(stage: Stage, good_release: Rehearsal) -> Deleted:
     """The service's own stack is deleted while Crossfade stays, and while a release of it is at weight 10.
 
-    Somebody has deleted its spec before: what is to be removed is known by the journal.
+    Somebody has deleted its spec before, and its listener: what is to be removed is known by the journal, and
+    the rule has gone with the listener.
     """
     cloud = stage.cloud
     running = stage.push("0.9.1")()
@@ -44,6 +45,7 @@ def without_service(stage: Stage, good_release: Rehearsal) -> Deleted:
     spec, outputs = cloud.spec, cloud.outputs
     deployments = {key for key in cloud.journal() if key != "state"}
     cloud.aws("ssm", "delete-parameter", "--name", f"{outputs['SpecsPath']}{SERVICE}")
+    cloud.aws("elbv2", "delete-listener", "--listener-arn", spec["listener"])
     found = cloud.aws(
         *("cloudformation", "describe-stack-resource", "--stack-name", STACK),
         *("--logical-resource-id", "Sample"),
