@@ -186,9 +186,9 @@ def test_a_stable_slot_that_dies_while_it_is_gone_back_to_is_left_again(point: s
 @pytest.mark.parametrize("point", ["rollback.RestoreWeights#1", "rollback.ProveStable#1"])
 def test_the_loser_runs_on_while_a_task_of_the_winner_is_replaced(point: str) -> None:
     """Two tasks answer all the while, or could."""
-    by_hand = SCENARIOS["by-hand"]
-    world = _run(by_hand, dict(by_hand.then) | {point: die("blue", 1)})
-    assert violations(by_hand, world) == []
+    alarmed = SCENARIOS["alarmed"]
+    world = _run(alarmed, dict(alarmed.then) | {point: die("blue", 1)})
+    assert violations(alarmed, world) == []
     group = world.spec.target_groups.green
     gone = next(
         moment
