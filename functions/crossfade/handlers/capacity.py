@@ -58,9 +58,11 @@ def _win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
     service = _service(plan, winner)
     if service is None or service.desired == 0 or history.stopped == winner:
         return None
-    # Before its launch the candidate's slot stands as whoever used it last has left it.
-    of_loser = _desired(plan, loser) if loser == plan.stable or history.launched else None
-    wanted = max(of_loser or 0, history.wanted or 0)
+    wanted = 0
+    if history.promoted is None:  # since then its owner or its scaling may have made it smaller
+        # Before its launch the candidate's slot stands as whoever used it last has left it.
+        of_loser = _desired(plan, loser) if loser == plan.stable or history.launched else None
+        wanted = max(of_loser or 0, history.wanted or 0)
     return _look(plan, journal, winner, service, wanted).within_bounds()
 
 

@@ -836,6 +836,17 @@ def test_a_warm_slot_that_is_stopped_is_warm_no_more(
     assert (account.desired("blue"), journal.state("web").warm) == (0, None)
 
 
+def test_a_live_slot_that_was_made_smaller_since_its_promotion_stays_so(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """The warm slot still has what was wanted then, and is stopped by a rollback."""
+    account.resize("blue", 4)
+    journal.reclaim(warm)
+    mine = journal.take_over(warm, warm.execution, MINE, FIRST_TRY)
+    assert _stop(invoke, mine, "blue", undecided=False)["status"] == "stopped"
+    assert (account.desired("blue"), account.desired("green")) == (0, 2)
+
+
 def test_every_probe_of_the_deployment_is_stopped(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
