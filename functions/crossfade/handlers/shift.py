@@ -24,11 +24,13 @@ from crossfade.handlers.visible import visible
 class Event(Message):
     """The stage by its place in the plan, when the candidate must be ready for it, and the ledger's cursor.
 
-    ``written`` is when an earlier look began to write the weights, which were not to be seen yet.
+    ``emergency``: the stable slot serves nothing. ``written`` is when an earlier look began to write the
+    weights, which were not to be seen yet.
     """
 
     plan: Plan
     stage: int
+    emergency: bool = False
     deadline: Moment
     cursor: str | None
     written: Moment | None = None
@@ -61,7 +63,8 @@ def handler(event: Event) -> Shifted:
         # and where it has no target at all each percent that leaves it is served again.
         capacity = keep_up(plan, journal)
         short = capacity.short_for(weights.of(plan.candidate), late=late)
-        if short:
+        # Where it serves nothing, any target of the candidate is better than none.
+        if short and not (event.emergency and capacity.healthy):
             state = journal.refuse_lost(plan)
             has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
             if late or (has_clients and not capacity.healthy):

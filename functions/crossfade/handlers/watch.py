@@ -77,9 +77,9 @@ def handler(event: Event) -> Watched:
             plan = _known_as(plan, versions, journal)
             gate = Gate(plan, _watch(event, plan), gate.state)
         verdict = gate.look(records, utc_now())
-        following = _following(event, verdict)
-        if verdict.action == "advance" and following < len(plan.stages) and utc_now() < event.deadline:
-            weight = plan.stages[following].weight
+        # In an emergency any target of it is better than none: what it lacks comes while it serves.
+        weight = None if verdict.emergency or utc_now() >= event.deadline else watch.next_weight
+        if verdict.action == "advance" and weight is not None:
             verdict = _held_back(verdict, keeping_up.look().short_for(weight, late=False))
         return verdict.action != "hold"
 
@@ -136,6 +136,4 @@ def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
 
 def _held_back(verdict: Verdict, short: str | None) -> Verdict:
     """Hold where the candidate has too few targets for the next weight: they come while it is watched on."""
-    if short is None:
-        return verdict
-    return verdict.model_copy(update={"action": "hold", "reason": f"{verdict.reason}; held back: {short}"})
+    return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}") if short else verdict

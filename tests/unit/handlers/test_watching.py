@@ -420,16 +420,18 @@ def test_where_stable_serves_nothing_the_last_stage_is_next(
     assert answer["next_stage"] == len(held.stages) - 1
 
 
-def test_the_last_stage_too_waits_for_the_candidates_tasks(
+def test_where_stable_serves_nothing_the_tasks_that_there_are_must_do(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
-    """All traffic at once needs all of them."""
+    """It is asked for the others, and gets the traffic meanwhile; it is not promoted without them."""
     account.resize("blue", 4)
     account.write_ledger(held.ledger, *_stable_gone(450))
     clock.seconds = 25
-    verdict = _watch(account, invoke, held)["verdict"]
-    assert verdict["action"] == "hold"
-    assert "held back: green has 2 healthy targets of 4 tasks and needs 4 for weight 100" in verdict["reason"]
+    assert _watch(account, invoke, held)["verdict"]["action"] == "advance"
+    assert account.desired("green") == 4
+    last = len(held.stages) - 1
+    assert _shift(invoke, held, stage=last)["status"] == "waiting"
+    assert _shift(invoke, held, stage=last, emergency=True)["status"] == "shifted"
 
 
 def test_an_ordinary_stage_leads_to_the_next_one(
@@ -473,9 +475,10 @@ def _shift(
     deadline: float = 60,
     cursor: str | None = None,
     written: str | None = None,
+    **given: Any,
 ) -> dict[str, Any]:
     event = {"stage": stage, "deadline": at(deadline), "cursor": cursor, "written": written}
-    return invoke("shift", plan=plan, **event)
+    return invoke("shift", plan=plan, **event | given)
 
 
 def test_a_shift_sets_the_stages_weights(
