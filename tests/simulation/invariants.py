@@ -68,7 +68,7 @@ def one_slot_has_all_the_traffic(scenario: Scenario, world: World) -> Violations
     if (live[stable], live[other(stable)]) != (100, 0):
         yield f"{stable} is stable, the rule has {live}"
     runs = world.live()[stable]
-    counted = scenario.scales or world.disturber.happened
+    counted = scenario.scales or scenario.gaps or world.disturber.happened
     count = world.ecs.services[f"web-{stable}"].placeable if counted else world.spec.desired_count
     wanted = (state.get("version"),) * count
     if runs != wanted:

@@ -126,7 +126,8 @@ def _way(event: Event, state: State, journal: Journal, traffic: Traffic, live: W
         healthy=healthy,
         fit=is_fit(history),
         short=_short(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
-        late=now >= event.deadline,
+        # A release that waits may be what mends both, and it is deployed when this has ended.
+        late=now >= event.deadline or state.waiting is not None,
     )
 
 

@@ -14,7 +14,7 @@ from crossfade.domain.plan import Plan
 from crossfade.domain.traffic import Weights
 from crossfade.domain.verdict import Verdict
 from tests.unit.account import Account
-from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, opened, request, warm_spec
+from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, opened, request, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 
 MINE = f"{ROLLBACKS}:mine"
@@ -272,6 +272,18 @@ def test_while_nobody_answers_the_traffic_stays(
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
     assert "look at both" in answer["reason"]
+    assert traffic.weights() == BLUE
+
+
+def test_a_release_that_waits_is_not_kept_waiting_by_two_dead_slots(
+    account: Account, invoke: Invoke, traffic: Traffic, taken: Plan
+) -> None:
+    """It may be what mends them: with one there, nobody waits for either slot to come back."""
+    for slot in ("blue", "green"):
+        account.deregister_targets(slot, *TARGETS)
+    assert _restore(invoke, taken)["status"] == "waiting"
+    account.waits(waiting())
+    assert _restore(invoke, taken)["status"] == "moved"
     assert traffic.weights() == BLUE
 
 
