@@ -113,7 +113,7 @@ def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
         at
         for execution in world.executions("deploy")
         for at, state in execution.path
-        if state == "GreenVerified" and at <= until
+        if state == "GreenVerified" and world.watcher.launched(other(slot)) <= at <= until
     ]
     return max(verified, default=until)
 

@@ -160,8 +160,8 @@ def test_a_stable_slot_that_comes_back(status: int, point: str) -> None:
     ("way", "image", "error"),
     [
         pytest.param("its-tasks-are-gone", WRONG, "CandidateWorse", id="none-to-compare-with"),
-        pytest.param("its-tasks-hang-up", WRONG, "EvidenceMissing", id="both-may-share-an-outage"),
-        pytest.param("its-tasks-answer-500", WRONG, "EvidenceMissing", id="both-fail"),
+        pytest.param("its-tasks-hang-up", WRONG, "CandidateWorse", id="both-may-share-an-outage"),
+        pytest.param("its-tasks-answer-500", WRONG, "CandidateWorse", id="both-fail"),
         pytest.param("its-tasks-hang-up", CRASHES, "CandidateCannotStart", id="crashes"),
         pytest.param("its-tasks-are-gone", LATE, "CandidateCannotStart", id="crashes-later"),
     ],

@@ -84,14 +84,15 @@ class Watcher:
             if spec.slot_service(slot) == service:
                 self._asked.setdefault(slot, [(now, before)]).append((now, count))
                 if before and not count and self._machine():
-                    self._stopped(slot)
+                    self._stopped(slot, before)
 
-    def _stopped(self, loser: Slot) -> None:
-        """Crossfade stops a slot; what is left is the winner."""
+    def _stopped(self, loser: Slot, asked: int) -> None:
+        """Crossfade stops a slot that was asked for so many tasks; what is left is the winner."""
         world, winner = self._world, other(loser)
         left, lost = self._healthy(winner), self._healthy(loser)
         good = all(target.image.behaviour == "good" for target in self._targets(loser))
-        if lost and not left and world.weight(winner) and (good or self._had_clients(loser)):
+        fit = good and lost >= asked  # one that never had all its tasks was never verified
+        if lost and not left and world.weight(winner) and (fit or self._had_clients(loser)):
             self.worse.append(f"at {world.clock.now:.2f} {loser} was stopped with {lost} healthy targets")
         if self._machine() != "rollback" or stable(world) != winner:
             return
@@ -104,11 +105,11 @@ class Watcher:
 
     def _most(self, slot: Slot, *, since: Slot) -> int:
         """How many tasks a slot was asked for at most since the other one was launched."""
-        asked, began = self._asked[slot], self._launched(since)
+        asked, began = self._asked[slot], self.launched(since)
         then = [count for moment, count in asked if moment <= began][-1:]
         return max([*then, *(count for moment, count in asked if moment > began)], default=0)
 
-    def _launched(self, slot: Slot) -> float:
+    def launched(self, slot: Slot) -> float:
         """When a slot was last started."""
         asked = self._asked[slot]
         return max(moment for (_, before), (moment, count) in pairwise(asked) if count and not before)
@@ -122,7 +123,7 @@ class Watcher:
     def _had_clients(self, slot: Slot) -> bool:
         """Whether clients have met what runs in a slot."""
         weights, group = self._world.balancer.weights, self._world.spec.target_groups.of(slot)
-        since = self._launched(slot)
+        since = self.launched(slot)
         known = zip(weights.moments, weights.values, strict=True)
         return any(value.get(group, 0) for moment, value in known if moment >= since)
 

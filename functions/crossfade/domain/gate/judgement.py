@@ -49,7 +49,10 @@ def _judge(state: GateState, settings: GateSettings, watch: Watch, now: datetime
         or (None if urgent else _unproven(state, settings, watch))
     )
     if doubt:
-        return _hold_until(late, watch, doubt)
+        verdict = _hold_until(late, watch, doubt)
+        # Whatever the stable slot does: no client may be sent to what has failed like that before any was.
+        refused = late and not watch.stage.weight and _sick(state, settings)
+        return verdict.model_copy(update={"error": "CandidateWorse"}) if refused else verdict
     if now - watch.began < timedelta(seconds=watch.stage.min_seconds) and not urgent:
         return Verdict(action="hold", reason=f"all well, watched for {watch.stage.min_seconds:g} s at least")
     if not watch.shared:
@@ -110,13 +113,17 @@ def _nobody_serves_well(state: GateState, settings: GateSettings, watch: Watch) 
     them is to get all of it the way back decides by their targets.
     """
     green, blue = watch.candidate, other(watch.candidate)
-    sick = any(source.guard.failing(settings) for source in _sources(state).values())
-    if not (state.lanes.stable_gone and sick and 0 < watch.stage.weight < 100):
+    if not (state.lanes.stable_gone and _sick(state, settings) and 0 < watch.stage.weight < 100):
         return None
     return (
         f"{blue} has no target left for its {100 - watch.stage.weight} % of the traffic, and {green} fails "
         f"more than {settings.failing:.0%}{_probes('', state, watch)}"
     )
+
+
+def _sick(state: GateState, settings: GateSettings) -> bool:
+    """Whether the candidate fails more than it may, whatever the stable slot does."""
+    return any(source.guard.failing(settings) for source in _sources(state).values())
 
 
 def _strongest(state: GateState, settings: GateSettings, watch: Watch) -> str:

@@ -167,6 +167,15 @@ def test_a_candidate_that_fails_too_much(weight: int, action: str, error: str | 
     assert "green fails more than 5%" in verdict.reason
 
 
+@pytest.mark.parametrize(("weight", "error"), [(0, "CandidateWorse"), (10, "EvidenceMissing")])
+def test_what_fails_until_the_deadline_is_refused_before_it_has_clients(weight: int, error: str) -> None:
+    """Both slots may share an outage; still no rollback may send the clients to what never answered well."""
+    records = _merged(_lane("green", DEAD), _lane("blue", DEAD))
+    verdict = glance(records, seconds=40, shown=watch(weight, 100)._replace(deadline=at(40)))[1]
+    assert (verdict.action, verdict.error, verdict.emergency) == ("roll_back", error, False)
+    assert "blue may be as sick" in verdict.reason
+
+
 def test_a_split_with_one_side_gone_and_the_other_sick_is_ended() -> None:
     """Its targets decide who gets all of it: half of the clients are sent to nobody."""
     records = _merged(_lane("green", ("x" + "." * 2) * 240), [lane_event("paused", "blue")])
