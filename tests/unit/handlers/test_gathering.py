@@ -388,6 +388,7 @@ def test_an_alarm_that_is_raised_goes_back(
         "action": "roll_back",
         "reason": "CloudWatch alarm errors (since 04:00:00 UTC) was raised during the deployment",
         "error": "AlarmRaised",
+        "emergency": False,
     }
     assert ALARM_SECONDS <= clock.seconds < ALARM_SECONDS + 1
     assert journal.history("web", "d1").judged == at(clock.seconds)
