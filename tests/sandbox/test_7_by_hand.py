@@ -64,16 +64,21 @@ def stopped_half_way(scaled_stage: Stage) -> Rehearsal:
 
 @pytest.fixture(scope="module")
 def backed_out(scaled_stage: Stage) -> Rehearsal:
-    """A release is promoted, and then turns out to be wrong in a way that no probe sees."""
+    """A release is promoted, and then turns out to be wrong in a way that no probe sees.
+
+    Whoever asks for the version of before gets it by a rollback.
+    """
     stage, cloud = scaled_stage, scaled_stage.cloud
-    before = cloud.weights()
+    before, version = cloud.weights(), cloud.state()["version"]
 
     def back_out(execution: str) -> dict[str, Any]:
         stage.enter(execution, "KeepWarm")
         began = time.monotonic()
-        rollback = cloud.roll_back()
+        asked = cloud.start({"service": SERVICE, "image_tag": version})
         until(lambda: cloud.weights() == before, "all traffic on the old version")
-        return {"seconds": time.monotonic() - began, "rollback": cloud.ended(rollback)}
+        seconds = time.monotonic() - began
+        rollback = cloud.started("rollback", lambda given: given.get("asked_by") == asked, "the rollback")
+        return {"seconds": seconds, "rollback": cloud.ended(rollback), "asked": cloud.ended(asked)}
 
     with stage.spec(retire={"warm_seconds": WARM_SECONDS}):
         return stage.rehearse("backed out", stage.push("0.3.3"), back_out)
@@ -224,9 +229,17 @@ class TestBackedOut(WithoutFailure):
 
         assert (rollback.status, rollback.output["outcome"]) == ("SUCCEEDED", "rolled_back")
         assert cloud.item(rollback.name)["outcome"] == certificate["outcome"] == "rolled_back"
-        assert certificate["reason"] == "0.3.3 was backed out: rolled back by hand"
+        by = f"crossfade-deploy:{backed_out.seen['asked'].name}"
+        assert certificate["reason"] == f"0.3.3 was backed out: rolled back by hand, by {by}"
         assert certificate["requests"]["production"]["failed"] == 0
         assert certificate["ledger"]["complete"]
+
+    def test_who_has_asked_is_told(self, backed_out: Rehearsal) -> None:
+        """Not by stages, and not before it is done."""
+        asked = backed_out.seen["asked"]
+
+        assert (asked.status, asked.output["action"]) == ("SUCCEEDED", "went_back")
+        assert asked.output["reason"].startswith("0.3.3 was backed out: rolled back by hand")
 
     def test_the_deployment_has_ended_well(self, backed_out: Rehearsal) -> None:
         """It found that somebody has made use of the slot that it had kept warm."""
