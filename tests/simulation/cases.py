@@ -32,7 +32,7 @@ earlier scenario came by."""
 DISTURBED_ELSEWHERE = 12
 """So many states of a scenario are disturbed in settings that are known."""
 PLACED = ("stable-replaced", "stable-halved", "candidate-short", "owner-up")
-"""The disturbances that are placed; of the others not every case has been run yet, see ``disturbed``."""
+"""The disturbances that are placed; of the others not every case holds yet, see ``disturbed``."""
 
 
 class Fault(NamedTuple):
