@@ -43,8 +43,8 @@ def _a_field_more(folder: Path) -> None:
     _edit(folder / WATCH, "    cursor: str | None\n", "    cursor: str | None\n    looks: int\n", times=2)
     _edit(
         folder / WATCH,
-        "cursor=cursor, probe_died=probe_died)",
-        "cursor=cursor, probe_died=probe_died, looks=event.looks + 1)",
+        "        probe_died=probe_died,\n    )\n",
+        "        probe_died=probe_died,\n        looks=event.looks + 1,\n    )\n",
     )
     sent = '        gate: "{% $gate %}"\n        cursor: "{% $cursor %}"\n'
     _edit(folder / DEPLOY, sent, f'{sent}        looks: "{{% $looks %}}"\n', times=2)

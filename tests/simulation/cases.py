@@ -11,12 +11,15 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from itertools import product
 from math import ceil
 from random import Random
 from typing import NamedTuple
 
+from crossfade.domain.message import iso
+from tests.simulation.clock import START
 from tests.simulation.disturbances import DISTURBANCES, Setting
 from tests.simulation.faults import KINDS, LASTING, PASSING, Point, kinds_at
 from tests.simulation.inhabit import inhabited
@@ -31,8 +34,6 @@ DRAWS, DRAWS_ELSEWHERE = {"stale-read": 6, "late-effect": 12}, {"stale-read": 3,
 earlier scenario came by."""
 DISTURBED_ELSEWHERE = 12
 """So many states of a scenario are disturbed in settings that are known."""
-PLACED = ("stable-replaced", "stable-halved", "candidate-short", "owner-up")
-"""The disturbances that are placed; of the others not every case holds yet, see ``disturbed``."""
 
 
 class Fault(NamedTuple):
@@ -105,7 +106,7 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
     disturbances come in every setting.
     ``thorough``: every kind at every point.
     """
-    yield from disturbed(scenario, DISTURBANCES if thorough else PLACED)
+    yield from disturbed(scenario, DISTURBANCES)
     if not SCENARIOS[scenario].faulted and not thorough:
         return
     places: dict[tuple[str, ...], list[Point]] = defaultdict(list)
@@ -290,10 +291,23 @@ def _passes(fault: Fault, scenario: Scenario, world: World) -> bool:
     """Whether a fault is one that is ridden out: what becomes of the spec is, once there is a plan."""
     if fault.kind in DISTURBANCES:
         passes = DISTURBANCES[fault.kind].passes
-        return passes == "always" or (passes == "good" and scenario.serves not in scenario.released)
+        good = scenario.serves not in scenario.released and not _promoted_before(fault, scenario, world)
+        return passes == "always" or (passes == "good" and good)
     if fault.kind in RESPECS:
         return _last_plan(world) < world.faults.struck.get(fault.point, 0.0)
     return fault.kind in PASSING
+
+
+def _promoted_before(fault: Fault, scenario: Scenario, world: World) -> bool:
+    """Whether a fault struck a release that had been promoted already."""
+    struck = iso(START + timedelta(seconds=world.faults.struck.get(fault.point, 0.0)))
+    before = {f"release-{tag}" for tag in scenario.released}
+    promoted = [
+        item["promoted"]
+        for name, item in items_of(world).items()
+        if "promoted" in item and name not in before
+    ]
+    return any(at < struck for at in promoted)
 
 
 def _last_plan(world: World) -> float:

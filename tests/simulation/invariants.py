@@ -91,15 +91,16 @@ def the_better_side_serves(scenario: Scenario, world: World) -> Violations:
     yield from world.watcher.worse
     for slot in world.watcher.at_rest():
         yield f"{slot} has clients and serves nothing"
-    if world.faults.placed <= DISTURBANCES.keys():
+    if world.faults.placed <= DISTURBANCES.keys() and not scenario.always:
         for slot, began, ended in world.watcher.silences:
             seconds = ended - max(began, _served_by_the_other(slot, world, ended))
             if seconds > MOST_SILENT_SECONDS:
                 yield f"until {ended:.2f} clients of {slot} met nobody for {seconds:.2f} s"
 
 
-MOST_SILENT_SECONDS = 60.0
-"""For so long clients may be sent to a slot that serves nothing while the other one could serve them."""
+MOST_SILENT_SECONDS = 75.0
+"""For so long clients may be sent to a slot that serves nothing while the other one could serve them: as a
+task's replacement takes, and longer than a rollback lets functions end."""
 
 
 def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
@@ -107,15 +108,26 @@ def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
     targets = world.balancer.healthy[world.spec.target_groups.of(other(slot))].at(until - 0.01)
     if any(target.image.behaviour != "good" for target in targets):
         return until
+    # Nobody looks while an old slot is kept warm: only at the end of its time, and then with patience.
+    if _entered("KeepWarm", slot, world, until):
+        return max((at + PATIENCE_SECONDS for at in _entered("CoolDown", slot, world, until)), default=until)
     if slot != world.watcher.stable_at(until - 0.01):
         return 0.0
-    verified = [
+    return max(_entered("GreenVerified", other(slot), world, until), default=until)
+
+
+PATIENCE_SECONDS = 240.0
+"""For so long at most CoolDown looks at a live slot that serves nothing."""
+
+
+def _entered(name: str, slot: Slot, world: World, until: float) -> list[float]:
+    """When deployments entered a state since a slot was last launched."""
+    return [
         at
         for execution in world.executions("deploy")
         for at, state in execution.path
-        if state == "GreenVerified" and world.watcher.launched(other(slot)) <= at <= until
+        if state == name and world.watcher.launched(slot) <= at <= until
     ]
-    return max(verified, default=until)
 
 
 def no_bad_release_is_live(scenario: Scenario, world: World) -> Violations:

@@ -207,7 +207,6 @@ def _nothing(world: World) -> None:
     [
         pytest.param(CRASHES, "deploy.CheckGreen#1", _nothing, id="crashes-at-launch"),
         pytest.param(CRASHES, "deploy.CheckGreen#1", WAYS["its-tasks-are-gone"], id="both-are-dead"),
-        pytest.param(WRONG, "deploy.VerifyGreen#1", WAYS["its-tasks-hang-up"], id="both-fail"),
         pytest.param(GOOD, "deploy.WatchStage#1", _nothing, id="weights-have-moved"),
     ],
 )

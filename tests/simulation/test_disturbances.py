@@ -5,7 +5,7 @@ from collections import defaultdict
 import pytest
 
 from crossfade.domain.spec import Slot
-from tests.simulation.cases import PLACED, UnknownCase, disturbed, named, points, run
+from tests.simulation.cases import UnknownCase, disturbed, named, points, run
 from tests.simulation.disturbances import (
     BACK_SECONDS,
     DISTURBANCES,
@@ -124,8 +124,8 @@ def test_each_disturbance_comes_in_each_setting() -> None:
     assert {setting.weight for setting, _ in wanted if setting.state == "WatchStage"} == {10, 100}
 
 
-@pytest.mark.parametrize("kind", PLACED)
-def test_what_is_placed_holds_where_it_matters_most(kind: str) -> None:
+@pytest.mark.parametrize("kind", DISTURBANCES)
+def test_each_holds_where_it_matters_most(kind: str) -> None:
     """At the first state in which each scenario of four tasks comes by it with the most weight."""
     for name in ("four", "four-worse"):
         at = max(

@@ -91,8 +91,9 @@ class Watcher:
         world, winner = self._world, other(loser)
         left, lost = self._healthy(winner), self._healthy(loser)
         good = all(target.image.behaviour == "good" for target in self._targets(loser))
-        fit = good and lost >= asked  # one that never had all its tasks was never verified
-        if lost and not left and world.weight(winner) and (fit or self._had_clients(loser)):
+        fit = good and lost >= asked and self._was_ready(loser)
+        wanted = world.ecs.services[world.spec.slot_service(winner)].desired  # 0: switched off by its owner
+        if lost and not left and wanted and world.weight(winner) and (fit or self._had_clients(loser)):
             self.worse.append(f"at {world.clock.now:.2f} {loser} was stopped with {lost} healthy targets")
         if self._machine() != "rollback" or stable(world) != winner:
             return
@@ -119,6 +120,15 @@ class Watcher:
 
     def _targets(self, slot: Slot) -> tuple[Target, ...]:
         return self._world.balancer.healthy[self._world.spec.target_groups.of(slot)].last
+
+    def _was_ready(self, slot: Slot) -> bool:
+        """Whether a deployment has found all its tasks healthy since their launch."""
+        since = self.launched(slot)
+        return any(
+            at >= since and state == "CheckProbe"
+            for execution in self._world.executions("deploy")
+            for at, state in execution.path
+        )
 
     def _had_clients(self, slot: Slot) -> bool:
         """Whether clients have met what runs in a slot."""

@@ -58,7 +58,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "record_outcome": JOURNAL_WRITE,
     "release": frozenset({"dynamodb:UpdateItem"}),
     "start_next": JOURNAL_STATE | SERVICES | START,
-    "cool": JOURNAL_STATE | RULE | RESIZE,
+    "cool": JOURNAL_STATE | RULE | HEALTH | SLOTS | RESIZE,
     "survey": JOURNAL_OPEN | SERVICES | {"states:DescribeExecution", "states:StopExecution"},
     "restore": JOURNAL_WRITE | RULE | CAPACITY
     | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},

@@ -136,6 +136,10 @@ class SlotHasTraffic(CrossfadeError):
     """A slot that was to be stopped still has weight: its tasks are left running."""
 
 
+class LiveServesNothing(CrossfadeError):
+    """A promoted release has no healthy task left; the version before, which is warm, gets the traffic."""
+
+
 class ReportNotWritten(CrossfadeError):
     """The release was promoted, but its certificate could not be written: draw it up by hand."""
 

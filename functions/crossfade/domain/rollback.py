@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, ValidationError
 
 from crossfade.domain.certificate import History
-from crossfade.domain.errors import InvalidInput
+from crossfade.domain.errors import InvalidInput, LiveServesNothing
 from crossfade.domain.message import Message, faults, iso, unknown_keys
 from crossfade.domain.plan import Plan
 from crossfade.domain.request import STARTED_BY
@@ -61,6 +61,11 @@ class Order(Message):
     def by_hand(self) -> bool:
         """Whether a person asks."""
         return self.deployment is None
+
+    def takes_promotion_back(self, state: State) -> bool:
+        """Whether a deployment has found that what it promoted serves nobody, and its old slot is warm."""
+        dead = self.failure is not None and self.failure.Error == LiveServesNothing.__name__
+        return dead and state.warm is not None and state.warm.deployment == self.deployment
 
     @property
     def reason(self) -> str:

@@ -35,8 +35,8 @@ def still_needed(
 ) -> Literal["as_it_is", "as_winner"] | None:
     """Whether a loser has to run on, in a rollback; None when it may be stopped.
 
-    plan: Plan, history: History, loser: Slot, *, healthy: Mapping[Slot, int], short: str | None, late: bool,
-    which this one has; ``late`` ends that wait.
+    ``as_winner``: nobody answers in the other slot. ``as_it_is``: the other one is ``short`` of tasks, of
+    which this one has more; ``late`` ends that wait.
     """
     winner = other(loser)
     if healthy[loser] <= healthy[winner] or (loser == plan.candidate and not is_fit(history)):

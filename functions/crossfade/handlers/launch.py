@@ -38,7 +38,7 @@ def handler(event: Event) -> Launched:
     first = datetime.fromisoformat(journal.milestone(plan, "launched", iso(now)))
     slots, service = Slots(client("ecs"), plan.spec), plan.spec.slot_service(plan.candidate)
     again = iso(first) != iso(now) and now < first + ECS_LAG
-    count = _count(plan, slots)
+    count = _count(plan, slots, journal)
     if count == 0:
         short = f"All traffic goes to {plan.stable}, but ECS shows no tasks wanted there"
         if now >= first + ECS_LAG:
@@ -60,9 +60,19 @@ def handler(event: Event) -> Launched:
     )
 
 
-def _count(plan: Plan, slots: Slots) -> int:
-    """As many tasks as the stable slot is to run: of those that run, some may just be replaced."""
+def _count(plan: Plan, slots: Slots, journal: Journal) -> int:
+    """As many tasks as the stable slot is to run: of those that run, some may just be replaced.
+
+    A further launch of the same deployment has no fewer than one before it: of the most that was ever wanted
+    nothing is taken back.
+    """
     if plan.stable is None:
         return plan.spec.desired_count
     stable = slots.describe(plan.stable)
-    return stable.desired if stable else 0
+    desired, known = stable.desired if stable else 0, journal.history(plan.service, plan.deployment).wanted
+    if desired == 0:
+        return 0
+    wanted = max(desired, known or 0)
+    if wanted != known:
+        journal.wanted(plan, wanted)
+    return wanted

@@ -81,7 +81,7 @@ def _by_order(order: Order, own: str, journal: Journal) -> Survey:
     if state.holder:
         left = _stands_back(state, order, own)
         return nothing(left) if left else _take_over(order.service, state, order, own, journal)
-    if not order.by_hand:
+    if not order.by_hand and not order.takes_promotion_back(state):
         return nothing(f"{order.deployment} holds no service any more")
     if state.warm is None:
         raise NothingToRollBack(

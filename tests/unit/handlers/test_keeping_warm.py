@@ -93,6 +93,28 @@ def test_a_slot_with_clients_runs_on(account: Account, invoke: Invoke, journal: 
     assert journal.state("web").holder is None
 
 
+def test_the_only_slot_that_serves_is_not_stopped(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """Nobody answers in the live one any more. Once somebody does, the old slot goes."""
+    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
+    with pytest.raises(errors.LiveServesNothing, match="none of its 2 tasks in green is healthy any more"):
+        invoke("cool", plan=warm)
+    state = journal.state("web")
+    assert (account.desired("blue"), state.holder, state.warm and state.warm.slot) == (2, None, "blue")
+    account.register_targets("green", "10.0.0.12")
+    assert invoke("cool", plan=warm) == {"slot": "blue"}
+
+
+def test_a_live_slot_that_its_owner_has_switched_off_keeps_nothing_warm(
+    account: Account, invoke: Invoke, warm: Plan
+) -> None:
+    """It is to serve nobody."""
+    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
+    account.ecs.update_service(cluster=account.spec.cluster, service="web-green", desiredCount=0)
+    assert invoke("cool", plan=warm) == {"slot": "blue"}
+
+
 def test_a_service_that_is_off_the_air_is_cooled(account: Account, invoke: Invoke, warm: Plan) -> None:
     """Somebody has removed the rule, so nobody is sent anywhere."""
     Traffic(account.elbv2, account.spec).remove()

@@ -460,6 +460,15 @@ def test_a_release_starts_with_the_stable_slots_count(
     assert account.desired("green") == 5
 
 
+def test_a_second_launch_asks_for_no_fewer_tasks(account: Account, invoke: Invoke, second: Plan) -> None:
+    """The owner has made the live slot smaller since the first one."""
+    definition = invoke("register", plan=second)["task_definition"]
+    account.resize("blue", 5)
+    _launch(invoke, second, definition)
+    account.resize("blue", 3)
+    assert _launch(invoke, second, definition)["reason"] == "5 tasks"
+
+
 @pytest.mark.parametrize("shown", ["no-service", "no-tasks"])
 def test_a_stable_slot_that_is_not_shown_as_it_is_does_not_set_the_count(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, second: Plan, shown: str

@@ -540,3 +540,21 @@ def test_a_warm_slot_that_somebody_takes_meanwhile(
     aws.edit("GetItem", _once(lambda: journal.claim(taken)))
     assert _survey(invoke, given)["action"] == "nothing"
     assert journal.state("web").holder == taken.execution
+
+
+def test_a_promotion_whose_tasks_have_all_died_is_taken_back(
+    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+) -> None:
+    """Its own deployment says so, while the old slot is warm; whatever else fails there takes nothing back."""
+    account.start(ROLLBACK, "mine")
+    order = {
+        "service": "web",
+        "deployment": warm.deployment,
+        "failure": {"Error": "AwsRefused", "Cause": "no"},
+    }
+    assert _survey(invoke, order)["action"] == "nothing"
+    dead = order | {"failure": {"Error": "LiveServesNothing", "Cause": "none of its tasks is healthy"}}
+    found = _survey(invoke, dead)
+    assert (found["action"], found["loser"]) == ("back_out", "green")
+    assert found["reason"] == "0.0.2 was backed out: LiveServesNothing: none of its tasks is healthy"
+    assert journal.state("web").holder == MINE

@@ -88,6 +88,9 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     green, blue, lanes = watch.candidate, other(watch.candidate), state.lanes
     if lanes.gone:
         return f"{green} has no target left"
+    if lanes.unanswered(settings, alone=watch.alone):
+        seen = lanes.seen[0]
+        return f"{green} does not answer any more, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met}"
     if lanes.dead(settings, alone=watch.alone):
         run = lanes.run
         while_blue = "" if watch.alone else f", while {blue} answers"

@@ -105,6 +105,18 @@ class Lanes(NamedTuple):
             return False
         return alone or _answers(self.recent, self.stable_at, self.run, settings)
 
+    def unanswered(self, settings: GateSettings, *, alone: bool) -> bool:
+        """Whether a new probe finds nobody in the candidate's slot, which had answered the one before it.
+
+        Where the stable lane does not answer either it may be the probe's own trouble.
+        """
+        seen = self.seen[0]
+        if not 0 < seen.heard < self.opened < seen.knocked:
+            return False
+        answering = len(self.recent) == RECENT and self.recent.count("x") <= FEW_WRONG
+        until = seen.knocked if alone else self.stable_at if answering else 0
+        return until - self.opened >= settings.dead_seconds
+
     def stable_serves_nothing(self, settings: GateSettings) -> bool:
         """Whether nobody is served in the stable slot, for long enough, while the candidate's lane answers.
 

@@ -264,3 +264,37 @@ def test_splits_do_not_matter(cut: int) -> None:
     state, _ = glance(records[:cut], seconds=40, shown=FIRST_STAGE)
     assert glance(records[cut:], seconds=40, state=state, shown=FIRST_STAGE) == whole
     assert GateState.model_validate_json(whole[0].model_dump_json()) == whole[0]
+
+
+# ---- a candidate that a new probe does not find any more -------------------------------------------------
+
+
+def _restarted(stable: str, *, heard: str = "." * 400) -> list[Record]:
+    """The probe has died after 20 s, and a new one finds nobody in green; the marks are of blue then."""
+    before = _merged(_lane("green", heard), _lane("blue", "." * 400))
+    blue = [
+        request("blue", n, 21 + n / 20, status=200 if mark == "." else 502, version="0.0.1")
+        for n, mark in enumerate(stable, 1)
+    ]
+    return [*before, opened(20.5), *_merged(_knocks(21, 26, 31, lane="green"), blue)]
+
+
+def test_a_candidate_that_a_new_probe_does_not_find_goes_back() -> None:
+    """It has answered the one before; its clients meet nobody."""
+    verdict = glance(_restarted("." * 200), seconds=31)[1]
+    assert (verdict.action, verdict.error) == ("roll_back", "CandidateWorse")
+    assert verdict.reason.startswith("green does not answer any more, 32 of 32 requests: ")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(_restarted("." * 30), id="for-a-moment"),
+        pytest.param(_restarted("x" * 200), id="blue-does-not-answer-either"),
+        pytest.param(_restarted(""), id="nothing-is-heard-of-blue"),
+        pytest.param(_restarted("." * 200, heard=""), id="it-has-never-answered"),
+    ],
+)
+def test_what_else_a_new_probe_may_meet(records: list[Record]) -> None:
+    """It may be the probe's own trouble, or that of both."""
+    assert glance(records, seconds=31)[1].error != "CandidateWorse"
