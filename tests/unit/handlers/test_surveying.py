@@ -545,7 +545,7 @@ def test_a_warm_slot_that_somebody_takes_meanwhile(
 def test_a_promotion_whose_tasks_have_all_died_is_taken_back(
     account: Account, invoke: Invoke, journal: Journal, warm: Plan
 ) -> None:
-    """Its own deployment says so, while the old slot is warm; whatever else fails there takes nothing back."""
+    """Its own deployment says so, while the old slot is warm; what else fails there takes nothing back."""
     account.start(ROLLBACK, "mine")
     order = {
         "service": "web",
