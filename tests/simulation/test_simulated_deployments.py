@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from crossfade.domain.state import LONGEST_WAIT
-from tests.simulation.cases import PLACED, UnknownCase, named, pairs, points, run, singles
+from tests.simulation.cases import UnknownCase, named, pairs, points, run, singles
 from tests.simulation.client import Client
+from tests.simulation.disturbances import DISTURBANCES
 from tests.simulation.faults import KINDS, LASTING, RESPECS_AND_STOPS, Point
 from tests.simulation.functions import Invocation
 from tests.simulation.inhabit import inhabited
@@ -65,7 +66,7 @@ def test_there_are_enough_cases() -> None:
     assert len(names) == len(set(names)) >= 8000
     kinds = Counter(re.split("[:@]", name.partition("/")[2])[0] for name in names)
     known = {kind for kinds in KINDS.values() for kind in kinds}
-    known |= {"", *LASTING, *RESPECS_AND_STOPS, *PLACED}
+    known |= {"", *LASTING, *RESPECS_AND_STOPS, *DISTURBANCES}
     assert kinds.keys() | {f"{kind}+stopped" for kind in (*CHANGES, MALFORMED)} == known
     assert min(kinds[kind] for kind in LASTING) >= 1500
 
