@@ -92,7 +92,8 @@ class Watcher:
         left, lost = self._healthy(winner), self._healthy(loser)
         good = all(target.image.behaviour == "good" for target in self._targets(loser))
         fit = good and lost >= asked and self._was_ready(loser)
-        wanted = world.ecs.services[world.spec.slot_service(winner)].desired  # 0: switched off by its owner
+        of_winner = world.ecs.services.get(world.spec.slot_service(winner))
+        wanted = of_winner.desired if of_winner else 0  # 0: switched off by its owner
         if lost and not left and wanted and world.weight(winner) and (fit or self._had_clients(loser)):
             self.worse.append(f"at {world.clock.now:.2f} {loser} was stopped with {lost} healthy targets")
         if self._machine() != "rollback" or stable(world) != winner:
