@@ -15,6 +15,7 @@ from tests.simulation.clock import START
 from tests.simulation.disturbances import DISTURBANCES
 from tests.simulation.execution import Execution
 from tests.simulation.model.autoscaling import SUSPENDED
+from tests.simulation.respecs import CUT_OFF, GONE
 from tests.simulation.scenarios import SCALING, Scenario
 from tests.simulation.world import World
 
@@ -312,6 +313,11 @@ def _lost(request: Execution, reason: str, named: list[Execution], world: World)
     if "waits already" in reason or "is being deployed by" in reason:
         over = [other for other in named if not _is_over(other, request.began, world)]
         return None if over else "on account of a deployment that was over before it asked"
+    # An image whose service's spec is gone or cannot be read is nobody's, and the reason says so.
+    if "no service is built from" in reason and any(
+        name.startswith((GONE, CUT_OFF)) for name in world.faults.placed
+    ):
+        return None
     return "for a reason that is none"
 
 
