@@ -127,11 +127,16 @@ class Journal:
         if self.state(plan.service).holder == plan.execution:
             return
         conditions = ["attribute_not_exists(holder)", "warm.deployment = :warm"]
-        values: dict[str, Any] = {":candidate": _candidate(plan), ":warm": warm.deployment}
+        tried = Tried(times=1, at=plan.began)  # it counts as the first one, should it not get through
+        values: dict[str, Any] = {
+            ":candidate": _candidate(plan),
+            ":warm": warm.deployment,
+            ":tried": tried.model_dump(mode="json"),
+        }
         known: dict[str, Any] = {"launched": iso(plan.began), "healthy": iso(plan.began)}  # both slots run
         if scaling:
             known["scaling"] = scaling.model_dump()
-        self._hold(plan, ["candidate = :candidate"], values, conditions, ["warm"], known)
+        self._hold(plan, ["candidate = :candidate", "tried = :tried"], values, conditions, ["warm"], known)
 
     def reclaim(self, plan: Plan) -> bool:
         """Hold the service once more to stop the old slot, which is warm no more; False: somebody took it."""

@@ -434,12 +434,14 @@ def test_a_back_out_whose_answer_was_lost_goes_on(
 
 
 def test_a_back_out_that_died_is_tried_again(
-    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, warm: Plan
 ) -> None:
-    """As any rollback; the promoted deployment's history stays."""
+    """As any rollback, after the first wait; the promoted deployment's history stays."""
     account.start(ROLLBACK, "theirs")
     _survey(invoke, PERSON, THEIRS)
     account.end(THEIRS)
+    assert _survey(invoke, _ended(THEIRS, "FAILED", again=True))["action"] == "wait"
+    clock.seconds = 30
     found = _survey(invoke, _ended(THEIRS, "FAILED", again=True))
     assert (found["action"], found["loser"]) == ("roll_back", "green")
     assert found["plan"]["deployment"] == "theirs"
