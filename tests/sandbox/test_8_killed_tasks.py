@@ -120,7 +120,7 @@ def short_of_one(scaled_stage: Stage) -> Rehearsal:
     """One task of the candidate is killed at weight 100, and no other one can be placed."""
     kill = kill_one_for_good(scaled_stage)
     with scaled_stage.spec(retire={"deadline_seconds": HELD_SECONDS}):
-        return scaled_stage.rehearse("a green task killed for good", scaled_stage.push("0.5.5"), kill)
+        return scaled_stage.rehearse("a green task killed for good", scaled_stage.push("0.5.6"), kill)
 
 
 @pytest.fixture(scope="module")
