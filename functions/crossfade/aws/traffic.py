@@ -80,7 +80,7 @@ class Traffic:
         Raises
         ------
         NotYetVisible
-            There is no such rule any more: somebody has deleted it since it was read.
+            There is no such rule any more: it was deleted after it was read.
         """
         actions = rule.weighted(self._spec.target_groups, weights)
         try:

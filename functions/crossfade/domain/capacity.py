@@ -34,7 +34,7 @@ class Capacity(Message):
         return count if count > self.asked else None
 
     def short_for(self, weight: int, *, late: bool) -> str | None:
-        """Why the slot may not carry so many percent of the traffic; None when it may.
+        """Why the slot may not carry this weight, in percent; None when it may.
 
         It needs its share of what the live slot was wanted to have, or of what it was itself asked to have
         where that is more: ``late`` ends the wait for those.

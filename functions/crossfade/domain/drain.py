@@ -23,8 +23,8 @@ class Quiet(Message):
     Where nobody knows the version, every answer is its that is not the loser's. A failed request may be
     anybody's: ``spans`` counts them, by number, requests and failures of the quiet time's parts. The time in
     which no probe was there proves nothing: a new one's beginning counts like another version's answer.
-    ``met`` is another version that was answered, and when last; ``kinds`` are all failures since the shift,
-    of so many ``requests``.
+    ``met`` is another version that was answered, and when last; ``kinds`` are all failures since the shift;
+    ``requests`` counts all requests since then.
     """
 
     last_answer: Moment | None = None

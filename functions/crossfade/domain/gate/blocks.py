@@ -84,7 +84,7 @@ class Block(NamedTuple):
         return Counts(green.requests, green.failures, blue.requests, blue.failures)
 
     def slow(self, bounds: tuple[int, ...], steps: int) -> list[Counts]:
-        """For each bound: requests, and those slower than it (candidate: than the one so many steps up).
+        """For each bound: requests, and those slower than it; for the candidate, than the bound ``steps`` up.
 
         A request that the stable side fails is none that it answers quickly, however soon it fails.
         """

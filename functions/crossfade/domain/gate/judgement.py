@@ -112,7 +112,7 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
 def _nobody_serves_well(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
     """Why not to leave the traffic split, though nothing says that the candidate is worse.
 
-    The stable slot has no target for its share, and the candidate is too sick to be gone on with. Which of
+    The stable slot has no target for its share, and the candidate fails too much to continue. Which of
     them is to get all of it the way back decides by their targets.
     """
     green, blue = watch.candidate, other(watch.candidate)

@@ -18,7 +18,7 @@ from crossfade.domain.records import Knock, Lane, LaneEvent, Opened, Record, Req
 from crossfade.domain.spec import Slot, other
 
 RECENT = 10
-"""Of so many last answers of the one lane most must be right, for the other one alone to be dead."""
+"""How many last answers of a lane are looked at: most must be right, for the other lane alone to be dead."""
 FEW_WRONG = 2
 """Where there are more, nothing that the other side failed so far was its own fault alone."""
 SERVER_ERROR = 500
