@@ -58,15 +58,17 @@ def _answer_a_repeated_start() -> None:
 
 
 def _end_executions_once() -> None:
-    """MiniStack 1.5.33: an aborted execution becomes FAILED when the task that it was in fails later. And a
-    failed one has an output; on AWS only a successful one has.
+    """MiniStack 1.5.33: an aborted execution becomes FAILED when the task that it was in fails later. A
+    failed one is seen before its error is, and has an output; on AWS only a successful one has.
     """
-    emulator = stepfunctions._fail_execution
 
     def fail_execution(execution: Execution, error: str, cause: str) -> None:
         if execution["status"] == "RUNNING":
-            emulator(execution, error, cause)
-            execution["output"] = None
+            # At once: whoever reads that it has failed reads why.
+            execution |= {"status": "FAILED", "error": error, "cause": cause, "stopDate": now_iso()}
+            details = {"executionFailedEventDetails": {"error": error, "cause": cause}}
+            stepfunctions._add_event(execution, "ExecutionFailed", details)
+            stepfunctions._emit_execution_status_event(execution)
 
     stepfunctions._fail_execution = fail_execution
 
