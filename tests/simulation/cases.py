@@ -29,10 +29,10 @@ from tests.simulation.respecs import CHANGES, CUT_OFF, GONE, RESPECS
 from tests.simulation.scenarios import SCENARIOS, Scenario, begun
 from tests.simulation.world import World
 
-DRAWS, DRAWS_ELSEWHERE = {"stale-read": 6, "late-effect": 12}, {"stale-read": 3, "late-effect": 3}
+DRAWS, DRAWS_ELSEWHERE = {"stale-read": 6, "late-effect": 12}, {"stale-read": 2, "late-effect": 3}
 """For so many different times a fault that lasts is placed at a point of a place that is new; of one that an
 earlier scenario came by."""
-DISTURBED_ELSEWHERE = 12
+DISTURBED_ELSEWHERE = 6
 """So many states of a scenario are disturbed in settings that are known."""
 
 

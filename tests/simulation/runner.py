@@ -16,10 +16,10 @@ from tests.simulation.cases import Result, UnknownCase, named, pairs, points, ru
 from tests.simulation.parting import together
 from tests.simulation.scenarios import SCENARIOS
 
-SEED, PAIRS = 1, 30
+SEED, PAIRS = 1, 20
 """The seed, and how many pairs it draws for each scenario."""
 
-TOGETHER = 40
+TOGETHER = 200
 """So many cases begin together."""
 
 
