@@ -23,6 +23,7 @@ from tests.simulation.scenarios import (
     break_down,
     lose_blue,
     push,
+    stop,
 )
 from tests.simulation.world import World
 
@@ -184,9 +185,8 @@ def test_a_bad_candidate_where_stable_is_dead(way: str, image: Image, error: str
 def _superseded(first: Image, point: str, before: Happening) -> float:
     """Seconds from the push of a newer release until the one before it has made room, traffic and all."""
     supersede = FOUR | {"when_busy": "supersede"}
-    scenario = Scenario(
-        "superseded", after(before, push(first)), "0.0.4", {point: push(NEXT)}, spec=supersede, gaps=True
-    )
+    then = {point: push(NEXT), "deploy.LaunchGreen#2": break_down("blue", None)}  # new tasks are well
+    scenario = Scenario("superseded", after(before, push(first)), "0.0.4", then, spec=supersede, gaps=True)
     world = begun(scenario)
     with inhabited(world):
         world.run()
@@ -202,11 +202,33 @@ def _nothing(world: World) -> None:
     """Nothing happens."""
 
 
+@pytest.mark.parametrize("how", ["stopped", "superseded"])
+def test_clients_of_a_candidate_that_was_not_judged_get_the_next_release(how: str) -> None:
+    """It had to serve, as nobody else did, and answers another version than its own: that holds nothing."""
+    then = {
+        "deploy.VerifyGreen#1": stop if how == "stopped" else push(NEXT),
+        "deploy.LaunchGreen#2": break_down("blue", None),
+        "rollback.PutBack#1": push(NEXT) if how == "stopped" else _nothing,
+    }
+    supersede = FOUR | {"when_busy": "supersede"}
+    begins = after(WAYS["its-tasks-hang-up"], push(WRONG))
+    scenario = Scenario("not judged", begins, "0.0.4", then, spec=supersede, gaps=True)
+    world = begun(scenario)
+    with inhabited(world):
+        world.run()
+    assert {tag for tags in world.live().values() for tag in tags} == {"0.0.4"}
+    assert violations(scenario, world) == []
+    first, *_, last = world.executions("deploy")[1:]
+    assert items_of(world)[first.name]["outcome"] == "failed"
+    assert items_of(world)[last.name]["outcome"] == "promoted"
+
+
 @pytest.mark.parametrize(
     ("image", "point", "before"),
     [
         pytest.param(CRASHES, "deploy.CheckGreen#1", _nothing, id="crashes-at-launch"),
         pytest.param(CRASHES, "deploy.CheckGreen#1", WAYS["its-tasks-are-gone"], id="both-are-dead"),
+        pytest.param(WRONG, "deploy.VerifyGreen#1", WAYS["its-tasks-hang-up"], id="both-fail"),
         pytest.param(GOOD, "deploy.WatchStage#1", _nothing, id="weights-have-moved"),
     ],
 )

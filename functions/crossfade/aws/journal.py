@@ -265,23 +265,33 @@ class Journal:
         self._held(plan, f"{written}, weights = :weights REMOVE intended", values)
 
     def reinstate(
-        self, plan: Plan, winner: Slot | None, now: datetime, answer: LiveRule | None = None
+        self,
+        plan: Plan,
+        winner: Slot | None,
+        now: datetime,
+        answer: LiveRule | None = None,
+        *,
+        verified: bool = True,
     ) -> None:
         """Write down where a rollback has left all traffic: with ``winner``, or that the rule was removed.
 
+        ``verified``: whether the winner was seen to answer with its version.
         ``intended`` stays: a write of the deployment's own may still be on its way.
         """
         wanted = Weights.share(winner, 100) if winner else None
         written, values = self._written(plan, wanted, now, answer)
         if wanted is None:
-            self._held(plan, f"{written} REMOVE weights, stable, version, digest, last_rule", values)
+            gone = "weights, stable, version, digest, last_rule, verified"
+            self._held(plan, f"{written} REMOVE {gone}", values)
             return
         release = plan.release if winner == plan.candidate else plan.previous
         self._held(
             plan,
-            f"{written}, weights = :weights, stable = :slot, version = :version, digest = :digest",
+            f"{written}, weights = :weights, stable = :slot, version = :version, digest = :digest, "
+            "verified = :verified",
             {
                 **values,
+                ":verified": verified,
                 ":slot": winner,
                 ":version": release.version if release else None,
                 ":digest": release.digest if release else None,
@@ -294,9 +304,10 @@ class Journal:
             ":slot": plan.candidate,
             ":version": plan.release.version,
             ":digest": plan.release.digest,
+            ":verified": True,
             ":execution": plan.execution,
         }
-        expression = "SET stable = :slot, version = :version, digest = :digest"
+        expression = "SET stable = :slot, version = :version, digest = :digest, verified = :verified"
         if plan.stable and plan.spec.retire.warm_seconds > 0:
             expression += ", warm = :warm"
             warm = Warm(

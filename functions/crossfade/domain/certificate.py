@@ -64,6 +64,11 @@ class History(Message):
     executions: tuple[str, ...] = ()
     stages: tuple[StageRecord, ...] = ()
 
+    @property
+    def verified(self) -> bool:
+        """Whether the candidate was seen to answer with its version: it was judged before clients met it."""
+        return any(stage.weight > 0 or stage.verdict == "advance" for stage in self.stages)
+
 
 class Version(Message):
     """A release: its version and digest; both null before a service's first release."""
@@ -132,9 +137,7 @@ class Reading:
 
     def __init__(self, history: History, winner: str | None) -> None:
         plan, restored = history.plan, history.restored
-        # A stable slot whose version is not known may answer with any.
-        previous = None if plan.stable is None else plan.previous.version if plan.previous else ""
-        right = right_versions(plan.candidate, plan.release.version, previous)
+        right = right_versions(plan.candidate, plan.release.version, plan.stable_answers)
         versions = {plan.release.version, plan.previous.version if plan.previous else None}
         met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
         until = history.judged or restored

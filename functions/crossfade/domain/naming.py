@@ -35,5 +35,5 @@ def as_it_answers(running: RunningRelease | None, state: State) -> RunningReleas
     The tags of its task definition were written before it had answered.
     """
     if running and state.version and state.digest == running.digest:
-        return running.model_copy(update={"version": state.version})
+        return running.model_copy(update={"version": state.version, "verified": state.verified})
     return running

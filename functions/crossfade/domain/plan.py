@@ -37,12 +37,14 @@ class Release(Message):
 class RunningRelease(Message):
     """The release in the stable slot, read from the tags of the task definition that runs there.
 
-    ``version`` is what it answers, where the journal knows that.
+    ``version`` is what it answers, where the journal knows that. It was not seen to where it was not
+    ``verified``: then it may answer with any.
     """
 
     version: str
     digest: str
     blueprint: str
+    verified: bool = True
 
 
 class LogStreams(Message):
@@ -110,6 +112,13 @@ class Plan(Message):
     def before(self) -> Weights | None:
         """The weights of before the deployment; None where there was no production rule."""
         return Weights.share(self.stable, 100) if self.stable else None
+
+    @property
+    def stable_answers(self) -> str | None:
+        """The version that the stable slot answers: None where there is none, empty where it is not known."""
+        if self.stable is None:
+            return None
+        return self.previous.version if self.previous and self.previous.verified else ""
 
     @property
     def ledger(self) -> str:

@@ -86,6 +86,8 @@ class State(Message):
     ``weights`` were written since, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``freed`` is when
     the last deployment let go of the service: whatever it changed was changed before that. ``resumed`` is
     how it left the live slot's scaling.
+    ``verified``: whether what is live was seen to answer with its version. It was not where a rollback had
+    nobody else to give the clients to than a candidate that had not been judged.
     ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
     """
 
@@ -107,6 +109,7 @@ class State(Message):
     waiting: Waiting | None = None
     warm: Warm | None = None
     tried: Tried | None = None
+    verified: bool = True
 
     @property
     def was_deployed(self) -> bool:

@@ -51,8 +51,7 @@ def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, sin
         candidate=plan.candidate,
         candidate_since=since,
         expected=plan.release.version,
-        # A stable slot whose version is not known is still there to compare with.
-        previous=None if plan.stable is None else plan.previous.version if plan.previous else "",
+        previous=plan.stable_answers,
         rates=Rates(plan.spec.probe.production_rate, plan.spec.probe.slot_rate),
         production_url=plan.spec.production_url + plan.spec.version_path,
         preview_url=plan.spec.preview_url + plan.spec.version_path,

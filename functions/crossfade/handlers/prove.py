@@ -57,7 +57,7 @@ def handler(event: Event) -> Proved:
             shown=event.shifted,
             now=utc_now(),
             version=event.version,
-            loser=plan.release.version if plan.stable else None,
+            loser=_loser(event),
         )
         dead = looks.look()
         return dead or verdict.action != "wait"
@@ -70,6 +70,14 @@ def handler(event: Event) -> Proved:
         cursor=cursor,
         probe_died=probe_died,
     )
+
+
+def _loser(event: Event) -> str | None:
+    """The version that clients are to get no more; None where it is not known, or nobody else is there."""
+    plan = event.plan
+    if plan.stable is None:
+        return None
+    return plan.release.version if event.loser == plan.candidate else plan.stable_answers or None
 
 
 def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:

@@ -141,9 +141,10 @@ def _pages(plan: Plan, tally: Tally, *, wait: bool) -> Iterator[list[str]]:
 def _winner(event: Event, state: State) -> str | None:
     """The version that clients are to get after a rollback; None where the journal does not tell any more."""
     plan = event.plan
-    if event.outcome == "rolled_back" and plan.previous:
-        return plan.previous.version
-    return plan.release.version if event.outcome == "failed" and state.stable == plan.candidate else None
+    if event.outcome == "rolled_back":
+        return plan.stable_answers or None
+    won = event.outcome == "failed" and state.stable == plan.candidate and state.verified
+    return plan.release.version if won else None
 
 
 def _unreported(asked: ByHand, journal: Journal) -> Event:

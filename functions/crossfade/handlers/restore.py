@@ -43,7 +43,7 @@ class Restored(Message):
 
     ``waiting``: no slot can serve all of it yet, or what was ``written`` does not show yet. ``barred``: the
     weights are somebody else's, and both slots may have clients. Else ``loser`` has none any more, and they
-    are to get ``version``.
+    are to get ``version``; None where that is not known.
     """
 
     status: Literal["moved", "unmoved", "waiting", "barred"]
@@ -71,10 +71,12 @@ def handler(event: Event) -> Restored:
         if way.action == "bar":
             return _left(event, "barred", way.reason)
         wanted = Weights.share(way.winner, 100) if way.winner else None
+        verified = _verified(plan, state, journal, way.winner)
         written = event.written if state.weights == wanted else None
         if written is None:
             # What is read may be old, even where it is what is wanted: so it is always written.
-            written = _write(plan, way, journal, traffic, state.best_known(rule, live) if rule else None)
+            known = state.best_known(rule, live) if rule else None
+            written = _write(plan, way, journal, traffic, known, verified=verified)
         if not visible(traffic, journal.refuse_lost(plan)):
             reason = f"{wanted or 'no rule'} was written, and the load balancer does not show it yet"
             return _left(event, "waiting", reason, written)
@@ -86,15 +88,16 @@ def handler(event: Event) -> Restored:
     moved = event.written is not None or live != wanted or _met(event, state, wanted)
     at = utc_now()
     journal.milestone(plan, "restored", iso(at))
-    previous = plan.previous.version if plan.previous else None
     won_back = way.winner == plan.stable
+    previous = plan.previous.version if plan.previous else None
+    version = previous if won_back else plan.release.version
     return Restored(
         status="moved" if moved else "unmoved",
         outcome="rolled_back" if won_back and plan.stable else "failed",
         at=at,
         reason=way.reason,
         loser=plan.candidate if won_back else plan.stable,
-        version=previous if won_back else plan.release.version,
+        version=version if verified else None,
     )
 
 
@@ -144,7 +147,18 @@ def _short(plan: Plan, journal: Journal, stable: Slot) -> str | None:
     return capacity.short_for(100, late=False) if capacity else None
 
 
-def _write(plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None) -> datetime:
+def _verified(plan: Plan, state: State, journal: Journal, winner: Slot | None) -> bool:
+    """Whether the winner was seen to answer with its version."""
+    if winner == state.stable:
+        return state.verified
+    if winner == plan.candidate:
+        return journal.history(plan.service, plan.deployment).verified
+    return bool(plan.stable_answers)
+
+
+def _write(
+    plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None, *, verified: bool
+) -> datetime:
     # A second read need not show what the first one did: what is written goes to the rule that was read.
     answer = None
     if rule and way.winner is None:
@@ -156,7 +170,7 @@ def _write(plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveR
             journal.intend(plan, wanted, utc_now())
         answer = traffic.change(rule, wanted)
     now = utc_now()
-    journal.reinstate(plan, way.winner, now, answer)
+    journal.reinstate(plan, way.winner, now, answer, verified=verified)
     return now
 
 

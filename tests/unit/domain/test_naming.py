@@ -53,3 +53,17 @@ def test_what_runs(found: RunningRelease | None, state: State, version: str | No
     """The journal's version is what the image was seen to answer."""
     known = as_it_answers(found, state)
     assert (known.version if known else None) == version
+
+
+@pytest.mark.parametrize(
+    ("state", "answers"),
+    [
+        pytest.param(State(digest=OLD, version="0.0.1"), "0.0.1", id="it-was-judged"),
+        pytest.param(State(digest=OLD, version="0.0.1", verified=False), "", id="it-had-to-serve-unjudged"),
+        pytest.param(State(digest=NEW, version="0.0.1", verified=False), "0.0.1", id="another-image-runs"),
+    ],
+)
+def test_what_was_not_judged_may_answer_anything(state: State, answers: str) -> None:
+    """No deployment is held because production answers another version than its tag."""
+    found = as_it_answers(running(), state)
+    assert plan().model_copy(update={"previous": found}).stable_answers == answers

@@ -226,6 +226,31 @@ def test_clients_are_kept_where_somebody_answers(
     assert (state.stable, state.version) == ("green", "0.0.2")
 
 
+def test_of_a_candidate_that_was_not_judged_nobody_says_what_it_answers(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, blue_live: None
+) -> None:
+    """It serves, as nobody else does; by whatever it answers, clients are rid of the loser.
+
+    The next deployment, which compares itself with it, is promoted all the same, and then it is known again.
+    """
+    plan = account.plan()
+    journal.claim(plan)
+    journal.milestone(plan, "healthy", iso(at(0)))
+    account.deregister_targets("blue", *TARGETS)
+    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    for _ in range(2):
+        answer = _restore(invoke, mine)
+        assert (answer["outcome"], answer["loser"], answer["version"]) == ("failed", "blue", None)
+    state = journal.state("web")
+    assert (state.stable, state.version, state.verified) == ("green", "0.0.2", False)
+    others = {"version": "9.9.9"}
+    account.write_ledger(mine.ledger, *[request("production", n, n, **others) for n in range(1, 21)])
+    clock.seconds = 20
+    assert _prove(invoke, mine, version=None, loser="blue")["status"] == "drained"
+    journal.promote(mine, at(30))
+    assert journal.state("web").verified
+
+
 def test_a_choice_of_the_candidate_that_was_cut_off_is_finished(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, taken: Plan
 ) -> None:

@@ -72,9 +72,10 @@ class Watch(NamedTuple):
     """What stays the same while a stage is watched.
 
     ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: when the candidate
-    first answered. ``previous``: the stable slot's version; None in a service's first deployment, which has
-    no stable slot to compare with. ``production_url`` and ``preview_url`` are what the probe asks.
-    ``emergency``: the stable slot serves nothing at this look, so the candidate is judged by itself.
+    first answered. ``previous``: the stable slot's version, empty where it is not known; None in a service's
+    first deployment, which has no stable slot to compare with. ``production_url`` and ``preview_url`` are
+    what the probe asks. ``emergency``: the stable slot serves nothing at this
+    look, so the candidate is judged by itself.
     """
 
     stage: Stage
