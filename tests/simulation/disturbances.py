@@ -128,6 +128,11 @@ class Setting(NamedTuple):
     count: int
     good: bool | None
 
+    @property
+    def share(self) -> tuple[str, str, int]:
+        """Where it is, and the candidate's weight."""
+        return self.machine, self.state, self.weight
+
 
 class Disturber:
     """Knows what can happen in a world at a moment, and lets it happen. ``happened`` are the names of it."""
