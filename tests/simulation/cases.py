@@ -327,9 +327,12 @@ def _errors(scenario: str) -> list[str]:
 
 
 def _errors_in(world: World) -> list[str]:
-    """The errors by which deployments ended, one for each that did not succeed."""
+    """The errors by which deployments ended, one for each that did not succeed.
+
+    One that a person's rollback takes over is stopped, or finds out just before that it has lost its service.
+    """
     return sorted(
-        execution.error or execution.status
+        "Stopped" if execution.error == "ServiceLost" else execution.error or execution.status
         for execution in world.executions("deploy")
         if execution.status != "SUCCEEDED"
     )
