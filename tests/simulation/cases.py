@@ -137,12 +137,12 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
 def disturbed(scenario: str, kinds: Collection[str]) -> Iterator[Case]:
     """Disturbances in each setting that no scenario before has come by, wherever they make a difference.
 
-    All of them at a state and a weight that are new, half of them where only the count or the candidate is.
+    All that are new to a state and a weight, half of those where only the count or the candidate is new.
     Of the settings that are known some are drawn, and a disturbance for each.
     """
     before = [point for other in _before(scenario) for point in points(other)]
     known = {(point.setting, kind) for point in before for kind in point.possible}
-    shares = {point.setting.share for point in before if point.setting}
+    shares = {(setting.share, kind) for setting, kind in known if setting}
     random = Random(scenario)
     settings: dict[Setting | None, dict[str, Point]] = defaultdict(dict)
     for point in points(scenario):
@@ -153,8 +153,9 @@ def disturbed(scenario: str, kinds: Collection[str]) -> Iterator[Case]:
     for setting, at in settings.items():
         new = [kind for kind in at if (setting, kind) not in known]
         draws += [] if new else [at]
-        if setting and setting.share in shares:
-            new = random.sample(new, ceil(len(new) / 2))
+        elsewhere = [kind for kind in new if setting and (setting.share, kind) in shares]
+        for kind in random.sample(elsewhere, len(elsewhere) // 2):
+            new.remove(kind)
         for kind in new:
             yield _single(scenario, Fault(kind, at[kind].name))
     for at in random.sample(draws, min(DISTURBED_ELSEWHERE, len(draws))):
