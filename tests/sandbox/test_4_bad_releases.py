@@ -123,7 +123,7 @@ def test_a_version_caught_in_time_meets_no_client(request: pytest.FixtureRequest
 @pytest.mark.parametrize(
     ("name", "error", "sentences"),
     [
-        pytest.param("fails_when_live", "CandidateWorse", ["blue failed"], id="fails-when-live"),
+        pytest.param("fails_when_live", "CandidateWorse", ["candidate (blue) failed"], id="fails-when-live"),
         pytest.param(
             "never_healthy",
             "CandidateNotHealthy",

@@ -40,7 +40,7 @@ def entered(state: str) -> Callable[[Stage, str], None]:
     return lambda stage, execution: stage.enter(execution, state)
 
 
-LAUNCHING, WATCHING = {"CheckGreen", "GreenReady", "WaitForGreen"}, {"WatchStage", "StageWatched"}
+LAUNCHING, WATCHING = {"CheckCandidate", "CandidateReady", "WaitForCandidate"}, {"WatchStage", "StageWatched"}
 
 
 def shifted(share: int) -> Callable[[Stage, str], None]:
@@ -54,8 +54,8 @@ def shifted(share: int) -> Callable[[Stage, str], None]:
 
 
 PHASES = {
-    "launch": Phase("0.1.1", LAUNCHING, [0], entered("WaitForGreen"), {"FAULT_NEVER_HEALTHY": "1"}),
-    "preview": Phase("0.1.2", {"VerifyGreen", "GreenVerified"}, [0], entered("VerifyGreen"), {}),
+    "launch": Phase("0.1.1", LAUNCHING, [0], entered("WaitForCandidate"), {"FAULT_NEVER_HEALTHY": "1"}),
+    "preview": Phase("0.1.2", {"VerifyCandidate", "CandidateVerified"}, [0], entered("VerifyCandidate"), {}),
     "at 10": Phase("0.1.3", WATCHING, [0, 10, 0], shifted(10), {}),
     "at 50": Phase("0.1.4", WATCHING, [0, 10, 50, 0], shifted(50), {}, specless=True),
     "at 100": Phase("0.1.5", WATCHING, [0, 10, 50, 100, 0], shifted(100), {}),

@@ -114,7 +114,7 @@ def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
         return max((at + PATIENCE_SECONDS for at in _entered("CoolDown", slot, world, until)), default=until)
     if slot != world.watcher.stable_at(until - 0.01):
         return 0.0
-    return max(_entered("GreenVerified", other(slot), world, until), default=until)
+    return max(_entered("CandidateVerified", other(slot), world, until), default=until)
 
 
 PATIENCE_SECONDS = 240.0

@@ -288,7 +288,7 @@ _ALL = (
         "grows",
         scaled(ask(NEXT)),
         "0.0.4",
-        {"deploy.VerifyGreen#1": grow("green"), "deploy.RetireBlue#1": ask_for("green", 4)},
+        {"deploy.VerifyCandidate#1": grow("green"), "deploy.RetireStable#1": ask_for("green", 4)},
         released=_TWICE,
         spec={"retire": SPEC["retire"] | {"drain_seconds": 100, "deadline_seconds": 250}},
         scales=True,
@@ -297,7 +297,7 @@ _ALL = (
         "queued",
         push(GOOD),
         "0.0.5",
-        {"deploy.LaunchGreen#1": push(NEXT), "deploy.VerifyGreen#1": push(NEWEST)},
+        {"deploy.LaunchCandidate#1": push(NEXT), "deploy.VerifyCandidate#1": push(NEWEST)},
     ),
     Scenario(
         "superseded",
@@ -363,7 +363,7 @@ _ALL = (
         "unreported",
         push(GOOD),
         "0.0.4",
-        {"deploy.LaunchGreen#1": push(NEXT)},
+        {"deploy.LaunchCandidate#1": push(NEXT)},
         always={"report:PutObject": "refused"},
         uncertified=True,
     ),
@@ -381,7 +381,7 @@ _ALL = (
     Scenario("listed-late", listed_late(push(GOOD)), "0.0.4", {"deploy.WatchStage#1": stop_and_push}),
     # The deployment has just begun, and Step Functions does not know it yet when a person rolls it back.
     Scenario(
-        "unlisted", listed_late(ask(GOOD)), "0.0.1", {"deploy.LaunchGreen#1": roll_back}, or_else="0.0.2"
+        "unlisted", listed_late(ask(GOOD)), "0.0.1", {"deploy.LaunchCandidate#1": roll_back}, or_else="0.0.2"
     ),
     Scenario("fed", ask(GOOD), "0.0.2", spec=FEED),
     Scenario("fed-unfit", push(UNFIT), "0.0.1", spec=FEED),
@@ -392,8 +392,8 @@ _ALL = (
         "alarmed-late",
         ask(GOOD),
         "0.0.1",
-        {"deploy.RetireBlue#1": raise_alarm},
-        # Where SuspendBlue takes long, clients have left by then, and the release is promoted at once.
+        {"deploy.RetireStable#1": raise_alarm},
+        # Where SuspendStable takes long, clients have left by then, and the release is promoted at once.
         or_else="0.0.2",
         spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
     ),
@@ -422,8 +422,8 @@ _ALL = (
         "login",
         with_login(ask(GOOD)),
         "0.0.1",
-        {"deploy.RetireBlue#1": raise_alarm},
-        # Where SuspendBlue takes long, clients have left by then, and the release is promoted at once.
+        {"deploy.RetireStable#1": raise_alarm},
+        # Where SuspendStable takes long, clients have left by then, and the release is promoted at once.
         or_else="0.0.2",
         spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
     ),

@@ -114,8 +114,8 @@ def test_a_good_candidate_where_stable_was_dead_before(way: Happening) -> None:
 @pytest.mark.parametrize(
     ("point", "weights"),
     [
-        ("deploy.LaunchGreen#1", [0, 100]),
-        ("deploy.VerifyGreen#1", [0, 100]),
+        ("deploy.LaunchCandidate#1", [0, 100]),
+        ("deploy.VerifyCandidate#1", [0, 100]),
         ("deploy.ShiftTraffic#1", [0, 10, 100]),
         ("deploy.WatchStage#1", [0, 10, 100]),
         ("deploy.ShiftTraffic#2", [0, 10, 50, 100]),
@@ -133,7 +133,7 @@ def test_a_good_candidate_where_stable_dies_in_the_middle(
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("point", ["deploy.WatchStage#7", "deploy.SuspendBlue#1", "deploy.RetireBlue#1"])
+@pytest.mark.parametrize("point", ["deploy.WatchStage#7", "deploy.SuspendStable#1", "deploy.RetireStable#1"])
 def test_a_stable_slot_that_dies_when_all_have_left_it(way: Happening, point: str) -> None:
     """At the last weight, and while it is about to be stopped, nothing waits for it."""
     told = _run(ask(GOOD), "0.0.2", {point: way}, SPEC)
@@ -149,7 +149,9 @@ def test_a_stable_slot_of_which_half_fails_is_compared_with() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502])
-@pytest.mark.parametrize("point", ["deploy.VerifyGreen#1", "deploy.WatchStage#1", "deploy.ShiftTraffic#2"])
+@pytest.mark.parametrize(
+    "point", ["deploy.VerifyCandidate#1", "deploy.WatchStage#1", "deploy.ShiftTraffic#2"]
+)
 def test_a_stable_slot_that_comes_back(status: int, point: str) -> None:
     """Its only task was replaced: the candidate has the traffic or goes on, is compared again, and stays."""
     told = _run(ask(GOOD), "0.0.2", {point: for_a_while(status)}, ONE)
@@ -185,7 +187,7 @@ def test_a_bad_candidate_where_stable_is_dead(way: str, image: Image, error: str
 def _superseded(first: Image, point: str, before: Happening) -> float:
     """Seconds from the push of a newer release until the one before it has made room, traffic and all."""
     supersede = FOUR | {"when_busy": "supersede"}
-    then = {point: push(NEXT), "deploy.LaunchGreen#2": break_down("blue", None)}  # new tasks are well
+    then = {point: push(NEXT), "deploy.LaunchCandidate#2": break_down("blue", None)}  # new tasks are well
     scenario = Scenario("superseded", after(before, push(first)), "0.0.4", then, spec=supersede, gaps=True)
     world = begun(scenario)
     with inhabited(world):
@@ -206,8 +208,8 @@ def _nothing(world: World) -> None:
 def test_clients_of_a_candidate_that_was_not_judged_get_the_next_release(how: str) -> None:
     """It had to serve, as nobody else did, and answers another version than its own: that holds nothing."""
     then = {
-        "deploy.VerifyGreen#1": stop if how == "stopped" else push(NEXT),
-        "deploy.LaunchGreen#2": break_down("blue", None),
+        "deploy.VerifyCandidate#1": stop if how == "stopped" else push(NEXT),
+        "deploy.LaunchCandidate#2": break_down("blue", None),
         "rollback.PutBack#1": push(NEXT) if how == "stopped" else _nothing,
     }
     supersede = FOUR | {"when_busy": "supersede"}
@@ -226,9 +228,9 @@ def test_clients_of_a_candidate_that_was_not_judged_get_the_next_release(how: st
 @pytest.mark.parametrize(
     ("image", "point", "before"),
     [
-        pytest.param(CRASHES, "deploy.CheckGreen#1", _nothing, id="crashes-at-launch"),
-        pytest.param(CRASHES, "deploy.CheckGreen#1", WAYS["its-tasks-are-gone"], id="both-are-dead"),
-        pytest.param(WRONG, "deploy.VerifyGreen#1", WAYS["its-tasks-hang-up"], id="both-fail"),
+        pytest.param(CRASHES, "deploy.CheckCandidate#1", _nothing, id="crashes-at-launch"),
+        pytest.param(CRASHES, "deploy.CheckCandidate#1", WAYS["its-tasks-are-gone"], id="both-are-dead"),
+        pytest.param(WRONG, "deploy.VerifyCandidate#1", WAYS["its-tasks-hang-up"], id="both-fail"),
         pytest.param(GOOD, "deploy.WatchStage#1", _nothing, id="weights-have-moved"),
     ],
 )

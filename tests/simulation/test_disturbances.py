@@ -147,7 +147,7 @@ def test_each_holds_where_it_matters_most(kind: str) -> None:
     "name",
     [
         "healthy/candidate-short@deploy.PlanRelease#1",
-        "first/stable-dead@deploy.LaunchGreen#1",
+        "first/stable-dead@deploy.LaunchCandidate#1",
         "healthy/stable-dead@shift:ModifyRule#1",
     ],
 )

@@ -103,7 +103,7 @@ def test_no_answer_starts_a_second_probe(kind: str, call: int) -> None:
     assert len(world.ecs.probes) == 2, "of the release before, and of this one"
 
 
-@pytest.mark.parametrize("state", ["VerifyGreen#1", "WatchStage#1", "RetireBlue#1"])
+@pytest.mark.parametrize("state", ["VerifyCandidate#1", "WatchStage#1", "RetireStable#1"])
 @pytest.mark.parametrize("seconds", [30, 60])
 def test_a_probe_that_died_waits_for_its_place(state: str, seconds: float) -> None:
     """Nothing goes on without it, and it goes on as soon as there is one."""
@@ -140,7 +140,7 @@ def test_a_start_that_nobody_heard_of_and_nobody_sees_is_not_made_twice() -> Non
 
 @pytest.mark.parametrize(
     ("state", "at"),
-    [("VerifyGreen#1", "Not shifted to blue 0, green 100"), ("RetireBlue#1", "s after the last shift")],
+    [("VerifyCandidate#1", "Not shifted to blue 0, green 100"), ("RetireStable#1", "s after the last shift")],
     ids=["before-a-shift", "before-the-old-slot-goes"],
 )
 def test_a_candidate_that_cannot_grow_says_why(state: str, at: str) -> None:

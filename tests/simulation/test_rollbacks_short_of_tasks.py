@@ -88,7 +88,7 @@ def _healthy_at(world: World, slot: Slot, moment: float) -> int:
     "shrinks",
     [pytest.param(ask_for("blue", 1), id="by-its-owner"), pytest.param(die("blue", 3), id="its-tasks-died")],
 )
-@pytest.mark.parametrize("point", ["deploy.WatchStage#1", "deploy.WatchStage#2", "deploy.RetireBlue#1"])
+@pytest.mark.parametrize("point", ["deploy.WatchStage#1", "deploy.WatchStage#2", "deploy.RetireStable#1"])
 def test_a_stable_slot_that_shrank_has_its_tasks_before_it_gets_its_traffic(
     point: str, shrinks: Happening
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_refused_candidate_keeps_no_client_for_want_of_tasks() -> None:
 def test_a_rollback_ends_with_as_many_tasks_as_the_live_slot_had_at_most() -> None:
     """Its owner went up to 6, which the candidate followed, and down again."""
     then = {
-        "deploy.VerifyGreen#1": ask_for("blue", 6),
+        "deploy.VerifyCandidate#1": ask_for("blue", 6),
         "deploy.WatchStage#2": both(ask_for("blue", 2), roll_back),
     }
     world = _run(HELD, then)
@@ -157,7 +157,7 @@ def test_a_slot_that_its_owner_scaled_to_0_is_not_started_again() -> None:
 # ---- the better side -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("point", ["deploy.CheckProbe#1", "deploy.VerifyGreen#1"])
+@pytest.mark.parametrize("point", ["deploy.CheckProbe#1", "deploy.VerifyCandidate#1"])
 def test_a_stable_slot_that_died_before_any_traffic_moved_does_not_stay_live(point: str) -> None:
     """A person rolls back at weight 0: all traffic stood on a slot that answers nobody."""
     world = _run(replace(HELD, gaps=True), {point: both(lose_blue, roll_back)})
@@ -204,7 +204,7 @@ def test_the_loser_runs_on_while_a_task_of_the_winner_is_replaced(point: str) ->
 
 
 @pytest.mark.parametrize(
-    "point", ["deploy.WatchStage#1", "deploy.WatchStage#2", "deploy.SuspendBlue#1", "deploy.RetireBlue#1"]
+    "point", ["deploy.WatchStage#1", "deploy.WatchStage#2", "deploy.SuspendStable#1", "deploy.RetireStable#1"]
 )
 def test_a_candidate_that_loses_tasks_for_good_is_not_promoted(point: str) -> None:
     """It has 1 of 4: it is held, and then the old slot has its traffic back, with 4 of 4."""
@@ -225,7 +225,7 @@ def test_an_owner_who_shrinks_the_old_slot_lets_no_release_through_short() -> No
     assert world.live() == {"blue": ("0.0.1",) * 4, "green": ()}
 
 
-@pytest.mark.parametrize("point", ["deploy.WatchStage#1", "deploy.WatchStage#2", "deploy.RetireBlue#1"])
+@pytest.mark.parametrize("point", ["deploy.WatchStage#1", "deploy.WatchStage#2", "deploy.RetireStable#1"])
 def test_a_candidate_whose_task_is_replaced_is_promoted(point: str) -> None:
     """That takes more than a minute, and no release goes back for it."""
     deployed = Scenario("replaced", ask(GOOD), "0.0.2", spec=FOUR, scales=True)

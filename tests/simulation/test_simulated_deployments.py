@@ -122,7 +122,7 @@ REFUSED = {
 @pytest.mark.parametrize(
     "placed",
     [
-        pytest.param({"deploy.CheckGreen#1": "spec-gone+stopped"}, id="stopped"),
+        pytest.param({"deploy.CheckCandidate#1": "spec-gone+stopped"}, id="stopped"),
         pytest.param(
             {"register:RegisterTaskDefinition#1": "refused", "survey:GetItem#1": "refused"}, id="failed"
         ),
@@ -198,18 +198,32 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
 @pytest.mark.parametrize(
     ("scenario", "error", "reason"),
     [
-        ("worse", "CandidateWorse", r"green fails \d+ of \d+, blue 0 of \d+ \(evidence"),
+        (
+            "worse",
+            "CandidateWorse",
+            r"candidate \(green\) fails \d+ of \d+, stable \(blue\) 0 of \d+ \(evidence",
+        ),
         (
             "wrong",
             "CandidateWorse",
-            r'in a row, for \d\.\d s, while blue answers; \d+ of \d+: version "9.9.9", expected "0.0.3"\.',
+            r"in a row, for \d\.\d s, while stable \(blue\) answers; "
+            r'\d+ of \d+: version "9.9.9", expected "0.0.3"\.',
         ),
-        ("fed-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
-        ("metered-unfit", "CandidateWorse", r"green fails (\d+) of \1, blue 0 of \d+ of the users' requests"),
+        (
+            "fed-unfit",
+            "CandidateWorse",
+            r"candidate \(green\) fails (\d+) of \1, stable \(blue\) 0 of \d+ of the users' requests",
+        ),
+        (
+            "metered-unfit",
+            "CandidateWorse",
+            r"candidate \(green\) fails (\d+) of \1, stable \(blue\) 0 of \d+ of the users' requests",
+        ),
         (
             "probes-die",
             "EvidenceMissing",
-            "after 150 s at weight 10: probe evidence missing: no answer of green, blue and production for",
+            r"after 150 s at weight 10: probe evidence missing: no answer of candidate \(green\), "
+            r"stable \(blue\) and production for",
         ),
         (
             "first-unreached",
@@ -357,7 +371,8 @@ def test_users_speak_for_a_good_release() -> None:
     world = run(named("fed")).world
     (_, item) = items_of(world).values()
     told = {
-        weight: "; users: green fails 0 of" in stage["reason"] for weight, stage in item["stages"].items()
+        weight: "; users: candidate \(green\) fails 0 of" in stage["reason"]
+        for weight, stage in item["stages"].items()
     }
     assert told == {"0": False, "10": True, "100": False}
 

@@ -70,12 +70,12 @@ def lose_listener(world: World) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        "deploy.CheckGreen#1",
-        "deploy.VerifyGreen#1",
+        "deploy.CheckCandidate#1",
+        "deploy.VerifyCandidate#1",
         "deploy.ShiftTraffic#1",
         "deploy.WatchStage#1",
         "deploy.ShiftTraffic#2",
-        "deploy.RetireBlue#1",
+        "deploy.RetireStable#1",
     ],
 )
 def test_a_listener_that_is_deleted_ends_one_deployment_and_one_rollback(point: str) -> None:

@@ -46,7 +46,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "check_probe": JOURNAL_READ | FOLLOW,
     "suspend": JOURNAL_WRITE | SCALING | CAPACITY,
     "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
-    "check_green": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
+    "check_candidate": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
     "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES | CAPACITY | {"ecr:DescribeImages"},
     "shift": JOURNAL_WRITE | RULE | CAPACITY
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},

@@ -106,7 +106,7 @@ def test_lambda_faults_are_retried_before_any_catch_all(machine: str, name: str)
 
 
 LONGEST_HOLD = 30 * 60
-WAIT_BY_ANSWER = {"launch", "check_green"}
+WAIT_BY_ANSWER = {"launch", "check_candidate"}
 """Handlers that answer that they wait where ECS does not show yet what was written."""
 
 
@@ -163,12 +163,12 @@ def test_every_loop_has_a_deadline(machine: str) -> None:
     ("machine", "loop", "variable"),
     [
         pytest.param("deploy", "WaitForSlot", "launch_deadline", id="waiting-for-the-slot"),
-        pytest.param("deploy", "WaitForGreen", "launch_deadline", id="waiting-for-green"),
+        pytest.param("deploy", "WaitForCandidate", "launch_deadline", id="waiting-for-green"),
         pytest.param("deploy", "WaitForProbe", "launch_deadline", id="waiting-for-the-probe"),
         pytest.param("deploy", "WaitForTargets", "shift_deadline", id="waiting-for-targets"),
         pytest.param("deploy", "StageWatched", "deadline", id="watching-a-stage"),
         pytest.param("deploy", "StageWatched", "stage", id="counting-stages"),
-        pytest.param("deploy", "WaitForBlue", "began", id="waiting-for-blue"),
+        pytest.param("deploy", "WaitForStable", "began", id="waiting-for-blue"),
         pytest.param("rollback", "ProveStable", "shifted", id="proving-the-stable-slot"),
     ],
 )

@@ -13,22 +13,22 @@ EVENTS = {
     "Wait": ["WaitStateEntered", "WaitStateExited"],
     "Pass": ["PassStateEntered", "PassStateExited"],
 }
-FOLLOWS = {"VerifyGreen": LOOK_SECONDS, "WatchStage": LOOK_SECONDS}
+FOLLOWS = {"VerifyCandidate": LOOK_SECONDS, "WatchStage": LOOK_SECONDS}
 """Tasks that wait within their function."""
 
 LOOPS = {
     ("StartProbe", "ProbeStarted", "WaitForProbesRoom"): events.PROBE,
-    ("LaunchGreen", "GreenLaunched", "WaitForSlot"): events.LAUNCH,
-    ("CheckGreen", "GreenReady", "WaitForGreen"): events.LAUNCH,
+    ("LaunchCandidate", "CandidateLaunched", "WaitForSlot"): events.LAUNCH,
+    ("CheckCandidate", "CandidateReady", "WaitForCandidate"): events.LAUNCH,
     (
-        *("LaunchGreen", "GreenLaunched", "SuspendGreen"),
-        *("CheckGreen", "GreenReady", "WaitForRoom"),
+        *("LaunchCandidate", "CandidateLaunched", "SuspendCandidate"),
+        *("CheckCandidate", "CandidateReady", "WaitForRoom"),
     ): events.RELAUNCH,
     ("CheckProbe", "ProbeWriting", "WaitForProbe"): events.LAUNCH,
-    ("VerifyGreen", "GreenVerified"): events.WATCH,
+    ("VerifyCandidate", "CandidateVerified"): events.WATCH,
     ("ShiftTraffic", "TrafficShifted", "WaitForTargets"): events.SHIFT,
     ("WatchStage", "StageWatched"): events.WATCH,
-    ("RetireBlue", "BlueRetired", "WaitForBlue"): events.RETIRE,
+    ("RetireStable", "StableRetired", "WaitForStable"): events.RETIRE,
 }
 COUNTED = {"PlanAgain", "RestartProbe", "NextStage"}
 """Loops through these end by a count: the reserve holds the first two, and the stages are counted."""

@@ -80,7 +80,7 @@ def test_every_handler_is_deployed_once() -> None:
 
 
 def test_functions_are_named_after_their_files() -> None:
-    """`CheckGreenFunction` runs `check_green.py`."""
+    """`CheckCandidateFunction` runs `check_candidate.py`."""
     for name, properties in functions().items():
         file = properties["Handler"].split(".")[2]
         assert name == "".join(part.title() for part in file.split("_")) + "Function"

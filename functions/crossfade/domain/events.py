@@ -21,12 +21,12 @@ class Loop(NamedTuple):
 
 
 LAUNCH = Loop(9, 2)
-"""CheckGreen, GreenReady, WaitForGreen; LaunchGreen and CheckProbe have two such of their own, and the same
-deadline."""
+"""CheckCandidate, CandidateReady, WaitForCandidate; LaunchCandidate and CheckProbe have two such of their
+own, and the same deadline."""
 PROBE = Loop(9, 10)
 """StartProbe, ProbeStarted, WaitForProbesRoom, with a deadline that is as long as the launch's."""
 RELAUNCH = Loop(21, 5)
-"""From LaunchGreen to GreenReady and back through WaitForRoom: fewer than LAUNCH, and in the same time."""
+"""From LaunchCandidate to CandidateReady and back by WaitForRoom: fewer than LAUNCH, in the same time."""
 SHIFT = Loop(9, 3)
 """ShiftTraffic, TrafficShifted, WaitForTargets."""
 SHIFT_SECONDS = 150
@@ -36,7 +36,7 @@ WATCH = Loop(7, 20)
 WATCH_UNHEARD = Loop(7, 6)
 """The same where the probe is dead: a look ends after a silence. No stage is passed so."""
 RETIRE = Loop(9, 3)
-"""RetireBlue, BlueRetired, WaitForBlue, once nothing is judged any more."""
+"""RetireStable, StableRetired, WaitForStable, once nothing is judged any more."""
 
 
 def most_events(launch: float, stages: Sequence[float], retire: float) -> float:

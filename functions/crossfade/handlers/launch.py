@@ -1,4 +1,4 @@
-"""LaunchGreen: as many tasks of the candidate as the stable slot is to run."""
+"""LaunchCandidate: as many tasks of the candidate as the stable slot is to run."""
 
 import os
 from datetime import datetime

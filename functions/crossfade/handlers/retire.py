@@ -1,4 +1,4 @@
-"""RetireBlue: watch on until clients have ceased to meet the old slot, then stop it and see it gone.
+"""RetireStable: watch on until clients have ceased to meet the old slot, then stop it and see it gone.
 
 A first release has no old slot; it is promoted as soon as the gate has news that it is well.
 """

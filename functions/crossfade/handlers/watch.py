@@ -1,4 +1,4 @@
-"""VerifyGreen and WatchStage: gather evidence until there is a verdict, for some seconds at most."""
+"""VerifyCandidate and WatchStage: gather evidence until there is a verdict, for some seconds at most."""
 
 import os
 import time

@@ -439,7 +439,7 @@ def test_a_free_service_can_be_deleted_too(journal: Journal, warm: Plan) -> None
 # ---- what the holder writes down ------------------------------------------------------------------------
 
 
-WORSE = Verdict(action="roll_back", reason="green fails 12 of 240", error="CandidateWorse")
+WORSE = Verdict(action="roll_back", reason="candidate (green) fails 12 of 240", error="CandidateWorse")
 WRITES: dict[str, Callable[[Journal, Plan], object]] = {
     "intend": lambda journal, plan: journal.intend(plan, SOME, at(0)),
     "wrote": lambda journal, plan: journal.wrote(plan, SOME, at(5)),

@@ -9,7 +9,7 @@ from tests.unit.examples import at, spec
 
 HOLD = Verdict(action="hold", reason="all well")
 ADVANCE = Verdict(action="advance", reason="proven")
-BACK = Verdict(action="roll_back", reason="green fails", error="CandidateWorse")
+BACK = Verdict(action="roll_back", reason="candidate (green) fails", error="CandidateWorse")
 RAISED = "CloudWatch alarm errors (since 04:00:05 UTC) was raised during the deployment"
 STANDING = "errors was in ALARM before the deployment began"
 GONE = "evidence missing: CloudWatch has no alarm errors any more"
@@ -72,7 +72,9 @@ def _heed(
             BACK,
             _alarm("ALARM", since=-9),
             False,
-            Verdict(action="roll_back", reason=f"green fails; {STANDING}", error="CandidateWorse"),
+            Verdict(
+                action="roll_back", reason=f"candidate (green) fails; {STANDING}", error="CandidateWorse"
+            ),
             id="of-before-is-told-with-a-rollback",
         ),
         pytest.param(HOLD, None, False, Verdict(action="hold", reason=GONE), id="gone-holds"),

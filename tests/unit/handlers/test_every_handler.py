@@ -79,7 +79,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("suspend", "DescribeScalableTargets", {"plan": plan()}),
     ("launch", "UpdateService", {"task_definition": "web:1", "deadline": at(60)}),
     (
-        "check_green",
+        "check_candidate",
         "DescribeServices",
         {
             "rollout": {"id": "ecs-svc/1", "task_definition": "web:1", "asked": iso(at(0))},

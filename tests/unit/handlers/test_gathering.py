@@ -113,7 +113,8 @@ def test_users_prove_a_good_candidate_by_their_feed(
     verdict = _watch(invoke, fed, probe)["verdict"]
     assert (verdict["action"], verdict["reason"]) == (
         "advance",
-        "green fails 0 of 299, blue 0 of 299; users: green fails 0 of 5,000, blue 0 of 45,000",
+        "candidate (green) fails 0 of 299, stable (blue) 0 of 299; users: candidate (green) fails 0 "
+        "of 5,000, stable (blue) 0 of 45,000",
     )
 
 
@@ -126,7 +127,9 @@ def test_users_tell_of_a_bad_candidate_by_their_feed(
     clock.seconds = 36
     verdict = _watch(invoke, fed, probe)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
-    assert verdict["reason"].startswith("green fails 500 of 5,000, blue 0 of 45,000 of the users' requests")
+    assert verdict["reason"].startswith(
+        "candidate (green) fails 500 of 5,000, stable (blue) 0 of 45,000 of the users' requests"
+    )
     assert journal.history("web", "d1").judged == at(36)
 
 
@@ -138,7 +141,7 @@ def test_without_word_of_users_the_stage_is_held(
     clock.seconds = 31
     assert _watch(invoke, fed, probe)["verdict"] == {
         "action": "hold",
-        "reason": "user evidence missing: no word of green's users in its outcome feed",
+        "reason": "user evidence missing: no word of the candidate's users in its outcome feed",
         "emergency": False,
         "error": None,
     }
@@ -154,7 +157,9 @@ def test_a_stable_slot_without_a_feed_compares_nothing(
     plan = fed.model_copy(update={"feed": FEED.model_copy(update={"stable": None})})
     verdict = _watch(invoke, plan, probe)["verdict"]
     assert verdict["action"] == "hold"
-    assert verdict["reason"].startswith("user evidence insufficient: green fails 0 of 0, blue 0 of 0 in 30 s")
+    assert verdict["reason"].startswith(
+        "user evidence insufficient: candidate (green) fails 0 of 0, stable (blue) 0 of 0 in 30 s"
+    )
 
 
 def test_the_feed_is_read_no_oftener_than_it_brings_news(
@@ -237,7 +242,7 @@ def test_a_line_that_comes_late_still_counts(
 
 def _failures(answer: dict[str, Any]) -> int:
     """How many failures of the candidate's users have been compared."""
-    return GateState.model_validate_json(answer["gate"]).users.proof.counts.x_g
+    return GateState.model_validate_json(answer["gate"]).users.proof.counts.x_c
 
 
 def test_a_watch_of_a_feed_that_runs_again_says_the_same(
@@ -292,7 +297,8 @@ def test_users_prove_a_good_candidate_by_metrics(
     verdict = _watch(invoke, metered, probe, **first)["verdict"]
     assert (verdict["action"], verdict["reason"]) == (
         "advance",
-        "green fails 1 of 849, blue 0 of 849; users: green fails 0 of 12,000, blue 0 of 108,000",
+        "candidate (green) fails 1 of 849, stable (blue) 0 of 849; users: candidate (green) fails 0 "
+        "of 12,000, stable (blue) 0 of 108,000",
     )
 
 
@@ -308,7 +314,7 @@ def test_users_tell_of_a_bad_candidate_by_metrics(
     first = _watch(invoke, metered, probe, **before)
     assert first["verdict"]["action"] == "hold"
     assert first["verdict"]["reason"].startswith(
-        "green fails 1,200 of 12,000, blue 0 of 108,000 of the users' requests"
+        "candidate (green) fails 1,200 of 12,000, stable (blue) 0 of 108,000 of the users' requests"
     )
     clock.seconds = 180
     second = _watch(invoke, metered, probe, **first)
@@ -340,7 +346,7 @@ def test_a_minute_that_still_grows_is_not_taken(
     assert second["verdict"]["action"] == "hold"
     assert GateState.model_validate_json(second["gate"]).users.until == 0
     third = _watch(invoke, metered, probe, **second)
-    assert third["verdict"]["reason"].startswith("green fails 1,200 of 12,000")
+    assert third["verdict"]["reason"].startswith("candidate (green) fails 1,200 of 12,000")
 
 
 def test_metrics_are_read_no_oftener_than_they_bring_news(
@@ -375,7 +381,10 @@ def test_an_alarm_that_is_not_raised_changes_nothing(
     account.write_ledger(alarmed.ledger, *every_lane("." * 150))
     clock.seconds = 15
     verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
-    assert (verdict["action"], verdict["reason"]) == ("advance", "green fails 0 of 149, blue 0 of 149")
+    assert (verdict["action"], verdict["reason"]) == (
+        "advance",
+        "candidate (green) fails 0 of 149, stable (blue) 0 of 149",
+    )
 
 
 def test_an_alarm_that_is_raised_goes_back(
@@ -404,7 +413,8 @@ def test_an_alarm_of_before_is_told_and_no_verdict(
     verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
     assert (verdict["action"], verdict["reason"]) == (
         "advance",
-        "green fails 0 of 149, blue 0 of 149; errors was in ALARM before the deployment began",
+        "candidate (green) fails 0 of 149, stable (blue) 0 of 149; errors was in ALARM before the "
+        "deployment began",
     )
 
 

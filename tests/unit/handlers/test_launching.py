@@ -569,7 +569,7 @@ def check(invoke: Invoke, launched: Plan, rollout: dict[str, Any]) -> Check:
 
     def look(since: float | None = None, deadline: float = 60) -> dict[str, Any]:
         event = {"plan": launched, "rollout": rollout, "deadline": at(deadline)}
-        return invoke("check_green", **event, healthy_since=None if since is None else iso(at(since)))
+        return invoke("check_candidate", **event, healthy_since=None if since is None else iso(at(since)))
 
     return look
 
@@ -595,7 +595,7 @@ def test_tasks_of_an_earlier_rollout_are_waited_for(account: Account, check: Che
     assert check(since=-10)["status"] == "ready"
 
 
-@pytest.mark.parametrize("name", ["check_green", "check_probe"])
+@pytest.mark.parametrize("name", ["check_candidate", "check_probe"])
 @pytest.mark.parametrize(
     ("supersede", "error"),
     [
@@ -615,7 +615,7 @@ def test_a_deployment_whose_time_is_over_waits_no_longer(
 ) -> None:
     """Neither for its candidate nor for its probe."""
     events: dict[str, Any] = {
-        "check_green": {"healthy_since": None, "rollout": rollout},
+        "check_candidate": {"healthy_since": None, "rollout": rollout},
         "check_probe": {"task": _start_probe(invoke, launched)},
     }
     account.waits(waiting(supersede=False))

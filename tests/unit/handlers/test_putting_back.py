@@ -20,7 +20,7 @@ from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 MINE = f"{ROLLBACKS}:mine"
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 TARGETS = ("10.0.0.10", "10.0.0.11")
-WORSE = Verdict(action="roll_back", reason="green fails 12 of 240", error="CandidateWorse")
+WORSE = Verdict(action="roll_back", reason="candidate (green) fails 12 of 240", error="CandidateWorse")
 
 
 @pytest.fixture

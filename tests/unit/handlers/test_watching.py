@@ -77,7 +77,7 @@ def test_a_good_stage_advances(
     answer = _watch(account, invoke, held)
     assert answer["verdict"] == {
         "action": "advance",
-        "reason": "green fails 0 of 149, blue 0 of 149",
+        "reason": "candidate (green) fails 0 of 149, stable (blue) 0 of 149",
         "emergency": False,
         "error": None,
     }
@@ -97,7 +97,7 @@ def test_a_stage_holds_until_the_candidate_can_carry_the_next_weight(
     assert account.desired("green") == 40
     assert (verdict["action"], verdict["reason"], clock.seconds) == (
         "hold",
-        "green fails 0 of 349, blue 0 of 349; held back: "
+        "candidate (green) fails 0 of 349, stable (blue) 0 of 349; held back: "
         "green has 2 healthy targets of 40 tasks and needs 4 for weight 10",
         looked(35),
     )
@@ -148,7 +148,7 @@ def test_a_watch_returns_as_soon_as_it_has_a_verdict(
         2 * PAUSE_SECONDS,
     )
     assert verdict["reason"] == (
-        "green failed the last 31 requests in a row, for 3.0 s, while blue answers; "
+        "candidate (green) failed the last 31 requests in a row, for 3.0 s, while stable (blue) answers; "
         "31 of 41: HTTP 500, expected 200. The application failed: read its log"
     )
     assert journal.history("web", "d1").judged == at(2 * PAUSE_SECONDS)
@@ -178,7 +178,7 @@ def test_a_request_that_becomes_visible_late_is_not_lost(
 
     aws.edit("GetLogEvents", hide)
     state = GateState.model_validate_json(_watch(account, invoke, held)["gate"])
-    assert state.probe.proof.counts.x_g == 1
+    assert state.probe.proof.counts.x_c == 1
 
 
 def test_a_watch_reads_on_from_the_last_one(
@@ -222,7 +222,7 @@ def test_a_candidate_may_answer_another_tag_of_its_image(
     answer = _watch(account, invoke, tagged)
     assert (answer["verdict"]["action"], answer["verdict"]["reason"]) == (
         "advance",
-        "green fails 0 of 149, blue 0 of 149",
+        "candidate (green) fails 0 of 149, stable (blue) 0 of 149",
     )
     assert answer["plan"]["release"] == tagged.release.model_dump(mode="json") | {"version": "2.0.1"}
     assert journal.history("web", "d1").plan == Plan.model_validate(answer["plan"])
@@ -388,7 +388,7 @@ def test_the_next_probe_is_read_on_from_there(
     clock.seconds = 19
     second = _watch(account, invoke, held, **first)
     assert (second["verdict"]["action"], _numbers(second)) == ("advance", (60, 60, 60))
-    assert second["verdict"]["reason"] == "green fails 0 of 119, blue 0 of 119"
+    assert second["verdict"]["reason"] == "candidate (green) fails 0 of 119, stable (blue) 0 of 119"
     assert journal.history("web", "d1").probe == task != probe
 
 
@@ -412,8 +412,8 @@ def test_where_stable_serves_nothing_the_last_stage_is_next(
     answer = _watch(account, invoke, held, stage=stage)
     assert answer["verdict"] == {
         "action": "advance",
-        "reason": "stable serves nothing: candidate judged by itself (blue has no target left); "
-        "green fails 0 of 249",
+        "reason": "stable serves nothing: candidate judged by itself (stable (blue) has no target left); "
+        "candidate (green) fails 0 of 249",
         "emergency": True,
         "error": None,
     }
@@ -1007,7 +1007,7 @@ def test_a_candidate_under_suspicion_does_not_retire_blue(
     clock.seconds = 90
     assert _retire(account, invoke, shifted)["verdict"] == {
         "action": "hold",
-        "reason": "probe evidence missing: no answer of green and blue for 110 s",
+        "reason": "probe evidence missing: no answer of candidate (green) and stable (blue) for 110 s",
         "emergency": False,
         "error": None,
     }
@@ -1082,7 +1082,7 @@ def test_a_promotion_needs_news(
     answer = _retire(account, invoke, shifted)
     assert answer["verdict"]["action"] == "hold"
     assert answer["verdict"]["reason"].startswith(
-        "probe evidence missing: no answer of green, blue and production for "
+        "probe evidence missing: no answer of candidate (green), stable (blue) and production for "
     )
     assert journal.history("web", "d1").promoted is None
     assert account.desired("blue") == 2
@@ -1121,5 +1121,7 @@ def test_a_first_release_that_no_client_can_get_is_not(
     clock.seconds = 20
     answer = _retire(account, invoke, first)
     assert answer["verdict"]["action"] == "hold"
-    assert answer["verdict"]["reason"].startswith("probe evidence missing: no answer of blue and production")
+    assert answer["verdict"]["reason"].startswith(
+        "probe evidence missing: no answer of candidate (blue) and production"
+    )
     assert journal.history("web", "d1").promoted is None

@@ -1,10 +1,11 @@
 """What one block of requests says, as bets that cannot gain on average while the candidate is fine.
 
-A bet puts the stakes ``c_g`` on each request of the candidate and ``c_b`` on each of the stable side; its
-gain is the product of ``1 + c(failed - rate)``. The stakes balance, ``n_g c_g + n_b c_b / s = 0``, so that by
-``ln(1 + z) <= z`` the expected gain is at most ``exp(n_g c_g (p_g - s p_b - excess))``: at most 1 under the
-hypothesis bet against, whatever the two rates do from block to block. How much a bet gains when it is right
-depends on how well ``stable_rate`` and ``alternative`` were guessed, its validity does not.
+Of ``n_c`` requests of the candidate ``x_c`` failed, of ``n_s`` of the stable side ``x_s``. A bet puts the
+stakes ``bet_c`` on each request of the candidate and ``bet_s`` on each of the stable side; its gain is the
+product of ``1 + bet (failed - rate)``. The stakes balance, ``n_c bet_c + n_s bet_s / scale = 0``, so that by
+``ln(1 + z) <= z`` the expected gain is at most ``exp(n_c bet_c (p_c - scale p_s - excess))``: at most 1 under
+the hypothesis bet against, whatever the two rates do from block to block. How much a bet gains when it is
+right depends on how well ``stable_rate`` and ``alternative`` were guessed, its validity does not.
 
 Sources: Turner, Ly, Grünwald, arXiv 2106.02693 and 2203.09785 (2x2 block e-variables); Lindon, Sanden,
 Shirikian, arXiv 2205.14762. The functions return logarithms ("nats").
@@ -23,10 +24,10 @@ MOST_OF_THE_PURSE = 0.98
 class Counts(NamedTuple):
     """Requests and failures of both sides in one span."""
 
-    n_g: int
-    x_g: int
-    n_b: int
-    x_b: int
+    n_c: int
+    x_c: int
+    n_s: int
+    x_s: int
 
     def plus(self, more: "Counts") -> "Counts":
         """Both spans together."""
@@ -37,13 +38,13 @@ NOTHING = Counts(0, 0, 0, 0)
 
 
 def worse(counts: Counts, stable_rate: float, *, scale: float, excess: float) -> list[float]:
-    """Bets against ``p_g <= scale * p_b + excess``: one for each of `EXCESSES`."""
+    """Bets against ``p_c <= scale * p_s + excess``: one for each of `EXCESSES`."""
     base = scale * stable_rate + excess
     return _gains(counts, [base + more for more in EXCESSES], stable_rate, scale, excess, worse=True)
 
 
 def no_worse(counts: Counts, stable_rate: float, *, margin: float) -> list[float]:
-    """Bets against ``p_g >= p_b + margin``: that the candidate is as good, or a little worse."""
+    """Bets against ``p_c >= p_s + margin``: that the candidate is as good, or a little worse."""
     return _gains(counts, [stable_rate, stable_rate + margin / 4], stable_rate, 1.0, margin, worse=False)
 
 
@@ -71,33 +72,33 @@ def _gains(
     *,
     worse: bool,
 ) -> list[float]:
-    """What bets on ``p_g = alternative``, ``p_b = stable_rate`` gain; one loop: it is most of a look's time.
+    """What bets on ``p_c = alternative``, ``p_s = stable_rate`` gain; one loop: it is most of a look's time.
 
-    ``b0`` and ``g0 = scale * b0 + excess`` are the pair of rates within the hypothesis nearest to that.
+    ``s0`` and ``c0 = scale * s0 + excess`` are the pair of rates within the hypothesis nearest to that.
     """
-    n_g, x_g, n_b, x_b = counts
-    share = scale * n_g / n_b
+    n_c, x_c, n_s, x_s = counts
+    share = scale * n_c / n_s
     most = MOST_OF_THE_PURSE / share
-    a = 2 * scale * (n_g * scale + n_b)
-    offset = n_g * scale * excess + n_b * (excess - scale * stable_rate)
-    product = 2 * a * n_b * stable_rate * excess
+    a = 2 * scale * (n_c * scale + n_s)
+    offset = n_c * scale * excess + n_s * (excess - scale * stable_rate)
+    product = 2 * a * n_s * stable_rate * excess
     gains = []
     for alternative in alternatives:
-        b = offset - n_g * scale * min(alternative, HIGHEST)
+        b = offset - n_c * scale * min(alternative, HIGHEST)
         root = sqrt(b * b + product)
         # Of the two forms of the same root, the one that subtracts no nearly equal numbers.
-        b0 = (root - b) / a if b <= 0 else product / (a * (b + root))
-        g0 = scale * b0 + excess
-        if not (0 < b0 < 1 and g0 < 1):
+        s0 = (root - b) / a if b <= 0 else product / (a * (b + root))
+        c0 = scale * s0 + excess
+        if not (0 < s0 < 1 and c0 < 1):
             gains.append(0.0)
             continue
-        c_g = (min(alternative, HIGHEST) - g0) / (g0 * (1 - g0))
-        c_g = min(max(c_g, 0.0), most / (1 - b0)) if worse else max(min(c_g, 0.0), -most / b0)
-        c_b = -share * c_g
-        gain = (n_g - x_g) * log1p(-g0 * c_g) + (n_b - x_b) * log1p(-b0 * c_b)
-        if x_g:
-            gain += x_g * log1p((1 - g0) * c_g)
-        if x_b:
-            gain += x_b * log1p((1 - b0) * c_b)
+        bet_c = (min(alternative, HIGHEST) - c0) / (c0 * (1 - c0))
+        bet_c = min(max(bet_c, 0.0), most / (1 - s0)) if worse else max(min(bet_c, 0.0), -most / s0)
+        bet_s = -share * bet_c
+        gain = (n_c - x_c) * log1p(-c0 * bet_c) + (n_s - x_s) * log1p(-s0 * bet_s)
+        if x_c:
+            gain += x_c * log1p((1 - c0) * bet_c)
+        if x_s:
+            gain += x_s * log1p((1 - s0) * bet_s)
         gains.append(gain)
     return gains

@@ -80,8 +80,8 @@ class Block(NamedTuple):
     @property
     def failing(self) -> Counts:
         """Requests and failures."""
-        green, blue = self.candidate or _NONE, self.stable or _NONE
-        return Counts(green.requests, green.failures, blue.requests, blue.failures)
+        candidate, stable = self.candidate or _NONE, self.stable or _NONE
+        return Counts(candidate.requests, candidate.failures, stable.requests, stable.failures)
 
     def slow(self, bounds: tuple[int, ...], steps: int) -> list[Counts]:
         """For each bound: requests, and those slower than it; for the candidate, than the bound ``steps`` up.
@@ -89,10 +89,10 @@ class Block(NamedTuple):
         A request that the stable side fails is none that it answers quickly, however soon it fails.
         """
         stable = self.stable or _NONE
-        green, blue = (self.candidate or _NONE).latencies, stable.latencies
-        n_g, n_b = sum([count for _, count in green]), sum([count for _, count in blue])
+        ours, theirs = (self.candidate or _NONE).latencies, stable.latencies
+        n_c, n_s = sum([count for _, count in ours]), sum([count for _, count in theirs])
         return [
-            Counts(n_g, slower(green, bound + steps), n_b, min(slower(blue, bound) + stable.failures, n_b))
+            Counts(n_c, slower(ours, bound + steps), n_s, min(slower(theirs, bound) + stable.failures, n_s))
             for bound in bounds
         ]
 

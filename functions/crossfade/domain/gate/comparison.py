@@ -25,7 +25,7 @@ class StableRate(NamedTuple):
 
     def after(self, counts: Counts) -> "StableRate":
         """With a block that is over."""
-        return StableRate(self.requests + counts.n_b, self.failures + counts.x_b)
+        return StableRate(self.requests + counts.n_s, self.failures + counts.x_s)
 
 
 class Comparison(NamedTuple):
@@ -48,7 +48,7 @@ class Comparison(NamedTuple):
     def after(self, block: Counts, *, scale: float, excess: float, cap: float) -> "Comparison":
         """The stream after one more block."""
         block = self.pending.plus(block) if any(self.pending) else block
-        if not (block.n_g and block.n_b):
+        if not (block.n_c and block.n_s):
             return Comparison(self.capital, self.rate, block, self.counts)
         capital = self.capital.after(worse(block, self.rate.guess, scale=scale, excess=excess), cap)
         counts = self.counts.plus(block) if capital.evidence > 1 else NOTHING
@@ -79,7 +79,7 @@ class Proof(NamedTuple):
     def after(self, block: Counts, rate: float, *, margin: float, cap: float) -> "Proof":
         """The proof after one more block; ``rate`` is the stable side's guess from before the block."""
         block = self.pending.plus(block) if any(self.pending) else block
-        if not (block.n_g and block.n_b):
+        if not (block.n_c and block.n_s):
             return Proof(self.capital, block, self.counts)
         capital = self.capital.after(no_worse(block, rate, margin=margin), cap, AT_ONCE)
         return Proof(capital, NOTHING, self.counts.plus(block))
@@ -87,5 +87,5 @@ class Proof(NamedTuple):
     def alone(self, block: Counts, *, margin: float, cap: float) -> "Proof":
         """The proof after a block of the candidate's requests only, with what was held open before it."""
         block = self.pending.plus(block) if any(self.pending) else block
-        capital = self.capital.after(below(block.n_g, block.x_g, margin), cap, AT_ONCE)
+        capital = self.capital.after(below(block.n_c, block.x_c, margin), cap, AT_ONCE)
         return Proof(capital, NOTHING, self.counts.plus(block))

@@ -7,7 +7,6 @@ from crossfade.domain.gate.news import missing, seen_on, serves_nothing, told
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.source import Source
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.spec import other
 from crossfade.domain.verdict import EMERGENCY, Verdict
 
 OUTAGE_SECONDS = 60
@@ -27,7 +26,7 @@ def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: dateti
     verdict = _judge(state, settings, watch._replace(emergency=True), now)
     return verdict.model_copy(
         update={
-            "reason": f"{EMERGENCY} ({other(watch.candidate)} {met}); {verdict.reason}",
+            "reason": f"{EMERGENCY} ({words.roles(watch.candidate)[1]} {met}); {verdict.reason}",
             "emergency": True,
         }
     )
@@ -63,7 +62,7 @@ def _judge(state: GateState, settings: GateSettings, watch: Watch, now: datetime
         waited = late or now - watch.began >= timedelta(seconds=settings.users_seconds)
         if not waited or state.users.heard < settings.users_seen_seconds:
             return _hold_until(late, watch, few)
-    old = _users_old(state, settings, watch, now)
+    old = _users_old(state, settings, now)
     if old and (not few or settings.users_seen_seconds):
         return _hold_until(late, watch, old)
     return Verdict(action="advance", reason=f"{_proven(state, watch)}{f'; {few}' if few else ''}")
@@ -85,25 +84,29 @@ def _sources(state: GateState) -> dict[str, Source]:
 
 def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
     """Why to go back at once; None where nothing says so."""
-    green, blue, lanes = watch.candidate, other(watch.candidate), state.lanes
+    lanes = state.lanes
+    candidate, stable = words.roles(watch.candidate)
     if lanes.gone:
-        return f"{green} has no target left"
+        return f"{candidate} has no target left"
     if lanes.unanswered(settings, alone=watch.alone):
         seen = lanes.seen[0]
-        return f"{green} does not answer any more, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met}"
+        return (
+            f"{candidate} does not answer any more, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met}"
+        )
     if lanes.dead(settings, alone=watch.alone):
         run = lanes.run
-        while_blue = "" if watch.alone else f", while {blue} answers"
+        while_stable = "" if watch.alone else f", while {stable} answers"
         return (
-            f"{green} failed the last {run.length} requests in a row, for {run.last - run.began:.1f} s"
-            f"{while_blue}; {told(state, watch, green)}"
+            f"{candidate} failed the last {run.length} requests in a row, for {run.last - run.began:.1f} s"
+            f"{while_stable}; {told(state, watch, watch.candidate)}"
         )
     if state.evidence >= 1 / settings.alpha:
         return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
         if source.guard.failing(settings) and _refuted(source, state, watch):
             return (
-                f"{green} fails more than {settings.failing:.0%}{name}, and {blue} has none to compare with "
+                f"{candidate} fails more than {settings.failing:.0%}{name}, and {stable} has none to "
+                f"compare with "
                 f"(evidence {words.odds(source.guard.sick.evidence)}){_probes(name, state, watch)}"
             )
     return None
@@ -115,11 +118,12 @@ def _nobody_serves_well(state: GateState, settings: GateSettings, watch: Watch) 
     The stable slot has no target for its share, and the candidate fails too much to continue. Which of
     them is to get all of it the way back decides by their targets.
     """
-    green, blue = watch.candidate, other(watch.candidate)
+    candidate, stable = words.roles(watch.candidate)
     if not (state.lanes.stable_gone and _sick(state, settings) and 0 < watch.stage.weight < 100):
         return None
     return (
-        f"{blue} has no target left for its {100 - watch.stage.weight} % of the traffic, and {green} fails "
+        f"{stable} has no target left for its {100 - watch.stage.weight} % of the traffic, and "
+        f"{candidate} fails "
         f"more than {settings.failing:.0%}{_probes('', state, watch)}"
     )
 
@@ -162,13 +166,14 @@ def _nothing_to_compare(source: Source, state: GateState) -> bool:
 
 def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
     """Why not to go on, whatever the users say; None where nothing that was seen speaks against it."""
-    green, blue = watch.candidate, other(watch.candidate)
+    candidate, stable = words.roles(watch.candidate)
     if state.evidence >= settings.suspicion:
         return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
         if source.guard.failing(settings):
             return (
-                f"{green} fails more than {settings.failing:.0%}{name}, {blue} may be as sick"
+                f"{candidate} fails more than {settings.failing:.0%}{name}, {stable} may be failing "
+                f"too (a shared outage?)"
                 f"{_probes(name, state, watch)}"
             )
     # Where the stable slot itself fails, a candidate that does not is what clients wait for.
@@ -194,9 +199,9 @@ def _unproven(state: GateState, settings: GateSettings, watch: Watch) -> str | N
 def _probe_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
     counts = state.probe.proof.counts
     silent = [
-        slot
-        for slot, requests in ((watch.candidate, counts.n_g), (other(watch.candidate), counts.n_b))
-        if not requests and not (watch.alone and slot != watch.candidate)
+        role
+        for role, requests in zip(words.roles(watch.candidate), (counts.n_c, counts.n_s), strict=True)
+        if not requests and not (watch.alone and role.startswith("stable"))
     ]
     if silent:
         return f"probe evidence missing: no answers of {' and '.join(silent)} compared in this stage"
@@ -215,12 +220,12 @@ def _production_missing(state: GateState, settings: GateSettings, watch: Watch) 
     )
 
 
-def _users_old(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
+def _users_old(state: GateState, settings: GateSettings, now: datetime) -> str | None:
     """What was heard of users last, where that is no news; a failing that is not told yet is in no count."""
     age = now.timestamp() - state.users.told
     if age <= settings.users_news_seconds:
         return None
-    return f"user evidence missing: the last word of {watch.candidate}'s users is {age:,.0f} s old"
+    return f"user evidence missing: the last word of the candidate's users is {age:,.0f} s old"
 
 
 def _to_go_on(evidence: float, settings: GateSettings) -> str:
@@ -231,7 +236,7 @@ def _users_missing(state: GateState, settings: GateSettings, watch: Watch) -> st
     counts = state.users.proof.counts
     if not state.users.heard:
         source = "its outcome feed" if settings.users == "feed" else "its target group's metrics"
-        return f"user evidence missing: no word of {watch.candidate}'s users in {source}"
+        return f"user evidence missing: no word of the candidate's users in {source}"
     return (
         f"user evidence insufficient: {words.failures(counts, watch.candidate)} in {state.users.heard} s "
         f"{_to_go_on(state.users.proof.evidence, settings)}"
@@ -242,9 +247,9 @@ def _proven(state: GateState, watch: Watch) -> str:
     counts = state.probe.proof.counts
     if watch.alone:
         seen = seen_on(state, watch, watch.candidate)
-        failed, requests = (counts.x_g, counts.n_g) if counts.n_g else (seen.kinds.total, seen.requests)
-        return f"{watch.candidate} fails {failed:,} of {requests:,}"
+        failed, requests = (counts.x_c, counts.n_c) if counts.n_c else (seen.kinds.total, seen.requests)
+        return f"{words.roles(watch.candidate)[0]} fails {failed:,} of {requests:,}"
     text = words.failures(counts, watch.candidate)
-    if watch.shared and state.users.proof.counts.n_g:
+    if watch.shared and state.users.proof.counts.n_c:
         text += f"; users: {words.failures(state.users.proof.counts, watch.candidate)}"
     return text

@@ -6,6 +6,7 @@ from crossfade.domain.answers import advice
 from crossfade.domain.gate.lanes import Seen
 from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.gate.words import roles
 from crossfade.domain.records import Lane
 from crossfade.domain.spec import other
 
@@ -58,6 +59,11 @@ def missing(state: GateState, watch: Watch, now: datetime) -> str | None:
     return None
 
 
+def _called(watch: Watch, lane: Lane) -> str:
+    """A lane by its role, e.g. ``candidate (green)``."""
+    return lane if lane == "production" else roles(watch.candidate)[int(lane != watch.candidate)]
+
+
 def _needed(state: GateState, watch: Watch) -> list[Lane]:
     lanes: list[Lane] = [watch.candidate]
     # At weight 100 no client is sent to the stable slot, and it may go.
@@ -84,14 +90,15 @@ def _silence(state: GateState, watch: Watch, silent: list[Lane], now: datetime) 
     parts = []
     if mute:
         since = min(_since(watch, seen_on(state, watch, lane).heard, now) for lane in mute)
-        *others, last = mute
+        *others, last = [_called(watch, lane) for lane in mute]
         lanes = f"{', '.join(others)} and {last}" if others else last
         parts.append(f"no answer of {lanes} for {since:,.0f} s")
     for lane in knocking:
         seen = seen_on(state, watch, lane)
         address = watch.production_url if lane == "production" else watch.preview_url
         parts.append(
-            f"{lane} does not answer, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met} ({address}). "
+            f"{_called(watch, lane)} does not answer, {seen.knocks:,} of {seen.knocks:,} requests: "
+            f"{seen.met} ({address}). "
             f"{advice(seen.met)}"
         )
     return "; ".join(parts)

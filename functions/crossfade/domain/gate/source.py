@@ -96,8 +96,8 @@ class Source(NamedTuple):
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
         proof, guard = self.proof, self.guard
-        if of_candidate and counts.n_g:
-            guard = guard.after(counts.n_g, counts.x_g, settings, block.cap)
+        if of_candidate and counts.n_c:
+            guard = guard.after(counts.n_c, counts.x_c, settings, block.cap)
             if alone and in_stage:
                 proof = proof.alone(counts, margin=settings.probe_margin, cap=block.cap)
         compared = of_candidate and not alone and self._comparable(block, margin)
@@ -115,7 +115,7 @@ class Source(NamedTuple):
             else self._slow_after(block, steps(settings.slower_by), compared=compared),
             latencies=latencies,
             guard=guard,
-            stable_at=block.end if counts.n_b else self.stable_at or block.at,
+            stable_at=block.end if counts.n_s else self.stable_at or block.at,
             stage=self.stage,
             proof=proof,
             heard=self.heard + (block.seconds if in_stage else 0),

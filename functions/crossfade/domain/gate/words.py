@@ -20,20 +20,24 @@ def odds(evidence: float) -> str:
     return f"1 : {floor(evidence / digits) * digits:,}"
 
 
-def failures(counts: Counts, candidate: Slot) -> str:
-    """E.g. ``green fails 12 of 240, blue 0 of 250``."""
-    return (
-        f"{candidate} fails {counts.x_g:,} of {counts.n_g:,}, "
-        f"{other(candidate)} {counts.x_b:,} of {counts.n_b:,}"
-    )
+def roles(candidate: Slot) -> tuple[str, str]:
+    """What the two slots are, e.g. ``candidate (green)`` and ``stable (blue)``."""
+    return f"candidate ({candidate})", f"stable ({other(candidate)})"
 
 
-def slowness(counts: Counts, bound: int, settings: GateSettings, candidate: Slot) -> str:
-    """E.g. ``green takes more than 26 ms in 61 of 100, blue more than 21 ms in 10 of 100``."""
+def failures(counts: Counts, slot: Slot) -> str:
+    """E.g. ``candidate (green) fails 12 of 240, stable (blue) 0 of 250``."""
+    candidate, stable = roles(slot)
+    return f"{candidate} fails {counts.x_c:,} of {counts.n_c:,}, {stable} {counts.x_s:,} of {counts.n_s:,}"
+
+
+def slowness(counts: Counts, bound: int, settings: GateSettings, slot: Slot) -> str:
+    """E.g. ``candidate (green) takes more than 26 ms in 61 of 100, stable (blue) more than 21 ms in 10``."""
+    candidate, stable = roles(slot)
     far = min(bound + steps(settings.slower_by), len(BOUNDS) - 1)
     return (
-        f"{candidate} takes more than {BOUNDS[far]:.3g} ms in {counts.x_g:,} of {counts.n_g:,}, "
-        f"{other(candidate)} more than {BOUNDS[bound]:.3g} ms in {counts.x_b:,} of {counts.n_b:,}"
+        f"{candidate} takes more than {BOUNDS[far]:.3g} ms in {counts.x_c:,} of {counts.n_c:,}, "
+        f"{stable} more than {BOUNDS[bound]:.3g} ms in {counts.x_s:,} of {counts.n_s:,}"
     )
 
 

@@ -15,39 +15,39 @@ rates = st.floats(0, 1)
 guesses = st.floats(1e-6, 0.9)
 
 
-def _expected(n_g: int, p_g: float, n_b: int, p_b: float, gains: list[list[float]]) -> list[float]:
+def _expected(n_c: int, p_c: float, n_s: int, p_s: float, gains: list[list[float]]) -> list[float]:
     """The exact expectation of each bet's gain; ``gains`` in the order of ``_outcomes``."""
-    chances = [chance(x_g, n_g, p_g) * chance(x_b, n_b, p_b) for x_g, x_b in _outcomes(n_g, n_b)]
+    chances = [chance(x_c, n_c, p_c) * chance(x_s, n_s, p_s) for x_c, x_s in _outcomes(n_c, n_s)]
     bets = zip(*gains, strict=True)
     return [sum(share * exp(gain) for share, gain in zip(chances, bet, strict=True)) for bet in bets]
 
 
-def _outcomes(n_g: int, n_b: int) -> list[tuple[int, int]]:
-    return [(x_g, x_b) for x_g in range(n_g + 1) for x_b in range(n_b + 1)]
+def _outcomes(n_c: int, n_s: int) -> list[tuple[int, int]]:
+    return [(x_c, x_s) for x_c in range(n_c + 1) for x_s in range(n_s + 1)]
 
 
 @given(requests, requests, rates, rates, guesses, st.floats(0.2, 3), st.floats(0, 0.1))
 def test_a_candidate_that_is_no_worse_costs_the_bet_on_worse(
-    n_g: int, n_b: int, p_b: float, part: float, guess: float, scale: float, excess: float
+    n_c: int, n_s: int, p_s: float, part: float, guess: float, scale: float, excess: float
 ) -> None:
-    """Law: under ``p_g <= s p_b + excess`` every bet's expected gain is at most 1, however it guessed."""
-    p_g = part * min(scale * p_b + excess, 1)
+    """Law: under ``p_c <= s p_s + excess`` every bet's expected gain is at most 1, however it guessed."""
+    p_c = part * min(scale * p_s + excess, 1)
     gains = [
-        worse(Counts(n_g, x_g, n_b, x_b), guess, scale=scale, excess=excess)
-        for x_g, x_b in _outcomes(n_g, n_b)
+        worse(Counts(n_c, x_c, n_s, x_s), guess, scale=scale, excess=excess)
+        for x_c, x_s in _outcomes(n_c, n_s)
     ]
-    assert max(_expected(n_g, p_g, n_b, p_b, gains)) <= 1 + ROUNDING
+    assert max(_expected(n_c, p_c, n_s, p_s, gains)) <= 1 + ROUNDING
 
 
 @given(requests, requests, rates, rates, guesses, st.floats(1e-4, 0.5))
 def test_a_candidate_beyond_the_margin_costs_the_bet_on_no_worse(
-    n_g: int, n_b: int, p_b: float, part: float, guess: float, margin: float
+    n_c: int, n_s: int, p_s: float, part: float, guess: float, margin: float
 ) -> None:
-    """Law: under ``p_g >= p_b + margin`` every bet's expected gain is at most 1."""
-    p_b = p_b * (1 - margin)
-    p_g = p_b + margin + part * (1 - p_b - margin)
-    gains = [no_worse(Counts(n_g, x_g, n_b, x_b), guess, margin=margin) for x_g, x_b in _outcomes(n_g, n_b)]
-    assert max(_expected(n_g, min(p_g, 1.0), n_b, p_b, gains)) <= 1 + ROUNDING
+    """Law: under ``p_c >= p_s + margin`` every bet's expected gain is at most 1."""
+    p_s = p_s * (1 - margin)
+    p_c = p_s + margin + part * (1 - p_s - margin)
+    gains = [no_worse(Counts(n_c, x_c, n_s, x_s), guess, margin=margin) for x_c, x_s in _outcomes(n_c, n_s)]
+    assert max(_expected(n_c, min(p_c, 1.0), n_s, p_s, gains)) <= 1 + ROUNDING
 
 
 @given(requests, rates, st.floats(0.001, 0.5))
@@ -62,23 +62,23 @@ def test_one_side_alone(n: int, part: float, rate: float) -> None:
 
 @given(requests, requests, guesses, st.floats(0, 0.1), st.data())
 def test_a_failure_more_speaks_against_the_candidate(
-    n_g: int, n_b: int, guess: float, excess: float, data: st.DataObject
+    n_c: int, n_s: int, guess: float, excess: float, data: st.DataObject
 ) -> None:
     """Law: with one more failure of the candidate every bet on worse gains, every other one loses."""
-    x_g, x_b = data.draw(st.integers(0, n_g - 1)), data.draw(st.integers(0, n_b))
-    less, more = Counts(n_g, x_g, n_b, x_b), Counts(n_g, x_g + 1, n_b, x_b)
+    x_c, x_s = data.draw(st.integers(0, n_c - 1)), data.draw(st.integers(0, n_s))
+    less, more = Counts(n_c, x_c, n_s, x_s), Counts(n_c, x_c + 1, n_s, x_s)
     margin = excess + 0.001
     for low, high in (
         (worse(less, guess, scale=1, excess=excess), worse(more, guess, scale=1, excess=excess)),
         (no_worse(more, guess, margin=margin), no_worse(less, guess, margin=margin)),
-        (above(n_g, x_g, 0.05), above(n_g, x_g + 1, 0.05)),
-        (below(n_g, x_g + 1, 0.01), below(n_g, x_g, 0.01)),
+        (above(n_c, x_c, 0.05), above(n_c, x_c + 1, 0.05)),
+        (below(n_c, x_c + 1, 0.01), below(n_c, x_c, 0.01)),
     ):
         assert all(a <= b + ROUNDING for a, b in zip(low, high, strict=True))
 
 
 def test_worth_of_a_failure() -> None:
-    """Nearest pair by hand: with no excess b0 is the pooled rate, and the gain is the likelihood ratio."""
+    """Nearest pair by hand: with no excess s0 is the pooled rate, and the gain is the likelihood ratio."""
     counts, guess = Counts(10, 1, 90, 0), 0.01
     found = worse(counts, guess, scale=1, excess=0)[4]
     alternative = guess + 0.1

@@ -23,11 +23,11 @@ def _paths(rates: list[tuple[float, float]]) -> list[Path]:
     The chance of each, and the evidence after each of its blocks.
     """
     paths = []
-    for outcomes in product([(x_g, x_b) for x_g in range(2) for x_b in range(3)], repeat=len(rates)):
+    for outcomes in product([(x_c, x_s) for x_c in range(2) for x_s in range(3)], repeat=len(rates)):
         share, stream, seen = 1.0, Comparison(), []
-        for (p_g, p_b), (x_g, x_b) in zip(rates, outcomes, strict=True):
-            share *= chance(x_g, 1, p_g) * chance(x_b, 2, p_b)
-            stream = stream.after(Counts(1, x_g, 2, x_b), scale=1, excess=0, cap=CAP)
+        for (p_c, p_s), (x_c, x_s) in zip(rates, outcomes, strict=True):
+            share *= chance(x_c, 1, p_c) * chance(x_s, 2, p_s)
+            stream = stream.after(Counts(1, x_c, 2, x_s), scale=1, excess=0, cap=CAP)
             seen.append(stream.evidence)
         paths.append((share, seen))
     return paths
@@ -83,10 +83,10 @@ def test_numbers_stay_finite() -> None:
 def test_a_span_is_held_open_until_both_sides_were_asked(spans: list[tuple[int, int, int, int]]) -> None:
     """Law: nothing is lost by it, and nothing is compared with nothing."""
     stream, total = Comparison(), Counts(0, 0, 0, 0)
-    for n_g, x_g, n_b, x_b in spans:
-        counts = Counts(n_g, min(x_g, n_g), n_b, min(x_b, n_b))
+    for n_c, x_c, n_s, x_s in spans:
+        counts = Counts(n_c, min(x_c, n_c), n_s, min(x_s, n_s))
         total = total.plus(counts)
         stream = stream.after(counts, scale=1, excess=0, cap=CAP)
-        assert not (stream.pending.n_g and stream.pending.n_b)
-    assert total.n_b == stream.rate.requests + stream.pending.n_b
-    assert total.x_b == stream.rate.failures + stream.pending.x_b
+        assert not (stream.pending.n_c and stream.pending.n_s)
+    assert total.n_s == stream.rate.requests + stream.pending.n_s
+    assert total.x_s == stream.rate.failures + stream.pending.x_s

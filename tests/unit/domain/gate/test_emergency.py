@@ -115,11 +115,11 @@ def test_a_first_release_has_no_stable_slot() -> None:
 @pytest.mark.parametrize(
     ("blue", "met"),
     [
-        (_lane("blue", DEAD), "blue failed the last 800 requests in a row, for 40.0 s"),
-        ([lane_event("paused", "blue"), *TOLD], "blue has no target left"),
+        (_lane("blue", DEAD), "stable (blue) failed the last 800 requests in a row, for 40.0 s"),
+        ([lane_event("paused", "blue"), *TOLD], "stable (blue) has no target left"),
         (
             _knocks(0, 5, 35),
-            "blue does not answer, 36 of 36 requests: HTTP 503 by the load balancer",
+            "stable (blue) does not answer, 36 of 36 requests: HTTP 503 by the load balancer",
         ),
     ],
     ids=["fails", "gone", "was-never-there"],
@@ -128,7 +128,7 @@ def test_before_it_has_clients_it_is_verified_by_itself(blue: list[Record], met:
     """The minimum time and the proof are those of a first release; production, which fails, is not asked."""
     records = _merged(_lane("green", WELL), blue)
     assert glance(records, seconds=40, shown=FIRST_STAGE)[1] == Verdict(
-        action="advance", reason=f"{EMERGENCY} ({met}); green fails 0 of 799", emergency=True
+        action="advance", reason=f"{EMERGENCY} ({met}); candidate (green) fails 0 of 799", emergency=True
     )
 
 
@@ -137,7 +137,7 @@ def test_a_proof_that_is_not_there_yet_is_waited_for() -> None:
     records = _merged(_lane("green", WELL[:150]), _lane("blue", DEAD[:150]))
     verdict = glance(records, seconds=7.5, shown=FIRST_STAGE)[1]
     assert (verdict.action, verdict.emergency) == ("hold", True)
-    assert "; probe evidence insufficient: green fails 0 of " in verdict.reason
+    assert "; probe evidence insufficient: candidate (green) fails 0 of " in verdict.reason
     late = glance(records, seconds=8, shown=FIRST_STAGE._replace(deadline=at(8)))[1]
     assert (late.action, late.error) == ("roll_back", "EvidenceMissing")
     assert late.reason.startswith(EMERGENCY)
@@ -164,7 +164,7 @@ def test_a_candidate_that_fails_too_much(weight: int, action: str, error: str | 
     records = _merged(_lane("green", ("x" + "." * 9) * 80), _lane("blue", DEAD))
     verdict = glance(records, seconds=40, shown=watch(weight, 100))[1]
     assert (verdict.action, verdict.error, verdict.emergency) == (action, error, True)
-    assert "green fails more than 5%" in verdict.reason
+    assert "candidate (green) fails more than 5%" in verdict.reason
 
 
 @pytest.mark.parametrize(("weight", "error"), [(0, "CandidateWorse"), (10, "EvidenceMissing")])
@@ -173,7 +173,7 @@ def test_what_fails_until_the_deadline_is_refused_before_it_has_clients(weight: 
     records = _merged(_lane("green", DEAD), _lane("blue", DEAD))
     verdict = glance(records, seconds=40, shown=watch(weight, 100)._replace(deadline=at(40)))[1]
     assert (verdict.action, verdict.error, verdict.emergency) == ("roll_back", error, False)
-    assert "blue may be as sick" in verdict.reason
+    assert "stable (blue) may be failing too (a shared outage?)" in verdict.reason
 
 
 def test_a_split_with_one_side_gone_and_the_other_sick_is_ended() -> None:
@@ -182,7 +182,8 @@ def test_a_split_with_one_side_gone_and_the_other_sick_is_ended() -> None:
     verdict = glance(records, seconds=36, shown=watch(50, 100))[1]
     assert (verdict.action, verdict.error) == ("roll_back", "TargetsBelowFloor")
     assert (
-        "blue has no target left for its 50 % of the traffic, and green fails more than 5%" in verdict.reason
+        "stable (blue) has no target left for its 50 % of the traffic, and candidate (green) fails "
+        "more than 5%" in verdict.reason
     )
 
 
@@ -283,7 +284,7 @@ def test_a_candidate_that_a_new_probe_does_not_find_goes_back() -> None:
     """It has answered the one before; its clients meet nobody."""
     verdict = glance(_restarted("." * 200), seconds=31)[1]
     assert (verdict.action, verdict.error) == ("roll_back", "CandidateWorse")
-    assert verdict.reason.startswith("green does not answer any more, 32 of 32 requests: ")
+    assert verdict.reason.startswith("candidate (green) does not answer any more, 32 of 32 requests: ")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def test_a_healthy_candidate_goes_on() -> None:
     """With the probe's and the users' proof, after the minimum time."""
     assert _verdict(ledger(GOOD, GOOD), HEALTHY) == (
         "advance",
-        "green fails 0 of 1,399, blue 0 of 1,399; users: green fails 0 of 7,000, blue 56 of 63,000",
+        "candidate (green) fails 0 of 1,399, stable (blue) 0 of 1,399; users: candidate (green) "
+        "fails 0 of 7,000, stable (blue) 56 of 63,000",
     )
 
 
@@ -46,7 +47,7 @@ def test_a_worse_candidate_goes_back() -> None:
     state, verdict = glance(ledger(("." * 9 + "x") * 60, "." * 600), seconds=30)
     assert verdict == Verdict(
         action="roll_back",
-        reason="green fails 59 of 599, blue 0 of 599 (evidence 1 : 350,000); "
+        reason="candidate (green) fails 59 of 599, stable (blue) 0 of 599 (evidence 1 : 350,000); "
         "60 of 600: HTTP 500, expected 200. The application failed: read its log",
         error="CandidateWorse",
     )
@@ -57,9 +58,9 @@ def test_users_alone_can_tell() -> None:
     """A version that answers well on the probe's path and fails real users."""
     blocks = users(*[(50, 5, 450, 0)] * 5)
     action, reason = _verdict(ledger("." * 600, "." * 600), blocks, seconds=30)
-    assert (action, reason[:66]) == (
+    assert (action, reason[:87]) == (
         "roll_back",
-        "green fails 25 of 250, blue 0 of 2,250 of the users' requests (evi",
+        "candidate (green) fails 25 of 250, stable (blue) 0 of 2,250 of the users' requests (evi",
     )
 
 
@@ -69,7 +70,7 @@ def test_a_slower_candidate_goes_back() -> None:
     records = sorted([*slow, *ledger("", "." * 900)], key=lambda record: record.at)
     action, reason = _verdict(records, seconds=50)
     assert action == "roll_back"
-    assert reason.startswith("green takes more than 3.")
+    assert reason.startswith("candidate (green) takes more than 3.")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_fail_fast(green: str, blue: str, action: str) -> None:
 def test_fail_fast_says_what_it_saw() -> None:
     """The wrong version is named."""
     assert _verdict(ledger("v" * 61, "." * 61), seconds=4)[1] == (
-        "green failed the last 61 requests in a row, for 3.0 s, while blue answers; "
+        "candidate (green) failed the last 61 requests in a row, for 3.0 s, while stable (blue) answers; "
         '61 of 61: version "0.0.1", expected "0.0.2". The image\'s tag and what the application reports at '
         "version_path must be the same text; look also at whether another service answers at that address"
     )
@@ -105,7 +106,7 @@ def test_suspicion_holds() -> None:
     assert SETTINGS.suspicion < state.evidence < 1 / SETTINGS.alpha
     assert verdict.action == "hold"
     assert verdict.reason.startswith(
-        "green fails 7 of 150, blue 0 of 1,350 of the users' requests (evidence 1 : "
+        "candidate (green) fails 7 of 150, stable (blue) 0 of 1,350 of the users' requests (evidence 1 : "
     )
 
 
@@ -114,7 +115,8 @@ def test_a_shared_sickness_holds() -> None:
     sick = "..x..x.x.." * 80
     assert _verdict(ledger(sick, sick), HEALTHY, seconds=50) == (
         "hold",
-        "green fails more than 5%, blue may be as sick; 240 of 800: HTTP 500, expected 200. "
+        "candidate (green) fails more than 5%, stable (blue) may be failing too (a shared outage?); "
+        "240 of 800: HTTP 500, expected 200. "
         "The application failed: read its log",
     )
 
@@ -124,7 +126,8 @@ def test_sick_with_nothing_to_compare() -> None:
     blocks = users(*[(500, 100, 0, 0)] * 8)
     shown = watch(100, None)
     assert _verdict(ledger(GOOD, GOOD), blocks, shown=shown)[1].startswith(
-        "green fails more than 5% of the users' requests, and blue has none to compare with (evidence "
+        "candidate (green) fails more than 5% of the users' requests, and stable (blue) has none to "
+        "compare with (evidence "
     )
 
 
@@ -136,21 +139,22 @@ def test_sick_with_nothing_to_compare() -> None:
             HEALTHY,
             "roll_back",
             "after 120 s at weight 10: probe evidence missing: "
-            "no answer of green, blue and production for 120 s",
+            "no answer of candidate (green), stable (blue) and production for 120 s",
             id="the-probe-is-silent",
         ),
         pytest.param(
             ledger(LONG, ""),
             HEALTHY,
             "roll_back",
-            "after 120 s at weight 10: probe evidence missing: no answer of blue for 120 s",
+            "after 120 s at weight 10: probe evidence missing: no answer of stable (blue) for 120 s",
             id="the-stable-lane-is-silent",
         ),
         pytest.param(
             ledger(GOOD[:150], GOOD[:150], rate=1.25),
             HEALTHY,
             "roll_back",
-            "after 120 s at weight 10: probe evidence insufficient: green fails 0 of 149, blue 0 of 149 "
+            "after 120 s at weight 10: probe evidence insufficient: candidate (green) fails 0 of "
+            "149, stable (blue) 0 of 149 "
             "(evidence to go on 1 : 2 of 1 : 20)",
             id="the-probe-says-too-little",
         ),
@@ -158,15 +162,17 @@ def test_sick_with_nothing_to_compare() -> None:
             ledger(LONG, LONG),
             [],
             "roll_back",
-            "after 120 s at weight 10: user evidence missing: no word of green's users in its outcome feed",
+            "after 120 s at weight 10: user evidence missing: no word of the candidate's users in "
+            "its outcome feed",
             id="the-feed-is-silent",
         ),
         pytest.param(
             ledger(LONG, LONG),
             users(*[(1, 0, 9, 0)] * 13, began=50),
             "advance",
-            "green fails 0 of 2,399, blue 0 of 2,399; users: green fails 0 of 13, blue 0 of 117; "
-            "user evidence insufficient: green fails 0 of 13, blue 0 of 117 in 65 s "
+            "candidate (green) fails 0 of 2,399, stable (blue) 0 of 2,399; users: candidate (green) "
+            "fails 0 of 13, stable (blue) 0 of 117; "
+            "user evidence insufficient: candidate (green) fails 0 of 13, stable (blue) 0 of 117 in 65 s "
             "(evidence to go on 1 : 1 of 1 : 20)",
             id="little-traffic-goes-on",
         ),
@@ -174,8 +180,8 @@ def test_sick_with_nothing_to_compare() -> None:
             ledger(LONG, LONG),
             users(*[(0, 0, 0, 0)] * 13, began=50),
             "advance",
-            "green fails 0 of 2,399, blue 0 of 2,399; "
-            "user evidence insufficient: green fails 0 of 0, blue 0 of 0 in 65 s "
+            "candidate (green) fails 0 of 2,399, stable (blue) 0 of 2,399; "
+            "user evidence insufficient: candidate (green) fails 0 of 0, stable (blue) 0 of 0 in 65 s "
             "(evidence to go on 1 : 1 of 1 : 20)",
             id="no-traffic-but-a-feed-that-says-so",
         ),
@@ -183,7 +189,8 @@ def test_sick_with_nothing_to_compare() -> None:
             ledger(LONG, LONG),
             users(*[(1, 0, 9, 0)] * 11, began=60),
             "roll_back",
-            "after 120 s at weight 10: user evidence insufficient: green fails 0 of 11, blue 0 of 99 in 55 s "
+            "after 120 s at weight 10: user evidence insufficient: candidate (green) fails 0 of 11, "
+            "stable (blue) 0 of 99 in 55 s "
             "(evidence to go on 1 : 1 of 1 : 20)",
             id="less-than-a-minute-of-it",
         ),
@@ -217,14 +224,14 @@ def test_where_users_cannot_be_compared(weight: int, next_weight: int | None) ->
 def test_the_first_deployment_is_measured_by_itself() -> None:
     """There is no stable slot; the candidate must prove less than 1 % of failures."""
     shown = watch(100, None, previous=None)
-    assert _verdict(ledger(GOOD), shown=shown) == ("advance", "green fails 0 of 1,399")
+    assert _verdict(ledger(GOOD), shown=shown) == ("advance", "candidate (green) fails 0 of 1,399")
     assert _verdict(ledger(".x" * 300), shown=shown)[0] == "roll_back"
     assert _verdict(ledger("x" * 61), shown=shown, seconds=4)[0] == "roll_back"
 
 
 def test_targets_that_are_gone() -> None:
     """A candidate without targets goes back. Of a stable side without them nothing is known yet."""
-    assert _verdict([lane_event("paused")])[1] == "green has no target left"
+    assert _verdict([lane_event("paused")])[1] == "candidate (green) has no target left"
     assert glance([lane_event("paused", "blue")])[1].action == "hold"
     assert glance([lane_event("paused", "blue")], shown=watch(100, None))[1].action == "hold"
     assert glance([lane_event("paused"), lane_event("resumed", seconds=1)])[1].action == "hold"
@@ -269,7 +276,7 @@ def test_a_late_answer_is_counted_with_the_next() -> None:
     late = request("green", 41, 1.9, status=None, version=None, error="no answer within 5 s", ms=5000.0)
     state, _ = glance([*records, late, request("green", 42, 10.5), request("blue", 141, 10.5)])
     assert state.probe.failing.rate.requests == 140
-    assert state.probe.proof.counts.x_g == 1
+    assert state.probe.proof.counts.x_c == 1
 
 
 def test_before_users_come_the_stable_side_is_learned() -> None:

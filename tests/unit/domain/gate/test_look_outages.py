@@ -130,7 +130,7 @@ def test_a_candidate_that_does_not_recover_with_the_stable_slot_goes_back() -> N
     records = ledger(_dead(90, 100), _dead(20, 100))
     second, verdict = _follow(records, [], watch(0, 10, max_seconds=100))
     assert (verdict.action, verdict.error) == ("roll_back", "CandidateWorse")
-    assert "while blue answers; 480 of 680: HTTP 500" in verdict.reason
+    assert "while stable (blue) answers; 480 of 680: HTTP 500" in verdict.reason
     assert 33 <= second <= 35
 
 
@@ -142,7 +142,10 @@ def test_what_failed_before_the_candidate_was_healthy_is_not_judged() -> None:
     cold = ledger("x" * 100 + "v" * 100 + "." * 1200, GOOD)
     shown = watch(0, 10, candidate_since=at(10.01))
     state, verdict = glance(cold, shown=shown)
-    assert (verdict.action, verdict.reason) == ("advance", "green fails 0 of 1,100, blue 0 of 1,100")
+    assert (verdict.action, verdict.reason) == (
+        "advance",
+        "candidate (green) fails 0 of 1,100, stable (blue) 0 of 1,100",
+    )
     assert (state.evidence <= 1, state.lanes.seen[0].kinds.total) == (True, 0)
     assert glance(cold, shown=watch(0, 10))[0].lanes.seen[0].kinds.counts == (
         ("HTTP 500", 100),
@@ -224,5 +227,5 @@ def test_users_who_fail_at_weight_100_while_blue_is_well_go_back() -> None:
     lane = "." * 5000
     second, verdict = _follow(ledger(lane, lane), users(*met), shown)
     assert verdict.error == "CandidateWorse"
-    assert "blue has none to compare with" in verdict.reason
+    assert "stable (blue) has none to compare with" in verdict.reason
     assert 105 < second < 160

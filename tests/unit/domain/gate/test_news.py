@@ -59,8 +59,8 @@ def test_the_probe_falls_silent_after_its_proof() -> None:
         verdict = glance([], state=state, seconds=seconds, shown=_stage())[1]
         assert verdict.action == action
         assert (
-            f"probe evidence missing: no answer of green, blue and production for {seconds - 40} s"
-            in verdict.reason
+            f"probe evidence missing: no answer of candidate (green), stable (blue) and production "
+            f"for {seconds - 40} s" in verdict.reason
         )
     assert verdict.error == "EvidenceMissing"
 
@@ -81,8 +81,10 @@ def test_a_new_probe_ends_the_silence() -> None:
 @pytest.mark.parametrize(
     ("records", "missing"),
     [
-        pytest.param(ledger(GOOD, "." * 1120), "no answer of green for 16 s", id="the-candidates-lane"),
-        pytest.param(ledger("." * 1120, GOOD), "no answer of blue for 16 s", id="the-stable-lane"),
+        pytest.param(
+            ledger(GOOD, "." * 1120), "no answer of candidate (green) for 16 s", id="the-candidates-lane"
+        ),
+        pytest.param(ledger("." * 1120, GOOD), "no answer of stable (blue) for 16 s", id="the-stable-lane"),
         pytest.param(
             ledger("." * 1120, "." * 1120, GOOD), "no answer of production for 16 s", id="production"
         ),
@@ -119,7 +121,7 @@ def test_what_was_heard_of_users_long_ago_is_no_news(users_seen_seconds: int) ->
     assert state.users.proof.evidence > 20
     assert (verdict.action, verdict.reason) == (
         "hold",
-        "user evidence missing: the last word of green's users is 36 s old",
+        "user evidence missing: the last word of the candidate's users is 36 s old",
     )
 
 

@@ -62,8 +62,8 @@ def users(*counts: tuple[int, int, int, int], seconds: int = 5, began: float = 0
     """Blocks of users' outcomes: requests and failures of green, then of blue."""
     first = int(at(began).timestamp())
     return [
-        Block(first + place * seconds, seconds, Tally(n_g, x_g), Tally(n_b, x_b))
-        for place, (n_g, x_g, n_b, x_b) in enumerate(counts)
+        Block(first + place * seconds, seconds, Tally(n_c, x_c), Tally(n_s, x_s))
+        for place, (n_c, x_c, n_s, x_s) in enumerate(counts)
     ]
 
 

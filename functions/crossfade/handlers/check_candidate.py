@@ -1,4 +1,4 @@
-"""CheckGreen: whether every task of the candidate runs and every target is healthy."""
+"""CheckCandidate: whether every task of the candidate runs and every target is healthy."""
 
 import os
 
