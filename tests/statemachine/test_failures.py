@@ -48,7 +48,7 @@ GOES_ON = {
         "WriteReport",
         "RecordOutcome",
     ): "a report is no reason to hold a service: the journal says that there is none",
-    ("StopOld", "ResumeScaling"): "somebody sends clients to the old slot; the report says that it runs on",
+    ("StopLoser", "LoserRunsOn"): "after a promotion the old slot is left to whoever sends clients to it",
 }
 
 

@@ -1,4 +1,4 @@
-"""StopLoser, StopOld: scale a slot to 0, if no client is sent to it and the other one can do without it."""
+"""StopLoser: scale a slot to 0, if no client is sent to it and the other one can do without it."""
 
 import os
 from typing import Literal
