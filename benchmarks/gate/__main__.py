@@ -49,7 +49,7 @@ In the first two tables each deployment lasts 30 minutes at a weight of 10 %, se
 clock's minute, and the gate is its evidence and the rule for dead candidates: no stage ends, and no deadline
 comes. In the third, all its rules lead through all stages. Worlds and faults are in
 `benchmarks/gate/worlds.py`, everybody's settings in `peers.py` and in
-`functions/crossfade/domain/gate/settings.py`. A cell gives the median time from when the candidate turned
+`functions/crossfade/domain/spec/gate.py`. A cell gives the median time from when the candidate turned
 bad to the decision, and the median number of users' requests that it had failed by then; a share stands
 before it where not every deployment was rolled back, and alone where most were not.
 

@@ -5,10 +5,10 @@ from heapq import heappop, heappush
 from random import Random
 
 from benchmarks.gate.traffic import PROBE_RATE, Span
-from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block, Tally
-from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.gate.source import Margin, Source
+from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Block, Tally
+from crossfade.domain.gate.evidence.streams import Margin, Source
 from crossfade.domain.gate.state import evidence
+from crossfade.domain.spec.gate import GateSettings
 
 FEED = GateSettings(users="feed")
 METRICS = GateSettings(users="metrics")

@@ -8,11 +8,11 @@ from statistics import median
 from benchmarks.gate.contender import EPOCH
 from benchmarks.gate.stages import STAGES, moment
 from benchmarks.gate.traffic import PROBE_RATE, tally
-from crossfade.domain.gate.blocks import SECONDS, Block
-from crossfade.domain.gate.look import look
-from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.blocks.block import SECONDS, Block
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.records import Record, Request
+from crossfade.domain.ledger import Record, Request
+from crossfade.domain.spec.gate import GateSettings
 
 LOOKS = 200
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from statistics import median
 
 from benchmarks.gate.traffic import Span
-from crossfade.domain.gate.blocks import Tally
-from crossfade.domain.gate.latency import BOUNDS
+from crossfade.domain.gate.blocks.block import Tally
+from crossfade.domain.gate.blocks.latency import BOUNDS
 
 MINUTE = 60.0
 LEAST_SUCCESS = 0.99

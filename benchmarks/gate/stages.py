@@ -6,13 +6,13 @@ from random import Random
 
 from benchmarks.gate.contender import EPOCH, LEDGER_DELAY
 from benchmarks.gate.traffic import PROBE_RATE, Moment, tally
-from crossfade.domain.gate.blocks import MINUTE, SECONDS, Block, Tally, together
-from crossfade.domain.gate.judgement import judge
-from crossfade.domain.gate.lanes import Lanes, Seen
-from crossfade.domain.gate.look import take_probe, take_users
-from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.analysis import take_probe, take_users
+from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Block, Tally, together
+from crossfade.domain.gate.blocks.from_ledger import Lanes, Seen
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.spec import Stage
+from crossfade.domain.gate.verdicts import judge
+from crossfade.domain.spec.gate import GateSettings
+from crossfade.domain.spec.service import Stage
 from crossfade.domain.verdict import Verdict
 
 STAGES = tuple(

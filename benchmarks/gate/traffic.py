@@ -14,8 +14,8 @@ from random import Random
 from typing import NamedTuple
 
 from benchmarks.gate.sampling import LARGE, binomial, cumulative, poisson
-from crossfade.domain.gate.blocks import SECONDS, Tally
-from crossfade.domain.gate.latency import BOUNDS
+from crossfade.domain.gate.blocks.block import SECONDS, Tally
+from crossfade.domain.gate.blocks.latency import BOUNDS
 
 WEIGHT = 0.1
 PROBE_RATE = 20.0

@@ -120,7 +120,7 @@ def measure(requests: int) -> Took:
 
 def _function() -> tuple[int, int]:
     """MemorySize and Timeout of the report's function, as the template has them."""
-    lines = (ROOT / "template.yaml").read_text(encoding="utf-8").split("  ReportFunction:\n", 1)[1]
+    lines = (ROOT / "template.yaml").read_text(encoding="utf-8").split("  WriteReportFunction:\n", 1)[1]
     properties = yaml.safe_load(
         "\n".join(
             line for line in lines.splitlines()[:20] if line.strip().startswith(("Timeout", "MemorySize"))

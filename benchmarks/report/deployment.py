@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan, Release, RunningRelease
-from crossfade.domain.spec import ServiceSpec
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan, Release, RunningRelease
+from crossfade.domain.spec.service import ServiceSpec
 
 REQUESTS_A_SECOND = 300
 """Three lanes at the highest rate that a spec takes; 4 hours of it are 4.3 million requests."""

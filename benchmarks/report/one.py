@@ -6,8 +6,8 @@ import sys
 import time
 
 from benchmarks.report.deployment import ended, plan
-from crossfade.domain.message import iso
-from crossfade.handlers.report import handler
+from crossfade.domain.model import iso
+from crossfade.handlers.write_report import handler
 
 
 class Context:

@@ -14,9 +14,15 @@ from tests.sandbox.shell import PROJECT
 
 PARTS = ("template.yaml", "samconfig.toml", "statemachine", "functions", "sample_app")
 DEPLOY, ROLLBACK = "statemachine/deploy.asl.yaml", "statemachine/rollback.asl.yaml"
-WATCH, SHIFT = "functions/crossfade/handlers/watch.py", "functions/crossfade/handlers/shift.py"
-RESTORE, SURVEY = "functions/crossfade/handlers/restore.py", "functions/crossfade/domain/rollback.py"
-PLAN, STORED = "functions/crossfade/domain/plan.py", "functions/crossfade/domain/certificate.py"
+WATCH, SHIFT = "functions/crossfade/handlers/watch_stage.py", "functions/crossfade/handlers/shift_traffic.py"
+RESTORE, SURVEY = (
+    "functions/crossfade/handlers/restore_weights.py",
+    "functions/crossfade/domain/rollback/assessment.py",
+)
+PLAN, STORED = (
+    "functions/crossfade/domain/planning/plan.py",
+    "functions/crossfade/domain/proof/certificate.py",
+)
 
 MARK = "looked"
 """What a rollback of this version has in its output, and one of the project's own version has not."""
@@ -67,7 +73,7 @@ def _a_field_less(folder: Path) -> None:
 
 
 def _a_mark(folder: Path) -> None:
-    """Survey says that it has looked, and RestoreWeights insists on it."""
+    """Assess says that it has looked, and RestoreWeights insists on it."""
     _edit(
         folder / SURVEY, "    settle: bool = False\n", f"    settle: bool = False\n    {MARK}: bool = True\n"
     )

@@ -42,7 +42,7 @@ def as_watch(cloud: Cloud) -> Iterator[boto3.Session]:
     """A session that may do exactly what the function Watch may."""
     iam, name = cloud.client("iam"), "may-do-what-watch-may"
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY_HERE))["Role"]
-    _, policies = policies_of(cloud, "WatchFunction")
+    _, policies = policies_of(cloud, "WatchStageFunction")
     for policy, document in policies.items():
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
     keys = cloud.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="tests")["Credentials"]
@@ -91,7 +91,7 @@ def test_a_watching_function_may_not_move_traffic(
 def test_a_function_without_its_permission_fails_by_name(cloud: Cloud, first_release: Rehearsal) -> None:
     """The cause names the refused action, and where it has to be allowed; nothing was changed."""
     iam = cloud.client("iam")
-    role, policies = policies_of(cloud, "PlanFunction")
+    role, policies = policies_of(cloud, "PlanReleaseFunction")
     before = cloud.snapshot()
     for policy in policies:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)

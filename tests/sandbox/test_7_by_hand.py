@@ -52,7 +52,7 @@ def stopped_half_way(scaled_stage: Stage) -> Rehearsal:
     def stop(execution: str) -> dict[str, Any]:
         stage.reach(50)
         rollback = cloud.roll_back()
-        stage.enter(rollback, "ProveStable")
+        stage.enter(rollback, "VerifyRestored")
         cloud.stop(rollback)
         seen = {"holder": cloud.holder(), "stopped": cloud.ended(rollback)}
         return {**seen, "again": taken_up(cloud, rollback)}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from crossfade.domain.traffic import PUT_RIGHT
+from crossfade.domain.traffic.weights import PUT_RIGHT
 from tests.sandbox.client import failed, versions
 from tests.sandbox.cloud import Cloud, Weights
 from tests.sandbox.patience import until

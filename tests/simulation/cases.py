@@ -1,8 +1,8 @@
 """Cases: a scenario with a fault at one point, or with two; each has a name by which it is run again.
 
-``healthy/throttled@shift:ModifyRule#2`` is one fault at one point, ``healthy/late-effect:12.5@…`` one that
-lasts for 12.5 s, ``pair:worse:seed=17:3`` the third pair of
-faults that the seed 17 draws for the scenario ``worse``, ``healthy`` the scenario unharmed.
+``healthy/throttled@shift_traffic:ModifyRule#2`` is one fault at one point, ``healthy/late-effect:12.5@…`` one
+that lasts for 12.5 s, ``pair:worse:seed=17:3`` the third pair of faults that the seed 17 draws for the
+scenario ``worse``, ``healthy`` the scenario unharmed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from math import ceil
 from random import Random
 from typing import NamedTuple
 
-from crossfade.domain.message import iso
+from crossfade.domain.model import iso
 from tests.simulation.clock import START
 from tests.simulation.disturbances import DISTURBANCES, Setting
 from tests.simulation.faults import KINDS, LASTING, PASSING, Point, kinds_at

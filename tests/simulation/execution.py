@@ -8,7 +8,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from crossfade.domain.message import iso
+from crossfade.domain.model import iso
 from tests.simulation.clock import START, Clock, Due
 from tests.simulation.definition import Definition, State
 from tests.simulation.failure import Failure, Retries

@@ -1,8 +1,9 @@
 """Faults: where one can be placed, and what it does there.
 
-A point is named after what comes by it: ``shift:ModifyRule#2`` is the second call of ModifyRule by the
-handler ``shift``, ``shift#3`` the third run of that handler, ``deploy.ShiftTraffic#2`` the second time that
-an execution of ``deploy`` enters that state. They are counted over a whole case, whichever execution it is.
+A point is named after what comes by it: ``shift_traffic:ModifyRule#2`` is the second call of ModifyRule by
+the handler ``shift_traffic``, ``shift_traffic#3`` the third run of that handler, ``deploy.ShiftTraffic#2``
+the second time that an execution of ``deploy`` enters that state. They are counted over a whole case,
+whichever execution it is.
 """
 
 from __future__ import annotations

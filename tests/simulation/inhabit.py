@@ -15,8 +15,8 @@ from unittest import mock
 
 import boto3
 
+from crossfade import metrics, step
 from crossfade.aws import clients
-from crossfade.handlers import measures, step
 from tests.simulation.functions import Invocation
 from tests.simulation.stack import environment
 from tests.simulation.world import World
@@ -67,16 +67,18 @@ def inhabited(world: World) -> Iterator[World]:
             clients.client.cache_clear()
 
 
-_REAL: dict[str, Any] = {"utc_now": step.utc_now, "time": time, "metrics": measures.metrics}
+_REAL: dict[str, Any] = {"utc_now": step.utc_now, "time": time, "metrics": metrics.metrics}
 
 
 def _set(**instead: Any) -> None:
-    for handler in _handlers():
-        for name in instead.keys() & vars(handler).keys():
-            setattr(handler, name, instead[name])
+    for module in _modules():
+        for name in instead.keys() & vars(module).keys():
+            setattr(module, name, instead[name])
 
 
 @cache
-def _handlers() -> list[ModuleType]:
-    folder = ROOT / "functions/crossfade/handlers"
-    return [importlib.import_module(f"crossfade.handlers.{path.stem}") for path in folder.glob("*.py")]
+def _modules() -> list[ModuleType]:
+    """All that may look at the time: the handlers, and what they share."""
+    product = ROOT / "functions/crossfade"
+    found = [path for folder in ("handlers", "watching") for path in (product / folder).glob("*.py")]
+    return [step, *(importlib.import_module(f"crossfade.{path.parent.name}.{path.stem}") for path in found)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from crossfade.domain.spec import SLOTS, Slot, other
+from crossfade.domain.spec.service import SLOTS, Slot, other
 from tests.simulation.clock import START
 from tests.simulation.disturbances import DISTURBANCES
 from tests.simulation.execution import Execution
@@ -111,14 +111,16 @@ def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
         return until
     # Nobody looks while an old slot is kept warm: only at the end of its time, and then with patience.
     if _entered("KeepWarm", slot, world, until):
-        return max((at + PATIENCE_SECONDS for at in _entered("CoolDown", slot, world, until)), default=until)
+        return max(
+            (at + PATIENCE_SECONDS for at in _entered("StopOldSlot", slot, world, until)), default=until
+        )
     if slot != world.watcher.stable_at(until - 0.01):
         return 0.0
     return max(_entered("CandidateVerified", other(slot), world, until), default=until)
 
 
 PATIENCE_SECONDS = 240.0
-"""For so long at most CoolDown looks at a live slot that serves nothing."""
+"""For so long at most StopOldSlot looks at a live slot that serves nothing."""
 
 
 def _entered(name: str, slot: Slot, world: World, until: float) -> list[float]:
@@ -266,7 +268,7 @@ WAITS = (30, 60, 120, 240, 480, 900)
 def _tried(rollback: Execution) -> float:
     """When a rollback asked what there is to do and took the service over; 0 where it did not."""
     took_over = rollback.variables.get("found", {}).get("plan")
-    return max((at for at, state in rollback.path if state == "Survey"), default=0.0) if took_over else 0.0
+    return max((at for at, state in rollback.path if state == "Assess"), default=0.0) if took_over else 0.0
 
 
 def _surveyed(rollback: Execution) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-from crossfade.domain.spec import SLOTS, Slot
+from crossfade.domain.spec.service import SLOTS, Slot
 from tests.simulation.disturbances import Disturber
 from tests.simulation.faults import Faults
 from tests.simulation.inhabit import inhabited
@@ -69,8 +69,8 @@ class Scenario:
     ``begins`` sets it going. ``then`` maps points (see ``faults.py``) to what happens when the scenario comes
     by them. ``released`` are the versions that were released before, the last one is live. ``serves`` is what
     must be live in the end where nothing goes wrong (None: nothing), ``or_else`` what may be where calls take
-    long. ``spec`` changes the service's spec. ``always``: what strikes each time at calls
-    (``report:PutObject``). ``uncertified``: no certificate can be written. ``gaps``: the scenario itself
+    long. ``spec`` changes the service's spec. ``always``: what strikes each time at calls, such as
+    ``write_report:PutObject``. ``uncertified``: no certificate can be written. ``gaps``: the scenario itself
     leaves clients without a target for a while. ``scales``: others change how many tasks a slot is to run.
     ``faulted``: faults are placed at its calls and states; not where it goes as another scenario does, and
     only what it is disturbed by is new.
@@ -139,7 +139,7 @@ def roll_back(world: World) -> None:
 
 def allow_restore(world: World) -> None:
     """Whoever has taken the right away that RestoreWeights needs gives it back."""
-    world.faults.allow("restore:GetItem")
+    world.faults.allow("restore_weights:GetItem")
 
 
 def stop(world: World) -> None:
@@ -364,11 +364,15 @@ _ALL = (
         push(GOOD),
         "0.0.4",
         {"deploy.LaunchCandidate#1": push(NEXT)},
-        always={"report:PutObject": "refused"},
+        always={"write_report:PutObject": "refused"},
         uncertified=True,
     ),
     Scenario(
-        "report-dies", push(WORSE), "0.0.1", always={"report:GetItem": "killed-before"}, uncertified=True
+        "report-dies",
+        push(WORSE),
+        "0.0.1",
+        always={"write_report:GetItem": "killed-before"},
+        uncertified=True,
     ),
     # Rollback after rollback fails for want of a right, a person's as well, until somebody gives it back.
     Scenario(
@@ -376,7 +380,7 @@ _ALL = (
         push(WORSE),
         "0.0.1",
         {"rollback.WaitLonger#1": roll_back, "rollback.RollbackFailed#3": allow_restore},
-        always={"restore:GetItem": "refused"},
+        always={"restore_weights:GetItem": "refused"},
     ),
     Scenario("listed-late", listed_late(push(GOOD)), "0.0.4", {"deploy.WatchStage#1": stop_and_push}),
     # The deployment has just begun, and Step Functions does not know it yet when a person rolls it back.

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from crossfade.domain.spec import Slot
+from crossfade.domain.spec.service import Slot
 from tests.simulation.cases import UnknownCase, disturbed, named, points, run
 from tests.simulation.disturbances import (
     BACK_SECONDS,
@@ -148,7 +148,7 @@ def test_each_holds_where_it_matters_most(kind: str) -> None:
     [
         "healthy/candidate-short@deploy.PlanRelease#1",
         "first/stable-dead@deploy.LaunchCandidate#1",
-        "healthy/stable-dead@shift:ModifyRule#1",
+        "healthy/stable-dead@shift_traffic:ModifyRule#1",
     ],
 )
 def test_a_disturbance_that_makes_no_difference_is_none(name: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from crossfade.domain.traffic import PUT_RIGHT, RULE_SECONDS
+from crossfade.domain.traffic.weights import PUT_RIGHT, RULE_SECONDS
 from tests.simulation.execution import Execution
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import items_of, violations

@@ -5,20 +5,28 @@ from typing import Any
 
 import pytest
 
+from crossfade.aws.ecs_services import Slots
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.probe import ProbeTasks
-from crossfade.aws.scaling import Scaling
-from crossfade.aws.slots import Slots
-from crossfade.domain.capacity import Capacity
+from crossfade.aws.probe_tasks import ProbeTasks
+from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.plan import Plan
-from crossfade.domain.rule import LiveRule, weighted_forward
-from crossfade.domain.spec import TargetGroups, other
-from crossfade.domain.traffic import Weights
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollback.target import Way
+from crossfade.domain.spec.service import TargetGroups, other
+from crossfade.domain.tasks.capacity import Capacity
+from crossfade.domain.traffic.rule import LiveRule, weighted_forward
+from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
-from crossfade.domain.way_back import Way
-from crossfade.handlers import gate, plan, prove, restore, stop_slot, survey, suspend
+from crossfade.handlers import (
+    assess,
+    plan_release,
+    restore_weights,
+    stop_loser,
+    suspend_scaling,
+    verify_restored,
+)
+from crossfade.watching import gate
 from tests.simulation import machines, stack
 from tests.simulation.cases import Result, named, run, scenario_of
 from tests.simulation.functions import Invocation
@@ -61,7 +69,7 @@ def never_keep_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def never_win_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slot that is gone back to is asked for no tasks."""
-    for handler in (restore, stop_slot, suspend):
+    for handler in (restore_weights, stop_loser, suspend_scaling):
         monkeypatch.setattr(handler, "win_back", lambda *given, **named: None)
 
 
@@ -94,8 +102,8 @@ def always_to_stable(live: Any, plan: Plan, **given: Any) -> Way:
 
 def leave_the_better_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rollback that looks at no target."""
-    monkeypatch.setattr(restore, "way_back", always_to_stable)
-    for handler in (prove, stop_slot):
+    monkeypatch.setattr(restore_weights, "way_back", always_to_stable)
+    for handler in (verify_restored, stop_loser):
         monkeypatch.setattr(handler, "still_needed", lambda *given, **named: None)
 
 
@@ -128,9 +136,9 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("scaling is as before", "grows", instead(Scaling, "suspend")),
     ("the rule is its owners but for the weights", "login", instead(LiveRule, "weighted", forward_alone)),
     ("history is true", "healthy", instead(Journal, "close")),
-    ("no request is lost", "asked-again", instead(plan, "is_given_up", lambda *given: False)),
+    ("no request is lost", "asked-again", instead(plan_release, "is_given_up", lambda *given: False)),
     ("no request is lost", "queued", instead(Executions, "start", lambda *given: True)),
-    ("recovery is one chain", "denied", instead(survey, "too_early")),
+    ("recovery is one chain", "denied", instead(assess, "too_early")),
     ("statuses are honest", "worse", end_well_whatever_happens),
     ("nothing else changes", "grows", instead(Scaling, "suspend", set_bounds_as_well)),
     (
@@ -138,7 +146,7 @@ BROKEN: list[tuple[str, str, Break]] = [
         "healthy",
         instead(Capacity, "short_for", lambda *given, **named: "no"),
     ),
-    ("NeverSettles", "worse", instead(restore, "way_back", never_restore)),
+    ("NeverSettles", "worse", instead(restore_weights, "way_back", never_restore)),
 ]
 
 
@@ -166,7 +174,7 @@ def test_a_broken_workflow_is_found(
         ("was promoted with 4 healthy targets of 6", "four/owner-up@deploy.WatchStage#1", never_keep_up),
         ("blue was asked for 1 tasks after a rollback, not for 4", SHRUNK, never_win_back),
         ("green was stopped with 2 healthy targets", DEAD, leave_the_better_side),
-        ("clients of blue met nobody for", DEAD, instead(restore, "way_back", wait_first)),
+        ("clients of blue met nobody for", DEAD, instead(restore_weights, "way_back", wait_first)),
     ],
     ids=["promoted-short", "gone-back-to-short", "the-better-side-is-stopped", "nobody-answers-for-long"],
 )

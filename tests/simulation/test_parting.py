@@ -29,7 +29,7 @@ def test_a_case_that_cannot_tell_does_not_pass_for_a_good_one() -> None:
         raise RuntimeError("broken")
 
     with pytest.raises(EOFError):
-        together([named("worse/throttled@shift:ModifyRule#1")], fail)
+        together([named("worse/throttled@shift_traffic:ModifyRule#1")], fail)
 
 
 def test_every_case_is_in_one_batch() -> None:
@@ -43,5 +43,5 @@ def test_every_case_is_in_one_batch() -> None:
 
 def test_the_results_of_a_few_cases() -> None:
     """One for each name, unharmed and with faults."""
-    names = ["worse", "worse/throttled@shift:ModifyRule#1", "pair:worse:seed=1:1"]
+    names = ["worse", "worse/throttled@shift_traffic:ModifyRule#1", "pair:worse:seed=1:1"]
     assert sorted(results(names)) == sorted((name, run(named(name)).violations) for name in names)

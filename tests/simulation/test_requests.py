@@ -34,7 +34,7 @@ def test_what_is_warm_is_gone_back_to_by_a_rollback() -> None:
 
 def test_what_is_warm_no_more_is_deployed_by_all_stages() -> None:
     """The rollback's first call takes so long that the old slot was stopped: planned as any other release."""
-    result = run(named("warm-asked-for/timed-out@survey:GetItem#1"))
+    result = run(named("warm-asked-for/timed-out@assess:GetItem#1"))
     path = [state for _, state in again(result.world).path]
     assert result.violations == ()
     assert path[path.index("WentBack") + 1 : path.index("ClaimService")] == [

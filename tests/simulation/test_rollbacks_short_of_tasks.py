@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from crossfade.domain.spec import Slot
+from crossfade.domain.spec.service import Slot
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import items_of, violations
 from tests.simulation.model.images import Image
@@ -169,12 +169,12 @@ def test_a_stable_slot_that_died_before_any_traffic_moved_does_not_stay_live(poi
 def test_a_candidate_that_was_refused_before_any_client_met_it_stays_out() -> None:
     """The stable slot is dead, and a release that only fails is no better."""
     wrong = Scenario("wrong", ask(Image("0.0.3", "wrong")), "0.0.1", gaps=True)
-    world = _run(wrong, {"deploy.RollBack#1": lose_blue, "rollback.Survey#1": lose_blue})
+    world = _run(wrong, {"deploy.RollBack#1": lose_blue, "rollback.Assess#1": lose_blue})
     assert world.weight("blue") == 100
     assert world.live() == {"blue": (), "green": ()}
 
 
-@pytest.mark.parametrize("point", ["rollback.SuspendScaling#1", "rollback.ProveStable#1"])
+@pytest.mark.parametrize("point", ["rollback.SuspendScaling#1", "rollback.VerifyRestored#1"])
 def test_a_stable_slot_that_dies_while_it_is_gone_back_to_is_left_again(point: str) -> None:
     """The candidate is still there, and answers."""
     by_hand = replace(SCENARIOS["by-hand"], gaps=True)
@@ -183,7 +183,7 @@ def test_a_stable_slot_that_dies_while_it_is_gone_back_to_is_left_again(point: s
     assert world.weight("green") == 100
 
 
-@pytest.mark.parametrize("point", ["rollback.RestoreWeights#1", "rollback.ProveStable#1"])
+@pytest.mark.parametrize("point", ["rollback.RestoreWeights#1", "rollback.VerifyRestored#1"])
 def test_the_loser_runs_on_while_a_task_of_the_winner_is_replaced(point: str) -> None:
     """Two tasks answer all the while, or could."""
     alarmed = SCENARIOS["alarmed"]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from crossfade.aws.feed import PATTERN
+from crossfade.aws.outcome_feed import PATTERN
 from crossfade.aws.target_metrics import TargetMetrics
-from crossfade.domain.blueprint import feed_streams
-from crossfade.domain.gate.feed import read_outcomes
-from crossfade.domain.gate.latency import bucket
-from crossfade.domain.records import Closed, Opened, Request, read_records
+from crossfade.domain.gate.blocks.from_feed import read_outcomes
+from crossfade.domain.gate.blocks.latency import bucket
+from crossfade.domain.ledger import Closed, Opened, Request, read_records
+from crossfade.domain.planning.task_definition import feed_streams
 from probe.record import RequestRecord, to_json
 from tests.simulation.client import Pages, service_model
 from tests.simulation.clock import START
@@ -583,11 +583,11 @@ def test_registering_takes_the_callers_own_rights(world: World, monkeypatch: pyt
         "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount",
         "ResourceId": "service/web/web-blue", "MinCapacity": 1, "MaxCapacity": 4,
     }  # fmt: skip
-    caller.function = Function("suspend", 1.0, lambda event, context: {}, frozenset(CALLER_NEEDS))
+    caller.function = Function("suspend_scaling", 1.0, lambda event, context: {}, frozenset(CALLER_NEEDS))
     world.scaling.register_scalable_target(**request)
     for right in CALLER_NEEDS:
         allowed = frozenset(CALLER_NEEDS - {right})
-        caller.function = Function("suspend", 1.0, lambda event, context: {}, allowed)
+        caller.function = Function("suspend_scaling", 1.0, lambda event, context: {}, allowed)
         with pytest.raises(AwsError, match="not authorized"):
             world.scaling.register_scalable_target(**request)
 

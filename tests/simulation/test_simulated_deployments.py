@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.state import LONGEST_WAIT
+from crossfade.domain.journal import LONGEST_WAIT
 from tests.simulation.cases import UnknownCase, named, pairs, points, run, singles
 from tests.simulation.client import Client
 from tests.simulation.disturbances import DISTURBANCES
@@ -124,17 +124,18 @@ REFUSED = {
     [
         pytest.param({"deploy.CheckCandidate#1": "spec-gone+stopped"}, id="stopped"),
         pytest.param(
-            {"register:RegisterTaskDefinition#1": "refused", "survey:GetItem#1": "refused"}, id="failed"
+            {"register_task_definition:RegisterTaskDefinition#1": "refused", "assess:GetItem#1": "refused"},
+            id="failed",
         ),
     ],
 )
 def test_a_service_that_the_index_does_not_show_yet_is_looked_for_again(placed: dict[str, str]) -> None:
     """Its first deployment has ended a moment after it began, and its own rollback has failed."""
     scenario = SCENARIOS["first"]
-    world = begun(scenario, placed | {"survey:Query#1": "stale-read:59"})
+    world = begun(scenario, placed | {"assess:Query#1": "stale-read:59"})
     with inhabited(world):
         world.run()
-    assert world.faults.struck.keys() == {*placed, "survey:Query#1"}
+    assert world.faults.struck.keys() == {*placed, "assess:Query#1"}
     assert violations(scenario, world) == []
 
 
@@ -142,8 +143,8 @@ def test_a_service_that_the_index_does_not_show_yet_is_looked_for_again(placed: 
     "name",
     [
         "healthy",
-        "worse/killed-after@shift:ModifyRule#1",
-        "healthy/late-effect:20@launch:CreateService#1",
+        "worse/killed-after@shift_traffic:ModifyRule#1",
+        "healthy/late-effect:20@launch_candidate:CreateService#1",
         "healthy/spec-gone+stopped@deploy.WatchStage#1",
         "pair:queued:seed=17:3",
     ],
@@ -159,16 +160,16 @@ def test_a_name_is_enough_to_run_a_case_again(name: str) -> None:
     [
         "nothing",
         "healthy/",
-        "healthy/nothing@shift:ModifyRule#1",
-        "healthy/throttled@shift:ModifyRule#99",
-        "healthy/twice@shift:ModifyRule#1",
-        "healthy/late-effect@shift:ModifyRule#1",
-        "healthy/late-effect:301@shift:ModifyRule#1",
-        "healthy/late-effect:long@shift:ModifyRule#1",
-        "healthy/late-effect:5@claim:TransactWriteItems#1",
-        "healthy/throttled:5@shift:ModifyRule#1",
-        "healthy/stale-read:5@claim:GetItem#1",
-        "healthy/spec-gone@claim:GetItem#1",
+        "healthy/nothing@shift_traffic:ModifyRule#1",
+        "healthy/throttled@shift_traffic:ModifyRule#99",
+        "healthy/twice@shift_traffic:ModifyRule#1",
+        "healthy/late-effect@shift_traffic:ModifyRule#1",
+        "healthy/late-effect:301@shift_traffic:ModifyRule#1",
+        "healthy/late-effect:long@shift_traffic:ModifyRule#1",
+        "healthy/late-effect:5@claim_service:TransactWriteItems#1",
+        "healthy/throttled:5@shift_traffic:ModifyRule#1",
+        "healthy/stale-read:5@claim_service:GetItem#1",
+        "healthy/spec-gone@claim_service:GetItem#1",
         "healthy/stopped+spec-gone@deploy.WatchStage#1",
         "pair:nothing:seed=1:1",
         "pair:healthy:1",
@@ -183,10 +184,10 @@ def test_a_name_that_is_none(name: str) -> None:
 @pytest.mark.parametrize(
     ("scenario", "call"),
     [
-        ("healthy", "watch:GetMetricData#1"),
-        ("fed", "watch:FilterLogEvents#1"),
-        ("alarmed", "plan:DescribeAlarms#1"),
-        ("alarmed", "watch:DescribeAlarms#1"),
+        ("healthy", "watch_stage:GetMetricData#1"),
+        ("fed", "watch_stage:FilterLogEvents#1"),
+        ("alarmed", "plan_release:DescribeAlarms#1"),
+        ("alarmed", "watch_stage:DescribeAlarms#1"),
     ],
 )
 def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
@@ -245,10 +246,10 @@ def test_a_deployment_fails_for_its_own_reason(scenario: str, error: str, reason
 @pytest.mark.parametrize(
     ("scenario", "function", "denied", "throttled"),
     [
-        ("fed-unfit", "watch", "FilterLogEvents", "EvidenceMissing"),
-        ("metered-unfit", "watch", "GetMetricData", "EvidenceMissing"),
-        ("alarmed", "watch", "DescribeAlarms", "AwsUnavailable"),
-        ("alarmed", "plan", "DescribeAlarms", "AwsUnavailable"),
+        ("fed-unfit", "watch_stage", "FilterLogEvents", "EvidenceMissing"),
+        ("metered-unfit", "watch_stage", "GetMetricData", "EvidenceMissing"),
+        ("alarmed", "watch_stage", "DescribeAlarms", "AwsUnavailable"),
+        ("alarmed", "plan_release", "DescribeAlarms", "AwsUnavailable"),
     ],
 )
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
@@ -291,7 +292,9 @@ def test_a_gate_that_cannot_hear_goes_back(
 )
 def test_whatever_a_function_dies_of_is_told(kind: str, error: str, told: str) -> None:
     """Its cause may be JSON, a sentence that contains JSON, or cut off: the deployment ends with it."""
-    scenario = replace(SCENARIOS["healthy"], serves="0.0.1", always={"launch:TransactWriteItems": kind})
+    scenario = replace(
+        SCENARIOS["healthy"], serves="0.0.1", always={"launch_candidate:TransactWriteItems": kind}
+    )
     world = begun(scenario)
     with inhabited(world):
         world.run()
@@ -315,12 +318,12 @@ def test_a_rule_with_a_login_is_only_weighed(image: Image, live: str) -> None:
     rule = world.balancer.production_rule()
     assert (rule["Conditions"], rule["Transforms"]) == MATCHING
     assert rule["Actions"][0] == login()
-    assert [made.answer for made in world.calls if made.visit.point.startswith("shift:ModifyRule")]
+    assert [made.answer for made in world.calls if made.visit.point.startswith("shift_traffic:ModifyRule")]
 
 
 def test_rollbacks_that_are_refused_come_ever_more_seldom() -> None:
     """For an hour the role lacks a right; each rollback fails, whoever asks for it. Then one gets through."""
-    denied = {"restore:ModifyRule": "refused"}
+    denied = {"restore_weights:ModifyRule": "refused"}
     world = begun(replace(SCENARIOS["worse"], always=denied))
     world.clock.after(1800, roll_back, world)
     with inhabited(world):
@@ -328,7 +331,7 @@ def test_rollbacks_that_are_refused_come_ever_more_seldom() -> None:
         tried = [made for made in world.calls if made.answer == "AccessDeniedException"]
         assert 6 <= len(tried) <= MOST_TRIES_AN_HOUR
         assert len(world.executions("rollback")) <= 2 * MOST_TRIES_AN_HOUR
-        world.faults.allow("restore:ModifyRule")
+        world.faults.allow("restore_weights:ModifyRule")
         since = world.clock.now
         world.run()
     assert violations(SCENARIOS["worse"], world) == []
@@ -339,7 +342,7 @@ def test_rollbacks_that_are_refused_come_ever_more_seldom() -> None:
 @pytest.mark.parametrize("seconds", [480.50, 480.55, 480.60])
 def test_a_persons_try_makes_no_further_chain_of_rollbacks(seconds: float) -> None:
     """It comes while one waits that wakes just as the time of the next has come, and it fails as well."""
-    world = begun(replace(SCENARIOS["worse"], always={"restore:ModifyRule": "refused"}))
+    world = begun(replace(SCENARIOS["worse"], always={"restore_weights:ModifyRule": "refused"}))
     world.clock.after(seconds, roll_back, world)
     with inhabited(world):
         world.clock.run_for(1200)
@@ -349,15 +352,15 @@ def test_a_persons_try_makes_no_further_chain_of_rollbacks(seconds: float) -> No
 
 def test_a_holder_that_is_not_known_yet_is_asked_after_again() -> None:
     """A rollback fails before it takes over; the next does not see yet that the deployment has ended."""
-    assert run(named("listed-late/refused@survey:GetItem#1")).violations == ()
+    assert run(named("listed-late/refused@assess:GetItem#1")).violations == ()
 
 
 def test_a_person_waits_for_no_rollback_that_waits() -> None:
     """The reason is gone, and the next rollback would come in minutes: a person has it at once."""
-    world = begun(replace(SCENARIOS["worse"], always={"restore:ModifyRule": "refused"}))
+    world = begun(replace(SCENARIOS["worse"], always={"restore_weights:ModifyRule": "refused"}))
     with inhabited(world):
         world.clock.run_for(1200)
-        world.faults.allow("restore:ModifyRule")
+        world.faults.allow("restore_weights:ModifyRule")
         roll_back(world)
         world.clock.run_for(240)
         assert "holder" not in state_of(world)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from crossfade.domain.state import LONGEST_WAIT
+from crossfade.domain.journal import LONGEST_WAIT
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import (
     everything_has_ended,
@@ -157,7 +157,7 @@ def _update_journal(world: World, expression: str) -> None:
 
 def test_a_person_frees_a_service_whose_rollback_can_never_get_through() -> None:
     """As docs/operations.md says; who waited finds nothing to do, and nobody tries any more."""
-    scenario = replace(SCENARIOS["worse"], always={"restore:GetItem": "refused"})
+    scenario = replace(SCENARIOS["worse"], always={"restore_weights:GetItem": "refused"})
     world = begun(scenario)
     with inhabited(world):
         world.clock.run_for(1200)

@@ -30,40 +30,40 @@ CAPACITY = SLOTS | RESIZE | HEALTH | {"application-autoscaling:DescribeScalableT
 START = frozenset({"states:StartExecution"})
 
 ACTIONS: dict[str, frozenset[str]] = {
-    "plan": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS | SERVICES
+    "plan_release": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS | SERVICES
     | {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",
         "cloudwatch:DescribeAlarms",
         "application-autoscaling:DescribeScalableTargets", "states:GetExecutionHistory",
     },
-    "queue": JOURNAL_OPEN | {"dynamodb:ConditionCheckItem"},
-    "claim": JOURNAL_OPEN,
-    "register": frozenset(
+    "queue_release": JOURNAL_OPEN | {"dynamodb:ConditionCheckItem"},
+    "claim_service": JOURNAL_OPEN,
+    "register_task_definition": frozenset(
         {"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"}
     ),
     "start_probe": JOURNAL_WRITE | {"ecs:ListTasks", "ecs:RunTask", "iam:PassRole"},
     "check_probe": JOURNAL_READ | FOLLOW,
-    "suspend": JOURNAL_WRITE | SCALING | CAPACITY,
-    "launch": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
+    "suspend_scaling": JOURNAL_WRITE | SCALING | CAPACITY,
+    "launch_candidate": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
     "check_candidate": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
-    "watch": JOURNAL_WRITE | FOLLOW | OUTCOMES | CAPACITY | {"ecr:DescribeImages"},
-    "shift": JOURNAL_WRITE | RULE | CAPACITY
+    "watch_stage": JOURNAL_WRITE | FOLLOW | OUTCOMES | CAPACITY | {"ecr:DescribeImages"},
+    "shift_traffic": JOURNAL_WRITE | RULE | CAPACITY
     | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
-    "retire": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | CAPACITY,
-    "resume": JOURNAL_STATE | SCALING,
+    "retire_stable": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | CAPACITY,
+    "resume_scaling": JOURNAL_STATE | SCALING,
     "stop_probe": STOP_TASKS | JOURNAL_READ,
-    "report": JOURNAL_WRITE | LEDGER
+    "write_report": JOURNAL_WRITE | LEDGER
     | {"s3:PutObject", "s3:AbortMultipartUpload", "states:GetExecutionHistory"},
     "record_outcome": JOURNAL_WRITE,
-    "release": frozenset({"dynamodb:UpdateItem"}),
+    "release_service": frozenset({"dynamodb:UpdateItem"}),
     "start_next": JOURNAL_STATE | SERVICES | START,
-    "cool": JOURNAL_STATE | RULE | HEALTH | SLOTS | RESIZE,
-    "survey": JOURNAL_OPEN | SERVICES | {"states:DescribeExecution", "states:StopExecution"},
-    "restore": JOURNAL_WRITE | RULE | CAPACITY
+    "stop_old_slot": JOURNAL_STATE | RULE | HEALTH | SLOTS | RESIZE,
+    "assess": JOURNAL_OPEN | SERVICES | {"states:DescribeExecution", "states:StopExecution"},
+    "restore_weights": JOURNAL_WRITE | RULE | CAPACITY
     | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},
-    "prove": FOLLOW | JOURNAL_READ | HEALTH,
-    "stop_slot": JOURNAL_WRITE | RULE | CAPACITY,
+    "verify_restored": FOLLOW | JOURNAL_READ | HEALTH,
+    "stop_loser": JOURNAL_WRITE | RULE | CAPACITY,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
     "cleanup": JOURNAL_OPEN | RULE | SLOTS | STOP_TASKS
     | {

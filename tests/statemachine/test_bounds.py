@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from crossfade.domain.state import FIRST_WAIT, LONGEST_WAIT
-from crossfade.domain.traffic import RULE_SECONDS
-from crossfade.handlers import following
+from crossfade.domain.journal import FIRST_WAIT, LONGEST_WAIT
+from crossfade.domain.traffic.weights import RULE_SECONDS
+from crossfade.watching import ledger_tail
 from tests.statemachine.definitions import (
     MACHINES,
     definition,
@@ -106,7 +106,7 @@ def test_lambda_faults_are_retried_before_any_catch_all(machine: str, name: str)
 
 
 LONGEST_HOLD = 30 * 60
-WAIT_BY_ANSWER = {"launch", "check_candidate"}
+WAIT_BY_ANSWER = {"launch_candidate", "check_candidate"}
 """Handlers that answer that they wait where ECS does not show yet what was written."""
 
 
@@ -169,7 +169,7 @@ def test_every_loop_has_a_deadline(machine: str) -> None:
         pytest.param("deploy", "StageWatched", "deadline", id="watching-a-stage"),
         pytest.param("deploy", "StageWatched", "stage", id="counting-stages"),
         pytest.param("deploy", "WaitForStable", "began", id="waiting-for-blue"),
-        pytest.param("rollback", "ProveStable", "shifted", id="proving-the-stable-slot"),
+        pytest.param("rollback", "VerifyRestored", "shifted", id="proving-the-stable-slot"),
     ],
 )
 def test_a_deadline_that_moves_is_no_deadline(machine: str, loop: str, variable: str) -> None:
@@ -213,7 +213,7 @@ def test_handlers_look_at_the_deadline_they_get(machine: str, name: str) -> None
     """A deadline that a handler ignored would bound nothing."""
     module = handler_module(function_of(machine, name))
     text = inspect.getsource(module)
-    if issubclass(module.Event, following.Draining):
-        text += inspect.getsource(following)
+    if issubclass(module.Event, ledger_tail.Draining):
+        text += inspect.getsource(ledger_tail)
     for anchor in set(ANCHORS) & set(states(machine)[name]["Arguments"]["Payload"]):
         assert f"event.{anchor}" in text

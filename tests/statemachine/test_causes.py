@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.rollback import Failure
+from crossfade.domain.rollback.assessment import Failure
 from tests.simulation.query import evaluate
 from tests.statemachine.definitions import states
 

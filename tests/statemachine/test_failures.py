@@ -42,7 +42,7 @@ GOES_ON = {
     ("QueueRelease", "MayPlanAgain"): "the service was freed meanwhile: plan again",
     (
         "StartProbe",
-        "ProveStable",
+        "VerifyRestored",
     ): "the weights are back; without a probe the report says that nothing proves it",
     (
         "WriteReport",

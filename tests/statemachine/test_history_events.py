@@ -3,8 +3,8 @@
 import networkx
 import pytest
 
-from crossfade.domain import events
-from crossfade.handlers.following import LOOK_SECONDS, SILENCE_SECONDS
+from crossfade.domain.spec import history_events as events
+from crossfade.watching.ledger_tail import LOOK_SECONDS, SILENCE_SECONDS
 from tests.statemachine.definitions import State, definition, states
 
 EVENTS = {

@@ -8,7 +8,7 @@ import pytest
 from ministack.core import responses
 from ministack.services.cloudformation import engine
 
-from crossfade.domain.spec import ServiceSpec
+from crossfade.domain.spec.service import ServiceSpec
 from tests.statemachine.definitions import resources, template
 from tests.unit.examples import document
 

@@ -41,7 +41,7 @@ def test_the_roles_of_every_kind_are_there() -> None:
     """Those that the templates write down, and those that SAM makes of them."""
     names = {name for _, name in ROLES}
     assert names >= {
-        "ShiftFunctionRole", "CleanupFunctionRole", "DeployStateMachineRole", "RollbackStateMachineRole",
+        "ShiftTrafficFunctionRole", "CleanupFunctionRole", "DeployStateMachineRole", "RollbackStateMachineRole",
         "DeployStateMachineImagePushedRole", "RollbackStateMachineRollbackEndedRole", "ProbeTaskRole",
         "ProbeExecutionRole", "TaskRole", "ExecutionRole",
     }  # fmt: skip
@@ -51,7 +51,7 @@ def test_the_roles_of_every_kind_are_there() -> None:
 def test_a_right_that_no_owner_uses_is_found(path: str, role: str) -> None:
     """ModifyRule, added to one role after the other; the shift and the restore have it already."""
     found = with_more(path, role, Policies=[MODIFY_RULE])
-    if role in {"ShiftFunctionRole", "RestoreFunctionRole"}:
+    if role in {"ShiftTrafficFunctionRole", "RestoreWeightsFunctionRole"}:
         assert found == []
     else:
         assert found == [

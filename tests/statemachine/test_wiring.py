@@ -7,7 +7,7 @@ from pathlib import Path
 import cfnlint.api
 import pytest
 
-from crossfade.domain.request import ARRIVALS
+from crossfade.domain.planning.request import ARRIVALS
 from tests.statemachine.definitions import (
     MACHINES,
     ROOT,
@@ -27,7 +27,7 @@ from tests.statemachine.definitions import (
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction"}  # CloudFormation and a schedule call them
-NO_HANDLER = {"__init__", "step", "following", "outcomes", "gate", "measures", "visible", "capacity"}
+NO_HANDLER = {"__init__"}
 
 
 def _statements(machine: str) -> list[dict]:
@@ -55,7 +55,7 @@ def test_substitutions_are_the_same_on_both_sides(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_substitutions_are_named_after_what_they_stand_for(machine: str) -> None:
-    """`PlanFunctionArn` is `PlanFunction.Arn`: a swapped pair would deploy and misbehave."""
+    """`PlanReleaseFunctionArn` is `PlanReleaseFunction.Arn`: a swapped pair would deploy and misbehave."""
     for name, value in machine_properties(machine)["DefinitionSubstitutions"].items():
         if name == "Partition":
             assert value == {"Ref": "AWS::Partition"}

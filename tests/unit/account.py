@@ -16,11 +16,11 @@ from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.logs.responses import LogsResponse
 
-from crossfade.domain.gate.feed import Line
-from crossfade.domain.plan import Contents, LogStreams, Plan, Release, RunningRelease
-from crossfade.domain.records import Record
-from crossfade.domain.spec import SLOTS, ServiceSpec, Slot
-from crossfade.domain.state import Waiting
+from crossfade.domain.gate.blocks.from_feed import Line
+from crossfade.domain.journal import Waiting
+from crossfade.domain.ledger import Record
+from crossfade.domain.planning.plan import Contents, LogStreams, Plan, Release, RunningRelease
+from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot
 from tests.statemachine.definitions import resources
 from tests.unit.examples import ACCOUNT, DEPLOY, REGION, ROLLBACK, STATES, document, first_plan, login, plan
 

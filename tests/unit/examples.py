@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from crossfade.domain.plan import Plan, Release, RunningRelease
-from crossfade.domain.records import Closed, LaneEvent, LaneTotals, Opened, Request
-from crossfade.domain.rule import LiveRule
-from crossfade.domain.spec import ServiceSpec, Slot, Stage
-from crossfade.domain.state import Candidate, Tried, Waiting
+from crossfade.domain.journal import Candidate, Tried, Waiting
+from crossfade.domain.ledger import Closed, LaneEvent, LaneTotals, Opened, Request
+from crossfade.domain.planning.plan import Plan, Release, RunningRelease
+from crossfade.domain.spec.service import ServiceSpec, Slot, Stage
+from crossfade.domain.traffic.rule import LiveRule
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 REGION, ACCOUNT = "us-east-1", "123456789012"

@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from crossfade.domain import errors
-from crossfade.domain.reasons import CAUSES, Cause
-from crossfade.domain.spec import ServiceSpec
-from crossfade.handlers.measures import COUNTERS
+from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.tasks.reasons import CAUSES, Cause
+from crossfade.metrics import COUNTERS
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pydantic
 
-import crossfade.handlers.plan
+import crossfade.handlers.plan_release
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_no_bytecode_is_packed() -> None:
     """Not even while tests run, which have imported the handlers by now."""
-    assert crossfade.handlers.plan.__file__
+    assert crossfade.handlers.plan_release.__file__
     assert _bytecode(ROOT / "functions") == [], "remove the folders __pycache__ in functions/"
 
 
@@ -28,7 +28,7 @@ def test_what_make_starts_leaves_no_bytecode(tmp_path: Path) -> None:
         code = tmp_path / ("bare" if leaves else "by-make")
         shutil.copytree(ROOT / "functions", code)
         subprocess.run(
-            [sys.executable, "-c", "import crossfade.handlers.plan"],
+            [sys.executable, "-c", "import crossfade.handlers.plan_release"],
             env={**inherited, **settings, "PYTHONPATH": str(code)},
             check=True,
         )

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from crossfade.aws.probe import ProbeTasks
-from crossfade.domain import records as read
-from crossfade.domain.plan import Plan
+from crossfade.aws.probe_tasks import ProbeTasks
+from crossfade.domain import ledger as read
+from crossfade.domain.planning.plan import Plan
 from probe import record as written
 from probe.settings import read_settings
 from tests.unit.examples import first_plan, plan, spec

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from crossfade.domain.alarms import Alarm
+from crossfade.domain.rollout.alarms import Alarm
 
 
 class Alarms:

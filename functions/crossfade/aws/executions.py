@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.failures import code
-from crossfade.domain.turn import ENDED
+from crossfade.aws.errors import code
+from crossfade.domain.admission import ENDED
 
 GONE = {"ExecutionDoesNotExist", "InvalidArn"}
 ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}

@@ -17,17 +17,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.failures import code
-from crossfade.aws.items import Table, condition_failed
-from crossfade.domain.certificate import Certificate, History, Outcome, StageRecord
+from crossfade.aws.dynamodb import Table, condition_failed
+from crossfade.aws.errors import code
 from crossfade.domain.errors import InvalidInput, ServiceChanged, ServiceLost
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.rule import LastRule, LiveRule
-from crossfade.domain.scaling import Resumption, Suspension
-from crossfade.domain.spec import Slot
-from crossfade.domain.state import State, Tried, Warm, lost, refuse_lost
-from crossfade.domain.traffic import Weights
+from crossfade.domain.journal import State, Tried, Warm, lost, refuse_lost
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import Certificate, History, Outcome, StageRecord
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.tasks.scaling import Resumption, Suspension
+from crossfade.domain.traffic.rule import LastRule, LiveRule
+from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
 
 HISTORY_DAYS = 400

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.failures import code
+from crossfade.aws.errors import code
 
 LARGE_PAGE = 1000
 """So many lines in a page: there may well be another one."""

@@ -4,8 +4,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.failures import code
-from crossfade.domain.spec import Encrypted
+from crossfade.aws.errors import code
+from crossfade.domain.spec.service import Encrypted
 
 
 class Specs:

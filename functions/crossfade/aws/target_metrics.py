@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from crossfade.domain.gate.minutes import Minute
-from crossfade.domain.spec import SLOTS, ServiceSpec
+from crossfade.domain.gate.blocks.from_metrics import Minute
+from crossfade.domain.spec.service import SLOTS, ServiceSpec
 
 REQUESTS = "RequestCount"
 FAILURES = ("HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")

@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.failures import code
+from crossfade.aws.errors import code
 from crossfade.aws.unknown_fields import UNKNOWN
-from crossfade.domain.blueprint import (
+from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.planning.fargate import refuse_unusable
+from crossfade.domain.planning.plan import Contents, LogStreams, Release, RunningRelease
+from crossfade.domain.planning.task_definition import (
     OWN_TAGS,
     READABLE,
     Blueprint,
@@ -18,10 +21,7 @@ from crossfade.domain.blueprint import (
     registration,
     running_release,
 )
-from crossfade.domain.errors import BlueprintUnusable
-from crossfade.domain.fargate import refuse_unusable
-from crossfade.domain.plan import Contents, LogStreams, Release, RunningRelease
-from crossfade.domain.spec import ServiceSpec
+from crossfade.domain.spec.service import ServiceSpec
 
 
 class Checked(NamedTuple):

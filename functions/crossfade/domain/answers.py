@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
-from crossfade.domain.records import Lane
-from crossfade.domain.shown import visible
-from crossfade.domain.spec import Slot
+from crossfade.domain.ledger import Lane
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.text import visible
 
 Versions = Collection[str] | None
 """The versions that are right; None where that is not known, and any is."""

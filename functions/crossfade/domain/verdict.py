@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from crossfade.domain.message import Message, Moment
-from crossfade.domain.spec import Stage
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.spec.service import Stage
 
 EMERGENCY = "stable serves nothing: candidate judged by itself"
 """How every reason begins while the stable slot answers nobody; the plan tells of it as well."""

@@ -7,16 +7,16 @@ import hashlib
 import os
 
 from crossfade.aws.clients import client
+from crossfade.aws.ecr import Registry
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.registry import Registry
 from crossfade.aws.specs import Specs
+from crossfade.domain.admission import missed, tries_by
 from crossfade.domain.errors import InvalidServiceSpec
-from crossfade.domain.message import Message, iso
-from crossfade.domain.plan import unknown_service
-from crossfade.domain.spec import read_spec
-from crossfade.domain.turn import missed, tries_by
-from crossfade.handlers.step import logger, step, utc_now
+from crossfade.domain.model import Message, iso
+from crossfade.domain.planning.plan import unknown_service
+from crossfade.domain.spec.service import read_spec
+from crossfade.step import logger, step, utc_now
 
 
 class Event(Message):

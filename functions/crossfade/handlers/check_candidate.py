@@ -3,14 +3,14 @@
 import os
 
 from crossfade.aws.clients import client
+from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
-from crossfade.aws.slots import Slots
-from crossfade.aws.traffic import Traffic
-from crossfade.domain.launch import Readiness, Rollout, SlotStatus, judge
-from crossfade.domain.message import Message, Moment, iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.state import refuse_superseded
-from crossfade.handlers.step import step, utc_now
+from crossfade.aws.listener_rules import Traffic
+from crossfade.domain.journal import refuse_superseded
+from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, judge
+from crossfade.step import step, utc_now
 
 
 class Event(Message):
@@ -24,7 +24,7 @@ class Event(Message):
 
 @step(Event)
 def handler(event: Event) -> Readiness:
-    """Look at the candidate; see ``domain/launch.py``."""
+    """Look at the candidate; see ``domain/tasks/launch.py``."""
     plan, now = event.plan, utc_now()
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     refuse_superseded(journal.refuse_lost(plan))

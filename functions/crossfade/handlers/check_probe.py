@@ -6,13 +6,13 @@ from typing import Literal
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.ledger import Ledger
-from crossfade.aws.probe import ProbeTasks
+from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
-from crossfade.domain.message import Message, Moment
-from crossfade.domain.plan import Plan
-from crossfade.domain.reasons import advice
-from crossfade.domain.state import refuse_superseded
-from crossfade.handlers.step import step, utc_now
+from crossfade.domain.journal import refuse_superseded
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.tasks.reasons import advice
+from crossfade.step import step, utc_now
 
 
 class Event(Message):

@@ -19,20 +19,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from crossfade.aws.clients import client
+from crossfade.aws.ecs_services import Slots
+from crossfade.aws.errors import code
 from crossfade.aws.executions import Executions
-from crossfade.aws.failures import code
 from crossfade.aws.journal import Journal
-from crossfade.aws.line import Line
-from crossfade.aws.probe import ProbeTasks
-from crossfade.aws.slots import Slots
+from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.probe_tasks import ProbeTasks
+from crossfade.aws.release_queue import Line
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
-from crossfade.aws.traffic import Traffic
 from crossfade.domain.errors import ResourceGone, ServiceChanged
-from crossfade.domain.launch import ECS_LAG
-from crossfade.domain.spec import SLOTS, ServiceSpec, is_service_name
-from crossfade.domain.state import DELETION, State, deployed_unknown, not_removed
-from crossfade.handlers.step import logger, utc_now
+from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed
+from crossfade.domain.spec.service import SLOTS, ServiceSpec, is_service_name
+from crossfade.domain.tasks.launch import ECS_LAG
+from crossfade.step import logger, utc_now
 
 SEIZING_TRIES = 10
 RESERVE_MS = 20_000

@@ -6,12 +6,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.domain.certificate import Outcome
-from crossfade.domain.message import Message, Moment
-from crossfade.domain.plan import Plan
-from crossfade.domain.rollback import Failure
-from crossfade.handlers.measures import measure_outcome, metrics
-from crossfade.handlers.step import logger, step
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import Outcome
+from crossfade.domain.rollback.assessment import Failure
+from crossfade.metrics import measure_outcome, metrics
+from crossfade.step import logger, step
 
 
 class Event(Message):

@@ -5,10 +5,10 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.line import Line
-from crossfade.domain.message import Message, iso
-from crossfade.domain.state import Waiting
-from crossfade.handlers.step import step
+from crossfade.aws.release_queue import Line
+from crossfade.domain.journal import Waiting
+from crossfade.domain.model import Message, iso
+from crossfade.step import step
 
 
 class Event(Message):

@@ -4,12 +4,12 @@ import os
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.aws.probe import ProbeTasks
+from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import NotYetVisible
-from crossfade.domain.launch import ECS_LAG
-from crossfade.domain.message import Message
-from crossfade.domain.plan import Plan
-from crossfade.handlers.step import step, utc_now
+from crossfade.domain.model import Message
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.tasks.launch import ECS_LAG
+from crossfade.step import step, utc_now
 
 
 class Event(Message):

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.scaling import Scaling
-from crossfade.domain.scaling import ACTIVE, SUSPENDED, ScalableTarget, Suspension
+from crossfade.aws.scalable_targets import Scaling
+from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, ScalableTarget, Suspension
 from tests.unit.account import Account
 
 

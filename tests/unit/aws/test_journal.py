@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.failures import named
+from crossfade.aws.errors import named
 from crossfade.aws.journal import Journal
-from crossfade.aws.line import Line
-from crossfade.domain.certificate import Reading, StageRecord, certify
+from crossfade.aws.release_queue import Line
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged, ServiceLost
-from crossfade.domain.message import iso
-from crossfade.domain.naming import called
-from crossfade.domain.plan import Plan
-from crossfade.domain.rollback import back_out_plan
-from crossfade.domain.scaling import Suspension
-from crossfade.domain.spec import Slot
-from crossfade.domain.state import DELETION, Newest, State, Warm
-from crossfade.domain.traffic import Weights
+from crossfade.domain.journal import DELETION, Newest, State, Warm
+from crossfade.domain.model import iso
+from crossfade.domain.planning.naming import called
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import Reading, StageRecord, certify
+from crossfade.domain.rollback.assessment import back_out_plan
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.tasks.scaling import Suspension
+from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
 from tests.unit.account import TABLE, Account
 from tests.unit.examples import (

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.failures import named
+from crossfade.aws.errors import named
 from crossfade.aws.journal import Journal
-from crossfade.aws.line import Line
+from crossfade.aws.release_queue import Line
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.state import State
+from crossfade.domain.journal import State
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
 from tests.unit.account import TABLE, Account
 from tests.unit.examples import EXECUTION, NEWER, at, waiting
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from crossfade.aws.executions import Executions
-from crossfade.domain.turn import ENDED
+from crossfade.domain.admission import ENDED
 from tests.unit.account import MACHINES, Account
 from tests.unit.examples import DEPLOY, EXECUTION, START
 

@@ -8,12 +8,12 @@ import pytest
 from botocore.stub import Stubber
 
 from crossfade.aws.alarms import Alarms
-from crossfade.aws.feed import FeedLog
 from crossfade.aws.ledger import Ledger
+from crossfade.aws.outcome_feed import FeedLog
 from crossfade.aws.target_metrics import TargetMetrics
-from crossfade.domain.alarms import Alarm
-from crossfade.domain.gate.minutes import Minute
-from crossfade.domain.plan import LogStreams
+from crossfade.domain.gate.blocks.from_metrics import Minute
+from crossfade.domain.planning.plan import LogStreams
+from crossfade.domain.rollout.alarms import Alarm
 from tests.unit.account import LEDGER_GROUP, SESSION, Account
 from tests.unit.domain.gate.watching import feed_line
 from tests.unit.examples import at, request

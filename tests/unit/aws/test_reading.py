@@ -13,10 +13,10 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from crossfade.aws.evidence import PART_BYTES, Evidence
-from crossfade.aws.failures import THROTTLED, named
+from crossfade.aws.certificates import PART_BYTES, Evidence
+from crossfade.aws.ecr import Pushed, Registry
+from crossfade.aws.errors import THROTTLED, named
 from crossfade.aws.ledger import LARGE_PAGE, Ledger
-from crossfade.aws.registry import Pushed, Registry
 from crossfade.aws.specs import Specs
 from crossfade.domain.errors import (
     AwsRefused,
@@ -27,7 +27,7 @@ from crossfade.domain.errors import (
     InvalidServiceSpec,
     ResourceGone,
 )
-from crossfade.domain.spec import read_spec
+from crossfade.domain.spec.service import read_spec
 from tests.unit.account import BUCKET, LEDGER_GROUP, SPECS, Account
 from tests.unit.examples import NEW, NEWER, OLD, at
 

@@ -8,8 +8,8 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.slots import Slots, SlotService, Stop, stop_reason
-from crossfade.domain.reasons import Event
+from crossfade.aws.ecs_services import Slots, SlotService, Stop, stop_reason
+from crossfade.domain.tasks.reasons import Event
 from tests.statemachine.definitions import ROOT
 from tests.unit.account import Account
 from tests.unit.examples import at

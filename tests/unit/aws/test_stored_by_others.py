@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
-from crossfade.domain.plan import Plan
-from crossfade.domain.spec import DEPLOYMENT_SECONDS
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.spec.service import DEPLOYMENT_SECONDS
 from tests.unit.account import TABLE, Account
 
 STORED = sorted((Path(__file__).parent / "stored").glob("journal-*.json"))

@@ -9,12 +9,12 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
-from crossfade.aws.probe import ATTEMPTS, Asked, ProbeTasks
+from crossfade.aws.probe_tasks import ATTEMPTS, Asked, ProbeTasks
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.unknown_fields import tell_unknown_fields
-from crossfade.domain.blueprint import COPIED
 from crossfade.domain.errors import BlueprintUnusable
-from crossfade.domain.plan import Plan
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.task_definition import COPIED
 from tests.unit.account import PROBE, SESSION, Account, running_release
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
 

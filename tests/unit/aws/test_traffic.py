@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.traffic import Traffic
+from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import NotYetVisible, RuleCovers
-from crossfade.domain.traffic import Weights
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account
 
 BLUE, HALF = Weights(blue=100, green=0), Weights(blue=50, green=50)

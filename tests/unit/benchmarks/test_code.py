@@ -63,8 +63,13 @@ def test_the_main_path():
     """What a promoted release passes, and what these files import: no way back, and not the gate's inside."""
     names = {str(path.relative_to(code.PRODUCT)) for path in code.main_path().paths}
 
-    assert {"handlers/plan.py", "handlers/retire.py", "handlers/step.py", "domain/plan.py"} <= names
-    assert not {"handlers/restore.py", "handlers/survey.py", "handlers/cleanup.py"} & names
+    assert {
+        "handlers/plan_release.py",
+        "handlers/retire_stable.py",
+        "step.py",
+        "domain/planning/plan.py",
+    } <= names
+    assert not {"handlers/restore_weights.py", "handlers/assess.py", "handlers/cleanup.py"} & names
     assert not any(name.startswith("domain/gate/") for name in names)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crossfade.domain.alarms import Alarm, heed, refuse_unknown
 from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.rollout.alarms import Alarm, heed, refuse_unknown
 from crossfade.domain.verdict import Verdict
 from tests.unit.examples import at, spec
 

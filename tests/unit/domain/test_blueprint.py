@@ -5,7 +5,10 @@ from typing import Any
 import botocore.session
 import pytest
 
-from crossfade.domain.blueprint import (
+from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.planning.fargate import refuse_unusable
+from crossfade.domain.planning.plan import Contents, LogStreams
+from crossfade.domain.planning.task_definition import (
     COPIED,
     OF_ECS,
     SET,
@@ -16,9 +19,6 @@ from crossfade.domain.blueprint import (
     registration,
     running_release,
 )
-from crossfade.domain.errors import BlueprintUnusable
-from crossfade.domain.fargate import refuse_unusable
-from crossfade.domain.plan import Contents, LogStreams
 from tests.unit.examples import ACCOUNT, NEW, REGION, release, spec
 
 DEFINITION: dict[str, Any] = {

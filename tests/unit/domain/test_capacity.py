@@ -2,9 +2,9 @@
 
 import pytest
 
-from crossfade.domain.capacity import Capacity, refuse_narrow
 from crossfade.domain.errors import ScalingTooNarrow
-from crossfade.domain.scaling import ACTIVE, ScalableTarget
+from crossfade.domain.tasks.capacity import Capacity, refuse_narrow
+from crossfade.domain.tasks.scaling import ACTIVE, ScalableTarget
 from tests.unit.examples import spec
 
 

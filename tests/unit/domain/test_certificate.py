@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.answers import MOST_KINDS
-from crossfade.domain.certificate import Certificate, History, Reading, StageRecord, certify
-from crossfade.domain.plan import Contents
-from crossfade.domain.records import Record, Request
-from crossfade.domain.tally import MOST_VERSIONS, OTHERS, Gap
+from crossfade.domain.ledger import Record, Request
+from crossfade.domain.planning.plan import Contents
+from crossfade.domain.proof.certificate import Certificate, History, Reading, StageRecord, certify
+from crossfade.domain.proof.tally import MOST_VERSIONS, OTHERS, Gap
 from tests.unit.examples import NEW, OLD, at, closed, first_plan, opened, plan, release, request, requests
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.drain import DrainVerdict, Quiet, look
-from crossfade.domain.records import Record
-from crossfade.domain.spec import Retire
+from crossfade.domain.ledger import Record
+from crossfade.domain.rollout.drain import DrainVerdict, Quiet, look
+from crossfade.domain.spec.service import Retire
 from tests.unit.examples import at, lane_event, opened, request
 
 RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from crossfade.domain.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.errors import NotYetVisible, SlotDrift
-from crossfade.domain.plan import RunningRelease
-from crossfade.domain.spec import Slot
-from crossfade.domain.state import State, Warm
+from crossfade.domain.journal import State, Warm
+from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
+from crossfade.domain.planning.plan import RunningRelease
+from crossfade.domain.spec.service import Slot
 from tests.unit.examples import at, spec
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy, CandidateReplaced
-from crossfade.domain.launch import Readiness, Rollout, SlotStatus, judge
-from crossfade.domain.spec import Launch
+from crossfade.domain.spec.service import Launch
+from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, judge
 from tests.unit.examples import at
 
 

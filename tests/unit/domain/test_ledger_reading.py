@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.reading import Reading
-from crossfade.domain.records import Opened, Record, Request
+from crossfade.domain.ledger import Opened, Record, Request
+from crossfade.domain.ledger_order import Reading
 from tests.unit.examples import at, request
 
 OPENED = Opened(type="opened", deployment="d1", at=at(0), lanes=("production", "blue", "green"))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from crossfade.domain.naming import as_it_answers, called, other_answers
-from crossfade.domain.plan import RunningRelease
-from crossfade.domain.state import State
+from crossfade.domain.journal import State
+from crossfade.domain.planning.naming import as_it_answers, called, other_answers
+from crossfade.domain.planning.plan import RunningRelease
 from tests.unit.examples import NEW, OLD, at, first_plan, lane_event, opened, plan, request, running
 
 

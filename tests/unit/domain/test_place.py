@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from crossfade.domain.errors import PriorityTaken, RuleCovers, ServiceMoved
-from crossfade.domain.place import (
+from crossfade.domain.spec.service import TargetGroups
+from crossfade.domain.traffic.place import (
     leads_here,
     production_rule,
     refuse_covering,
@@ -13,8 +14,7 @@ from crossfade.domain.place import (
     refuse_renumbered,
     refuse_taken,
 )
-from crossfade.domain.rule import LastRule, LiveRule
-from crossfade.domain.spec import TargetGroups
+from crossfade.domain.traffic.rule import LastRule, LiveRule
 from tests.unit.examples import at, forward, live_rule, spec
 
 DEFAULT = live_rule({"Type": "fixed-response"}, arn="the-default", priority="default", conditions=())

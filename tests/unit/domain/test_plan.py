@@ -3,10 +3,10 @@
 import pytest
 
 from crossfade.domain.errors import AmbiguousRepository
-from crossfade.domain.plan import Decision, built_by_nobody, choose_service, decide, unknown_service
-from crossfade.domain.request import Push
-from crossfade.domain.spec import Slot
-from crossfade.domain.traffic import Weights
+from crossfade.domain.planning.plan import Decision, built_by_nobody, choose_service, decide, unknown_service
+from crossfade.domain.planning.request import Push
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import (
     ACCOUNT,
     EXECUTION,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossfade.domain.reasons import CAUSES, MOST_CHARACTERS, Event, advice, passes, said, trouble
+from crossfade.domain.tasks.reasons import CAUSES, MOST_CHARACTERS, Event, advice, passes, said, trouble
 from tests.unit.examples import at
 
 NO_ROOM = (

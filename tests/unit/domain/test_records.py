@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossfade.domain.records import Closed, LaneTotals, Opened, Request, read_records
+from crossfade.domain.ledger import Closed, LaneTotals, Opened, Request, read_records
 from tests.unit.examples import at, lane_event, request
 
 OPENED = '{"type":"opened","deployment":"d1","at":"2026-11-23T04:00:00.000Z","lanes":["production","blue"]}'

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain import request
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.request import STARTED_BY, Ask, NoConcern, Push
+from crossfade.domain.planning import request
+from crossfade.domain.planning.request import STARTED_BY, Ask, NoConcern, Push
 from tests.unit.examples import ACCOUNT, EXECUTION, NEW, REGION, at
 
 PARENT = "arn:aws:states:us-east-1:123456789012:execution:nightly:7"

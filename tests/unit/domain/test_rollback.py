@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.certificate import History
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.message import iso
-from crossfade.domain.request import STARTED_BY
-from crossfade.domain.rollback import (
+from crossfade.domain.journal import DELETION, LONGEST_WAIT, State, Tried
+from crossfade.domain.model import iso
+from crossfade.domain.planning.request import STARTED_BY
+from crossfade.domain.proof.certificate import History
+from crossfade.domain.rollback.assessment import (
     EXAMPLE,
+    Assessment,
     Ended,
     Failure,
     Order,
-    Survey,
     back_out_plan,
     backing_out,
     left_undone,
@@ -25,7 +26,6 @@ from crossfade.domain.rollback import (
     tried_since,
     why,
 )
-from crossfade.domain.state import DELETION, LONGEST_WAIT, State, Tried
 from tests.unit.examples import EXECUTION, ROLLBACK, ROLLBACKS, at, plan
 
 DEPLOYMENT, MINE, THEIRS = f"{EXECUTION}:d1", f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
@@ -314,7 +314,7 @@ TAKEN = plan(execution=MINE)
 def test_before_the_promotion_the_candidate_goes() -> None:
     """Everything that the rollback needs, and nothing else."""
     history = History(plan=plan(), probe="task", cursor="c")
-    assert left_undone(history, TAKEN, DEPLOYMENT, "why", settle=True) == Survey(
+    assert left_undone(history, TAKEN, DEPLOYMENT, "why", settle=True) == Assessment(
         action="roll_back",
         reason="why",
         service="web",
@@ -374,7 +374,7 @@ def test_a_back_out_has_a_name_of_its_own() -> None:
 def test_a_back_out_takes_the_candidate_back() -> None:
     """It has no probe yet; the reason tells the version and who wanted it."""
     mine = back_out_plan(plan(), execution=MINE, now=at(90))
-    assert backing_out(mine, "rolled back by hand") == Survey(
+    assert backing_out(mine, "rolled back by hand") == Assessment(
         action="back_out",
         reason="0.0.2 was backed out: rolled back by hand",
         service="web",
@@ -386,4 +386,4 @@ def test_a_back_out_takes_the_candidate_back() -> None:
 
 def test_nothing_is_an_answer_too() -> None:
     """With the reason, and no plan."""
-    assert nothing("why") == Survey(action="nothing", reason="why")
+    assert nothing("why") == Assessment(action="nothing", reason="why")

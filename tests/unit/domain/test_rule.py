@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from crossfade.domain.errors import ForeignChange, StickyTraffic
-from crossfade.domain.rule import LastRule, LiveRule, refuse_stickiness
-from crossfade.domain.traffic import Weights
+from crossfade.domain.traffic.rule import LastRule, LiveRule, refuse_stickiness
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import at, forward, live_rule, login, spec
 
 GROUPS = spec().target_groups

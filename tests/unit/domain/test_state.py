@@ -3,7 +3,7 @@
 import pytest
 
 from crossfade.domain.errors import ServiceLost, Superseded
-from crossfade.domain.state import (
+from crossfade.domain.journal import (
     DELETION,
     State,
     machine_of,
@@ -11,7 +11,7 @@ from crossfade.domain.state import (
     refuse_lost,
     refuse_superseded,
 )
-from crossfade.domain.traffic import Overwritten, Weights
+from crossfade.domain.traffic.weights import Overwritten, Weights
 from tests.unit.examples import DEPLOY, EXECUTION, OLD, ROLLBACK, ROLLBACKS, at, candidate, waiting
 
 MINE = f"{EXECUTION}:d1"

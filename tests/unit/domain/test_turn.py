@@ -7,12 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.certificate import History
-from crossfade.domain.errors import ServiceBusy
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Release
-from crossfade.domain.state import DELETION, Newest, State, Tried
-from crossfade.domain.turn import (
+from crossfade.domain.admission import (
     ENDED,
     ROLL_BACK,
     TAGS_FOLLOW,
@@ -26,6 +21,11 @@ from crossfade.domain.turn import (
     tries_by,
     wait,
 )
+from crossfade.domain.errors import ServiceBusy
+from crossfade.domain.journal import DELETION, Newest, State, Tried
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Release
+from crossfade.domain.proof.certificate import History
 from tests.statemachine.definitions import definition
 from tests.unit.examples import (
     EXECUTION,

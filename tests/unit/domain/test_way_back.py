@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.certificate import History
-from crossfade.domain.plan import Plan
-from crossfade.domain.spec import Slot
-from crossfade.domain.traffic import Weights
-from crossfade.domain.way_back import Way, still_needed, way_back
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import History
+from crossfade.domain.rollback.target import Way, still_needed, way_back
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import at, first_plan, plan
 
 BLUE, SOME, HALF, GREEN = (Weights.share("green", weight) for weight in (0, 10, 50, 100))

@@ -16,12 +16,12 @@ from moto import mock_aws
 
 from crossfade.aws.clients import CONFIG
 from crossfade.aws.journal import Journal
-from crossfade.aws.probe import ProbeTasks
-from crossfade.aws.traffic import Traffic
-from crossfade.domain.spec import SLOTS
-from crossfade.domain.traffic import Weights
-from crossfade.handlers.following import PAUSE_SECONDS
-from crossfade.handlers.step import logger
+from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.probe_tasks import ProbeTasks
+from crossfade.domain.spec.service import SLOTS
+from crossfade.domain.traffic.weights import Weights
+from crossfade.step import logger
+from crossfade.watching.ledger_tail import PAUSE_SECONDS
 from tests.law import READS, calls, unnamed
 from tests.statemachine.definitions import ROOT
 from tests.statemachine.permissions import ACTIONS, actions_of
@@ -38,7 +38,7 @@ from tests.unit.account import (
 )
 from tests.unit.examples import DEPLOY, EXECUTION, REGION, at
 
-HANDLERS = ROOT / "functions/crossfade/handlers"
+PRODUCT = ROOT / "functions/crossfade"
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -204,8 +204,8 @@ def probe(account: Account) -> str:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock that all handlers look at."""
     found = Clock()
-    for path in HANDLERS.glob("*.py"):
-        module = module_of(path.stem)
+    for path in (*(PRODUCT / "handlers").glob("*.py"), *(PRODUCT / "watching").glob("*.py")):
+        module = importlib.import_module(f"crossfade.{path.parent.name}.{path.stem}")
         if hasattr(module, "utc_now"):
             monkeypatch.setattr(module, "utc_now", found.now)
         if hasattr(module, "time"):

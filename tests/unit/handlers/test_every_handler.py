@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
 from tests.statemachine.definitions import ROOT, functions
 from tests.unit.account import Account
 from tests.unit.examples import at, first_plan, plan, waiting
@@ -67,17 +67,17 @@ DRAINING = {"shifted": at(0), "probe": "task", "quiet": {}, "cursor": None}
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     (
-        "plan",
+        "plan_release",
         "GetParameter",
         {"input": {"service": "web", "image_tag": "1"}, "execution": "e", "deployment": "d"},
     ),
-    ("queue", "TransactWriteItems", {"service": "web", "waiting": waiting()}),
-    ("claim", "TransactWriteItems", {"plan": first_plan(deployment="d2", execution="other")}),
-    ("register", "RegisterTaskDefinition", {}),
+    ("queue_release", "TransactWriteItems", {"service": "web", "waiting": waiting()}),
+    ("claim_service", "TransactWriteItems", {"plan": first_plan(deployment="d2", execution="other")}),
+    ("register_task_definition", "RegisterTaskDefinition", {}),
     ("start_probe", "RunTask", {"attempt": 1}),
     ("check_probe", "GetLogEvents", {"task": "task", "deadline": at(60)}),
-    ("suspend", "DescribeScalableTargets", {"plan": plan()}),
-    ("launch", "UpdateService", {"task_definition": "web:1", "deadline": at(60)}),
+    ("suspend_scaling", "DescribeScalableTargets", {"plan": plan()}),
+    ("launch_candidate", "UpdateService", {"task_definition": "web:1", "deadline": at(60)}),
     (
         "check_candidate",
         "DescribeServices",
@@ -88,7 +88,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     (
-        "watch",
+        "watch_stage",
         "GetLogEvents",
         {
             "probe": "task",
@@ -100,12 +100,16 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
             "cursor": None,
         },
     ),
-    ("shift", "DescribeTargetHealth", {"stage": 1, "deadline": at(60), "cursor": None, "written": None}),
-    ("retire", "GetLogEvents", {"plan": plan(), "candidate_since": at(0), "gate": "{}", **DRAINING}),
-    ("resume", "GetItem", {}),
+    (
+        "shift_traffic",
+        "DescribeTargetHealth",
+        {"stage": 1, "deadline": at(60), "cursor": None, "written": None},
+    ),
+    ("retire_stable", "GetLogEvents", {"plan": plan(), "candidate_since": at(0), "gate": "{}", **DRAINING}),
+    ("resume_scaling", "GetItem", {}),
     ("stop_probe", "ListTasks", {"executions": ["execution"], "task": None}),
     (
-        "report",
+        "write_report",
         "GetLogEvents",
         {"outcome": "failed", "reason": "why", "executions": [], "probed": False, "ended": at(60)},
     ),
@@ -120,17 +124,17 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
             "failure": {"Error": "E", "Cause": "C"},
         },
     ),
-    ("release", "UpdateItem", {}),
+    ("release_service", "UpdateItem", {}),
     ("start_next", "Query", {"service": None}),
-    ("cool", "DescribeRules", {"plan": plan()}),
-    ("survey", "GetItem", {"input": {"service": "web"}, "execution": "e", "began": iso(at(0))}),
+    ("stop_old_slot", "DescribeRules", {"plan": plan()}),
+    ("assess", "GetItem", {"input": {"service": "web"}, "execution": "e", "began": iso(at(0))}),
     (
-        "restore",
+        "restore_weights",
         "DescribeRules",
         {"deadline": at(60), "tasks_deadline": at(60), "rounds": 0, "written": None},
     ),
-    ("prove", "GetLogEvents", {"version": "0.0.1", "loser": "green", **DRAINING}),
-    ("stop_slot", "DescribeRules", {"slot": "green", "deadline": at(60), "undecided": True}),
+    ("verify_restored", "GetLogEvents", {"version": "0.0.1", "loser": "green", **DRAINING}),
+    ("stop_loser", "DescribeRules", {"slot": "green", "deadline": at(60), "undecided": True}),
     ("catch_up", "DescribeImages", {}),
 ]
 
@@ -176,12 +180,12 @@ def test_no_answer_is_worth_another_try(invoke: Invoke, aws: Aws, held: Plan) ->
     """A broken connection is no refusal."""
     aws.fail("UpdateItem", EndpointConnectionError(endpoint_url="https://dynamodb"))
     with pytest.raises(errors.AwsUnavailable, match="did not answer"):
-        invoke("release", plan=held)
+        invoke("release_service", plan=held)
 
 
 def test_logs_are_found_under_the_deployments_name(invoke: Invoke, held: Plan, logged: Logged) -> None:
     """One line for an answer, without the plan."""
-    invoke("release", plan=held)
+    invoke("release_service", plan=held)
     (line,) = logged()
     assert (line["correlation_id"], line["answer"]) == ("d1", {"service": "web"})
 
@@ -189,7 +193,7 @@ def test_logs_are_found_under_the_deployments_name(invoke: Invoke, held: Plan, l
 def test_failures_are_logged_in_words(invoke: Invoke, held: Plan, logged: Logged) -> None:
     """The name and the sentence, as the state machine shows them."""
     with pytest.raises(errors.ServiceChanged):
-        invoke("claim", plan=held.model_copy(update={"deployment": "d2", "execution": "other"}))
+        invoke("claim_service", plan=held.model_copy(update={"deployment": "d2", "execution": "other"}))
     (line,) = logged()
     assert line["level"] == "WARNING"
     assert line["message"].startswith("ServiceChanged: Service web was held by")

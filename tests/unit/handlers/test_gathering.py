@@ -7,13 +7,13 @@ import pytest
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
-from crossfade.domain.gate.feed import FORMAT, Line, Outcomes
-from crossfade.domain.gate.minutes import LOOK_SECONDS
-from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
+from crossfade.domain.gate.blocks.from_metrics import LOOK_SECONDS
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.plan import Feed, LogStreams, Plan
-from crossfade.domain.spec import Slot
-from crossfade.handlers.outcomes import ALARM_SECONDS, FEED_SECONDS
+from crossfade.domain.planning.plan import Feed, LogStreams, Plan
+from crossfade.domain.spec.gate import GateSettings
+from crossfade.domain.spec.service import Slot
+from crossfade.watching.users import ALARM_SECONDS, FEED_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import at, both_lanes, every_lane, request
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged
@@ -56,7 +56,7 @@ def alarmed(account: Account, metered: Plan) -> Plan:
 def _watch(invoke: Invoke, plan: Plan, probe: str, /, *, stage: int = 1, **given: Any) -> dict[str, Any]:
     """Watch the stage in which both slots have users, with what an earlier watch handed on."""
     return invoke(
-        "watch",
+        "watch_stage",
         plan=plan,
         probe=probe,
         stage=stage,

@@ -1,13 +1,13 @@
-"""CoolDown: the old slot was warm for long enough, and is stopped unless somebody has made use of it."""
+"""StopOldSlot: the old slot was warm for long enough, and is stopped unless somebody has made use of it."""
 
 import pytest
 
 from crossfade.aws.journal import Journal
-from crossfade.aws.traffic import Traffic
+from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
-from crossfade.domain.plan import Plan
-from crossfade.domain.rollback import back_out_plan
-from crossfade.domain.traffic import Weights
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollback.assessment import back_out_plan
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, ROLLBACKS, at, warm_spec
 from tests.unit.handlers.conftest import Aws, Invoke
@@ -36,7 +36,7 @@ def next_plan(account: Account) -> Plan:
 
 def test_the_old_slot_is_stopped(account: Account, invoke: Invoke, journal: Journal, warm: Plan) -> None:
     """And the service is free again, with no way back at once."""
-    assert invoke("cool", plan=warm) == {"slot": "blue"}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": "blue"}
     assert (account.desired("blue"), account.desired("green")) == (0, 2)
     state = journal.state("web")
     assert (state.holder, state.deployment, state.warm, state.stable) == (None, None, None, "green")
@@ -44,8 +44,8 @@ def test_the_old_slot_is_stopped(account: Account, invoke: Invoke, journal: Jour
 
 def test_cooling_twice_is_harmless(account: Account, invoke: Invoke, warm: Plan) -> None:
     """The second time nothing is warm."""
-    invoke("cool", plan=warm)
-    assert invoke("cool", plan=warm) == {"slot": None}
+    invoke("stop_old_slot", plan=warm)
+    assert invoke("stop_old_slot", plan=warm) == {"slot": None}
     assert account.desired("blue") == 0
 
 
@@ -55,10 +55,10 @@ def test_a_cooling_that_was_cut_off_is_finished(
     """It holds the service already: its own first try."""
     aws.refuse("UpdateService", "ThrottlingException")
     with pytest.raises(errors.AwsUnavailable):
-        invoke("cool", plan=warm)
+        invoke("stop_old_slot", plan=warm)
     assert journal.state("web").holder == warm.execution
     aws.allow("UpdateService")
-    assert invoke("cool", plan=warm) == {"slot": "blue"}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": "blue"}
     assert (account.desired("blue"), journal.state("web").holder) == (0, None)
 
 
@@ -67,10 +67,10 @@ def test_a_slot_that_the_next_deployment_has_taken_runs_on(
 ) -> None:
     """During that deployment, and after it."""
     journal.claim(next_plan)
-    assert invoke("cool", plan=warm) == {"slot": None}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": None}
     assert journal.state("web").holder == next_plan.execution
     journal.release(next_plan, at(60))
-    assert invoke("cool", plan=warm) == {"slot": None}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": None}
     assert account.desired("blue") == 2
 
 
@@ -81,14 +81,14 @@ def test_a_slot_that_was_gone_back_to_runs_on(
     found = journal.state("web").warm
     assert found is not None
     journal.back_out(back_out_plan(warm, execution=f"{ROLLBACKS}:mine", now=at(90)), found, None)
-    assert invoke("cool", plan=warm) == {"slot": None}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": None}
     assert account.desired("blue") == 2
 
 
 def test_a_slot_with_clients_runs_on(account: Account, invoke: Invoke, journal: Journal, warm: Plan) -> None:
     """Somebody sends them there: the next deployment's first look says so; until then the service is free."""
     Traffic(account.elbv2, account.spec).write(SOME)
-    assert invoke("cool", plan=warm) == {"slot": None}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": None}
     assert account.desired("blue") == 2
     assert journal.state("web").holder is None
 
@@ -99,11 +99,11 @@ def test_the_only_slot_that_serves_is_not_stopped(
     """Nobody answers in the live one any more. Once somebody does, the old slot goes."""
     account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
     with pytest.raises(errors.LiveServesNothing, match="none of its 2 tasks in green is healthy any more"):
-        invoke("cool", plan=warm)
+        invoke("stop_old_slot", plan=warm)
     state = journal.state("web")
     assert (account.desired("blue"), state.holder, state.warm and state.warm.slot) == (2, None, "blue")
     account.register_targets("green", "10.0.0.12")
-    assert invoke("cool", plan=warm) == {"slot": "blue"}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": "blue"}
 
 
 def test_a_live_slot_that_its_owner_has_switched_off_keeps_nothing_warm(
@@ -112,16 +112,16 @@ def test_a_live_slot_that_its_owner_has_switched_off_keeps_nothing_warm(
     """It is to serve nobody."""
     account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
     account.ecs.update_service(cluster=account.spec.cluster, service="web-green", desiredCount=0)
-    assert invoke("cool", plan=warm) == {"slot": "blue"}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": "blue"}
 
 
 def test_a_service_that_is_off_the_air_is_cooled(account: Account, invoke: Invoke, warm: Plan) -> None:
     """Somebody has removed the rule, so nobody is sent anywhere."""
     Traffic(account.elbv2, account.spec).remove()
-    assert invoke("cool", plan=warm) == {"slot": "blue"}
+    assert invoke("stop_old_slot", plan=warm) == {"slot": "blue"}
 
 
 def test_a_first_release_has_nothing_to_cool(account: Account, invoke: Invoke, aws: Aws) -> None:
     """No call is made."""
-    assert invoke("cool", plan=account.first_plan()) == {"slot": None}
+    assert invoke("stop_old_slot", plan=account.first_plan()) == {"slot": None}
     assert aws.called == set()

@@ -8,10 +8,10 @@ from botocore.exceptions import ConnectTimeoutError
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.scaling import ACTIVE, SUSPENDED, Resumption, Suspension
-from crossfade.domain.spec import Slot, other
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, Resumption, Suspension
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
@@ -73,7 +73,7 @@ def _meanwhile(happens: Callable[[], object]) -> Any:
 
 
 def _launch(invoke: Invoke, plan: Plan, task_definition: str) -> dict[str, Any]:
-    return invoke("launch", plan=plan, task_definition=task_definition, deadline=at(60))
+    return invoke("launch_candidate", plan=plan, task_definition=task_definition, deadline=at(60))
 
 
 def test_services_and_tasks_have_the_blueprints_tags(account: Account, invoke: Invoke) -> None:
@@ -82,10 +82,10 @@ def test_services_and_tasks_have_the_blueprints_tags(account: Account, invoke: I
     account.publish(account.spec)
     account.push("0.0.2")
     ask = {"service": "web", "image_tag": "0.0.2"}
-    answer = invoke("plan", input=ask, execution=f"{EXECUTION}:d1", deployment="d1")
+    answer = invoke("plan_release", input=ask, execution=f"{EXECUTION}:d1", deployment="d1")
     plan = Plan.model_validate(answer["plan"])
-    invoke("claim", plan=plan)
-    definition = invoke("register", plan=plan)["task_definition"]
+    invoke("claim_service", plan=plan)
+    definition = invoke("register_task_definition", plan=plan)["task_definition"]
     _launch(invoke, plan, definition)
     found = account.ecs.describe_services(
         cluster=account.spec.cluster, services=["web-blue"], include=["TAGS"]
@@ -106,7 +106,7 @@ def _start_probe(invoke: Invoke, plan: Plan, attempt: int = 1) -> str:
 def test_a_claim_tells_its_holder(account: Account, invoke: Invoke, journal: Journal) -> None:
     """Claimed twice it is still the same."""
     plan = account.first_plan()
-    answers = [invoke("claim", plan=plan), invoke("claim", plan=plan)]
+    answers = [invoke("claim_service", plan=plan), invoke("claim_service", plan=plan)]
     assert answers == [{"holder": plan.execution}] * 2
     assert journal.state("web").holder == plan.execution
 
@@ -116,12 +116,12 @@ def test_a_service_that_was_claimed_meanwhile_is_planned_anew(
 ) -> None:
     """It was free when the plan was made; the next plan will wait for it."""
     with pytest.raises(errors.ServiceChanged, match=f"held by {held.execution}"):
-        invoke("claim", plan=account.first_plan(deployment="d2", execution=f"{EXECUTION}:d2"))
+        invoke("claim_service", plan=account.first_plan(deployment="d2", execution=f"{EXECUTION}:d2"))
 
 
 def test_a_release_is_registered_once(invoke: Invoke, held: Plan) -> None:
     """Registered twice it is the same revision."""
-    first, second = (invoke("register", plan=held) for _ in range(2))
+    first, second = (invoke("register_task_definition", plan=held) for _ in range(2))
     assert first == second
     assert ":task-definition/web:1" in first["task_definition"]
 
@@ -315,11 +315,11 @@ def test_scaling_is_suspended_on_the_slots_that_run(
     account.scale("blue")
     account.scale("green", **ALL)
     for _ in range(2):
-        assert invoke("suspend", plan=second) == {"scaled": True}
+        assert invoke("suspend_scaling", plan=second) == {"scaled": True}
         assert _suspended(account, "blue") == SCALE_IN
         assert _suspended(account, "green") == ALL
     journal.milestone(second, "launched", iso(at(1)))
-    assert invoke("suspend", plan=second) == {"scaled": True}
+    assert invoke("suspend_scaling", plan=second) == {"scaled": True}
     assert _suspended(account, "blue") == _suspended(account, "green") == SCALE_IN
     assert journal.history("web", "d1").scaling == ACTIVE
 
@@ -331,7 +331,7 @@ def test_what_the_owner_has_suspended_stays_so(
     account.scale("blue", DynamicScalingOutSuspended=True)
     account.scale("green", **ALL)
     journal.milestone(second, "launched", iso(at(1)))
-    invoke("suspend", plan=second)
+    invoke("suspend_scaling", plan=second)
     assert _suspended(account, "blue") == _suspended(account, "green")
     assert _suspended(account, "blue") == SCALE_IN | {"DynamicScalingOutSuspended": True}
 
@@ -344,9 +344,9 @@ def test_the_slot_that_is_about_to_be_stopped_stands_still(
     account.scale("blue")
     account.scale("green")
     journal.milestone(second, "launched", iso(at(1)))
-    invoke("suspend", plan=second)
+    invoke("suspend_scaling", plan=second)
     for _ in range(2):
-        assert invoke("suspend", plan=second, loser=loser) == {"scaled": True}
+        assert invoke("suspend_scaling", plan=second, loser=loser) == {"scaled": True}
         assert _suspended(account, loser) == ALL
         assert _suspended(account, other(loser)) == SCALE_IN
     assert journal.history("web", "d1").scaling == ACTIVE
@@ -359,14 +359,14 @@ def test_scaling_that_was_resumed_just_now_is_given_back_whatever_is_read(
     account.scale("blue", **ALL)
     left = Suspension(scale_in=False, scale_out=True, scheduled=False)
     journal.resumed(second, Resumption(slot="blue", suspension=left, at=at(-10)))
-    invoke("suspend", plan=second)
+    invoke("suspend_scaling", plan=second)
     assert journal.history("web", "d1").scaling == left
     journal.release(second, at(0))
     later = second.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
     journal.claim(later)
     account.scale("blue", **ALL)
     clock.seconds = 50
-    invoke("suspend", plan=later)
+    invoke("suspend_scaling", plan=later)
     assert journal.history("web", "d2").scaling == SUSPENDED
 
 
@@ -376,7 +376,7 @@ def test_what_the_other_slot_was_left_with_says_nothing(
     """Only of the live slot is it known."""
     account.scale("blue", DynamicScalingInSuspended=True)
     journal.resumed(second, Resumption(slot="green", suspension=ACTIVE, at=at(-10)))
-    invoke("suspend", plan=second)
+    invoke("suspend_scaling", plan=second)
     assert journal.history("web", "d1").scaling == Suspension(scale_in=True, scale_out=False, scheduled=False)
 
 
@@ -384,7 +384,7 @@ def test_a_service_that_is_not_scaled_has_nothing_to_suspend(
     account: Account, invoke: Invoke, journal: Journal, second: Plan
 ) -> None:
     """No scalable target is made; one that comes later is to be active."""
-    assert invoke("suspend", plan=second) == {"scaled": False}
+    assert invoke("suspend_scaling", plan=second) == {"scaled": False}
     assert (account.scaling("blue"), account.scaling("green")) == (None, None)
     assert journal.history("web", "d1").scaling == ACTIVE
 
@@ -396,7 +396,7 @@ def test_the_candidates_scaling_is_suspended_too(
     account.run("blue", account.spec.blueprint)
     account.scale("blue", ScheduledScalingSuspended=True)
     journal.milestone(held, "launched", iso(at(1)))
-    assert invoke("suspend", plan=held) == {"scaled": False}
+    assert invoke("suspend_scaling", plan=held) == {"scaled": False}
     assert _suspended(account, "blue") == SCALE_IN
     assert journal.history("web", "d1").scaling == ACTIVE
 
@@ -408,7 +408,7 @@ def test_whoever_lost_the_service_suspends_nothing(
     account.scale("blue")
     journal.take_over(second, second.execution, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
-        invoke("suspend", plan=second)
+        invoke("suspend_scaling", plan=second)
     assert not _suspended(account, "blue")
 
 
@@ -421,11 +421,11 @@ def test_a_suspension_that_comes_too_late_is_known_to_the_rollback(
         "RegisterScalableTarget",
         _meanwhile(lambda: journal.take_over(second, second.execution, MINE, FIRST_TRY)),
     )
-    invoke("suspend", plan=second)
+    invoke("suspend_scaling", plan=second)
     aws.edit("RegisterScalableTarget", lambda answer: answer)
     mine = second.model_copy(update={"execution": MINE})
     journal.reinstate(mine, "blue", at(9))
-    invoke("resume", plan=mine)
+    invoke("resume_scaling", plan=mine)
     assert _suspended(account, "blue") == dict.fromkeys(ALL, False) | {"DynamicScalingInSuspended": True}
 
 
@@ -433,7 +433,7 @@ def test_a_first_release_starts_with_the_specs_count(
     account: Account, invoke: Invoke, clock: Clock, held: Plan
 ) -> None:
     """There is nothing to take it from."""
-    definition = invoke("register", plan=held)["task_definition"]
+    definition = invoke("register_task_definition", plan=held)["task_definition"]
     clock.seconds = 3
     answer = _launch(invoke, held, definition)
     primary = {"id": account.rollout("blue"), "task_definition": definition, "asked": iso(at(3))}
@@ -453,7 +453,7 @@ def test_a_release_starts_with_the_stable_slots_count(
 
     How many of them run is no measure: some may just be replaced.
     """
-    definition = invoke("register", plan=second)["task_definition"]
+    definition = invoke("register_task_definition", plan=second)["task_definition"]
     account.resize("blue", 5)
     aws.edit("DescribeServices", _running(running=running))
     assert _launch(invoke, second, definition)["reason"] == "5 tasks"
@@ -462,7 +462,7 @@ def test_a_release_starts_with_the_stable_slots_count(
 
 def test_a_second_launch_asks_for_no_fewer_tasks(account: Account, invoke: Invoke, second: Plan) -> None:
     """The owner has made the live slot smaller since the first one."""
-    definition = invoke("register", plan=second)["task_definition"]
+    definition = invoke("register_task_definition", plan=second)["task_definition"]
     account.resize("blue", 5)
     _launch(invoke, second, definition)
     account.resize("blue", 3)
@@ -474,7 +474,7 @@ def test_a_stable_slot_that_is_not_shown_as_it_is_does_not_set_the_count(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, second: Plan, shown: str
 ) -> None:
     """For a minute; then somebody has scaled it to 0."""
-    definition = invoke("register", plan=second)["task_definition"]
+    definition = invoke("register_task_definition", plan=second)["task_definition"]
     before = account.desired("green")
     aws.edit("DescribeServices", _nothing if shown == "no-service" else _desired(0))
     for clock.seconds in (0, 59):
@@ -489,7 +489,7 @@ def test_a_deleted_service_is_waited_for_until_the_deadline(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
 ) -> None:
     """Its name is free once it is gone."""
-    definition = invoke("register", plan=held)["task_definition"]
+    definition = invoke("register_task_definition", plan=held)["task_definition"]
     aws.refuse("UpdateService", "ServiceNotActiveException")
     aws.refuse("CreateService", "InvalidParameterException")
     aws.answer("DescribeServices", {"services": [{"status": "DRAINING"}]})
@@ -508,7 +508,7 @@ def test_a_service_that_an_earlier_try_made_is_waited_for(
     invoke: Invoke, aws: Aws, clock: Clock, held: Plan
 ) -> None:
     """ECS knows it, and does not show it yet. A minute later its refusal means what it says."""
-    definition = invoke("register", plan=held)["task_definition"]
+    definition = invoke("register_task_definition", plan=held)["task_definition"]
     aws.fail("CreateService", ConnectTimeoutError(endpoint_url="ecs"))
     with pytest.raises(errors.AwsUnavailable):
         _launch(invoke, held, definition)
@@ -541,14 +541,14 @@ def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(
     assert account.desired("green") > 0
     aws.edit("UpdateService", lambda answer: answer)
     mine = second.model_copy(update={"execution": MINE})
-    invoke("stop_slot", plan=mine, slot="green", deadline=at(60), undecided=True)
+    invoke("stop_loser", plan=mine, slot="green", deadline=at(60), undecided=True)
     assert account.desired("green") == 0
 
 
 @pytest.fixture
 def launched(account: Account, invoke: Invoke, aws: Aws, held: Plan) -> Plan:
     """Return a plan whose candidate was launched and runs."""
-    definition = invoke("register", plan=held)["task_definition"]
+    definition = invoke("register_task_definition", plan=held)["task_definition"]
     _launch(invoke, held, definition)
     aws.edit("DescribeServices", _running())
     return held

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.task_definitions import TaskDefinitions
-from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Feed, LogStreams, Plan, Release
-from crossfade.domain.spec import ServiceSpec, Slot
-from crossfade.domain.state import DELETION, Newest, Waiting
-from crossfade.domain.traffic import Weights
+from crossfade.domain.journal import DELETION, Newest, Waiting
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Feed, LogStreams, Plan, Release
+from crossfade.domain.spec.service import ServiceSpec, Slot
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import SPECS, Account, running_release
 from tests.unit.examples import (
     ACCOUNT,
@@ -39,7 +39,7 @@ LOGS = {"awslogs-group": "/crossfade/web", "awslogs-stream-prefix": "ecs", "awsl
 
 
 def _plan(invoke: Invoke, given: Any, name: str = "d1") -> dict[str, Any]:
-    return invoke("plan", input=given, execution=f"{EXECUTION}:{name}", deployment=name)
+    return invoke("plan_release", input=given, execution=f"{EXECUTION}:{name}", deployment=name)
 
 
 def _push(tag: str = "0.0.2", digest: str = NEW, repository: str = "web") -> dict[str, Any]:

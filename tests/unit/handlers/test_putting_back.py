@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
-from crossfade.aws.probe import ProbeTasks
-from crossfade.aws.traffic import Traffic
+from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain import errors
-from crossfade.domain.certificate import StageRecord
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.traffic import Weights
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, opened, request, waiting, warm_spec
@@ -49,7 +49,7 @@ def taken(journal: Journal, held: Plan) -> Plan:
 
 def _restore(invoke: Invoke, plan: Plan, rounds: int = 0, written: str | None = None) -> dict[str, Any]:
     return invoke(
-        "restore", plan=plan, deadline=at(300), tasks_deadline=at(120), rounds=rounds, written=written
+        "restore_weights", plan=plan, deadline=at(300), tasks_deadline=at(120), rounds=rounds, written=written
     )
 
 
@@ -396,7 +396,7 @@ def test_what_the_last_user_of_the_candidates_slot_has_left_there_asks_for_nothi
     plan = account.plan()
     journal.claim(plan)
     mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
-    invoke("suspend", plan=mine, loser="green")
+    invoke("suspend_scaling", plan=mine, loser="green")
     assert account.desired("blue") == 2
 
 
@@ -406,7 +406,7 @@ def test_the_winner_of_a_rollback_is_asked_for_what_was_wanted_at_most(
     """Whatever ECS shows of the candidate by now."""
     journal.wanted(taken, 5)
     _restore(invoke, taken)
-    invoke("suspend", plan=taken, loser="green")
+    invoke("suspend_scaling", plan=taken, loser="green")
     assert account.desired("blue") == 5
 
 
@@ -493,12 +493,12 @@ def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, b
     account.scale("blue", DynamicScalingInSuspended=True)
     account.scale("green")
     journal.milestone(plan, "launched", iso(at(0)))
-    invoke("suspend", plan=plan)
-    invoke("suspend", plan=plan, loser="blue")
+    invoke("suspend_scaling", plan=plan)
+    invoke("suspend_scaling", plan=plan, loser="blue")
     traffic.write(GREEN)
     journal.wrote(plan, GREEN, at(1))
     journal.promote(plan, at(50))
-    invoke("resume", plan=plan)
+    invoke("resume_scaling", plan=plan)
     journal.release(plan, at(60))
     return plan
 
@@ -506,7 +506,7 @@ def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, b
 @pytest.fixture
 def backed_out(invoke: Invoke, warm: Plan) -> Plan:
     """Return the plan of a back-out that holds the service."""
-    found = invoke("survey", input={"service": "web"}, execution=MINE, began=at(0))
+    found = invoke("assess", input={"service": "web"}, execution=MINE, began=at(0))
     assert found["action"] == "back_out"
     return Plan.model_validate(found["plan"])
 
@@ -634,7 +634,7 @@ def _prove(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
         "cursor": None,
         **given,
     }
-    return invoke("prove", plan=plan, shifted=at(0), **values)
+    return invoke("verify_restored", plan=plan, shifted=at(0), **values)
 
 
 def test_the_stable_version_is_proved(
@@ -745,7 +745,7 @@ def test_where_nobody_knows_the_stable_version_the_loser_is_seen_to_be_gone(
 
 
 def _stop(invoke: Invoke, plan: Plan, slot: str | None, *, undecided: bool = True) -> dict[str, Any]:
-    return invoke("stop_slot", plan=plan, slot=slot, deadline=at(150), undecided=undecided)
+    return invoke("stop_loser", plan=plan, slot=slot, deadline=at(150), undecided=undecided)
 
 
 def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic, taken: Plan) -> None:
@@ -831,7 +831,7 @@ def test_a_slot_that_a_rollback_has_stopped_is_not_started_by_the_next_one(
     _stop(invoke, restored, "green")
     theirs = journal.take_over(restored, MINE, f"{ROLLBACKS}:theirs", FIRST_TRY)
     _restore(invoke, theirs)
-    invoke("suspend", plan=theirs, loser="green")
+    invoke("suspend_scaling", plan=theirs, loser="green")
     assert _suspended(account, "green") == set()
     assert account.desired("green") == 0
 
@@ -937,11 +937,11 @@ def test_scaling_is_resumed_as_it_was(
     """On the slot that has won, twice; the idle slot is not to be scaled up by anybody."""
     account.scale("blue", **dict.fromkeys(own, True))
     account.scale("green")
-    invoke("suspend", plan=held)
-    invoke("suspend", plan=held, loser="blue")
+    invoke("suspend_scaling", plan=held)
+    invoke("suspend_scaling", plan=held, loser="blue")
     journal.promote(held, at(50))
     for _ in range(2):
-        assert invoke("resume", plan=held) == {"slot": "green"}
+        assert invoke("resume_scaling", plan=held) == {"slot": "green"}
     assert _suspended(account, "green") == set(own)
     assert _suspended(account, "blue") == ALL
 
@@ -952,11 +952,11 @@ def test_after_a_rollback_scaling_is_resumed_on_the_stable_slot(
     """As it was before the deployment."""
     account.scale("blue", ScheduledScalingSuspended=True)
     account.scale("green")
-    invoke("suspend", plan=held)
+    invoke("suspend_scaling", plan=held)
     mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
     _restore(invoke, mine)
-    invoke("suspend", plan=mine, loser="green")
-    assert invoke("resume", plan=mine) == {"slot": "blue"}
+    invoke("suspend_scaling", plan=mine, loser="green")
+    assert invoke("resume_scaling", plan=mine) == {"slot": "blue"}
     assert _suspended(account, "blue") == {"ScheduledScalingSuspended"}
     assert _suspended(account, "green") == ALL
 
@@ -967,7 +967,7 @@ def test_what_was_not_suspended_is_not_resumed(
     """The deployment ended before it came to that: a person's own setting stands."""
     account.scale("blue", DynamicScalingInSuspended=True)
     _restore(invoke, taken)
-    assert invoke("resume", plan=taken) == {"slot": None}
+    assert invoke("resume_scaling", plan=taken) == {"slot": None}
     assert _suspended(account, "blue") == {"DynamicScalingInSuspended"}
 
 
@@ -975,17 +975,17 @@ def test_where_nothing_is_live_nothing_is_resumed(account: Account, invoke: Invo
     """A first release was taken off the air."""
     plan = account.first_plan()
     journal.claim(plan)
-    invoke("suspend", plan=plan)
-    assert invoke("resume", plan=plan) == {"slot": None}
+    invoke("suspend_scaling", plan=plan)
+    assert invoke("resume_scaling", plan=plan) == {"slot": None}
 
 
 def test_a_slot_without_a_target_has_nothing_to_resume(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """The service is not scaled automatically."""
-    invoke("suspend", plan=held)
+    invoke("suspend_scaling", plan=held)
     journal.promote(held, at(50))
-    assert invoke("resume", plan=held) == {"slot": "green"}
+    assert invoke("resume_scaling", plan=held) == {"slot": "green"}
     assert account.scaling("green") is None
 
 
@@ -994,7 +994,7 @@ def test_whoever_lost_the_service_resumes_nothing(
 ) -> None:
     """Its rollback does, at the right time."""
     with pytest.raises(errors.ServiceLost):
-        invoke("resume", plan=held)
+        invoke("resume_scaling", plan=held)
 
 
 def test_a_back_out_leaves_scaling_as_it_was_before_the_deployment(
@@ -1003,9 +1003,9 @@ def test_a_back_out_leaves_scaling_as_it_was_before_the_deployment(
     """The old slot's was suspended by the deployment; the slot that has lost is not to be scaled up."""
     assert (_suspended(account, "blue"), _suspended(account, "green")) == (ALL, {"DynamicScalingInSuspended"})
     _restore(invoke, backed_out)
-    assert invoke("suspend", plan=backed_out, loser="green") == {"scaled": True}
+    assert invoke("suspend_scaling", plan=backed_out, loser="green") == {"scaled": True}
     assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"DynamicScalingInSuspended"}, ALL)
-    assert invoke("resume", plan=backed_out) == {"slot": "blue"}
+    assert invoke("resume_scaling", plan=backed_out) == {"slot": "blue"}
     assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"DynamicScalingInSuspended"}, ALL)
 
 
@@ -1015,11 +1015,11 @@ def test_a_promotion_that_is_taken_back_leaves_scaling_so_too(
     """The deployment had resumed the candidate's already."""
     account.scale("blue", ScheduledScalingSuspended=True)
     account.scale("green")
-    invoke("suspend", plan=held)
+    invoke("suspend_scaling", plan=held)
     journal.promote(held, at(50))
-    invoke("resume", plan=held)
+    invoke("resume_scaling", plan=held)
     mine = journal.take_over(held, held.execution, MINE, FIRST_TRY, take_back=True)
     _restore(invoke, mine)
-    invoke("suspend", plan=mine, loser="green")
-    assert invoke("resume", plan=mine) == {"slot": "blue"}
+    invoke("suspend_scaling", plan=mine, loser="green")
+    assert invoke("resume_scaling", plan=mine) == {"slot": "blue"}
     assert (_suspended(account, "blue"), _suspended(account, "green")) == ({"ScheduledScalingSuspended"}, ALL)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.task_definitions import TaskDefinitions
-from crossfade.aws.traffic import Traffic
 from crossfade.domain import errors
-from crossfade.domain.certificate import StageRecord
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.state import DELETION, State
-from crossfade.domain.traffic import Weights
+from crossfade.domain.journal import DELETION, State
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.traffic.weights import Weights
 from crossfade.handlers.cleanup import REASON_CHARACTERS
 from tests.statemachine.permissions import ACTIONS
 from tests.unit.account import BUCKET, SPECS, TABLE, Account
@@ -64,7 +64,7 @@ def _report(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
         "ended": at(60),
         **given,
     }
-    return invoke("report", plan=plan, **values)
+    return invoke("write_report", plan=plan, **values)
 
 
 def _stored(account: Account, name: str) -> bytes:
@@ -293,7 +293,7 @@ def test_a_missing_report_is_drawn_up_by_hand(
     _record_outcome(invoke, held)
     journal.release(held, at(61))
     clock.seconds = 9_000
-    answer = invoke("report", service="web", deployment="d1")
+    answer = invoke("write_report", service="web", deployment="d1")
     assert answer == {"outcome": "rolled_back", "certificate": "web/d1/certificate.json"}
     certificate, item = json.loads(_stored(account, "certificate.json")), account.item("deployment#d1")
     assert (certificate["reason"], certificate["timing"]["total"], certificate["transitions"]) == (
@@ -304,7 +304,7 @@ def test_a_missing_report_is_drawn_up_by_hand(
     assert item["certificate"] == "web/d1/certificate.json"
     assert "not_reported" not in item
     with pytest.raises(errors.InvalidInput, match="its certificate is web/d1/"):
-        invoke("report", service="web", deployment="d1")
+        invoke("write_report", service="web", deployment="d1")
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_a_report_by_hand_needs_a_deployment_that_ended_without(
 ) -> None:
     """A running one writes its own."""
     with pytest.raises(errors.InvalidInput, match=found):
-        invoke("report", service="web", deployment=deployment)
+        invoke("write_report", service="web", deployment=deployment)
 
 
 def test_without_a_probe_there_is_nothing_to_wait_for(
@@ -370,14 +370,14 @@ def test_the_time_to_restore_is_of_clients(
 def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: Plan) -> None:
     """Released twice as well."""
     for _ in range(2):
-        assert invoke("release", plan=held) == {"service": "web"}
+        assert invoke("release_service", plan=held) == {"service": "web"}
     assert journal.state("web") == State(freed=at(0))
 
 
 def test_a_former_holder_releases_nothing(invoke: Invoke, journal: Journal, held: Plan) -> None:
     """Its rollback still works; that is no failure of the deployment."""
     journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
-    assert invoke("release", plan=held) == {"service": "web"}
+    assert invoke("release_service", plan=held) == {"service": "web"}
     assert journal.state("web").holder == f"{ROLLBACKS}:mine"
 
 
@@ -640,7 +640,7 @@ def test_what_was_launched_just_now_is_looked_for_until_ecs_shows_it(
     """A service that ECS does not show yet is not one that is gone; when it is shown, it is deleted."""
     account.start(DEPLOY, "d1")
     clock.seconds = 5
-    invoke("launch", plan=held, task_definition=account.spec.blueprint, deadline=at(60))
+    invoke("launch_candidate", plan=held, task_definition=account.spec.blueprint, deadline=at(60))
     aws.refuse("DeleteService", "ServiceNotFoundException")
     aws.answer("DescribeServices", {"services": []})
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
-from crossfade.aws.traffic import Traffic
+from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
-from crossfade.domain.plan import Plan
-from crossfade.domain.spec import TargetGroups
-from crossfade.domain.traffic import Weights
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.spec.service import TargetGroups
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, login
 from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
@@ -36,16 +36,18 @@ def held(account: Account, journal: Journal, blue_live: None) -> Plan:
 
 def _plan(account: Account, invoke: Invoke) -> dict[str, Any]:
     account.push("0.0.2")
-    return invoke("plan", input=ASK, execution=f"{EXECUTION}:d1", deployment="d1")
+    return invoke("plan_release", input=ASK, execution=f"{EXECUTION}:d1", deployment="d1")
 
 
 def _shift(invoke: Invoke, plan: Plan, stage: int = 1) -> dict[str, Any]:
-    return invoke("shift", plan=plan, stage=stage, deadline=at(60), cursor=None, written=None)
+    return invoke("shift_traffic", plan=plan, stage=stage, deadline=at(60), cursor=None, written=None)
 
 
 def _restore(invoke: Invoke, journal: Journal, plan: Plan) -> dict[str, Any]:
     mine = journal.take_over(plan, plan.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
-    return invoke("restore", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=0, written=None)
+    return invoke(
+        "restore_weights", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=0, written=None
+    )
 
 
 def _logins(account: Account) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ import pytest
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
-from crossfade.domain.plan import Plan
-from crossfade.domain.state import DELETION
-from crossfade.domain.traffic import Weights
+from crossfade.domain.journal import DELETION
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account
 from tests.unit.examples import DEPLOY, EXECUTION, FIRST_TRY, ROLLBACK, ROLLBACKS, at, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
@@ -60,13 +60,13 @@ def warm(account: Account, invoke: Invoke, aws: Aws, journal: Journal, promoted:
     """Return a deployment that has reported and freed the service; it runs on to keep its old slot warm."""
     aws.answer("GetExecutionHistory", {"events": []})
     report = {"outcome": "promoted", "reason": "why", "executions": [], "probed": False, "ended": at(55)}
-    invoke("report", plan=promoted, **report)
+    invoke("write_report", plan=promoted, **report)
     journal.release(promoted, at(60))
     return promoted
 
 
 def _survey(invoke: Invoke, given: Any, execution: str = MINE, began: datetime = LATER) -> dict[str, Any]:
-    return invoke("survey", input=given, execution=execution, began=began)
+    return invoke("assess", input=given, execution=execution, began=began)
 
 
 @pytest.mark.parametrize("given", [None, {}, {"servise": "web"}], ids=["nothing", "empty", "slip-of-the-pen"])

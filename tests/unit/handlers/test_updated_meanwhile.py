@@ -34,8 +34,8 @@ def test_a_deployment_of_another_version_is_rolled_back(
     """Its journal is understood, its service is taken over, and its plan is one that all steps take."""
     for item in change(json.loads(path.read_text())):
         account.dynamodb.put_item(TableName=TABLE, Item=item)
-    found = invoke("survey", input=order | more, execution=f"{ROLLBACKS}:mine", began=at(0))
+    found = invoke("assess", input=order | more, execution=f"{ROLLBACKS}:mine", began=at(0))
     assert (found["action"], found["loser"], found["plan"]["deployment"]) == ("roll_back", "green", "d1")
     assert account.item("state")["holder"] == f"{ROLLBACKS}:mine"
-    assert invoke("release", plan=found["plan"]) is not None
+    assert invoke("release_service", plan=found["plan"]) is not None
     assert "holder" not in account.item("state")

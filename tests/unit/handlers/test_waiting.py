@@ -6,9 +6,9 @@ import pytest
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.state import DELETION, State, Waiting
+from crossfade.domain.journal import DELETION, State, Waiting
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
 from tests.unit.account import SPECS, Account
 from tests.unit.examples import EXECUTION, NEWER, OLD, at, release, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
@@ -32,14 +32,14 @@ def held(account: Account, journal: Journal) -> Plan:
 def test_a_release_is_queued(invoke: Invoke, journal: Journal, held: Plan) -> None:
     """Twice it is the same."""
     for _ in range(2):
-        answer = invoke("queue", service="web", waiting=FIRST)
+        answer = invoke("queue_release", service="web", waiting=FIRST)
         assert answer == {"action": "queued", "reason": WAITS}
     assert journal.state("web").waiting == FIRST
 
 
 def test_who_waits_is_told_for_whom(invoke: Invoke, held: Plan) -> None:
     """In the words of the plan, which has seen who holds the service."""
-    answer = invoke("queue", service="web", waiting=FIRST, held=f"{held.execution} holds web")
+    answer = invoke("queue_release", service="web", waiting=FIRST, held=f"{held.execution} holds web")
     assert answer["reason"] == f"{WAITS} {held.execution} holds web."
 
 
@@ -47,9 +47,9 @@ def test_only_the_newest_waits(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
 ) -> None:
     """Whom it drops is told, and stands in the journal."""
-    invoke("queue", service="web", waiting=FIRST)
+    invoke("queue_release", service="web", waiting=FIRST)
     clock.seconds = 45
-    answer = invoke("queue", service="web", waiting=SECOND)
+    answer = invoke("queue_release", service="web", waiting=SECOND)
     assert answer["reason"].startswith("0.0.4 waits until web is free; then waited-")
     assert answer["reason"].endswith(" 0.0.3, which waited, is dropped.")
     assert journal.state("web").waiting == SECOND
@@ -60,8 +60,8 @@ def test_only_the_newest_waits(
 def test_the_same_image_drops_nobody(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
     """It was asked for once more, and waits as the last one who asked wants it."""
     again = FIRST.model_copy(update={"execution": f"{EXECUTION}:w2", "at": at(40)})
-    invoke("queue", service="web", waiting=FIRST)
-    assert "is dropped" not in invoke("queue", service="web", waiting=again)["reason"]
+    invoke("queue_release", service="web", waiting=FIRST)
+    assert "is dropped" not in invoke("queue_release", service="web", waiting=again)["reason"]
     assert journal.state("web").waiting == again
     assert account.item("deployment#w1") == {}
 
@@ -72,7 +72,7 @@ def test_a_service_that_was_freed_meanwhile_is_planned_anew(
     """Nobody would start what waits for a free service."""
     journal.release(held, at(60))
     with pytest.raises(errors.ServiceChanged, match="was freed"):
-        invoke("queue", service="web", waiting=FIRST)
+        invoke("queue_release", service="web", waiting=FIRST)
     assert journal.state("web") == State(freed=at(60))
 
 
@@ -138,7 +138,7 @@ def test_what_waits_for_a_service_without_a_spec_is_started(
     assert invoke("start_next", service=None) == {"started": ["web 0.0.3"]}
     ((name, asked),) = account.started().items()
     with pytest.raises(errors.UnknownService, match="There is no service web"):
-        invoke("plan", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
+        invoke("plan_release", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
 
 
 def test_a_start_that_was_cut_off_is_done_once(
@@ -176,7 +176,7 @@ def test_what_was_started_and_not_yet_dequeued_is_deployed(
     invoke("start_next", service="web")
     ((name, asked),) = account.started().items()
     account.waits(waiting(digest=found.digest))
-    answer = invoke("plan", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
+    answer = invoke("plan_release", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
     assert (answer["action"], answer["plan"]["release"]["digest"]) == ("deploy", found.digest)
 
 
@@ -190,13 +190,13 @@ def test_a_new_configuration_that_has_waited_is_deployed(
     newer = account.blueprint(stopTimeout=90)
     account.publish(account.spec.model_copy(update={"blueprint": newer}))
     ask = {"service": "web", "image_tag": "0.0.2"}
-    busy = invoke("plan", input=ask, execution=f"{EXECUTION}:w1", deployment="w1")
+    busy = invoke("plan_release", input=ask, execution=f"{EXECUTION}:w1", deployment="w1")
     assert busy["action"] == "busy"
-    invoke("queue", service="web", waiting=busy["waiting"])
+    invoke("queue_release", service="web", waiting=busy["waiting"])
     journal.release(plan, at(60))
     invoke("start_next", service="web")
     ((name, asked),) = account.started().items()
-    answer = invoke("plan", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
+    answer = invoke("plan_release", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
     assert answer["plan"]["release"]["blueprint"] == newer
 
 
@@ -226,7 +226,7 @@ def test_what_is_started_so_is_planned(account: Account, invoke: Invoke) -> None
     digest = account.push("0.0.3")
     invoke("catch_up")
     ((name, asked),) = account.started().items()
-    answer = invoke("plan", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
+    answer = invoke("plan_release", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
     assert (answer["action"], answer["plan"]["release"]["digest"]) == ("deploy", digest)
 
 
@@ -250,7 +250,9 @@ def test_what_was_refused_is_tried_again(
     clock.seconds = 15 * 60
     assert invoke("catch_up") == {"started": ["web 0.0.3"]}
     newest = next(name for name in account.started() if account.runs(f"{EXECUTION}:{name}"))
-    answer = invoke("plan", input=account.started()[newest], execution=f"{EXECUTION}:m", deployment="m")
+    answer = invoke(
+        "plan_release", input=account.started()[newest], execution=f"{EXECUTION}:m", deployment="m"
+    )
     assert (answer["action"], answer["plan"]["release"]["digest"]) == ("deploy", digest)
 
 
@@ -378,4 +380,4 @@ def test_nothing_is_caught_up_with_while_the_service_goes(
     invoke("catch_up")
     asked = {"service": "web", "image_tag": "0.0.3", "image_digest": digest, "asked": iso(at(20))}
     with pytest.raises(errors.ServiceBusy, match=DELETION):
-        invoke("plan", input=asked, execution=f"{EXECUTION}:d9", deployment="d9")
+        invoke("plan_release", input=asked, execution=f"{EXECUTION}:d9", deployment="d9")

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
-from crossfade.aws.traffic import Traffic
+from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
-from crossfade.domain.certificate import StageRecord
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.message import iso
-from crossfade.domain.plan import Plan
-from crossfade.domain.records import Knock, Record
-from crossfade.domain.traffic import Weights
-from crossfade.handlers.following import PAUSE_SECONDS
+from crossfade.domain.ledger import Knock, Record
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.traffic.weights import Weights
+from crossfade.watching.ledger_tail import PAUSE_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import (
     FIRST_TRY,
@@ -52,7 +52,7 @@ def _watch(
 ) -> dict[str, Any]:
     """Watch the stage at weight 0, in which no users are asked for, with what earlier watches handed on."""
     return invoke(
-        "watch",
+        "watch_stage",
         plan=plan,
         probe=account.item("deployment#d1")["probe"],
         stage=stage,
@@ -478,7 +478,7 @@ def _shift(
     **given: Any,
 ) -> dict[str, Any]:
     event = {"stage": stage, "deadline": at(deadline), "cursor": cursor, "written": written}
-    return invoke("shift", plan=plan, **event | given)
+    return invoke("shift_traffic", plan=plan, **event | given)
 
 
 def test_a_shift_sets_the_stages_weights(
@@ -576,9 +576,9 @@ def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
     assert Traffic(account.elbv2, account.spec).weights() == SOME
     aws.edit("ModifyRule", lambda answer: answer)
     assert (
-        invoke("restore", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=1, written=None)[
-            "status"
-        ]
+        invoke(
+            "restore_weights", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=1, written=None
+        )["status"]
         == "moved"
     )
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
@@ -603,9 +603,9 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, plan)
     assert (
-        invoke("restore", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=1, written=None)[
-            "status"
-        ]
+        invoke(
+            "restore_weights", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=1, written=None
+        )["status"]
         == "moved"
     )
     assert Traffic(account.elbv2, account.spec).rule() is None
@@ -777,7 +777,7 @@ def _retire(account: Account, invoke: Invoke, plan: Plan, **given: Any) -> dict[
     """Retire blue, with what an earlier look has handed on."""
     probe = given.get("probe") or account.item("deployment#d1").get("probe", "task")
     return invoke(
-        "retire",
+        "retire_stable",
         plan=plan,
         shifted=at(0),
         candidate_since=at(0),

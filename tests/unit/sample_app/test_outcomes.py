@@ -25,9 +25,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from crossfade.domain.gate import latency
-from crossfade.domain.gate.blocks import SECONDS
-from crossfade.domain.gate.feed import Outcomes, read_outcomes
+from crossfade.domain.gate.blocks import latency
+from crossfade.domain.gate.blocks.block import SECONDS
+from crossfade.domain.gate.blocks.from_feed import Outcomes, read_outcomes
 from probe.asking import USER_AGENT
 from sample_app.app import outcomes
 from sample_app.app.outcomes import BOUNDS, App, Message, OutcomeFeed, Receive, Send

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from crossfade.domain.answers import advice
-from crossfade.domain.gate.lanes import Seen
-from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.blocks.from_ledger import Seen
+from crossfade.domain.gate.reasons import roles
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.gate.words import roles
-from crossfade.domain.records import Lane
-from crossfade.domain.spec import other
+from crossfade.domain.ledger import Lane
+from crossfade.domain.spec.gate import GateSettings
+from crossfade.domain.spec.service import other
 
 
 def seen_on(state: GateState, watch: Watch, lane: Lane) -> Seen:

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from crossfade.domain.answers import Versions, right_versions
-from crossfade.domain.gate.blocks import Block
-from crossfade.domain.gate.guard import Guard
-from crossfade.domain.gate.lanes import Lanes
-from crossfade.domain.gate.minutes import Glance, ProbeMinutes
-from crossfade.domain.gate.source import Source
-from crossfade.domain.message import Message, Moment
-from crossfade.domain.records import Lane
-from crossfade.domain.spec import Slot, Stage, other
+from crossfade.domain.gate.blocks.block import Block
+from crossfade.domain.gate.blocks.from_ledger import Lanes
+from crossfade.domain.gate.blocks.from_metrics import Glance, ProbeMinutes
+from crossfade.domain.gate.evidence.failure_limit import Guard
+from crossfade.domain.gate.evidence.streams import Source
+from crossfade.domain.ledger import Lane
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.spec.service import Slot, Stage, other
 
 PROBE, USERS, SLOW = 0.30, 0.45, 0.25
 """How much each kind of stream counts: the weighted mean of e-processes is one again, whatever they share."""

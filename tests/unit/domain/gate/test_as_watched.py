@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from crossfade.domain.gate.feed import Line, feed_blocks
-from crossfade.domain.gate.look import look
+from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.blocks.from_feed import Line, feed_blocks
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.records import Record
-from crossfade.domain.spec import Slot
+from crossfade.domain.ledger import Record
+from crossfade.domain.spec.service import Slot
 from crossfade.domain.verdict import Verdict
 from tests.unit.domain.gate.watching import SETTINGS, feed_line, ledger, watch
 from tests.unit.examples import at

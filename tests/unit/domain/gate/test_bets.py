@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.gate.bets import Counts, above, below, no_worse, worse
+from crossfade.domain.gate.evidence.e_values import Counts, above, below, no_worse, worse
 from tests.unit.domain.gate.binomial import chance
 
 ROUNDING = 1e-9

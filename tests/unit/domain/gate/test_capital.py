@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.gate.bets import Counts
-from crossfade.domain.gate.blocks import CAP
-from crossfade.domain.gate.capital import FIRST, LATER, Capital
-from crossfade.domain.gate.comparison import Comparison
+from crossfade.domain.gate.blocks.block import CAP
+from crossfade.domain.gate.evidence.comparison import Comparison
+from crossfade.domain.gate.evidence.e_process import FIRST, LATER, Capital
+from crossfade.domain.gate.evidence.e_values import Counts
 from tests.unit.domain.gate.binomial import chance
 
 ROUNDING = 1e-9

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.alarms import Alarm, heed
-from crossfade.domain.gate.comparison import Proof
+from crossfade.domain.gate.evidence.comparison import Proof
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.records import Knock, Record, Request
-from crossfade.domain.spec import Slot
+from crossfade.domain.ledger import Knock, Record, Request
+from crossfade.domain.rollout.alarms import Alarm, heed
+from crossfade.domain.spec.service import Slot
 from crossfade.domain.verdict import EMERGENCY, Verdict
 from tests.unit.domain.gate.watching import glance, watch
 from tests.unit.examples import at, lane_event, opened, request

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crossfade.domain.gate.blocks import Block, Tally, together
-from crossfade.domain.gate.feed import LATE_SECONDS, Heard, Line, feed_blocks, read_outcomes
+from crossfade.domain.gate.blocks.block import Block, Tally, together
+from crossfade.domain.gate.blocks.from_feed import LATE_SECONDS, Heard, Line, feed_blocks, read_outcomes
 from tests.unit.domain.gate.watching import feed_line
 from tests.unit.examples import at
 

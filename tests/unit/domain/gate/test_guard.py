@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from crossfade.domain.gate.blocks import CAP
-from crossfade.domain.gate.guard import Guard
-from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.blocks.block import CAP
+from crossfade.domain.gate.evidence.failure_limit import Guard
+from crossfade.domain.spec.gate import GateSettings
 
 SETTINGS = GateSettings()
 SICK, WELL = (100, 30), (100, 0)

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from crossfade.domain.gate.blocks import Block
-from crossfade.domain.gate.settings import GateSettings
-from crossfade.domain.records import Opened, Record, Request
+from crossfade.domain.gate.blocks.block import Block
+from crossfade.domain.ledger import Opened, Record, Request
+from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.verdict import Verdict
 from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, watch
 from tests.unit.examples import at, lane_event, request

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade.domain.gate.blocks import Block
+from crossfade.domain.gate.blocks.block import Block
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.records import Record
+from crossfade.domain.ledger import Record
 from tests.unit.domain.gate.watching import glance, ledger, users, watch
 from tests.unit.examples import lane_event, request
 

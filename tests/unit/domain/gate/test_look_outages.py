@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.gate.blocks import Block
-from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.blocks.block import Block
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.records import Record
-from crossfade.domain.spec import PROOF_ANSWERS, PROOF_SECONDS
+from crossfade.domain.ledger import Record
+from crossfade.domain.spec.gate import GateSettings
+from crossfade.domain.spec.service import PROOF_ANSWERS, PROOF_SECONDS
 from crossfade.domain.verdict import Verdict
 from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, watch
 from tests.unit.examples import at, lane_event, opened, request, stage

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from crossfade.domain.gate.blocks import Block, Tally
-from crossfade.domain.gate.minutes import Glance, Minute, ProbeMinute, count_probe, minute_blocks
-from crossfade.domain.spec import Slot
+from crossfade.domain.gate.blocks.block import Block, Tally
+from crossfade.domain.gate.blocks.from_metrics import Glance, Minute, ProbeMinute, count_probe, minute_blocks
+from crossfade.domain.spec.service import Slot
 from tests.unit.examples import at, request
 
 START = int(at(0).timestamp())

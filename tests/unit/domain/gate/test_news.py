@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.gate.settings import GateSettings
 from crossfade.domain.gate.state import Rates, Watch
-from crossfade.domain.records import Knock, Opened, Record, Request
+from crossfade.domain.ledger import Knock, Opened, Record, Request
+from crossfade.domain.spec.gate import GateSettings
 from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, watch
 from tests.unit.examples import at, lane_event
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from crossfade.domain.gate.blocks import Block, Tally
-from crossfade.domain.gate.feed import FORMAT, Line, Outcomes
-from crossfade.domain.gate.look import look
-from crossfade.domain.gate.settings import GateSettings
+from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.blocks.block import Block, Tally
+from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.records import Record
-from crossfade.domain.spec import Slot
+from crossfade.domain.ledger import Record
+from crossfade.domain.spec.gate import GateSettings
+from crossfade.domain.spec.service import Slot
 from crossfade.domain.verdict import Verdict
 from tests.unit.examples import at, request, stage
 

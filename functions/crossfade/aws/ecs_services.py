@@ -1,0 +1,323 @@
+"""The two ECS services of a service: one for each slot."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.errors import code
+from crossfade.domain.model import Message
+from crossfade.domain.spec.service import SLOTS, Network, ServiceSpec, Slot
+from crossfade.domain.tasks.reasons import Event, passes, said, trouble
+from crossfade.domain.traffic.place import cluster_gone
+
+GONE = frozenset({"ServiceNotFoundException", "ServiceNotActiveException", "ClusterNotFoundException"})
+"""ECS's own word, in its answer to a write, that there is no such service: a cluster goes last."""
+
+CRASHED = frozenset({"TaskFailedToStart", "EssentialContainerExited"})
+"""Stop codes of tasks that ended by themselves, and not because ECS or a person stopped them.
+
+One that failed to start for want of a network may start the next time.
+"""
+
+
+class SlotService(Message):
+    """A slot's ECS service and its newest rollout, ``rollout``: ECS's PRIMARY deployment of the service.
+
+    ``running`` are tasks of that rollout, ``others`` running tasks of earlier ones; ``tasks`` counts all that
+    run or start. ``events`` are what ECS says of the service, the newest first.
+    """
+
+    task_definition: str
+    desired: int
+    rollout: str
+    running: int
+    tasks: int
+    others: int
+    rollout_failed: bool
+    rollout_reason: str
+    events: tuple[Event, ...] = ()
+
+    def trouble(self, since: datetime) -> str:
+        """What keeps its tasks from running, in ECS's words; empty where ECS has said nothing of it since."""
+        gave_up = said(self.rollout_reason) if self.rollout_failed else ""
+        return "; ".join(filter(None, (gave_up, trouble(self.events, since))))
+
+
+class Stop(NamedTuple):
+    """A task that has stopped, or is stopping: why, in ECS's words, and whether it ended by itself."""
+
+    reason: str
+    crashed: bool
+
+
+class Slots:
+    """Reads and writes the slots' ECS services through a boto3 ``ecs`` client."""
+
+    def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
+        self._ecs = ecs
+        self._spec = spec
+
+    def describe(self, slot: Slot) -> SlotService | None:
+        """A slot's service as ECS shows it; None when ECS shows none.
+
+        What is shown may be older than the last write: see ``ECS_LAG`` in ``domain/tasks/launch.py``.
+
+        Raises
+        ------
+        ResourceGone
+            There is no such cluster.
+        """
+        service = self._find(slot)
+        if service is None or service["status"] != "ACTIVE":
+            return None
+        primary = _primary(service)
+        return SlotService(
+            task_definition=service["taskDefinition"],
+            desired=service["desiredCount"],
+            rollout=primary.get("id", ""),
+            running=primary.get("runningCount", 0),
+            tasks=service["runningCount"] + service["pendingCount"],
+            others=sum(
+                rollout["runningCount"]
+                for rollout in service["deployments"]
+                if rollout["status"] != "PRIMARY"
+            ),
+            rollout_failed=primary.get("rolloutState") == "FAILED",
+            rollout_reason=primary.get("rolloutStateReason", ""),
+            events=tuple(
+                Event(at=event["createdAt"], message=event["message"]) for event in service.get("events", [])
+            ),
+        )
+
+    def stops(self, slot: Slot, rollout: str) -> list[Stop]:
+        """The slot's tasks of a rollout that have stopped or are stopping, the last one last."""
+        try:
+            stopped = [
+                task
+                for task in _tasks(
+                    self._ecs,
+                    self._spec.cluster,
+                    serviceName=self._spec.slot_service(slot),
+                    desiredStatus="STOPPED",
+                )
+                if task.get("startedBy") == rollout
+            ]
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            return []
+        stopped.sort(key=lambda task: str(task.get("stoppingAt") or task.get("stoppedAt") or ""))
+        return [
+            Stop(reason, task.get("stopCode") in CRASHED and not passes(reason))
+            for task, reason in ((task, stop_reason(task)) for task in stopped)
+        ]
+
+    def launch(
+        self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: Mapping[str, str]
+    ) -> str | None:
+        """Roll ``count`` tasks of a task definition out in a slot, whatever ran there before.
+
+        ``again``: an earlier try may have made the service just now. ``tags`` are what the service gets
+        beside those that it has; its tasks have the task definition's. Returns the rollout's id. None: no
+        service can be made yet, because a deleted one of its name is not gone, or one that was just made is
+        not to be seen.
+        """
+        try:
+            answer = self._ecs.update_service(
+                cluster=self._spec.cluster,
+                service=self._spec.slot_service(slot),
+                taskDefinition=task_definition,
+                desiredCount=count,
+                # A launch has a rollout of its own: ECS would take a release that ran or failed here before
+                # for the same one, and go on with its failures and its stopped tasks.
+                forceNewDeployment=True,
+                **self._settings(slot),
+            )
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            answer = self._create(slot, task_definition, count, again=again, tags=_listed(tags))
+        else:
+            if tags:  # which UpdateService does not take
+                self._ecs.tag_resource(resourceArn=answer["service"]["serviceArn"], tags=_listed(tags))
+        return str(_primary(answer["service"])["id"]) if answer else None
+
+    def grow(self, slot: Slot, count: int) -> None:
+        """Ask for so many tasks of what runs in a slot, in the same rollout; harmless when it has no service.
+
+        Where the answer tells of more tasks than that, the count that led here was of before somebody raised
+        it, and theirs is put back.
+        """
+        try:
+            there = self._resize(slot, count)
+            if there > count:
+                self._resize(slot, there)
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+
+    def stop(self, slot: Slot) -> int:
+        """Scale a slot to 0 tasks, and say how many still run; harmless when it has no service.
+
+        It is written always: a count that is read may be older than the launch that is to be undone.
+        """
+        try:
+            answer = self._ecs.update_service(
+                cluster=self._spec.cluster, service=self._spec.slot_service(slot), desiredCount=0
+            )
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            return 0
+        return int(answer["service"]["runningCount"])
+
+    def delete(self, slot: Slot) -> None:
+        """Delete a slot's service with its tasks; harmless when it has none."""
+        try:
+            self._ecs.delete_service(
+                cluster=self._spec.cluster, service=self._spec.slot_service(slot), force=True
+            )
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+
+    def left(self, slots: Iterable[Slot] = SLOTS) -> list[str]:
+        """What is there of these slots: services that are not INACTIVE, and tasks that have not ended.
+
+        A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
+        """
+        names = [self._spec.slot_service(slot) for slot in slots]
+        if not names:
+            return []
+        found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
+        services = [service["serviceName"] for service in found if service["status"] != "INACTIVE"]
+        groups = {f"service:{name}" for name in names}
+        tasks = unfinished_tasks(self._ecs, self._spec.cluster)
+        return [*services, *(task["taskArn"] for task in tasks if task.get("group") in groups)]
+
+    def _resize(self, slot: Slot, count: int) -> int:
+        """Set a slot's desired count; returns how many tasks of its rollout run or start by the answer."""
+        answer = self._ecs.update_service(
+            cluster=self._spec.cluster, service=self._spec.slot_service(slot), desiredCount=count
+        )
+        primary = _primary(answer["service"])
+        return int(primary.get("runningCount", 0) + primary.get("pendingCount", 0))
+
+    def _find(self, slot: Slot) -> dict[str, Any] | None:
+        names = [self._spec.slot_service(slot)]
+        try:
+            found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
+        except ClientError as error:
+            if code(error) != "ClusterNotFoundException":
+                raise
+            raise cluster_gone(self._spec) from error
+        active = (service for service in found if service["status"] == "ACTIVE")
+        return next(active, found[0] if found else None)
+
+    def _create(
+        self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: list[dict[str, str]]
+    ) -> dict[str, Any] | None:
+        spec = self._spec
+        try:
+            answer: dict[str, Any] = self._ecs.create_service(
+                cluster=spec.cluster,
+                serviceName=spec.slot_service(slot),
+                taskDefinition=task_definition,
+                desiredCount=count,
+                launchType="FARGATE",
+                **({"tags": tags} if tags else {}),
+                **self._settings(slot),
+            )
+        except ClientError as error:
+            if code(error) != "InvalidParameterException":
+                raise
+            # A name that is still taken is refused with the same code as a subnet that does not exist.
+            there = self._find(slot)
+            if again or (there and there["status"] in {"ACTIVE", "DRAINING"}):
+                return None
+            raise
+        return answer
+
+    def _settings(self, slot: Slot) -> dict[str, Any]:
+        """What a deployment relies on, set at each launch: somebody may have changed it since the last.
+
+        What is not set here, such as ECS Exec, stays as its owner has set it on the service.
+        """
+        spec = self._spec
+        return {
+            # No rollback of ECS's own: it would bring back whatever the idle slot ran before.
+            "deploymentConfiguration": {
+                "deploymentCircuitBreaker": {"enable": True, "rollback": False},
+                "minimumHealthyPercent": 100,
+                "maximumPercent": 200,
+            },
+            "propagateTags": "TASK_DEFINITION",
+            "loadBalancers": [
+                {
+                    "targetGroupArn": spec.target_groups.of(slot),
+                    "containerName": spec.container,
+                    "containerPort": spec.port,
+                }
+            ],
+            "networkConfiguration": {"awsvpcConfiguration": awsvpc(spec.network)},
+            # ECS would start and stop tasks on its own, and each of them is a target that comes and goes.
+            "availabilityZoneRebalancing": "DISABLED",
+            # Crossfade's own deadline decides first; ECS must not kill tasks for their health before it.
+            "healthCheckGracePeriodSeconds": int(spec.launch.deadline_seconds) + 60,
+        }
+
+
+def unfinished_tasks(ecs: Any, cluster: str) -> Iterator[dict[str, Any]]:
+    """All tasks of a cluster that have not ended, STOPPING ones among them.
+
+    The whole cluster is listed: ListTasks need not know a deleted service, and joins few filters.
+    """
+    for wanted in ("RUNNING", "STOPPED"):
+        for task in _tasks(ecs, cluster, desiredStatus=wanted):
+            if task["lastStatus"] != "STOPPED":
+                yield task
+
+
+def _tasks(ecs: Any, cluster: str, **wanted: str) -> Iterator[dict[str, Any]]:
+    pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, **wanted)
+    for arns in (page["taskArns"] for page in pages):
+        if arns:
+            yield from ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+
+
+def _primary(service: dict[str, Any]) -> dict[str, Any]:
+    """The newest rollout of a service."""
+    return next((rollout for rollout in service["deployments"] if rollout["status"] == "PRIMARY"), {})
+
+
+def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags in ECS's form."""
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def awsvpc(network: Network) -> dict[str, Any]:
+    """A network in ECS's words."""
+    return {
+        "subnets": list(network.subnets),
+        "securityGroups": list(network.security_groups),
+        "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
+    }
+
+
+def stop_reason(task: dict[str, Any]) -> str:
+    """Why a task stopped: its stop code, ECS's reason, and its containers' exit codes and reasons."""
+    containers = [
+        f"container {container['name']} {detail}"
+        for container in task.get("containers", [])
+        if (detail := _container_end(container))
+    ]
+    parts = [task.get("stopCode", ""), task.get("stoppedReason", ""), *containers]
+    return said(", ".join(part for part in parts if part))
+
+
+def _container_end(container: dict[str, Any]) -> str:
+    exit_code, reason = container.get("exitCode"), container.get("reason")
+    parts = [f"exit code {exit_code}" if exit_code is not None else "", reason or ""]
+    return ": ".join(part for part in parts if part)

@@ -1,0 +1,64 @@
+"""Automatic scaling of the slots' ECS services: not shrunk while traffic moves, resumed on the winner."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.errors import code
+from crossfade.domain.spec.service import ServiceSpec, Slot
+from crossfade.domain.tasks.scaling import ScalableTarget, Suspension
+
+DIMENSION = "ecs:service:DesiredCount"
+
+
+class Scaling:
+    """Reads and suspends scalable targets through a boto3 ``application-autoscaling`` client."""
+
+    def __init__(self, autoscaling: Any, spec: ServiceSpec) -> None:
+        self._autoscaling = autoscaling
+        self._spec = spec
+
+    def target(self, slot: Slot) -> ScalableTarget | None:
+        """How a slot is scaled; None where it has no scalable target."""
+        found = self._autoscaling.describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[self._resource(slot)], ScalableDimension=DIMENSION
+        )["ScalableTargets"]
+        if not found:
+            return None
+        state = found[0].get("SuspendedState", {})
+        suspension = Suspension(
+            scale_in=state.get("DynamicScalingInSuspended", False),
+            scale_out=state.get("DynamicScalingOutSuspended", False),
+            scheduled=state.get("ScheduledScalingSuspended", False),
+        )
+        return ScalableTarget(
+            suspension=suspension, least=found[0]["MinCapacity"], most=found[0]["MaxCapacity"]
+        )
+
+    def suspend(self, slot: Slot, wanted: Suspension) -> None:
+        """Suspend or resume the scaling of a slot that runs; nothing is done where there is no target.
+
+        It is written whatever is read, which may be of before. The slot must run: registering brings its
+        count within the target's limits, and so would start a slot that stands at 0.
+        """
+        shown = self.target(slot) is not None
+        try:
+            self._autoscaling.register_scalable_target(
+                ServiceNamespace="ecs",
+                ResourceId=self._resource(slot),
+                ScalableDimension=DIMENSION,
+                SuspendedState={
+                    "DynamicScalingInSuspended": wanted.scale_in,
+                    "DynamicScalingOutSuspended": wanted.scale_out,
+                    "ScheduledScalingSuspended": wanted.scheduled,
+                },
+            )
+        except ClientError as error:
+            # Without limits AWS makes no new target: that it refuses is its word that there is none. A read
+            # alone is not, as one that was just registered may not be shown yet.
+            if shown or code(error) != "ValidationException":
+                raise
+
+    def _resource(self, slot: Slot) -> str:
+        cluster = self._spec.cluster.partition(":cluster/")[2]
+        return f"service/{cluster}/{self._spec.slot_service(slot)}"

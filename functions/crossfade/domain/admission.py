@@ -1,0 +1,237 @@
+"""Whose turn it is: what becomes of a release that is asked for, given what is live, running and waiting.
+
+ECR's events come twice, late, or not at all. What decides is when an image was pushed, never when an event
+arrived.
+"""
+
+import json
+from datetime import timedelta
+from typing import Literal
+
+from crossfade.domain.errors import ReleasedBefore, ServiceBusy
+from crossfade.domain.journal import DELETION, State, Waiting, machine_of
+from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.planning.plan import Plan, Release
+from crossfade.domain.proof.certificate import History
+from crossfade.domain.spec.service import ServiceSpec
+
+ROLL_BACK = "RollBack"
+"""The state of a deployment that has failed, whatever has failed there."""
+ENDED = "(ended)"
+"""In place of a state: the execution has ended."""
+TAGS_FOLLOW = timedelta(minutes=5)
+"""So long after an image its tags may come; one that comes later was added to an image that was there."""
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
+"""Between two tries of an image whose event never came, or that was refused."""
+
+
+class NotNow(Message):
+    """Why a release is not deployed."""
+
+    action: Literal["nothing_to_do", "ignore"]
+    reason: str
+
+
+def is_under_way(release: Release, state: State) -> bool:
+    """Whether the release is the one that the service is held for: the same image, the same blueprint."""
+    running = state.candidate
+    return running is not None and (running.digest, running.blueprint) == (release.digest, release.blueprint)
+
+
+def is_given_up(state: State, history: History, own: str, entered: str | None) -> bool:
+    """Whether the deployment that holds the service will not promote its release any more.
+
+    It was judged bad, has failed, was stopped or superseded, or is rolled back. ``own`` is an execution of
+    the machine that deploys; ``entered`` is the state that the holder is in, ``ENDED``, or None where that is
+    not known.
+    """
+    if history.promoted:
+        return False  # whoever holds the service only finishes what was left undone
+    taken_over = machine_of(state.holder or "") != machine_of(own)
+    superseded = state.waiting is not None and state.waiting.supersede
+    return taken_over or superseded or history.judged is not None or entered in {ROLL_BACK, ENDED}
+
+
+def is_warm(release: Release, state: State, promoted: Plan) -> bool:
+    """Whether a free service's old slot still runs the release; ``promoted``: the plan of who keeps it."""
+    before = promoted.previous
+    return (
+        state.holder is None
+        and before is not None
+        and (before.digest, before.blueprint) == (release.digest, release.blueprint)
+    )
+
+
+def is_late_tag(release: Release, state: State, at: Moment | None) -> bool:
+    """Whether a tag has made a release of an image that was there long before, and would give way to others.
+
+    ``at`` is when the tag came. An event that comes late tells of a tag that came with its image, or before
+    what was deployed since.
+    """
+    newest, pushed = state.newest, release.pushed
+    if at is None or pushed is None or newest is None or at < pushed + TAGS_FOLLOW:
+        return False
+    if (newest.at, newest.digest) == (at, release.digest):
+        return True  # this very tag was deployed or tried, and is told of again
+    waits = state.waiting is not None and state.waiting.digest == release.digest
+    known = waits or state.digest == release.digest or is_under_way(release, state)
+    return pushed <= newest.at < at and not known
+
+
+def released_before(service: str, release: Release, state: State, at: Moment) -> ReleasedBefore:
+    """The error for a tag that came to an image which was a release before."""
+    reason = (
+        f"its tag came at {iso(at)} to an image that has another release's tag, or was deployed or tried "
+        "before."
+    )
+    return ReleasedBefore(_gives_way(service, release, state, reason).reason)
+
+
+def not_now(
+    service: str,
+    release: Release,
+    state: State,
+    *,
+    ordered_at: Moment | None,
+    given_up: bool = False,
+) -> NotNow | None:
+    """Why a release must not be deployed or queued; None when it may.
+
+    ``ordered_at`` is the release's place in time where it gives way to newer ones: a push's time, or the
+    time of what has waited. It is None where a person means exactly this release, older or not. ``given_up``:
+    it is under way, and will not be promoted, so that asking for it is asking anew.
+    """
+    running, waiting = state.candidate, state.waiting
+    if waiting and (waiting.digest, waiting.at) == (release.digest, ordered_at):
+        waiting = None  # this is what has waited, and its turn has come
+    if running and is_under_way(release, state) and not given_up:
+        same = _same(release, running.version)
+        return NotNow(action="nothing_to_do", reason=f"{same} is being deployed by {state.deployment}.")
+    if waiting and waiting.digest == release.digest:
+        same = _same(release, waiting.version)
+        return NotNow(
+            action="nothing_to_do", reason=f"{same} waits already: {waiting.deployment} will deploy it."
+        )
+    if ordered_at is None:
+        return None
+    newest = state.newest
+    told_again = given_up and ordered_at == release.came
+    if told_again or (newest and (newest.at, newest.digest) == (ordered_at, release.digest)):
+        reason = f"its image, {_how(release, ordered_at)} at {iso(ordered_at)}, was deployed or tried before."
+        return _gives_way(service, release, state, reason)
+    if newest and ordered_at < newest.at:
+        came = (
+            "it was asked for" if ordered_at != release.came else f"its image was {_how(release, ordered_at)}"
+        )
+        live = newest.digest == state.digest
+        later = "the live one" if live else f"one that was deployed or tried ({newest.digest})"
+        reason = f"{came} at {iso(ordered_at)}, and {later} came later, at {iso(newest.at)}."
+        return _gives_way(service, release, state, reason)
+    if waiting and ordered_at <= waiting.at:
+        reason = f"{release.version} gives way to {waiting.version}, which is newer and waits."
+        return NotNow(action="ignore", reason=reason)
+    return None
+
+
+def _how(release: Release, at: Moment) -> str:
+    return "tagged" if at == release.tagged else "pushed"
+
+
+def _same(release: Release, version: str) -> str:
+    """How a release is called that is known already, perhaps by another tag of its image."""
+    if release.version == version:
+        return version
+    return f"{release.version} is the same image as {version} ({release.digest}), which"
+
+
+def _gives_way(service: str, release: Release, state: State, reason: str) -> NotNow:
+    """What keeps it from going back by itself, what is live, and how a person deploys it all the same.
+
+    By its digest too: the tag may name another image by now.
+    """
+    live = f" Live is {state.version}." if state.version else ""
+    by_hand = {"service": service, "image_tag": release.version, "image_digest": release.digest}
+    return NotNow(
+        action="ignore",
+        reason=f"{release.version} gives way: {reason}{live} To deploy {release.version} all the same, "
+        f"start by hand: {json.dumps(by_hand)}.",
+    )
+
+
+def wait(
+    release: Release,
+    spec: ServiceSpec,
+    state: State,
+    *,
+    at: Moment,
+    execution: str,
+    by_hand: bool = False,
+) -> Waiting:
+    """The release as it waits for the service, by the spec's ``when_busy``.
+
+    A person who asks for what is live, while another release is deployed, means that one to go back.
+
+    Raises
+    ------
+    ServiceBusy
+        The spec rejects a release that comes while another one is deployed, or the service is being deleted.
+    """
+    back = by_hand and state.would_replace(release.digest)
+    if state.holder == DELETION or (spec.when_busy == "reject" and not back):
+        raise busy(spec.service, state)
+    return Waiting(
+        version=release.version,
+        digest=release.digest,
+        at=at,
+        execution=execution,
+        supersede=back or spec.when_busy == "supersede",
+        tagged=release.tagged,
+    )
+
+
+def busy(service: str, state: State) -> ServiceBusy:
+    """The error for a service that another execution holds."""
+    return ServiceBusy(
+        f"Service {service} is held by {state.holder}{_troubled(state)}. "
+        "Wait until that deployment ends, then start this one again."
+    )
+
+
+def held(service: str, waiting: Waiting, state: State) -> str:
+    """Why a release has to wait, and for whom."""
+    back = f", and {state.deployment} goes back" if state.would_replace(waiting.digest) else ""
+    return f"{state.holder} holds {service}{back}{_troubled(state)}"
+
+
+def _troubled(state: State) -> str:
+    """That the holder is not the first who tries to put the service right, and what a person can do."""
+    failed = state.tried.times - 1 if state.tried else 0
+    if failed < 1:
+        return ""
+    return (
+        f", and {failed} rollback{'' if failed == 1 else 's'} of {state.deployment} did not get through: "
+        "read the last one and put right what it says, then start a rollback by hand"
+    )
+
+
+def missed(digest: str, pushed: Moment, state: State) -> bool:
+    """Whether the newest image of a repository should have been deployed, and never was, nor was it tried.
+
+    No event of it ever came, or its plan was refused.
+    """
+    known = {state.digest, state.candidate and state.candidate.digest, state.waiting and state.waiting.digest}
+    if digest in known or (state.newest and state.newest.digest == digest):
+        return False
+    return state.newest is None or pushed > state.newest.at
+
+
+def tries_by(age: timedelta) -> int:
+    """How many tries there may have been of an image that was missed or refused for so long.
+
+    What was refused may be refused again, and nobody tells when the reason is gone: the waits between two
+    tries double, up to ``LONGEST_WAIT``.
+    """
+    tries, wait = 1, FIRST_WAIT
+    while age >= wait:
+        tries, age, wait = tries + 1, age - wait, min(2 * wait, LONGEST_WAIT)
+    return tries

@@ -1,0 +1,97 @@
+"""One look: take in what is new, then go on, hold, or go back, with the reason.
+
+A pure function of the state and what is new. It may be called as often as one likes, with the ledger's
+records split in any way and the users' blocks handed in again and again.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from crossfade.domain.gate.blocks.block import CAP, Block, Tally
+from crossfade.domain.gate.blocks.from_ledger import fold
+from crossfade.domain.gate.blocks.from_metrics import count_probe
+from crossfade.domain.gate.evidence.failure_limit import Guard
+from crossfade.domain.gate.evidence.streams import Margin, Source
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.gate.verdicts import judge
+from crossfade.domain.ledger import Record
+from crossfade.domain.spec.gate import GateSettings
+from crossfade.domain.verdict import Verdict
+
+
+def look(
+    state: GateState,
+    records: Iterable[Record],
+    blocks: Iterable[Block],
+    *,
+    settings: GateSettings,
+    watch: Watch,
+    now: datetime,
+) -> tuple[GateState, Verdict]:
+    """Take in new records of the ledger and blocks of users' outcomes, and judge the stage."""
+    ledger = fold(
+        state.lanes,
+        records,
+        candidate=watch.candidate,
+        since=watch.candidate_since,
+        right=watch.right,
+        settings=settings,
+    )
+    minutes = state.probe_minutes
+    if settings.users == "metrics":
+        minutes = count_probe(minutes, ledger.requests, watch.versions)
+    state = GateState(
+        lanes=ledger.lanes,
+        probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
+        users=take_users(state.users, blocks, settings=settings, watch=watch),
+        production=_guarded(state.production, ledger.production, state, settings=settings, watch=watch),
+        stable=_guarded(
+            state.stable,
+            [block.stable or Tally() for block in ledger.blocks],
+            state,
+            settings=settings,
+            watch=watch,
+        ),
+        probe_minutes=minutes,
+        feed_counted=state.feed_counted,
+        minutes_seen=state.minutes_seen,
+    )
+    return state, judge(state, settings=settings, watch=watch, now=now)
+
+
+def take_probe(source: Source, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Source:
+    """The probe's streams after blocks of the ledger."""
+    return _take(source, blocks, settings, watch, Margin(settings.probe_margin, of_rate=1.0))
+
+
+def take_users(source: Source, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Source:
+    """The users' streams after blocks of their outcomes.
+
+    The margin is such that at the next weight no more than ``users_harmed`` of all users may fail because of
+    the candidate.
+    """
+    if not watch.shared or watch.next_weight is None:
+        return _take(source, blocks, settings, watch, None)
+    fixed = min(settings.users_margin, settings.users_harmed * 100 / watch.next_weight)
+    return _take(source, blocks, settings, watch, Margin(fixed, of_rate=0.5))
+
+
+def _guarded(
+    guard: Guard, tallies: Iterable[Tally], state: GateState, *, settings: GateSettings, watch: Watch
+) -> Guard:
+    """The guard of a lane that is not the candidate's: it can hold a stage, and never goes back."""
+    if state.probe.stage != watch.began.timestamp():
+        guard = guard.at_stage()
+    for tally in tallies:
+        guard = guard.after(tally.requests, tally.failures, settings, CAP)
+    return guard
+
+
+def _take(
+    source: Source, blocks: Iterable[Block], settings: GateSettings, watch: Watch, margin: Margin | None
+) -> Source:
+    warm = watch.candidate_since.timestamp() + settings.warm_up_seconds
+    source = source.at_stage(watch.began.timestamp())
+    for block in blocks:
+        source = source.after(block, settings, warm=warm, margin=margin, alone=watch.alone)
+    return source

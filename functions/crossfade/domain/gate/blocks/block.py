@@ -1,0 +1,100 @@
+"""Requests and failures of both sides in the same span of time: what all evidence is made of."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from crossfade.domain.gate.blocks.latency import Latencies, add, slower
+from crossfade.domain.gate.evidence.e_values import Counts
+
+SECONDS = 5
+"""The length of a block of the ledger and of the outcome feed."""
+MINUTE = 60
+"""The length of a block of metrics."""
+CAP, MINUTE_CAP = 2.5, 5.5
+"""What a block may add to the evidence at most, in nats."""
+
+
+class Tally(NamedTuple):
+    """One side's requests in a span. A failed request counts into the latencies too."""
+
+    requests: int = 0
+    failures: int = 0
+    latencies: Latencies = ()
+
+
+def together(tallies: Sequence[Tally]) -> Tally:
+    """All requests of one side, counted apart so far."""
+    counts: tuple[int, ...] = ()
+    for tally in tallies:
+        counts = add(counts, tally.latencies)
+    return Tally(
+        sum(tally.requests for tally in tallies),
+        sum(tally.failures for tally in tallies),
+        tuple((place, count) for place, count in enumerate(counts) if count),
+    )
+
+
+def rest(whole: Tally | None, part: Tally | None) -> Tally | None:
+    """What there is in ``whole`` beyond ``part``; None where that is nothing.
+
+    Where something of the part is missing in the whole, which a stale read may show, there is no telling.
+    """
+    if whole is None or whole == part:
+        return None
+    taken = part or Tally()
+    counts = dict(whole.latencies)
+    for place, count in taken.latencies:
+        counts[place] = counts.get(place, 0) - count
+    left = Tally(
+        whole.requests - taken.requests,
+        whole.failures - taken.failures,
+        tuple((place, count) for place, count in sorted(counts.items()) if count),
+    )
+    negative = min(left.requests, left.failures, *(count for _, count in left.latencies), 0) < 0
+    return None if negative else left
+
+
+class Block(NamedTuple):
+    """A span from ``at`` (seconds since 1970, a multiple of ``seconds``) on.
+
+    None is a side of which nothing was heard. That is not the same as no requests. ``alone``: it began while
+    the stable side served nothing, so that there is nothing to compare with.
+    """
+
+    at: int
+    seconds: int
+    candidate: Tally | None
+    stable: Tally | None
+    alone: bool = False
+
+    @property
+    def end(self) -> int:
+        """When the span was over, in seconds since 1970."""
+        return self.at + self.seconds
+
+    @property
+    def cap(self) -> float:
+        """What the block may add to the evidence at most, in nats."""
+        return CAP if self.seconds < MINUTE else MINUTE_CAP
+
+    @property
+    def failing(self) -> Counts:
+        """Requests and failures."""
+        candidate, stable = self.candidate or _NONE, self.stable or _NONE
+        return Counts(candidate.requests, candidate.failures, stable.requests, stable.failures)
+
+    def slow(self, bounds: tuple[int, ...], steps: int) -> list[Counts]:
+        """For each bound: requests, and those slower than it; for the candidate, than the bound ``steps`` up.
+
+        A request that the stable side fails is none that it answers quickly, however soon it fails.
+        """
+        stable = self.stable or _NONE
+        ours, theirs = (self.candidate or _NONE).latencies, stable.latencies
+        n_c, n_s = sum([count for _, count in ours]), sum([count for _, count in theirs])
+        return [
+            Counts(n_c, slower(ours, bound + steps), n_s, min(slower(theirs, bound) + stable.failures, n_s))
+            for bound in bounds
+        ]
+
+
+_NONE = Tally()

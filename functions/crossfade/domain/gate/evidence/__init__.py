@@ -1,0 +1,1 @@
+"""Evidence: what blocks of outcomes prove, as e-processes that may be looked at any time."""

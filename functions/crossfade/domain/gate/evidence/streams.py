@@ -1,0 +1,154 @@
+"""All streams that come from one source of outcomes: the probe's slot lanes, or the users."""
+
+from typing import NamedTuple
+
+from crossfade.domain.gate.blocks.block import Block
+from crossfade.domain.gate.blocks.latency import add, quantiles, steps
+from crossfade.domain.gate.evidence.comparison import Comparison, Proof
+from crossfade.domain.gate.evidence.failure_limit import Guard
+from crossfade.domain.spec.gate import GateSettings
+
+QUANTILES = (0.5, 0.9, 0.99)
+"""Of the stable side's earlier latencies: what "slow" is measured from, one stream each."""
+LATENCIES = 100
+"""So many latencies of the stable side are known before any is called slow."""
+ABSENT_SECONDS = 30
+ABSENT_BLOCKS = 2
+"""After so long without a request, and so many blocks, the stable side is not there to compare with."""
+
+EARLY = 6
+"""A block that begins up to a sixth of its length before a stage is the stage's: metrics come by the minute,
+and a stage that follows on one would else always miss the beginning of its own."""
+
+
+class Margin(NamedTuple):
+    """The excess of failures that going on must rule out: fixed, or a part of the stable rate if more."""
+
+    fixed: float
+    of_rate: float
+
+    def beyond(self, rate: float) -> float:
+        """The margin when the stable side fails at this rate."""
+        return max(self.fixed, self.of_rate * rate)
+
+
+class Source(NamedTuple):
+    """What all blocks of a source so far say.
+
+    ``until``: the end of the last block, in seconds since 1970; what begins earlier is known already.
+    ``seconds``: how long that block was.
+    ``stable_at``: when the stable side was last there. ``stage``: when the stage began that ``proof`` and
+    ``heard`` (seconds with word of the candidate) are of. ``told``: the end of the last block with word of
+    the candidate.
+    """
+
+    until: int = 0
+    seconds: int = 0
+    failing: Comparison = Comparison()
+    slow: tuple[Comparison, ...] = (Comparison(),) * len(QUANTILES)
+    latencies: tuple[int, ...] = ()
+    guard: Guard = Guard()
+    stable_at: int = 0
+    stage: float = 0
+    proof: Proof = Proof()
+    heard: int = 0
+    told: int = 0
+
+    @property
+    def stable_absent(self) -> bool:
+        """Whether there has been nothing to compare with for long enough to say so."""
+        return self.until - self.stable_at >= max(ABSENT_SECONDS, ABSENT_BLOCKS * self.seconds)
+
+    @property
+    def slow_bounds(self) -> tuple[int, ...]:
+        """The bounds of latency beyond which the stable side's requests are slow, from earlier blocks."""
+        if sum(self.latencies) < LATENCIES:
+            return ()
+        return quantiles(self.latencies, QUANTILES)
+
+    def at_stage(self, began: float) -> "Source":
+        """The source in a stage: what is needed to go on begins anew with each."""
+        if began == self.stage:
+            return self
+        return self._replace(stage=began, proof=Proof(), heard=0, guard=self.guard.at_stage())
+
+    def after(
+        self,
+        block: Block,
+        settings: GateSettings,
+        *,
+        warm: float,
+        margin: Margin | None,
+        alone: bool = False,
+    ) -> "Source":
+        """The source after one more block; one that it knows already changes nothing.
+
+        What begins before ``warm`` says nothing about the candidate. There is no ``margin`` in a stage in
+        which not both sides have a share of the traffic. ``alone``: there is no stable side at all. A block
+        that began while the stable side served nothing is taken so too: it compares nothing, and what the
+        stable side fails in it is not what to expect of it later. α keeps its meaning, since whether a bet is
+        made on a block is known before it begins.
+        """
+        if block.at < self.until:
+            return self
+        alone = alone or block.alone
+        counts, latencies = block.failing, self.latencies
+        of_candidate = block.candidate is not None and block.at >= warm
+        in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
+        proof, guard = self.proof, self.guard
+        if of_candidate and counts.n_c:
+            guard = guard.after(counts.n_c, counts.x_c, settings, block.cap)
+            if alone and in_stage:
+                proof = proof.alone(counts, margin=settings.probe_margin, cap=block.cap)
+        compared = of_candidate and not alone and self._comparable(block, margin)
+        if compared and in_stage and margin is not None:
+            rate = self.failing.rate.guess
+            proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=block.cap)
+        if block.stable is not None and not alone:
+            latencies = add(latencies, block.stable.latencies)
+        return Source(
+            until=block.end,
+            seconds=block.seconds,
+            failing=self._failing_after(block, settings, compared=compared, alone=alone),
+            slow=self.slow
+            if alone
+            else self._slow_after(block, steps(settings.slower_by), compared=compared),
+            latencies=latencies,
+            guard=guard,
+            stable_at=block.end if counts.n_s else self.stable_at or block.at,
+            stage=self.stage,
+            proof=proof,
+            heard=self.heard + (block.seconds if in_stage else 0),
+            told=self.told if block.candidate is None else block.end,
+        )
+
+    def _comparable(self, block: Block, margin: Margin | None) -> bool:
+        """Whether a block compares the sides, or may once it is held open for more of the same.
+
+        A side without word compares nothing, and a stage in which one has no share is not waited for.
+        """
+        if block.candidate is None or block.stable is None:
+            return False
+        return margin is not None or (block.candidate.requests > 0 and block.stable.requests > 0)
+
+    def _failing_after(
+        self, block: Block, settings: GateSettings, *, compared: bool, alone: bool
+    ) -> Comparison:
+        if alone:
+            return self.failing
+        if not compared:
+            return self.failing.learn(block.failing)
+        return self.failing.after(block.failing, scale=1.0, excess=settings.excess, cap=block.cap)
+
+    def _slow_after(self, block: Block, up: int, *, compared: bool) -> tuple[Comparison, ...]:
+        bounds = self.slow_bounds
+        if not bounds:
+            return self.slow
+        return tuple(
+            [
+                stream.after(counts, scale=1.0, excess=0.0, cap=block.cap)
+                if compared
+                else stream.learn(counts)
+                for stream, counts in zip(self.slow, block.slow(bounds, up), strict=True)
+            ]
+        )

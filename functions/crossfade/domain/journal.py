@@ -1,0 +1,243 @@
+"""What the journal remembers of a service: who holds it, what is live, what waits, what is still warm."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.tasks.scaling import Resumption
+from crossfade.domain.traffic.rule import LastRule, LiveRule
+from crossfade.domain.traffic.weights import Overwritten, Weights
+
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=15)
+"""Between two rollbacks of a deployment that nobody asks for: after the first, after the sixth and later."""
+DELETION = "the deletion of its stack"
+"""Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
+
+
+class Candidate(Message):
+    """The release that is being deployed, and the slot that it goes to."""
+
+    slot: Slot
+    version: str
+    digest: str
+    blueprint: str
+
+
+class Waiting(Message):
+    """A release that came while another deployment held the service.
+
+    ``at`` is its place in time: when its image was pushed, or when a person asked for it. ``execution`` has
+    asked for it; ``supersede`` makes the running deployment roll back for it. ``tagged`` is the release's.
+    """
+
+    version: str
+    digest: str
+    at: Moment
+    execution: str
+    supersede: bool = False
+    tagged: Moment | None = None
+
+    @property
+    def deployment(self) -> str:
+        """The name that it is started under, also by a second try, which so starts nothing more."""
+        return f"waited-{hashlib.sha256(self.execution.encode()).hexdigest()[:32]}"
+
+
+class Warm(Message):
+    """The old version's slot after a promotion: its tasks still run, until its deployment stops them."""
+
+    slot: Slot
+    deployment: str
+    execution: str
+    until: Moment
+
+
+class Newest(Message):
+    """The image that came last, by its push or its tag, of all that were ever deployed or tried."""
+
+    at: Moment
+    digest: str
+
+
+class Tried(Message):
+    """Rollbacks that have taken one deployment over, one after the other; ``at``: when the last one did."""
+
+    times: int
+    at: Moment
+
+    @property
+    def next_at(self) -> datetime:
+        """When one that nobody asks for may begin: the wait doubles with each that did not get through."""
+        # Bounded before it is doubled: the count of some months is more than a timedelta can hold.
+        doubled: int = 2 ** min(self.times - 1, 10)
+        return self.at + min(FIRST_WAIT * doubled, LONGEST_WAIT)
+
+
+class State(Message):
+    """A service in the journal; empty before its first deployment.
+
+    ``holder`` is the execution that may change the service, ``deployment`` whose deployment it works on.
+    ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
+    end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
+    ``weights`` were written since, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``freed`` is when
+    the last deployment let go of the service: whatever it changed was changed before that. ``resumed`` is
+    how it left the live slot's scaling.
+    ``verified``: whether what is live was seen to answer with its version. It was not where a rollback had
+    nobody else to give the clients to than a candidate that had not been judged.
+    ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
+    """
+
+    holder: str | None = None
+    deployment: str | None = None
+    candidate: Candidate | None = None
+    stable: Slot | None = None
+    version: str | None = None
+    digest: str | None = None
+    weights: Weights | None = None
+    intended: Weights | None = None
+    intended_at: Moment | None = None
+    written_at: Moment | None = None
+    last_rule: LastRule | None = None
+    overwritten: tuple[Overwritten, ...] = ()
+    freed: Moment | None = None
+    resumed: Resumption | None = None
+    newest: Newest | None = None
+    waiting: Waiting | None = None
+    warm: Warm | None = None
+    tried: Tried | None = None
+    verified: bool = True
+
+    @property
+    def was_deployed(self) -> bool:
+        """Whether the service was ever deployed, or was about to be; a deletion alone leaves no trace."""
+        return self.model_copy(update={"holder": None}) != State()
+
+    def would_replace(self, digest: str) -> bool:
+        """Whether an image is live, and another one is being deployed in its place."""
+        return self.digest == digest and self.candidate is not None and self.candidate.digest != digest
+
+    def tried_by(self, execution: str, now: datetime) -> Tried:
+        """The count with the rollback that takes the service over; a second time it counts nothing."""
+        if self.tried and self.holder == execution:
+            return self.tried
+        return Tried(times=self.tried.times + 1 if self.tried else 1, at=now)
+
+    def overwritten_by(self, weights: Weights | None, now: datetime) -> tuple[Overwritten, ...]:
+        """What may still be read once ``weights`` are written; None removes the rule."""
+        past = [*self.overwritten, Overwritten(weights=self.weights, until=now)]
+        if self.intended:
+            past.append(Overwritten(weights=self.intended, until=now))
+        last = {one.weights: one for one in past if one.weights != weights and one.may_be_read(now)}
+        return tuple(last.values())
+
+    def own(self, now: datetime) -> tuple[Weights | None, ...]:
+        """What may be read of the rule by Crossfade's own doing: written, about to be, or overwritten."""
+        past = [one.weights for one in self.overwritten if one.may_be_read(now)]
+        return (self.weights, *([self.intended] if self.intended else []), *past)
+
+    @property
+    def live_rule(self) -> LastRule | None:
+        """The rule that ``weights`` were written to; None where that is not known."""
+        known = self.weights and self.last_rule and self.last_rule.at == self.written_at
+        return self.last_rule if known else None
+
+    def best_known(self, read: LiveRule, weights: Weights | None) -> LiveRule:
+        """The rule as it is known best, of one that is its own by the ``weights`` that it was read with.
+
+        A read that shows overwritten weights is older than the last write, and so are the actions that it
+        shows: they must not be written back.
+        """
+        is_old = weights not in (self.weights, self.intended)
+        if is_old and self.live_rule and self.live_rule.arn == read.arn:
+            return self.live_rule.newer_than(read)
+        return read
+
+    def may_hide_a_rule(self, now: datetime) -> bool:
+        """Whether the production rule was made, or may have been, so lately that it is not seen yet."""
+        made = any(one.weights is None and one.may_be_read(now) for one in self.overwritten)
+        at = self.intended_at if self.intended and self.weights is None else None
+        making = at and (self.written_at is None or self.written_at < at)
+        return made or bool(at and making and Overwritten(weights=None, until=at).may_be_read(now))
+
+
+def deployed_unknown(service: str, parameter: str) -> DeployedUnknown:
+    """The error for a service of which nobody knows where it was deployed; ``parameter`` is of its spec."""
+    return DeployedUnknown(
+        f"{service} was deployed, but the journal has no deployment of it any more, and its spec in SSM is "
+        "gone or cannot be read. So it is not known what to remove, and nothing was removed. Put the spec "
+        f"back into the parameter {parameter}, then delete the stack again. Without it: remove the rule of "
+        f"production and the ECS services {service}-blue and {service}-green by hand, delete the journal's "
+        f"item state of {service}, then delete the stack again."
+    )
+
+
+def not_removed(service: str, left: Mapping[str, str]) -> NotRemoved:
+    """The error for what a deletion has left of a service: why, by what it is."""
+    reasons = {reason.rstrip(". "): None for reason in left.values()}
+    return NotRemoved(
+        f"Of what Crossfade made for {service} this could not be removed, and all the rest was: "
+        f"{', '.join(left)}. {'. '.join(reasons)}. Put right what that says, then delete the stack again; "
+        "what is gone already is no hindrance."
+    )
+
+
+def machine_of(execution: str) -> str:
+    """The state machine's name in an execution's ARN; empty for what is no execution."""
+    parts = execution.split(":")
+    return parts[6] if len(parts) > 7 else ""
+
+
+def lost(service: str, deployment: str) -> ServiceLost:
+    """The error for a deployment that no longer holds its service."""
+    return ServiceLost(
+        f"Deployment {deployment} does not hold {service} any more, so it changes nothing more. "
+        "Read the rollback that took the service over."
+    )
+
+
+def refuse_lost(state: State, service: str, deployment: str, execution: str) -> None:
+    """Let a deployment go on only while it holds its service.
+
+    Raises
+    ------
+    ServiceLost
+        Another execution holds the service, or none.
+    """
+    if state.holder != execution:
+        raise lost(service, deployment)
+
+
+def refuse_superseded(state: State) -> None:
+    """Let a deployment go on only while no newer release may take its place.
+
+    Raises
+    ------
+    Superseded
+        One waits, and the spec says that it need not wait for the end; or what is live was asked for.
+    """
+    refuse_going_back(state)
+    if state.waiting and state.waiting.supersede:
+        raise Superseded(
+            f"{state.waiting.version} was asked for by {state.waiting.execution}, and when_busy says "
+            "supersede: this deployment makes room for it."
+        )
+
+
+def refuse_going_back(state: State) -> None:
+    """Let a deployment go on only while nobody asks for what is live: it would take that away.
+
+    Raises
+    ------
+    Superseded
+        Somebody does.
+    """
+    waiting = state.waiting
+    if waiting and waiting.supersede and state.would_replace(waiting.digest):
+        raise Superseded(
+            f"{waiting.version}, which is live, was asked for by {waiting.execution}: this deployment goes "
+            "back to it."
+        )

@@ -1,0 +1,104 @@
+"""The ledger's records, as the probe writes them: one JSON object for each CloudWatch Logs event."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from crossfade.domain.model import Message, Moment
+
+Lane = Literal["production", "blue", "green"]
+LANES: tuple[Lane, ...] = ("production", "blue", "green")
+
+
+class Opened(Message):
+    """The first record: the probe has begun."""
+
+    type: Literal["opened"]
+    deployment: str
+    at: Moment
+    lanes: tuple[Lane, ...]
+
+
+class Request(Message):
+    """One request: ``n`` counts from 1 within the lane without gaps, ``ms`` is its latency.
+
+    ``error`` is the transport's fault; ``note`` says what an answer had that was no version, where it
+    redirects, or that the load balancer gave it by itself.
+    """
+
+    type: Literal["request"]
+    lane: Lane
+    n: int
+    at: Moment
+    status: int | None
+    version: str | None
+    ms: float
+    error: str | None
+    note: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """A 2xx answer, of whatever version."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+class LaneEvent(Message):
+    """A slot's lane was ``paused`` because the slot has no target, or ``resumed`` because it answers."""
+
+    type: Literal["lane"]
+    lane: Lane
+    event: Literal["paused", "resumed"]
+    at: Moment
+
+
+class Knock(Message):
+    """What a lane meets where nobody answers: the last of so many requests ``asked``, which count nowhere."""
+
+    type: Literal["knock"]
+    lane: Lane
+    at: Moment
+    asked: int
+    status: int | None
+    version: str | None
+    error: str | None
+    note: str | None
+
+
+class LaneTotals(Message):
+    """What the probe sent on a lane; ``missed`` counts requests of the schedule that could not be sent."""
+
+    sent: int
+    ok: int
+    failed: int
+    missed: int
+
+
+class Closed(Message):
+    """The last record: what a complete ledger must hold."""
+
+    type: Literal["closed"]
+    at: Moment
+    reason: Literal["stopped", "deadline"]
+    lanes: dict[Lane, LaneTotals]
+    rejected: int
+
+
+Record = Opened | Request | LaneEvent | Knock | Closed
+_reader: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+
+
+def read_record(line: str) -> Record | None:
+    """Read a record; None for a line that is not one (a cut line, a foreign message).
+
+    Leaving a request out shows as a gap in its lane's numbers, so nothing is hidden by it.
+    """
+    try:
+        return _reader.validate_json(line)
+    except ValidationError:
+        return None
+
+
+def read_records(lines: Iterable[str]) -> list[Record]:
+    """Read records; a line that is not one is left out."""
+    return [record for record in map(read_record, lines) if record is not None]

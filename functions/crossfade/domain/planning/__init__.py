@@ -1,0 +1,1 @@
+"""Planning: what a deployment is going to do, decided before anything is changed."""

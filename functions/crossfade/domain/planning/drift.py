@@ -1,0 +1,103 @@
+"""Drift: slots that are not as Crossfade left them, found before a deployment changes anything."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from crossfade.domain.errors import NotYetVisible, SlotDrift
+from crossfade.domain.journal import State
+from crossfade.domain.model import Message
+from crossfade.domain.planning.plan import RunningRelease
+from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot, other
+from crossfade.domain.tasks.launch import ECS_LAG
+
+
+class SlotCount(Message):
+    """A slot's ECS service and its target group: tasks wanted, there (running or starting), and targets.
+
+    ``healthy`` are those of the targets that the load balancer calls so.
+    """
+
+    desired: int
+    tasks: int
+    registered: int
+    healthy: int = 0
+
+
+def refuse_drift(
+    spec: ServiceSpec,
+    counts: Mapping[Slot, SlotCount | None],
+    *,
+    stable: Slot | None,
+    state: State,
+    now: datetime,
+) -> None:
+    """Refuse slots that somebody else has changed. ``counts`` has None for a slot without an ECS service.
+
+    Raises
+    ------
+    NotYetVisible
+        The same, a moment after a deployment let go of the service: ECS may still show what was before it.
+    SlotDrift
+        The stable slot has no service or stands at 0, the idle one runs tasks that nobody accounts for, or a
+        target group has targets that are no task of its slot.
+    """
+    found = _drift(spec, counts, stable, state.warm.slot if state.warm else None)
+    if found and _may_be_old(state, now):
+        raise NotYetVisible(
+            f"{found[0]} A deployment has just ended, and ECS may still show what was before."
+        )
+    if found:
+        raise SlotDrift(f"{found[0]} {found[1]}")
+
+
+def refuse_old_release(running: RunningRelease | None, state: State, now: datetime) -> None:
+    """Refuse to take what ran before the last deployment for what runs in the stable slot.
+
+    Raises
+    ------
+    NotYetVisible
+        ECS shows another release than the journal, a moment after a deployment let go of the service.
+    """
+    if state.digest and (running is None or running.digest != state.digest) and _may_be_old(state, now):
+        raise NotYetVisible(
+            f"{state.version} ({state.digest}) has just been made live, and ECS still shows "
+            f"{f'{running.version} ({running.digest})' if running else 'no release'} in its slot."
+        )
+
+
+def _may_be_old(state: State, now: datetime) -> bool:
+    return state.freed is not None and now < state.freed + ECS_LAG
+
+
+def _drift(
+    spec: ServiceSpec, counts: Mapping[Slot, SlotCount | None], stable: Slot | None, warm: Slot | None
+) -> tuple[str, str] | None:
+    """What is not as it was left, and what to do if somebody did that; None where all is well."""
+    if stable:
+        live = counts[stable]
+        if live is None or live.desired == 0:
+            scale_or_give = f"Scale it to {spec.desired_count} tasks, or give" if live else "Give"
+            return (
+                f"All traffic goes to {stable}, but the ECS service {spec.slot_service(stable)} "
+                f"{'does not exist' if live is None else 'stands at 0 tasks'}.",
+                f"Somebody changed it. {scale_or_give} the traffic to the other slot if its tasks run, as "
+                'docs/operations.md says under "To put a changed rule right", then deploy again.',
+            )
+    idle: tuple[Slot, ...] = (other(stable),) if stable else SLOTS
+    for slot in idle:
+        found = counts[slot]
+        if found and found.desired > 0 and slot != warm:
+            return (
+                f"The idle slot {slot} stands at {found.desired} tasks.",
+                f"Somebody changed {spec.slot_service(slot)}, or a deployment was cut off: scale it to 0, "
+                "then deploy again.",
+            )
+    for slot in SLOTS:
+        found = counts[slot]
+        if found and found.registered > max(found.desired, found.tasks):
+            return (
+                f"The target group of {slot} has {found.registered} targets, and its ECS service "
+                f"{found.tasks} tasks.",
+                "Somebody registered the others: deregister them, then deploy again.",
+            )
+    return None

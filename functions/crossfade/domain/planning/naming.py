@@ -1,0 +1,39 @@
+"""What a release answers as: its digest is what is deployed, and its image's tags are what it may be called.
+
+An image often has several tags, ``2``, ``2.0`` and ``2.0.1``, which come one after the other, and the
+application answers one of them. Which one is known as soon as the candidate answers, see ADR 26.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from crossfade.domain.journal import State
+from crossfade.domain.ledger import Record, Request
+from crossfade.domain.planning.plan import Plan, RunningRelease
+
+
+def other_answers(records: Iterable[Record], plan: Plan, since: datetime) -> tuple[str, ...]:
+    """The versions but the release's own that its slot's lane has answered with, in the order of their first
+    answer; ``since`` is when the candidate first answered.
+    """
+    answers = (
+        record.version
+        for record in records
+        if isinstance(record, Request) and record.lane == plan.candidate and record.ok and record.at >= since
+    )
+    return tuple(dict.fromkeys(version for version in answers if version not in {None, plan.release.version}))
+
+
+def called(plan: Plan, version: str) -> Plan:
+    """The same deployment, of a release that answers with this version."""
+    return plan.model_copy(update={"release": plan.release.model_copy(update={"version": version})})
+
+
+def as_it_answers(running: RunningRelease | None, state: State) -> RunningRelease | None:
+    """What runs, under the version that it answers with: the journal knows it, where it knows the image.
+
+    The tags of its task definition were written before it had answered.
+    """
+    if running and state.version and state.digest == running.digest:
+        return running.model_copy(update={"version": state.version, "verified": state.verified})
+    return running

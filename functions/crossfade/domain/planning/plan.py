@@ -1,0 +1,217 @@
+"""What a deployment is going to do, decided once, from what is live, before anything is changed."""
+
+from datetime import datetime
+from typing import Literal
+
+from crossfade.domain.errors import AmbiguousRepository, UnknownService
+from crossfade.domain.journal import Waiting
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.request import Push
+from crossfade.domain.spec.service import ServiceSpec, Slot, Stage, other
+from crossfade.domain.text import visible
+from crossfade.domain.traffic.weights import Weights
+from crossfade.domain.verdict import EMERGENCY
+
+
+class Release(Message):
+    """An image, pinned by digest, and the blueprint that it runs with.
+
+    ``version`` is the image's tag, of several the one that the candidate answers (see ``naming.py``);
+    ``pushed`` is when ECR received the image; ``tagged`` is when its tag made a release of it, where that was
+    much later.
+    """
+
+    version: str
+    digest: str
+    image: str
+    blueprint: str
+    pushed: Moment | None = None
+    tagged: Moment | None = None
+
+    @property
+    def came(self) -> datetime | None:
+        """Its place in time among the others."""
+        return self.tagged or self.pushed
+
+
+class RunningRelease(Message):
+    """The release in the stable slot, read from the tags of the task definition that runs there.
+
+    ``version`` is what it answers, where the journal knows that. It was not seen to where it was not
+    ``verified``: then it may answer with any.
+    """
+
+    version: str
+    digest: str
+    blueprint: str
+    verified: bool = True
+
+
+class LogStreams(Message):
+    """The log streams of a release: their group, and how their names begin."""
+
+    group: str
+    prefix: str
+
+
+class Feed(Message):
+    """Where both sides' outcome feeds are; the stable side has none where it does not log to CloudWatch."""
+
+    candidate: LogStreams
+    stable: LogStreams | None
+
+
+class Contents(Message):
+    """What a release has of the pushed image and of its blueprint.
+
+    ``released`` names the containers that run the pushed image, ``kept`` the others with the blueprint's own
+    image. ``left_out`` is what the blueprint has and the release has not, because this version of Crossfade
+    or of boto3 does not know it. ``tags`` are the blueprint's.
+    """
+
+    released: tuple[str, ...]
+    kept: dict[str, str]
+    left_out: tuple[str, ...]
+    tags: dict[str, str]
+
+    @property
+    def told(self) -> str:
+        """A sentence on it; empty where the pushed image is all there is."""
+        if not (self.kept or self.left_out or len(self.released) > 1):
+            return ""
+        kept = [f"{name} keeps {image}" for name, image in self.kept.items()]
+        left_out = [f"not copied from the blueprint: {', '.join(self.left_out)}"] if self.left_out else []
+        return "; ".join([f"{', '.join(self.released)} run the pushed image", *kept, *left_out])
+
+
+class Plan(Message):
+    """A deployment: fixed from here on, whatever happens to the stack; but for the release's version.
+
+    ``asked_by`` is the execution of somebody else's workflow that asked for it, or the one that has waited.
+    """
+
+    deployment: str
+    execution: str
+    asked_by: str | None = None
+    began: Moment
+    spec: ServiceSpec
+    release: Release
+    stable: Slot | None
+    candidate: Slot
+    previous: RunningRelease | None
+    stages: tuple[Stage, ...]
+    feed: Feed | None = None
+    contents: Contents | None = None
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.spec.service
+
+    @property
+    def before(self) -> Weights | None:
+        """The weights of before the deployment; None where there was no production rule."""
+        return Weights.share(self.stable, 100) if self.stable else None
+
+    @property
+    def stable_answers(self) -> str | None:
+        """The version that the stable slot answers: None where there is none, empty where it is not known."""
+        if self.stable is None:
+            return None
+        return self.previous.version if self.previous and self.previous.verified else ""
+
+    @property
+    def ledger(self) -> str:
+        """The log stream that holds the deployment's ledger."""
+        return f"{self.spec.service}/{self.deployment}"
+
+
+class Decision(Message):
+    """What PlanRelease says: deploy by this plan, wait for the service, or why there is nothing to deploy.
+
+    ``go_back``: take back the promotion by the deployment ``warm``, whose old slot runs what is asked for.
+    """
+
+    action: Literal["deploy", "busy", "go_back", "nothing_to_do", "ignore"]
+    reason: str
+    plan: Plan | None = None
+    service: str | None = None
+    waiting: Waiting | None = None
+    warm: str | None = None
+
+
+def choose_service(push: Push, repositories: dict[str, str]) -> str | None:
+    """The service that is built from the pushed repository; None when there is none.
+
+    ``repositories`` maps service names to repository names.
+    """
+    names = sorted(name for name, repository in repositories.items() if repository == push.repository)
+    if len(names) > 1:
+        raise AmbiguousRepository(
+            f"Repository {push.repository} belongs to the services {', '.join(names)}. "
+            f'Start one deployment for each: {{"service": "{names[0]}", "image_digest": "{push.digest}"}}.'
+        )
+    return names[0] if names else None
+
+
+def built_by_nobody(push: Push, repositories: dict[str, str]) -> str:
+    """Why a push starts nothing: no spec names its repository, as far as the specs can be read."""
+    unread = sorted(name for name, repository in repositories.items() if not repository)
+    reason = f"no service is built from repository {visible(push.repository)}"
+    return reason + (f"; what {', '.join(unread)} is built from cannot be read in its spec" if unread else "")
+
+
+def unknown_service(service: str, known: list[str], path: str) -> UnknownService:
+    """The error for a service that has no spec below ``path``, naming those that have one."""
+    return UnknownService(
+        f"There is no service {service}: the SSM parameter {path}{service} "
+        f"does not exist. Known services: {', '.join(sorted(known)) or 'none'}."
+    )
+
+
+def decide(
+    *,
+    deployment: str,
+    execution: str,
+    asked_by: str | None = None,
+    now: Moment,
+    spec: ServiceSpec,
+    release: Release,
+    stable: Slot | None,
+    serves: bool = True,
+    running: RunningRelease | None,
+    feed: Feed | None = None,
+    contents: Contents | None = None,
+) -> Decision:
+    """Turn a release and what is live into a plan, or into nothing to do.
+
+    A first release has no stable slot: nobody can be served by a fraction of a rule that does not exist, so
+    it goes from the first stage straight to the last. ``serves``: the load balancer calls a target of the
+    stable slot healthy; what it means for the stages is the gate's to say, by what that slot answers.
+    """
+    if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
+        same = "" if release.version == running.version else f"; {release.version} is the same image"
+        return Decision(
+            action="nothing_to_do",
+            reason=f"{spec.service} already runs {running.version} ({release.digest}) in {stable}{same}.",
+        )
+    candidate: Slot = other(stable) if stable else "blue"
+    plan = Plan(
+        deployment=deployment,
+        execution=execution,
+        asked_by=asked_by,
+        began=now,
+        spec=spec,
+        release=release,
+        stable=stable,
+        candidate=candidate,
+        previous=running,
+        stages=spec.stages if stable else (spec.stages[0], spec.stages[-1]),
+        feed=feed,
+        contents=contents,
+    )
+    before, told = running.version if running else "nothing", contents.told if contents else ""
+    reason = f"{before} → {release.version} in {candidate}{f': {told}' if told else ''}"
+    if stable and not serves:
+        reason += f"; {EMERGENCY} ({stable} has no healthy target)"
+    return Decision(action="deploy", reason=reason, plan=plan)

@@ -1,0 +1,1 @@
+"""The proof: what the ledger says about a deployment that has ended."""

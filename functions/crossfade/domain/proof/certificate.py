@@ -1,0 +1,236 @@
+"""The certificate: what the ledger proves about a deployment."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from crossfade.domain.answers import right_versions
+from crossfade.domain.ledger import Lane, Record
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.plan import Contents, Plan
+from crossfade.domain.proof.restoration import FirstBad, LoserSeen
+from crossfade.domain.proof.tally import Failed, Gap, LaneCount, Sighted, Tally
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.tasks.scaling import Suspension
+
+Outcome = Literal["promoted", "rolled_back", "failed"]
+
+
+class StageRecord(Message):
+    """A stage as it went. ``ended`` and the verdict are missing where a stage was cut off."""
+
+    weight: int
+    began: Moment
+    ended: Moment | None = None
+    verdict: str | None = None
+    reason: str | None = None
+
+
+class History(Message):
+    """A deployment's milestones, as the journal holds them.
+
+    ``launched`` and ``healthy`` are the candidate's; ``wanted`` is the most tasks that the live slot was
+    wanted to have since; ``judged`` is the verdict to roll back, and ``refused`` the weight at which the gate
+    found the candidate worse (0: before any client met it); from
+    ``promoted`` on the old slot may be gone, so there is no way back by weights; ``restored`` is when the
+    stable slot's weights were read back; ``stopped`` is the slot that a rollback has stopped, or was about
+    to. ``probe`` is its newest task, which was asked for at
+    ``probe_asked`` (without ``probe``: whether it was started is unknown), ``cursor`` how far the ledger was
+    read, ``scaling`` how the live slot's automatic scaling stood before the deployment suspended it.
+    ``outcome`` is there when the deployment has ended, and ``certificate``, its key, when the report has been
+    written. Where it could not be, ``not_reported`` says why, and ``reason``, ``ended`` and ``executions``
+    are what it is drawn up from by hand.
+    """
+
+    plan: Plan
+    launched: Moment | None = None
+    healthy: Moment | None = None
+    wanted: int | None = None
+    judged: Moment | None = None
+    refused: int | None = None
+    promoted: Moment | None = None
+    restored: Moment | None = None
+    stopped: Slot | None = None
+    probe: str | None = None
+    probe_asked: Moment | None = None
+    cursor: str | None = None
+    scaling: Suspension | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    ended: Moment | None = None
+    certificate: str | None = None
+    not_reported: str | None = None
+    executions: tuple[str, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        """Whether the candidate was seen to answer with its version: it was judged before clients met it."""
+        return any(stage.weight > 0 or stage.verdict == "advance" for stage in self.stages)
+
+
+class Version(Message):
+    """A release: its version and digest; both null before a service's first release."""
+
+    version: str | None
+    digest: str | None
+
+
+class Timing(Message):
+    """Seconds. ``bake`` is the stages' minimum times, ``evidence`` what they took beyond those, and
+    ``overhead`` what Crossfade itself takes: total − bake − evidence − container_start.
+
+    The last three count from the first bad answer in the ledger: to the verdict, to the weights read back,
+    and to the last production request whose answer was, or may have been, the losing version's. Null where
+    there was no bad answer; ``restored`` also where the two versions cannot be told apart, where no client
+    met the loser, and where it was not seen that clients got the winner alone.
+    """
+
+    total: float
+    bake: float
+    evidence: float
+    container_start: float
+    overhead: float
+    detected: float | None
+    restored_api: float | None
+    restored: float | None
+
+
+class LedgerCount(Message):
+    """The ledger itself: how many records, whether none is missing, and the SHA-256 of ``ledger.jsonl``.
+
+    A probe that died has left a gap, and what it had sent last may be missing.
+    """
+
+    records: int
+    complete: bool
+    gaps: tuple[Gap, ...]
+    sha256: str
+
+
+class Certificate(Message):
+    """The document ``certificate.json``; ``crossfade`` says which form it has."""
+
+    crossfade: Literal["certificate/3"] = "certificate/3"
+    service: str
+    deployment: str
+    outcome: Outcome
+    reason: str
+    from_: Version = Field(serialization_alias="from")
+    to: Version
+    contents: Contents | None
+    requests: dict[Lane, LaneCount]
+    failures: dict[Lane, tuple[Failed, ...]]
+    versions: dict[Lane, tuple[Sighted, ...]]
+    stages: tuple[StageRecord, ...]
+    timing: Timing
+    transitions: int | None
+    ledger: LedgerCount
+
+
+class Reading:
+    """A deployment's ledger, taken in record by record; what is kept does not grow with it.
+
+    ``winner`` is the version that clients are to get after a rollback; None where there is none.
+    """
+
+    def __init__(self, history: History, winner: str | None) -> None:
+        plan, restored = history.plan, history.restored
+        right = right_versions(plan.candidate, plan.release.version, plan.stable_answers)
+        versions = {plan.release.version, plan.previous.version if plan.previous else None}
+        met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
+        until = history.judged or restored
+        self.history, self.tally = history, Tally(right, history.healthy)
+        self.first_bad = until and FirstBad(
+            candidate=plan.candidate,
+            right=right,
+            healthy=history.healthy,
+            met=met,
+            until=until,
+        )
+        self.loser = (
+            LoserSeen(
+                winner=winner,
+                met=met,
+                weights=restored,
+                quiet_seconds=plan.spec.retire.quiet_seconds,
+                failing=plan.spec.gate.failing,
+            )
+            if winner is not None and len(versions) == 2 and met is not None and restored is not None
+            else None
+        )
+
+    def take(self, record: Record) -> None:
+        """Take in one more record; one that was written twice counts once."""
+        if not self.tally.take(record):
+            return
+        if self.first_bad:
+            self.first_bad.take(record)
+        if self.loser:
+            self.loser.take(record)
+
+    def since_bad(self, moment: datetime | None) -> float | None:
+        """Seconds from the first bad answer, not less than 0; None where one of the two is missing."""
+        bad = self.first_bad.at if self.first_bad else None
+        return None if bad is None or moment is None else max(round((moment - bad).total_seconds(), 3), 0.0)
+
+
+def certify(
+    reading: Reading,
+    *,
+    sha256: str,
+    outcome: Outcome,
+    reason: str,
+    ended: datetime,
+    transitions: int | None,
+) -> Certificate:
+    """Draw the certificate up from a deployment's history and its ledger, which was read to its end."""
+    history, tally = reading.history, reading.tally
+    plan = history.plan
+    previous = plan.previous
+    return Certificate(
+        service=plan.service,
+        deployment=plan.deployment,
+        outcome=outcome,
+        reason=reason,
+        from_=Version(
+            version=previous.version if previous else None, digest=previous.digest if previous else None
+        ),
+        to=Version(version=plan.release.version, digest=plan.release.digest),
+        contents=plan.contents,
+        requests=tally.counts(),
+        failures=tally.failures(),
+        versions=tally.versions(),
+        stages=history.stages,
+        timing=_timing(reading, ended),
+        transitions=transitions,
+        ledger=LedgerCount(records=tally.records, complete=tally.complete, gaps=tally.gaps, sha256=sha256),
+    )
+
+
+def _timing(reading: Reading, ended: datetime) -> Timing:
+    history = reading.history
+    plan = history.plan
+    total = (ended - plan.began).total_seconds()
+    minimum = {stage.weight: stage.min_seconds for stage in plan.stages}
+    bake = sum(min(minimum[record.weight], _lasted(record, ended)) for record in history.stages)
+    evidence = sum(_lasted(record, ended) for record in history.stages) - bake
+    start = (
+        (history.healthy - history.launched).total_seconds() if history.launched and history.healthy else 0.0
+    )
+    return Timing(
+        total=round(total, 3),
+        bake=round(bake, 3),
+        evidence=round(evidence, 3),
+        container_start=round(start, 3),
+        overhead=round(total - bake - evidence - start, 3),
+        detected=reading.since_bad(history.judged),
+        restored_api=reading.since_bad(history.restored),
+        restored=reading.since_bad(reading.loser.last if reading.loser else None),
+    )
+
+
+def _lasted(record: StageRecord, ended: datetime) -> float:
+    """Seconds; a stage that was cut off has baked less than its minimum."""
+    return ((record.ended or ended) - record.began).total_seconds()

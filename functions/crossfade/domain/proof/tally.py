@@ -1,0 +1,234 @@
+"""A ledger counted record by record: what is kept does not grow with the number of records."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import pairwise
+
+from crossfade.domain.answers import Kinds, Versions, fault, well
+from crossfade.domain.ledger import LANES, Closed, Lane, LaneTotals, Opened, Record, Request
+from crossfade.domain.model import Message, Moment
+
+MOST_VERSIONS = 50
+"""A lane's further versions are counted together: an application may answer another one each time."""
+OTHERS = "(others)"
+_BLOCK = 8192
+
+
+class LaneCount(Message):
+    """Requests of a lane: ``ok`` are 2xx answers of a version that is right, ``failed`` all others.
+
+    ``missing`` were sent, and are not in the ledger.
+    """
+
+    sent: int
+    ok: int
+    failed: int
+    missing: int
+
+
+class Failed(Message):
+    """A kind of failure, in words, and how often."""
+
+    what: str
+    count: int
+
+
+class Sighted(Message):
+    """A version that a lane answered with: when first and last, and how often."""
+
+    version: str
+    first: Moment
+    last: Moment
+    count: int
+
+
+class Gap(Message):
+    """A time in which no probe was there: from the last record of one to the first of the next."""
+
+    began: Moment
+    ended: Moment
+
+
+class Tally:
+    """What is in a ledger: each probe task's requests, counted once however often they were written.
+
+    ``right`` are the versions that a lane may answer with, any where it has none; ``since`` is from when on
+    that counts, which it is not known to do before the candidate was healthy.
+    """
+
+    def __init__(self, right: Mapping[Lane, Versions], since: datetime | None) -> None:
+        self._right, self._since = right, since
+        self._kinds: dict[Lane, Kinds] = {lane: Kinds() for lane in LANES}
+        self._runs = [_Run()]
+        self._opened: Opened | None = None
+        self._seen: dict[Lane, dict[str, _Sight]] = {lane: {} for lane in LANES}
+
+    def take(self, record: Record) -> bool:
+        """Take a record in; False for a request that was counted before.
+
+        Each ``opened`` begins the run of a new task, whose numbers begin at 1 again; it too may come twice.
+        """
+        if isinstance(record, Opened) and record != self._opened:
+            self._opened = record
+            if self._runs[-1].first is not None:
+                self._runs.append(_Run())
+        run = self._runs[-1]
+        run.saw(record.at)
+        if isinstance(record, Request):
+            good = well(record, self._right.get(record.lane) if self._judged(record.at) else None)
+            if not run.lanes[record.lane].take(record, good=good):
+                return False
+            if not good:
+                self._kinds[record.lane] = self._kinds[record.lane].plus(fault(record))
+            if record.ok and record.version is not None:
+                self._sight(record.lane, record.version, record.at)
+        elif isinstance(record, Closed):
+            run.closed = record
+        return True
+
+    @property
+    def records(self) -> int:
+        """How many requests there are."""
+        return sum(lane.ok + lane.failed for run in self._runs for lane in run.lanes.values())
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last probe task has written its closing record."""
+        return self._runs[-1].closed is not None
+
+    @property
+    def missing(self) -> int:
+        """How many requests were sent, and are not there."""
+        return sum(count.missing for count in self.counts().values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every probe task has closed its part, and nothing is missing."""
+        return all(run.closed and run.closed.rejected == 0 for run in self._runs) and not self.missing
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """The times between one probe task and the next."""
+        return tuple(
+            Gap(began=before.last, ended=after.first)
+            for before, after in pairwise(self._runs)
+            if before.last and after.first
+        )
+
+    def counts(self) -> dict[Lane, LaneCount]:
+        """The requests of each lane."""
+        return {lane: self._count(lane) for lane in LANES}
+
+    def failures(self) -> dict[Lane, tuple[Failed, ...]]:
+        """What the failures of each lane were, the commonest first."""
+        return {
+            lane: (
+                *(Failed(what=kind, count=count) for kind, count in kinds.commonest),
+                *((Failed(what=OTHERS, count=kinds.others),) if kinds.others else ()),
+            )
+            for lane, kinds in self._kinds.items()
+        }
+
+    def versions(self) -> dict[Lane, tuple[Sighted, ...]]:
+        """The versions that each lane answered with, in the order of their first sight."""
+        return {
+            lane: tuple(
+                Sighted(version=version, first=sight.first, last=sight.last, count=sight.count)
+                for version, sight in sorted(sights.items(), key=lambda item: item[1].first)
+            )
+            for lane, sights in self._seen.items()
+        }
+
+    def _judged(self, at: datetime) -> bool:
+        return self._since is not None and at >= self._since
+
+    def _count(self, lane: Lane) -> LaneCount:
+        counts = [
+            run.lanes[lane].count(run.closed.lanes.get(lane) if run.closed else None) for run in self._runs
+        ]
+        return LaneCount(
+            sent=sum(count.sent for count in counts),
+            ok=sum(count.ok for count in counts),
+            failed=sum(count.failed for count in counts),
+            missing=sum(count.missing for count in counts),
+        )
+
+    def _sight(self, lane: Lane, version: str, at: datetime) -> None:
+        seen = self._seen[lane]
+        if version not in seen and len(seen) >= MOST_VERSIONS:
+            version = OTHERS
+        if version in seen:
+            seen[version].saw(at)
+        else:
+            seen[version] = _Sight(at)
+
+
+class _Run:
+    """The records of one probe task."""
+
+    def __init__(self) -> None:
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+        self.closed: Closed | None = None
+        self.lanes = {lane: _LaneRun() for lane in LANES}
+
+    def saw(self, at: datetime) -> None:
+        if self.first is None or at < self.first:
+            self.first = at
+        if self.last is None or at > self.last:
+            self.last = at
+
+
+class _LaneRun:
+    """The requests of one probe task on one lane."""
+
+    def __init__(self) -> None:
+        self.ok = self.failed = self.highest = 0
+        self._numbers = _Numbers()
+
+    def take(self, request: Request, *, good: bool) -> bool:
+        """A request that was written twice (a resent batch) counts once."""
+        if not self._numbers.add(request.n):
+            return False
+        self.highest = max(self.highest, request.n)
+        if good:
+            self.ok += 1
+        else:
+            self.failed += 1
+        return True
+
+    def count(self, totals: LaneTotals | None) -> LaneCount:
+        sent = max(self.highest, totals.sent if totals else 0)
+        there = self.ok + self.failed
+        return LaneCount(sent=sent, ok=self.ok, failed=self.failed, missing=sent - there)
+
+
+class _Numbers:
+    """The numbers that were seen, a bit for each: gaps cost nothing, and a stray number costs one block."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+
+    def add(self, number: int) -> bool:
+        """Whether it is new."""
+        block, place = divmod(number, _BLOCK)
+        bits = self._blocks.get(block)
+        if bits is None:
+            bits = self._blocks[block] = bytearray(_BLOCK // 8)
+        byte, bit = place >> 3, 1 << (place & 7)
+        if bits[byte] & bit:
+            return False
+        bits[byte] |= bit
+        return True
+
+
+class _Sight:
+    """A version as it was seen so far."""
+
+    def __init__(self, at: datetime) -> None:
+        self.first = self.last = at
+        self.count = 1
+
+    def saw(self, at: datetime) -> None:
+        self.first, self.last = min(self.first, at), max(self.last, at)
+        self.count += 1

@@ -1,0 +1,1 @@
+"""A rollback: what it finds to do, and where all traffic goes."""

@@ -1,0 +1,1 @@
+"""What a rollout waits for beside the gate: clients leaving a slot, and alarms."""

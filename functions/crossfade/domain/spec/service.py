@@ -1,0 +1,295 @@
+"""The service spec: what a service's own stack tells Crossfade about it."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+
+from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.model import Message, faults, unknown_keys
+from crossfade.domain.spec.gate import GateSettings
+from crossfade.domain.spec.history_events import MOST_EVENTS, RESERVE, most_events
+from crossfade.domain.text import visible
+
+Slot = Literal["blue", "green"]
+SLOTS: tuple[Slot, Slot] = ("blue", "green")
+
+DEPLOYMENT_SECONDS = 4 * 3600
+"""TimeoutSeconds of the deployment's state machine, and the probe's own deadline."""
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Rate = Annotated[float, Field(gt=0, le=100)]
+AlarmName = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+", value):
+        raise ValueError("must be a URL without a path, such as http://host:8081")
+    if "@" in value:
+        raise ValueError("must not hold a name or password: it would stand in logs and in the journal")
+    return value
+
+
+BaseUrl = Annotated[str, AfterValidator(_url)]
+
+
+def is_service_name(value: str) -> bool:
+    """Whether a service may have this name: its ECS services and its SSM parameter are named after it."""
+    return re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}", value) is not None
+
+
+def _service_name(value: str) -> str:
+    if not is_service_name(value):
+        raise ValueError(
+            f"{visible(value) or 'nothing'} is not a service's name. One has letters, digits and hyphens, "
+            "begins with a letter or a digit, and is 63 characters long at most"
+        )
+    return value
+
+
+ServiceName = Annotated[str, AfterValidator(_service_name)]
+
+
+PROOF_ANSWERS = 6
+"""The probe's proof at margin m needs about so many answers of each lane, divided by m."""
+PROOF_SECONDS = 20
+"""And so long, however fast they come: two blocks, the beginning of the first, and the end of the last."""
+
+
+def other(slot: Slot) -> Slot:
+    """The slot that ``slot`` is not."""
+    return "green" if slot == "blue" else "blue"
+
+
+class Stage(Message):
+    """A weight of the candidate in percent, and how long it is watched, in seconds."""
+
+    weight: int = Field(ge=0, le=100)
+    min_seconds: Seconds
+    max_seconds: Seconds
+
+    @model_validator(mode="after")
+    def _deadline_after_minimum(self) -> Self:
+        if self.max_seconds <= self.min_seconds:
+            raise ValueError("max_seconds must be greater than min_seconds")
+        return self
+
+
+class TargetGroups(Message):
+    """The ARN of each slot's target group."""
+
+    blue: str
+    green: str
+
+    def of(self, slot: Slot) -> str:
+        """The target group of a slot."""
+        return self.blue if slot == "blue" else self.green
+
+
+class Network(Message):
+    """Where tasks run: the awsvpc configuration of ECS."""
+
+    subnets: tuple[str, ...] = Field(min_length=1)
+    security_groups: tuple[str, ...] = Field(min_length=1)
+    public_ip: bool
+
+
+class Launch(Message):
+    """How long the candidate may take to become healthy, and how long it must stay so, in seconds."""
+
+    deadline_seconds: Seconds
+    hold_seconds: Seconds
+
+
+class Retire(Message):
+    """When the old version may go, in seconds.
+
+    ``quiet_seconds`` without the old version in any production answer, and ``drain_seconds`` since the last
+    shift; ``deadline_seconds`` after the last shift the wait is given up. For ``warm_seconds`` after the
+    promotion its tasks run on, so that a rollback started by hand goes back to it at once.
+    """
+
+    quiet_seconds: Seconds
+    drain_seconds: Seconds
+    deadline_seconds: Seconds
+    warm_seconds: int = Field(default=0, ge=0, le=86_400)
+
+
+class Probe(Message):
+    """Requests per second on the production lane and on each slot's lane, and where the probe task runs."""
+
+    production_rate: Rate
+    slot_rate: Rate
+    network: Network
+
+
+class ServiceSpec(Message):
+    """A service, as its stack describes it in the SSM parameter ``/<Crossfade's stack>/services/<name>``."""
+
+    service: ServiceName
+    cluster: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:cluster/.+$")
+    blueprint: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:task-definition/.+:\d+$")
+    container: str
+    port: int = Field(ge=1, le=65_535)
+    repository: str
+    push_tags: str
+    listener: str
+    rule_priority: int = Field(ge=1, le=50_000)
+    target_groups: TargetGroups
+    production_url: BaseUrl
+    preview_url: BaseUrl
+    version_path: str = Field(pattern=r"^/")
+    network: Network
+    desired_count: int = Field(ge=1)
+    stages: tuple[Stage, ...]
+    launch: Launch
+    retire: Retire
+    probe: Probe
+    gate: GateSettings = GateSettings()
+    alarms: tuple[AlarmName, ...] = Field(default=(), max_length=20)
+    when_busy: Literal["queue", "supersede", "reject"] = "queue"
+
+    @field_validator("push_tags")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+        return value
+
+    @field_validator("stages")
+    @classmethod
+    def _rise(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        weights = [stage.weight for stage in stages]
+        rising = all(low < high for low, high in pairwise(weights))
+        if len(weights) < 2 or weights[0] != 0 or weights[-1] != 100 or not rising:
+            raise ValueError(f"weights must rise from 0 to 100, found {weights}")
+        return stages
+
+    def judged_seconds(self, stage: Stage) -> float:
+        """The seconds of a stage in which the candidate's answers count."""
+        warm_up = max(0.0, self.gate.warm_up_seconds - self.launch.hold_seconds)
+        return stage.max_seconds - (warm_up if stage is self.stages[0] else 0.0)
+
+    def deploys(self, tag: str) -> bool:
+        """Whether a push of this tag starts a deployment."""
+        return re.search(self.push_tags, tag) is not None
+
+    def slot_service(self, slot: Slot) -> str:
+        """The name of the ECS service that runs a slot."""
+        return f"{self.service}-{slot}"
+
+
+def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
+    """Times with which every release, however good, would be rolled back.
+
+    Judged where a spec is read for a new deployment, and not by the model: the plan of a running deployment
+    holds a spec that an earlier version of Crossfade has accepted, and its rollback must not refuse it.
+    """
+    launch, retire, gate, stages = spec.launch, spec.retire, spec.gate, spec.stages
+    if retire.deadline_seconds <= max(retire.quiet_seconds, retire.drain_seconds):
+        yield "retire.deadline_seconds must exceed quiet_seconds and drain_seconds"
+    needed = PROOF_ANSWERS / gate.probe_margin
+    slow = [stage.weight for stage in stages if spec.probe.slot_rate * spec.judged_seconds(stage) < needed]
+    if slow:
+        yield (
+            f"probe.slot_rate is too low: the stages {slow} end before the {needed:.0f} answers that "
+            f"gate.probe_margin {gate.probe_margin:g} needs"
+        )
+    short = [stage.weight for stage in stages if spec.judged_seconds(stage) < PROOF_SECONDS]
+    if short:
+        yield (
+            f"max_seconds of the stages {short} must be {PROOF_SECONDS} or more (of the first: after "
+            "gate.warm_up_seconds)"
+        )
+    deaf = [
+        stage.weight
+        for stage in stages
+        if 0 < stage.weight < 100 and stage.max_seconds < gate.users_heard_after
+    ]
+    if deaf:
+        yield (
+            f"max_seconds of the stages {deaf} must be {gate.users_heard_after:g} or more: "
+            f"gate.users_seen_seconds of users are not heard of sooner from {gate.users}"
+        )
+    longest = sum(stage.max_seconds for stage in stages) + launch.deadline_seconds
+    if longest + 2 * retire.deadline_seconds + retire.warm_seconds > DEPLOYMENT_SECONDS:
+        yield f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s"
+    events = most_events(
+        launch.deadline_seconds, [stage.max_seconds for stage in stages], retire.deadline_seconds
+    )
+    if events > MOST_EVENTS - RESERVE:
+        yield (
+            f"with launch.deadline_seconds {launch.deadline_seconds:g}, retire.deadline_seconds "
+            f"{retire.deadline_seconds:g} and these stages an execution may have {events:,.0f} events, and "
+            f"Step Functions ends it at {MOST_EVENTS:,}; {MOST_EVENTS - RESERVE:,} are allowed here"
+        )
+
+
+def _malformed(name: str, wrong: list[str]) -> InvalidServiceSpec:
+    return InvalidServiceSpec(
+        f"The spec of service {name} in SSM is malformed. {'; '.join(wrong)}. "
+        "Correct it in the service's stack."
+    )
+
+
+class Encrypted(str):
+    """What SSM gives of a parameter of type SecureString to who does not ask for it to be decrypted."""
+
+
+def read_spec(name: str, document: str) -> ServiceSpec:
+    """Read the spec of service ``name`` from the JSON of its SSM parameter.
+
+    Raises
+    ------
+    InvalidServiceSpec
+        Names each wrong field and what is wrong with it, a key that is given twice, or the parameter's type.
+    """
+    if isinstance(document, Encrypted):
+        raise InvalidServiceSpec(
+            f"The SSM parameter of service {name}'s spec is a SecureString, and Crossfade decrypts nothing. "
+            "A spec holds no secret: declare the parameter with type String in the service's stack."
+        )
+    try:
+        spec = ServiceSpec.model_validate_json(document)
+    except ValidationError as error:
+        raise _malformed(name, faults(error, "document")) from error
+    given, twice = _parsed(document)
+    wrong = [f"{key}: is there twice" for key in twice]
+    wrong += [f"{key}: there is no such field" for key in unknown_keys(given, spec)]
+    if wrong := wrong or list(_never_ends_well(spec)):
+        raise _malformed(name, wrong)
+    if spec.service != name:
+        raise InvalidServiceSpec(
+            f"The spec in the SSM parameter of service {name} says service: {spec.service}. "
+            "The two names must be equal; correct the service's stack."
+        )
+    return spec
+
+
+def _parsed(document: str) -> tuple[Any, list[str]]:
+    """A document that is JSON, and the keys that an object has twice in it: their last values count."""
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        twice.extend(key for key in found if sum(key == name for name, _ in pairs) > 1)
+        return found
+
+    return json.loads(document, object_pairs_hook=once), twice
+
+
+def repository_of(document: str) -> str:
+    """The repository that a spec's document names; empty where the document cannot be read.
+
+    Another service's malformed spec must not stop this one's deployment.
+    """
+    try:
+        found = json.loads(document)
+    except ValueError:
+        return ""
+    return str(found.get("repository", "")) if isinstance(found, dict) else ""

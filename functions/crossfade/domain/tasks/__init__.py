@@ -1,0 +1,1 @@
+"""Tasks: whether a slot has what it needs, and what to ask for."""

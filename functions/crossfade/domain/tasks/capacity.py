@@ -1,0 +1,75 @@
+"""Capacity: whether a slot has the tasks for what it is to carry, and what to ask for."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from crossfade.domain.errors import ScalingTooNarrow
+from crossfade.domain.model import Message
+from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot
+from crossfade.domain.tasks.scaling import ScalableTarget
+from crossfade.domain.traffic.weights import shortfall
+
+
+class Capacity(Message):
+    """The candidate beside the live slot, which may grow at any time; in a rollback, winner beside loser.
+
+    ``wanted`` is the most that the other slot was wanted to have, None where there is none; ``asked`` is the
+    slot's own count now, and ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity,
+    which is looked at only where more is wanted than was asked for. ``trouble`` is what ECS says of its tasks
+    since the deployment began.
+    """
+
+    slot: Slot
+    wanted: int | None
+    asked: int
+    healthy: int
+    most: int | None = None
+    trouble: str = ""
+
+    @property
+    def to_ask(self) -> int | None:
+        """How many tasks to ask for; None where there is nothing to ask. A count is never lowered."""
+        wanted = self.wanted or 0
+        count = wanted if self.most is None else min(wanted, self.most)
+        return count if count > self.asked else None
+
+    def short_for(self, weight: int, *, late: bool) -> str | None:
+        """Why the slot may not carry this weight, in percent; None when it may.
+
+        It needs its share of what the live slot was wanted to have, or of what it was itself asked to have
+        where that is more: ``late`` ends the wait for those.
+        """
+        wanted = self.asked if self.wanted is None else self.wanted
+        count = wanted if late else max(wanted, self.asked)
+        short = shortfall(self.slot, self.healthy, count, weight)
+        if short and self.most is not None and self.most < count:
+            return f"{short}; its scalable target allows {self.most}: raise its MaxCapacity"
+        return f"{short} ({self.trouble})" if short and self.trouble else short
+
+    def within_bounds(self) -> Self:
+        """The same, with no more wanted than its scalable target allows."""
+        if self.wanted is None or self.most is None:
+            return self
+        return self.model_copy(update={"wanted": min(self.wanted, self.most)})
+
+
+def refuse_narrow(
+    spec: ServiceSpec, wanted: int, targets: Mapping[Slot, ScalableTarget | None], *, stable: Slot
+) -> None:
+    """Refuse a deployment in which a scalable target would take tasks away: ``wanted`` of the live slot.
+
+    AWS brings a count within the bounds of its target whenever the target is written, if only to suspend it.
+
+    Raises
+    ------
+    ScalingTooNarrow
+        The live slot has more tasks than its own target, or the candidate's, allows.
+    """
+    for slot in SLOTS:
+        target = targets[slot]
+        if target and target.most < wanted:
+            raise ScalingTooNarrow(
+                f"{stable} is live and wanted to have {wanted} tasks, and the scalable target of "
+                f"{spec.slot_service(slot)} allows {target.most}. Raise its MaxCapacity to {wanted} at "
+                "least, or scale the live slot down, then deploy again."
+            )

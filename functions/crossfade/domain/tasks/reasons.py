@@ -1,0 +1,107 @@
+"""Why tasks do not run, in ECS's own words, and what to do about it.
+
+ECS has no codes for most of it. Its texts are told as they are, cut and made visible. Where one is known the
+advice fits it, and what is known to pass is given time; any other is taken for the release's own fault.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.text import visible
+
+MOST_CHARACTERS = 600
+"""An IAM refusal with its two ARNs has some 400."""
+STEADY = "has reached a steady state"
+ORDINARY = (
+    STEADY, "has started", "has stopped", "has begun draining", " registered ", " deregistered ",
+    "deployment completed",
+)  # fmt: skip
+"""Events that tell of no trouble."""
+
+
+class Cause(NamedTuple):
+    """A part of ECS's words, what to do about it, and whether it may pass while nobody does anything."""
+
+    words: str
+    advice: str
+    passes: bool = False
+
+
+_QUOTA = "raised (Service Quotas, AWS Fargate), then deploy again."
+CAUSES = (
+    Cause(
+        "Capacity is unavailable",
+        "Fargate has no room for these tasks: deploy again later, or give the spec subnets in further zones.",
+        passes=True,
+    ),
+    Cause(
+        "reached the limit on the number of",
+        f"The account's Fargate quota is used up: stop other tasks, or have it {_QUOTA}",
+        passes=True,
+    ),
+    Cause(
+        "is above your limit",
+        f"A task is larger than the account's Fargate quota allows: have it {_QUOTA}",
+        passes=True,
+    ),
+    Cause(
+        "Create Network Interface",
+        "Look whether the spec's subnets have free addresses: free some, or give it further subnets, then "
+        "deploy again.",
+        passes=True,
+    ),
+    Cause(
+        "network interface provisioning", "Deploy again: AWS gave the task no network in time.", passes=True
+    ),
+    Cause(
+        "CannotPullContainerError",
+        "See that the image is there and is made for the task's platform, and that the execution role and "
+        "the subnets reach its repository.",
+    ),
+    Cause(
+        "ResourceInitializationError",
+        "See that the execution role and the subnets reach what the task definition names: secrets, "
+        "parameters, registry, log group.",
+    ),
+    Cause("OutOfMemory", "Give the blueprint more memory, or correct the image, and push again."),
+)
+"""From the pages "service event messages" and "stopped tasks error messages" of the ECS developer guide."""
+
+
+class Event(Message):
+    """An event of a service, as DescribeServices tells it."""
+
+    at: Moment
+    message: str
+
+
+def trouble(events: Iterable[Event], since: datetime) -> str:
+    """What the newest event since a moment says that tells of trouble; empty where all is well again.
+
+    ``events`` are the newest first. One that has a reason goes before the newest.
+    """
+    found: list[Event] = []
+    for event in sorted(events, key=lambda event: event.at, reverse=True):
+        if event.at < since or STEADY in event.message:
+            break
+        if not any(part in event.message for part in ORDINARY):
+            found.append(event)
+    told = next((event for event in found if "reason" in event.message.lower()), next(iter(found), None))
+    return f"ECS at {told.at:%H:%M:%S}: {said(told.message)}" if told else ""
+
+
+def said(text: str) -> str:
+    """ECS's words, to be followed by Crossfade's own."""
+    return visible(text, MOST_CHARACTERS).rstrip(". ")
+
+
+def advice(words: str, otherwise: str) -> str:
+    """What to do about what ECS says; ``otherwise`` where that is not known."""
+    return next((cause.advice for cause in CAUSES if cause.words in words), otherwise)
+
+
+def passes(words: str) -> bool:
+    """Whether ECS says of a task only what may pass, and nothing of the image."""
+    return next((cause.passes for cause in CAUSES if cause.words in words), False)

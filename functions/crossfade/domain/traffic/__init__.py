@@ -1,0 +1,1 @@
+"""Traffic: the production rule, and the weights in it."""

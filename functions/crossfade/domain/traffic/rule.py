@@ -1,0 +1,172 @@
+"""A listener rule as the load balancer describes it: what of it is Crossfade's, and what is its owner's.
+
+Of the production rule Crossfade owns the two weights, and nothing else. Actions and conditions have the
+shapes of ELB's ``Action`` and ``RuleCondition``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from crossfade.domain.errors import ForeignChange, StickyTraffic
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.spec.service import SLOTS, ServiceSpec, TargetGroups
+from crossfade.domain.text import visible
+from crossfade.domain.traffic.weights import Weights
+
+OIDC = "authenticate-oidc"
+KEPT = (OIDC, "authenticate-cognito", "jwt-validation")
+"""What may stand before the forward, and is written back as it was read (botocore elbv2 2015-12-01)."""
+EVERYTHING = {"path-pattern": {"*", "/*"}, "host-header": {"*"}}
+"""Values with which a condition is true of every request."""
+DEFAULT = "default"
+"""The priority of a listener's default rule."""
+
+
+class LiveRule(Message):
+    """A rule; its actions are in their order, the last one ends the request."""
+
+    arn: str
+    priority: str
+    conditions: tuple[dict[str, Any], ...]
+    actions: tuple[dict[str, Any], ...]
+
+    @property
+    def forwards(self) -> dict[str, int]:
+        """The weight of each target group, by its ARN; empty where the rule answers by itself."""
+        last = self.actions[-1]
+        groups = last.get("ForwardConfig", {}).get("TargetGroups", [])
+        # A forward to one group may be told without a weight, and an old one without a ForwardConfig.
+        alone = {last["TargetGroupArn"]: 1} if "TargetGroupArn" in last else {}
+        return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups} or alone
+
+    @property
+    def sticky(self) -> bool:
+        """Whether a client stays with the group that it met first."""
+        stickiness = self.actions[-1].get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {})
+        return bool(stickiness.get("Enabled", False))
+
+    def weights(self, groups: TargetGroups) -> Weights:
+        """The rule in terms of slots.
+
+        Raises
+        ------
+        ForeignChange
+            The rule does what Crossfade could not keep: it forwards to a group that is not one of the
+            service's two, answers by itself, or does something before that is not known here.
+        """
+        foreign = set(self.forwards) - {groups.blue, groups.green}
+        if foreign:
+            raise self._changed(f"forwards to {', '.join(sorted(foreign))}", groups)
+        if not self.forwards:
+            raise self._changed(f"answers by {self.actions[-1]['Type']} and forwards to no group", groups)
+        unknown = [action["Type"] for action in self.actions[:-1] if action["Type"] not in KEPT]
+        if unknown:
+            raise ForeignChange(
+                f"The production rule {self.arn} does {', '.join(unknown)} before it forwards. Crossfade "
+                f"could not write that back, so it leaves the rule alone; it can keep {', '.join(KEPT)}. "
+                "Take the action out of the rule, or update Crossfade, then deploy again."
+            )
+        return Weights.shares(self.forwards.get(groups.blue, 0), self.forwards.get(groups.green, 0))
+
+    def weighted(self, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:
+        """The rule's actions with other weights: all of them, since ModifyRule replaces the whole list."""
+        *before, forward = self.actions
+        return [*(_kept(action) for action in before), weighted_forward(forward, groups, weights)]
+
+    def covers_all(self) -> bool:
+        """Whether every request fits the rule's conditions."""
+        return all(
+            not EVERYTHING.get(condition["Field"], set()).isdisjoint(_values(condition))
+            for condition in self.conditions
+        )
+
+    def __str__(self) -> str:
+        place = "the default rule" if self.priority == DEFAULT else f"priority {self.priority}"
+        words = [_in_words(condition) for condition in self.conditions]
+        return f"{self.arn} ({', '.join([place, *words])})"
+
+    def _changed(self, found: str, groups: TargetGroups) -> ForeignChange:
+        return ForeignChange(
+            f"The production rule {self.arn} {found}. It should forward to {groups.blue} and {groups.green}, "
+            "and to no other group. Somebody else changed it."
+        )
+
+
+class LastRule(Message):
+    """The production rule by the load balancer's answer to the last write of it, and whose spec it followed.
+
+    ``actions`` is JSON; ``at`` is when it was written, and is that of the journal's weights.
+    """
+
+    arn: str
+    cluster: str
+    listener: str
+    rule_priority: int
+    target_groups: TargetGroups
+    actions: str
+    at: Moment
+
+    @classmethod
+    def of(cls, spec: ServiceSpec, answer: LiveRule, at: datetime) -> Self:
+        """What is to be remembered of a write."""
+        return cls(
+            arn=answer.arn,
+            cluster=spec.cluster,
+            listener=spec.listener,
+            rule_priority=spec.rule_priority,
+            target_groups=spec.target_groups,
+            actions=json.dumps(answer.actions),
+            at=at,
+        )
+
+    def newer_than(self, read: LiveRule) -> LiveRule:
+        """The rule that was read, with its actions as they were when it was written."""
+        return read.model_copy(update={"actions": tuple(json.loads(self.actions))})
+
+
+def weighted_forward(action: Mapping[str, Any], groups: TargetGroups, weights: Weights) -> dict[str, Any]:
+    """A forward with other weights; beside two groups there may be no TargetGroupArn."""
+    tuples = [{"TargetGroupArn": groups.of(slot), "Weight": weights.of(slot)} for slot in SLOTS]
+    rest = {key: value for key, value in action.items() if key != "TargetGroupArn"}
+    return {**rest, "ForwardConfig": {**action.get("ForwardConfig", {}), "TargetGroups": tuples}}
+
+
+def refuse_stickiness(rule: LiveRule | None, sticky_groups: list[str]) -> None:
+    """Refuse sticky sessions: they keep clients on a version whatever the weights say."""
+    sticky = [*sticky_groups, *([rule.arn] if rule and rule.sticky else [])]
+    if sticky:
+        raise StickyTraffic(
+            f"Sticky sessions are on for {', '.join(sticky)}; they override weights, so traffic could not be "
+            "shifted. Turn stickiness off, then deploy again."
+        )
+
+
+def _kept(action: Mapping[str, Any]) -> dict[str, Any]:
+    """An action as it was read; a login's secret is never told, and stays where this is said."""
+    if action["Type"] != OIDC:
+        return dict(action)
+    login = {key: value for key, value in action["AuthenticateOidcConfig"].items() if key != "ClientSecret"}
+    return {**action, "AuthenticateOidcConfig": {**login, "UseExistingClientSecret": True}}
+
+
+def _values(condition: Mapping[str, Any]) -> Iterator[str]:
+    """A condition's values, which stand in it or in its field's own config; no regular expressions."""
+    for found in (condition, *_configs(condition)):
+        yield from (value for value in found.get("Values", []) if isinstance(value, str))
+
+
+def _in_words(condition: Mapping[str, Any]) -> str:
+    """A condition for a person, e.g. ``path-pattern /api/* or /v1/*``."""
+    configs = _configs(condition)
+    names = [str(config["HttpHeaderName"]) for config in configs if "HttpHeaderName" in config]
+    pairs = [pair for config in configs for pair in config.get("Values", []) if isinstance(pair, dict)]
+    queries = ["=".join(filter(None, (pair.get("Key"), pair["Value"]))) for pair in pairs]
+    expressions = [value for found in (condition, *configs) for value in found.get("RegexValues", [])]
+    values = dict.fromkeys([*_values(condition), *queries, *(f"regex {value}" for value in expressions)])
+    return " ".join([condition["Field"], *names, " or ".join(visible(value) for value in values)])
+
+
+def _configs(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [value for value in condition.values() if isinstance(value, dict)]

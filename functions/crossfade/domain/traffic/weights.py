@@ -1,0 +1,155 @@
+"""Weights: what is live, what may be written, and how many healthy targets a weight needs."""
+
+import math
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import Field
+
+from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, TrafficSplit
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.spec.service import Slot, other
+
+RULE_SECONDS = 300
+"""How long DescribeRules may still answer as before a write; others who wait for it wait as long."""
+PUT_RIGHT = (
+    "It is left alone. Choose a slot whose tasks run and give it all the traffic, in the rule and in the "
+    'journal: docs/operations.md says how, under "To put a changed rule right".'
+)
+"""What to do about a foreign change where Crossfade is at rest: before a deployment, or after a rollback that
+has left the rule alone. A deployment that finds one says none of it: its rollback may stop a slot."""
+
+
+TAKE_AWAY = (
+    "It is left alone. Delete it when no client needs it, then deploy again: the first release makes the "
+    "rule."
+)
+"""The same before a first release."""
+
+
+class Weights(Message):
+    """The two slots' weights in the production rule, in percent."""
+
+    blue: int = Field(ge=0, le=999)
+    green: int = Field(ge=0, le=999)
+
+    @classmethod
+    def share(cls, slot: Slot, weight: int) -> Self:
+        """``weight`` percent to ``slot``, the rest to the other."""
+        return cls.model_validate({slot: weight, other(slot): 100 - weight})
+
+    @classmethod
+    def shares(cls, blue: int, green: int) -> Self:
+        """The weights of a rule, of whatever sum, in percent; as they are where that is no whole number."""
+        total = blue + green
+        if total and 100 * blue % total == 0:
+            return cls(blue=100 * blue // total, green=100 * green // total)
+        return cls(blue=blue, green=green)
+
+    def of(self, slot: Slot) -> int:
+        """The weight of a slot."""
+        return self.blue if slot == "blue" else self.green
+
+    def __str__(self) -> str:
+        return f"blue {self.blue}, green {self.green}"
+
+
+class Overwritten(Message):
+    """Weights that the production rule had until others were written; None where there was no rule."""
+
+    weights: Weights | None
+    until: Moment
+
+    def may_be_read(self, now: datetime) -> bool:
+        """Whether the load balancer may still answer with them."""
+        return now < self.until + timedelta(seconds=RULE_SECONDS)
+
+
+def stable_slot(weights: Weights | None) -> Slot | None:
+    """The slot that has all the traffic; None before a service's first release.
+
+    Raises
+    ------
+    TrafficSplit
+        Both slots have weight, or none has.
+    """
+    if weights is None:
+        return None
+    if (weights.blue > 0) == (weights.green > 0):
+        raise TrafficSplit(
+            f"The production rule stands at {weights}, so neither slot is stable. Choose a slot whose tasks "
+            "run, and give it all the traffic, in the rule and in the journal: docs/operations.md says how, "
+            'under "To put a changed rule right". Then deploy again.'
+        )
+    return "blue" if weights.blue > 0 else "green"
+
+
+def refuse_foreign(
+    written: Weights | None, live: Weights | None, *, overwritten: Iterable[Overwritten], now: datetime
+) -> None:
+    """Compare what the journal says was last written with what is read.
+
+    Raises
+    ------
+    NotYetVisible
+        What is read was overwritten by Crossfade itself, not long ago.
+    ForeignChange
+        They differ: a person, a stack or another tool has changed the rule.
+    """
+    if written == live:
+        return
+    if any(past.weights == live and past.may_be_read(now) for past in overwritten):
+        raise NotYetVisible(
+            f"Crossfade last wrote {written or 'no rule'}, and the load balancer still shows "
+            f"{live or 'no rule'}, as before that. It is looked at again; after {RULE_SECONDS // 60} minutes "
+            "it counts as somebody else's change."
+        )
+    found = f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}."
+    if written is None:
+        raise ForeignChange(f"{found} Somebody else made it.")
+    changed = "" if live else " If listener or rule_priority was changed in the spec, change it back."
+    raise ForeignChange(f"{found}{changed} Somebody else changed it.")
+
+
+def floor(desired: int, weight: int) -> int:
+    """How many healthy targets a slot of ``desired`` tasks needs to carry ``weight`` percent of the traffic.
+
+    Its share of the tasks, and at least one: a group with weight and no target answers 503.
+    """
+    return max(1, math.ceil(desired * weight / 100)) if weight > 0 else 0
+
+
+def shortfall(slot: Slot, healthy: int, desired: int, weight: int) -> str | None:
+    """Why a slot may not carry a weight, or None when it may."""
+    needed = floor(desired, weight)
+    if healthy >= needed:
+        return None
+    return f"{slot} has {healthy} healthy targets of {desired} tasks and needs {needed} for weight {weight}"
+
+
+def refuse_stop(
+    slot: Slot,
+    live: Weights | None,
+    *,
+    written: Weights | None,
+    overwritten: Iterable[Overwritten],
+    now: datetime,
+) -> None:
+    """Refuse to stop a slot that clients are sent to, whatever the reason for stopping it.
+
+    Raises
+    ------
+    NotYetVisible
+        Its weight was taken away not long ago, and the load balancer still shows it.
+    SlotHasTraffic
+        It has weight.
+    """
+    if live and live.of(slot) > 0:
+        if live != written:
+            with suppress(ForeignChange):
+                refuse_foreign(written, live, overwritten=overwritten, now=now)
+        raise SlotHasTraffic(
+            f"The {slot} slot still has weight {live.of(slot)} (live: {live}), so its tasks keep running."
+        )

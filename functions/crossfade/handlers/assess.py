@@ -1,0 +1,122 @@
+"""Assess: from live state and the journal, what there is to put right."""
+
+import os
+
+from pydantic import JsonValue
+
+from crossfade.aws.clients import client
+from crossfade.aws.executions import Executions
+from crossfade.aws.journal import Journal
+from crossfade.domain.errors import NothingToRollBack, ServiceChanged, ServiceLost
+from crossfade.domain.journal import State, Warm, machine_of
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollback.assessment import (
+    Assessment,
+    Ended,
+    Order,
+    back_out_plan,
+    backing_out,
+    left_undone,
+    nothing,
+    read_input,
+    stands_back,
+    too_early,
+    tried_since,
+    why,
+)
+from crossfade.step import step, utc_now
+
+
+class Event(Message):
+    """The rollback's own input, which execution it is, and when that began."""
+
+    input: JsonValue
+    execution: str
+    began: Moment
+
+
+@step(Event)
+def handler(event: Event) -> Assessment:
+    """Find what is left undone, and take the service over from whoever left it."""
+    order = read_input(event.input)
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    try:
+        if isinstance(order, Ended):
+            return _after_end(order, event, journal)
+        return _by_order(order, event.execution, journal)
+    except (ServiceLost, ServiceChanged):
+        return nothing("somebody else was first")
+
+
+def _after_end(ended: Ended, event: Event, journal: Journal) -> Assessment:
+    """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
+    own = event.execution
+    reason = "no service is held by what has ended"
+    states = {service: journal.state(service) for service in journal.services()}
+    own_first = sorted(states, key=lambda service: states[service].holder != ended.ended)
+    for service in own_first:
+        state = states[service]
+        if state.holder:
+            left = _stands_back(state, ended, own) or tried_since(state, ended, own, event.began)
+            if left is None:
+                early = too_early(state, ended, own, utc_now())
+                return early or _take_over(service, state, ended, own, journal)
+            reason = left
+        elif state.warm and _ended(state.warm.execution, ended):
+            return _cool(service, state.warm, ended, own, journal)
+    return nothing(reason)
+
+
+def _ended(execution: str, ended: Ended) -> bool:
+    """Whether an execution has ended, by the word that has come or by Step Functions' own."""
+    return execution == ended.ended or Executions(client("stepfunctions")).runs(execution) is False
+
+
+def _by_order(order: Order, own: str, journal: Journal) -> Assessment:
+    state = journal.state(order.service)
+    warm = state.warm.deployment if state.warm and state.holder is None else None
+    if order.warm and order.warm != warm and state.holder != own:
+        return nothing(f"{order.warm} keeps nothing warm any more that is free to go back to")
+    if state.holder:
+        left = _stands_back(state, order, own)
+        return nothing(left) if left else _take_over(order.service, state, order, own, journal)
+    if not order.by_hand and not order.takes_promotion_back(state):
+        return nothing(f"{order.deployment} holds no service any more")
+    if state.warm is None:
+        raise NothingToRollBack(
+            f"No deployment holds {order.service} and no old version of it is warm, so there is nothing to "
+            "go back to; nothing was changed. To go back to an older version, deploy it."
+        )
+    promoted = journal.history(order.service, state.warm.deployment)
+    plan = back_out_plan(promoted.plan, execution=own, now=utc_now())
+    journal.back_out(plan, state.warm, promoted.scaling)
+    return backing_out(plan, order.reason)
+
+
+def _stands_back(state: State, order: Order | Ended, own: str) -> str | None:
+    holder = state.holder or ""
+    runs = Executions(client("stepfunctions")).runs(holder) if machine_of(holder) else False
+    return stands_back(state, order, own, runs, utc_now())
+
+
+def _take_over(service: str, state: State, order: Order | Ended, own: str, journal: Journal) -> Assessment:
+    holder, deployment = state.holder or "", state.deployment or ""
+    before = journal.history(service, deployment).plan
+    take_back = order.by_hand and state.warm is not None and state.warm.deployment == deployment
+    tried = state.tried_by(own, utc_now())
+    mine = journal.take_over(before, holder, own, tried, take_back=take_back)
+    if order.by_hand and before.execution != own:
+        Executions(client("stepfunctions")).stop(before.execution, f"{own} rolls {service} back by hand")
+    # Only now can the deployment change nothing more, its promotion included.
+    reason = why(order, holder, before.execution)
+    settle = order.by_hand or (isinstance(order, Ended) and order.may_have_left_functions(holder))
+    return left_undone(journal.history(service, deployment), mine, holder, reason, settle=settle)
+
+
+def _cool(service: str, warm: Warm, ended: Ended, own: str, journal: Journal) -> Assessment:
+    history = journal.history(service, warm.deployment)
+    mine: Plan = history.plan.model_copy(update={"execution": own})
+    if not journal.reclaim(mine):
+        return nothing("somebody has made use of the old slot")
+    return left_undone(history, mine, ended.ended, ended.reason, settle=False)

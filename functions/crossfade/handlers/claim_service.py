@@ -1,0 +1,28 @@
+"""ClaimService: take the service, if nobody else holds it."""
+
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.domain.model import Message
+from crossfade.domain.planning.plan import Plan
+from crossfade.step import step
+
+
+class Event(Message):
+    """The plan whose service is to be claimed."""
+
+    plan: Plan
+
+
+class Claimed(Message):
+    """Which execution holds the service now."""
+
+    holder: str
+
+
+@step(Event)
+def handler(event: Event) -> Claimed:
+    """Become the holder, or fail with ServiceChanged."""
+    Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]).claim(event.plan)
+    return Claimed(holder=event.plan.execution)

@@ -1,0 +1,78 @@
+"""LaunchCandidate: as many tasks of the candidate as the stable slot is to run."""
+
+import os
+from datetime import datetime
+from typing import Literal
+
+from crossfade.aws.clients import client
+from crossfade.aws.ecs_services import Slots
+from crossfade.aws.journal import Journal
+from crossfade.domain.errors import CandidateCannotStart, SlotDrift
+from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.tasks.launch import ECS_LAG, Rollout
+from crossfade.step import step, utc_now
+
+
+class Event(Message):
+    """The plan, the candidate's task definition, and when its tasks must be healthy."""
+
+    plan: Plan
+    task_definition: str
+    deadline: Moment
+
+
+class Launched(Message):
+    """What was rolled out, and with how many tasks; or why that has to wait."""
+
+    status: Literal["waiting", "launched"]
+    reason: str
+    rollout: Rollout | None = None
+
+
+@step(Event)
+def handler(event: Event) -> Launched:
+    """Create or update the candidate's slot."""
+    plan, now = event.plan, utc_now()
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    first = datetime.fromisoformat(journal.milestone(plan, "launched", iso(now)))
+    slots, service = Slots(client("ecs"), plan.spec), plan.spec.slot_service(plan.candidate)
+    again = iso(first) != iso(now) and now < first + ECS_LAG
+    count = _count(plan, slots, journal)
+    if count == 0:
+        short = f"All traffic goes to {plan.stable}, but ECS shows no tasks wanted there"
+        if now >= first + ECS_LAG:
+            raise SlotDrift(f"{short}. Somebody changed it: scale it up, then deploy again.")
+        return Launched(status="waiting", reason=short)
+    tags = plan.contents.tags if plan.contents else {}
+    rollout = slots.launch(plan.candidate, event.task_definition, count, again=again, tags=tags)
+    if rollout is None:
+        if now >= event.deadline:
+            raise CandidateCannotStart(
+                f"ECS did not let {service} be created in {plan.spec.launch.deadline_seconds:g} s: a deleted "
+                "service of that name is not gone yet. Wait until it is INACTIVE, then deploy again."
+            )
+        return Launched(status="waiting", reason=f"an earlier {service} is not gone yet")
+    return Launched(
+        status="launched",
+        reason=f"{count} tasks",
+        rollout=Rollout(id=rollout, task_definition=event.task_definition, asked=utc_now()),
+    )
+
+
+def _count(plan: Plan, slots: Slots, journal: Journal) -> int:
+    """As many tasks as the stable slot is to run: of those that run, some may just be replaced.
+
+    A further launch of the same deployment has no fewer than one before it: of the most that was ever wanted
+    nothing is taken back.
+    """
+    if plan.stable is None:
+        return plan.spec.desired_count
+    stable = slots.describe(plan.stable)
+    desired, known = stable.desired if stable else 0, journal.history(plan.service, plan.deployment).wanted
+    if desired == 0:
+        return 0
+    wanted = max(desired, known or 0)
+    if wanted != known:
+        journal.wanted(plan, wanted)
+    return wanted

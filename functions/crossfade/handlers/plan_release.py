@@ -1,0 +1,309 @@
+"""PlanRelease: from an input to a plan, with every check that can be made before anything is changed."""
+
+import os
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from crossfade.aws.alarms import Alarms
+from crossfade.aws.clients import client
+from crossfade.aws.ecr import Image, Registry
+from crossfade.aws.ecs_services import Slots
+from crossfade.aws.executions import Executions
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.scalable_targets import Scaling
+from crossfade.aws.specs import Specs
+from crossfade.aws.task_definitions import Checked, TaskDefinitions
+from crossfade.domain.admission import (
+    held,
+    is_given_up,
+    is_late_tag,
+    is_under_way,
+    is_warm,
+    not_now,
+    released_before,
+    wait,
+)
+from crossfade.domain.errors import (
+    CrossfadeError,
+    ForeignChange,
+    ImageNotInRepository,
+    InvalidInput,
+    NotYetVisible,
+)
+from crossfade.domain.journal import State, machine_of
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
+from crossfade.domain.planning.naming import as_it_answers
+from crossfade.domain.planning.plan import (
+    Decision,
+    Feed,
+    Release,
+    built_by_nobody,
+    choose_service,
+    decide,
+    unknown_service,
+)
+from crossfade.domain.planning.request import Ask, NoConcern, Push, read_input
+from crossfade.domain.rollout.alarms import refuse_unknown
+from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot, read_spec, repository_of
+from crossfade.domain.tasks.capacity import refuse_narrow
+from crossfade.domain.traffic.place import (
+    production_rule,
+    refuse_covering,
+    refuse_moved,
+    refuse_renumbered,
+    refuse_taken,
+)
+from crossfade.domain.traffic.rule import refuse_stickiness
+from crossfade.domain.traffic.weights import PUT_RIGHT, TAKE_AWAY, Weights, refuse_foreign, stable_slot
+from crossfade.step import step, utc_now
+
+ECR_LAG = timedelta(minutes=1)
+"""So long an image of which ECR has told may not be there yet for who reads."""
+
+
+class Event(Message):
+    """The execution's own input, whatever it is, and which execution it is."""
+
+    input: JsonValue
+    execution: str
+    deployment: str
+
+
+@step(Event)
+def handler(event: Event) -> Decision:
+    """Decide what to deploy; see ``domain/planning/plan.py``."""
+    request = read_input(event.input, event.execution)
+    if isinstance(request, NoConcern):
+        return Decision(action="ignore", reason=request.reason)
+    spec = _find_spec(request)
+    if isinstance(spec, NoConcern):
+        return Decision(action="ignore", reason=spec.reason)
+    if isinstance(request, Push) and not (request.tag and spec.deploys(request.tag)):
+        return Decision(
+            action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
+        )
+    release = _release(request, spec)
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    state = journal.state(spec.service)
+    if isinstance(request, Push) and request.at and is_late_tag(release, state, request.at):
+        release = _tagged(spec, release, state, journal, request.at)
+    ordered_at = _place_in_time(request, release)
+    if state.holder == event.execution:
+        state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
+    instead = _instead(event, request, spec, release, state, journal)
+    if instead:
+        return instead
+    checked = TaskDefinitions(client("ecs")).check(spec, release)
+    refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
+    if state.holder and state.holder != event.execution:
+        return _wait(event, spec, release, state, ordered_at)
+    asked_by = request.asked_by if isinstance(request, Ask) else None
+    try:
+        return _decide(event, spec, release, state, checked, asked_by)
+    except CrossfadeError as refused:
+        now = journal.state(spec.service)
+        if (now.holder, now.freed) == (state.holder, state.freed):
+            raise
+        # Two pushes at once: what the quicker one does is no drift, and nobody's but its own.
+        who = now.holder or "A deployment"
+        raise NotYetVisible(f"{refused} {who} was at work while this was looked at.") from refused
+
+
+def _place_in_time(request: Ask | Push, release: Release) -> datetime | None:
+    return release.came if isinstance(request, Push) else request.asked
+
+
+def _instead(
+    event: Event, request: Ask | Push, spec: ServiceSpec, release: Release, state: State, journal: Journal
+) -> Decision | None:
+    """What is done in place of a deployment of the release; None where it is to be deployed, or to wait."""
+    ordered_at = _place_in_time(request, release)
+    given_up = is_under_way(release, state) and _is_given_up(event, spec, state, journal)
+    put_off = not_now(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
+    if put_off:
+        return Decision(action=put_off.action, reason=put_off.reason)
+    if isinstance(request, Ask) and state.warm and _is_warm(spec, release, state, journal):
+        return Decision(
+            action="go_back",
+            reason=f"{release.version} still runs in {state.warm.slot}, which is warm",
+            service=spec.service,
+            warm=state.warm.deployment,
+        )
+    return None
+
+
+def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
+    specs = Specs(client("ssm"), os.environ["SPECS_PATH"])
+    if isinstance(request, Ask):
+        document = specs.get(request.service)
+        if document is None:
+            raise unknown_service(request.service, list(specs.all()), os.environ["SPECS_PATH"])
+        return read_spec(request.service, document)
+    documents = specs.all()
+    repositories = {name: repository_of(text) for name, text in documents.items()}
+    name = choose_service(request, repositories)
+    if name is None:
+        return NoConcern(reason=built_by_nobody(request, repositories))
+    return read_spec(name, documents[name])
+
+
+def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
+    registry = Registry(client("ecr"))
+    if isinstance(request, Push):
+        image, version = _pushed(registry, spec, request), request.tag
+    elif request.image_digest:
+        image = registry.by_digest(spec.repository, request.image_digest)
+        version = request.image_tag or _version(image, spec)
+    else:
+        version = str(request.image_tag)
+        image = registry.by_tag(spec.repository, version)
+    return Release(
+        version=version,
+        digest=image.digest,
+        image=image.uri,
+        blueprint=spec.blueprint,
+        pushed=image.pushed,
+        tagged=request.tagged if isinstance(request, Ask) else None,
+    )
+
+
+def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal, at: Moment) -> Release:
+    """The release of an image that was there before its tag, if it never was one: an old build is promoted.
+
+    Raises
+    ------
+    ReleasedBefore
+        It was one by another tag, or was deployed or tried.
+    """
+    tags = Registry(client("ecr")).tags(spec.repository, release.digest)
+    others = [tag for tag in tags if tag != release.version and spec.deploys(tag)]
+    told_again = state.newest is not None and (state.newest.at, state.newest.digest) == (at, release.digest)
+    if not told_again and (others or journal.knows(spec.service, release.digest)):
+        raise released_before(spec.service, release, state, at)
+    return release.model_copy(update={"tagged": at})
+
+
+def _pushed(registry: Registry, spec: ServiceSpec, push: Push) -> Image:
+    try:
+        return registry.by_digest(spec.repository, push.digest)
+    except ImageNotInRepository as missing:
+        if push.at and utc_now() < push.at + ECR_LAG:
+            raise NotYetVisible(f"{missing} It came a moment ago, and ECR may not show it yet.") from missing
+        raise
+
+
+def _version(image: Image, spec: ServiceSpec) -> str:
+    tags = [tag for tag in image.tags if spec.deploys(tag)] or list(image.tags)
+    if not tags:
+        raise InvalidInput(
+            f"Image {image.digest} has no tag, and the tag is the version that the probe expects. Tag it."
+        )
+    return tags[0]
+
+
+def _is_warm(spec: ServiceSpec, release: Release, state: State, journal: Journal) -> bool:
+    """Whether the old slot still runs what a person asks for."""
+    return state.warm is not None and is_warm(
+        release, state, journal.history(spec.service, state.warm.deployment).plan
+    )
+
+
+def _is_given_up(event: Event, spec: ServiceSpec, state: State, journal: Journal) -> bool:
+    """Whether the deployment that holds the service will not promote its release any more."""
+    if state.holder is None or state.deployment is None:
+        return False
+    deploys = machine_of(state.holder) == machine_of(event.execution)
+    entered = Executions(client("stepfunctions")).entered(state.holder) if deploys else None
+    history = journal.history(spec.service, state.deployment)
+    return is_given_up(state, history, event.execution, entered)
+
+
+def _wait(
+    event: Event, spec: ServiceSpec, release: Release, state: State, ordered_at: Moment | None
+) -> Decision:
+    waiting = wait(
+        release,
+        spec,
+        state,
+        at=ordered_at or utc_now(),
+        execution=event.execution,
+        by_hand=ordered_at is None,
+    )
+    reason = held(spec.service, waiting, state)
+    return Decision(action="busy", reason=reason, service=spec.service, waiting=waiting)
+
+
+def _decide(
+    event: Event,
+    spec: ServiceSpec,
+    release: Release,
+    state: State,
+    checked: Checked,
+    asked_by: str | None,
+) -> Decision:
+    traffic = Traffic(client("elbv2"), spec)
+    live = _live(spec, state, traffic)
+    stable = stable_slot(live)
+    slots = Slots(client("ecs"), spec)
+    counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
+    refuse_drift(spec, counts, stable=stable, state=state, now=utc_now())
+    live_count = counts[stable] if stable else None
+    if stable and live_count:
+        scaling = Scaling(client("application-autoscaling"), spec)
+        targets = {slot: scaling.target(slot) for slot in SLOTS}
+        refuse_narrow(spec, live_count.desired, targets, stable=stable)
+    running = slots.describe(stable) if stable else None
+    definitions = TaskDefinitions(client("ecs"))
+    previous = definitions.release(running.task_definition) if running else None
+    if stable:
+        refuse_old_release(previous, state, utc_now())
+    return decide(
+        deployment=event.deployment,
+        execution=event.execution,
+        asked_by=asked_by,
+        now=utc_now(),
+        spec=spec,
+        release=release,
+        stable=stable,
+        serves=bool(live_count and live_count.healthy),
+        running=as_it_answers(previous, state),
+        contents=checked.contents,
+        feed=Feed(
+            candidate=checked.streams,
+            stable=definitions.log_streams(running.task_definition, spec.container) if running else None,
+        )
+        if checked.streams
+        else None,
+    )
+
+
+def _live(spec: ServiceSpec, state: State, traffic: Traffic) -> Weights | None:
+    """The weights of the production rule; None where there is none and one can be made."""
+    refuse_moved(spec, state.live_rule)
+    rules = traffic.rules()
+    refuse_renumbered(spec, state.live_rule, rules)
+    rule = production_rule(spec, rules)
+    if state.weights is None:
+        refuse_taken(spec, rule)
+    refuse_stickiness(rule, traffic.sticky_groups())
+    try:
+        live = rule.weights(spec.target_groups) if rule else None
+        refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+    except ForeignChange as changed:
+        raise ForeignChange(f"{changed} {PUT_RIGHT if state.weights else TAKE_AWAY}") from changed
+    if rule is None:
+        refuse_covering(spec, rules)
+    return live
+
+
+def _count(slots: Slots, traffic: Traffic, spec: ServiceSpec, slot: Slot) -> SlotCount | None:
+    found = slots.describe(slot)
+    targets = traffic.health(spec.target_groups.of(slot))
+    if found is None:
+        return SlotCount(desired=0, tasks=0, registered=targets.registered) if targets.registered else None
+    return SlotCount(
+        desired=found.desired, tasks=found.tasks, registered=targets.registered, healthy=targets.healthy
+    )

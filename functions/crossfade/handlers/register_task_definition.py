@@ -1,0 +1,26 @@
+"""RegisterTaskDefinition: the blueprint with the release's image."""
+
+from crossfade.aws.clients import client
+from crossfade.aws.task_definitions import TaskDefinitions
+from crossfade.domain.model import Message
+from crossfade.domain.planning.plan import Plan
+from crossfade.step import step
+
+
+class Event(Message):
+    """The plan whose release is to be registered."""
+
+    plan: Plan
+
+
+class Registered(Message):
+    """The ARN of the release's task definition."""
+
+    task_definition: str
+
+
+@step(Event)
+def handler(event: Event) -> Registered:
+    """Register the release, or find it registered."""
+    arn = TaskDefinitions(client("ecs")).register(event.plan.spec, event.plan.release)
+    return Registered(task_definition=arn)

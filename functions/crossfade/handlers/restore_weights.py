@@ -1,0 +1,183 @@
+"""RestoreWeights: all traffic to one slot, the stable one where it can serve, before anything else."""
+
+import os
+from datetime import datetime
+from typing import Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from crossfade.aws.clients import client
+from crossfade.aws.errors import named
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.domain.errors import ForeignChange, ResourceGone
+from crossfade.domain.journal import State
+from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import Outcome
+from crossfade.domain.rollback.target import Way, is_fit, way_back
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.traffic.rule import LiveRule
+from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
+from crossfade.step import logger, step, utc_now
+from crossfade.watching.capacity import win_back
+from crossfade.watching.visible import visible
+
+
+class Event(Message):
+    """The plan that is taken back, until when a slot may become healthy, and the rounds before this one.
+
+    Until ``tasks_deadline`` a stable slot that is short of tasks is waited for, where the candidate has them.
+    ``written`` is when an earlier look of this round has set the weights, which were not to be seen yet.
+    """
+
+    plan: Plan
+    deadline: Moment
+    tasks_deadline: Moment
+    rounds: int
+    written: Moment | None = None
+
+
+class Restored(Message):
+    """Whether weights were moved, when they were read back, and how the deployment has ended by it.
+
+    ``waiting``: no slot can serve all of it yet, or what was ``written`` does not show yet. ``barred``: the
+    weights are somebody else's, and both slots may have clients. Else ``loser`` has none any more, and they
+    are to get ``version``; None where that is not known.
+    """
+
+    status: Literal["moved", "unmoved", "waiting", "barred"]
+    outcome: Outcome
+    at: Moment
+    reason: str
+    loser: Slot | None = None
+    version: str | None = None
+    written: Moment | None = None
+
+
+@step(Event)
+def handler(event: Event) -> Restored:
+    """Give all traffic to the better side, unless somebody else has changed the rule."""
+    plan = event.plan
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    traffic = Traffic(client("elbv2"), plan.spec)
+    state = journal.refuse_lost(plan)
+    try:
+        rule = traffic.rule()
+        live = rule.weights(plan.spec.target_groups) if rule else None
+        way = _way(event, state, journal, traffic, live)
+        if way.action == "wait":
+            return _left(event, "waiting", way.reason)
+        if way.action == "bar":
+            return _left(event, "barred", way.reason)
+        wanted = Weights.share(way.winner, 100) if way.winner else None
+        verified = _verified(plan, state, journal, way.winner)
+        written = event.written if state.weights == wanted else None
+        if written is None:
+            # What is read may be old, even where it is what is wanted: so it is always written.
+            known = state.best_known(rule, live) if rule else None
+            written = _write(plan, way, journal, traffic, known, verified=verified)
+        if not visible(traffic, journal.refuse_lost(plan)):
+            reason = f"{wanted or 'no rule'} was written, and the load balancer does not show it yet"
+            return _left(event, "waiting", reason, written)
+    except ForeignChange as foreign:
+        return _left(event, "barred", f"{foreign} {PUT_RIGHT}")
+    except ResourceGone as gone:
+        # It is believed when it was said for long enough, for both slots are left as they are by that.
+        return _left(event, "barred" if utc_now() >= event.deadline else "waiting", str(gone))
+    moved = event.written is not None or live != wanted or _met(event, state, wanted)
+    at = utc_now()
+    journal.milestone(plan, "restored", iso(at))
+    won_back = way.winner == plan.stable
+    previous = plan.previous.version if plan.previous else None
+    version = previous if won_back else plan.release.version
+    return Restored(
+        status="moved" if moved else "unmoved",
+        outcome="rolled_back" if won_back and plan.stable else "failed",
+        at=at,
+        reason=way.reason,
+        loser=plan.candidate if won_back else plan.stable,
+        version=version if verified else None,
+    )
+
+
+def _left(
+    event: Event, status: Literal["waiting", "barred"], reason: str, written: datetime | None = None
+) -> Restored:
+    """The traffic was left as it is, or what was written does not show."""
+    return Restored(
+        status=status, outcome="failed", at=utc_now(), reason=reason, written=written or event.written
+    )
+
+
+def _way(event: Event, state: State, journal: Journal, traffic: Traffic, live: Weights | None) -> Way:
+    plan, now = event.plan, utc_now()
+    history = journal.history(plan.service, plan.deployment)
+    healthy = {
+        slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
+        for slot in (plan.stable, plan.candidate)
+        if slot
+    }
+    patient = now < event.tasks_deadline and history.refused is None
+    worth_a_wait = patient and plan.stable and 0 < healthy[plan.stable] < healthy[plan.candidate]
+    return way_back(
+        live,
+        plan,
+        written=state.weights,
+        own=state.own(now),
+        hidden=state.may_hide_a_rule(now),
+        healthy=healthy,
+        fit=is_fit(history),
+        short=_short(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
+        # A release that waits may be what mends both, and it is deployed when this has ended.
+        late=now >= event.deadline or state.waiting is not None,
+    )
+
+
+def _short(plan: Plan, journal: Journal, stable: Slot) -> str | None:
+    """What the stable slot lacks to carry all traffic; it is asked for.
+
+    Weights do not depend on ECS: where that does not answer, they are restored without it.
+    """
+    try:
+        capacity = win_back(plan, journal, stable)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("the tasks of %s are not known: %s", stable, named(error))
+        return None
+    return capacity.short_for(100, late=False) if capacity else None
+
+
+def _verified(plan: Plan, state: State, journal: Journal, winner: Slot | None) -> bool:
+    """Whether the winner was seen to answer with its version."""
+    if winner == state.stable:
+        return state.verified
+    if winner == plan.candidate:
+        return journal.history(plan.service, plan.deployment).verified
+    return bool(plan.stable_answers)
+
+
+def _write(
+    plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None, *, verified: bool
+) -> datetime:
+    # A second read need not show what the first one did: what is written goes to the rule that was read.
+    answer = None
+    if rule and way.winner is None:
+        traffic.delete(rule)
+    elif rule and way.winner:
+        wanted = Weights.share(way.winner, 100)
+        if way.winner == plan.candidate:
+            # A next try must know these for its own; those of before the deployment it always does.
+            journal.intend(plan, wanted, utc_now())
+        answer = traffic.change(rule, wanted)
+    now = utc_now()
+    journal.reinstate(plan, way.winner, now, answer, verified=verified)
+    return now
+
+
+def _met(event: Event, state: State, wanted: Weights | None) -> bool:
+    """Whether clients may have met the candidate: weights were set since it was planned, or may have been.
+
+    In a later round it has been proved that they do not any more.
+    """
+    written = state.written_at is not None and state.written_at >= event.plan.began
+    return event.rounds == 0 and (state.weights != wanted or state.intended is not None or written)

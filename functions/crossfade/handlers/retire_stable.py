@@ -1,0 +1,186 @@
+"""RetireStable: watch on until clients have ceased to meet the old slot, then stop it and see it gone.
+
+A first release has no old slot; it is promoted as soon as the gate has news that it is well.
+"""
+
+import os
+from datetime import datetime, timedelta
+
+from pydantic import Json
+
+from crossfade.aws.clients import client
+from crossfade.aws.ecs_services import Slots
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.domain.errors import NotYetVisible
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.journal import refuse_going_back
+from crossfade.domain.ledger import Record
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.rollout import drain
+from crossfade.domain.spec.service import Slot
+from crossfade.domain.tasks.capacity import Capacity
+from crossfade.domain.tasks.reasons import advice
+from crossfade.domain.traffic.weights import refuse_stop
+from crossfade.domain.verdict import Verdict
+from crossfade.step import step, utc_now
+from crossfade.watching.capacity import keep_up
+from crossfade.watching.gate import Gate, watching
+from crossfade.watching.ledger_tail import Draining, follow
+
+LOOK = "Look at that slot's tasks."
+
+
+class Event(Draining):
+    """``shifted`` is when the last stage began; ``cursor`` leads to what the probe has seen since then.
+
+    ``shown`` is when the load balancer showed its weights, which may be minutes later; None where an earlier
+    version of Crossfade has not told. ``candidate_since`` and ``gate`` are those of the watch; ``gate`` is
+    JSON in a string.
+    """
+
+    candidate_since: Moment
+    gate: Json[GateState]
+    shown: Moment | None = None
+
+    @property
+    def counted_from(self) -> datetime:
+        """From when on the old version has its time to go."""
+        return self.shown or self.shifted
+
+
+class Retired(Message):
+    """The verdict, and what the next look needs.
+
+    To ``advance``: it is promoted, and the old slot was stopped or is kept warm. To ``hold``: look again.
+    """
+
+    verdict: Verdict
+    quiet: drain.Quiet
+    gate: str
+    cursor: str | None
+    probe_died: bool
+
+
+@step(Event)
+def handler(event: Event) -> Retired:
+    """Look until the old version is gone from production and nothing speaks against the new one."""
+    plan = event.plan
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    state = journal.refuse_lost(plan)
+    promoted = state.stable == plan.candidate
+    leaving, cursor, probe_died = _Leaving(event), event.cursor, False
+    # Once it is promoted there is no way back by weights, so nothing is judged any more.
+    if not promoted:
+        refuse_going_back(state)
+        cursor, probe_died = follow(plan, event.probe, event.cursor, leaving.decided)
+    verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
+    if plan.stable and not promoted and verdict.action != "roll_back":
+        verdict = _with_all_tasks(event, verdict, keep_up(plan, journal))
+    if verdict.action == "roll_back":
+        journal.judged(plan, verdict, plan.stages[-1].weight, utc_now())
+    if verdict.action == "advance":
+        try:
+            left = _retire(event, journal, plan.stable)
+        except NotYetVisible as unseen:
+            # Not raised: a retry would look at everything anew that was seen since the state was entered.
+            verdict = Verdict(action="hold", reason=str(unseen))
+        else:
+            if left:
+                verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} old tasks left")
+    return Retired(
+        verdict=verdict,
+        quiet=leaving.quiet,
+        gate=leaving.gate.state.model_dump_json(),
+        cursor=cursor,
+        probe_died=probe_died,
+    )
+
+
+class _Leaving:
+    """Clients leave the old slot, and the gate watches on as in the last stage."""
+
+    def __init__(self, event: Event) -> None:
+        self.quiet, self.gate = event.quiet, Gate(event.plan, _watch(event), event.gate)
+        self._event = event
+        self._drained = drain.DrainVerdict(action="wait", reason="not looked yet")
+        self._judged = Verdict(action="hold", reason="not looked yet")
+
+    def decided(self, records: list[Record]) -> bool:
+        """Whether there is an outcome with these new records."""
+        plan, now = self._event.plan, utc_now()
+        self.quiet, self._drained = drain.look(
+            self.quiet,
+            records,
+            retire=plan.spec.retire,
+            failing=plan.spec.gate.failing,
+            shifted=self._event.shifted,
+            shown=self._event.counted_from,
+            now=now,
+            version=plan.release.version,
+        )
+        self._judged = self.gate.look(records, now)
+        return self.verdict().action != "hold"
+
+    def verdict(self) -> Verdict:
+        """What the last look says."""
+        if self._judged.action == "roll_back" or self._event.plan.stable is None:
+            return self._judged
+        if self._drained.action == "late":
+            deadline = self._event.plan.spec.retire.deadline_seconds
+            return Verdict(
+                action="roll_back",
+                reason=f"{deadline:g} s after the last shift: {self._drained.reason}. What the certificate "
+                "counts of production says why: the load balancer's rule, the release, or the probe.",
+                error="OldVersionStillSeen",
+            )
+        if self._drained.action == "wait":
+            return Verdict(action="hold", reason=self._drained.reason)
+        return self._judged.model_copy(
+            update={"reason": self._drained.reason} if self._judged.action == "advance" else {}
+        )
+
+
+def _watch(event: Event) -> Watch:
+    """The last stage, which lasts until the old version has to be gone."""
+    plan, seconds = event.plan, event.plan.spec.retire.deadline_seconds
+    deadline = event.counted_from + timedelta(seconds=seconds)
+    last = len(plan.stages) - 1
+    watch = watching(plan, last, began=event.shifted, deadline=deadline, since=event.candidate_since)
+    return watch._replace(stage=watch.stage.model_copy(update={"max_seconds": seconds}))
+
+
+def _with_all_tasks(event: Event, verdict: Verdict, capacity: Capacity) -> Verdict:
+    """The same verdict, unless the old slot has to stay because the candidate is short of healthy targets."""
+    seconds = event.plan.spec.retire.deadline_seconds
+    late = utc_now() >= event.counted_from + timedelta(seconds=seconds)
+    short = capacity.short_for(100, late=late) if verdict.action == "advance" else None
+    if short is None:
+        return verdict
+    if not late:
+        return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}")
+    return Verdict(
+        action="roll_back",
+        reason=f"{seconds:g} s after the last shift: {short}. {advice(short, LOOK)}",
+        error="TargetsBelowFloor",
+    )
+
+
+def _retire(event: Event, journal: Journal, slot: Slot | None) -> int:
+    """Promote the candidate; stop the old slot unless it is kept warm, and say how many tasks to wait for."""
+    plan = event.plan
+    if slot is None:
+        journal.promote(plan, utc_now())
+        return 0
+    state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
+    if state.stable != plan.candidate:
+        refuse_going_back(state)
+    refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
+    # From here on there is no way back by weights: the journal must know before the slot does.
+    journal.promote(plan, utc_now())
+    if plan.spec.retire.warm_seconds > 0:
+        return 0
+    left = Slots(client("ecs"), plan.spec).stop(slot)
+    # ECS finishes what it has begun: a task that drains for very long needs nobody to wait for it.
+    waited = (utc_now() - event.counted_from).total_seconds()
+    return left if waited < 2 * plan.spec.retire.deadline_seconds else 0

@@ -1,0 +1,100 @@
+"""ShiftTraffic: compare and set the weights of a stage, once the candidate has the targets for it."""
+
+import os
+from datetime import datetime
+from typing import Literal
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.domain.errors import TargetsBelowFloor
+from crossfade.domain.journal import refuse_superseded
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.tasks.reasons import advice
+from crossfade.domain.traffic.rule import refuse_stickiness
+from crossfade.domain.traffic.weights import Weights, refuse_foreign
+from crossfade.domain.verdict import Window
+from crossfade.step import step, utc_now
+from crossfade.watching.capacity import keep_up
+from crossfade.watching.visible import visible
+
+
+class Event(Message):
+    """The stage by its place in the plan, when the candidate must be ready for it, and the ledger's cursor.
+
+    ``emergency``: the stable slot serves nothing. ``written`` is when an earlier look began to write the
+    weights, which were not to be seen yet.
+    """
+
+    plan: Plan
+    stage: int
+    emergency: bool = False
+    deadline: Moment
+    cursor: str | None
+    written: Moment | None = None
+
+
+class Shifted(Message):
+    """Whether the weights were set and seen; then when the stage began, was ``shown``, and must have ended.
+
+    ``waiting`` with ``written``: they were set, and the load balancer does not show them yet.
+    """
+
+    status: Literal["waiting", "shifted"]
+    reason: str
+    written: Moment | None = None
+    began: Moment | None = None
+    shown: Moment | None = None
+    deadline: Moment | None = None
+
+
+@step(Event)
+def handler(event: Event) -> Shifted:
+    """Set the weights, or say why that has to wait."""
+    plan, stage = event.plan, event.plan.stages[event.stage]
+    weights = Weights.share(plan.candidate, stage.weight)
+    traffic = Traffic(client("elbv2"), plan.spec)
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    if event.written is None:
+        late = utc_now() >= event.deadline
+        # The other slot gives traffic away. New tasks of it that are still starting are no reason to wait,
+        # and where it has no target at all each percent that leaves it is served again.
+        capacity = keep_up(plan, journal)
+        short = capacity.short_for(weights.of(plan.candidate), late=late)
+        # Where it serves nothing, any target of the candidate is better than none.
+        if short and not (event.emergency and capacity.healthy):
+            state = journal.refuse_lost(plan)
+            has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
+            if late or (has_clients and not capacity.healthy):
+                what = advice(short, "Look at that slot's tasks.")
+                raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. {what}")
+            refuse_superseded(state)
+            return Shifted(status="waiting", reason=short)
+    began = event.written
+    if began is None:
+        # The stage begins before the write: no answer that the new weights gave may go unjudged.
+        began = _write(plan, journal, traffic, weights)
+        journal.watched(plan, StageRecord(weight=stage.weight, began=began), event.cursor)
+    if not visible(traffic, journal.refuse_lost(plan)):
+        reason = f"{weights} was written, and the load balancer does not show it yet"
+        return Shifted(status="waiting", reason=reason, written=began)
+    # Its time is counted from when it can be seen, so that no release goes back because AWS took long.
+    shown = utc_now()
+    deadline = Window.of(stage, shown).deadline
+    return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=deadline)
+
+
+def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
+    """Set the weights, unless somebody else has changed them; returns when that began."""
+    state, rule = journal.refuse_lost(plan), traffic.rule()
+    live = rule.weights(plan.spec.target_groups) if rule else None
+    if live not in state.own(utc_now()):
+        refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
+    refuse_stickiness(rule, [])  # its owner may have turned it on since the plan, and a write leaves it on
+    began = utc_now()
+    journal.intend(plan, weights, began)
+    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)
+    journal.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
+    return began

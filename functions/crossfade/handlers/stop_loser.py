@@ -1,0 +1,92 @@
+"""StopLoser: scale a slot to 0, if no client is sent to it and the other one can do without it."""
+
+import os
+from typing import Literal
+
+from crossfade.aws.clients import client
+from crossfade.aws.ecs_services import Slots
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.domain.errors import ResourceGone, SlotHasTraffic
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollback.target import still_needed
+from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.domain.traffic.weights import refuse_stop
+from crossfade.step import step, utc_now
+from crossfade.watching.capacity import win_back
+
+
+class Event(Message):
+    """The slot to stop; None where there is none. Until ``deadline`` it runs on while the other lacks tasks.
+
+    ``undecided``: if nobody answers in the other one, this one may win after all.
+    """
+
+    plan: Plan
+    slot: Slot | None
+    deadline: Moment
+    undecided: bool
+
+
+class Stopped(Message):
+    """Whether the slot was stopped.
+
+    ``short``: not yet, as the other one lacks tasks. ``dead``: nobody answers there, so this one is to win.
+    ``kept``: nor is there a way back to it any more, so it is left as it is.
+    """
+
+    status: Literal["stopped", "short", "dead", "kept"]
+    reason: str
+    slot: Slot | None
+
+
+@step(Event)
+def handler(event: Event) -> Stopped:
+    """Stop the slot, or say why it runs on, or fail with SlotHasTraffic."""
+    plan, slot = event.plan, event.slot
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    traffic = Traffic(client("elbv2"), plan.spec)
+    state = journal.refuse_lost(plan)
+    if slot is None:
+        return Stopped(status="stopped", reason="no slot has lost", slot=None)
+    live, now = traffic.weights(), utc_now()
+    try:
+        refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=now)
+    except SlotHasTraffic as busy:
+        raise SlotHasTraffic(
+            f"{busy} Give all the traffic to {other(slot)}, whose tasks run, then start the rollback state "
+            "machine for this service."
+        ) from busy
+    needed = _still_needed(event, slot, journal, traffic) if plan.stable else None
+    if needed:
+        return needed
+    journal.cold(plan)
+    journal.milestone(plan, "stopped", slot)
+    Slots(client("ecs"), plan.spec).stop(slot)
+    return Stopped(status="stopped", reason=f"{slot} is to run no tasks", slot=slot)
+
+
+def _still_needed(event: Event, loser: Slot, journal: Journal, traffic: Traffic) -> Stopped | None:
+    plan = event.plan
+    try:
+        healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
+    except ResourceGone:
+        return None
+    capacity = win_back(plan, journal, other(loser))
+    short = capacity.short_for(100, late=False) if capacity else None
+    late = utc_now() >= event.deadline
+    needed = still_needed(
+        plan,
+        journal.history(plan.service, plan.deployment),
+        loser,
+        healthy=healthy,
+        short=short,
+        late=late,
+    )
+    if needed == "as_winner":
+        status: Literal["short", "dead", "kept"] = "dead" if event.undecided else "kept" if late else "short"
+        return Stopped(status=status, reason=f"{loser} runs on: nobody answers in {other(loser)}", slot=loser)
+    if needed == "as_it_is":
+        return Stopped(status="short", reason=f"{loser} runs on: {short}", slot=loser)
+    return None

@@ -1,0 +1,71 @@
+"""StopOldSlot: the old slot was kept warm for long enough; it is stopped, unless clients need it."""
+
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.ecs_services import Slots
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.domain.errors import LiveServesNothing, SlotHasTraffic
+from crossfade.domain.model import Message
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.spec.service import SLOTS, Slot
+from crossfade.domain.traffic.weights import refuse_stop
+from crossfade.step import step, utc_now
+
+
+class Event(Message):
+    """The promoted deployment's plan."""
+
+    plan: Plan
+
+
+class Cooled(Message):
+    """The slot that was stopped; None where somebody has made use of it meanwhile."""
+
+    slot: Slot | None
+
+
+@step(Event)
+def handler(event: Event) -> Cooled:
+    """Stop the old slot, unless another deployment or a rollback has made use of it.
+
+    Raises
+    ------
+    LiveServesNothing
+        Nobody answers in the live slot, and in the old one somebody does.
+    """
+    plan = event.plan
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    if plan.stable is None:
+        return Cooled(slot=None)
+    free = journal.state(plan.service)
+    if free.holder is None and free.warm and free.warm.deployment == plan.deployment:
+        _refuse_dead(plan, plan.stable)
+    if not journal.reclaim(plan):
+        return Cooled(slot=None)
+    state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
+    stopped = True
+    try:
+        refuse_stop(plan.stable, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
+        Slots(client("ecs"), plan.spec).stop(plan.stable)
+    except SlotHasTraffic:  # somebody sends clients there: the next deployment's first look says so
+        stopped = False
+    journal.release(plan, utc_now())
+    return Cooled(slot=plan.stable if stopped else None)
+
+
+def _refuse_dead(plan: Plan, warm: Slot) -> None:
+    """Refuse to stop the only slot that serves; one that its owner has scaled to 0 is to serve nobody."""
+    traffic, live = Traffic(client("elbv2"), plan.spec), plan.candidate
+    healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
+    if healthy[live] or not healthy[warm]:
+        return
+    service = Slots(client("ecs"), plan.spec).describe(live)
+    if service and service.desired:
+        before = plan.previous.version if plan.previous else "the version before"
+        raise LiveServesNothing(
+            f"{plan.release.version} was promoted, and none of its {service.desired} tasks in {live} is "
+            f"healthy any more. {before} still runs in {warm}, which was kept warm, and gets the traffic "
+            f"back. Read the log of {plan.release.version}."
+        )

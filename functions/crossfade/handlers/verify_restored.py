@@ -1,0 +1,92 @@
+"""VerifyRestored: after the weights are back, see that clients get the winner's version only."""
+
+import os
+from typing import Literal
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.domain.errors import ResourceGone
+from crossfade.domain.ledger import Record
+from crossfade.domain.model import Message
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollback.target import still_needed
+from crossfade.domain.rollout import drain
+from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.step import step, utc_now
+from crossfade.watching.capacity import KeepingUp
+from crossfade.watching.ledger_tail import Draining, follow
+
+
+class Event(Draining):
+    """``shifted`` is when the weights were read back, ``version`` what clients are to get from there on.
+
+    It is None after a first release, and where nobody knows what ran before. ``loser`` is to be stopped.
+    """
+
+    version: str | None
+    loser: Slot
+
+
+class Proved(Message):
+    """``late`` is no proof: the rollback goes on, and says so. ``dead``: the winner answers nobody."""
+
+    status: Literal["wait", "drained", "late", "dead"]
+    reason: str
+    quiet: drain.Quiet
+    cursor: str | None
+    probe_died: bool
+
+
+@step(Event)
+def handler(event: Event) -> Proved:
+    """Look until production gives that version alone, until the deadline, or until the winner has died."""
+    plan, quiet, dead = event.plan, event.quiet, False
+    verdict = drain.DrainVerdict(action="wait", reason="not looked yet")
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    looks = KeepingUp(lambda: _is_dead(plan, journal, event.loser))
+
+    def decided(records: list[Record]) -> bool:
+        nonlocal quiet, verdict, dead
+        quiet, verdict = drain.look(
+            quiet,
+            records,
+            retire=plan.spec.retire,
+            failing=plan.spec.gate.failing,
+            shifted=event.shifted,
+            shown=event.shifted,
+            now=utc_now(),
+            version=event.version,
+            loser=_loser(event),
+        )
+        dead = looks.look()
+        return dead or verdict.action != "wait"
+
+    cursor, probe_died = follow(plan, event.probe, event.cursor, decided)
+    return Proved(
+        status="dead" if dead else verdict.action,
+        reason=f"nobody answers in {other(event.loser)} any more" if dead else verdict.reason,
+        quiet=quiet,
+        cursor=cursor,
+        probe_died=probe_died,
+    )
+
+
+def _loser(event: Event) -> str | None:
+    """The version that clients are to get no more; None where it is not known, or nobody else is there."""
+    plan = event.plan
+    if plan.stable is None:
+        return None
+    return plan.release.version if event.loser == plan.candidate else plan.stable_answers or None
+
+
+def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:
+    """Whether the loser is to win after all; a first release has nobody beside it."""
+    if plan.stable is None:
+        return False
+    traffic, history = Traffic(client("elbv2"), plan.spec), journal.history(plan.service, plan.deployment)
+    try:
+        healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
+    except ResourceGone:
+        return False
+    return still_needed(plan, history, loser, healthy=healthy, short=None, late=True) == "as_winner"

@@ -1,0 +1,139 @@
+"""VerifyCandidate and WatchStage: gather evidence until there is a verdict, for some seconds at most."""
+
+import os
+import time
+from collections.abc import Iterable
+
+from pydantic import Json
+
+from crossfade.aws.clients import client
+from crossfade.aws.ecr import Registry
+from crossfade.aws.journal import Journal
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.journal import refuse_superseded
+from crossfade.domain.ledger import Record
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.naming import called, other_answers
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.verdict import Verdict
+from crossfade.step import step, utc_now
+from crossfade.watching.capacity import KeepingUp, keep_up
+from crossfade.watching.gate import Gate, watching
+from crossfade.watching.ledger_tail import follow
+
+TRIES = 3
+TAG_SECONDS = 1
+"""So often, and so long after one another, ECR is asked for a tag that it may not show yet."""
+
+
+class Event(Message):
+    """The stage by its place in the plan and its window, the probe's task, and what earlier looks have seen.
+
+    ``gate`` is JSON in a string, so that nothing on its way changes a digit of it.
+    """
+
+    plan: Plan
+    probe: str
+    stage: int
+    began: Moment
+    deadline: Moment
+    candidate_since: Moment
+    gate: Json[GateState]
+    cursor: str | None
+
+
+class Watched(Message):
+    """The verdict, and what the next look needs. ``probe_died``: first of all, a new probe.
+
+    ``plan``: in the first stage, with the version that the candidate answers with. ``next_stage`` is the one
+    to advance to, by its place in the plan.
+    """
+
+    plan: Plan
+    verdict: Verdict
+    next_stage: int
+    gate: str
+    cursor: str | None
+    probe_died: bool
+
+
+@step(Event)
+def handler(event: Event) -> Watched:
+    """Look until the verdict is not to hold, or until the next invocation's turn."""
+    plan, watch = event.plan, _watch(event, event.plan)
+    gate, verdict = Gate(plan, watch, event.gate), Verdict(action="hold", reason="not looked yet")
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    # No client is sent to it yet, so there is time to ask; what was judged is not asked for again.
+    unsure = event.stage == 0 and not event.gate.lanes.wrong
+    keeping_up = KeepingUp(lambda: keep_up(plan, journal))
+
+    def decided(records: list[Record]) -> bool:
+        nonlocal plan, gate, unsure, verdict
+        refuse_superseded(journal.refuse_lost(plan))
+        versions = other_answers(records, plan, event.candidate_since) if unsure else ()
+        if versions:
+            unsure = False
+            plan = _known_as(plan, versions, journal)
+            gate = Gate(plan, _watch(event, plan), gate.state)
+        verdict = gate.look(records, utc_now())
+        # In an emergency any target of it is better than none: what it lacks comes while it serves.
+        weight = None if verdict.emergency or utc_now() >= event.deadline else watch.next_weight
+        if verdict.action == "advance" and weight is not None:
+            verdict = _held_back(verdict, keeping_up.look().short_for(weight, late=False))
+        return verdict.action != "hold"
+
+    cursor, probe_died = follow(plan, event.probe, event.cursor, decided)
+    if verdict.action != "roll_back":  # nothing that can fail may come before that
+        keeping_up.look()
+    now = utc_now()
+    if verdict.action == "roll_back":
+        journal.judged(plan, verdict, watch.stage.weight, now)
+    record = StageRecord(
+        weight=watch.stage.weight,
+        began=watch.began,
+        ended=None if verdict.action == "hold" else now,
+        verdict=verdict.action,
+        reason=verdict.reason,
+    )
+    journal.watched(plan, record, cursor)
+    state = gate.state.model_dump_json()
+    return Watched(
+        plan=plan,
+        verdict=verdict,
+        next_stage=_following(event, verdict),
+        gate=state,
+        cursor=cursor,
+        probe_died=probe_died,
+    )
+
+
+def _following(event: Event, verdict: Verdict) -> int:
+    """The next stage; the last one at once where nobody is served by the stable slot meanwhile."""
+    return max(event.stage + 1, len(event.plan.stages) - 1 if verdict.emergency else 0)
+
+
+def _watch(event: Event, plan: Plan) -> Watch:
+    return watching(
+        plan, event.stage, began=event.began, deadline=event.deadline, since=event.candidate_since
+    )
+
+
+def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
+    """The plan with the version that is a tag of the release's image, if one is: tags come one by one."""
+    registry = Registry(client("ecr"))
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(TAG_SECONDS)
+        tags = registry.tags(plan.spec.repository, plan.release.digest)
+        for version in versions:
+            if version in tags and plan.spec.deploys(version):
+                known = called(plan, version)
+                journal.rename(known)
+                return known
+    return plan
+
+
+def _held_back(verdict: Verdict, short: str | None) -> Verdict:
+    """Hold where the candidate has too few targets for the next weight: they come while it is watched on."""
+    return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}") if short else verdict

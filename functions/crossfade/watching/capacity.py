@@ -1,0 +1,111 @@
+"""How one slot keeps up with the other, which may grow at any time: the candidate, or who wins a way back."""
+
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.clients import client
+from crossfade.aws.ecs_services import GONE, Slots, SlotService
+from crossfade.aws.errors import code
+from crossfade.aws.journal import Journal
+from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.scalable_targets import Scaling
+from crossfade.domain.errors import ResourceGone
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.tasks.capacity import Capacity
+
+LOOK_SECONDS = 5
+"""How often it is looked at within one invocation."""
+
+Told = TypeVar("Told")
+
+
+def keep_up(plan: Plan, journal: Journal) -> Capacity:
+    """Ask for as many of the candidate's tasks as the live slot was wanted to have; tell how it stood before.
+
+    A count that is read may be of before a write. One that is too low is asked for again at the next look.
+    """
+    candidate, wanted = _service(plan, plan.candidate), None
+    if plan.stable:
+        known, now = journal.history(plan.service, plan.deployment).wanted, _desired(plan, plan.stable)
+        wanted = max((count for count in (known, now) if count is not None), default=None)
+        if wanted is not None and wanted != known:
+            journal.wanted(plan, wanted)
+    return _look(plan, journal, plan.candidate, candidate, wanted)
+
+
+def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
+    """The same for the slot that is to have all traffic, as many as the other one is asked to have included.
+
+    Bounds of its scalable target are no shortage. None where nothing is asked of it: it stands at 0, by its
+    owner's wish or because a rollback has stopped it, or what it stands in is gone.
+    """
+    try:
+        return _win_back(plan, journal, winner)
+    except ResourceGone:
+        return None
+    except ClientError as error:
+        if code(error) not in GONE:
+            raise
+        return None
+
+
+def _win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
+    history, loser = journal.history(plan.service, plan.deployment), other(winner)
+    service = _service(plan, winner)
+    if service is None or service.desired == 0 or history.stopped == winner:
+        return None
+    wanted = 0
+    if history.promoted is None:  # since then its owner or its scaling may have made it smaller
+        # Before its launch the candidate's slot stands as whoever used it last has left it.
+        of_loser = _desired(plan, loser) if loser == plan.stable or history.launched else None
+        wanted = max(of_loser or 0, history.wanted or 0)
+    return _look(plan, journal, winner, service, wanted).within_bounds()
+
+
+def _look(
+    plan: Plan, journal: Journal, slot: Slot, service: SlotService | None, wanted: int | None
+) -> Capacity:
+    asked, target = service.desired if service else 0, None
+    if asked < (wanted or 0):
+        target = Scaling(client("application-autoscaling"), plan.spec).target(slot)
+    traffic = Traffic(client("elbv2"), plan.spec)
+    capacity = Capacity(
+        slot=slot,
+        wanted=wanted,
+        asked=asked,
+        healthy=traffic.health(plan.spec.target_groups.of(slot)).healthy,
+        most=target.most if target else None,
+        trouble=service.trouble(plan.began) if service else "",
+    )
+    if capacity.to_ask is not None:
+        journal.refuse_lost(plan)  # another rollback may have stopped the slot
+        Slots(client("ecs"), plan.spec).grow(slot, capacity.to_ask)
+    return capacity
+
+
+def _desired(plan: Plan, slot: Slot) -> int | None:
+    service = _service(plan, slot)
+    return service.desired if service else None
+
+
+def _service(plan: Plan, slot: Slot) -> SlotService | None:
+    return Slots(client("ecs"), plan.spec).describe(slot)
+
+
+class KeepingUp(Generic[Told]):
+    """The looks of one invocation: the first one at once, then one each few seconds."""
+
+    def __init__(self, look: Callable[[], Told]) -> None:
+        self._look = look
+        self._last: tuple[float, Told] | None = None
+
+    def look(self) -> Told:
+        """What was told by the last look, or is by a new one."""
+        now = time.monotonic()
+        if self._last is None or now >= self._last[0] + LOOK_SECONDS:
+            self._last = now, self._look()
+        return self._last[1]

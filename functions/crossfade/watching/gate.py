@@ -1,0 +1,58 @@
+"""The gate at work: its looks of one invocation, with all that they need of AWS."""
+
+from datetime import datetime
+
+from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.state import GateState, Rates, Watch
+from crossfade.domain.ledger import Record
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollout.alarms import heed
+from crossfade.domain.verdict import Verdict
+from crossfade.watching.users import Outcomes
+
+
+class Gate:
+    """``state`` is what earlier looks have seen, and travels on to the next invocation."""
+
+    def __init__(self, plan: Plan, watch: Watch, state: GateState) -> None:
+        self.state = state
+        self._plan, self._watch = plan, watch
+        self._outcomes = Outcomes(plan)
+
+    def look(self, records: list[Record], now: datetime) -> Verdict:
+        """Take in new records of the ledger, what is heard of users, and the alarms."""
+        settings, watch = self._plan.spec.gate, self._watch
+        self.state, verdict = look(self.state, records, [], settings=settings, watch=watch, now=now)
+        if verdict.action == "roll_back":  # nothing that takes time may come before it
+            return verdict
+        # Only now: the probe's own requests are taken out of the users' minutes.
+        self.state, blocks = self._outcomes.hear(self.state, now)
+        self.state, verdict = look(self.state, [], blocks, settings=settings, watch=watch, now=now)
+        return heed(
+            verdict,
+            self._plan.spec.alarms,
+            self._outcomes.alarms(now),
+            began=self._plan.began,
+            late=now >= watch.deadline,
+        )
+
+
+def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
+    """What stays the same while the stage at that place in the plan is watched.
+
+    ``since`` is when the candidate first answered.
+    """
+    following = place + 1
+    return Watch(
+        stage=plan.stages[place],
+        next_weight=plan.stages[following].weight if following < len(plan.stages) else None,
+        began=began,
+        deadline=deadline,
+        candidate=plan.candidate,
+        candidate_since=since,
+        expected=plan.release.version,
+        previous=plan.stable_answers,
+        rates=Rates(plan.spec.probe.production_rate, plan.spec.probe.slot_rate),
+        production_url=plan.spec.production_url + plan.spec.version_path,
+        preview_url=plan.spec.preview_url + plan.spec.version_path,
+    )

@@ -1,0 +1,73 @@
+"""How the watching handlers read the ledger: on from where the last look ended, for some seconds at most."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.ledger import Ledger
+from crossfade.aws.probe_tasks import ProbeTasks
+from crossfade.domain.ledger import Record, read_records
+from crossfade.domain.ledger_order import Reading
+from crossfade.domain.model import Message, Moment
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollout import drain
+from crossfade.step import utc_now
+
+LOOK_SECONDS = 20
+PAUSE_SECONDS = 0.3
+SILENCE_SECONDS = 6
+"""The probe writes four times a second: after so long without a word, does it still run?"""
+GAP_SECONDS = 5
+"""So long a request that is missing in the ledger is waited for: CloudWatch Logs may show it late."""
+
+Decided = Callable[[list[Record]], bool]
+
+
+class Followed(NamedTuple):
+    """From where the next look goes on, and whether the probe was found dead."""
+
+    cursor: str | None
+    probe_died: bool
+
+
+def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -> Followed:
+    """Hand new records to ``decided``, again and again, until it says yes or the invocation's time is over.
+
+    A probe task that is silent and has stopped ends the look too.
+    """
+    ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
+    reading = Reading.at(cursor)
+    heard = began = whole = time.monotonic()
+    while True:
+        lines, token = ledger.news(plan.ledger, reading.token)
+        now = time.monotonic()
+        heard = now if lines else heard
+        patient = now < whole + GAP_SECONDS
+        reading, records = reading.after(read_records(lines), token, patient=patient)
+        whole = now if reading.token == token else whole
+        if decided(records) or now >= began + LOOK_SECONDS:
+            return Followed(reading.cursor, probe_died=False)
+        if now >= heard + SILENCE_SECONDS:
+            if task is None or _stopped(plan, task):
+                return Followed(reading.cursor, probe_died=True)
+            heard = now
+        time.sleep(PAUSE_SECONDS)
+
+
+def _stopped(plan: Plan, task: str) -> str | None:
+    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    asked = journal.history(plan.service, plan.deployment).probe_asked
+    return ProbeTasks(client("ecs"), plan.spec).stopped(task, asked=asked, now=utc_now())
+
+
+class Draining(Message):
+    """A wait for clients to get one version only: since when, and what earlier looks have seen."""
+
+    plan: Plan
+    probe: str | None
+    shifted: Moment
+    quiet: drain.Quiet
+    cursor: str | None

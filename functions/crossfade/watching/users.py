@@ -1,0 +1,138 @@
+"""How the watch hears of users: from the feed or from metrics, and no oftener than there can be news."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from crossfade.aws.alarms import Alarms
+from crossfade.aws.clients import client
+from crossfade.aws.errors import named
+from crossfade.aws.outcome_feed import FeedLog
+from crossfade.aws.target_metrics import TargetMetrics
+from crossfade.domain.errors import AwsUnavailable
+from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Block
+from crossfade.domain.gate.blocks.from_feed import LATE_SECONDS, Line, feed_blocks
+from crossfade.domain.gate.blocks.from_metrics import LOOK_SECONDS, Glance, minute_blocks
+from crossfade.domain.gate.state import GateState
+from crossfade.domain.planning.plan import Feed, Plan
+from crossfade.domain.rollout.alarms import Alarm
+from crossfade.domain.spec.service import other
+from crossfade.step import logger
+
+FEED_SECONDS, ALARM_SECONDS = 2.5, 5.0
+"""How long an answer is good for: within that time there is seldom a new one."""
+FIRST_SECONDS = 120
+"""How far back the first reading goes."""
+
+
+class Outcomes:
+    """What was read of users and alarms, and when."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._read_at: dict[str, datetime] = {}
+        self._alarms: dict[str, Alarm] = {}
+        self._told: set[str] = set()  # events that cannot be read: each is told once
+
+    def hear(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+        """The blocks of users' outcomes that have become complete since the last reading.
+
+        The state remembers the reading. While AWS does not answer there are no blocks: the stage is held, and
+        what else is known goes on counting.
+        """
+        try:
+            return self._read(state, now)
+        except (ClientError, BotoCoreError) as error:
+            _warn_or_refuse(error)
+            return state, []
+
+    def alarms(self, now: datetime) -> dict[str, Alarm]:
+        """The spec's alarms as they are, or as they were when AWS last answered."""
+        if self._plan.spec.alarms and self._due("alarms", now, ALARM_SECONDS):
+            try:
+                self._alarms = Alarms(client("cloudwatch")).states(self._plan.spec.alarms)
+            except (ClientError, BotoCoreError) as error:
+                if not self._alarms:
+                    raise
+                _warn_or_refuse(error)
+        return self._alarms
+
+    def _read(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+        if self._plan.feed is not None:
+            return self._read_feed(self._plan.feed, state, now)
+        return self._read_metrics(state, now)
+
+    def _read_feed(self, feed: Feed, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+        after, settle = state.users.until, self._plan.spec.gate.settle
+        if not _complete(after, SECONDS, settle, now) or not self._due("feed", now, FEED_SECONDS):
+            return state, []
+        heard = feed_blocks(
+            self._lines(feed, _since(max(after - LATE_SECONDS, 0), now)),
+            state.feed_counted,
+            candidate=self._plan.candidate,
+            after=after,
+            now=now,
+            settle=settle,
+        )
+        return state.model_copy(update={"feed_counted": heard.counted}), heard.blocks
+
+    def _read_metrics(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+        after, settle = state.users.until, self._plan.spec.gate.settle
+        # A minute is looked at once before it can be taken, so that the look that takes it is the second one.
+        if not _complete(after, MINUTE, settle - LOOK_SECONDS, now) or not state.minutes_seen.due(now):
+            return state, []
+        if not self._due("metrics", now, LOOK_SECONDS):
+            return state, []
+        since = _since(after, now).replace(second=0, microsecond=0)  # CloudWatch's points stand there
+        points = tuple(TargetMetrics(client("cloudwatch"), self._plan.spec).minutes(since, now))
+        blocks = minute_blocks(
+            points,
+            state.minutes_seen,
+            state.probe_minutes,
+            candidate=self._plan.candidate,
+            after=after,
+            now=now,
+            settle=settle,
+        )
+        seen = Glance(now.timestamp(), points) if points else Glance()
+        return state.model_copy(update={"minutes_seen": seen}), blocks
+
+    def _due(self, name: str, now: datetime, seconds: float) -> bool:
+        last = self._read_at.get(name)
+        if last is not None and now - last < timedelta(seconds=seconds):
+            return False
+        self._read_at[name] = now
+        return True
+
+    def _lines(self, feed: Feed, since: datetime) -> Iterable[Line]:
+        log, candidate = FeedLog(client("logs")), self._plan.candidate
+        for slot, streams in ((candidate, feed.candidate), (other(candidate), feed.stable)):
+            if streams is None:
+                continue
+            lines, faults = log.lines(slot, streams, since)
+            untold = [text for event, text in faults.items() if event not in self._told]
+            if untold:
+                logger.warning(
+                    "%d lines of %s's outcome feed cannot be read: %s", len(untold), slot, untold[0]
+                )
+            self._told |= faults.keys()
+            yield from lines
+
+
+def _warn_or_refuse(error: ClientError | BotoCoreError) -> None:
+    """What another try may mend must not keep the gate from what the probe says."""
+    failure = named(error)
+    if not isinstance(failure, AwsUnavailable):
+        raise failure from error
+    logger.warning("not heard this time: %s", failure)
+
+
+def _complete(after: int, seconds: int, settle: float, now: datetime) -> bool:
+    """Whether a block can have become complete since the last one that was taken in."""
+    return now.timestamp() >= after + seconds + settle
+
+
+def _since(after: int, now: datetime) -> datetime:
+    """From when on there is something to read; ``after`` is the end of what was taken in, 0 for nothing."""
+    return datetime.fromtimestamp(after, now.tzinfo) if after else now - timedelta(seconds=FIRST_SECONDS)
