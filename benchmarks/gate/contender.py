@@ -6,7 +6,7 @@ from random import Random
 
 from benchmarks.gate.traffic import PROBE_RATE, Span
 from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Block, Tally
-from crossfade.domain.gate.evidence.streams import Margin, Source
+from crossfade.domain.gate.evidence.streams import Margin, Streams
 from crossfade.domain.gate.state import evidence
 from crossfade.domain.spec.gate import GateSettings
 
@@ -44,7 +44,7 @@ class Gates:
             Variant(False, "metrics"),
         )
         self._random, self._phase = random, phase
-        self._sources = {"probe": Source(), "feed": Source(), "metrics": Source()}
+        self._sources = {"probe": Streams(), "feed": Streams(), "metrics": Streams()}
         self._coming: list[tuple[float, str, Block]] = []
         self._minute: list[Span] = []
         self._dead_at: float | None = None
@@ -79,7 +79,7 @@ class Gates:
         self._sources[name] = self._sources[name].after(block, settings, warm=0, margin=MARGIN)
         for variant in self.variants:
             if variant.decided is None and name in ("probe" if variant.probe else "", variant.users):
-                probe = self._sources["probe"] if variant.probe else Source()
+                probe = self._sources["probe"] if variant.probe else Streams()
                 if evidence(probe, self._sources[variant.users]) >= 1 / settings.alpha:
                     variant.decided = now
 

@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks.gate.contender import EPOCH
 from benchmarks.gate.stages import STAGES, moment
 from benchmarks.gate.traffic import PROBE_RATE, tally
-from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.blocks.block import SECONDS, Block
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.ledger import Record, Request
@@ -39,7 +39,7 @@ def one_look(seed: int) -> tuple[float, int]:
         records, blocks = _ledger(number), [_users(random, at)]
         began = time.process_time()
         state = GateState.model_validate_json(text)
-        state, _ = look(
+        state, _ = analyse(
             state, records, blocks, settings=GateSettings(users="feed"), watch=watch, now=moment(at + SECONDS)
         )
         text = state.model_dump_json()

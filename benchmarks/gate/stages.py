@@ -10,7 +10,7 @@ from crossfade.domain.gate.analysis import take_probe, take_users
 from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Block, Tally, together
 from crossfade.domain.gate.blocks.from_ledger import Lanes, Seen
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.gate.verdicts import judge
+from crossfade.domain.gate.verdicts import verdict_of
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.service import Stage
 from crossfade.domain.verdict import Verdict
@@ -100,7 +100,7 @@ class Rollout:
                 probe=take_probe(self._state.probe, fresh["probe"], settings=self._settings, watch=watch),
                 users=take_users(self._state.users, fresh["users"], settings=self._settings, watch=watch),
             )
-            verdict = judge(self._state, settings=self._settings, watch=watch, now=moment(self._clock))
+            verdict = verdict_of(self._state, settings=self._settings, watch=watch, now=moment(self._clock))
             if verdict.action != "hold":
                 return self._clock - began, verdict
 

@@ -10,9 +10,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
-from crossfade.aws.errors import named
+from crossfade.aws.errors import translate
 from crossfade.domain.errors import CrossfadeError
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 
 logger = Logger(service="crossfade")
 
@@ -23,16 +23,16 @@ Event = TypeVar("Event", bound=BaseModel)
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
-def step(model: type[Event]) -> Callable[[Callable[[Event], Message]], Handler]:
+def step(model: type[Event]) -> Callable[[Callable[[Event], Model]], Handler]:
     """Make a Lambda handler of a function from an event to an answer, both of them messages."""
 
-    def wrap(work: Callable[[Event], Message]) -> Handler:
+    def wrap(work: Callable[[Event], Model]) -> Handler:
         @logger.inject_lambda_context(correlation_id_path="plan.deployment", clear_state=True)
         def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             try:
                 answer = work(parse(event, model))
             except (ClientError, BotoCoreError) as error:
-                raise named(error) from error
+                raise translate(error) from error
             except CrossfadeError as failure:
                 logger.warning("%s: %s", type(failure).__name__, failure)
                 raise

@@ -12,7 +12,7 @@ from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.rollback.target import Way
+from crossfade.domain.rollback.target import RestoreTarget
 from crossfade.domain.spec.service import TargetGroups, other
 from crossfade.domain.tasks.capacity import Capacity
 from crossfade.domain.traffic.rule import LiveRule, weighted_forward
@@ -95,9 +95,9 @@ def never_restore(*given: Any, **named: Any) -> None:
     raise RuntimeError("broken")
 
 
-def always_to_stable(live: Any, plan: Plan, **given: Any) -> Way:
+def always_to_stable(live: Any, plan: Plan, **given: Any) -> RestoreTarget:
     """A way back to the stable slot, whoever is there to answer."""
-    return Way(action="go", winner=plan.stable, reason="broken")
+    return RestoreTarget(action="go", winner=plan.stable, reason="broken")
 
 
 def leave_the_better_side(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,11 +107,11 @@ def leave_the_better_side(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(handler, "still_needed", lambda *given, **named: None)
 
 
-def wait_first(live: Any, plan: Plan, *, late: bool, **given: Any) -> Way:
+def wait_first(live: Any, plan: Plan, *, late: bool, **given: Any) -> RestoreTarget:
     """A way back to the side that serves, when all the time there is has passed."""
     if late:
-        return Way(action="go", winner=plan.candidate, reason="broken")
-    return Way(action="wait", reason="broken")
+        return RestoreTarget(action="go", winner=plan.candidate, reason="broken")
+    return RestoreTarget(action="wait", reason="broken")
 
 
 def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:

@@ -41,8 +41,9 @@ def test_the_roles_of_every_kind_are_there() -> None:
     """Those that the templates write down, and those that SAM makes of them."""
     names = {name for _, name in ROLES}
     assert names >= {
-        "ShiftTrafficFunctionRole", "CleanupFunctionRole", "DeployStateMachineRole", "RollbackStateMachineRole",
-        "DeployStateMachineImagePushedRole", "RollbackStateMachineRollbackEndedRole", "ProbeTaskRole",
+        "ShiftTrafficFunctionRole", "CleanupFunctionRole", "DeployStateMachineRole",
+        "RollbackStateMachineRole", "DeployStateMachineImagePushedRole",
+        "RollbackStateMachineRollbackEndedRole", "ProbeTaskRole",
         "ProbeExecutionRole", "TaskRole", "ExecutionRole",
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ PART_BYTES = 8 * 1024 * 1024
 """S3 takes parts of 5 MiB or more, 10,000 of them at most."""
 
 
-class Evidence:
+class Certificates:
     """Writes evidence through a boto3 ``s3`` client; writing twice leaves one copy."""
 
     def __init__(self, s3: Any, bucket: str) -> None:

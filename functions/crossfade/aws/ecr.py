@@ -6,15 +6,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.domain.errors import ImageNotInRepository, ImageTagNotFound, ResourceGone
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 
 NO_REPOSITORY = "RepositoryNotFoundException"
 NOT_THERE = {"ImageNotFoundException", NO_REPOSITORY}
 
 
-class Image(Message):
+class Image(Model):
     """An image in a repository; ``uri`` is pinned by digest, as a task definition wants it."""
 
     digest: str
@@ -23,7 +23,7 @@ class Image(Message):
     pushed: datetime
 
 
-class Pushed(Message):
+class Pushed(Model):
     """An image that was pushed: its tag, digest, and when ECR received it."""
 
     tag: str
@@ -51,7 +51,7 @@ class Registry:
             return self._image(repository, {"imageTag": tag})
         except ClientError as error:
             _refuse_gone(repository, error)
-            if code(error) not in NOT_THERE:
+            if error_code(error) not in NOT_THERE:
                 raise
             raise ImageTagNotFound(
                 f"Repository {repository} has no image tagged {tag}. Push it, or correct the tag."
@@ -71,7 +71,7 @@ class Registry:
             return self._image(repository, {"imageDigest": digest})
         except ClientError as error:
             _refuse_gone(repository, error)
-            if code(error) not in NOT_THERE:
+            if error_code(error) not in NOT_THERE:
                 raise
             raise ImageNotInRepository(
                 f"Repository {repository} has no image {digest}. Push it there, or correct the digest."
@@ -82,7 +82,7 @@ class Registry:
         try:
             found = self._ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
         except ClientError as error:
-            if code(error) not in NOT_THERE:
+            if error_code(error) not in NOT_THERE:
                 raise
             return ()
         return tuple(found["imageDetails"][0].get("imageTags", []))
@@ -104,7 +104,7 @@ class Registry:
                 if wanted(tag)
             ]
         except ClientError as error:
-            if code(error) not in NOT_THERE:
+            if error_code(error) not in NOT_THERE:
                 raise
             return []
 
@@ -120,7 +120,7 @@ class Registry:
 
 
 def _refuse_gone(repository: str, error: ClientError) -> None:
-    if code(error) == NO_REPOSITORY:
+    if error_code(error) == NO_REPOSITORY:
         raise ResourceGone(
             f"There is no repository {repository} in this account and region. Make it, or correct repository "
             "in the service's spec; then push the image again."

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
-from crossfade.domain.model import Message
+from crossfade.aws.errors import error_code
+from crossfade.domain.model import Model
 from crossfade.domain.spec.service import SLOTS, Network, ServiceSpec, Slot
 from crossfade.domain.tasks.reasons import Event, passes, said, trouble
 from crossfade.domain.traffic.place import cluster_gone
@@ -22,7 +22,7 @@ One that failed to start for want of a network may start the next time.
 """
 
 
-class SlotService(Message):
+class SlotService(Model):
     """A slot's ECS service and its newest rollout, ``rollout``: ECS's PRIMARY deployment of the service.
 
     ``running`` are tasks of that rollout, ``others`` running tasks of earlier ones; ``tasks`` counts all that
@@ -105,7 +105,7 @@ class Slots:
                 if task.get("startedBy") == rollout
             ]
         except ClientError as error:
-            if code(error) not in GONE:
+            if error_code(error) not in GONE:
                 raise
             return []
         stopped.sort(key=lambda task: str(task.get("stoppingAt") or task.get("stoppedAt") or ""))
@@ -136,7 +136,7 @@ class Slots:
                 **self._settings(slot),
             )
         except ClientError as error:
-            if code(error) not in GONE:
+            if error_code(error) not in GONE:
                 raise
             answer = self._create(slot, task_definition, count, again=again, tags=_listed(tags))
         else:
@@ -155,7 +155,7 @@ class Slots:
             if there > count:
                 self._resize(slot, there)
         except ClientError as error:
-            if code(error) not in GONE:
+            if error_code(error) not in GONE:
                 raise
 
     def stop(self, slot: Slot) -> int:
@@ -168,7 +168,7 @@ class Slots:
                 cluster=self._spec.cluster, service=self._spec.slot_service(slot), desiredCount=0
             )
         except ClientError as error:
-            if code(error) not in GONE:
+            if error_code(error) not in GONE:
                 raise
             return 0
         return int(answer["service"]["runningCount"])
@@ -180,7 +180,7 @@ class Slots:
                 cluster=self._spec.cluster, service=self._spec.slot_service(slot), force=True
             )
         except ClientError as error:
-            if code(error) not in GONE:
+            if error_code(error) not in GONE:
                 raise
 
     def left(self, slots: Iterable[Slot] = SLOTS) -> list[str]:
@@ -210,7 +210,7 @@ class Slots:
         try:
             found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
         except ClientError as error:
-            if code(error) != "ClusterNotFoundException":
+            if error_code(error) != "ClusterNotFoundException":
                 raise
             raise cluster_gone(self._spec) from error
         active = (service for service in found if service["status"] == "ACTIVE")
@@ -231,7 +231,7 @@ class Slots:
                 **self._settings(slot),
             )
         except ClientError as error:
-            if code(error) != "InvalidParameterException":
+            if error_code(error) != "InvalidParameterException":
                 raise
             # A name that is still taken is refused with the same code as a subnet that does not exist.
             there = self._find(slot)

@@ -22,7 +22,7 @@ THROTTLED = frozenset(
 )
 
 
-def named(error: ClientError | BotoCoreError) -> CrossfadeError:
+def translate(error: ClientError | BotoCoreError) -> CrossfadeError:
     """The workflow's name for an AWS error: worth another try, or not."""
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "Unknown")
@@ -39,6 +39,6 @@ def named(error: ClientError | BotoCoreError) -> CrossfadeError:
     return AwsRefused(f"The call was never sent: {error}.")
 
 
-def code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     """AWS's code of an error, e.g. ``RepositoryNotFoundException``."""
     return str(error.response["Error"].get("Code", ""))

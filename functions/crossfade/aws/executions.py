@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.domain.admission import ENDED
 
 GONE = {"ExecutionDoesNotExist", "InvalidArn"}
@@ -31,7 +31,7 @@ class Executions:
                 for page in pager.paginate(executionArn=execution, includeExecutionData=False):
                     count += sum(event["type"].endswith("StateEntered") for event in page["events"])
         except ClientError as error:
-            if code(error) not in GONE:
+            if error_code(error) not in GONE:
                 raise
             return None
         return count
@@ -45,7 +45,7 @@ class Executions:
         try:
             found = self._stepfunctions.describe_execution(executionArn=execution)
         except ClientError as error:
-            if code(error) in GONE:
+            if error_code(error) in GONE:
                 return None
             raise
         return str(found["status"]) == "RUNNING"
@@ -60,7 +60,7 @@ class Executions:
                 executionArn=execution, reverseOrder=True, maxResults=100, includeExecutionData=False
             )
         except ClientError as error:
-            if code(error) in GONE:
+            if error_code(error) in GONE:
                 return None
             raise
         for event in found["events"]:
@@ -77,7 +77,7 @@ class Executions:
                 stateMachineArn=machine, name=name, input=json.dumps(asked, sort_keys=True)
             )
         except ClientError as error:
-            if code(error) != "ExecutionAlreadyExists":
+            if error_code(error) != "ExecutionAlreadyExists":
                 raise
             return False
         return True
@@ -87,5 +87,5 @@ class Executions:
         try:
             self._stepfunctions.stop_execution(executionArn=execution, error="Stopped", cause=cause)
         except ClientError as error:
-            if code(error) not in GONE | {"ValidationException"}:
+            if error_code(error) not in GONE | {"ValidationException"}:
                 raise

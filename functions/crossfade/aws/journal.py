@@ -18,14 +18,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.dynamodb import Table, condition_failed
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.domain.errors import InvalidInput, ServiceChanged, ServiceLost
-from crossfade.domain.journal import State, Tried, Warm, lost, refuse_lost
+from crossfade.domain.journal import State, Tried, WarmSlot, refuse_lost, service_lost
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Certificate, History, Outcome, StageRecord
 from crossfade.domain.spec.service import Slot
-from crossfade.domain.tasks.scaling import Resumption, Suspension
+from crossfade.domain.tasks.scaling import Resumption, SuspendedState
 from crossfade.domain.traffic.rule import LastRule, LiveRule
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
@@ -114,7 +114,7 @@ class Journal:
             remove.append("waiting")  # its turn has come; whoever started it may not have got to say so
         self._hold(plan, sets, values, conditions, remove, {})
 
-    def back_out(self, plan: Plan, warm: Warm, scaling: Suspension | None) -> None:
+    def back_out(self, plan: Plan, warm: WarmSlot, scaling: SuspendedState | None) -> None:
         """Make a rollback the holder of a free service whose old slot is warm, under an item of its own.
 
         ``scaling`` is how the live slot's stood before the promoted deployment, and is to stand again.
@@ -152,7 +152,7 @@ class Journal:
                 condition="attribute_not_exists(holder) AND warm.deployment = :deployment",
             )
         except ClientError as error:
-            if code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
                 raise
             return False
         return True
@@ -206,7 +206,7 @@ class Journal:
                 service, STATE, "SET holder = :holder REMOVE waiting, warm", values, condition=condition
             )
         except ClientError as error:
-            if code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
                 raise
             raise ServiceChanged(f"Service {service} was held by {before.holder}.") from error
         return before
@@ -222,7 +222,7 @@ class Journal:
                 condition="attribute_not_exists(outcome)",
             )
         except ClientError as error:
-            if code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
                 raise
 
     def refuse_lost(self, plan: Plan) -> State:
@@ -310,7 +310,7 @@ class Journal:
         expression = "SET stable = :slot, version = :version, digest = :digest, verified = :verified"
         if plan.stable and plan.spec.retire.warm_seconds > 0:
             expression += ", warm = :warm"
-            warm = Warm(
+            warm = WarmSlot(
                 slot=plan.stable,
                 deployment=plan.deployment,
                 execution=plan.execution,
@@ -492,9 +492,9 @@ class Journal:
                 condition="holder = :execution",
             )
         except ClientError as error:
-            if code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            raise lost(plan.service, plan.deployment) from error
+            raise service_lost(plan.service, plan.deployment) from error
 
     def _write(
         self, plan: Plan, expression: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
@@ -509,7 +509,7 @@ class Journal:
         except ClientError as error:
             if not condition_failed(error):
                 raise
-            raise lost(plan.service, plan.deployment) from error
+            raise service_lost(plan.service, plan.deployment) from error
 
 
 def item_of(deployment: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 
 LARGE_PAGE = 1000
 """So many lines in a page: there may well be another one."""
@@ -56,7 +56,7 @@ class Ledger:
         try:
             page = self._logs.get_log_events(**request)
         except ClientError as error:
-            if code(error) == "ResourceNotFoundException":
+            if error_code(error) == "ResourceNotFoundException":
                 return [], cursor
             raise
         return [event["message"] for event in page["events"]], page["nextForwardToken"]

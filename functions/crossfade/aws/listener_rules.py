@@ -6,9 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.domain.errors import NotYetVisible
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.spec.service import SLOTS, ServiceSpec
 from crossfade.domain.traffic.place import (
     leads_here,
@@ -21,7 +21,7 @@ from crossfade.domain.traffic.rule import LiveRule, weighted_forward
 from crossfade.domain.traffic.weights import Weights
 
 
-class TargetHealth(Message):
+class TargetHealth(Model):
     """A target group's targets that are not draining; ``unhealthy`` says why, in ELB's words."""
 
     healthy: int
@@ -87,7 +87,7 @@ class Traffic:
             with self._given():
                 return _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
         except ClientError as error:
-            if code(error) != "RuleNotFound":
+            if error_code(error) != "RuleNotFound":
                 raise
             raise NotYetVisible(
                 f"The rule {rule.arn} was deleted just now. It is looked for again."
@@ -112,7 +112,7 @@ class Traffic:
         try:
             self._elbv2.delete_rule(RuleArn=rule.arn)
         except ClientError as error:
-            if code(error) != "RuleNotFound":
+            if error_code(error) != "RuleNotFound":
                 raise
 
     def sticky_groups(self) -> list[str]:
@@ -143,7 +143,7 @@ class Traffic:
                     Actions=[weighted_forward({"Type": "forward"}, groups, weights)],
                 )
         except ClientError as error:
-            if code(error) != "PriorityInUse":
+            if error_code(error) != "PriorityInUse":
                 raise
             # An earlier try of this same write may have had its effect: whether it had is seen when it shows.
             raise NotYetVisible(
@@ -158,9 +158,9 @@ class Traffic:
         try:
             yield
         except ClientError as error:
-            if code(error) == "ListenerNotFound":
+            if error_code(error) == "ListenerNotFound":
                 raise listener_gone(self._spec) from error
-            if code(error) == "TargetGroupNotFound":
+            if error_code(error) == "TargetGroupNotFound":
                 raise target_group_gone(self._spec, group) from error
             raise
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from crossfade.aws.ecs_services import awsvpc, stop_reason, unfinished_tasks
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.spec.service import DEPLOYMENT_SECONDS, SLOTS, ServiceSpec
 from crossfade.domain.tasks.launch import ECS_LAG
@@ -99,7 +99,7 @@ class ProbeTasks:
             self._ecs.stop_task(cluster=self._spec.cluster, task=task, reason="The deployment has ended")
         except ClientError as error:
             # ECS forgets stopped tasks after an hour or so, and may not know one that was just started.
-            if code(error) not in {"InvalidParameterException", NO_CLUSTER}:
+            if error_code(error) not in {"InvalidParameterException", NO_CLUSTER}:
                 raise
             return False
         return True
@@ -109,7 +109,7 @@ class ProbeTasks:
         try:
             return list(self._ecs.describe_tasks(cluster=self._spec.cluster, tasks=[task])["tasks"])
         except ClientError as error:
-            if code(error) != NO_CLUSTER:
+            if error_code(error) != NO_CLUSTER:
                 raise
             return []
 
@@ -117,7 +117,7 @@ class ProbeTasks:
         try:
             found = self._ecs.list_tasks(cluster=self._spec.cluster, startedBy=name)["taskArns"]
         except ClientError as error:
-            if code(error) != NO_CLUSTER:
+            if error_code(error) != NO_CLUSTER:
                 raise
             return []
         return [str(task) for task in found]

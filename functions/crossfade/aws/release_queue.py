@@ -6,14 +6,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.dynamodb import Table, condition_failed
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.aws.journal import STATE, Journal, expiry, item_of
 from crossfade.domain.errors import ServiceChanged
 from crossfade.domain.journal import Waiting
 from crossfade.domain.model import iso
 
 
-class Line:
+class ReleaseQueue:
     """Reads and writes what waits through a boto3 ``dynamodb`` client, in the journal's table."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
@@ -70,7 +70,7 @@ class Line:
                 names={"#execution": "execution"},
             )
         except ClientError as error:
-            if code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
                 raise
 
     def drop(self, service: str, waiting: Waiting, reason: str, now: datetime) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.domain.spec.service import ServiceSpec, Slot
-from crossfade.domain.tasks.scaling import ScalableTarget, Suspension
+from crossfade.domain.tasks.scaling import ScalableTarget, SuspendedState
 
 DIMENSION = "ecs:service:DesiredCount"
 
@@ -26,7 +26,7 @@ class Scaling:
         if not found:
             return None
         state = found[0].get("SuspendedState", {})
-        suspension = Suspension(
+        suspension = SuspendedState(
             scale_in=state.get("DynamicScalingInSuspended", False),
             scale_out=state.get("DynamicScalingOutSuspended", False),
             scheduled=state.get("ScheduledScalingSuspended", False),
@@ -35,7 +35,7 @@ class Scaling:
             suspension=suspension, least=found[0]["MinCapacity"], most=found[0]["MaxCapacity"]
         )
 
-    def suspend(self, slot: Slot, wanted: Suspension) -> None:
+    def suspend(self, slot: Slot, wanted: SuspendedState) -> None:
         """Suspend or resume the scaling of a slot that runs; nothing is done where there is no target.
 
         It is written whatever is read, which may be of before. The slot must run: registering brings its
@@ -56,7 +56,7 @@ class Scaling:
         except ClientError as error:
             # Without limits AWS makes no new target: that it refuses is its word that there is none. A read
             # alone is not, as one that was just registered may not be shown yet.
-            if shown or code(error) != "ValidationException":
+            if shown or error_code(error) != "ValidationException":
                 raise
 
     def _resource(self, slot: Slot) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.domain.spec.service import Encrypted
 
 
@@ -25,7 +25,7 @@ class Specs:
         try:
             return _document(self._ssm.get_parameter(Name=f"{self._path}{service}")["Parameter"])
         except ClientError as error:
-            if code(error) != "ParameterNotFound":
+            if error_code(error) != "ParameterNotFound":
                 raise
             return None
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.aws.unknown_fields import UNKNOWN
 from crossfade.domain.errors import BlueprintUnusable
 from crossfade.domain.planning.fargate import refuse_unusable
@@ -93,7 +93,7 @@ class TaskDefinitions:
             return self._describe(family)
         except ClientError as error:
             # "Unable to describe task definition": the family has no active revision yet.
-            if code(error) == "ClientException":
+            if error_code(error) == "ClientException":
                 return None, {}
             raise
 
@@ -101,7 +101,7 @@ class TaskDefinitions:
         try:
             answer = self._ecs.describe_task_definition(taskDefinition=spec.blueprint, include=["TAGS"])
         except ClientError as error:
-            if code(error) != "ClientException":
+            if error_code(error) != "ClientException":
                 raise
             raise BlueprintUnusable(
                 f"The blueprint {spec.blueprint} does not exist. Deploy the service's stack again."

@@ -10,7 +10,7 @@ from typing import Literal
 
 from crossfade.domain.errors import ReleasedBefore, ServiceBusy
 from crossfade.domain.journal import DELETION, State, Waiting, machine_of
-from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.model import Model, Timestamp, iso
 from crossfade.domain.planning.plan import Plan, Release
 from crossfade.domain.proof.certificate import History
 from crossfade.domain.spec.service import ServiceSpec
@@ -25,7 +25,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
 """Between two tries of an image whose event never came, or that was refused."""
 
 
-class NotNow(Message):
+class Declined(Model):
     """Why a release is not deployed."""
 
     action: Literal["nothing_to_do", "ignore"]
@@ -62,7 +62,7 @@ def is_warm(release: Release, state: State, promoted: Plan) -> bool:
     )
 
 
-def is_late_tag(release: Release, state: State, at: Moment | None) -> bool:
+def is_late_tag(release: Release, state: State, at: Timestamp | None) -> bool:
     """Whether a tag has made a release of an image that was there long before, and would give way to others.
 
     ``at`` is when the tag came. An event that comes late tells of a tag that came with its image, or before
@@ -78,7 +78,7 @@ def is_late_tag(release: Release, state: State, at: Moment | None) -> bool:
     return pushed <= newest.at < at and not known
 
 
-def released_before(service: str, release: Release, state: State, at: Moment) -> ReleasedBefore:
+def released_before(service: str, release: Release, state: State, at: Timestamp) -> ReleasedBefore:
     """The error for a tag that came to an image which was a release before."""
     reason = (
         f"its tag came at {iso(at)} to an image that has another release's tag, or was deployed or tried "
@@ -87,14 +87,14 @@ def released_before(service: str, release: Release, state: State, at: Moment) ->
     return ReleasedBefore(_gives_way(service, release, state, reason).reason)
 
 
-def not_now(
+def decline(
     service: str,
     release: Release,
     state: State,
     *,
-    ordered_at: Moment | None,
+    ordered_at: Timestamp | None,
     given_up: bool = False,
-) -> NotNow | None:
+) -> Declined | None:
     """Why a release must not be deployed or queued; None when it may.
 
     ``ordered_at`` is the release's place in time where it gives way to newer ones: a push's time, or the
@@ -106,10 +106,10 @@ def not_now(
         waiting = None  # this is what has waited, and its turn has come
     if running and is_under_way(release, state) and not given_up:
         same = _same(release, running.version)
-        return NotNow(action="nothing_to_do", reason=f"{same} is being deployed by {state.deployment}.")
+        return Declined(action="nothing_to_do", reason=f"{same} is being deployed by {state.deployment}.")
     if waiting and waiting.digest == release.digest:
         same = _same(release, waiting.version)
-        return NotNow(
+        return Declined(
             action="nothing_to_do", reason=f"{same} waits already: {waiting.deployment} will deploy it."
         )
     if ordered_at is None:
@@ -129,11 +129,11 @@ def not_now(
         return _gives_way(service, release, state, reason)
     if waiting and ordered_at <= waiting.at:
         reason = f"{release.version} gives way to {waiting.version}, which is newer and waits."
-        return NotNow(action="ignore", reason=reason)
+        return Declined(action="ignore", reason=reason)
     return None
 
 
-def _how(release: Release, at: Moment) -> str:
+def _how(release: Release, at: Timestamp) -> str:
     return "tagged" if at == release.tagged else "pushed"
 
 
@@ -144,26 +144,26 @@ def _same(release: Release, version: str) -> str:
     return f"{release.version} is the same image as {version} ({release.digest}), which"
 
 
-def _gives_way(service: str, release: Release, state: State, reason: str) -> NotNow:
+def _gives_way(service: str, release: Release, state: State, reason: str) -> Declined:
     """What keeps it from going back by itself, what is live, and how a person deploys it all the same.
 
     By its digest too: the tag may name another image by now.
     """
     live = f" Live is {state.version}." if state.version else ""
     by_hand = {"service": service, "image_tag": release.version, "image_digest": release.digest}
-    return NotNow(
+    return Declined(
         action="ignore",
         reason=f"{release.version} gives way: {reason}{live} To deploy {release.version} all the same, "
         f"start by hand: {json.dumps(by_hand)}.",
     )
 
 
-def wait(
+def enqueue(
     release: Release,
     spec: ServiceSpec,
     state: State,
     *,
-    at: Moment,
+    at: Timestamp,
     execution: str,
     by_hand: bool = False,
 ) -> Waiting:
@@ -214,7 +214,7 @@ def _troubled(state: State) -> str:
     )
 
 
-def missed(digest: str, pushed: Moment, state: State) -> bool:
+def missed(digest: str, pushed: Timestamp, state: State) -> bool:
     """Whether the newest image of a repository should have been deployed, and never was, nor was it tried.
 
     No event of it ever came, or its plan was refused.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Slot
 from crossfade.domain.tasks.scaling import Resumption
 from crossfade.domain.traffic.rule import LastRule, LiveRule
@@ -18,7 +18,7 @@ DELETION = "the deletion of its stack"
 """Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
 
 
-class Candidate(Message):
+class Candidate(Model):
     """The release that is being deployed, and the slot that it goes to."""
 
     slot: Slot
@@ -27,7 +27,7 @@ class Candidate(Message):
     blueprint: str
 
 
-class Waiting(Message):
+class Waiting(Model):
     """A release that came while another deployment held the service.
 
     ``at`` is its place in time: when its image was pushed, or when a person asked for it. ``execution`` has
@@ -36,10 +36,10 @@ class Waiting(Message):
 
     version: str
     digest: str
-    at: Moment
+    at: Timestamp
     execution: str
     supersede: bool = False
-    tagged: Moment | None = None
+    tagged: Timestamp | None = None
 
     @property
     def deployment(self) -> str:
@@ -47,27 +47,27 @@ class Waiting(Message):
         return f"waited-{hashlib.sha256(self.execution.encode()).hexdigest()[:32]}"
 
 
-class Warm(Message):
+class WarmSlot(Model):
     """The old version's slot after a promotion: its tasks still run, until its deployment stops them."""
 
     slot: Slot
     deployment: str
     execution: str
-    until: Moment
+    until: Timestamp
 
 
-class Newest(Message):
+class LatestImage(Model):
     """The image that came last, by its push or its tag, of all that were ever deployed or tried."""
 
-    at: Moment
+    at: Timestamp
     digest: str
 
 
-class Tried(Message):
+class Tried(Model):
     """Rollbacks that have taken one deployment over, one after the other; ``at``: when the last one did."""
 
     times: int
-    at: Moment
+    at: Timestamp
 
     @property
     def next_at(self) -> datetime:
@@ -77,7 +77,7 @@ class Tried(Message):
         return self.at + min(FIRST_WAIT * doubled, LONGEST_WAIT)
 
 
-class State(Message):
+class State(Model):
     """A service in the journal; empty before its first deployment.
 
     ``holder`` is the execution that may change the service, ``deployment`` whose deployment it works on.
@@ -99,15 +99,15 @@ class State(Message):
     digest: str | None = None
     weights: Weights | None = None
     intended: Weights | None = None
-    intended_at: Moment | None = None
-    written_at: Moment | None = None
+    intended_at: Timestamp | None = None
+    written_at: Timestamp | None = None
     last_rule: LastRule | None = None
     overwritten: tuple[Overwritten, ...] = ()
-    freed: Moment | None = None
+    freed: Timestamp | None = None
     resumed: Resumption | None = None
-    newest: Newest | None = None
+    newest: LatestImage | None = None
     waiting: Waiting | None = None
-    warm: Warm | None = None
+    warm: WarmSlot | None = None
     tried: Tried | None = None
     verified: bool = True
 
@@ -191,7 +191,7 @@ def machine_of(execution: str) -> str:
     return parts[6] if len(parts) > 7 else ""
 
 
-def lost(service: str, deployment: str) -> ServiceLost:
+def service_lost(service: str, deployment: str) -> ServiceLost:
     """The error for a deployment that no longer holds its service."""
     return ServiceLost(
         f"Deployment {deployment} does not hold {service} any more, so it changes nothing more. "
@@ -208,7 +208,7 @@ def refuse_lost(state: State, service: str, deployment: str, execution: str) -> 
         Another execution holds the service, or none.
     """
     if state.holder != execution:
-        raise lost(service, deployment)
+        raise service_lost(service, deployment)
 
 
 def refuse_superseded(state: State) -> None:

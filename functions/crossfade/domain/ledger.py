@@ -5,22 +5,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 
 Lane = Literal["production", "blue", "green"]
 LANES: tuple[Lane, ...] = ("production", "blue", "green")
 
 
-class Opened(Message):
+class Opened(Model):
     """The first record: the probe has begun."""
 
     type: Literal["opened"]
     deployment: str
-    at: Moment
+    at: Timestamp
     lanes: tuple[Lane, ...]
 
 
-class Request(Message):
+class Request(Model):
     """One request: ``n`` counts from 1 within the lane without gaps, ``ms`` is its latency.
 
     ``error`` is the transport's fault; ``note`` says what an answer had that was no version, where it
@@ -30,7 +30,7 @@ class Request(Message):
     type: Literal["request"]
     lane: Lane
     n: int
-    at: Moment
+    at: Timestamp
     status: int | None
     version: str | None
     ms: float
@@ -43,21 +43,21 @@ class Request(Message):
         return self.status is not None and 200 <= self.status < 300
 
 
-class LaneEvent(Message):
+class LaneEvent(Model):
     """A slot's lane was ``paused`` because the slot has no target, or ``resumed`` because it answers."""
 
     type: Literal["lane"]
     lane: Lane
     event: Literal["paused", "resumed"]
-    at: Moment
+    at: Timestamp
 
 
-class Knock(Message):
+class Knock(Model):
     """What a lane meets where nobody answers: the last of so many requests ``asked``, which count nowhere."""
 
     type: Literal["knock"]
     lane: Lane
-    at: Moment
+    at: Timestamp
     asked: int
     status: int | None
     version: str | None
@@ -65,7 +65,7 @@ class Knock(Message):
     note: str | None
 
 
-class LaneTotals(Message):
+class LaneTotals(Model):
     """What the probe sent on a lane; ``missed`` counts requests of the schedule that could not be sent."""
 
     sent: int
@@ -74,11 +74,11 @@ class LaneTotals(Message):
     missed: int
 
 
-class Closed(Message):
+class Closed(Model):
     """The last record: what a complete ledger must hold."""
 
     type: Literal["closed"]
-    at: Moment
+    at: Timestamp
     reason: Literal["stopped", "deadline"]
     lanes: dict[Lane, LaneTotals]
     rejected: int

@@ -12,11 +12,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_used="json")]
+Timestamp = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_used="json")]
 """A point in time; in JSON an ISO 8601 string in UTC with milliseconds."""
 
 
-class Message(BaseModel):
+class Model(BaseModel):
     """A value that travels between states or is stored: frozen.
 
     Another version of Crossfade may have written it, before or after an update in the middle of a deployment:
@@ -35,7 +35,7 @@ def faults(error: ValidationError, whole: str) -> list[str]:
     ]
 
 
-def unknown_keys(given: Any, read: Message) -> list[str]:
+def unknown_keys(given: Any, read: Model) -> list[str]:
     """The keys of what a person gave that ``read``, made of it, has no field for, e.g. ``["gate.alhpa"]``."""
     return list(_unknown(given, read.model_dump(mode="json"), ()))
 

@@ -3,18 +3,18 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Stage
 
 EMERGENCY = "stable serves nothing: candidate judged by itself"
 """How every reason begins while the stable slot answers nobody; the plan tells of it as well."""
 
 
-class Window(Message):
+class Window(Model):
     """When a stage began and when it must have ended."""
 
-    began: Moment
-    deadline: Moment
+    began: Timestamp
+    deadline: Timestamp
 
     @classmethod
     def of(cls, stage: Stage, began: datetime) -> "Window":
@@ -22,7 +22,7 @@ class Window(Message):
         return cls(began=began, deadline=began + timedelta(seconds=stage.max_seconds))
 
 
-class Verdict(Message):
+class Verdict(Model):
     """What to do, and the reason in words for a person on call.
 
     ``emergency``: the stable slot served nothing at this look, so to advance is to go straight to the last

@@ -8,13 +8,13 @@ from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import NothingToRollBack, ServiceChanged, ServiceLost
-from crossfade.domain.journal import State, Warm, machine_of
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.journal import State, WarmSlot, machine_of
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.assessment import (
     Assessment,
-    Ended,
-    Order,
+    ExecutionEnded,
+    RollbackRequest,
     back_out_plan,
     backing_out,
     left_undone,
@@ -28,12 +28,12 @@ from crossfade.domain.rollback.assessment import (
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The rollback's own input, which execution it is, and when that began."""
 
     input: JsonValue
     execution: str
-    began: Moment
+    began: Timestamp
 
 
 @step(Event)
@@ -42,14 +42,14 @@ def handler(event: Event) -> Assessment:
     order = read_input(event.input)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     try:
-        if isinstance(order, Ended):
+        if isinstance(order, ExecutionEnded):
             return _after_end(order, event, journal)
         return _by_order(order, event.execution, journal)
     except (ServiceLost, ServiceChanged):
         return nothing("somebody else was first")
 
 
-def _after_end(ended: Ended, event: Event, journal: Journal) -> Assessment:
+def _after_end(ended: ExecutionEnded, event: Event, journal: Journal) -> Assessment:
     """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
     own = event.execution
     reason = "no service is held by what has ended"
@@ -68,12 +68,12 @@ def _after_end(ended: Ended, event: Event, journal: Journal) -> Assessment:
     return nothing(reason)
 
 
-def _ended(execution: str, ended: Ended) -> bool:
+def _ended(execution: str, ended: ExecutionEnded) -> bool:
     """Whether an execution has ended, by the word that has come or by Step Functions' own."""
     return execution == ended.ended or Executions(client("stepfunctions")).runs(execution) is False
 
 
-def _by_order(order: Order, own: str, journal: Journal) -> Assessment:
+def _by_order(order: RollbackRequest, own: str, journal: Journal) -> Assessment:
     state = journal.state(order.service)
     warm = state.warm.deployment if state.warm and state.holder is None else None
     if order.warm and order.warm != warm and state.holder != own:
@@ -94,13 +94,15 @@ def _by_order(order: Order, own: str, journal: Journal) -> Assessment:
     return backing_out(plan, order.reason)
 
 
-def _stands_back(state: State, order: Order | Ended, own: str) -> str | None:
+def _stands_back(state: State, order: RollbackRequest | ExecutionEnded, own: str) -> str | None:
     holder = state.holder or ""
     runs = Executions(client("stepfunctions")).runs(holder) if machine_of(holder) else False
     return stands_back(state, order, own, runs, utc_now())
 
 
-def _take_over(service: str, state: State, order: Order | Ended, own: str, journal: Journal) -> Assessment:
+def _take_over(
+    service: str, state: State, order: RollbackRequest | ExecutionEnded, own: str, journal: Journal
+) -> Assessment:
     holder, deployment = state.holder or "", state.deployment or ""
     before = journal.history(service, deployment).plan
     take_back = order.by_hand and state.warm is not None and state.warm.deployment == deployment
@@ -110,11 +112,11 @@ def _take_over(service: str, state: State, order: Order | Ended, own: str, journ
         Executions(client("stepfunctions")).stop(before.execution, f"{own} rolls {service} back by hand")
     # Only now can the deployment change nothing more, its promotion included.
     reason = why(order, holder, before.execution)
-    settle = order.by_hand or (isinstance(order, Ended) and order.may_have_left_functions(holder))
+    settle = order.by_hand or (isinstance(order, ExecutionEnded) and order.may_have_left_functions(holder))
     return left_undone(journal.history(service, deployment), mine, holder, reason, settle=settle)
 
 
-def _cool(service: str, warm: Warm, ended: Ended, own: str, journal: Journal) -> Assessment:
+def _cool(service: str, warm: WarmSlot, ended: ExecutionEnded, own: str, journal: Journal) -> Assessment:
     history = journal.history(service, warm.deployment)
     mine: Plan = history.plan.model_copy(update={"execution": own})
     if not journal.reclaim(mine):

@@ -13,19 +13,19 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.specs import Specs
 from crossfade.domain.admission import missed, tries_by
 from crossfade.domain.errors import InvalidServiceSpec
-from crossfade.domain.model import Message, iso
+from crossfade.domain.model import Model, iso
 from crossfade.domain.planning.plan import unknown_service
 from crossfade.domain.spec.service import read_spec
 from crossfade.step import logger, step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The service to look at; all of them where none is named."""
 
     service: str | None = None
 
 
-class CaughtUp(Message):
+class CaughtUp(Model):
     """The releases that were started, as ``service version``."""
 
     started: tuple[str, ...]

@@ -7,19 +7,19 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.journal import refuse_superseded
-from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.model import Model, Timestamp, iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, judge
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """What was launched, when it must be healthy, and since when it has been, if it was at the last look."""
 
     plan: Plan
     rollout: Rollout
-    deadline: Moment
-    healthy_since: Moment | None
+    deadline: Timestamp
+    healthy_since: Timestamp | None
 
 
 @step(Event)

@@ -9,21 +9,21 @@ from crossfade.aws.ledger import Ledger
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.journal import refuse_superseded
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.tasks.reasons import advice
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The probe's task, and when it must have begun."""
 
     plan: Plan
     task: str
-    deadline: Moment
+    deadline: Timestamp
 
 
-class ProbeStatus(Message):
+class ProbeStatus(Model):
     """Whether the ledger has its first record. The first stage reads from it on."""
 
     status: Literal["waiting", "writing"]

@@ -4,18 +4,18 @@ import os
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.step import step
 
 
-class Event(Message):
+class Event(Model):
     """The plan whose service is to be claimed."""
 
     plan: Plan
 
 
-class Claimed(Message):
+class Claimed(Model):
     """Which execution holds the service now."""
 
     holder: str

@@ -20,12 +20,12 @@ from pydantic import ValidationError
 
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.probe_tasks import ProbeTasks
-from crossfade.aws.release_queue import Line
+from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.errors import ResourceGone, ServiceChanged
@@ -56,7 +56,7 @@ class Removal:
         try:
             remove()
         except ClientError as error:
-            if code(error) != GONE:
+            if error_code(error) != GONE:
                 self._left[what] = str(error)
         except ResourceGone:
             pass
@@ -189,7 +189,7 @@ def _stop_deployment(service: str, journal: Journal, removal: Removal) -> dateti
     state = _seize(service, journal)
     why = f"the stack of {service} is deleted"
     if state.waiting:
-        line = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+        line = ReleaseQueue(client("dynamodb"), os.environ["JOURNAL_TABLE"])
         line.drop(service, state.waiting, f"{state.waiting.version} waited, and {why}", utc_now())
     if state.warm:
         # It waits for hours to stop the old slot, and a state machine is not deleted while an execution runs.

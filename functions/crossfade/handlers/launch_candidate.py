@@ -8,21 +8,21 @@ from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import CandidateCannotStart, SlotDrift
-from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.model import Model, Timestamp, iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.tasks.launch import ECS_LAG, Rollout
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The plan, the candidate's task definition, and when its tasks must be healthy."""
 
     plan: Plan
     task_definition: str
-    deadline: Moment
+    deadline: Timestamp
 
 
-class Launched(Message):
+class Launched(Model):
     """What was rolled out, and with how many tasks; or why that has to wait."""
 
     status: Literal["waiting", "launched"]

@@ -16,14 +16,14 @@ from crossfade.aws.scalable_targets import Scaling
 from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.domain.admission import (
+    decline,
+    enqueue,
     held,
     is_given_up,
     is_late_tag,
     is_under_way,
     is_warm,
-    not_now,
     released_before,
-    wait,
 )
 from crossfade.domain.errors import (
     CrossfadeError,
@@ -33,7 +33,7 @@ from crossfade.domain.errors import (
     NotYetVisible,
 )
 from crossfade.domain.journal import State, machine_of
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.planning.naming import as_it_answers
 from crossfade.domain.planning.plan import (
@@ -45,7 +45,7 @@ from crossfade.domain.planning.plan import (
     decide,
     unknown_service,
 )
-from crossfade.domain.planning.request import Ask, NoConcern, Push, read_input
+from crossfade.domain.planning.request import DeployRequest, ImagePushed, NoConcern, read_input
 from crossfade.domain.rollout.alarms import refuse_unknown
 from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
@@ -64,7 +64,7 @@ ECR_LAG = timedelta(minutes=1)
 """So long an image of which ECR has told may not be there yet for who reads."""
 
 
-class Event(Message):
+class Event(Model):
     """The execution's own input, whatever it is, and which execution it is."""
 
     input: JsonValue
@@ -81,14 +81,14 @@ def handler(event: Event) -> Decision:
     spec = _find_spec(request)
     if isinstance(spec, NoConcern):
         return Decision(action="ignore", reason=spec.reason)
-    if isinstance(request, Push) and not (request.tag and spec.deploys(request.tag)):
+    if isinstance(request, ImagePushed) and not (request.tag and spec.deploys(request.tag)):
         return Decision(
             action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
         )
     release = _release(request, spec)
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     state = journal.state(spec.service)
-    if isinstance(request, Push) and request.at and is_late_tag(release, state, request.at):
+    if isinstance(request, ImagePushed) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
     ordered_at = _place_in_time(request, release)
     if state.holder == event.execution:
@@ -100,7 +100,7 @@ def handler(event: Event) -> Decision:
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != event.execution:
         return _wait(event, spec, release, state, ordered_at)
-    asked_by = request.asked_by if isinstance(request, Ask) else None
+    asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
         return _decide(event, spec, release, state, checked, asked_by)
     except CrossfadeError as refused:
@@ -112,20 +112,25 @@ def handler(event: Event) -> Decision:
         raise NotYetVisible(f"{refused} {who} was at work while this was looked at.") from refused
 
 
-def _place_in_time(request: Ask | Push, release: Release) -> datetime | None:
-    return release.came if isinstance(request, Push) else request.asked
+def _place_in_time(request: DeployRequest | ImagePushed, release: Release) -> datetime | None:
+    return release.came if isinstance(request, ImagePushed) else request.asked
 
 
 def _instead(
-    event: Event, request: Ask | Push, spec: ServiceSpec, release: Release, state: State, journal: Journal
+    event: Event,
+    request: DeployRequest | ImagePushed,
+    spec: ServiceSpec,
+    release: Release,
+    state: State,
+    journal: Journal,
 ) -> Decision | None:
     """What is done in place of a deployment of the release; None where it is to be deployed, or to wait."""
     ordered_at = _place_in_time(request, release)
     given_up = is_under_way(release, state) and _is_given_up(event, spec, state, journal)
-    put_off = not_now(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
+    put_off = decline(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
     if put_off:
         return Decision(action=put_off.action, reason=put_off.reason)
-    if isinstance(request, Ask) and state.warm and _is_warm(spec, release, state, journal):
+    if isinstance(request, DeployRequest) and state.warm and _is_warm(spec, release, state, journal):
         return Decision(
             action="go_back",
             reason=f"{release.version} still runs in {state.warm.slot}, which is warm",
@@ -135,9 +140,9 @@ def _instead(
     return None
 
 
-def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
+def _find_spec(request: DeployRequest | ImagePushed) -> ServiceSpec | NoConcern:
     specs = Specs(client("ssm"), os.environ["SPECS_PATH"])
-    if isinstance(request, Ask):
+    if isinstance(request, DeployRequest):
         document = specs.get(request.service)
         if document is None:
             raise unknown_service(request.service, list(specs.all()), os.environ["SPECS_PATH"])
@@ -150,9 +155,9 @@ def _find_spec(request: Ask | Push) -> ServiceSpec | NoConcern:
     return read_spec(name, documents[name])
 
 
-def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
+def _release(request: DeployRequest | ImagePushed, spec: ServiceSpec) -> Release:
     registry = Registry(client("ecr"))
-    if isinstance(request, Push):
+    if isinstance(request, ImagePushed):
         image, version = _pushed(registry, spec, request), request.tag
     elif request.image_digest:
         image = registry.by_digest(spec.repository, request.image_digest)
@@ -166,11 +171,11 @@ def _release(request: Ask | Push, spec: ServiceSpec) -> Release:
         image=image.uri,
         blueprint=spec.blueprint,
         pushed=image.pushed,
-        tagged=request.tagged if isinstance(request, Ask) else None,
+        tagged=request.tagged if isinstance(request, DeployRequest) else None,
     )
 
 
-def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal, at: Moment) -> Release:
+def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal, at: Timestamp) -> Release:
     """The release of an image that was there before its tag, if it never was one: an old build is promoted.
 
     Raises
@@ -186,7 +191,7 @@ def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal,
     return release.model_copy(update={"tagged": at})
 
 
-def _pushed(registry: Registry, spec: ServiceSpec, push: Push) -> Image:
+def _pushed(registry: Registry, spec: ServiceSpec, push: ImagePushed) -> Image:
     try:
         return registry.by_digest(spec.repository, push.digest)
     except ImageNotInRepository as missing:
@@ -222,9 +227,9 @@ def _is_given_up(event: Event, spec: ServiceSpec, state: State, journal: Journal
 
 
 def _wait(
-    event: Event, spec: ServiceSpec, release: Release, state: State, ordered_at: Moment | None
+    event: Event, spec: ServiceSpec, release: Release, state: State, ordered_at: Timestamp | None
 ) -> Decision:
-    waiting = wait(
+    waiting = enqueue(
         release,
         spec,
         state,

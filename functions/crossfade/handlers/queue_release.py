@@ -4,13 +4,13 @@ import os
 from typing import Literal
 
 from crossfade.aws.clients import client
-from crossfade.aws.release_queue import Line
+from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.domain.journal import Waiting
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The release, the service that it waits for, and why it has to wait."""
 
     service: str
@@ -18,7 +18,7 @@ class Event(Message):
     held: str = ""
 
 
-class Queued(Message):
+class Queued(Model):
     """That the release waits, and whom it has dropped by that."""
 
     action: Literal["queued"]
@@ -28,7 +28,7 @@ class Queued(Message):
 @step(Event)
 def handler(event: Event) -> Queued:
     """Let the release wait; only the newest does."""
-    dropped = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"]).queue(
+    dropped = ReleaseQueue(client("dynamodb"), os.environ["JOURNAL_TABLE"]).queue(
         event.service, event.waiting, utc_now()
     )
     waiting = event.waiting

@@ -6,7 +6,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Outcome
 from crossfade.domain.rollback.assessment import Failure
@@ -14,18 +14,18 @@ from crossfade.metrics import measure_outcome, metrics
 from crossfade.step import logger, step
 
 
-class Event(Message):
+class Event(Model):
     """What WriteReport was asked for, and how it failed for the last time."""
 
     plan: Plan
     outcome: Outcome
     reason: str
     executions: tuple[str, ...]
-    ended: Moment
+    ended: Timestamp
     failure: Failure
 
 
-class Recorded(Message):
+class Recorded(Model):
     """Why there is no report; or its certificate, where only the answer of WriteReport was lost."""
 
     reason: str | None

@@ -2,18 +2,18 @@
 
 from crossfade.aws.clients import client
 from crossfade.aws.task_definitions import TaskDefinitions
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.step import step
 
 
-class Event(Message):
+class Event(Model):
     """The plan whose release is to be registered."""
 
     plan: Plan
 
 
-class Registered(Message):
+class Registered(Model):
     """The ARN of the release's task definition."""
 
     task_definition: str

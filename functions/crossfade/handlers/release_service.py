@@ -4,18 +4,18 @@ import os
 
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The plan whose service is to be given free."""
 
     plan: Plan
 
 
-class Released(Message):
+class Released(Model):
     """The service that is free now."""
 
     service: str

@@ -7,15 +7,15 @@ from typing import Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from crossfade.aws.clients import client
-from crossfade.aws.errors import named
+from crossfade.aws.errors import translate
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ForeignChange, ResourceGone
 from crossfade.domain.journal import State
-from crossfade.domain.model import Message, Moment, iso
+from crossfade.domain.model import Model, Timestamp, iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Outcome
-from crossfade.domain.rollback.target import Way, is_fit, way_back
+from crossfade.domain.rollback.target import RestoreTarget, is_fit, restore_target
 from crossfade.domain.spec.service import Slot
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
@@ -24,7 +24,7 @@ from crossfade.watching.capacity import win_back
 from crossfade.watching.visible import visible
 
 
-class Event(Message):
+class Event(Model):
     """The plan that is taken back, until when a slot may become healthy, and the rounds before this one.
 
     Until ``tasks_deadline`` a stable slot that is short of tasks is waited for, where the candidate has them.
@@ -32,13 +32,13 @@ class Event(Message):
     """
 
     plan: Plan
-    deadline: Moment
-    tasks_deadline: Moment
+    deadline: Timestamp
+    tasks_deadline: Timestamp
     rounds: int
-    written: Moment | None = None
+    written: Timestamp | None = None
 
 
-class Restored(Message):
+class Restored(Model):
     """Whether weights were moved, when they were read back, and how the deployment has ended by it.
 
     ``waiting``: no slot can serve all of it yet, or what was ``written`` does not show yet. ``barred``: the
@@ -48,11 +48,11 @@ class Restored(Message):
 
     status: Literal["moved", "unmoved", "waiting", "barred"]
     outcome: Outcome
-    at: Moment
+    at: Timestamp
     reason: str
     loser: Slot | None = None
     version: str | None = None
-    written: Moment | None = None
+    written: Timestamp | None = None
 
 
 @step(Event)
@@ -110,7 +110,9 @@ def _left(
     )
 
 
-def _way(event: Event, state: State, journal: Journal, traffic: Traffic, live: Weights | None) -> Way:
+def _way(
+    event: Event, state: State, journal: Journal, traffic: Traffic, live: Weights | None
+) -> RestoreTarget:
     plan, now = event.plan, utc_now()
     history = journal.history(plan.service, plan.deployment)
     healthy = {
@@ -120,7 +122,7 @@ def _way(event: Event, state: State, journal: Journal, traffic: Traffic, live: W
     }
     patient = now < event.tasks_deadline and history.refused is None
     worth_a_wait = patient and plan.stable and 0 < healthy[plan.stable] < healthy[plan.candidate]
-    return way_back(
+    return restore_target(
         live,
         plan,
         written=state.weights,
@@ -142,7 +144,7 @@ def _short(plan: Plan, journal: Journal, stable: Slot) -> str | None:
     try:
         capacity = win_back(plan, journal, stable)
     except (ClientError, BotoCoreError) as error:
-        logger.warning("the tasks of %s are not known: %s", stable, named(error))
+        logger.warning("the tasks of %s are not known: %s", stable, translate(error))
         return None
     return capacity.short_for(100, late=False) if capacity else None
 
@@ -157,7 +159,13 @@ def _verified(plan: Plan, state: State, journal: Journal, winner: Slot | None) -
 
 
 def _write(
-    plan: Plan, way: Way, journal: Journal, traffic: Traffic, rule: LiveRule | None, *, verified: bool
+    plan: Plan,
+    way: RestoreTarget,
+    journal: Journal,
+    traffic: Traffic,
+    rule: LiveRule | None,
+    *,
+    verified: bool,
 ) -> datetime:
     # A second read need not show what the first one did: what is written goes to the rule that was read.
     answer = None

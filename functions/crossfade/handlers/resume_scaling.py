@@ -5,20 +5,20 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.scalable_targets import Scaling
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.spec.service import Slot
 from crossfade.domain.tasks.scaling import Resumption
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The plan whose slots were left alone."""
 
     plan: Plan
 
 
-class Resumed(Message):
+class Resumed(Model):
     """The slot whose scaling was resumed; None where there was nothing to resume."""
 
     slot: Slot | None

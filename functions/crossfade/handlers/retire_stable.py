@@ -16,7 +16,7 @@ from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.journal import refuse_going_back
 from crossfade.domain.ledger import Record
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.rollout import drain
 from crossfade.domain.spec.service import Slot
 from crossfade.domain.tasks.capacity import Capacity
@@ -39,9 +39,9 @@ class Event(Draining):
     JSON in a string.
     """
 
-    candidate_since: Moment
+    candidate_since: Timestamp
     gate: Json[GateState]
-    shown: Moment | None = None
+    shown: Timestamp | None = None
 
     @property
     def counted_from(self) -> datetime:
@@ -49,14 +49,14 @@ class Event(Draining):
         return self.shown or self.shifted
 
 
-class Retired(Message):
+class Retired(Model):
     """The verdict, and what the next look needs.
 
     To ``advance``: it is promoted, and the old slot was stopped or is kept warm. To ``hold``: look again.
     """
 
     verdict: Verdict
-    quiet: drain.Quiet
+    quiet: drain.DrainProgress
     gate: str
     cursor: str | None
     probe_died: bool

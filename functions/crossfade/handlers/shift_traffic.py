@@ -9,7 +9,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.journal import refuse_superseded
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.tasks.reasons import advice
@@ -21,7 +21,7 @@ from crossfade.watching.capacity import keep_up
 from crossfade.watching.visible import visible
 
 
-class Event(Message):
+class Event(Model):
     """The stage by its place in the plan, when the candidate must be ready for it, and the ledger's cursor.
 
     ``emergency``: the stable slot serves nothing. ``written`` is when an earlier look began to write the
@@ -31,12 +31,12 @@ class Event(Message):
     plan: Plan
     stage: int
     emergency: bool = False
-    deadline: Moment
+    deadline: Timestamp
     cursor: str | None
-    written: Moment | None = None
+    written: Timestamp | None = None
 
 
-class Shifted(Message):
+class Shifted(Model):
     """Whether the weights were set and seen; then when the stage began, was ``shown``, and must have ended.
 
     ``waiting`` with ``written``: they were set, and the load balancer does not show them yet.
@@ -44,10 +44,10 @@ class Shifted(Message):
 
     status: Literal["waiting", "shifted"]
     reason: str
-    written: Moment | None = None
-    began: Moment | None = None
-    shown: Moment | None = None
-    deadline: Moment | None = None
+    written: Timestamp | None = None
+    began: Timestamp | None = None
+    shown: Timestamp | None = None
+    deadline: Timestamp | None = None
 
 
 @step(Event)

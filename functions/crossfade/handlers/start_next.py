@@ -5,19 +5,19 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.release_queue import Line
+from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.domain.journal import Waiting
-from crossfade.domain.model import Message, iso
+from crossfade.domain.model import Model, iso
 from crossfade.step import step
 
 
-class Event(Message):
+class Event(Model):
     """The service that became free; None to look at all of them."""
 
     service: str | None
 
 
-class Started(Message):
+class Started(Model):
     """The releases that were started, as ``service version``."""
 
     started: tuple[str, ...]
@@ -27,7 +27,7 @@ class Started(Message):
 def handler(event: Event) -> Started:
     """Start a deployment of each release that waits for nobody any more."""
     journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    line = Line(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    line = ReleaseQueue(client("dynamodb"), os.environ["JOURNAL_TABLE"])
     executions = Executions(client("stepfunctions"))
     started = []
     for service in [event.service] if event.service else journal.services():

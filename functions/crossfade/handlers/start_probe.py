@@ -8,13 +8,13 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.journal import refuse_superseded
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.tasks.reasons import advice
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The plan whose probe is to be started, for the first time or, when that one died, for the second.
 
     ``ask`` counts the requests for it that were answered. ``deadline`` ends the wait for a place, and a newer
@@ -24,10 +24,10 @@ class Event(Message):
     plan: Plan
     attempt: int
     ask: int = 1
-    deadline: Moment | None = None
+    deadline: Timestamp | None = None
 
 
-class Started(Message):
+class Started(Model):
     """The probe task's ARN; None while ECS has no place for it, for a ``reason`` in ECS's words."""
 
     status: Literal["waiting", "started"]

@@ -8,7 +8,7 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ResourceGone, SlotHasTraffic
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import still_needed
 from crossfade.domain.spec.service import SLOTS, Slot, other
@@ -17,7 +17,7 @@ from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back
 
 
-class Event(Message):
+class Event(Model):
     """The slot to stop; None where there is none. Until ``deadline`` it runs on while the other lacks tasks.
 
     ``undecided``: if nobody answers in the other one, this one may win after all.
@@ -25,11 +25,11 @@ class Event(Message):
 
     plan: Plan
     slot: Slot | None
-    deadline: Moment
+    deadline: Timestamp
     undecided: bool
 
 
-class Stopped(Message):
+class Stopped(Model):
     """Whether the slot was stopped.
 
     ``short``: not yet, as the other one lacks tasks. ``dead``: nobody answers there, so this one is to win.

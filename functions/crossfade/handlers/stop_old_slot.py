@@ -7,20 +7,20 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import LiveServesNothing, SlotHasTraffic
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.spec.service import SLOTS, Slot
 from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The promoted deployment's plan."""
 
     plan: Plan
 
 
-class Cooled(Message):
+class Cooled(Model):
     """The slot that was stopped; None where somebody has made use of it meanwhile."""
 
     slot: Slot | None

@@ -6,13 +6,13 @@ from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import NotYetVisible
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.step import step, utc_now
 
 
-class Event(Message):
+class Event(Model):
     """The executions that may have started a probe without writing it down, and the one that is on record."""
 
     plan: Plan
@@ -20,7 +20,7 @@ class Event(Message):
     task: str | None
 
 
-class Stopped(Message):
+class Stopped(Model):
     """Which tasks were stopped."""
 
     tasks: tuple[str, ...]

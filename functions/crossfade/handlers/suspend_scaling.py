@@ -5,22 +5,22 @@ import os
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.scalable_targets import Scaling
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.spec.service import Slot, other
-from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, Suspension
+from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, SuspendedState
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back
 
 
-class Event(Message):
+class Event(Model):
     """The plan whose slots are not to shrink, and the slot that is about to be stopped, if there is one."""
 
     plan: Plan
     loser: Slot | None = None
 
 
-class Suspended(Message):
+class Suspended(Model):
     """Whether the live slot is scaled automatically at all."""
 
     scaled: bool
@@ -41,7 +41,7 @@ def handler(event: Event) -> Suspended:
     # Just after the deployment before, what it resumed may still be read as suspended.
     after = last.suspension if last and plan.stable and last.still_counts(plan.stable, now) else None
     known = after or (live.suspension if live else ACTIVE)
-    before = Suspension.model_validate(journal.milestone(plan, "scaling", known.model_dump()))
+    before = SuspendedState.model_validate(journal.milestone(plan, "scaling", known.model_dump()))
     history = journal.history(plan.service, plan.deployment)
     if event.loser and plan.stable:  # while the loser's count still tells what is needed
         win_back(plan, journal, other(event.loser))

@@ -8,7 +8,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ResourceGone
 from crossfade.domain.ledger import Record
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import still_needed
 from crossfade.domain.rollout import drain
@@ -28,12 +28,12 @@ class Event(Draining):
     loser: Slot
 
 
-class Proved(Message):
+class Proved(Model):
     """``late`` is no proof: the rollback goes on, and says so. ``dead``: the winner answers nobody."""
 
     status: Literal["wait", "drained", "late", "dead"]
     reason: str
-    quiet: drain.Quiet
+    quiet: drain.DrainProgress
     cursor: str | None
     probe_died: bool
 

@@ -12,7 +12,7 @@ from crossfade.aws.journal import Journal
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.ledger import Record
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.naming import called, other_answers
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import StageRecord
@@ -27,7 +27,7 @@ TAG_SECONDS = 1
 """So often, and so long after one another, ECR is asked for a tag that it may not show yet."""
 
 
-class Event(Message):
+class Event(Model):
     """The stage by its place in the plan and its window, the probe's task, and what earlier looks have seen.
 
     ``gate`` is JSON in a string, so that nothing on its way changes a digit of it.
@@ -36,14 +36,14 @@ class Event(Message):
     plan: Plan
     probe: str
     stage: int
-    began: Moment
-    deadline: Moment
-    candidate_since: Moment
+    began: Timestamp
+    deadline: Timestamp
+    candidate_since: Timestamp
     gate: Json[GateState]
     cursor: str | None
 
 
-class Watched(Message):
+class Watched(Model):
     """The verdict, and what the next look needs. ``probe_died``: first of all, a new probe.
 
     ``plan``: in the first stage, with the version that the candidate answers with. ``next_stage`` is the one

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import RootModel
 
-from crossfade.aws.certificates import Evidence, Upload
+from crossfade.aws.certificates import Certificates, Upload
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
@@ -16,7 +16,7 @@ from crossfade.aws.ledger import Ledger
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.journal import State
 from crossfade.domain.ledger import read_record
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Certificate, Outcome, Reading, certify
 from crossfade.domain.proof.tally import Tally
@@ -30,7 +30,7 @@ SETTLE_SECONDS = 3
 """CloudWatch Logs may show a line late, to whoever reads again: so long until a ledger with gaps is."""
 
 
-class Event(Message):
+class Event(Model):
     """How and when the deployment ended, the executions whose transitions count, if there was a probe."""
 
     plan: Plan
@@ -38,10 +38,10 @@ class Event(Message):
     reason: str
     executions: tuple[str, ...]
     probed: bool
-    ended: Moment
+    ended: Timestamp
 
 
-class ByHand(Message):
+class ByHand(Model):
     """A person asks for the report of a deployment that ended without one."""
 
     service: str
@@ -52,7 +52,7 @@ class Asked(RootModel[Event | ByHand]):
     """Who asks for a report: the workflow or a person."""
 
 
-class Reported(Message):
+class Reported(Model):
     """Where the certificate is in the evidence bucket."""
 
     outcome: Outcome
@@ -78,7 +78,7 @@ def handler(asked: Asked) -> Reported:
 def _report(event: Event, journal: Journal, *, held: bool) -> tuple[Certificate, str]:
     """Store ledger and certificate; ``held``: not if somebody else has taken the service over meanwhile."""
     plan = event.plan
-    evidence = Evidence(client("s3"), os.environ["EVIDENCE_BUCKET"])
+    evidence = Certificates(client("s3"), os.environ["EVIDENCE_BUCKET"])
     history = journal.history(plan.service, plan.deployment)
     winner = _winner(event, journal.refuse_lost(plan) if held else State())
     until: float | None = None

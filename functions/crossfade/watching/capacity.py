@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import GONE, Slots, SlotService
-from crossfade.aws.errors import code
+from crossfade.aws.errors import error_code
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.scalable_targets import Scaling
@@ -48,7 +48,7 @@ def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
     except ResourceGone:
         return None
     except ClientError as error:
-        if code(error) not in GONE:
+        if error_code(error) not in GONE:
             raise
         return None
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.state import GateState, Rates, Watch
 from crossfade.domain.ledger import Record
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.rollout.alarms import heed
+from crossfade.domain.rollout.alarms import with_alarms
 from crossfade.domain.verdict import Verdict
 from crossfade.watching.users import Outcomes
 
@@ -22,13 +22,13 @@ class Gate:
     def look(self, records: list[Record], now: datetime) -> Verdict:
         """Take in new records of the ledger, what is heard of users, and the alarms."""
         settings, watch = self._plan.spec.gate, self._watch
-        self.state, verdict = look(self.state, records, [], settings=settings, watch=watch, now=now)
+        self.state, verdict = analyse(self.state, records, [], settings=settings, watch=watch, now=now)
         if verdict.action == "roll_back":  # nothing that takes time may come before it
             return verdict
         # Only now: the probe's own requests are taken out of the users' minutes.
         self.state, blocks = self._outcomes.hear(self.state, now)
-        self.state, verdict = look(self.state, [], blocks, settings=settings, watch=watch, now=now)
-        return heed(
+        self.state, verdict = analyse(self.state, [], blocks, settings=settings, watch=watch, now=now)
+        return with_alarms(
             verdict,
             self._plan.spec.alarms,
             self._outcomes.alarms(now),

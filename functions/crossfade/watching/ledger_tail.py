@@ -11,7 +11,7 @@ from crossfade.aws.ledger import Ledger
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.ledger import Record, read_records
 from crossfade.domain.ledger_order import Reading
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollout import drain
 from crossfade.step import utc_now
@@ -63,11 +63,11 @@ def _stopped(plan: Plan, task: str) -> str | None:
     return ProbeTasks(client("ecs"), plan.spec).stopped(task, asked=asked, now=utc_now())
 
 
-class Draining(Message):
+class Draining(Model):
     """A wait for clients to get one version only: since when, and what earlier looks have seen."""
 
     plan: Plan
     probe: str | None
-    shifted: Moment
-    quiet: drain.Quiet
+    shifted: Timestamp
+    quiet: drain.DrainProgress
     cursor: str | None

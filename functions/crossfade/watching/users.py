@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
-from crossfade.aws.errors import named
+from crossfade.aws.errors import translate
 from crossfade.aws.outcome_feed import FeedLog
 from crossfade.aws.target_metrics import TargetMetrics
 from crossfade.domain.errors import AwsUnavailable
@@ -122,7 +122,7 @@ class Outcomes:
 
 def _warn_or_refuse(error: ClientError | BotoCoreError) -> None:
     """What another try may mend must not keep the gate from what the probe says."""
-    failure = named(error)
+    failure = translate(error)
     if not isinstance(failure, AwsUnavailable):
         raise failure from error
     logger.warning("not heard this time: %s", failure)

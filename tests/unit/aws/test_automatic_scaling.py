@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.aws.scalable_targets import Scaling
-from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, ScalableTarget, Suspension
+from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, ScalableTarget, SuspendedState
 from tests.unit.account import Account
 
 
@@ -60,14 +60,14 @@ def test_a_slot_that_is_scaled(scaling: Scaling) -> None:
     [
         SUSPENDED,
         ACTIVE,
-        Suspension(scale_in=True, scale_out=False, scheduled=False),
-        Suspension(scale_in=False, scale_out=True, scheduled=False),
-        Suspension(scale_in=False, scale_out=False, scheduled=True),
+        SuspendedState(scale_in=True, scale_out=False, scheduled=False),
+        SuspendedState(scale_in=False, scale_out=True, scheduled=False),
+        SuspendedState(scale_in=False, scale_out=False, scheduled=True),
     ],
     ids=["all", "none", "scale-in", "scale-out", "scheduled"],
 )
 def test_a_suspension_is_read_as_it_was_written(
-    account: Account, scaling: Scaling, wanted: Suspension
+    account: Account, scaling: Scaling, wanted: SuspendedState
 ) -> None:
     """From whatever was there, and twice; the slot's limits stay its own."""
     for before in (ACTIVE, SUSPENDED):

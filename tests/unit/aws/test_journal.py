@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import named
+from crossfade.aws.errors import translate
 from crossfade.aws.journal import Journal
-from crossfade.aws.release_queue import Line
+from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged, ServiceLost
-from crossfade.domain.journal import DELETION, Newest, State, Warm
+from crossfade.domain.journal import DELETION, LatestImage, State, WarmSlot
 from crossfade.domain.model import iso
 from crossfade.domain.planning.naming import called
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Reading, StageRecord, certify
 from crossfade.domain.rollback.assessment import back_out_plan
 from crossfade.domain.spec.service import Slot
-from crossfade.domain.tasks.scaling import Suspension
+from crossfade.domain.tasks.scaling import SuspendedState
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
 from tests.unit.account import TABLE, Account
@@ -84,8 +84,8 @@ def _other(plan: Plan, name: str = "d9", **changes: Any) -> Plan:
     return plan.model_copy(update={"deployment": name, "execution": f"{EXECUTION}:{name}", **changes})
 
 
-def _warm(plan: Plan) -> Warm:
-    return Warm(slot="blue", deployment=plan.deployment, execution=plan.execution, until=at(660))
+def _warm(plan: Plan) -> WarmSlot:
+    return WarmSlot(slot="blue", deployment=plan.deployment, execution=plan.execution, until=at(660))
 
 
 def _close(journal: Journal, plan: Plan) -> None:
@@ -175,7 +175,7 @@ def test_a_conflict_of_transactions_is_worth_another_try(
     for write in (lambda: journal.claim(plan), lambda: journal.probing(plan, "task")):
         with pytest.raises(ClientError) as cancelled:
             write()
-        assert isinstance(named(cancelled.value), AwsUnavailable)
+        assert isinstance(translate(cancelled.value), AwsUnavailable)
 
 
 def test_the_newest_image_is_remembered(account: Account, journal: Journal) -> None:
@@ -186,7 +186,7 @@ def test_the_newest_image_is_remembered(account: Account, journal: Journal) -> N
         plan = account.first_plan(deployment=name, execution=f"{EXECUTION}:{name}", release=image)
         journal.claim(plan)
         journal.release(plan, at(60))
-    assert journal.state("web").newest == Newest(at=at(30), digest=NEW)
+    assert journal.state("web").newest == LatestImage(at=at(30), digest=NEW)
 
 
 def test_a_claim_takes_the_release_out_of_the_line(account: Account, journal: Journal, held: Plan) -> None:
@@ -222,7 +222,7 @@ def test_a_release_leaves_the_line_alone(account: Account, journal: Journal) -> 
     account.waits(waiting())
     journal.release(plan, at(60))
     assert journal.state("web") == State(
-        freed=at(60), newest=Newest(at=at(10), digest=NEW), waiting=waiting()
+        freed=at(60), newest=LatestImage(at=at(10), digest=NEW), waiting=waiting()
     )
 
 
@@ -319,7 +319,7 @@ def test_else_a_promotion_stays(journal: Journal, second: Plan) -> None:
 def test_a_back_out_holds_a_free_service(journal: Journal, warm: Plan) -> None:
     """Under an item of its own, and twice; it knows how the service was scaled before the promotion."""
     mine = back_out_plan(warm, execution=MINE, now=at(90))
-    before = Suspension(scale_in=True, scale_out=False, scheduled=False)
+    before = SuspendedState(scale_in=True, scale_out=False, scheduled=False)
     for _ in range(2):
         journal.back_out(mine, _warm(warm), before)
     state = journal.state("web")
@@ -662,7 +662,7 @@ def test_the_last_plan_is_the_one_that_began_last(account: Account, journal: Jou
 
 def test_what_was_dropped_has_no_plan(account: Account, journal: Journal, held: Plan) -> None:
     """It waited, and gave way to a newer release."""
-    line = Line(account.dynamodb, TABLE)
+    line = ReleaseQueue(account.dynamodb, TABLE)
     line.queue("web", waiting(), at(30))
     line.queue("web", waiting("0.0.4", OLD, 40, execution=f"{EXECUTION}:w2"), at(45))
     assert account.item("deployment#w1")["outcome"] == "dropped"

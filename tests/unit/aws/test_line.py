@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.errors import named
+from crossfade.aws.errors import translate
 from crossfade.aws.journal import Journal
-from crossfade.aws.release_queue import Line
+from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged
 from crossfade.domain.journal import State
 from crossfade.domain.model import iso
@@ -27,9 +27,9 @@ def journal(account: Account) -> Journal:
 
 
 @pytest.fixture
-def line(account: Account) -> Line:
+def line(account: Account) -> ReleaseQueue:
     """Return the account's line."""
-    return Line(account.dynamodb, TABLE)
+    return ReleaseQueue(account.dynamodb, TABLE)
 
 
 @pytest.fixture
@@ -40,21 +40,23 @@ def held(account: Account, journal: Journal) -> Plan:
     return plan
 
 
-def test_a_release_waits_for_a_held_service(journal: Journal, line: Line, held: Plan) -> None:
+def test_a_release_waits_for_a_held_service(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
     """With all that is needed to start it later; nobody is dropped."""
     assert line.queue("web", FIRST, at(31)) is None
     assert journal.state("web").waiting == FIRST
     assert journal.state("web").holder == held.execution
 
 
-def test_queueing_twice_is_queueing_once(journal: Journal, line: Line, held: Plan) -> None:
+def test_queueing_twice_is_queueing_once(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
     """A retried write drops nobody, least of all itself."""
     for _ in range(2):
         assert line.queue("web", FIRST, at(31)) is None
     assert journal.state("web").waiting == FIRST
 
 
-def test_the_newer_one_takes_the_place(account: Account, journal: Journal, line: Line, held: Plan) -> None:
+def test_the_newer_one_takes_the_place(
+    account: Account, journal: Journal, line: ReleaseQueue, held: Plan
+) -> None:
     """The dropped one gets an item under its execution's name: how it ended, when, and why."""
     line.queue("web", FIRST, at(31))
     assert line.queue("web", SECOND, at(41)) == FIRST
@@ -65,7 +67,9 @@ def test_the_newer_one_takes_the_place(account: Account, journal: Journal, line:
     assert int(item["expires"]) - int(at(41).timestamp()) == 400 * 86_400
 
 
-def test_a_free_service_has_no_line(account: Account, journal: Journal, line: Line, held: Plan) -> None:
+def test_a_free_service_has_no_line(
+    account: Account, journal: Journal, line: ReleaseQueue, held: Plan
+) -> None:
     """It was freed since the plan was made: whoever waited there would wait for ever."""
     journal.release(held, at(60))
     with pytest.raises(ServiceChanged, match="was freed"):
@@ -73,7 +77,7 @@ def test_a_free_service_has_no_line(account: Account, journal: Journal, line: Li
     assert journal.state("web") == State(freed=at(60))
 
 
-def test_a_service_that_never_was_deployed_has_no_line(line: Line) -> None:
+def test_a_service_that_never_was_deployed_has_no_line(line: ReleaseQueue) -> None:
     """There is no state to wait in."""
     with pytest.raises(ServiceChanged):
         line.queue("web", FIRST, at(31))
@@ -81,7 +85,12 @@ def test_a_service_that_never_was_deployed_has_no_line(line: Line) -> None:
 
 @pytest.mark.parametrize("before", [None, FIRST], ids=["empty-line", "one-waits"])
 def test_of_two_that_come_at_once_one_plans_anew(
-    account: Account, journal: Journal, line: Line, held: Plan, monkeypatch: pytest.MonkeyPatch, before: Any
+    account: Account,
+    journal: Journal,
+    line: ReleaseQueue,
+    held: Plan,
+    monkeypatch: pytest.MonkeyPatch,
+    before: Any,
 ) -> None:
     """Both saw the same line; the second finds out who is newer by its next plan, and drops nobody."""
     if before:
@@ -96,7 +105,7 @@ def test_of_two_that_come_at_once_one_plans_anew(
 
 
 def test_a_conflict_is_worth_another_try(
-    account: Account, line: Line, held: Plan, monkeypatch: pytest.MonkeyPatch
+    account: Account, line: ReleaseQueue, held: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says nothing of the line."""
 
@@ -111,10 +120,10 @@ def test_a_conflict_is_worth_another_try(
     monkeypatch.setattr(account.dynamodb, "transact_write_items", cancel)
     with pytest.raises(ClientError) as cancelled:
         line.queue("web", FIRST, at(31))
-    assert isinstance(named(cancelled.value), AwsUnavailable)
+    assert isinstance(translate(cancelled.value), AwsUnavailable)
 
 
-def test_what_was_started_leaves_the_line(journal: Journal, line: Line, held: Plan) -> None:
+def test_what_was_started_leaves_the_line(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
     """Twice."""
     line.queue("web", FIRST, at(31))
     for _ in range(2):
@@ -122,7 +131,7 @@ def test_what_was_started_leaves_the_line(journal: Journal, line: Line, held: Pl
     assert journal.state("web").waiting is None
 
 
-def test_whoever_waits_by_now_stays_in_the_line(journal: Journal, line: Line, held: Plan) -> None:
+def test_whoever_waits_by_now_stays_in_the_line(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
     """Another one came between the start and this, even one of the same image."""
     again = FIRST.model_copy(update={"execution": f"{EXECUTION}:w9"})
     line.queue("web", FIRST, at(31))
@@ -132,7 +141,9 @@ def test_whoever_waits_by_now_stays_in_the_line(journal: Journal, line: Line, he
     assert again.digest == NEWER
 
 
-def test_other_refusals_are_passed_on(account: Account, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_refusals_are_passed_on(
+    account: Account, line: ReleaseQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was not taken out of the line must not look so."""
 
     def refuse(**_: Any) -> None:
@@ -143,7 +154,9 @@ def test_other_refusals_are_passed_on(account: Account, line: Line, monkeypatch:
         line.dequeue("web", FIRST)
 
 
-def test_an_older_release_does_not_push_a_newer_one_out(journal: Journal, line: Line, held: Plan) -> None:
+def test_an_older_release_does_not_push_a_newer_one_out(
+    journal: Journal, line: ReleaseQueue, held: Plan
+) -> None:
     """A try that took long looks at a line that others have joined meanwhile: it has to plan anew."""
     line.queue("web", SECOND, at(41))
     with pytest.raises(ServiceChanged, match=r"0\.0\.4, which is newer, waits for web already"):
@@ -151,7 +164,9 @@ def test_an_older_release_does_not_push_a_newer_one_out(journal: Journal, line: 
     assert journal.state("web").waiting == SECOND
 
 
-def test_what_was_started_waits_no_more(account: Account, journal: Journal, line: Line, held: Plan) -> None:
+def test_what_was_started_waits_no_more(
+    account: Account, journal: Journal, line: ReleaseQueue, held: Plan
+) -> None:
     """An earlier try's release left the line and runs: queued again it would supersede itself."""
     line.queue("web", FIRST, at(31))
     line.dequeue("web", FIRST)

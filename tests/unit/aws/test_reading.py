@@ -13,9 +13,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from crossfade.aws.certificates import PART_BYTES, Evidence
+from crossfade.aws.certificates import PART_BYTES, Certificates
 from crossfade.aws.ecr import Pushed, Registry
-from crossfade.aws.errors import THROTTLED, named
+from crossfade.aws.errors import THROTTLED, translate
 from crossfade.aws.ledger import LARGE_PAGE, Ledger
 from crossfade.aws.specs import Specs
 from crossfade.domain.errors import (
@@ -56,7 +56,7 @@ def _error(code: str, status: int = 400) -> ClientError:
 )
 def test_errors_get_names(error: ClientError | BotoCoreError, name: type[CrossfadeError]) -> None:
     """Worth another try, or not; what AWS said stays in the message."""
-    found = named(error)
+    found = translate(error)
     assert type(found) is name
     assert str(error) in str(found)
 
@@ -81,7 +81,7 @@ def test_errors_get_names(error: ClientError | BotoCoreError, name: type[Crossfa
 )
 def test_the_advice_fits_the_refusal(code: str, advised: str) -> None:
     """A wrong port was once to be found in a role."""
-    found = str(named(_error(code)))
+    found = str(translate(_error(code)))
     assert advised in found
     assert ("template.yaml" in found) is (advised == "role that AWS names")
 
@@ -89,13 +89,13 @@ def test_the_advice_fits_the_refusal(code: str, advised: str) -> None:
 def test_a_refusal_is_one_sentence_after_the_other() -> None:
     """AWS's own words end with a full stop, as a rule."""
     answer: Any = {"Error": {"Code": "ClientException", "Message": "No port 8080 is defined."}}
-    refusal = named(ClientError(answer | {"ResponseMetadata": {"HTTPStatusCode": 400}}, "CreateService"))
+    refusal = translate(ClientError(answer | {"ResponseMetadata": {"HTTPStatusCode": 400}}, "CreateService"))
     assert "No port 8080 is defined. Correct the value" in str(refusal)
 
 
 def test_a_limit_may_be_a_quota() -> None:
     """Application Auto Scaling says so of the number of its targets."""
-    assert "Service Quotas" in str(named(_error("LimitExceededException")))
+    assert "Service Quotas" in str(translate(_error("LimitExceededException")))
 
 
 def test_a_ledger_that_does_not_exist_has_no_lines(account: Account) -> None:
@@ -169,7 +169,7 @@ def test_other_errors_of_the_ledger_are_passed_on() -> None:
 
 
 def _store(account: Account, *pieces: bytes) -> None:
-    with Evidence(account.s3, BUCKET).ledger("web/d1") as upload:
+    with Certificates(account.s3, BUCKET).ledger("web/d1") as upload:
         for piece in pieces:
             upload.write(piece)
         upload.complete()
@@ -185,7 +185,7 @@ def _unfinished(account: Account) -> list[Any]:
 
 def test_evidence_is_stored_once(account: Account) -> None:
     """Writing twice leaves one copy of each, the last."""
-    evidence = Evidence(account.s3, BUCKET)
+    evidence = Certificates(account.s3, BUCKET)
     for ledger in (b"a\n", b"b\n"):
         _store(account, ledger)
         assert evidence.certificate("web/d1", b"{}") == "web/d1/certificate.json"
@@ -213,7 +213,7 @@ def test_a_ledger_of_any_size_is_stored_whole(account: Account, pieces: list[byt
 def test_a_ledger_that_is_not_completed_leaves_nothing(account: Account) -> None:
     """What was there before stays, and no part is paid for."""
     _store(account, b"before")
-    with Evidence(account.s3, BUCKET).ledger("web/d1") as upload:
+    with Certificates(account.s3, BUCKET).ledger("web/d1") as upload:
         upload.write(b"a" * PART_BYTES)
         assert len(_unfinished(account)) == 1
     assert _stored(account) == b"before"

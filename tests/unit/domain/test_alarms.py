@@ -3,7 +3,7 @@
 import pytest
 
 from crossfade.domain.errors import InvalidServiceSpec
-from crossfade.domain.rollout.alarms import Alarm, heed, refuse_unknown
+from crossfade.domain.rollout.alarms import Alarm, refuse_unknown, with_alarms
 from crossfade.domain.verdict import Verdict
 from tests.unit.examples import at, spec
 
@@ -23,7 +23,7 @@ def _heed(
     verdict: Verdict, *alarms: Alarm, named: tuple[str, ...] = ("errors",), late: bool = False
 ) -> Verdict:
     found = {alarm.name: alarm for alarm in alarms}
-    return heed(verdict, named, found, began=at(0), late=late)
+    return with_alarms(verdict, named, found, began=at(0), late=late)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.ledger import Record
-from crossfade.domain.rollout.drain import DrainVerdict, Quiet, look
+from crossfade.domain.rollout.drain import DrainProgress, DrainVerdict, look
 from crossfade.domain.spec.service import Retire
 from tests.unit.examples import at, lane_event, opened, request
 
@@ -15,10 +15,10 @@ RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
 
 
 def _look(
-    records: list[Record], seconds: float, quiet: Quiet | None = None, *, shown: float = 0
-) -> tuple[Quiet, DrainVerdict]:
+    records: list[Record], seconds: float, quiet: DrainProgress | None = None, *, shown: float = 0
+) -> tuple[DrainProgress, DrainVerdict]:
     return look(
-        quiet or Quiet(),
+        quiet or DrainProgress(),
         records,
         retire=RETIRE,
         failing=0.05,
@@ -131,7 +131,7 @@ def test_reasons(records: list[Record], seconds: float, reason: str) -> None:
 
 def test_what_was_seen_before_the_shift_proves_nothing() -> None:
     """The weights were set once more: what an earlier look has seen is silence from here on."""
-    earlier = Quiet(last_answer=at(-5), last_other=at(-30))
+    earlier = DrainProgress(last_answer=at(-5), last_other=at(-30))
     assert _look([], 30, earlier)[1].action == "wait"
     assert _look(_production(1, 9.9), 30, earlier)[1].action == "wait"
     assert _look(_production(1, 10), 30, earlier)[1].action == "drained"
@@ -168,7 +168,7 @@ def test_a_natural_rate_of_failures_is_no_hindrance() -> None:
             else request("production", n, n / 10)
             for n in range(1, 6000)
         ]
-        quiet, looks = Quiet(), []
+        quiet, looks = DrainProgress(), []
         for begin in range(0, 6000, 30):
             quiet, verdict = look(
                 quiet,

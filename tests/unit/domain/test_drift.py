@@ -3,7 +3,7 @@
 import pytest
 
 from crossfade.domain.errors import NotYetVisible, SlotDrift
-from crossfade.domain.journal import State, Warm
+from crossfade.domain.journal import State, WarmSlot
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.planning.plan import RunningRelease
 from crossfade.domain.spec.service import Slot
@@ -22,7 +22,7 @@ def _refuse(
     warm: Slot | None = None,
     freed: float | None = None,
 ) -> None:
-    kept = Warm(slot=warm, deployment="d0", execution="e", until=at(900)) if warm else None
+    kept = WarmSlot(slot=warm, deployment="d0", execution="e", until=at(900)) if warm else None
     state = State(warm=kept, freed=None if freed is None else at(freed))
     refuse_drift(spec(), {"blue": blue, "green": green}, stable=stable, state=state, now=at(60))
 

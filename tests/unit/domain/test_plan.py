@@ -4,7 +4,7 @@ import pytest
 
 from crossfade.domain.errors import AmbiguousRepository
 from crossfade.domain.planning.plan import Decision, built_by_nobody, choose_service, decide, unknown_service
-from crossfade.domain.planning.request import Push
+from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.spec.service import Slot
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import (
@@ -23,7 +23,7 @@ from tests.unit.examples import (
     warm_spec,
 )
 
-PUSH = Push(account=ACCOUNT, region=REGION, repository="web", digest=NEW, tag="0.0.2")
+PUSH = ImagePushed(account=ACCOUNT, region=REGION, repository="web", digest=NEW, tag="0.0.2")
 
 
 def _decide(stable: Slot | None, **changes: object) -> Decision:

@@ -6,13 +6,13 @@ import pytest
 
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.planning import request
-from crossfade.domain.planning.request import STARTED_BY, Ask, NoConcern, Push
+from crossfade.domain.planning.request import STARTED_BY, DeployRequest, ImagePushed, NoConcern
 from tests.unit.examples import ACCOUNT, EXECUTION, NEW, REGION, at
 
 PARENT = "arn:aws:states:us-east-1:123456789012:execution:nightly:7"
 
 
-def read_input(raw: Any) -> Ask | Push | NoConcern:
+def read_input(raw: Any) -> DeployRequest | ImagePushed | NoConcern:
     """What an execution in the account of the examples makes of an input."""
     return request.read_input(raw, f"{EXECUTION}:d1")
 
@@ -55,33 +55,37 @@ IMAGE = {"account": ACCOUNT, "region": REGION, "repository": "web", "digest": NE
     ("raw", "expected"),
     [
         pytest.param(
-            {"service": "web", "image_tag": "0.0.2"}, Ask(service="web", image_tag="0.0.2"), id="console-tag"
+            {"service": "web", "image_tag": "0.0.2"},
+            DeployRequest(service="web", image_tag="0.0.2"),
+            id="console-tag",
         ),
         pytest.param(
-            {"service": "web", "image_digest": NEW}, Ask(service="web", image_digest=NEW), id="digest"
+            {"service": "web", "image_digest": NEW},
+            DeployRequest(service="web", image_digest=NEW),
+            id="digest",
         ),
         pytest.param(
             {"service": "web", "image_tag": "0.0.2", "image_digest": NEW},
-            Ask(service="web", image_tag="0.0.2", image_digest=NEW),
+            DeployRequest(service="web", image_tag="0.0.2", image_digest=NEW),
             id="tag-and-digest",
         ),
         pytest.param(
             {"service": "web", "image_digest": NEW, "asked": "2026-11-23T04:00:07.000Z"},
-            Ask(service="web", image_digest=NEW, asked=at(7)),
+            DeployRequest(service="web", image_digest=NEW, asked=at(7)),
             id="what-has-waited",
         ),
         pytest.param(
             {"service": "web", "image_tag": "0.0.2", STARTED_BY: PARENT},
-            Ask(service="web", image_tag="0.0.2", asked_by=PARENT),
+            DeployRequest(service="web", image_tag="0.0.2", asked_by=PARENT),
             id="started-by-another-workflow",
         ),
-        pytest.param(push(), Push(**IMAGE, tag="0.0.2"), id="push"),
-        pytest.param(replicated(), Push(**IMAGE, tag="0.0.2"), id="replicated"),
-        pytest.param(push(**{"image-tag": ""}), Push(**IMAGE, tag=""), id="untagged-child"),
-        pytest.param(push(**{"image-tag": None}), Push(**IMAGE, tag=""), id="tag-is-null"),
+        pytest.param(push(), ImagePushed(**IMAGE, tag="0.0.2"), id="push"),
+        pytest.param(replicated(), ImagePushed(**IMAGE, tag="0.0.2"), id="replicated"),
+        pytest.param(push(**{"image-tag": ""}), ImagePushed(**IMAGE, tag=""), id="untagged-child"),
+        pytest.param(push(**{"image-tag": None}), ImagePushed(**IMAGE, tag=""), id="tag-is-null"),
     ],
 )
-def test_accepted_forms(raw: Any, expected: Ask | Push) -> None:
+def test_accepted_forms(raw: Any, expected: DeployRequest | ImagePushed) -> None:
     """The two forms, each with its variants."""
     assert read_input(raw) == expected
 

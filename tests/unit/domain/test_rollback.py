@@ -13,9 +13,9 @@ from crossfade.domain.proof.certificate import History
 from crossfade.domain.rollback.assessment import (
     EXAMPLE,
     Assessment,
-    Ended,
+    ExecutionEnded,
     Failure,
-    Order,
+    RollbackRequest,
     back_out_plan,
     backing_out,
     left_undone,
@@ -34,30 +34,30 @@ DEPLOYMENT, MINE, THEIRS = f"{EXECUTION}:d1", f"{ROLLBACKS}:mine", f"{ROLLBACKS}
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        pytest.param({"service": "web"}, Order(service="web"), id="person"),
+        pytest.param({"service": "web"}, RollbackRequest(service="web"), id="person"),
         pytest.param(
             {"service": "web", STARTED_BY: THEIRS},
-            Order(service="web", asked_by=THEIRS),
+            RollbackRequest(service="web", asked_by=THEIRS),
             id="persons-workflow",
         ),
         pytest.param(
             {"service": "web", "deployment": "d1", "failure": {"Error": "States.Timeout"}},
-            Order(service="web", deployment="d1", failure=Failure(Error="States.Timeout")),
+            RollbackRequest(service="web", deployment="d1", failure=Failure(Error="States.Timeout")),
             id="catch-without-cause",
         ),
         pytest.param(
             {"ended": DEPLOYMENT, "status": "ABORTED"},
-            Ended(ended=DEPLOYMENT, status="ABORTED"),
+            ExecutionEnded(ended=DEPLOYMENT, status="ABORTED"),
             id="a-deployment-ended",
         ),
         pytest.param(
             {"ended": THEIRS, "status": "FAILED", "again": True},
-            Ended(ended=THEIRS, status="FAILED", again=True),
+            ExecutionEnded(ended=THEIRS, status="FAILED", again=True),
             id="a-rollback-ended",
         ),
     ],
 )
-def test_accepted_forms(raw: Any, expected: Order | Ended) -> None:
+def test_accepted_forms(raw: Any, expected: RollbackRequest | ExecutionEnded) -> None:
     """A person's, the deployment's own Catch's, and EventBridge's for either machine."""
     assert read_input(raw) == expected
 
@@ -104,29 +104,37 @@ def test_what_another_version_of_crossfade_asks_is_understood(raw: Any) -> None:
 @pytest.mark.parametrize(
     ("order", "reason"),
     [
-        (Order(service="web"), "rolled back by hand"),
-        (Order(service="web", asked_by=THEIRS), f"rolled back by hand, by {ROLLBACK}:theirs"),
-        (Ended(ended=DEPLOYMENT, status="TIMED_OUT"), "d1 ended TIMED_OUT"),
+        (RollbackRequest(service="web"), "rolled back by hand"),
+        (RollbackRequest(service="web", asked_by=THEIRS), f"rolled back by hand, by {ROLLBACK}:theirs"),
+        (ExecutionEnded(ended=DEPLOYMENT, status="TIMED_OUT"), "d1 ended TIMED_OUT"),
         pytest.param(
-            Order(service="web", failure=Failure(Error="CandidateWorse", Cause="5 of 30")),
+            RollbackRequest(service="web", failure=Failure(Error="CandidateWorse", Cause="5 of 30")),
             "CandidateWorse: 5 of 30",
             id="verdict",
         ),
         pytest.param(
-            Order(service="web", failure=Failure(Error="AwsRefused", Cause='{"errorMessage": "no"}')),
+            RollbackRequest(
+                service="web", failure=Failure(Error="AwsRefused", Cause='{"errorMessage": "no"}')
+            ),
             "AwsRefused: no",
             id="cause-of-a-function",
         ),
         pytest.param(
-            Order(service="web", failure=Failure(Error="X", Cause='{"a": 1}')), 'X: {"a": 1}', id="other-json"
+            RollbackRequest(service="web", failure=Failure(Error="X", Cause='{"a": 1}')),
+            'X: {"a": 1}',
+            id="other-json",
         ),
-        pytest.param(Order(service="web", failure=Failure(Error="X", Cause="7")), "X: 7", id="a-bare-number"),
         pytest.param(
-            Order(service="web", failure=Failure(Error="States.Timeout")), "States.Timeout", id="no-cause"
+            RollbackRequest(service="web", failure=Failure(Error="X", Cause="7")), "X: 7", id="a-bare-number"
+        ),
+        pytest.param(
+            RollbackRequest(service="web", failure=Failure(Error="States.Timeout")),
+            "States.Timeout",
+            id="no-cause",
         ),
     ],
 )
-def test_reasons(order: Order | Ended, reason: str) -> None:
+def test_reasons(order: RollbackRequest | ExecutionEnded, reason: str) -> None:
     """One line, for the certificate."""
     assert order.reason == reason
 
@@ -134,24 +142,24 @@ def test_reasons(order: Order | Ended, reason: str) -> None:
 @pytest.mark.parametrize(
     ("order", "by_hand"),
     [
-        (Order(service="web"), True),
-        (Order(service="web", deployment="d1"), False),
-        (Ended(ended=DEPLOYMENT, status="FAILED"), False),
+        (RollbackRequest(service="web"), True),
+        (RollbackRequest(service="web", deployment="d1"), False),
+        (ExecutionEnded(ended=DEPLOYMENT, status="FAILED"), False),
     ],
     ids=["person", "catch", "event"],
 )
-def test_only_a_person_asks_by_hand(order: Order | Ended, by_hand: bool) -> None:
+def test_only_a_person_asks_by_hand(order: RollbackRequest | ExecutionEnded, by_hand: bool) -> None:
     """A Catch names its deployment."""
     assert order.by_hand is by_hand
 
 
-PERSON, CATCH = Order(service="web"), Order(service="web", deployment="d1")
-LATE_CATCH = Order(service="web", deployment="d0")
+PERSON, CATCH = RollbackRequest(service="web"), RollbackRequest(service="web", deployment="d1")
+LATE_CATCH = RollbackRequest(service="web", deployment="d0")
 EVENT, OTHER_EVENT = (
-    Ended(ended=DEPLOYMENT, status="ABORTED"),
-    Ended(ended=f"{EXECUTION}:d0", status="FAILED"),
+    ExecutionEnded(ended=DEPLOYMENT, status="ABORTED"),
+    ExecutionEnded(ended=f"{EXECUTION}:d0", status="FAILED"),
 )
-ROLLBACK_EVENT = Ended(ended=THEIRS, status="FAILED", again=True)
+ROLLBACK_EVENT = ExecutionEnded(ended=THEIRS, status="FAILED", again=True)
 RUNS = True
 
 
@@ -159,13 +167,15 @@ RUNS = True
     ("order", "holder", "expected"),
     [
         pytest.param(EVENT, DEPLOYMENT, True, id="stopped"),
-        pytest.param(Ended(ended=DEPLOYMENT, status="TIMED_OUT"), DEPLOYMENT, True, id="timed-out"),
-        pytest.param(Ended(ended=DEPLOYMENT, status="FAILED"), DEPLOYMENT, False, id="failed-by-itself"),
+        pytest.param(ExecutionEnded(ended=DEPLOYMENT, status="TIMED_OUT"), DEPLOYMENT, True, id="timed-out"),
+        pytest.param(
+            ExecutionEnded(ended=DEPLOYMENT, status="FAILED"), DEPLOYMENT, False, id="failed-by-itself"
+        ),
         pytest.param(ROLLBACK_EVENT, THEIRS, True, id="a-rollback-of-something-that-was-stopped"),
         pytest.param(OTHER_EVENT, DEPLOYMENT, True, id="nobody-knows-how-the-holder-has-ended"),
     ],
 )
-def test_who_may_have_left_a_function_at_work(order: Ended, holder: str, expected: bool) -> None:
+def test_who_may_have_left_a_function_at_work(order: ExecutionEnded, holder: str, expected: bool) -> None:
     """Only what has failed by itself, just now, has waited for its functions."""
     assert order.may_have_left_functions(holder) is expected
 
@@ -200,7 +210,9 @@ def test_who_may_have_left_a_function_at_work(order: Ended, holder: str, expecte
         pytest.param(DELETION, not RUNS, EVENT, DELETION, id="nor-by-an-event"),
     ],
 )
-def test_who_stands_back(holder: str, runs: bool | None, order: Order | Ended, said: str | None) -> None:
+def test_who_stands_back(
+    holder: str, runs: bool | None, order: RollbackRequest | ExecutionEnded, said: str | None
+) -> None:
     """A rollback takes over from the dead, and from a deployment that asks for it; else it waits."""
     found = stands_back(State(holder=holder, deployment="d1"), order, MINE, runs, at(0))
     assert found is None if said is None else said in (found or "")
@@ -211,7 +223,7 @@ def test_who_stands_back(holder: str, runs: bool | None, order: Order | Ended, s
     ("runs", "now", "stands"), [(None, 59, True), (None, 60, False), (not RUNS, 59, False)]
 )
 def test_a_rollback_that_has_just_begun_is_left_at_work(
-    order: Order, runs: bool | None, now: float, stands: bool
+    order: RollbackRequest, runs: bool | None, now: float, stands: bool
 ) -> None:
     """Step Functions may not know it yet: two people who are as quick would undo each other's."""
     state = State(holder=THEIRS, deployment="d1", tried=Tried(times=1, at=at(0)))
@@ -236,7 +248,7 @@ THREE = State(holder=THEIRS, deployment="d1", tried=Tried(times=3, at=at(0)))
     "order", [EVENT, OTHER_EVENT, ROLLBACK_EVENT], ids=["deployment", "other", "rollback"]
 )
 @pytest.mark.parametrize(("now", "seconds"), [(0, 120), (30.2, 90), (119.9, 1)])
-def test_a_rollback_that_nobody_asks_for_waits(order: Ended, now: float, seconds: int) -> None:
+def test_a_rollback_that_nobody_asks_for_waits(order: ExecutionEnded, now: float, seconds: int) -> None:
     """For what is left of the time, in whole seconds; whoever reads it learns whose failure to look at."""
     found = too_early(THREE, order, MINE, at(now))
     assert found
@@ -257,7 +269,9 @@ def test_a_rollback_that_nobody_asks_for_waits(order: Ended, now: float, seconds
         pytest.param(State(holder=DEPLOYMENT, deployment="d1"), EVENT, 1, id="nobody-has-tried"),
     ],
 )
-def test_a_rollback_that_does_not_wait(state: State, order: Order | Ended, now: float) -> None:
+def test_a_rollback_that_does_not_wait(
+    state: State, order: RollbackRequest | ExecutionEnded, now: float
+) -> None:
     """Clients may be on a bad version: who asks, and who is the first, begins at once."""
     assert too_early(state, order, MINE, at(now)) is None
 
@@ -275,7 +289,7 @@ def test_a_rollback_that_does_not_wait(state: State, order: Order | Ended, now: 
     ],
 )
 def test_one_of_two_rollbacks_that_waited_leaves_the_rest_to_the_other(
-    state: State, order: Ended, began: float, said: str | None
+    state: State, order: ExecutionEnded, began: float, said: str | None
 ) -> None:
     """The other one's end starts the next: both would be two chains, for as long as nothing gets through."""
     found = tried_since(state, order, MINE, at(began))
@@ -303,7 +317,9 @@ def test_rollbacks_are_counted_as_they_take_a_service_over() -> None:
         pytest.param(OTHER_EVENT, MINE, "d1 was left half-way", id="own-answer-was-lost"),
     ],
 )
-def test_why_a_service_is_taken_over(order: Order | Ended, holder: str, reason: str) -> None:
+def test_why_a_service_is_taken_over(
+    order: RollbackRequest | ExecutionEnded, holder: str, reason: str
+) -> None:
     """A certificate names the execution that it is about, and not one that ended by chance just then."""
     assert why(order, holder, DEPLOYMENT) == reason
 

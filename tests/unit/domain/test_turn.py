@@ -12,17 +12,17 @@ from crossfade.domain.admission import (
     ROLL_BACK,
     TAGS_FOLLOW,
     busy,
+    decline,
+    enqueue,
     held,
     is_given_up,
     is_late_tag,
     missed,
-    not_now,
     released_before,
     tries_by,
-    wait,
 )
 from crossfade.domain.errors import ServiceBusy
-from crossfade.domain.journal import DELETION, Newest, State, Tried
+from crossfade.domain.journal import DELETION, LatestImage, State, Tried
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Release
 from crossfade.domain.proof.certificate import History
@@ -45,13 +45,13 @@ PUSHED = release(pushed=at(10))
 RUNNING = State(holder=f"{EXECUTION}:d1", deployment="d1", candidate=candidate())
 
 
-def _newest(seconds: float, digest: str = OLD) -> Newest:
-    return Newest(at=at(seconds), digest=digest)
+def _newest(seconds: float, digest: str = OLD) -> LatestImage:
+    return LatestImage(at=at(seconds), digest=digest)
 
 
 def _action(given: Release, state: State, seconds: float | None, *, given_up: bool = False) -> str:
     ordered_at = None if seconds is None else at(seconds)
-    found = not_now("web", given, state, ordered_at=ordered_at, given_up=given_up)
+    found = decline("web", given, state, ordered_at=ordered_at, given_up=given_up)
     return found.action if found else "deploy"
 
 
@@ -239,7 +239,7 @@ OTHER_TAG = release("0.0")
 )
 def test_reasons(given: Release, state: State, said: str) -> None:
     """What a person reads who wonders where the push has gone: what is live, why, and the way out."""
-    found = not_now("web", given, state, ordered_at=at(10))
+    found = decline("web", given, state, ordered_at=at(10))
     assert found is not None
     assert found.reason == said
 
@@ -305,7 +305,7 @@ def test_a_tag_gives_an_old_build_a_new_place_in_time() -> None:
         (_newest(LATE, NEW), f"its image, tagged at {iso(at(LATE))}, was deployed or tried before."),
         (_newest(LATE + 1), f"its image was tagged at {iso(at(LATE))}, and one that was deployed or tried"),
     ):
-        found = not_now("web", tagged, State(newest=newest), ordered_at=at(LATE))
+        found = decline("web", tagged, State(newest=newest), ordered_at=at(LATE))
         assert found is not None
         assert (found.action, said in found.reason) == ("ignore", True)
 
@@ -322,7 +322,7 @@ def test_a_tag_on_what_was_a_release_before_is_refused_by_name() -> None:
 @pytest.mark.parametrize(("when_busy", "supersede"), [("queue", False), ("supersede", True)])
 def test_a_release_waits(when_busy: str, supersede: bool) -> None:
     """As the spec says: until the running deployment ends, or so that it ends at once."""
-    found = wait(release(), spec(when_busy=when_busy), RUNNING, at=at(7), execution="mine")
+    found = enqueue(release(), spec(when_busy=when_busy), RUNNING, at=at(7), execution="mine")
     assert (found.version, found.digest, found.at, found.execution) == ("0.0.2", NEW, at(7), "mine")
     assert found.supersede is supersede
 
@@ -334,14 +334,14 @@ LIVE = State(**RUNNING.model_dump() | {"digest": OLD, "version": "0.0.1"})
 def test_who_asks_for_what_is_live_has_the_other_one_go_back(when_busy: str) -> None:
     """Whatever the spec says: to wait for the end, or to be refused, would promote what nobody wants."""
     asked = release("0.0.1", OLD)
-    found = wait(asked, spec(when_busy=when_busy), LIVE, at=at(7), execution="mine", by_hand=True)
+    found = enqueue(asked, spec(when_busy=when_busy), LIVE, at=at(7), execution="mine", by_hand=True)
     assert found.supersede
     assert held("web", found, LIVE) == f"{EXECUTION}:d1 holds web, and d1 goes back"
 
 
 def test_what_has_waited_sends_nobody_back() -> None:
     """It is live by now, and another one was quicker: that one was asked for later."""
-    found = wait(release("0.0.1", OLD), spec(when_busy="queue"), LIVE, at=at(7), execution="mine")
+    found = enqueue(release("0.0.1", OLD), spec(when_busy="queue"), LIVE, at=at(7), execution="mine")
     assert not found.supersede
     assert held("web", found, LIVE).startswith(f"{EXECUTION}:d1 holds web")
 
@@ -350,7 +350,9 @@ def test_a_new_configuration_of_what_is_live_waits_as_any_other() -> None:
     """Its image is live and is being deployed: nobody asks to go back."""
     state = LIVE.model_copy(update={"candidate": candidate(digest=OLD)})
     with pytest.raises(ServiceBusy):
-        wait(release("0.0.1", OLD), spec(when_busy="reject"), state, at=at(7), execution="mine", by_hand=True)
+        enqueue(
+            release("0.0.1", OLD), spec(when_busy="reject"), state, at=at(7), execution="mine", by_hand=True
+        )
 
 
 @pytest.mark.parametrize(("times", "told"), [(1, ""), (2, "1 rollback of"), (5, "4 rollbacks of")])
@@ -373,7 +375,7 @@ def test_a_release_that_may_not_wait_is_refused(when_busy: str, holder: str) -> 
     """The sentence names who holds the service."""
     state = State(holder=holder, deployment="d1")
     with pytest.raises(ServiceBusy, match=f"held by {holder}"):
-        wait(release(), spec(when_busy=when_busy), state, at=at(7), execution="mine")
+        enqueue(release(), spec(when_busy=when_busy), state, at=at(7), execution="mine")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import History
-from crossfade.domain.rollback.target import Way, still_needed, way_back
+from crossfade.domain.rollback.target import RestoreTarget, restore_target, still_needed
 from crossfade.domain.spec.service import Slot
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import at, first_plan, plan
@@ -25,8 +25,8 @@ def _way(
     hidden: bool = False,
     fit: bool = True,
     short: str | None = None,
-) -> Way:
-    return way_back(
+) -> RestoreTarget:
+    return restore_target(
         live,
         given,
         written=written[0],
@@ -62,7 +62,7 @@ def test_winners(live: Weights | None, written: tuple[Weights, ...], blue: int, 
 @pytest.mark.parametrize("live", [BLUE, None], ids=["on-the-air", "off-already"])
 def test_a_first_release_goes_off_the_air(live: Weights | None) -> None:
     """There is nobody to win; healthy targets are not asked for."""
-    assert _way(live, first_plan(), (BLUE, None), blue=0, green=0) == Way(
+    assert _way(live, first_plan(), (BLUE, None), blue=0, green=0) == RestoreTarget(
         action="go", winner=None, reason="no production rule"
     )
 

@@ -11,9 +11,9 @@ from crossfade.domain.traffic.weights import (
     TAKE_AWAY,
     Overwritten,
     Weights,
-    floor,
     refuse_foreign,
     refuse_stop,
+    required_targets,
     shortfall,
     stable_slot,
 )
@@ -129,14 +129,14 @@ def test_what_was_written_is_no_foreign_change(weights: Weights | None) -> None:
 )
 def test_floor(desired: int, weight: int, needed: int) -> None:
     """A slot's share of its tasks, rounded up."""
-    assert floor(desired, weight) == needed
+    assert required_targets(desired, weight) == needed
 
 
 @given(st.integers(0, 50), st.integers(0, 100), st.integers(0, 100))
 def test_more_traffic_never_needs_fewer_targets(desired: int, low: int, high: int) -> None:
     """Law: the floor rises with the weight, and never above the slot's tasks (or one)."""
     low, high = sorted((low, high))
-    assert floor(desired, low) <= floor(desired, high) <= max(1, desired)
+    assert required_targets(desired, low) <= required_targets(desired, high) <= max(1, desired)
 
 
 def test_a_shortfall_says_what_is_missing() -> None:

@@ -11,7 +11,7 @@ from crossfade.domain import errors
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.spec.service import Slot, other
-from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, Resumption, Suspension
+from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, Resumption, SuspendedState
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
@@ -357,7 +357,7 @@ def test_scaling_that_was_resumed_just_now_is_given_back_whatever_is_read(
 ) -> None:
     """It may still be read as the deployment before had suspended it; a minute later it counts."""
     account.scale("blue", **ALL)
-    left = Suspension(scale_in=False, scale_out=True, scheduled=False)
+    left = SuspendedState(scale_in=False, scale_out=True, scheduled=False)
     journal.resumed(second, Resumption(slot="blue", suspension=left, at=at(-10)))
     invoke("suspend_scaling", plan=second)
     assert journal.history("web", "d1").scaling == left
@@ -377,7 +377,9 @@ def test_what_the_other_slot_was_left_with_says_nothing(
     account.scale("blue", DynamicScalingInSuspended=True)
     journal.resumed(second, Resumption(slot="green", suspension=ACTIVE, at=at(-10)))
     invoke("suspend_scaling", plan=second)
-    assert journal.history("web", "d1").scaling == Suspension(scale_in=True, scale_out=False, scheduled=False)
+    assert journal.history("web", "d1").scaling == SuspendedState(
+        scale_in=True, scale_out=False, scheduled=False
+    )
 
 
 def test_a_service_that_is_not_scaled_has_nothing_to_suspend(

@@ -10,7 +10,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
-from crossfade.domain.journal import DELETION, Newest, Waiting
+from crossfade.domain.journal import DELETION, LatestImage, Waiting
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Feed, LogStreams, Plan, Release
 from crossfade.domain.spec.service import ServiceSpec, Slot
@@ -869,7 +869,7 @@ def test_a_build_that_is_tagged_meanwhile_waits_in_the_place_of_its_tag(
     ((name, asked),) = account.started().items()
     plan = Plan.model_validate(_plan(invoke, asked, name)["plan"])
     journal.claim(plan)
-    assert journal.state("web").newest == Newest(at=at(PROMOTED), digest=built)
+    assert journal.state("web").newest == LatestImage(at=at(PROMOTED), digest=built)
 
 
 @pytest.mark.parametrize("known", ["was-tried", "has-a-release-tag"])

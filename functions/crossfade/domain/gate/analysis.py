@@ -10,16 +10,16 @@ from datetime import datetime
 from crossfade.domain.gate.blocks.block import CAP, Block, Tally
 from crossfade.domain.gate.blocks.from_ledger import fold
 from crossfade.domain.gate.blocks.from_metrics import count_probe
-from crossfade.domain.gate.evidence.failure_limit import Guard
-from crossfade.domain.gate.evidence.streams import Margin, Source
+from crossfade.domain.gate.evidence.failure_limit import FailureLimit
+from crossfade.domain.gate.evidence.streams import Margin, Streams
 from crossfade.domain.gate.state import GateState, Watch
-from crossfade.domain.gate.verdicts import judge
+from crossfade.domain.gate.verdicts import verdict_of
 from crossfade.domain.ledger import Record
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.verdict import Verdict
 
 
-def look(
+def analyse(
     state: GateState,
     records: Iterable[Record],
     blocks: Iterable[Block],
@@ -56,15 +56,15 @@ def look(
         feed_counted=state.feed_counted,
         minutes_seen=state.minutes_seen,
     )
-    return state, judge(state, settings=settings, watch=watch, now=now)
+    return state, verdict_of(state, settings=settings, watch=watch, now=now)
 
 
-def take_probe(source: Source, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Source:
+def take_probe(source: Streams, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Streams:
     """The probe's streams after blocks of the ledger."""
     return _take(source, blocks, settings, watch, Margin(settings.probe_margin, of_rate=1.0))
 
 
-def take_users(source: Source, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Source:
+def take_users(source: Streams, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Streams:
     """The users' streams after blocks of their outcomes.
 
     The margin is such that at the next weight no more than ``users_harmed`` of all users may fail because of
@@ -77,19 +77,19 @@ def take_users(source: Source, blocks: Iterable[Block], *, settings: GateSetting
 
 
 def _guarded(
-    guard: Guard, tallies: Iterable[Tally], state: GateState, *, settings: GateSettings, watch: Watch
-) -> Guard:
-    """The guard of a lane that is not the candidate's: it can hold a stage, and never goes back."""
+    limit: FailureLimit, tallies: Iterable[Tally], state: GateState, *, settings: GateSettings, watch: Watch
+) -> FailureLimit:
+    """The failure limit of a lane that is not the candidate's: it can hold a stage, and never goes back."""
     if state.probe.stage != watch.began.timestamp():
-        guard = guard.at_stage()
+        limit = limit.at_stage()
     for tally in tallies:
-        guard = guard.after(tally.requests, tally.failures, settings, CAP)
-    return guard
+        limit = limit.after(tally.requests, tally.failures, settings, CAP)
+    return limit
 
 
 def _take(
-    source: Source, blocks: Iterable[Block], settings: GateSettings, watch: Watch, margin: Margin | None
-) -> Source:
+    source: Streams, blocks: Iterable[Block], settings: GateSettings, watch: Watch, margin: Margin | None
+) -> Streams:
     warm = watch.candidate_since.timestamp() + settings.warm_up_seconds
     source = source.at_stage(watch.began.timestamp())
     for block in blocks:

@@ -4,7 +4,7 @@ from math import floor, log10
 
 from crossfade.domain.gate.blocks.latency import BOUNDS, steps
 from crossfade.domain.gate.evidence.e_values import Counts
-from crossfade.domain.gate.evidence.streams import Source
+from crossfade.domain.gate.evidence.streams import Streams
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.service import Slot, other
 
@@ -42,7 +42,7 @@ def slowness(counts: Counts, bound: int, settings: GateSettings, slot: Slot) -> 
 
 
 def strongest(
-    sources: dict[str, Source], evidence: float, settings: GateSettings, candidate: Slot
+    sources: dict[str, Streams], evidence: float, settings: GateSettings, candidate: Slot
 ) -> tuple[str, str]:
     """The source whose stream says most against the candidate, and what it says, with the evidence of all."""
     found: list[tuple[float, str, str]] = []

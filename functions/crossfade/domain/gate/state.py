@@ -7,17 +7,17 @@ from crossfade.domain.answers import Versions, right_versions
 from crossfade.domain.gate.blocks.block import Block
 from crossfade.domain.gate.blocks.from_ledger import Lanes
 from crossfade.domain.gate.blocks.from_metrics import Glance, ProbeMinutes
-from crossfade.domain.gate.evidence.failure_limit import Guard
-from crossfade.domain.gate.evidence.streams import Source
+from crossfade.domain.gate.evidence.failure_limit import FailureLimit
+from crossfade.domain.gate.evidence.streams import Streams
 from crossfade.domain.ledger import Lane
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Slot, Stage, other
 
 PROBE, USERS, SLOW = 0.30, 0.45, 0.25
 """How much each kind of stream counts: the weighted mean of e-processes is one again, whatever they share."""
 
 
-class GateState(Message):
+class GateState(Model):
     """All that the gate remembers of a deployment; a few kilobytes of JSON.
 
     The sources are of the same slot throughout, and are never reset: α is for the whole deployment.
@@ -26,10 +26,10 @@ class GateState(Message):
     """
 
     lanes: Lanes = Lanes()
-    probe: Source = Source()
-    users: Source = Source()
-    production: Guard = Guard()
-    stable: Guard = Guard()
+    probe: Streams = Streams()
+    users: Streams = Streams()
+    production: FailureLimit = FailureLimit()
+    stable: FailureLimit = FailureLimit()
     probe_minutes: ProbeMinutes = ()
     feed_counted: tuple[Block, ...] = ()
     minutes_seen: Glance = Glance()
@@ -40,7 +40,7 @@ class GateState(Message):
         return evidence(self.probe, self.users)
 
 
-def evidence(probe: Source, users: Source) -> float:
+def evidence(probe: Streams, users: Streams) -> float:
     """The evidence of all streams that the candidate is worse: on average at most 1 while it is not.
 
     A stream that has not begun stands at 1: the weights are fixed before it is known what will be heard.
@@ -80,10 +80,10 @@ class Watch(NamedTuple):
 
     stage: Stage
     next_weight: int | None
-    began: Moment
-    deadline: Moment
+    began: Timestamp
+    deadline: Timestamp
     candidate: Slot
-    candidate_since: Moment
+    candidate_since: Timestamp
     expected: str
     previous: str | None
     rates: Rates = Rates()

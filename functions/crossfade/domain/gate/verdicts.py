@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from crossfade.domain.gate import reasons
-from crossfade.domain.gate.evidence.streams import Source
+from crossfade.domain.gate.evidence.streams import Streams
 from crossfade.domain.gate.news import missing, seen_on, serves_nothing, told
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.spec.gate import GateSettings
@@ -14,7 +14,7 @@ OUTAGE_BLOCKS = 3
 """For so long after the stable lane failed, a candidate that fails too may share its outage."""
 
 
-def judge(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
+def verdict_of(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
     """What the state says about the stage.
 
     Where the stable slot serves nothing the candidate is judged by itself, as in a first release. Once it is
@@ -78,7 +78,7 @@ def _hold_until(late: bool, watch: Watch, reason: str) -> Verdict:
     )
 
 
-def _sources(state: GateState) -> dict[str, Source]:
+def _sources(state: GateState) -> dict[str, Streams]:
     return {"": state.probe, " of the users' requests": state.users}
 
 
@@ -103,11 +103,11 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     if state.evidence >= 1 / settings.alpha:
         return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
-        if source.guard.failing(settings) and _refuted(source, state, watch):
+        if source.failure_limit.failing(settings) and _refuted(source, state, watch):
             return (
                 f"{candidate} fails more than {settings.failing:.0%}{name}, and {stable} has none to "
                 f"compare with "
-                f"(evidence {reasons.odds(source.guard.sick.evidence)}){_probes(name, state, watch)}"
+                f"(evidence {reasons.odds(source.failure_limit.exceeded.evidence)}){_probes(name, state, watch)}"
             )
     return None
 
@@ -130,7 +130,7 @@ def _nobody_serves_well(state: GateState, settings: GateSettings, watch: Watch) 
 
 def _sick(state: GateState, settings: GateSettings) -> bool:
     """Whether the candidate fails more than it may, whatever the stable slot does."""
-    return any(source.guard.failing(settings) for source in _sources(state).values())
+    return any(source.failure_limit.failing(settings) for source in _sources(state).values())
 
 
 def _strongest(state: GateState, settings: GateSettings, watch: Watch) -> str:
@@ -145,7 +145,7 @@ def _probes(name: str, state: GateState, watch: Watch) -> str:
     return f"; {met}" if met else ""
 
 
-def _refuted(source: Source, state: GateState, watch: Watch) -> bool:
+def _refuted(source: Streams, state: GateState, watch: Watch) -> bool:
     """Whether to fail more than it may is reason enough to go back, with nothing to compare it with.
 
     With clients on it, it still serves more of them than a stable slot that serves nothing.
@@ -155,7 +155,7 @@ def _refuted(source: Source, state: GateState, watch: Watch) -> bool:
     return _nothing_to_compare(source, state)
 
 
-def _nothing_to_compare(source: Source, state: GateState) -> bool:
+def _nothing_to_compare(source: Streams, state: GateState) -> bool:
     """Whether the stable side has no requests, and was not seen to be as sick by the probe either.
 
     At weight 100 it has no users. What is heard of the candidate's is late, and so is that they are well.
@@ -170,7 +170,7 @@ def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     if state.evidence >= settings.suspicion:
         return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
-        if source.guard.failing(settings):
+        if source.failure_limit.failing(settings):
             return (
                 f"{candidate} fails more than {settings.failing:.0%}{name}, {stable} may be failing "
                 f"too (a shared outage?)"
@@ -191,7 +191,7 @@ def _unproven(state: GateState, settings: GateSettings, watch: Watch) -> str | N
     if state.probe.proof.evidence < 1 / settings.beta:
         return _probe_missing(state, settings, watch)
     # Nobody was served before, so what the slot's own lane says must be what clients get.
-    if watch.alone and watch.stage.weight == 100 and state.production.well.evidence < 1 / settings.beta:
+    if watch.alone and watch.stage.weight == 100 and state.production.recovered.evidence < 1 / settings.beta:
         return _production_missing(state, settings, watch)
     return None
 
@@ -216,7 +216,7 @@ def _production_missing(state: GateState, settings: GateSettings, watch: Watch) 
     seen, met = seen_on(state, watch, "production"), told(state, watch, "production")
     return (
         f"probe evidence insufficient: production fails {seen.kinds.total:,} of {seen.requests:,} "
-        f"{_to_go_on(state.production.well.evidence, settings)}{f'; {met}' if met else ''}"
+        f"{_to_go_on(state.production.recovered.evidence, settings)}{f'; {met}' if met else ''}"
     )
 
 

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from crossfade.domain.errors import NotYetVisible, SlotDrift
 from crossfade.domain.journal import State
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import RunningRelease
 from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot, other
 from crossfade.domain.tasks.launch import ECS_LAG
 
 
-class SlotCount(Message):
+class SlotCount(Model):
     """A slot's ECS service and its target group: tasks wanted, there (running or starting), and targets.
 
     ``healthy`` are those of the targets that the load balancer calls so.

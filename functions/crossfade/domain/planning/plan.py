@@ -5,15 +5,15 @@ from typing import Literal
 
 from crossfade.domain.errors import AmbiguousRepository, UnknownService
 from crossfade.domain.journal import Waiting
-from crossfade.domain.model import Message, Moment
-from crossfade.domain.planning.request import Push
+from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.spec.service import ServiceSpec, Slot, Stage, other
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import EMERGENCY
 
 
-class Release(Message):
+class Release(Model):
     """An image, pinned by digest, and the blueprint that it runs with.
 
     ``version`` is the image's tag, of several the one that the candidate answers (see ``naming.py``);
@@ -25,8 +25,8 @@ class Release(Message):
     digest: str
     image: str
     blueprint: str
-    pushed: Moment | None = None
-    tagged: Moment | None = None
+    pushed: Timestamp | None = None
+    tagged: Timestamp | None = None
 
     @property
     def came(self) -> datetime | None:
@@ -34,7 +34,7 @@ class Release(Message):
         return self.tagged or self.pushed
 
 
-class RunningRelease(Message):
+class RunningRelease(Model):
     """The release in the stable slot, read from the tags of the task definition that runs there.
 
     ``version`` is what it answers, where the journal knows that. It was not seen to where it was not
@@ -47,21 +47,21 @@ class RunningRelease(Message):
     verified: bool = True
 
 
-class LogStreams(Message):
+class LogStreams(Model):
     """The log streams of a release: their group, and how their names begin."""
 
     group: str
     prefix: str
 
 
-class Feed(Message):
+class Feed(Model):
     """Where both sides' outcome feeds are; the stable side has none where it does not log to CloudWatch."""
 
     candidate: LogStreams
     stable: LogStreams | None
 
 
-class Contents(Message):
+class Contents(Model):
     """What a release has of the pushed image and of its blueprint.
 
     ``released`` names the containers that run the pushed image, ``kept`` the others with the blueprint's own
@@ -84,7 +84,7 @@ class Contents(Message):
         return "; ".join([f"{', '.join(self.released)} run the pushed image", *kept, *left_out])
 
 
-class Plan(Message):
+class Plan(Model):
     """A deployment: fixed from here on, whatever happens to the stack; but for the release's version.
 
     ``asked_by`` is the execution of somebody else's workflow that asked for it, or the one that has waited.
@@ -93,7 +93,7 @@ class Plan(Message):
     deployment: str
     execution: str
     asked_by: str | None = None
-    began: Moment
+    began: Timestamp
     spec: ServiceSpec
     release: Release
     stable: Slot | None
@@ -126,7 +126,7 @@ class Plan(Message):
         return f"{self.spec.service}/{self.deployment}"
 
 
-class Decision(Message):
+class Decision(Model):
     """What PlanRelease says: deploy by this plan, wait for the service, or why there is nothing to deploy.
 
     ``go_back``: take back the promotion by the deployment ``warm``, whose old slot runs what is asked for.
@@ -140,7 +140,7 @@ class Decision(Message):
     warm: str | None = None
 
 
-def choose_service(push: Push, repositories: dict[str, str]) -> str | None:
+def choose_service(push: ImagePushed, repositories: dict[str, str]) -> str | None:
     """The service that is built from the pushed repository; None when there is none.
 
     ``repositories`` maps service names to repository names.
@@ -154,7 +154,7 @@ def choose_service(push: Push, repositories: dict[str, str]) -> str | None:
     return names[0] if names else None
 
 
-def built_by_nobody(push: Push, repositories: dict[str, str]) -> str:
+def built_by_nobody(push: ImagePushed, repositories: dict[str, str]) -> str:
     """Why a push starts nothing: no spec names its repository, as far as the specs can be read."""
     unread = sorted(name for name, repository in repositories.items() if not repository)
     reason = f"no service is built from repository {visible(push.repository)}"
@@ -174,7 +174,7 @@ def decide(
     deployment: str,
     execution: str,
     asked_by: str | None = None,
-    now: Moment,
+    now: Timestamp,
     spec: ServiceSpec,
     release: Release,
     stable: Slot | None,

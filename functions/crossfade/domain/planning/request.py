@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.model import Message, Moment, faults
+from crossfade.domain.model import Model, Timestamp, faults
 from crossfade.domain.spec.service import ServiceName
 from crossfade.domain.text import visible
 
@@ -24,7 +24,7 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-class Ask(Message):
+class DeployRequest(Model):
     """A person or a program asks for one release of one service: by tag, by digest, or by both.
 
     With both, the digest is deployed under that tag. ``asked`` is set where Crossfade itself starts what has
@@ -35,18 +35,18 @@ class Ask(Message):
     service: ServiceName
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
-    asked: Moment | None = None
-    tagged: Moment | None = None
+    asked: Timestamp | None = None
+    tagged: Timestamp | None = None
     asked_by: str | None = Field(default=None, validation_alias=AliasChoices("asked_by", STARTED_BY))
 
     @model_validator(mode="after")
-    def _an_image(self) -> "Ask":
+    def _an_image(self) -> "DeployRequest":
         if self.image_tag is None and self.image_digest is None:
             raise ValueError("give image_tag, image_digest, or both")
         return self
 
 
-class Push(Message):
+class ImagePushed(Model):
     """An image came to ECR: it was pushed, or replicated from another registry.
 
     ``account`` and ``region`` are of the registry that has it now, ``at`` is when that was told. ``tag`` is
@@ -58,16 +58,16 @@ class Push(Message):
     repository: str
     digest: Digest
     tag: str
-    at: Moment | None = None
+    at: Timestamp | None = None
 
 
-class NoConcern(Message):
+class NoConcern(Model):
     """An event that asks nothing of this Crossfade, and why."""
 
     reason: str
 
 
-def read_input(raw: Any, execution: str) -> Ask | Push | NoConcern:
+def read_input(raw: Any, execution: str) -> DeployRequest | ImagePushed | NoConcern:
     """Tell an event of ECR from a person's input, and check either.
 
     ``execution`` is the ARN of the execution that has the input: Crossfade deploys the images of its own
@@ -85,7 +85,7 @@ def read_input(raw: Any, execution: str) -> Ask | Push | NoConcern:
     try:
         if raw.get("source") == "aws.ecr":
             return _read_event(raw, execution)
-        ask = Ask.model_validate(raw)
+        ask = DeployRequest.model_validate(raw)
     except ValidationError as error:
         raise _malformed(_unknown(raw) + faults(error, "input")) from error
     # What Crossfade itself asks for may come from another version of it.
@@ -94,14 +94,14 @@ def read_input(raw: Any, execution: str) -> Ask | Push | NoConcern:
     return ask
 
 
-def _read_event(raw: dict[str, Any], execution: str) -> Push | NoConcern:
+def _read_event(raw: dict[str, Any], execution: str) -> ImagePushed | NoConcern:
     detail = raw["detail"] if isinstance(raw.get("detail"), dict) else {}
     kind, action, result = raw.get("detail-type"), detail.get("action-type"), detail.get("result")
     if not isinstance(kind, str) or ARRIVALS.get(kind) != action or result != "SUCCESS":
         return NoConcern(
             reason=f"no image has come: the event is {_shown(kind)}, {_shown(action)}, {_shown(result)}"
         )
-    push = Push.model_validate(
+    push = ImagePushed.model_validate(
         {
             "account": raw.get("account"),
             "region": raw.get("region"),
@@ -122,7 +122,8 @@ def _read_event(raw: dict[str, Any], execution: str) -> Push | NoConcern:
 
 def _unknown(raw: dict[str, Any]) -> list[str]:
     return [
-        f"{key}: there is no such key" for key in sorted(raw.keys() - Ask.model_fields.keys() - {STARTED_BY})
+        f"{key}: there is no such key"
+        for key in sorted(raw.keys() - DeployRequest.model_fields.keys() - {STARTED_BY})
     ]
 
 

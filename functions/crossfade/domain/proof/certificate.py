@@ -7,27 +7,27 @@ from pydantic import Field
 
 from crossfade.domain.answers import right_versions
 from crossfade.domain.ledger import Lane, Record
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Contents, Plan
 from crossfade.domain.proof.restoration import FirstBad, LoserSeen
-from crossfade.domain.proof.tally import Failed, Gap, LaneCount, Sighted, Tally
+from crossfade.domain.proof.tally import Failed, Gap, LaneCount, Tally, VersionSeen
 from crossfade.domain.spec.service import Slot
-from crossfade.domain.tasks.scaling import Suspension
+from crossfade.domain.tasks.scaling import SuspendedState
 
 Outcome = Literal["promoted", "rolled_back", "failed"]
 
 
-class StageRecord(Message):
+class StageRecord(Model):
     """A stage as it went. ``ended`` and the verdict are missing where a stage was cut off."""
 
     weight: int
-    began: Moment
-    ended: Moment | None = None
+    began: Timestamp
+    ended: Timestamp | None = None
     verdict: str | None = None
     reason: str | None = None
 
 
-class History(Message):
+class History(Model):
     """A deployment's milestones, as the journal holds them.
 
     ``launched`` and ``healthy`` are the candidate's; ``wanted`` is the most tasks that the live slot was
@@ -44,21 +44,21 @@ class History(Message):
     """
 
     plan: Plan
-    launched: Moment | None = None
-    healthy: Moment | None = None
+    launched: Timestamp | None = None
+    healthy: Timestamp | None = None
     wanted: int | None = None
-    judged: Moment | None = None
+    judged: Timestamp | None = None
     refused: int | None = None
-    promoted: Moment | None = None
-    restored: Moment | None = None
+    promoted: Timestamp | None = None
+    restored: Timestamp | None = None
     stopped: Slot | None = None
     probe: str | None = None
-    probe_asked: Moment | None = None
+    probe_asked: Timestamp | None = None
     cursor: str | None = None
-    scaling: Suspension | None = None
+    scaling: SuspendedState | None = None
     outcome: Outcome | None = None
     reason: str | None = None
-    ended: Moment | None = None
+    ended: Timestamp | None = None
     certificate: str | None = None
     not_reported: str | None = None
     executions: tuple[str, ...] = ()
@@ -70,14 +70,14 @@ class History(Message):
         return any(stage.weight > 0 or stage.verdict == "advance" for stage in self.stages)
 
 
-class Version(Message):
+class Version(Model):
     """A release: its version and digest; both null before a service's first release."""
 
     version: str | None
     digest: str | None
 
 
-class Timing(Message):
+class Timing(Model):
     """Seconds. ``bake`` is the stages' minimum times, ``evidence`` what they took beyond those, and
     ``overhead`` what Crossfade itself takes: total − bake − evidence − container_start.
 
@@ -97,7 +97,7 @@ class Timing(Message):
     restored: float | None
 
 
-class LedgerCount(Message):
+class LedgerCount(Model):
     """The ledger itself: how many records, whether none is missing, and the SHA-256 of ``ledger.jsonl``.
 
     A probe that died has left a gap, and what it had sent last may be missing.
@@ -109,7 +109,7 @@ class LedgerCount(Message):
     sha256: str
 
 
-class Certificate(Message):
+class Certificate(Model):
     """The document ``certificate.json``; ``crossfade`` says which form it has."""
 
     crossfade: Literal["certificate/3"] = "certificate/3"
@@ -122,7 +122,7 @@ class Certificate(Message):
     contents: Contents | None
     requests: dict[Lane, LaneCount]
     failures: dict[Lane, tuple[Failed, ...]]
-    versions: dict[Lane, tuple[Sighted, ...]]
+    versions: dict[Lane, tuple[VersionSeen, ...]]
     stages: tuple[StageRecord, ...]
     timing: Timing
     transitions: int | None

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from crossfade.domain.answers import Versions, well
 from crossfade.domain.ledger import Lane, Opened, Record, Request
-from crossfade.domain.rollout.drain import Quiet
+from crossfade.domain.rollout.drain import DrainProgress
 
 
 class LoserSeen:
@@ -27,7 +27,7 @@ class LoserSeen:
     ) -> None:
         self._winner, self._met, self._weights = winner, met, weights
         self._quiet_seconds, self._failing = quiet_seconds, failing
-        self._quiet = Quiet()
+        self._quiet = DrainProgress()
         self._last: datetime | None = None
         self._proved = False
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from crossfade.domain.answers import Kinds, Versions, fault, well
 from crossfade.domain.ledger import LANES, Closed, Lane, LaneTotals, Opened, Record, Request
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 
 MOST_VERSIONS = 50
 """A lane's further versions are counted together: an application may answer another one each time."""
@@ -14,7 +14,7 @@ OTHERS = "(others)"
 _BLOCK = 8192
 
 
-class LaneCount(Message):
+class LaneCount(Model):
     """Requests of a lane: ``ok`` are 2xx answers of a version that is right, ``failed`` all others.
 
     ``missing`` were sent, and are not in the ledger.
@@ -26,27 +26,27 @@ class LaneCount(Message):
     missing: int
 
 
-class Failed(Message):
+class Failed(Model):
     """A kind of failure, in words, and how often."""
 
     what: str
     count: int
 
 
-class Sighted(Message):
+class VersionSeen(Model):
     """A version that a lane answered with: when first and last, and how often."""
 
     version: str
-    first: Moment
-    last: Moment
+    first: Timestamp
+    last: Timestamp
     count: int
 
 
-class Gap(Message):
+class Gap(Model):
     """A time in which no probe was there: from the last record of one to the first of the next."""
 
-    began: Moment
-    ended: Moment
+    began: Timestamp
+    ended: Timestamp
 
 
 class Tally:
@@ -129,11 +129,11 @@ class Tally:
             for lane, kinds in self._kinds.items()
         }
 
-    def versions(self) -> dict[Lane, tuple[Sighted, ...]]:
+    def versions(self) -> dict[Lane, tuple[VersionSeen, ...]]:
         """The versions that each lane answered with, in the order of their first sight."""
         return {
             lane: tuple(
-                Sighted(version=version, first=sight.first, last=sight.last, count=sight.count)
+                VersionSeen(version=version, first=sight.first, last=sight.last, count=sight.count)
                 for version, sight in sorted(sights.items(), key=lambda item: item[1].first)
             )
             for lane, sights in self._seen.items()

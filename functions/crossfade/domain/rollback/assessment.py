@@ -10,7 +10,7 @@ from pydantic import AliasChoices, Field, ValidationError
 
 from crossfade.domain.errors import InvalidInput, LiveServesNothing
 from crossfade.domain.journal import State, machine_of
-from crossfade.domain.model import Message, faults, iso, unknown_keys
+from crossfade.domain.model import Model, faults, iso, unknown_keys
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.planning.request import STARTED_BY
 from crossfade.domain.proof.certificate import History
@@ -26,7 +26,7 @@ _ERROR_MESSAGE = re.compile(
 """The message in a Lambda's cause, as a JSON string; the definitions look for the same."""
 
 
-class Failure(Message):
+class Failure(Model):
     """What a Catch says: the error's name, and its cause.
 
     A Lambda's cause is a JSON document, or a sentence that ends with one, and may be cut off anywhere.
@@ -43,7 +43,7 @@ class Failure(Message):
         return f"{self.Error}: {cause}" if cause else self.Error
 
 
-class Order(Message):
+class RollbackRequest(Model):
     """A person, or a deployment's own Catch, asks to roll a service back.
 
     A deployment names itself, so that it never takes back what another one is doing. ``warm`` is the
@@ -77,7 +77,7 @@ class Order(Message):
         return "rolled back by hand"
 
 
-class Ended(Message):
+class ExecutionEnded(Model):
     """A deployment or a rollback ended without having put things right itself; ``ended`` is its ARN.
 
     ``again``: it was a rollback, so that the next one waits for a while before it tries.
@@ -102,7 +102,7 @@ class Ended(Message):
         return f"{self.ended.rsplit(':', 1)[-1]} ended {self.status}"
 
 
-def read_input(raw: Any) -> Order | Ended:
+def read_input(raw: Any) -> RollbackRequest | ExecutionEnded:
     """Tell an order from the word that an execution has ended.
 
     Raises
@@ -113,7 +113,7 @@ def read_input(raw: Any) -> Order | Ended:
     if not isinstance(raw, dict):
         raise InvalidInput(f"The input must be a JSON object. Start again with {EXAMPLE}.")
     try:
-        order = Ended.model_validate(raw) if "ended" in raw else Order.model_validate(raw)
+        order = ExecutionEnded.model_validate(raw) if "ended" in raw else RollbackRequest.model_validate(raw)
     except ValidationError as error:
         raise InvalidInput(
             f"The input is malformed. {'; '.join(faults(error, 'input'))}. Start again with {EXAMPLE}."
@@ -127,7 +127,7 @@ def read_input(raw: Any) -> Order | Ended:
     return order
 
 
-class Assessment(Message):
+class Assessment(Model):
     """What there is to do.
 
     ``roll_back``: restore the slot that was stable before the plan. ``back_out``: the same, after the
@@ -157,13 +157,20 @@ def nothing(reason: str) -> Assessment:
     return Assessment(action="nothing", reason=reason)
 
 
-def too_early(state: State, order: Order | Ended, own: str, now: datetime) -> Assessment | None:
+def too_early(
+    state: State, order: RollbackRequest | ExecutionEnded, own: str, now: datetime
+) -> Assessment | None:
     """Let a rollback that nobody asks for wait, where others have failed; None when its time has come.
 
     Whatever made them fail may last for hours. The wait comes before the service is taken over: a rollback
     at work would keep a person's from beginning.
     """
-    if isinstance(order, Order) or state.tried is None or state.holder == own or now >= state.tried.next_at:
+    if (
+        isinstance(order, RollbackRequest)
+        or state.tried is None
+        or state.holder == own
+        or now >= state.tried.next_at
+    ):
         return None
     times, next_at = state.tried.times, state.tried.next_at
     return Assessment(
@@ -177,7 +184,7 @@ def too_early(state: State, order: Order | Ended, own: str, now: datetime) -> As
     )
 
 
-def tried_since(state: State, ended: Ended, own: str, began: datetime) -> str | None:
+def tried_since(state: State, ended: ExecutionEnded, own: str, began: datetime) -> str | None:
     """Why a rollback that nobody asks for leaves the rest to another one; None when it is its turn.
 
     ``began`` is when it was started. Who has tried since then starts the next one by its own end: if this one
@@ -188,9 +195,9 @@ def tried_since(state: State, ended: Ended, own: str, began: datetime) -> str | 
     return f"{state.holder} has tried since this rollback began, and its own end starts the next one"
 
 
-def why(order: Order | Ended, holder: str, deployed_by: str) -> str:
+def why(order: RollbackRequest | ExecutionEnded, holder: str, deployed_by: str) -> str:
     """The reason in words for taking a deployment over from ``holder``."""
-    if isinstance(order, Ended) and order.ended not in {holder, deployed_by}:
+    if isinstance(order, ExecutionEnded) and order.ended not in {holder, deployed_by}:
         # The word of another one's end came just when this holder had died.
         return f"{deployed_by.rsplit(':', 1)[-1]} was left half-way"
     return order.reason
@@ -236,7 +243,7 @@ EXECUTION_LAG = timedelta(seconds=60)
 
 
 def stands_back(
-    state: State, order: Order | Ended, own: str, holder_runs: bool | None, now: datetime
+    state: State, order: RollbackRequest | ExecutionEnded, own: str, holder_runs: bool | None, now: datetime
 ) -> str | None:
     """Why a rollback leaves a held service to its holder; None when it may take the service over.
 
@@ -246,15 +253,15 @@ def stands_back(
     rollback that took over a moment ago.
     """
     holder = state.holder or ""
-    if holder == own or (isinstance(order, Ended) and order.ended == holder):
+    if holder == own or (isinstance(order, ExecutionEnded) and order.ended == holder):
         return None
     if not machine_of(holder):
         return f"{holder} holds {state.deployment}"
     just_begun = holder_runs is None and state.tried is not None and now < state.tried.at + EXECUTION_LAG
     if (holder_runs or just_begun) and machine_of(holder) == machine_of(own):
         return f"the rollback {holder} is at work already"
-    if holder_runs is not False and isinstance(order, Ended):
+    if holder_runs is not False and isinstance(order, ExecutionEnded):
         return f"{holder} holds the service"
-    if isinstance(order, Order) and order.deployment not in {None, state.deployment}:
+    if isinstance(order, RollbackRequest) and order.deployment not in {None, state.deployment}:
         return f"{order.deployment} does not hold the service any more"
     return None

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import History
 from crossfade.domain.spec.service import Slot, other
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
 
 
-class Way(Message):
+class RestoreTarget(Model):
     """``go``: all traffic to ``winner``; None removes the rule, as before a first release.
 
     ``wait``: neither slot can serve yet, or the stable one not all of it. ``bar``: somebody else has changed
@@ -46,7 +46,7 @@ def still_needed(
     return "as_it_is" if short and not late and history.refused is None else None
 
 
-def way_back(
+def restore_target(
     live: Weights | None,
     plan: Plan,
     *,
@@ -57,7 +57,7 @@ def way_back(
     fit: bool,
     short: str | None,
     late: bool,
-) -> Way:
+) -> RestoreTarget:
     """Choose the winner.
 
     The stable slot, unless it has no healthy target while the candidate has: clients are better off with a
@@ -67,31 +67,31 @@ def way_back(
     worth a wait. ``late`` ends the wait for a healthy slot.
     """
     if live is None and hidden:
-        return Way(
+        return RestoreTarget(
             action="wait", reason="the load balancer does not show yet the rule that was made just now"
         )
     is_back = live == plan.before and (live == written or live is None)
     if not is_back and (live is None or live not in (*own, plan.before)):
-        return Way(
+        return RestoreTarget(
             action="bar",
             reason=f"the live rule ({live or 'gone'}) was changed by somebody else. {PUT_RIGHT}",
         )
     if plan.stable is None:
-        return Way(action="go", reason="no production rule")
+        return RestoreTarget(action="go", reason="no production rule")
     if healthy[plan.stable] > 0:
         if short and not is_back:
-            return Way(action="wait", reason=f"{short}; until it has them, traffic stays at {live}")
-        return Way(action="go", winner=plan.stable, reason=str(plan.before))
+            return RestoreTarget(action="wait", reason=f"{short}; until it has them, traffic stays at {live}")
+        return RestoreTarget(action="go", winner=plan.stable, reason=str(plan.before))
     if healthy[plan.candidate] > 0 and (fit or not is_back):
-        return Way(
+        return RestoreTarget(
             action="go",
             winner=plan.candidate,
             reason=f"the stable slot {plan.stable} has no healthy target, so all traffic was given to "
             f"{plan.candidate} with {plan.release.version}",
         )
     if late or is_back:
-        return Way(action="go", winner=plan.stable, reason=_served_by_nobody(plan, healthy))
-    return Way(action="wait", reason=f"neither slot has a healthy target; traffic stays at {live}")
+        return RestoreTarget(action="go", winner=plan.stable, reason=_served_by_nobody(plan, healthy))
+    return RestoreTarget(action="wait", reason=f"neither slot has a healthy target; traffic stays at {live}")
 
 
 def _served_by_nobody(plan: Plan, healthy: Mapping[Slot, int]) -> str:

@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from crossfade.domain.errors import InvalidServiceSpec
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.verdict import Verdict
 
 ALARM = "ALARM"
 
 
-class Alarm(Message):
+class Alarm(Model):
     """An alarm's state (``OK``, ``ALARM`` or ``INSUFFICIENT_DATA``), and since when it has been that."""
 
     name: str
     state: str
-    since: Moment
+    since: Timestamp
 
     def raised(self, began: datetime) -> bool:
         """Whether it went to ALARM after the deployment began, and is still there."""
@@ -33,7 +33,7 @@ def refuse_unknown(spec: ServiceSpec, found: Mapping[str, Alarm]) -> None:
         )
 
 
-def heed(
+def with_alarms(
     verdict: Verdict, named: Sequence[str], found: Mapping[str, Alarm], *, began: datetime, late: bool
 ) -> Verdict:
     """The verdict with the alarms taken in.

@@ -10,14 +10,14 @@ from typing import Literal, NamedTuple
 
 from crossfade.domain.answers import Kinds, fault
 from crossfade.domain.ledger import Opened, Record, Request
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Retire
 
 SPANS = 20
 """The quiet time is counted in so many parts, so that its failures are known without every single answer."""
 
 
-class Quiet(Message):
+class DrainProgress(Model):
     """What production has shown since the last shift: the version's last good answer, another's last answer.
 
     Where nobody knows the version, every answer is its that is not the loser's. A failed request may be
@@ -27,18 +27,18 @@ class Quiet(Message):
     ``requests`` counts all requests since then.
     """
 
-    last_answer: Moment | None = None
-    last_other: Moment | None = None
+    last_answer: Timestamp | None = None
+    last_other: Timestamp | None = None
     spans: tuple[tuple[int, int, int], ...] = ()
-    met: tuple[Moment, str] | None = None
+    met: tuple[Timestamp, str] | None = None
     requests: int = 0
     kinds: Kinds = Kinds()
 
-    def gap(self, at: datetime) -> "Quiet":
+    def gap(self, at: datetime) -> "DrainProgress":
         """Nobody saw what production gave just before."""
         return self.model_copy(update={"last_other": max(at, self.last_other or at)})
 
-    def answer(self, request: Request, seconds: float, *, awaited: bool) -> "Quiet":
+    def answer(self, request: Request, seconds: float, *, awaited: bool) -> "DrainProgress":
         """With one more answer, ``awaited`` or not; only the last of ``seconds`` are kept."""
         at = request.at
         number = int(at.timestamp() * SPANS // max(seconds, 1))
@@ -101,7 +101,7 @@ class Awaited(NamedTuple):
         return f"only {self.version}" if self.version else f"no {self.loser}"
 
 
-class DrainVerdict(Message):
+class DrainVerdict(Model):
     """``drained``: the other slot may be stopped. ``late``: the deadline came before that."""
 
     action: Literal["wait", "drained", "late"]
@@ -109,7 +109,7 @@ class DrainVerdict(Message):
 
 
 def look(
-    quiet: Quiet,
+    quiet: DrainProgress,
     records: Iterable[Record],
     *,
     retire: Retire,
@@ -119,7 +119,7 @@ def look(
     now: datetime,
     version: str | None,
     loser: str | None = None,
-) -> tuple[Quiet, DrainVerdict]:
+) -> tuple[DrainProgress, DrainVerdict]:
     """Take in new records and say whether clients get ``version`` only.
 
     ``shifted`` is when the weights were set from which on that is expected, ``shown`` when the load balancer

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
-class GateSettings(Message):
+class GateSettings(Model):
     """The gate's part of a service spec; every field has a default.
 
     Parameters

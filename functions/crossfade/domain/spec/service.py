@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from crossfade.domain.errors import InvalidServiceSpec
-from crossfade.domain.model import Message, faults, unknown_keys
+from crossfade.domain.model import Model, faults, unknown_keys
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.history_events import MOST_EVENTS, RESERVE, most_events
 from crossfade.domain.text import visible
@@ -64,7 +64,7 @@ def other(slot: Slot) -> Slot:
     return "green" if slot == "blue" else "blue"
 
 
-class Stage(Message):
+class Stage(Model):
     """A weight of the candidate in percent, and how long it is watched, in seconds."""
 
     weight: int = Field(ge=0, le=100)
@@ -78,7 +78,7 @@ class Stage(Message):
         return self
 
 
-class TargetGroups(Message):
+class TargetGroups(Model):
     """The ARN of each slot's target group."""
 
     blue: str
@@ -89,7 +89,7 @@ class TargetGroups(Message):
         return self.blue if slot == "blue" else self.green
 
 
-class Network(Message):
+class Network(Model):
     """Where tasks run: the awsvpc configuration of ECS."""
 
     subnets: tuple[str, ...] = Field(min_length=1)
@@ -97,14 +97,14 @@ class Network(Message):
     public_ip: bool
 
 
-class Launch(Message):
+class Launch(Model):
     """How long the candidate may take to become healthy, and how long it must stay so, in seconds."""
 
     deadline_seconds: Seconds
     hold_seconds: Seconds
 
 
-class Retire(Message):
+class Retire(Model):
     """When the old version may go, in seconds.
 
     ``quiet_seconds`` without the old version in any production answer, and ``drain_seconds`` since the last
@@ -118,7 +118,7 @@ class Retire(Message):
     warm_seconds: int = Field(default=0, ge=0, le=86_400)
 
 
-class Probe(Message):
+class Probe(Model):
     """Requests per second on the production lane and on each slot's lane, and where the probe task runs."""
 
     production_rate: Rate
@@ -126,7 +126,7 @@ class Probe(Message):
     network: Network
 
 
-class ServiceSpec(Message):
+class ServiceSpec(Model):
     """A service, as its stack describes it in the SSM parameter ``/<Crossfade's stack>/services/<name>``."""
 
     service: ServiceName

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Self
 
 from crossfade.domain.errors import ScalingTooNarrow
-from crossfade.domain.model import Message
+from crossfade.domain.model import Model
 from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot
 from crossfade.domain.tasks.scaling import ScalableTarget
 from crossfade.domain.traffic.weights import shortfall
 
 
-class Capacity(Message):
+class Capacity(Model):
     """The candidate beside the live slot, which may grow at any time; in a rollback, winner beside loser.
 
     ``wanted`` is the most that the other slot was wanted to have, None where there is none; ``asked`` is the

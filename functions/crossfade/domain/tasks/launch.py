@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy, CandidateReplaced
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Launch
 from crossfade.domain.tasks.reasons import advice
 
@@ -15,7 +15,7 @@ ECS_LAG = timedelta(seconds=60)
 """For so long after a write ECS may show a service as it was before, or no service at all."""
 
 
-class Rollout(Message):
+class Rollout(Model):
     """What was launched, from ECS's own answer: the id of the service's PRIMARY deployment.
 
     ``asked`` is when that answer came.
@@ -23,10 +23,10 @@ class Rollout(Message):
 
     id: str
     task_definition: str
-    asked: Moment
+    asked: Timestamp
 
 
-class SlotStatus(Message):
+class SlotStatus(Model):
     """A slot's ECS service and its target group, as they are shown now.
 
     ``rollout`` is the newest one, ``running`` are its tasks, ``others`` running tasks of earlier ones.
@@ -58,14 +58,14 @@ class SlotStatus(Message):
         )
 
 
-class Readiness(Message):
+class Readiness(Model):
     """``ready`` when the candidate was healthy for the hold time; else since when it has been healthy.
 
     ``given_up``: ECS starts no more tasks of this rollout, and the candidate needs another one.
     """
 
     status: Literal["waiting", "given_up", "ready"]
-    healthy_since: Moment | None
+    healthy_since: Timestamp | None
     reason: str
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.text import visible
 
 MOST_CHARACTERS = 600
@@ -70,10 +70,10 @@ CAUSES = (
 """From the pages "service event messages" and "stopped tasks error messages" of the ECS developer guide."""
 
 
-class Event(Message):
+class Event(Model):
     """An event of a service, as DescribeServices tells it."""
 
-    at: Moment
+    at: Timestamp
     message: str
 
 

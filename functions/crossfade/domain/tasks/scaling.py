@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Self
 
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Slot
 
 SCALING_LAG = timedelta(seconds=60)
 """How long Application Auto Scaling may still answer as before a write."""
 
 
-class Suspension(Message):
+class SuspendedState(Model):
     """Which kinds of scaling are suspended for a slot."""
 
     scale_in: bool
@@ -23,24 +23,24 @@ class Suspension(Message):
         return self.model_copy(update={"scale_in": True})
 
 
-SUSPENDED = Suspension(scale_in=True, scale_out=True, scheduled=True)
-ACTIVE = Suspension(scale_in=False, scale_out=False, scheduled=False)
+SUSPENDED = SuspendedState(scale_in=True, scale_out=True, scheduled=True)
+ACTIVE = SuspendedState(scale_in=False, scale_out=False, scheduled=False)
 
 
-class ScalableTarget(Message):
+class ScalableTarget(Model):
     """How a slot is scaled: what is suspended, and between how many tasks (MinCapacity, MaxCapacity)."""
 
-    suspension: Suspension
+    suspension: SuspendedState
     least: int
     most: int
 
 
-class Resumption(Message):
+class Resumption(Model):
     """How a slot's scaling was left when a deployment ended, and when."""
 
     slot: Slot
-    suspension: Suspension
-    at: Moment
+    suspension: SuspendedState
+    at: Timestamp
 
     def still_counts(self, slot: Slot, now: datetime) -> bool:
         """Whether it says more of a slot than what is read, which may be of before."""

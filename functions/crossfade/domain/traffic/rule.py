@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from crossfade.domain.errors import ForeignChange, StickyTraffic
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import SLOTS, ServiceSpec, TargetGroups
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.weights import Weights
@@ -24,7 +24,7 @@ DEFAULT = "default"
 """The priority of a listener's default rule."""
 
 
-class LiveRule(Message):
+class LiveRule(Model):
     """A rule; its actions are in their order, the last one ends the request."""
 
     arn: str
@@ -94,7 +94,7 @@ class LiveRule(Message):
         )
 
 
-class LastRule(Message):
+class LastRule(Model):
     """The production rule by the load balancer's answer to the last write of it, and whose spec it followed.
 
     ``actions`` is JSON; ``at`` is when it was written, and is that of the journal's weights.
@@ -106,7 +106,7 @@ class LastRule(Message):
     rule_priority: int
     target_groups: TargetGroups
     actions: str
-    at: Moment
+    at: Timestamp
 
     @classmethod
     def of(cls, spec: ServiceSpec, answer: LiveRule, at: datetime) -> Self:

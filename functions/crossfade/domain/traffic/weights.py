@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field
 
 from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, TrafficSplit
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Slot, other
 
 RULE_SECONDS = 300
@@ -29,7 +29,7 @@ TAKE_AWAY = (
 """The same before a first release."""
 
 
-class Weights(Message):
+class Weights(Model):
     """The two slots' weights in the production rule, in percent."""
 
     blue: int = Field(ge=0, le=999)
@@ -56,11 +56,11 @@ class Weights(Message):
         return f"blue {self.blue}, green {self.green}"
 
 
-class Overwritten(Message):
+class Overwritten(Model):
     """Weights that the production rule had until others were written; None where there was no rule."""
 
     weights: Weights | None
-    until: Moment
+    until: Timestamp
 
     def may_be_read(self, now: datetime) -> bool:
         """Whether the load balancer may still answer with them."""
@@ -113,7 +113,7 @@ def refuse_foreign(
     raise ForeignChange(f"{found}{changed} Somebody else changed it.")
 
 
-def floor(desired: int, weight: int) -> int:
+def required_targets(desired: int, weight: int) -> int:
     """How many healthy targets a slot of ``desired`` tasks needs to carry ``weight`` percent of the traffic.
 
     Its share of the tasks, and at least one: a group with weight and no target answers 503.
@@ -123,7 +123,7 @@ def floor(desired: int, weight: int) -> int:
 
 def shortfall(slot: Slot, healthy: int, desired: int, weight: int) -> str | None:
     """Why a slot may not carry a weight, or None when it may."""
-    needed = floor(desired, weight)
+    needed = required_targets(desired, weight)
     if healthy >= needed:
         return None
     return f"{slot} has {healthy} healthy targets of {desired} tasks and needs {needed} for weight {weight}"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.blocks.from_feed import Line, feed_blocks
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.ledger import Record
@@ -31,7 +31,7 @@ def _watch(records: list[Record], lines: list[Line], shown: Watch) -> tuple[int,
             settle=SETTINGS.settle,
         )
         state = state.model_copy(update={"feed_counted": heard.counted})
-        state, verdict = look(
+        state, verdict = analyse(
             state, records[taken:known], heard.blocks, settings=SETTINGS, watch=shown, now=now
         )
         text, taken = state.model_dump_json(), known

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crossfade.domain.gate.blocks.block import CAP
 from crossfade.domain.gate.evidence.comparison import Comparison
-from crossfade.domain.gate.evidence.e_process import FIRST, LATER, Capital
+from crossfade.domain.gate.evidence.e_process import FIRST, LATER, EProcess
 from crossfade.domain.gate.evidence.e_values import Counts
 from tests.unit.domain.gate.binomial import chance
 
@@ -57,7 +57,7 @@ def test_looking_more_often_keeps_the_promise(
 
 def test_what_is_bet_when() -> None:
     """Half from the first block on, then a little of what is left with each block, without end."""
-    capital = Capital()
+    capital = EProcess()
     assert capital.evidence == 1
     for blocks in range(1, 4 * 720):
         capital = capital.after([0.0, 0.0], cap=1.0)
@@ -67,13 +67,13 @@ def test_what_is_bet_when() -> None:
 
 def test_a_burst_is_capped() -> None:
     """One block gains no more than its cap."""
-    assert Capital().after([9.0], cap=2.5) == Capital().after([2.5], cap=2.5)
-    assert Capital(5, (2.0,)).after([9.0], cap=2.5) == Capital(5, (2.0,)).after([2.5], cap=2.5)
+    assert EProcess().after([9.0], cap=2.5) == EProcess().after([2.5], cap=2.5)
+    assert EProcess(5, (2.0,)).after([9.0], cap=2.5) == EProcess(5, (2.0,)).after([2.5], cap=2.5)
 
 
 def test_numbers_stay_finite() -> None:
     """A candidate that fails all day."""
-    capital = Capital()
+    capital = EProcess()
     for _ in range(1000):
         capital = capital.after([2.5, -700.0], cap=2.5)
     assert 1e90 < capital.evidence < 1e101

@@ -7,7 +7,7 @@ import pytest
 from crossfade.domain.gate.evidence.comparison import Proof
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.ledger import Knock, Record, Request
-from crossfade.domain.rollout.alarms import Alarm, heed
+from crossfade.domain.rollout.alarms import Alarm, with_alarms
 from crossfade.domain.spec.service import Slot
 from crossfade.domain.verdict import EMERGENCY, Verdict
 from tests.unit.domain.gate.watching import glance, watch
@@ -201,7 +201,7 @@ def test_an_alarm_that_rises_meanwhile_is_told() -> None:
     """It tells of the outage; to go back would be to go back to that."""
     verdict = Verdict(action="advance", reason="all well", emergency=True)
     alarm = Alarm(name="errors", state="ALARM", since=at(5))
-    assert heed(verdict, ["errors"], {"errors": alarm}, began=at(0), late=False) == Verdict(
+    assert with_alarms(verdict, ["errors"], {"errors": alarm}, began=at(0), late=False) == Verdict(
         action="advance", reason="all well; errors is in ALARM", emergency=True
     )
 

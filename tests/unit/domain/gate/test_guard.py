@@ -1,4 +1,4 @@
-"""The absolute guard: too many failures, whatever the other side does, and when they are over."""
+"""The failure limit: too many failures, whatever the other side does, and when they are over."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from crossfade.domain.gate.blocks.block import CAP
-from crossfade.domain.gate.evidence.failure_limit import Guard
+from crossfade.domain.gate.evidence.failure_limit import FailureLimit
 from crossfade.domain.spec.gate import GateSettings
 
 SETTINGS = GateSettings()
@@ -15,31 +15,31 @@ SICK, WELL = (100, 30), (100, 0)
 Blocks = list[tuple[int, int]]
 
 
-def _after(blocks: Blocks, guard: Guard | None = None) -> Guard:
-    found = guard or Guard()
+def _after(blocks: Blocks, limit: FailureLimit | None = None) -> FailureLimit:
+    found = limit or FailureLimit()
     for requests, failures in blocks:
         found = found.after(requests, failures, SETTINGS, CAP)
     return found
 
 
-def _blocks_until(guard: Guard, block: tuple[int, int], *, failing: bool) -> int:
-    """How many such blocks it takes until the guard says so."""
+def _blocks_until(limit: FailureLimit, block: tuple[int, int], *, failing: bool) -> int:
+    """How many such blocks it takes until the limit says so."""
     for count in range(1000):
-        if guard.failing(SETTINGS) is failing:
+        if limit.failing(SETTINGS) is failing:
             return count
-        guard = _after([block], guard)
+        limit = _after([block], limit)
     raise AssertionError("never")
 
 
 def test_nothing_is_not_failing() -> None:
     """Nor is a block without requests one of failures, or of none."""
-    assert not Guard().failing(SETTINGS)
-    assert _after([(0, 0)] * 9) == Guard()
+    assert not FailureLimit().failing(SETTINGS)
+    assert _after([(0, 0)] * 9) == FailureLimit()
 
 
 def test_it_trips() -> None:
     """A third fails: known within a quarter of a minute; one burst alone is too little."""
-    assert 2 <= _blocks_until(Guard(), SICK, failing=True) <= 5
+    assert 2 <= _blocks_until(FailureLimit(), SICK, failing=True) <= 5
 
 
 @pytest.mark.parametrize("failures", [0, 1, 4, 5])
@@ -66,8 +66,8 @@ def test_being_well_is_shown_anew_in_each_stage() -> None:
     """What was over may have come back: the next stage begins without the word that it is."""
     over = _after([WELL] * 40, _after([SICK] * 6))
     assert not over.failing(SETTINGS)
-    assert over.at_stage().failing(SETTINGS) is (over.sick.evidence >= 2 / SETTINGS.alpha)
-    assert over.at_stage().well.evidence == 1
+    assert over.at_stage().failing(SETTINGS) is (over.exceeded.evidence >= 2 / SETTINGS.alpha)
+    assert over.at_stage().recovered.evidence == 1
 
 
 @pytest.mark.parametrize("good", [1, 12, 120, 360, 700])
@@ -85,9 +85,9 @@ blocks = st.lists(
 @given(blocks, st.data())
 @how(max_examples=200)
 def test_more_failures_never_make_it_less_failing(found: Blocks, data: st.DataObject) -> None:
-    """Law: more of the same requests failed, and the guard is failing if it was before."""
+    """Law: more of the same requests failed, and the limit is failing if it was before."""
     worse = [(requests, data.draw(st.integers(failures, requests))) for requests, failures in found]
     before, after = _after(found), _after(worse)
     assert before.failing(SETTINGS) <= after.failing(SETTINGS)
-    assert before.sick.evidence <= after.sick.evidence * (1 + 1e-9)
-    assert before.well.evidence >= after.well.evidence * (1 - 1e-9)
+    assert before.exceeded.evidence <= after.exceeded.evidence * (1 + 1e-9)
+    assert before.recovered.evidence >= after.recovered.evidence * (1 - 1e-9)

@@ -122,7 +122,7 @@ def test_a_shared_sickness_holds() -> None:
 
 
 def test_sick_with_nothing_to_compare() -> None:
-    """At weight 100 no user meets the stable side any more: the absolute guard remains."""
+    """At weight 100 no user meets the stable side any more: the failure limit remains."""
     blocks = users(*[(500, 100, 0, 0)] * 8)
     shown = watch(100, None)
     assert _verdict(ledger(GOOD, GOOD), blocks, shown=shown)[1].startswith(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crossfade.domain.gate.analysis import look
+from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.blocks.block import Block, Tally
 from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.state import GateState, Watch
@@ -77,7 +77,7 @@ def glance(
     gate: GateSettings = SETTINGS,
 ) -> tuple[GateState, Verdict]:
     """One look, so many seconds after the start, with what was there before it."""
-    return look(
+    return analyse(
         state or GateState(),
         records,
         blocks or [],

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from crossfade.domain.gate.blocks.block import SECONDS, Block, Tally, rest, together
 from crossfade.domain.gate.blocks.latency import BOUNDS, Latencies
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Slot, other
 
 FORMAT = "outcomes/1"
@@ -23,7 +23,7 @@ LATE_SECONDS = 60
 """A line still counts when it comes so long after the end of its span, or a little later."""
 
 
-class Outcomes(Message):
+class Outcomes(Model):
     """What one process of a task answered in a span of 5 s: a line of the feed.
 
     ``latencies`` are pairs of bucket and count in rising order, see ``latency.py``. What a later format adds
@@ -33,8 +33,8 @@ class Outcomes(Message):
     model_config = ConfigDict(extra="ignore")
 
     crossfade: Literal["outcomes/1"]
-    began: Moment
-    ended: Moment
+    began: Timestamp
+    ended: Timestamp
     process: int
     requests: int = Field(ge=0)
     failures: int = Field(ge=0)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from crossfade.domain.gate.blocks.block import MINUTE, Block, Tally
 from crossfade.domain.ledger import Record, Request
-from crossfade.domain.model import Message, Moment
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import SLOTS, Slot, other
 
 SERVER_ERROR = 500
@@ -21,14 +21,14 @@ LATEST_SECONDS = 60
 """So long after it has settled a minute is taken as it stands, though its numbers still change."""
 
 
-class Minute(Message):
+class Minute(Model):
     """A target group's metrics for the minute from ``at`` on; the probe's requests are among them.
 
     A minute for which CloudWatch has no point is not made into one of zeros: it is left out.
     """
 
     slot: Slot
-    at: Moment
+    at: Timestamp
     requests: int
     failures: int
 

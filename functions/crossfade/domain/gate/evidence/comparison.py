@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from crossfade.domain.gate.evidence.e_process import Capital
+from crossfade.domain.gate.evidence.e_process import EProcess
 from crossfade.domain.gate.evidence.e_values import NOTHING, Counts, below, no_worse, worse
 
 PRIOR_FAILURES, PRIOR_REQUESTS = 0.5, 200.0
@@ -35,7 +35,7 @@ class Comparison(NamedTuple):
     asked compares nothing.
     """
 
-    capital: Capital = Capital()
+    capital: EProcess = EProcess()
     rate: StableRate = StableRate()
     pending: Counts = NOTHING
     counts: Counts = NOTHING
@@ -67,7 +67,7 @@ class Proof(NamedTuple):
     it fails at least the margin more than the stable side, so at least the margin.
     """
 
-    capital: Capital = Capital()
+    capital: EProcess = EProcess()
     pending: Counts = NOTHING
     counts: Counts = NOTHING
 

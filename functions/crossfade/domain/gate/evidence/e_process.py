@@ -15,7 +15,7 @@ MOST = 1e100
 """More is not counted, so that numbers stay finite. It is far beyond every threshold."""
 
 
-class Capital(NamedTuple):
+class EProcess(NamedTuple):
     """What each bet holds, and what has not been bet yet."""
 
     unspent: float = 1.0
@@ -26,7 +26,7 @@ class Capital(NamedTuple):
         """The mean of what the bets hold, and what is unspent."""
         return self.unspent + sum(self.held) / len(self.held) if self.held else self.unspent
 
-    def after(self, gains: list[float], cap: float, first: float = FIRST) -> "Capital":
+    def after(self, gains: list[float], cap: float, first: float = FIRST) -> "EProcess":
         """The capital after a block; ``gains`` are logarithms, and a block gains ``cap`` at most.
 
         The cap makes one short burst too little to decide on. Losing gains keeps the process valid.
@@ -41,4 +41,4 @@ class Capital(NamedTuple):
             min((one + fresh) * exp(gain if gain < cap else cap), MOST)
             for one, gain in zip(had, gains, strict=True)
         ]
-        return Capital(self.unspent - fresh, tuple(held))
+        return EProcess(self.unspent - fresh, tuple(held))

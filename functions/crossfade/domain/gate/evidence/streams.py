@@ -5,7 +5,7 @@ from typing import NamedTuple
 from crossfade.domain.gate.blocks.block import Block
 from crossfade.domain.gate.blocks.latency import add, quantiles, steps
 from crossfade.domain.gate.evidence.comparison import Comparison, Proof
-from crossfade.domain.gate.evidence.failure_limit import Guard
+from crossfade.domain.gate.evidence.failure_limit import FailureLimit
 from crossfade.domain.spec.gate import GateSettings
 
 QUANTILES = (0.5, 0.9, 0.99)
@@ -32,7 +32,7 @@ class Margin(NamedTuple):
         return max(self.fixed, self.of_rate * rate)
 
 
-class Source(NamedTuple):
+class Streams(NamedTuple):
     """What all blocks of a source so far say.
 
     ``until``: the end of the last block, in seconds since 1970; what begins earlier is known already.
@@ -47,7 +47,7 @@ class Source(NamedTuple):
     failing: Comparison = Comparison()
     slow: tuple[Comparison, ...] = (Comparison(),) * len(QUANTILES)
     latencies: tuple[int, ...] = ()
-    guard: Guard = Guard()
+    failure_limit: FailureLimit = FailureLimit()
     stable_at: int = 0
     stage: float = 0
     proof: Proof = Proof()
@@ -66,11 +66,11 @@ class Source(NamedTuple):
             return ()
         return quantiles(self.latencies, QUANTILES)
 
-    def at_stage(self, began: float) -> "Source":
+    def at_stage(self, began: float) -> "Streams":
         """The source in a stage: what is needed to go on begins anew with each."""
         if began == self.stage:
             return self
-        return self._replace(stage=began, proof=Proof(), heard=0, guard=self.guard.at_stage())
+        return self._replace(stage=began, proof=Proof(), heard=0, failure_limit=self.failure_limit.at_stage())
 
     def after(
         self,
@@ -80,7 +80,7 @@ class Source(NamedTuple):
         warm: float,
         margin: Margin | None,
         alone: bool = False,
-    ) -> "Source":
+    ) -> "Streams":
         """The source after one more block; one that it knows already changes nothing.
 
         What begins before ``warm`` says nothing about the candidate. There is no ``margin`` in a stage in
@@ -95,9 +95,9 @@ class Source(NamedTuple):
         counts, latencies = block.failing, self.latencies
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
-        proof, guard = self.proof, self.guard
+        proof, failure_limit = self.proof, self.failure_limit
         if of_candidate and counts.n_c:
-            guard = guard.after(counts.n_c, counts.x_c, settings, block.cap)
+            failure_limit = failure_limit.after(counts.n_c, counts.x_c, settings, block.cap)
             if alone and in_stage:
                 proof = proof.alone(counts, margin=settings.probe_margin, cap=block.cap)
         compared = of_candidate and not alone and self._comparable(block, margin)
@@ -106,7 +106,7 @@ class Source(NamedTuple):
             proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=block.cap)
         if block.stable is not None and not alone:
             latencies = add(latencies, block.stable.latencies)
-        return Source(
+        return Streams(
             until=block.end,
             seconds=block.seconds,
             failing=self._failing_after(block, settings, compared=compared, alone=alone),
@@ -114,7 +114,7 @@ class Source(NamedTuple):
             if alone
             else self._slow_after(block, steps(settings.slower_by), compared=compared),
             latencies=latencies,
-            guard=guard,
+            failure_limit=failure_limit,
             stable_at=block.end if counts.n_s else self.stable_at or block.at,
             stage=self.stage,
             proof=proof,
