@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.domain.slots import SLOTS, Slot, other
 from tests.simulation.model.balancer import HEALTH_SECONDS
 from tests.simulation.model.tasks import START_SECONDS, Service
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.domain.slots import SLOTS, Slot, other
 from tests.simulation.clock import START
 from tests.simulation.disturbances import DISTURBANCES
 from tests.simulation.execution import Execution

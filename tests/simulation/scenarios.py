@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-from crossfade.domain.spec.service import SLOTS, Slot
+from crossfade.domain.slots import SLOTS, Slot
 from tests.simulation.disturbances import Disturber
 from tests.simulation.faults import Faults
 from tests.simulation.inhabit import inhabited

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from tests.simulation.cases import UnknownCase, disturbed, named, points, run
 from tests.simulation.disturbances import (
     BACK_SECONDS,

@@ -13,7 +13,7 @@ from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import RestoreTarget
-from crossfade.domain.spec.service import TargetGroups, other
+from crossfade.domain.slots import TargetGroups, other
 from crossfade.domain.tasks.capacity import Capacity
 from crossfade.domain.traffic.rule import LiveRule, weighted_forward
 from crossfade.domain.traffic.weights import Weights

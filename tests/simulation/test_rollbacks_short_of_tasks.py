@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from tests.simulation.inhabit import inhabited
 from tests.simulation.invariants import items_of, violations
 from tests.simulation.model.images import Image

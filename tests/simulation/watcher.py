@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.domain.slots import SLOTS, Slot, other
 from tests.simulation.disturbances import stable
 from tests.simulation.functions import Invocation
 from tests.simulation.model.balancer import Target

@@ -6,7 +6,8 @@ import pickle
 from random import Random
 from typing import Any
 
-from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot
+from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.service import ServiceSpec
 from tests.simulation.account import settle
 from tests.simulation.client import Client, Made
 from tests.simulation.clock import Clock

@@ -20,7 +20,8 @@ from crossfade.domain.gate.blocks.from_feed import Line
 from crossfade.domain.journal import Waiting
 from crossfade.domain.ledger import Record
 from crossfade.domain.planning.plan import Contents, LogStreams, Plan, Release, RunningRelease
-from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot
+from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.service import ServiceSpec
 from tests.statemachine.definitions import resources
 from tests.unit.examples import ACCOUNT, DEPLOY, REGION, ROLLBACK, STATES, document, first_plan, login, plan
 

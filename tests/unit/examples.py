@@ -6,7 +6,8 @@ from typing import Any
 from crossfade.domain.journal import Candidate, Tried, Waiting
 from crossfade.domain.ledger import Closed, LaneEvent, LaneTotals, Opened, Request
 from crossfade.domain.planning.plan import Plan, Release, RunningRelease
-from crossfade.domain.spec.service import ServiceSpec, Slot, Stage
+from crossfade.domain.slots import Slot
+from crossfade.domain.spec.service import ServiceSpec, Stage
 from crossfade.domain.traffic.rule import LiveRule
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The folders tell the walk: who may import whom, and in which order a deployment passes through the domain."""
+"""The folders tell the walk: who may import whom, and in which order the domain is read."""
 
 import ast
 from pathlib import Path
@@ -44,6 +44,7 @@ def _parts(path: Path) -> tuple[str, ...]:
 
 
 FILES = sorted(path for path in PRODUCT.rglob("*.py") if path.stem != "__init__")
+DOMAIN = [path for path in FILES if _parts(path)[0] == "domain"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: "-".join(_parts(path)))
@@ -58,17 +59,13 @@ def test_a_layer_imports_those_below_it(path: Path) -> None:
             assert LAYERS.index(layer) <= most, module
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if _parts(path)[0] == "domain"], ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", DOMAIN, ids=lambda path: "-".join(_parts(path)))
 def test_the_domain_is_pure(path: Path) -> None:
     """No AWS, no clock, no environment, no log."""
     assert not {module.partition(".")[0] for module in _imported(path)} & IMPURE
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if _parts(path)[0] == "domain"], ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", DOMAIN, ids=lambda path: "-".join(_parts(path)))
 def test_the_domain_is_read_from_top_to_bottom(path: Path) -> None:
     """A row imports nothing from a row below it."""
     row = {name: place for place, names in enumerate(ROWS) for name in names}
@@ -82,5 +79,5 @@ def test_the_domain_is_read_from_top_to_bottom(path: Path) -> None:
 
 def test_every_part_of_the_domain_has_its_row() -> None:
     """A new one has to be given its place."""
-    found = {_parts(path)[1] for path in FILES if _parts(path)[0] == "domain"}
+    found = {_parts(path)[1] for path in DOMAIN}
     assert found == {name for names in ROWS for name in names}

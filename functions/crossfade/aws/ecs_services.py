@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
 from crossfade.domain.model import Model
-from crossfade.domain.spec.service import SLOTS, Network, ServiceSpec, Slot
+from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.service import Network, ServiceSpec
 from crossfade.domain.tasks.reasons import Event, passes, said, trouble
 from crossfade.domain.traffic.place import cluster_gone
 

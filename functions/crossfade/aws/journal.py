@@ -24,7 +24,7 @@ from crossfade.domain.journal import State, Tried, WarmSlot, refuse_lost, servic
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Certificate, History, Outcome, StageRecord
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import Resumption, SuspendedState
 from crossfade.domain.traffic.rule import LastRule, LiveRule
 from crossfade.domain.traffic.weights import Weights

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 from crossfade.aws.errors import error_code
 from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.model import Model
-from crossfade.domain.spec.service import SLOTS, ServiceSpec
+from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.place import (
     leads_here,
     listener_gone,

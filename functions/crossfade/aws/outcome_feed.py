@@ -6,7 +6,7 @@ from typing import Any
 
 from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, read_outcomes
 from crossfade.domain.planning.plan import LogStreams
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 
 PATTERN = f'{{ $.crossfade = "{FORMAT}" }}'
 """What CloudWatch filters by: an application's log holds much else."""

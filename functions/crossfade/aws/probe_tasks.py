@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from crossfade.aws.ecs_services import awsvpc, stop_reason, unfinished_tasks
 from crossfade.aws.errors import error_code
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.spec.service import DEPLOYMENT_SECONDS, SLOTS, ServiceSpec
+from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.service import DEPLOYMENT_SECONDS, ServiceSpec
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.domain.tasks.reasons import said
 

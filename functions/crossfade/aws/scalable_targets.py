@@ -5,7 +5,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
-from crossfade.domain.spec.service import ServiceSpec, Slot
+from crossfade.domain.slots import Slot
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.scaling import ScalableTarget, SuspendedState
 
 DIMENSION = "ecs:service:DesiredCount"

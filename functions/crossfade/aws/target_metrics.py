@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from crossfade.domain.gate.blocks.from_metrics import Minute
-from crossfade.domain.spec.service import SLOTS, ServiceSpec
+from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.service import ServiceSpec
 
 REQUESTS = "RequestCount"
 FAILURES = ("HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 from crossfade.domain.ledger import Lane
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.text import visible
 
 Versions = Collection[str] | None

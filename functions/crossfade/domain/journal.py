@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import Resumption
 from crossfade.domain.traffic.rule import LastRule, LiveRule
 from crossfade.domain.traffic.weights import Overwritten, Weights

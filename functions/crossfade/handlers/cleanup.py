@@ -30,7 +30,8 @@ from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.errors import ResourceGone, ServiceChanged
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed
-from crossfade.domain.spec.service import SLOTS, ServiceSpec, is_service_name
+from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.service import ServiceSpec, is_service_name
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.step import logger, utc_now
 

@@ -47,7 +47,8 @@ from crossfade.domain.planning.plan import (
 )
 from crossfade.domain.planning.request import DeployRequest, ImagePushed, NoConcern, read_input
 from crossfade.domain.rollout.alarms import refuse_unknown
-from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot, read_spec, repository_of
+from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.service import ServiceSpec, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
 from crossfade.domain.traffic.place import (
     production_rule,

@@ -16,7 +16,7 @@ from crossfade.domain.model import Model, Timestamp, iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Outcome
 from crossfade.domain.rollback.target import RestoreTarget, is_fit, restore_target
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
 from crossfade.step import logger, step, utc_now

@@ -18,7 +18,7 @@ from crossfade.domain.journal import refuse_going_back
 from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.rollout import drain
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.capacity import Capacity
 from crossfade.domain.tasks.reasons import advice
 from crossfade.domain.traffic.weights import refuse_stop

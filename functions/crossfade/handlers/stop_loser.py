@@ -11,7 +11,7 @@ from crossfade.domain.errors import ResourceGone, SlotHasTraffic
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import still_needed
-from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.domain.slots import SLOTS, Slot, other
 from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back

@@ -9,7 +9,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import LiveServesNothing, SlotHasTraffic
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.spec.service import SLOTS, Slot
+from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.step import step, utc_now
 

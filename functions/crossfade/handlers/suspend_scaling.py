@@ -7,7 +7,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, SuspendedState
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back

@@ -12,7 +12,7 @@ from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import still_needed
 from crossfade.domain.rollout import drain
-from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.domain.slots import SLOTS, Slot, other
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import KeepingUp
 from crossfade.watching.ledger_tail import Draining, follow

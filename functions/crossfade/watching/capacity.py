@@ -14,7 +14,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.errors import ResourceGone
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.capacity import Capacity
 
 LOOK_SECONDS = 5

@@ -17,7 +17,7 @@ from crossfade.domain.gate.blocks.from_metrics import LOOK_SECONDS, Glance, minu
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Feed, Plan
 from crossfade.domain.rollout.alarms import Alarm
-from crossfade.domain.spec.service import other
+from crossfade.domain.slots import other
 from crossfade.step import logger
 
 FEED_SECONDS, ALARM_SECONDS = 2.5, 5.0

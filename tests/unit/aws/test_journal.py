@@ -16,7 +16,7 @@ from crossfade.domain.planning.naming import called
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import Reading, StageRecord, certify
 from crossfade.domain.rollback.assessment import back_out_plan
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import SuspendedState
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict

@@ -6,7 +6,7 @@ from crossfade.domain.errors import NotYetVisible, SlotDrift
 from crossfade.domain.journal import State, WarmSlot
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.planning.plan import RunningRelease
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from tests.unit.examples import at, spec
 
 

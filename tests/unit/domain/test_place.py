@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crossfade.domain.errors import PriorityTaken, RuleCovers, ServiceMoved
-from crossfade.domain.spec.service import TargetGroups
+from crossfade.domain.slots import TargetGroups
 from crossfade.domain.traffic.place import (
     leads_here,
     production_rule,

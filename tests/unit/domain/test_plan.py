@@ -5,7 +5,7 @@ import pytest
 from crossfade.domain.errors import AmbiguousRepository
 from crossfade.domain.planning.plan import Decision, built_by_nobody, choose_service, decide, unknown_service
 from crossfade.domain.planning.request import ImagePushed
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import (
     ACCOUNT,

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.domain.slots import other
 from crossfade.domain.spec.gate import GateSettings
-from crossfade.domain.spec.service import Encrypted, ServiceSpec, other, read_spec, repository_of
+from crossfade.domain.spec.service import Encrypted, ServiceSpec, read_spec, repository_of
 from tests.unit.examples import document, spec
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import History
 from crossfade.domain.rollback.target import RestoreTarget, restore_target, still_needed
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import at, first_plan, plan
 

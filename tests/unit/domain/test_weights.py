@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, TrafficSplit
-from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.traffic.weights import (
     RULE_SECONDS,
     TAKE_AWAY,

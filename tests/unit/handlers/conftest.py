@@ -18,7 +18,7 @@ from crossfade.aws.clients import CONFIG
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.probe_tasks import ProbeTasks
-from crossfade.domain.spec.service import SLOTS
+from crossfade.domain.slots import SLOTS
 from crossfade.domain.traffic.weights import Weights
 from crossfade.step import logger
 from crossfade.watching.ledger_tail import PAUSE_SECONDS

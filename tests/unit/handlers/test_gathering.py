@@ -11,8 +11,8 @@ from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.blocks.from_metrics import LOOK_SECONDS
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Feed, LogStreams, Plan
+from crossfade.domain.slots import Slot
 from crossfade.domain.spec.gate import GateSettings
-from crossfade.domain.spec.service import Slot
 from crossfade.watching.users import ALARM_SECONDS, FEED_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import at, both_lanes, every_lane, request

@@ -10,7 +10,7 @@ from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, Resumption, SuspendedState
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, waiting

@@ -13,7 +13,8 @@ from crossfade.domain import errors
 from crossfade.domain.journal import DELETION, LatestImage, Waiting
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Feed, LogStreams, Plan, Release
-from crossfade.domain.spec.service import ServiceSpec, Slot
+from crossfade.domain.slots import Slot
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import SPECS, Account, running_release
 from tests.unit.examples import (

@@ -8,7 +8,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.spec.service import TargetGroups
+from crossfade.domain.slots import TargetGroups
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, login

@@ -7,8 +7,8 @@ from crossfade.domain.gate.blocks.from_ledger import Seen
 from crossfade.domain.gate.reasons import roles
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.ledger import Lane
+from crossfade.domain.slots import other
 from crossfade.domain.spec.gate import GateSettings
-from crossfade.domain.spec.service import other
 
 
 def seen_on(state: GateState, watch: Watch, lane: Lane) -> Seen:

@@ -5,8 +5,8 @@ from math import floor, log10
 from crossfade.domain.gate.blocks.latency import BOUNDS, steps
 from crossfade.domain.gate.evidence.e_values import Counts
 from crossfade.domain.gate.evidence.streams import Streams
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.gate import GateSettings
-from crossfade.domain.spec.service import Slot, other
 
 MOST = 1e6
 """Evidence beyond this is not told apart any more."""

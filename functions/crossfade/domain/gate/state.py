@@ -11,7 +11,8 @@ from crossfade.domain.gate.evidence.failure_limit import FailureLimit
 from crossfade.domain.gate.evidence.streams import Streams
 from crossfade.domain.ledger import Lane
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.spec.service import Slot, Stage, other
+from crossfade.domain.slots import Slot, other
+from crossfade.domain.spec.service import Stage
 
 PROBE, USERS, SLOW = 0.30, 0.45, 0.25
 """How much each kind of stream counts: the weighted mean of e-processes is one again, whatever they share."""

@@ -105,9 +105,9 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     for name, source in _sources(state).items():
         if source.failure_limit.failing(settings) and _refuted(source, state, watch):
             return (
-                f"{candidate} fails more than {settings.failing:.0%}{name}, and {stable} has none to "
-                f"compare with "
-                f"(evidence {reasons.odds(source.failure_limit.exceeded.evidence)}){_probes(name, state, watch)}"
+                f"{candidate} fails more than {settings.failing:.0%}{name}, and {stable} has none to compare "
+                f"with (evidence {reasons.odds(source.failure_limit.exceeded.evidence)})"
+                f"{_probes(name, state, watch)}"
             )
     return None
 

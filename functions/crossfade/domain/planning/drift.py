@@ -7,7 +7,8 @@ from crossfade.domain.errors import NotYetVisible, SlotDrift
 from crossfade.domain.journal import State
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import RunningRelease
-from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot, other
+from crossfade.domain.slots import SLOTS, Slot, other
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.launch import ECS_LAG
 
 

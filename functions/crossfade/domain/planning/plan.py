@@ -7,7 +7,8 @@ from crossfade.domain.errors import AmbiguousRepository, UnknownService
 from crossfade.domain.journal import Waiting
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.request import ImagePushed
-from crossfade.domain.spec.service import ServiceSpec, Slot, Stage, other
+from crossfade.domain.slots import Slot, other
+from crossfade.domain.spec.service import ServiceSpec, Stage
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import EMERGENCY

@@ -11,7 +11,7 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Contents, Plan
 from crossfade.domain.proof.restoration import FirstBad, LoserSeen
 from crossfade.domain.proof.tally import Failed, Gap, LaneCount, Tally, VersionSeen
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import SuspendedState
 
 Outcome = Literal["promoted", "rolled_back", "failed"]

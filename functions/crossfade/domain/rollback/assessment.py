@@ -14,7 +14,8 @@ from crossfade.domain.model import Model, faults, iso, unknown_keys
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.planning.request import STARTED_BY
 from crossfade.domain.proof.certificate import History
-from crossfade.domain.spec.service import ServiceName, Slot
+from crossfade.domain.slots import Slot
+from crossfade.domain.spec.service import ServiceName
 from crossfade.domain.text import visible
 
 EXAMPLE = '{"service": "web"}'

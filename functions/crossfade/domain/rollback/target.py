@@ -6,7 +6,7 @@ from typing import Literal
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import History
-from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
 
 

@@ -10,12 +10,10 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.model import Model, faults, unknown_keys
+from crossfade.domain.slots import Slot, TargetGroups
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.history_events import MOST_EVENTS, RESERVE, most_events
 from crossfade.domain.text import visible
-
-Slot = Literal["blue", "green"]
-SLOTS: tuple[Slot, Slot] = ("blue", "green")
 
 DEPLOYMENT_SECONDS = 4 * 3600
 """TimeoutSeconds of the deployment's state machine, and the probe's own deadline."""
@@ -59,11 +57,6 @@ PROOF_SECONDS = 20
 """And so long, however fast they come: two blocks, the beginning of the first, and the end of the last."""
 
 
-def other(slot: Slot) -> Slot:
-    """The slot that ``slot`` is not."""
-    return "green" if slot == "blue" else "blue"
-
-
 class Stage(Model):
     """A weight of the candidate in percent, and how long it is watched, in seconds."""
 
@@ -76,17 +69,6 @@ class Stage(Model):
         if self.max_seconds <= self.min_seconds:
             raise ValueError("max_seconds must be greater than min_seconds")
         return self
-
-
-class TargetGroups(Model):
-    """The ARN of each slot's target group."""
-
-    blue: str
-    green: str
-
-    def of(self, slot: Slot) -> str:
-        """The target group of a slot."""
-        return self.blue if slot == "blue" else self.green
 
 
 class Network(Model):

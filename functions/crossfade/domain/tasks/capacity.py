@@ -5,7 +5,8 @@ from typing import Self
 
 from crossfade.domain.errors import ScalingTooNarrow
 from crossfade.domain.model import Model
-from crossfade.domain.spec.service import SLOTS, ServiceSpec, Slot
+from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.scaling import ScalableTarget
 from crossfade.domain.traffic.weights import shortfall
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 
 SCALING_LAG = timedelta(seconds=60)
 """How long Application Auto Scaling may still answer as before a write."""

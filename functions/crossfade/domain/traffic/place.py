@@ -7,7 +7,8 @@ of somebody else's, nor behind one that takes every request as well.
 from collections.abc import Iterable
 
 from crossfade.domain.errors import PriorityTaken, ResourceGone, RuleCovers, ServiceMoved
-from crossfade.domain.spec.service import ServiceSpec, TargetGroups
+from crossfade.domain.slots import TargetGroups
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.rule import DEFAULT, LastRule, LiveRule
 
 ALONE = "Give the service a listener of its own in its spec, then deploy again."

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from crossfade.domain.errors import ForeignChange, StickyTraffic
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.spec.service import SLOTS, ServiceSpec, TargetGroups
+from crossfade.domain.slots import SLOTS, TargetGroups
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.weights import Weights
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, TrafficSplit
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.slots import Slot, other
 
 RULE_SECONDS = 300
 """How long DescribeRules may still answer as before a write; others who wait for it wait as long."""

@@ -8,7 +8,7 @@ from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.blocks.from_feed import Line, feed_blocks
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.ledger import Record
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.verdict import Verdict
 from tests.unit.domain.gate.watching import SETTINGS, feed_line, ledger, watch
 from tests.unit.examples import at

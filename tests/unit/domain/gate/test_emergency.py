@@ -8,7 +8,7 @@ from crossfade.domain.gate.evidence.comparison import Proof
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.ledger import Knock, Record, Request
 from crossfade.domain.rollout.alarms import Alarm, with_alarms
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.verdict import EMERGENCY, Verdict
 from tests.unit.domain.gate.watching import glance, watch
 from tests.unit.examples import at, lane_event, opened, request

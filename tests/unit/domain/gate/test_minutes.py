@@ -4,7 +4,7 @@ from typing import Any
 
 from crossfade.domain.gate.blocks.block import Block, Tally
 from crossfade.domain.gate.blocks.from_metrics import Glance, Minute, ProbeMinute, count_probe, minute_blocks
-from crossfade.domain.spec.service import Slot
+from crossfade.domain.slots import Slot
 from tests.unit.examples import at, request
 
 START = int(at(0).timestamp())

@@ -7,8 +7,8 @@ from crossfade.domain.gate.blocks.block import Block, Tally
 from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.ledger import Record
+from crossfade.domain.slots import Slot
 from crossfade.domain.spec.gate import GateSettings
-from crossfade.domain.spec.service import Slot
 from crossfade.domain.verdict import Verdict
 from tests.unit.examples import at, request, stage
 

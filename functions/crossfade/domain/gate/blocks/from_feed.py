@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from crossfade.domain.gate.blocks.block import SECONDS, Block, Tally, rest, together
 from crossfade.domain.gate.blocks.latency import BOUNDS, Latencies
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.spec.service import Slot, other
+from crossfade.domain.slots import Slot, other
 
 FORMAT = "outcomes/1"
 LATE_SECONDS = 60

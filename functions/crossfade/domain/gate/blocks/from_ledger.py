@@ -14,8 +14,8 @@ from crossfade.domain.answers import VERSION, Kinds, Versions, fault, well
 from crossfade.domain.gate.blocks.block import SECONDS, Block, Tally
 from crossfade.domain.gate.blocks.latency import bucket
 from crossfade.domain.ledger import Knock, Lane, LaneEvent, Opened, Record, Request
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.gate import GateSettings
-from crossfade.domain.spec.service import Slot, other
 
 RECENT = 10
 """How many last answers of a lane are looked at: most must be right, for the other lane alone to be dead."""

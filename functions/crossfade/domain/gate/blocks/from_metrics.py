@@ -12,7 +12,7 @@ from typing import NamedTuple
 from crossfade.domain.gate.blocks.block import MINUTE, Block, Tally
 from crossfade.domain.ledger import Record, Request
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.spec.service import SLOTS, Slot, other
+from crossfade.domain.slots import SLOTS, Slot, other
 
 SERVER_ERROR = 500
 LOOK_SECONDS = 10

@@ -13,7 +13,7 @@ MOST_RECOVERED = 100.0
 
 
 class FailureLimit(NamedTuple):
-    """``exceeded``: evidence of too many failures. ``recovered``: evidence, of this stage, that they are over.
+    """``exceeded``: evidence of too many failures; ``recovered``: evidence of this stage that they are over.
 
     Without the second an outage that both sides shared, and that is over, would hold every later stage.
     """

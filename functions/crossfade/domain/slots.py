@@ -1,0 +1,24 @@
+"""The two slots of a service: their names, and their target groups. Roles, candidate and stable, change."""
+
+from typing import Literal
+
+from crossfade.domain.model import Model
+
+Slot = Literal["blue", "green"]
+SLOTS: tuple[Slot, Slot] = ("blue", "green")
+
+
+def other(slot: Slot) -> Slot:
+    """The slot that ``slot`` is not."""
+    return "green" if slot == "blue" else "blue"
+
+
+class TargetGroups(Model):
+    """The ARN of each slot's target group."""
+
+    blue: str
+    green: str
+
+    def of(self, slot: Slot) -> str:
+        """The target group of a slot."""
+        return self.blue if slot == "blue" else self.green
