@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.processes import LocalProcess
+from sandbox.host.processes import LocalProcess
 
 ROOT = Path(__file__).parents[1]
 _END_SECONDS = 20

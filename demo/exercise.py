@@ -20,7 +20,7 @@ from demo.memory import MemorySampler, Usage
 from demo.workflow import Workflow
 from probe.record import RequestRecord
 from probe.textfile import read
-from sandbox.processes import LocalProcess
+from sandbox.host.processes import LocalProcess
 
 RESULTS = ROOT / "test_client_results"
 CLIENT_FILE = RESULTS / "client.txt"

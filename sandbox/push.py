@@ -16,8 +16,8 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.dockerfile import DockerfileError
-from sandbox.images import MANIFEST_TYPE, Image, build
+from sandbox.host.dockerfile import DockerfileError
+from sandbox.host.images import MANIFEST_TYPE, Image, build
 
 _TIMEOUT = 10  # seconds; everything is on this machine
 _DEFAULT_ENDPOINT = "http://127.0.0.1:4566"

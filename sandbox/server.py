@@ -84,31 +84,25 @@ def _serve(state: Path) -> None:
     # The emulator reads its settings from the environment when it is imported.
     from ministack import app
 
-    from sandbox import (
-        alarms,
-        application_autoscaling,
-        cloudformation,
-        ecr_calls,
-        ecs_calls,
-        ecs_capacity,
-        ecs_delays,
-        execution_delays,
-        executions,
-        iam_resources,
-        lambda_functions,
-        load_balancer,
-        log_delays,
-        log_events,
-        metric_data,
-        powertools_layer,
-        rollouts,
-        step_functions,
-    )
-    from sandbox.addresses import addresses
-    from sandbox.containers import Runtime
-    from sandbox.credentials import TaskCredentials
+    from sandbox import load_balancer
+    from sandbox.autoscaling import scalable_targets
+    from sandbox.cloudformation import templates
+    from sandbox.cloudwatch import alarms, metric_data
     from sandbox.delays import delays
-    from sandbox.registry import Registry
+    from sandbox.ecr import calls as ecr_calls
+    from sandbox.ecr.registry import Registry
+    from sandbox.ecs import calls as ecs_calls
+    from sandbox.ecs import capacity, rollouts
+    from sandbox.ecs import delays as ecs_delays
+    from sandbox.ecs.containers import Runtime
+    from sandbox.ecs.credentials import TaskCredentials
+    from sandbox.host.addresses import addresses
+    from sandbox.iam import resources
+    from sandbox.lambda_ import functions, powertools_layer
+    from sandbox.logs import delays as log_delays
+    from sandbox.logs import events
+    from sandbox.states import delays as execution_delays
+    from sandbox.states import executions, language
 
     print(f"sandbox: delays by {delays}", flush=True)
     credentials = TaskCredentials()
@@ -117,16 +111,16 @@ def _serve(state: Path) -> None:
     ecr_calls.install()
     ecs_calls.install(runtime)
     rollouts.install(load_balancer.healthy)
-    ecs_capacity.install()
+    capacity.install()
     ecs_delays.install()
-    application_autoscaling.install()
-    iam_resources.install()
-    cloudformation.install()
-    step_functions.install()
+    scalable_targets.install()
+    resources.install()
+    templates.install()
+    language.install()
     executions.install()
     execution_delays.install()
-    lambda_functions.install()
-    log_events.install()
+    functions.install()
+    events.install()
     log_delays.install()
     metric_data.install()
     alarms.install()
@@ -139,7 +133,7 @@ def _serve(state: Path) -> None:
     finally:
         load_balancer.stop()
         runtime.shutdown()
-        lambda_functions.end_all()
+        functions.end_all()
         shutil.rmtree(state / "tmp", ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from ministack.services import alb
 
-from sandbox.addresses import addresses
+from sandbox.host.addresses import addresses
 from sandbox.load_balancer.rules import groups_in_use
 from sandbox.load_balancer.targets import Target, table
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 
 from ministack.core.responses import request_scope
 
-from sandbox import alarms
-from sandbox.metric_data import DELAY_SECONDS, MINUTE, store
+from sandbox.cloudwatch import alarms
+from sandbox.cloudwatch.metric_data import DELAY_SECONDS, MINUTE, store
 
 logger = logging.getLogger("sandbox.load_balancer")
 

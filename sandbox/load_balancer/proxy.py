@@ -16,7 +16,7 @@ from ministack.services import alb
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from sandbox.addresses import addresses
+from sandbox.host.addresses import addresses
 from sandbox.load_balancer import rules
 from sandbox.load_balancer.actions import OIDC
 from sandbox.load_balancer.metrics import (

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sandbox.ecs_capacity import KEY, NO_CAPACITY
+from sandbox.ecs.capacity import KEY, NO_CAPACITY
 from tests.sandbox.ending import PutBack, WithoutFailure
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.rest import live, other

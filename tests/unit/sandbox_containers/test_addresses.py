@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.addresses import AddressBook
+from sandbox.host.addresses import AddressBook
 
 
 def test_addresses_are_private_and_distinct():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.dockerfile import DockerfileError, read_dockerfile
+from sandbox.host.dockerfile import DockerfileError, read_dockerfile
 
 
 def read(folder: Path, text: str, **build_args: str):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.dockerfile import DockerfileError
-from sandbox.images import Image, build, digest_of
+from sandbox.host.dockerfile import DockerfileError
+from sandbox.host.images import Image, build, digest_of
 
 
 def files(image: Image) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.processes import LocalProcess, stop_all
+from sandbox.host.processes import LocalProcess, stop_all
 from tests.unit.sandbox_containers.conftest import PROJECT, until
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -143,7 +143,7 @@ def test_the_end_is_announced_once(start: Start):
 def test_nothing_survives_a_killed_parent(tmp_path: Path):
     """SIGKILL to the sandbox takes the containers along, though nothing of it can run any more."""
     program = (
-        "import os, pathlib, sys, time; from sandbox.processes import LocalProcess\n"
+        "import os, pathlib, sys, time; from sandbox.host.processes import LocalProcess\n"
         "p = LocalProcess([sys.executable, '-c', 'import time; time.sleep(60)'], dict(os.environ), "
         "pathlib.Path('.'))\n"
         "print(p.pid, flush=True); time.sleep(60)"

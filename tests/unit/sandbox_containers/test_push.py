@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.images import build
+from sandbox.host.images import build
 from sandbox.push import main
 from tests.unit.sandbox_containers.conftest import PROJECT, Sandbox, free_port, until
 

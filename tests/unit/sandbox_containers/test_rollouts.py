@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.ecs_capacity import KEY, NO_CAPACITY
+from sandbox.ecs.capacity import KEY, NO_CAPACITY
 from tests.unit.sandbox_containers.conftest import Sandbox, free_port, until
 
 pytestmark = pytest.mark.enable_socket

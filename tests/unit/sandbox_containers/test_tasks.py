@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.images import MANIFEST_TYPE, digest_of
+from sandbox.host.images import MANIFEST_TYPE, digest_of
 from tests.unit.sandbox_containers.conftest import Sandbox, started, until
 
 pytestmark = pytest.mark.enable_socket

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.cloudformation import container_definitions
+from sandbox.cloudformation.templates import container_definitions
 
 
 def test_containers_have_ecs_names():

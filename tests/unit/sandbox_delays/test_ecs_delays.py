@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ministack.services import ecs
 
-from sandbox import ecs_delays
 from sandbox.delays import PACES, Delay
+from sandbox.ecs import delays as ecs_delays
 
 Call = Callable[..., dict[str, Any]]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
-from sandbox import execution_delays
 from sandbox.delays import PACES, Delay
+from sandbox.states import delays as execution_delays
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:deploy:one"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ministack.services import cloudwatch_logs
 
-from sandbox import log_delays
 from sandbox.delays import PACES, Delay, Delays
+from sandbox.logs import delays as log_delays
 
 GROUP = "/group"
 

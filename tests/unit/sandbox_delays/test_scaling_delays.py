@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ministack.services import ecs
 
-from sandbox import application_autoscaling as scaling
+from sandbox.autoscaling import scalable_targets as scaling
 
 TARGET = {
     "ServiceNamespace": "ecs",

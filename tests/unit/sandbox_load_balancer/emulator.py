@@ -5,8 +5,8 @@ import sys
 
 from ministack.app import main
 
-from sandbox.addresses import addresses
 from sandbox.delays import PACES, Delay
+from sandbox.host.addresses import addresses
 from sandbox.load_balancer import install, stop
 
 PACES["rehearsal"][Delay.CLIENTS] = (0.3, 0.4)

@@ -15,8 +15,10 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from ministack.services import alb, cloudwatch, cloudwatch_logs
 
-from sandbox import alarms, load_balancer, log_events, metric_data
+from sandbox import load_balancer
+from sandbox.cloudwatch import alarms, metric_data
 from sandbox.load_balancer import targets
+from sandbox.logs import events
 
 Call = Callable[..., dict[str, Any]]
 
@@ -77,7 +79,7 @@ def emulator(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Callable
         for name in names:
             monkeypatch.setattr(module, name, getattr(module, name))
     load_balancer.patch()
-    log_events.install()
+    events.install()
     metric_data.install()
     alarms.install(clock)
     yield caller

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import log_events
+from sandbox.logs import events
 from tests.unit.sandbox_metrics.conftest import Call
 
 GROUP = "/crossfade/shop"
@@ -81,7 +81,7 @@ def messages(logs: Call, **parameters: Any) -> list[str]:
 )
 def test_json_patterns(pattern: str, message: str, expected: bool) -> None:
     """A pattern in braces looks into lines that are JSON objects, and into no others."""
-    assert log_events.matcher(pattern)(message) is expected
+    assert events.matcher(pattern)(message) is expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import alarms, metric_data
+from sandbox.cloudwatch import alarms, metric_data
 from tests.unit.sandbox_metrics.conftest import Call, Clock
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")

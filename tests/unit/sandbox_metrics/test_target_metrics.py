@@ -9,7 +9,7 @@ import pytest
 import requests
 from ministack.services import alb
 
-from sandbox.addresses import addresses
+from sandbox.host.addresses import addresses
 from sandbox.load_balancer import listeners, metrics
 from sandbox.load_balancer.listeners import DataPlane
 from tests.unit.sandbox_containers.conftest import free_port, until

@@ -17,7 +17,7 @@ from typing import Any
 from ministack.core.responses import AccountRegionScopedDict, request_scope
 from ministack.services import cloudwatch
 
-from sandbox.metric_data import DELAY_SECONDS, MINUTE
+from sandbox.cloudwatch.metric_data import DELAY_SECONDS, MINUTE
 
 logger = logging.getLogger("sandbox.alarms")
 

@@ -11,7 +11,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import ecs
 from ministack.services.cloudformation import provisioners, stacks
 
-from sandbox.containers import Runtime
+from sandbox.ecs.containers import Runtime
 
 Response = tuple[int, dict[str, str], bytes]
 Action = Callable[[dict[str, Any]], Response]

@@ -50,7 +50,7 @@ def _name_errors_by_class() -> None:
     """
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     if script.count(_EMULATORS) != 1:
-        raise RuntimeError("the emulator's Python worker has changed: look at sandbox/lambda_functions.py")
+        raise RuntimeError("the emulator's Python worker has changed: look at sandbox/lambda_/functions.py")
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_EMULATORS, _OURS)
     emulator = lambda_svc._execute_function_warm
 

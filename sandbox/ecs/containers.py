@@ -21,10 +21,10 @@ from typing import Any
 from docker.errors import ImageNotFound, NotFound
 from ministack.services import ecs
 
-from sandbox.addresses import AddressBook
-from sandbox.credentials import TaskCredentials
-from sandbox.processes import LocalProcess, stop_all
-from sandbox.registry import PLATFORM, Images, Registry, UnpackedImage
+from sandbox.ecr.registry import PLATFORM, Images, Registry, UnpackedImage
+from sandbox.ecs.credentials import TaskCredentials
+from sandbox.host.addresses import AddressBook
+from sandbox.host.processes import LocalProcess, stop_all
 
 _TASK_LABEL = "com.amazonaws.ecs.task-arn"
 _NAME_LABEL = "com.amazonaws.ecs.container-name"

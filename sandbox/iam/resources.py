@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack.core import iam_actions
 
-from sandbox import application_autoscaling
+from sandbox.autoscaling import scalable_targets
 
 ANYTHING = "*"
 
@@ -56,7 +56,7 @@ def _call(headers: dict[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
 
 def _application_autoscaling(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
     action, data = _call(headers, body)
-    return ANYTHING if action.startswith("Describe") else application_autoscaling.arn_of(data)
+    return ANYTHING if action.startswith("Describe") else scalable_targets.arn_of(data)
 
 
 def _ecr(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:

@@ -1,0 +1,1 @@
+"""Application Auto Scaling, which the emulator has not."""

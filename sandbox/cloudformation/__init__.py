@@ -1,0 +1,1 @@
+"""CloudFormation, where the emulator's differs from AWS's."""

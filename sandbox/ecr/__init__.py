@@ -1,0 +1,1 @@
+"""ECR's pushes and images, where the emulator's differ from AWS's."""

@@ -1,0 +1,1 @@
+"""ECS on Fargate: containers without Docker, and calls and rollouts as AWS has them."""

@@ -1,0 +1,1 @@
+"""What stands for Fargate on this machine: processes, images, addresses. It knows nothing of the emulator."""

@@ -1,0 +1,1 @@
+"""What IAM checks calls against, where the emulator's differs from AWS's."""

@@ -1,0 +1,1 @@
+"""Lambda functions and layers, where the emulator's differ from AWS's."""

@@ -1,0 +1,1 @@
+"""CloudWatch Logs, where the emulator's differ from AWS's."""

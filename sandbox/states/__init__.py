@@ -1,0 +1,1 @@
+"""Step Functions, where the emulator's differ from AWS's."""
