@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from sandbox.patching import PatchesDoNotFit
+
 _HOST = "127.0.0.1"
 _BANNER = """\
 Crossfade sandbox: AWS on http://{host}:{port} (IAM enforced). In other shells:
@@ -42,7 +44,11 @@ def main(arguments: list[str]) -> int:
     terminal = _prepare(state, options.port)
     banner = _BANNER.format(host=_HOST, port=options.port, log=state / "sandbox.log")
     threading.Thread(target=_announce, args=(options.port, banner, terminal), daemon=True).start()
-    _serve(state)
+    try:
+        _serve(state)
+    except PatchesDoNotFit as problems:
+        print(f"The sandbox does not fit the installed MiniStack.\n{problems}", file=terminal, flush=True)
+        os._exit(1)
     # Threads of the emulator may still wait for requests that nobody answers any more.
     os._exit(0)
 
@@ -84,48 +90,19 @@ def _serve(state: Path) -> None:
     # The emulator reads its settings from the environment when it is imported.
     from ministack import app
 
-    from sandbox import load_balancer
-    from sandbox.autoscaling import scalable_targets
-    from sandbox.cloudformation import templates
-    from sandbox.cloudwatch import alarms, metric_data
+    from sandbox import load_balancer, patching
     from sandbox.delays import delays
-    from sandbox.ecr import calls as ecr_calls
-    from sandbox.ecr.registry import Registry
-    from sandbox.ecs import calls as ecs_calls
-    from sandbox.ecs import capacity, rollouts
-    from sandbox.ecs import delays as ecs_delays
-    from sandbox.ecs.containers import Runtime
-    from sandbox.ecs.credentials import TaskCredentials
-    from sandbox.host.addresses import addresses
-    from sandbox.iam import resources
+    from sandbox.ecr.registry import registry
+    from sandbox.ecs.containers import runtime
     from sandbox.lambda_ import functions, powertools_layer
-    from sandbox.logs import delays as log_delays
-    from sandbox.logs import events
-    from sandbox.states import delays as execution_delays
-    from sandbox.states import executions, language
+    from sandbox.patches import PATCHES
 
     print(f"sandbox: delays by {delays}", flush=True)
-    credentials = TaskCredentials()
-    credentials.install()
-    runtime = Runtime(Registry(state / "images"), addresses, credentials, load_balancer.drained)
-    ecr_calls.install()
-    ecs_calls.install(runtime)
-    rollouts.install(load_balancer.healthy)
-    capacity.install()
-    ecs_delays.install()
-    scalable_targets.install()
-    resources.install()
-    templates.install()
-    language.install()
-    executions.install()
-    execution_delays.install()
-    functions.install()
-    events.install()
-    log_delays.install()
-    metric_data.install()
-    alarms.install()
+    registry.folder = state / "images"
+    patching.install(*PATCHES)
+    functions.start()
     powertools_layer.publish()
-    load_balancer.install()
+    load_balancer.start()
     sys.argv = ["ministack"]  # the emulator has a command line of its own
     try:
         with contextlib.suppress(KeyboardInterrupt, SystemExit):

@@ -1,6 +1,6 @@
 """Application Auto Scaling, as far as ECS services need it: targets that can be suspended, and step policies.
 
-MiniStack 1.5.33 knows only EC2's Auto Scaling, and stores alarm actions that are no SNS topics without doing
+MiniStack knows only EC2's Auto Scaling, and stores alarm actions that are no SNS topics without doing
 them. Here a policy is done when an alarm that names it is raised, once each time, unless that is suspended.
 Nothing follows a metric by itself, and there are no scheduled actions.
 """
@@ -25,6 +25,7 @@ from ministack.core.responses import (
 from ministack.services import cloudwatch, ecs
 
 from sandbox.delays import Delay, Past, delays
+from sandbox.patching import changes, replaces
 
 SERVICE = "application-autoscaling"
 _DIMENSION = "ecs:service:DesiredCount"
@@ -50,17 +51,29 @@ class Refused(Exception):
         self.code = code
 
 
-def install() -> None:
-    """Route the service's calls here and have IAM enforced on them."""
-    router.SERVICE_PATTERNS[SERVICE] = {
+@changes(router, "SERVICE_PATTERNS", version="1.5.33")
+def know_its_calls(emulator: dict[str, Any]) -> dict[str, Any]:
+    """Which calls are this service's."""
+    emulator[SERVICE] = {
         "target_prefixes": ["AnyScaleFrontendService"],
         "host_patterns": [r"application-autoscaling\."],
         "credential_scope": SERVICE,
     }
-    app.SERVICE_HANDLERS[SERVICE] = handle_request
-    iam_actions.SERVICE_TO_IAM_NAMESPACE[SERVICE] = SERVICE
-    iam_actions.request_tag_context = _with_condition_keys(iam_actions.request_tag_context)
-    cloudwatch._dispatch_alarm_actions = _with_policies(cloudwatch._dispatch_alarm_actions)
+    return emulator
+
+
+@changes(app, "SERVICE_HANDLERS", version="1.5.33")
+def answer_its_calls(emulator: dict[str, Any]) -> dict[str, Any]:
+    """They are answered here."""
+    emulator[SERVICE] = handle_request
+    return emulator
+
+
+@changes(iam_actions, "SERVICE_TO_IAM_NAMESPACE", version="1.5.33")
+def enforce_iam(emulator: dict[str, str]) -> dict[str, str]:
+    """What its actions are called in policies."""
+    emulator[SERVICE] = SERVICE
+    return emulator
 
 
 async def handle_request(
@@ -150,17 +163,16 @@ def _put_policy(parameters: Parameters) -> dict[str, Any]:
     return {"PolicyARN": arn, "Alarms": []}
 
 
-def _with_policies(emulator: Callable[..., None]) -> Callable[..., None]:
+@replaces(cloudwatch, "_dispatch_alarm_actions", version="1.5.33")
+def do_policies(
+    emulator: Callable[..., None], alarm: dict[str, Any], old: str, new: str, reason: str
+) -> None:
     """Do the policies that an alarm names, as well as what the emulator does when its state changes."""
-
-    def act(alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
-        emulator(alarm, old, new, reason)
-        if new == "ALARM" and alarm.get("ActionsEnabled", True):
-            for arn in alarm.get("AlarmActions") or []:
-                if policy := _policies.get(arn):
-                    _scale(*policy)
-
-    return act
+    emulator(alarm, old, new, reason)
+    if new == "ALARM" and alarm.get("ActionsEnabled", True):
+        for arn in alarm.get("AlarmActions") or []:
+            if policy := _policies.get(arn):
+                _scale(*policy)
 
 
 def _scale(key: Key, change: int) -> None:
@@ -265,15 +277,18 @@ def _arn(identifier: str) -> str:
     return f"arn:aws:{SERVICE}:{get_region()}:{get_account_id()}:scalable-target/{identifier}"
 
 
-def _with_condition_keys(emulator: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+@replaces(iam_actions, "request_tag_context", version="1.5.33")
+def know_condition_keys(
+    emulator: Callable[..., dict[str, Any]],
+    service: str,
+    iam_action: str,
+    body: bytes,
+    params: dict[str, Any],
+) -> dict[str, Any]:
     """What a policy's conditions may ask of these calls, beside the tags that the emulator gives them."""
-
-    def context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
-        found = emulator(service, iam_action, body, params)
-        if service != SERVICE:
-            return found
-        data = json.loads(body or b"{}")
-        asked = {"service-namespace": "ServiceNamespace", "scalable-dimension": "ScalableDimension"}
-        return found | {f"{SERVICE}:{key}": data[name] for key, name in asked.items() if name in data}
-
-    return context
+    found = emulator(service, iam_action, body, params)
+    if service != SERVICE:
+        return found
+    data = json.loads(body or b"{}")
+    asked = {"service-namespace": "ServiceNamespace", "scalable-dimension": "ScalableDimension"}
+    return found | {f"{SERVICE}:{key}": data[name] for key, name in asked.items() if name in data}

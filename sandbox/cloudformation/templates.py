@@ -1,4 +1,4 @@
-"""What MiniStack 1.5.33's CloudFormation lacks and Crossfade's templates use."""
+"""What MiniStack's CloudFormation does not understand in a template, and Crossfade's templates use."""
 
 from __future__ import annotations
 
@@ -8,33 +8,29 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from ministack.services import ec2
-from ministack.services.cloudformation import _exports, _stacks, engine, provisioners
+from ministack.services.cloudformation import provisioners
+
+from sandbox.patching import changes, replaces
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
 
 
-def install() -> None:
-    """Put the patches in place; they are looked up when a stack is created."""
-    provisioners._sfn_definition = read_yaml_definitions(provisioners._sfn_definition)
-    provisioners._update_resource = keep_attributes(provisioners._update_resource)
-    provisioners._normalize_container_defs = container_definitions
-    # MiniStack 1.5.33: "Unsupported resource type" for each of these.
-    provisioners._RESOURCE_HANDLERS |= {
-        "AWS::EC2::EIP": {"create": _create_address, "delete": _delete_address},
-        "AWS::EC2::NatGateway": {"create": _create_nat_gateway, "delete": _delete_nat_gateway},
-    }
-    provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]["delete"] = delete_nested_stack
+@replaces(provisioners, "_sfn_definition", version="1.5.33")
+def read_yaml_definitions(emulator: Callable[[Properties], str], properties: Properties) -> str:
+    """MiniStack: a state machine's definition in S3 is taken for JSON; SAM uploads YAML as it is."""
+    definition = emulator(properties)
+    return definition if definition.lstrip().startswith("{") else json.dumps(yaml.safe_load(definition))
 
 
-def read_yaml_definitions(read: Callable[[Properties], str]) -> Callable[[Properties], str]:
-    """MiniStack 1.5.33: a state machine's definition in S3 is taken for JSON; SAM uploads YAML as it is."""
-
-    def read_and_convert(properties: Properties) -> str:
-        definition = read(properties)
-        return definition if definition.lstrip().startswith("{") else json.dumps(yaml.safe_load(definition))
-
-    return read_and_convert
+@replaces(provisioners, "_normalize_container_defs", version="1.5.33")
+def use_the_names_of_ecs(
+    emulator: Callable[..., list[Properties]], of_template: list[Properties]
+) -> list[Properties]:
+    """MiniStack: what is nested in a container, such as Secrets or DependsOn, keeps CloudFormation's names,
+    which ECS does not know.
+    """
+    return container_definitions(of_template)
 
 
 _AS_THEY_ARE = {"options", "dockerLabels"}
@@ -42,9 +38,7 @@ _AS_THEY_ARE = {"options", "dockerLabels"}
 
 
 def container_definitions(of_template: list[Properties]) -> list[Properties]:
-    """MiniStack 1.5.33: what is nested in a container, such as Secrets or DependsOn, keeps CloudFormation's
-    names, which ECS does not know. ECS fills in what a definition leaves out.
-    """
+    """A template's container definitions as ECS has them; it fills in what a definition leaves out."""
     return [{"cpu": 0, "essential": True} | _of_ecs(container) for container in of_template]
 
 
@@ -58,73 +52,14 @@ def _of_ecs(value: Any) -> Any:
     return {key: inner if key in _AS_THEY_ARE else _of_ecs(inner) for key, inner in named.items()}
 
 
-def keep_attributes(update: Callable[..., Created]) -> Callable[..., Created]:
-    """MiniStack 1.5.33: a resource that an update of a nested stack leaves as it is loses its attributes,
-    and the next Fn::GetAtt of one fails the update.
-    """
-
-    def update_and_keep(
-        resource_type: str,
-        physical_id: str,
-        old: Properties,
-        new: Properties,
-        stack: str,
-        logical_id: str | None = None,
-        attributes: dict[str, str] | None = None,
-    ) -> Created:
-        if attributes is None:
-            resources = _stacks.get(stack, {}).get("_resources", {})
-            attributes = resources.get(logical_id, {}).get("Attributes")
-        return update(resource_type, physical_id, old, new, stack, logical_id, attributes)
-
-    return update_and_keep
-
-
-def delete_nested_stack(physical_id: str, properties: Properties) -> None:
-    """MiniStack 1.5.33: a nested stack's deletion always succeeds, whatever its resources and the answer of a
-    custom resource say, and a DeletionPolicy in it is ignored.
-    """
-    name = provisioners._nested_stack_lookup_name(physical_id)
-    stack = _stacks.get(name)
-    if stack is None:
-        return
-    stack["StackStatus"] = "DELETE_IN_PROGRESS"
-    resources, reasons = stack.get("_resources", {}), []
-    for logical_id in reversed(_in_order(stack)):
-        resource = resources[logical_id]
-        kind = resource.get("ResourceType", "")
-        try:
-            if not _is_kept(logical_id, stack):
-                given = resource.get("Properties", {})
-                provisioners._delete_resource(
-                    kind, resource.get("PhysicalResourceId", ""), given, name, logical_id
-                )
-            del resources[logical_id]
-        except Exception as error:  # the others are deleted all the same
-            resource |= {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": str(error)}
-            reasons.append(f"{logical_id}: {error}")
-    if reasons:
-        reason = f"The following resource(s) failed to delete: {'; '.join(sorted(reasons))}"
-        stack |= {"StackStatus": "DELETE_FAILED", "StackStatusReason": reason}
-        raise RuntimeError(reason)
-    for output in stack.get("Outputs", []):
-        _exports.pop(output.get("ExportName"), None)
-    stack["StackStatus"] = "DELETE_COMPLETE"
-
-
-def _in_order(stack: dict[str, Any]) -> list[str]:
-    """The stack's resources, each after what it depends on."""
-    resources = stack.get("_resources", {})
-    definitions = (stack.get("_template") or {}).get("Resources", {})
-    ordered = engine._topological_sort(definitions, stack.get("_conditions", {}))
-    known = [logical_id for logical_id in ordered if logical_id in resources]
-    return known + [logical_id for logical_id in resources if logical_id not in known]
-
-
-def _is_kept(logical_id: str, stack: dict[str, Any]) -> bool:
-    """Whether a DeletionPolicy keeps the resource when its stack goes."""
-    definition = ((stack.get("_template") or {}).get("Resources") or {}).get(logical_id) or {}
-    return definition.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate"}
+@changes(provisioners, "_RESOURCE_HANDLERS", version="1.5.33")
+def know_addresses_and_nat_gateways(emulator: dict[str, Any]) -> dict[str, Any]:
+    """MiniStack: "Unsupported resource type" for each of these."""
+    emulator |= {
+        "AWS::EC2::EIP": {"create": _create_address, "delete": _delete_address},
+        "AWS::EC2::NatGateway": {"create": _create_nat_gateway, "delete": _delete_nat_gateway},
+    }
+    return emulator
 
 
 def _create_address(logical_id: str, properties: Properties, stack: str) -> Created:

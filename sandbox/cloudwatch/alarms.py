@@ -1,6 +1,6 @@
 """Alarms that look at their own metric, every minute, and know since when they are in their state.
 
-MiniStack 1.5.33 evaluates an alarm only when PutMetricData or PutMetricAlarm is called, over all metrics of
+MiniStack evaluates an alarm only when PutMetricData or PutMetricAlarm is called, over all metrics of
 its name whatever their dimensions, passes over missing data, and leaves StateTransitionedTimestamp out.
 """
 
@@ -18,6 +18,7 @@ from ministack.core.responses import AccountRegionScopedDict, request_scope
 from ministack.services import cloudwatch
 
 from sandbox.cloudwatch.metric_data import DELAY_SECONDS, MINUTE
+from sandbox.patching import changes, replaced, replaces
 
 logger = logging.getLogger("sandbox.alarms")
 
@@ -63,7 +64,6 @@ class Evaluation:
         self._clock = clock
         self._lock = threading.RLock()
         self._set_by_hand: dict[str, float] = {}
-        self._act: Callable[[Alarm, str, str, str], None] = cloudwatch._dispatch_alarm_actions
 
     def alarm(self, alarm: Alarm) -> None:
         """Evaluate one metric alarm now. One on metric math is left as it is: the emulator has none."""
@@ -87,12 +87,11 @@ class Evaluation:
             except Exception:  # one odd alarm must not end the evaluation of the others
                 logger.exception("the alarm %s cannot be evaluated", alarm["AlarmName"])
 
-    def changed_by_hand(self, alarm: Alarm, old: str, new: str, reason: str) -> None:
-        """Stands for the emulator's own action at each change of state that is not of this evaluation's."""
+    def changed_by_hand(self, alarm: Alarm) -> None:
+        """Note a change of state that is not of this evaluation's."""
         self._note(alarm)
         if "AlarmRule" not in alarm:
             self._set_by_hand[alarm["AlarmArn"]] = self._clock()
-        self._act(alarm, old, new, reason)
 
     def _note(self, alarm: Alarm) -> None:
         alarm["StateUpdatedTimestamp"] = alarm["StateTransitionedTimestamp"] = round(self._clock(), 3)
@@ -102,7 +101,7 @@ class Evaluation:
         alarm |= {"StateValue": state, "StateReason": reason}
         self._note(alarm)
         cloudwatch._record_history(alarm["AlarmName"], old, state, reason)
-        self._act(alarm, old, state, reason)
+        replaced(note_change_by_hand)(alarm, old, state, reason)
         cloudwatch._evaluate_parent_alarms(alarm)
 
     def _points(self, alarm: Alarm, number: int) -> list[bool | None]:
@@ -138,7 +137,7 @@ def _reason(state: str, points: Sequence[bool | None], needed: int) -> str:
 
 
 class _Alarms(AccountRegionScopedDict):  # type: ignore[misc]
-    """MiniStack 1.5.33 replaces the whole record when an alarm is put again; the time of its state stays."""
+    """MiniStack replaces the whole record when an alarm is put again; the time of its state stays."""
 
     def __setitem__(self, name: str, alarm: Alarm) -> None:
         since = (self.get(name) or alarm).get("StateTransitionedTimestamp")
@@ -146,13 +145,33 @@ class _Alarms(AccountRegionScopedDict):  # type: ignore[misc]
         super().__setitem__(name, alarm)
 
 
-def install(clock: Callable[[], float] = time.time) -> None:
-    """Put the evaluation in place of the emulator's; its calls find it by name."""
-    evaluation = Evaluation(clock)
-    cloudwatch._alarms = _Alarms()
-    cloudwatch._evaluate_alarm = evaluation.alarm
-    cloudwatch._evaluate_all_alarms = evaluation.all
-    cloudwatch._dispatch_alarm_actions = evaluation.changed_by_hand
+evaluation = Evaluation()
+"""That of this process."""
+
+
+@changes(cloudwatch, "_alarms", version="1.5.33")
+def keep_alarms(emulator: AccountRegionScopedDict) -> _Alarms:
+    """There are none yet."""
+    return _Alarms()
+
+
+@replaces(cloudwatch, "_evaluate_alarm", version="1.5.33")
+def evaluate_alarm(emulator: Callable[[Alarm], None], alarm: Alarm) -> None:
+    """By its own metric, its dimensions and TreatMissingData."""
+    evaluation.alarm(alarm)
+
+
+@replaces(cloudwatch, "_evaluate_all_alarms", version="1.5.33")
+def evaluate_all_alarms(emulator: Callable[[], None]) -> None:
+    """Leave alone for a while what was set by hand."""
+    evaluation.all()
+
+
+@replaces(cloudwatch, "_dispatch_alarm_actions", version="1.5.33")
+def note_change_by_hand(emulator: Callable[..., None], alarm: Alarm, old: str, new: str, reason: str) -> None:
+    """By this name the emulator acts on SetAlarmState, and on a composite alarm's change of state."""
+    evaluation.changed_by_hand(alarm)
+    emulator(alarm, old, new, reason)
 
 
 def evaluate_everywhere() -> None:

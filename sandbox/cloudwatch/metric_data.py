@@ -1,4 +1,4 @@
-"""CloudWatch's metric data, where MiniStack 1.5.33 stores or answers them otherwise than AWS does."""
+"""CloudWatch's metric data, where MiniStack stores or answers them otherwise than AWS does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.services import cloudwatch
+
+from sandbox.patching import replaces
 
 MINUTE = 60
 DELAY_SECONDS = 5.0
@@ -19,48 +21,36 @@ Call = Callable[..., Response]
 _storing = threading.Lock()
 
 
-def install() -> None:
-    """Put the patches in place; the emulator looks them up by name."""
-    cloudwatch._evict_old_metrics = keep_what_comes_meanwhile(cloudwatch._evict_old_metrics)
-    cloudwatch._get_metric_data = with_whole_minutes(cloudwatch._get_metric_data)
-
-
 def store(namespace: str, name: str, dimensions: dict[str, str], at: float, count: int) -> None:
     """A point of `count` events, each of value 1, in the current account and region; from any thread."""
     with _storing:
         cloudwatch._store_datum(namespace, name, dimensions, at, "Count", None, [1.0], [float(count)], None)
 
 
-def keep_what_comes_meanwhile(evict: Callable[[], None]) -> Callable[[], None]:
-    """MiniStack 1.5.33 copies all points at every call, and loses what another thread stores meanwhile."""
-
-    def evict_alone() -> None:
-        with _storing:
-            evict()
-
-    return evict_alone
+@replaces(cloudwatch, "_evict_old_metrics", version="1.5.33")
+def keep_what_comes_meanwhile(emulator: Callable[[], None]) -> None:
+    """MiniStack copies all points at every call, and loses what another thread stores meanwhile."""
+    with _storing:
+        emulator()
 
 
-def with_whole_minutes(get: Call) -> Call:
-    """MiniStack 1.5.33 takes StartTime to the second and answers oldest first. AWS rounds StartTime down to
-    the minute, and unless ScanBy says otherwise answers newest first. In the JSON protocol, boto3's, only.
+@replaces(cloudwatch, "_get_metric_data", version="1.5.33")
+def round_to_minutes(
+    emulator: Call, params: dict[str, Any], data: dict[str, Any], cbor: bool, is_json: bool = False
+) -> Response:
+    """MiniStack takes StartTime to the second and answers oldest first. AWS rounds StartTime down to the
+    minute, and unless ScanBy says otherwise answers newest first. In the JSON protocol, boto3's, only.
     """
-
-    def get_rounded(
-        params: dict[str, Any], data: dict[str, Any], cbor: bool, is_json: bool = False
-    ) -> Response:
-        if not is_json:
-            return get(params, data, cbor, is_json)
-        start = cloudwatch._parse_ts(data.get("StartTime"))
-        if start is not None:
-            data = data | {"StartTime": start // MINUTE * MINUTE}
-        status, headers, body = get(params, data, cbor, is_json)
-        if status == 200 and data.get("ScanBy") != "TimestampAscending":
-            answer = json.loads(body)
-            for result in answer["MetricDataResults"]:
-                result["Timestamps"].reverse()
-                result["Values"].reverse()
-            body = json.dumps(answer).encode()
-        return status, headers, body
-
-    return get_rounded
+    if not is_json:
+        return emulator(params, data, cbor, is_json)
+    start = cloudwatch._parse_ts(data.get("StartTime"))
+    if start is not None:
+        data = data | {"StartTime": start // MINUTE * MINUTE}
+    status, headers, body = emulator(params, data, cbor, is_json)
+    if status == 200 and data.get("ScanBy") != "TimestampAscending":
+        answer = json.loads(body)
+        for result in answer["MetricDataResults"]:
+            result["Timestamps"].reverse()
+            result["Values"].reverse()
+        body = json.dumps(answer).encode()
+    return status, headers, body

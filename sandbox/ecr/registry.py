@@ -54,8 +54,10 @@ class UnpackedImage:
 class Registry:
     """Finds images by `repository:tag` or `repository@digest` and unpacks each digest once."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    folder: Path
+    """Where they are unpacked; whoever starts the sandbox says it."""
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
 
     def digest(self, reference: str) -> str:
@@ -96,16 +98,20 @@ class Registry:
         return dict(record)
 
     def _unpack(self, digest: str, layers: list[bytes]) -> Path:
-        target = self._folder / digest.removeprefix("sha256:")
+        target = self.folder / digest.removeprefix("sha256:")
         with self._lock:
             if not target.exists():
-                self._folder.mkdir(parents=True, exist_ok=True)
-                draft = Path(tempfile.mkdtemp(dir=self._folder, prefix="unpacking-"))
+                self.folder.mkdir(parents=True, exist_ok=True)
+                draft = Path(tempfile.mkdtemp(dir=self.folder, prefix="unpacking-"))
                 for layer in layers:
                     with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
                         tar.extractall(draft, filter="data")
                 shutil.move(draft, target)
         return target
+
+
+registry = Registry()
+"""That of this process."""
 
 
 def _name(reference: str) -> str:

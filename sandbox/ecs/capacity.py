@@ -1,6 +1,6 @@
 """Fargate without room for tasks, for as long as the account's owner says.
 
-MiniStack 1.5.33 runs whatever it is asked for. On AWS there may be no capacity: RunTask then answers with a
+MiniStack runs whatever it is asked for. On AWS there may be no capacity: RunTask then answers with a
 failure, and a service's scheduler says so in the service's events, counts it as a task that could not start,
 and tries again after growing waits.
 
@@ -19,6 +19,8 @@ from typing import Any
 from ministack.core.responses import json_response, new_uuid
 from ministack.services import ecs
 
+from sandbox.patching import replaces
+
 Response = tuple[int, dict[str, str], bytes]
 Action = Callable[[dict[str, Any]], Response]
 
@@ -28,13 +30,6 @@ NO_CAPACITY = (
 )
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 8.0
-
-
-def install() -> None:
-    """Put the patches in place, over those of rollouts."""
-    shortages = Shortages()
-    ecs._run_task = run_where_there_is_room(ecs._run_task, shortages)
-    ecs._ACTION_MAP["TagResource"] = heed_tags(ecs._ACTION_MAP["TagResource"], shortages)
 
 
 class Shortages:
@@ -53,59 +48,60 @@ class Shortages:
         return self._clock() < self._until.get((cluster, group), 0.0)
 
 
-def heed_tags(tag: Action, shortages: Shortages) -> Action:
+shortages = Shortages()
+_waiting: set[str] = set()
+"""Deployments of services that will try again."""
+_refused: Counter[str] = Counter()
+"""How often in a row a deployment's task found no room."""
+_lock = threading.Lock()
+
+
+@replaces(ecs, "_ACTION_MAP", "TagResource", version="1.5.33")
+def follow_tags(emulator: Action, data: dict[str, Any]) -> Response:
     """A tag of a cluster may begin or end a shortage."""
-
-    def tag_and_heed(data: dict[str, Any]) -> Response:
-        response = tag(data)
-        if response[0] == 200:
-            for given in data.get("tags", []):
-                if given["key"].startswith(KEY):
-                    group = given["key"].removeprefix(KEY)
-                    shortages.begin(data["resourceArn"], group, float(given["value"]))
-        return response
-
-    return tag_and_heed
+    response = emulator(data)
+    if response[0] == 200:
+        for given in data.get("tags", []):
+            if given["key"].startswith(KEY):
+                group = given["key"].removeprefix(KEY)
+                shortages.begin(data["resourceArn"], group, float(given["value"]))
+    return response
 
 
-def run_where_there_is_room(run: Action, shortages: Shortages) -> Action:
+@replaces(ecs, "_run_task", version="1.5.33")
+def run_where_there_is_room(emulator: Action, data: dict[str, Any]) -> Response:
     """Run a task, or answer that there is no room for it. A service's is tried again later."""
-    waiting: set[str] = set()
-    refused: Counter[str] = Counter()
-    lock = threading.Lock()
+    cluster = str(ecs._resolve_cluster_name(data.get("cluster", "default")))
+    definition = str(ecs._resolve_td_key(data.get("taskDefinition", "")))
+    group = data.get("group") or f"family:{definition.partition(':')[0]}"
+    arn = ecs._clusters.get(cluster, {}).get("clusterArn", "")
+    deployment = data.get("_deploymentId")
+    if not shortages.holds(arn, group):
+        _refused.pop(str(deployment), None)
+        return emulator(data)
+    if deployment:
+        _refuse(cluster, arn, group, deployment)
+    return json_response({"tasks": [], "failures": [{"reason": NO_CAPACITY}]})
 
-    def run_or_refuse(data: dict[str, Any]) -> Response:
-        cluster = str(ecs._resolve_cluster_name(data.get("cluster", "default")))
-        definition = str(ecs._resolve_td_key(data.get("taskDefinition", "")))
-        group = data.get("group") or f"family:{definition.partition(':')[0]}"
-        arn = ecs._clusters.get(cluster, {}).get("clusterArn", "")
-        deployment = data.get("_deploymentId")
-        if not shortages.holds(arn, group):
-            refused.pop(str(deployment), None)
-            return run(data)
-        if deployment:
-            refuse(cluster, arn, group, deployment)
-        return json_response({"tasks": [], "failures": [{"reason": NO_CAPACITY}]})
 
-    def refuse(cluster: str, arn: str, group: str, deployment: str) -> None:
-        with lock:
-            if deployment in waiting:
-                return
-            waiting.add(deployment)
-            seconds = min(_FIRST_WAIT * 2 ** refused[deployment], _LONGEST_WAIT)
-            refused[deployment] += 1
-        name = group.removeprefix("service:")
-        message = f"(service {name}) was unable to place a task. Reason: {NO_CAPACITY}"
-        ecs._services[f"{cluster}/{name}"]["events"].insert(
-            0, {"id": new_uuid(), "createdAt": ecs._iso(), "message": message}
-        )
-        never_placed = {"group": group, "clusterArn": arn, "_deployment_id": deployment}
-        ecs.spawn_background(count_and_try_again, never_placed, seconds, thread_name="ecs-no-capacity")
+def _refuse(cluster: str, arn: str, group: str, deployment: str) -> None:
+    with _lock:
+        if deployment in _waiting:
+            return
+        _waiting.add(deployment)
+        seconds = min(_FIRST_WAIT * 2 ** _refused[deployment], _LONGEST_WAIT)
+        _refused[deployment] += 1
+    name = group.removeprefix("service:")
+    message = f"(service {name}) was unable to place a task. Reason: {NO_CAPACITY}"
+    ecs._services[f"{cluster}/{name}"]["events"].insert(
+        0, {"id": new_uuid(), "createdAt": ecs._iso(), "message": message}
+    )
+    never_placed = {"group": group, "clusterArn": arn, "_deployment_id": deployment}
+    ecs.spawn_background(_count_and_try_again, never_placed, seconds, thread_name="ecs-no-capacity")
 
-    def count_and_try_again(never_placed: dict[str, Any], seconds: float) -> None:
-        time.sleep(seconds)
-        with lock:
-            waiting.discard(never_placed["_deployment_id"])
-        ecs._record_service_task_failure(never_placed)
 
-    return run_or_refuse
+def _count_and_try_again(never_placed: dict[str, Any], seconds: float) -> None:
+    time.sleep(seconds)
+    with _lock:
+        _waiting.discard(never_placed["_deployment_id"])
+    ecs._record_service_task_failure(never_placed)

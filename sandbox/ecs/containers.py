@@ -1,6 +1,6 @@
 """Containers without Docker: the part of docker-py's shape that MiniStack's ECS calls, on processes.
 
-MiniStack 1.5.33 needs a Docker daemon to run a task. It also stops a task at once, where AWS waits until
+MiniStack needs a Docker daemon to run a task. It also stops a task at once, where AWS waits until
 the load balancer has drained it and then for the container's stopTimeout; `stop` here keeps AWS's order.
 """
 
@@ -21,10 +21,12 @@ from typing import Any
 from docker.errors import ImageNotFound, NotFound
 from ministack.services import ecs
 
-from sandbox.ecr.registry import PLATFORM, Images, Registry, UnpackedImage
-from sandbox.ecs.credentials import TaskCredentials
-from sandbox.host.addresses import AddressBook
+from sandbox import load_balancer
+from sandbox.ecr.registry import PLATFORM, Images, Registry, UnpackedImage, registry
+from sandbox.ecs.credentials import TaskCredentials, credentials
+from sandbox.host.addresses import AddressBook, addresses
 from sandbox.host.processes import LocalProcess, stop_all
+from sandbox.patching import replaces
 
 _TASK_LABEL = "com.amazonaws.ecs.task-arn"
 _NAME_LABEL = "com.amazonaws.ecs.container-name"
@@ -99,7 +101,7 @@ class Container:
 
 
 class Runtime:
-    """What `ministack.services.ecs._get_docker` returns: a Docker client, as far as ECS uses one."""
+    """A Docker client, as far as the emulator's ECS uses one."""
 
     def __init__(
         self,
@@ -221,3 +223,13 @@ class Runtime:
                     probe.bind(("127.0.0.1", port))
                     return port
         raise RuntimeError("no free port left for a task")
+
+
+runtime = Runtime(registry, addresses, credentials, load_balancer.drained)
+"""That of this process."""
+
+
+@replaces(ecs, "_get_docker", version="1.5.33")
+def run_without_docker(emulator: Callable[[], Any]) -> Runtime:
+    """MiniStack: a client of Docker's daemon."""
+    return runtime

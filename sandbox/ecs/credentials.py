@@ -1,6 +1,6 @@
 """Credentials of task roles, so that IAM is enforced on tasks as it is on AWS.
 
-MiniStack 1.5.33 serves random keys of no role to tasks; here the keys are a session of the task's role, and
+MiniStack serves random keys of no role to tasks; here the keys are a session of the task's role, and
 only when the role trusts ecs-tasks.amazonaws.com.
 """
 
@@ -13,6 +13,8 @@ from typing import Any
 
 from ministack.core.responses import request_scope
 from ministack.services import iam, imds, sts
+
+from sandbox.patching import replaces
 
 _PATH = "/v2/credentials/"
 _PRINCIPAL = "ecs-tasks.amazonaws.com"
@@ -44,23 +46,27 @@ class TaskCredentials:
             )
         self._roles[uri.rsplit("/", 1)[-1]] = (token, role_arn, task_id)
 
-    def install(self) -> None:
-        """Answer the endpoint of the tasks known here; leave everything else to the emulator."""
-        emulator: Handler = imds.handle_request
+    def granted(self, path: str) -> tuple[str, str, str] | None:
+        """The token, the role's ARN and the task's id behind a path; None: it is not of a task known here."""
+        return self._roles.get(path.removeprefix(_PATH)) if path.startswith(_PATH) else None
 
-        async def handle_request(
-            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-        ) -> Response:
-            granted = self._roles.get(path.removeprefix(_PATH)) if path.startswith(_PATH) else None
-            if granted is None:
-                return await emulator(method, path, headers, body, query)
-            token, role_arn, task_id = granted
-            if headers.get("authorization") != token:
-                return 401, {"Content-Type": "text/plain"}, b"Unauthorized"
-            document = json.dumps(_session(role_arn, task_id)).encode()
-            return 200, {"Content-Type": "application/json"}, document
 
-        imds.handle_request = handle_request
+credentials = TaskCredentials()
+
+
+@replaces(imds, "handle_request", version="1.5.33")
+async def serve_sessions(
+    emulator: Handler, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> Response:
+    """Answer the endpoint of the tasks known here; leave everything else to the emulator."""
+    granted = credentials.granted(path)
+    if granted is None:
+        return await emulator(method, path, headers, body, query)
+    token, role_arn, task_id = granted
+    if headers.get("authorization") != token:
+        return 401, {"Content-Type": "text/plain"}, b"Unauthorized"
+    document = json.dumps(_session(role_arn, task_id)).encode()
+    return 200, {"Content-Type": "application/json"}, document
 
 
 def _trusts_tasks(document: str | dict[str, Any]) -> bool:

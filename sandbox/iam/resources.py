@@ -1,4 +1,4 @@
-"""MiniStack 1.5.33 checks some calls against another resource than AWS does; here they meet AWS's own.
+"""MiniStack checks some calls against another resource than AWS does; here they meet AWS's own.
 
 The resource of each action is that of AWS's Service Authorization Reference (cfn-lint carries it as data:
 ``cfnlint/data/AdditionalSpecs/Policies.json``). Only actions that Crossfade uses are listed.
@@ -13,35 +13,31 @@ from typing import Any
 from ministack.core import iam_actions
 
 from sandbox.autoscaling import scalable_targets
+from sandbox.patching import replaces
 
 ANYTHING = "*"
 
 
-def install() -> None:
-    """Put the resolver in front of the emulator's own."""
-    iam_actions.extract_resource_arn = _with(iam_actions.extract_resource_arn)
-
-
-def _with(fallback: Callable[..., str]) -> Callable[..., str]:
-    def extract(
-        service: str,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query_params: dict[str, Any],
-        region: str,
-        account_id: str,
-    ) -> str:
-        resolve = _RESOLVERS.get(service)
-        found = resolve(headers, body, query_params) if resolve else None
-        if found is None:
-            return fallback(service, method, path, headers, body, query_params, region, account_id)
-        if found == ANYTHING or found.startswith("arn:"):
-            return found
-        return f"arn:aws:{service}:{region}:{account_id}:{found}"
-
-    return extract
+@replaces(iam_actions, "extract_resource_arn", version="1.5.33")
+def resource_on_aws(
+    emulator: Callable[..., str],
+    service: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query_params: dict[str, Any],
+    region: str,
+    account_id: str,
+) -> str:
+    """The ARN of what a call is checked against; the emulator's own where it is AWS's too."""
+    resolve = _RESOLVERS.get(service)
+    found = resolve(headers, body, query_params) if resolve else None
+    if found is None:
+        return emulator(service, method, path, headers, body, query_params, region, account_id)
+    if found == ANYTHING or found.startswith("arn:"):
+        return found
+    return f"arn:aws:{service}:{region}:{account_id}:{found}"
 
 
 def _call(headers: dict[str, str], body: bytes) -> tuple[str, dict[str, Any]]:

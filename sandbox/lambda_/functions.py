@@ -1,4 +1,4 @@
-"""What MiniStack 1.5.33's Lambda does differently: the names of errors, memory, and how long workers live."""
+"""What MiniStack's Lambda does differently: the names of errors, memory, and how long workers live."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, stepfunctions
+
+from sandbox.patching import PatchesDoNotFit, changes, replaces
 
 _IDLE_SECONDS = float(os.environ.get("SANDBOX_IDLE_SECONDS", "8"))
 _LOOK_SECONDS = 2
@@ -29,13 +32,10 @@ _OURS = (
 )
 
 
-def install() -> None:
-    """Put the patches in place, before the first function runs."""
-    _name_errors_by_class()
-    _tell_time_outs_as_a_sentence()
-    _limit_memory()
-    _let_invocations_finish()
-    _end_idle_workers()
+def start() -> None:
+    """Begin to look after the workers; in threads that end with the process."""
+    threading.Thread(target=_watch_memory, name="lambda-memory", daemon=True).start()
+    threading.Thread(target=_end_idle_workers, name="idle-lambda-workers", daemon=True).start()
 
 
 def end_all() -> None:
@@ -44,68 +44,74 @@ def end_all() -> None:
     lambda_runtime.reset()
 
 
-def _name_errors_by_class() -> None:
-    """MiniStack 1.5.33: every exception is called Runtime.HandlerError; on AWS it is the class's name,
-    which is what a workflow's ErrorEquals matches.
+# --- errors -------------------------------------------------------------------------------------------------
+
+
+@changes(lambda_runtime, "_PYTHON_WORKER_SCRIPT", version="1.5.33")
+def tell_the_class_of_an_error(emulator: str) -> str:
+    """MiniStack: every exception is called Runtime.HandlerError; on AWS it is the class's name, which is
+    what a workflow's ErrorEquals matches. The worker tells it here, and `name_errors_by_class` answers it.
     """
-    script = lambda_runtime._PYTHON_WORKER_SCRIPT
-    if script.count(_EMULATORS) != 1:
-        raise RuntimeError("the emulator's Python worker has changed: look at sandbox/lambda_/functions.py")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_EMULATORS, _OURS)
-    emulator = lambda_svc._execute_function_warm
-
-    def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
-        result: dict[str, Any] = emulator(function, event, request_id)
-        body = result.get("body")
-        if isinstance(body, dict) and str(body.get("errorMessage", "")).endswith(_KILLED):
-            return {**result, "body": body | {"errorType": "Runtime.ExitError"}}
-        if not isinstance(body, dict) or _MARK not in body:
-            return result
-        error = body[_MARK]
-        report = f"[ERROR] {error['errorType']}: {error['errorMessage']}\n{''.join(error['stackTrace'])}"
-        log = "\n".join(filter(None, [result.get("log"), report]))
-        return {**result, "body": error, "error": True, "log": log}
-
-    lambda_svc._execute_function_warm = execute
+    if emulator.count(_EMULATORS) != 1:
+        raise PatchesDoNotFit(
+            "sandbox/lambda_/functions.py: _EMULATORS is not in MiniStack's Python worker. "
+            "Find how it answers exceptions now."
+        )
+    return emulator.replace(_EMULATORS, _OURS)
 
 
-def _tell_time_outs_as_a_sentence() -> None:
-    """MiniStack 1.5.33: a workflow gets `Sandbox.Timedout` and JSON. Step Functions' documentation has it as
+@replaces(lambda_svc, "_execute_function_warm", version="1.5.33")
+def name_errors_by_class(
+    emulator: Callable[..., dict[str, Any]], function: dict[str, Any], event: object, request_id: str
+) -> dict[str, Any]:
+    """The other half of `tell_the_class_of_an_error`; and a function that was killed has AWS's error."""
+    result: dict[str, Any] = emulator(function, event, request_id)
+    body = result.get("body")
+    if isinstance(body, dict) and str(body.get("errorMessage", "")).endswith(_KILLED):
+        return {**result, "body": body | {"errorType": "Runtime.ExitError"}}
+    if not isinstance(body, dict) or _MARK not in body:
+        return result
+    error = body[_MARK]
+    report = f"[ERROR] {error['errorType']}: {error['errorMessage']}\n{''.join(error['stackTrace'])}"
+    log = "\n".join(filter(None, [result.get("log"), report]))
+    return {**result, "body": error, "error": True, "log": log}
+
+
+@replaces(stepfunctions, "_call_lambda", version="1.5.33")
+def tell_time_outs_as_a_sentence(
+    emulator: Callable[[str, object], object], reference: str, event: object
+) -> object:
+    """MiniStack: a workflow gets `Sandbox.Timedout` and JSON. Step Functions' documentation has it as
     Lambda.Unknown, and the cause is then a sentence that contains JSON. Both forms have been seen on AWS.
     """
-    emulator = stepfunctions._call_lambda
-
-    def call(reference: str, event: object) -> object:
-        try:
-            return emulator(reference, event)
-        except stepfunctions._ExecutionError as error:
-            if error.error != "Sandbox.Timedout":
-                raise
-            message = json.loads(error.cause)["errorMessage"].rpartition("Task timed out")[2]
-            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            payload = {"errorMessage": f"{now} {lambda_svc.new_uuid()} Task timed out{message}"}
-            raise stepfunctions._ExecutionError(
-                "Lambda.Unknown",
-                "The cause could not be determined because Lambda did not return an error type. "
-                f"Returned payload: {json.dumps(payload)}",
-            ) from None
-
-    stepfunctions._call_lambda = call
+    try:
+        return emulator(reference, event)
+    except stepfunctions._ExecutionError as error:
+        if error.error != "Sandbox.Timedout":
+            raise
+        message = json.loads(error.cause)["errorMessage"].rpartition("Task timed out")[2]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        payload = {"errorMessage": f"{now} {lambda_svc.new_uuid()} Task timed out{message}"}
+        raise stepfunctions._ExecutionError(
+            "Lambda.Unknown",
+            "The cause could not be determined because Lambda did not return an error type. "
+            f"Returned payload: {json.dumps(payload)}",
+        ) from None
 
 
-def _limit_memory() -> None:
-    """MiniStack 1.5.33: a function takes what memory there is; on AWS it is killed at its MemorySize."""
-    emulator = lambda_runtime.Worker.invoke
+# --- memory -------------------------------------------------------------------------------------------------
 
-    def invoke(worker: Any, event: object, request_id: str, **context: Any) -> dict[str, Any]:
-        worker.over_memory = False
-        result: dict[str, Any] = emulator(worker, event, request_id, **context)
-        if worker.over_memory:
-            return {**result, "status": "error", "error": f"RequestId: {request_id} Error: {_KILLED}"}
-        return result
 
-    lambda_runtime.Worker.invoke = invoke
-    threading.Thread(target=_watch_memory, name="lambda-memory", daemon=True).start()
+@replaces(lambda_runtime.Worker, "invoke", version="1.5.33")
+def limit_memory(
+    emulator: Callable[..., dict[str, Any]], worker: Any, event: object, request_id: str, **context: Any
+) -> dict[str, Any]:
+    """MiniStack: a function takes what memory there is; on AWS it is killed at its MemorySize."""
+    worker.over_memory = False
+    result: dict[str, Any] = emulator(worker, event, request_id, **context)
+    if worker.over_memory:
+        return {**result, "status": "error", "error": f"RequestId: {request_id} Error: {_KILLED}"}
+    return result
 
 
 def _watch_memory() -> None:
@@ -135,38 +141,34 @@ def _peak_bytes(pid: int) -> int:
     return int(printed.strip() or 0) << 10
 
 
-def _let_invocations_finish() -> None:
-    """MiniStack 1.5.33: a deployment of new code kills workers in the middle of an invocation, which then
-    fails; on AWS it ends with the code that it began with.
+# --- how long workers live ----------------------------------------------------------------------------------
+
+
+@replaces(lambda_runtime, "kill_workers", version="1.5.33")
+def let_invocations_finish(emulator: Callable[[list[Any]], None], workers: list[Any]) -> None:
+    """MiniStack: a deployment of new code kills workers in the middle of an invocation, which then fails;
+    on AWS it ends with the code that it began with.
     """
-    emulator = lambda_runtime.kill_workers
+    busy = [worker for worker in workers if worker is not None and worker.in_use]
+    if _ending.is_set():
+        busy = []
+    emulator([worker for worker in workers if worker not in busy])
+    if busy:
+        threading.Thread(target=_kill_when_done, args=(emulator, busy), daemon=True).start()
 
-    def kill(workers: list[Any]) -> None:
-        busy = [worker for worker in workers if worker is not None and worker.in_use]
-        if _ending.is_set():
-            busy = []
-        emulator([worker for worker in workers if worker not in busy])
-        if busy:
-            threading.Thread(target=kill_when_done, args=(busy,), daemon=True).start()
 
-    def kill_when_done(busy: list[Any]) -> None:
-        while any(worker.in_use for worker in busy):
-            time.sleep(0.1)
-        emulator(busy)
-
-    lambda_runtime.kill_workers = kill
+def _kill_when_done(kill: Callable[[list[Any]], None], busy: list[Any]) -> None:
+    while any(worker.in_use for worker in busy):
+        time.sleep(0.1)
+    kill(busy)
 
 
 def _end_idle_workers() -> None:
-    """MiniStack 1.5.33: one process per function lives for ever, 60 to 85 MB each.
+    """MiniStack: one process per function lives for ever, 60 to 85 MB each.
 
     A worker costs a second of a core to start, so those that a deployment uses all the time stay and the
     others go. With SANDBOX_IDLE_SECONDS all of them stay longer, where there is memory for it.
     """
-    threading.Thread(target=_reap, name="idle-lambda-workers", daemon=True).start()
-
-
-def _reap() -> None:
     while True:
         time.sleep(_LOOK_SECONDS)
         oldest = time.time() - _IDLE_SECONDS

@@ -1,6 +1,6 @@
 """The Powertools layer's stand-in: a name and an ARN, so that templates deploy unchanged.
 
-MiniStack 1.5.33 has no public layers, and `/aws/…` parameters are reserved in it. Lambda functions run with
+MiniStack has no public layers, and `/aws/…` parameters are reserved in it. Lambda functions run with
 the sandbox's own Python, which has Powertools; so the layer holds nothing.
 """
 

@@ -1,33 +1,41 @@
 """The load balancer's missing half: weights, health, draining, metrics, and listeners that really answer.
 
-`install()` patches the emulator inside this process (written for ministack 1.5.33) and starts the data plane.
+`install()` patches the emulator inside this process and starts the data plane.
 """
 
 from __future__ import annotations
 
+from sandbox import patching
 from sandbox.load_balancer import actions, api, cloudformation, health, rules, targets
 from sandbox.load_balancer.listeners import data_plane
 from sandbox.load_balancer.metrics import request_metrics
 
-__all__ = ["drained", "healthy", "install", "patch", "stop"]
+__all__ = ["PATCHES", "drained", "healthy", "install", "patch", "start", "stop"]
+
+PATCHES = (actions, rules, api, targets, health, cloudformation)
+"""What changes the emulator, in the order in which it is installed."""
 
 _patched = False
 
 
 def install() -> None:
-    """Patch ministack and start to serve its listeners; call it before `ministack.app.main`."""
+    """Patch MiniStack and start to serve its listeners; call it before `ministack.app.main`."""
     patch()
-    data_plane.start()
-    request_metrics.start()
+    start()
 
 
 def patch() -> None:
-    """Put the missing half into ministack's modules, once; opens nothing."""
+    """Put the missing half into MiniStack's modules, once; opens nothing."""
     global _patched
     if not _patched:
-        for part in (actions, rules, api, targets, health, cloudformation):
-            part.install()
+        patching.install(*PATCHES)
         _patched = True
+
+
+def start() -> None:
+    """Start to serve MiniStack's listeners, and to count; returns at once."""
+    data_plane.start()
+    request_metrics.start()
 
 
 def stop() -> None:

@@ -1,6 +1,6 @@
 """Forward actions with weighted target groups: reading, showing and checking `ForwardConfig`.
 
-ministack 1.5.33 knows a forward action's `TargetGroupArn` only: `ForwardConfig` is dropped when a rule is
+MiniStack knows a forward action's `TargetGroupArn` only: `ForwardConfig` is dropped when a rule is
 written, and missing when it is read. A canary is nothing but a `ForwardConfig`, so it is supplied here.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ministack.services import alb
+
+from sandbox.patching import replaces
 
 Action = dict[str, Any]
 Params = dict[str, Any]
@@ -149,24 +151,23 @@ def _forward_config_xml(config: dict[str, Any]) -> str:
     )
 
 
-def install() -> None:
-    """Replace `_parse_actions` and `_action_xml`, which every handler looks up by name (ministack 1.5.33)."""
-    parse: Callable[..., list[Action]] = alb._parse_actions
-    show: Callable[[Action], str] = alb._action_xml
+@replaces(alb, "_parse_actions", version="1.5.33")
+def parse_forward_config(
+    emulator: Callable[..., list[Action]], params: Params, prefix: str = "DefaultActions"
+) -> list[Action]:
+    """Every action of a call is read by this name."""
+    return [
+        complete(action, _given_forward_config(params, f"{prefix}.member.{number}.ForwardConfig"))
+        for number, action in enumerate(emulator(params, prefix), start=1)
+    ]
 
-    def parse_actions(params: Params, prefix: str = "DefaultActions") -> list[Action]:
-        return [
-            complete(action, _given_forward_config(params, f"{prefix}.member.{number}.ForwardConfig"))
-            for number, action in enumerate(parse(params, prefix), start=1)
-        ]
 
-    def action_xml(action: Action) -> str:
-        if fixed := action.get("FixedResponseConfig"):  # 1.5.33 writes the body into the XML as it is
-            action = {**action, "FixedResponseConfig": {k: alb._esc(str(v)) for k, v in fixed.items()}}
-        xml = show(action)
-        if config := action.get("ForwardConfig"):
-            xml = xml.removesuffix("</member>") + _forward_config_xml(config) + "</member>"
-        return xml
-
-    alb._parse_actions = parse_actions
-    alb._action_xml = action_xml
+@replaces(alb, "_action_xml", version="1.5.33")
+def show_forward_config(emulator: Callable[[Action], str], action: Action) -> str:
+    """Every action of an answer is shown by this name. MiniStack escapes no fixed body."""
+    if fixed := action.get("FixedResponseConfig"):
+        action = {**action, "FixedResponseConfig": {k: alb._esc(str(v)) for k, v in fixed.items()}}
+    xml = emulator(action)
+    if config := action.get("ForwardConfig"):
+        xml = xml.removesuffix("</member>") + _forward_config_xml(config) + "</member>"
+    return xml

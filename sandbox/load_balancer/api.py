@@ -1,6 +1,6 @@
-"""What the emulator's ELBv2 API answers otherwise than AWS does, put right (all for ministack 1.5.33).
+"""What the emulator's ELBv2 API answers otherwise than AWS does, put right.
 
-Each handler keeps ministack's own; checks that AWS makes and ministack leaves out come before it.
+Checks that AWS makes and MiniStack leaves out come before what a call does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sandbox.load_balancer import rules
 from sandbox.load_balancer.actions import Params, Problem, keep_secret, problem_with, problem_with_secrets
 from sandbox.load_balancer.listeners import PortTaken, data_plane
 from sandbox.load_balancer.targets import DEFAULT_ATTRIBUTES
+from sandbox.patching import replaces
 
 DNS_NAME = "localhost"
 HIGHEST_PRIORITY = 50_000
@@ -26,23 +27,15 @@ def _members(params: Params, prefix: str) -> list[str]:
     return list(alb._parse_member_list(params, prefix))
 
 
-def _refuse(handler: Handler, *checks: Check) -> Handler:
-    """The handler, after checks that may end the call with an AWS error."""
-
-    def handle(params: Params) -> Any:
-        for check in checks:
-            if problem := check(params):
-                return alb._error(*problem)
-        return handler(params)
-
-    return handle
-
-
 # --- checks -------------------------------------------------------------------------------------------------
 
 
-def _actions_are_valid(field: str) -> Check:
-    return lambda params: problem_with(alb._parse_actions(params, field))
+def _default_actions_are_valid(params: Params) -> Problem | None:
+    return problem_with(alb._parse_actions(params, "DefaultActions"))
+
+
+def _actions_are_valid(params: Params) -> Problem | None:
+    return problem_with(alb._parse_actions(params, "Actions"))
 
 
 def _logins_have_secrets(params: Params) -> Problem | None:
@@ -65,13 +58,10 @@ def _priority_in_range(priority: str) -> Problem | None:
     return "ValidationError", f"Priority must be between 1 and {HIGHEST_PRIORITY}, not '{priority}'"
 
 
-def _listeners_exist(*fields: str) -> Check:
-    def check(params: Params) -> Problem | None:
-        single = [arn] if (arn := alb._p(params, "ListenerArn")) else []
-        unknown = [arn for arn in single + _members(params, "ListenerArns") if arn not in alb._listeners]
-        return ("ListenerNotFound", f"One or more listeners not found: {unknown[0]}") if unknown else None
-
-    return check
+def _listeners_exist(params: Params) -> Problem | None:
+    single = [arn] if (arn := alb._p(params, "ListenerArn")) else []
+    unknown = [arn for arn in single + _members(params, "ListenerArns") if arn not in alb._listeners]
+    return ("ListenerNotFound", f"One or more listeners not found: {unknown[0]}") if unknown else None
 
 
 def _rule_exists(params: Params) -> Problem | None:
@@ -111,27 +101,26 @@ def _group_is_out_of_use(params: Params) -> Problem | None:
     return None
 
 
-# --- handlers -----------------------------------------------------------------------------------------------
+# --- what a call does ---------------------------------------------------------------------------------------
 
 
-def _with_port(handler: Handler) -> Handler:
-    """CreateListener and ModifyListener open the port first: a listener that cannot listen is an error."""
-
-    def handle(params: Params) -> Any:
-        arn, port = alb._p(params, "ListenerArn"), alb._p(params, "Port")
-        if not port:
-            return handler(params)
-        balancer = alb._p(params, "LoadBalancerArn") or alb._listeners[arn]["LoadBalancerArn"]
-        try:
-            with data_plane.claim(int(port), balancer, arn):
-                return handler(params)
-        except PortTaken as taken:
-            return alb._error(taken.code, str(taken))
-
-    return handle
+@replaces(alb, "_ACTION_MAP", "CreateListener", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "ModifyListener", version="1.5.33")
+def open_the_port_first(emulator: Handler, params: Params) -> Any:
+    """A listener that cannot listen is an error."""
+    arn, port = alb._p(params, "ListenerArn"), alb._p(params, "Port")
+    if not port:
+        return emulator(params)
+    balancer = alb._p(params, "LoadBalancerArn") or alb._listeners[arn]["LoadBalancerArn"]
+    try:
+        with data_plane.claim(int(port), balancer, arn):
+            return emulator(params)
+    except PortTaken as taken:
+        return alb._error(taken.code, str(taken))
 
 
-def _describe_rules(params: Params) -> Any:
+@replaces(alb, "_ACTION_MAP", "DescribeRules", version="1.5.33")
+def describe_rules(emulator: Handler, params: Params) -> Any:
     """By priority, the default rule last; to a role, what was just written as it was before."""
     wanted, listener = _members(params, "RuleArns"), alb._p(params, "ListenerArn")
     shown = [
@@ -144,104 +133,130 @@ def _describe_rules(params: Params) -> Any:
     return alb._xml(200, "DescribeRules", f"<Rules>{''.join(alb._rule_xml(rule) for rule in shown)}</Rules>")
 
 
-def _noted(write: Handler) -> Handler:
-    """A write of rules that is met and seen later."""
-
-    def handle(params: Params) -> Any:
-        before = rules.snapshot()
-        answer = write(params)
-        rules.written(before)
-        return answer
-
-    return handle
+@replaces(alb, "_ACTION_MAP", "ModifyRule", version="1.5.33")
+def keep_the_secret(emulator: Handler, params: Params) -> Any:
+    """A login that was changed without its secret has the secret that it had; MiniStack forgets it."""
+    arn = alb._p(params, "RuleArn")
+    stored = alb._rules[arn]["Actions"]
+    answer = emulator(params)
+    keep_secret(alb._rules[arn]["Actions"], stored)
+    return answer
 
 
-def _with_its_secret(modify_rule: Handler) -> Handler:
-    """A login that was changed without its secret has the secret that it had; ministack forgets it."""
-
-    def handle(params: Params) -> Any:
-        arn = alb._p(params, "RuleArn")
-        stored = alb._rules[arn]["Actions"]
-        answer = modify_rule(params)
-        keep_secret(alb._rules[arn]["Actions"], stored)
-        return answer
-
-    return handle
-
-
-def _with_load_balancers(handler: Handler) -> Handler:
-    """LoadBalancerArns of a group: ministack sets it for a listener's own group only, and for good."""
-
-    def handle(params: Params) -> Any:
-        in_use = rules.groups_in_use()
-        for arn, group in alb._tgs.items():
-            group["LoadBalancerArns"] = in_use.get(arn, [])
-        return handler(params)
-
-    return handle
+@replaces(alb, "_ACTION_MAP", "CreateRule", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "ModifyRule", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "DeleteRule", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "SetRulePriorities", version="1.5.33")
+def note_what_was_written(emulator: Handler, params: Params) -> Any:
+    """A write of rules is met and seen later."""
+    before = rules.snapshot()
+    answer = emulator(params)
+    rules.written(before)
+    return answer
 
 
-def _with_default_attributes(handler: Handler) -> Handler:
-    """A group made by CloudFormation with some attributes has lost the others' defaults in ministack."""
-
-    def handle(params: Params) -> Any:
-        arn = alb._p(params, "TargetGroupArn")
-        if arn in alb._tgs:
-            attributes = alb._tg_attrs.setdefault(arn, [])
-            present = {attribute["Key"] for attribute in attributes}
-            missing = DEFAULT_ATTRIBUTES.keys() - present
-            attributes += [{"Key": key, "Value": DEFAULT_ATTRIBUTES[key]} for key in sorted(missing)]
-        return handler(params)
-
-    return handle
+@replaces(alb, "_ACTION_MAP", "DescribeTargetGroups", version="1.5.33")
+def tell_load_balancers(emulator: Handler, params: Params) -> Any:
+    """LoadBalancerArns of a group: MiniStack sets it for a listener's own group only, and for good."""
+    in_use = rules.groups_in_use()
+    for arn, group in alb._tgs.items():
+        group["LoadBalancerArns"] = in_use.get(arn, [])
+    return emulator(params)
 
 
-def _with_its_listeners(delete_load_balancer: Handler) -> Handler:
-    """Deleting a load balancer deletes its listeners and rules; ministack leaves them behind."""
+@replaces(alb, "_ACTION_MAP", "DescribeTargetGroupAttributes", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "ModifyTargetGroupAttributes", version="1.5.33")
+def give_default_attributes(emulator: Handler, params: Params) -> Any:
+    """A group made by CloudFormation with some attributes has lost the others' defaults in MiniStack."""
+    arn = alb._p(params, "TargetGroupArn")
+    if arn in alb._tgs:
+        attributes = alb._tg_attrs.setdefault(arn, [])
+        present = {attribute["Key"] for attribute in attributes}
+        missing = DEFAULT_ATTRIBUTES.keys() - present
+        attributes += [{"Key": key, "Value": DEFAULT_ATTRIBUTES[key]} for key in sorted(missing)]
+    return emulator(params)
 
-    def handle(params: Params) -> Any:
-        balancer = alb._p(params, "LoadBalancerArn")
-        for arn in [a for a, each in alb._listeners.items() if each["LoadBalancerArn"] == balancer]:
-            alb._delete_listener({"ListenerArn": arn})
-        return delete_load_balancer(params)
 
-    return handle
+@replaces(alb, "_ACTION_MAP", "DeleteLoadBalancer", version="1.5.33")
+def delete_its_listeners(emulator: Handler, params: Params) -> Any:
+    """Deleting a load balancer deletes its listeners and rules; MiniStack leaves them behind."""
+    balancer = alb._p(params, "LoadBalancerArn")
+    for arn in [a for a, each in alb._listeners.items() if each["LoadBalancerArn"] == balancer]:
+        alb._delete_listener({"ListenerArn": arn})
+    return emulator(params)
 
 
-def install() -> None:
-    """Put checks and handlers into ministack's table of actions."""
-    handlers = alb._ACTION_MAP
-    show_load_balancer = alb._lb_xml
-    # In what is shown only: ministack's gateway would take a stored `localhost` for a load balancer's host.
-    alb._lb_xml = lambda balancer: show_load_balancer({**balancer, "DNSName": DNS_NAME})
+@replaces(alb, "_lb_xml", version="1.5.33")
+def show_a_name_that_resolves(emulator: Callable[[dict[str, Any]], str], balancer: dict[str, Any]) -> str:
+    """In what is shown only: MiniStack's gateway would take a stored `localhost` for a load balancer's
+    host.
+    """
+    return emulator({**balancer, "DNSName": DNS_NAME})
 
-    handlers["CreateListener"] = _refuse(
-        _with_port(handlers["CreateListener"]), _actions_are_valid("DefaultActions")
+
+# --- what a call is checked for -----------------------------------------------------------------------------
+
+
+def _checked(emulator: Handler, params: Params, *checks: Check) -> Any:
+    """The call, after checks that may end it with an AWS error."""
+    for check in checks:
+        if problem := check(params):
+            return alb._error(*problem)
+    return emulator(params)
+
+
+@replaces(alb, "_ACTION_MAP", "CreateListener", version="1.5.33")
+def check_a_new_listener(emulator: Handler, params: Params) -> Any:
+    """Its default actions can be done."""
+    return _checked(emulator, params, _default_actions_are_valid)
+
+
+@replaces(alb, "_ACTION_MAP", "ModifyListener", version="1.5.33")
+def check_a_changed_listener(emulator: Handler, params: Params) -> Any:
+    """It exists, and its default actions can be done."""
+    return _checked(emulator, params, _listeners_exist, _default_actions_are_valid)
+
+
+@replaces(alb, "_ACTION_MAP", "DescribeListeners", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "DescribeRules", version="1.5.33")
+def check_its_listeners(emulator: Handler, params: Params) -> Any:
+    """They exist."""
+    return _checked(emulator, params, _listeners_exist)
+
+
+@replaces(alb, "_ACTION_MAP", "CreateRule", version="1.5.33")
+def check_a_new_rule(emulator: Handler, params: Params) -> Any:
+    """Its listener exists, its actions can be done, its priority is free."""
+    return _checked(
+        emulator, params, _listeners_exist, _actions_are_valid, _logins_have_secrets, _priority_is_free
     )
-    handlers["ModifyListener"] = _refuse(
-        _with_port(handlers["ModifyListener"]), _listeners_exist(), _actions_are_valid("DefaultActions")
-    )
-    handlers["DescribeListeners"] = _refuse(handlers["DescribeListeners"], _listeners_exist())
-    handlers["DeleteLoadBalancer"] = _with_its_listeners(handlers["DeleteLoadBalancer"])
-    handlers["CreateRule"] = _refuse(
-        _noted(handlers["CreateRule"]),
-        _listeners_exist(),
-        _actions_are_valid("Actions"),
-        _logins_have_secrets,
-        _priority_is_free,
-    )
-    handlers["ModifyRule"] = _refuse(
-        _noted(_with_its_secret(handlers["ModifyRule"])),
-        _rule_exists,
-        _actions_are_valid("Actions"),
-        _logins_have_secrets,
-    )
-    handlers["DeleteRule"] = _refuse(_noted(handlers["DeleteRule"]), _rule_exists)
-    handlers["DescribeRules"] = _refuse(_describe_rules, _listeners_exist())
-    handlers["SetRulePriorities"] = _refuse(_noted(handlers["SetRulePriorities"]), _new_priorities_are_free)
-    handlers["DescribeTargetGroups"] = _refuse(
-        _with_load_balancers(handlers["DescribeTargetGroups"]), _groups_exist
-    )
-    handlers["DeleteTargetGroup"] = _refuse(handlers["DeleteTargetGroup"], _group_is_out_of_use)
-    for action in ("DescribeTargetGroupAttributes", "ModifyTargetGroupAttributes"):
-        handlers[action] = _with_default_attributes(handlers[action])
+
+
+@replaces(alb, "_ACTION_MAP", "ModifyRule", version="1.5.33")
+def check_a_changed_rule(emulator: Handler, params: Params) -> Any:
+    """It exists, and its actions can be done."""
+    return _checked(emulator, params, _rule_exists, _actions_are_valid, _logins_have_secrets)
+
+
+@replaces(alb, "_ACTION_MAP", "DeleteRule", version="1.5.33")
+def check_a_deleted_rule(emulator: Handler, params: Params) -> Any:
+    """It exists."""
+    return _checked(emulator, params, _rule_exists)
+
+
+@replaces(alb, "_ACTION_MAP", "SetRulePriorities", version="1.5.33")
+def check_new_priorities(emulator: Handler, params: Params) -> Any:
+    """They are free."""
+    return _checked(emulator, params, _new_priorities_are_free)
+
+
+@replaces(alb, "_ACTION_MAP", "DescribeTargetGroups", version="1.5.33")
+def check_its_groups(emulator: Handler, params: Params) -> Any:
+    """They exist."""
+    return _checked(emulator, params, _groups_exist)
+
+
+@replaces(alb, "_ACTION_MAP", "DeleteTargetGroup", version="1.5.33")
+def check_a_deleted_group(emulator: Handler, params: Params) -> Any:
+    """Nothing sends requests to it."""
+    return _checked(emulator, params, _group_is_out_of_use)

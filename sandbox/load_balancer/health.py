@@ -1,12 +1,13 @@
 """Health checks of the targets by their group's own settings, and DescribeTargetHealth.
 
-ministack 1.5.33 calls every registered target healthy at once.
+MiniStack calls every registered target healthy at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,7 @@ from ministack.services import alb
 from sandbox.host.addresses import addresses
 from sandbox.load_balancer.rules import groups_in_use
 from sandbox.load_balancer.targets import Target, table
+from sandbox.patching import replaces
 
 # AWS checks a new target at the group's interval too, from several nodes. Looking more often until the first
 # pass makes a start on a laptop quicker; failures are still counted once per interval only.
@@ -153,7 +155,9 @@ def _health_xml(target: Target, check_port: str) -> str:
     )
 
 
-def describe_target_health(params: dict[str, Any]) -> Any:
+@replaces(alb, "_describe_target_health", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "DescribeTargetHealth", version="1.5.33")
+def describe_target_health(emulator: Callable[..., Any], params: dict[str, Any]) -> Any:
     """DescribeTargetHealth: the targets of a group, registered and draining, with state and reason."""
     group = alb._p(params, "TargetGroupArn")
     settings = alb._tgs.get(group)
@@ -168,9 +172,3 @@ def describe_target_health(params: dict[str, Any]) -> Any:
     shown = "".join(_health_xml(t, check_port) for t in _asked_for(params, known, settings["Port"]))
     xml = f"<TargetHealthDescriptions>{shown}</TargetHealthDescriptions>"
     return alb._xml(200, "DescribeTargetHealth", xml)
-
-
-def install() -> None:
-    """Replace DescribeTargetHealth (ministack 1.5.33)."""
-    alb._describe_target_health = describe_target_health
-    alb._ACTION_MAP["DescribeTargetHealth"] = describe_target_health

@@ -1,6 +1,6 @@
 """What the load balancer counts, and its way into CloudWatch: AWS/ApplicationELB, a point a minute.
 
-MiniStack 1.5.33 has no metrics of load balancers. A minute is the clock's; a request belongs, with its
+MiniStack has no metrics of load balancers. A minute is the clock's; a request belongs, with its
 result, to the minute in which it was answered. A point stands at its minute's beginning, is published
 DELAY_SECONDS after the minute's end, and there is none of what did not happen. Health checks do not count.
 """

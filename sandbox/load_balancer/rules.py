@@ -15,6 +15,7 @@ from ministack.services import alb
 
 from sandbox.delays import Delay, Past, Stale, delays
 from sandbox.load_balancer.actions import Action, forward_weights
+from sandbox.patching import replaces
 
 Rule = dict[str, Any]
 Condition = dict[str, Any]
@@ -127,42 +128,52 @@ def _query_matches(pairs: list[dict[str, str]], query: dict[str, list[str]]) -> 
     )
 
 
-def install() -> None:
-    """Query-string conditions: ministack 1.5.33 drops their values, and then matches every request."""
-    parse, show, match = alb._parse_conditions, alb._condition_xml, alb._match_condition
+# --- query-string conditions: MiniStack drops their values, and then matches every request ------------------
 
-    def parse_conditions(params: dict[str, Any], prefix: str = "Conditions") -> list[Condition]:
-        conditions: list[Condition] = parse(params, prefix)
-        for number, condition in enumerate(conditions, start=1):
-            if condition["Field"] != "query-string":
-                continue
-            at = f"{prefix}.member.{number}.QueryStringConfig.Values.member"
-            pairs: list[dict[str, str]] = []
-            while value := alb._p(params, f"{at}.{len(pairs) + 1}.Value"):
-                pairs.append({"Key": alb._p(params, f"{at}.{len(pairs) + 1}.Key"), "Value": value})
-            conditions[number - 1] = query_condition(condition, pairs)
-        return conditions
 
-    def condition_xml(condition: Condition) -> str:
-        xml: str = show({**condition, "Values": [alb._esc(value) for value in condition.get("Values", [])]})
-        if config := condition.get("QueryStringConfig"):
-            pairs = "".join(
-                "<member>"
-                + (f"<Key>{alb._esc(pair['Key'])}</Key>" if pair.get("Key") else "")
-                + f"<Value>{alb._esc(pair['Value'])}</Value></member>"
-                for pair in config["Values"]
-            )
-            pairs = f"<QueryStringConfig><Values>{pairs}</Values></QueryStringConfig>"
-            xml = xml.removesuffix("</member>") + pairs + "</member>"
-        return xml
+@replaces(alb, "_parse_conditions", version="1.5.33")
+def parse_query_strings(
+    emulator: Callable[..., list[Condition]], params: dict[str, Any], prefix: str = "Conditions"
+) -> list[Condition]:
+    """The conditions of a call, with their query strings."""
+    conditions = emulator(params, prefix)
+    for number, condition in enumerate(conditions, start=1):
+        if condition["Field"] != "query-string":
+            continue
+        at = f"{prefix}.member.{number}.QueryStringConfig.Values.member"
+        pairs: list[dict[str, str]] = []
+        while value := alb._p(params, f"{at}.{len(pairs) + 1}.Value"):
+            pairs.append({"Key": alb._p(params, f"{at}.{len(pairs) + 1}.Key"), "Value": value})
+        conditions[number - 1] = query_condition(condition, pairs)
+    return conditions
 
-    def match_condition(
-        condition: Condition, method: str, path: str, headers: dict[str, str], query: dict[str, list[str]]
-    ) -> bool:
-        if config := condition.get("QueryStringConfig"):
-            return _query_matches(config["Values"], query)
-        return bool(match(condition, method, path, headers, query))
 
-    alb._parse_conditions = parse_conditions
-    alb._condition_xml = condition_xml
-    alb._match_condition = match_condition
+@replaces(alb, "_condition_xml", version="1.5.33")
+def show_query_strings(emulator: Callable[[Condition], str], condition: Condition) -> str:
+    """A condition in an answer, with its query strings; MiniStack does not escape values either."""
+    xml = emulator({**condition, "Values": [alb._esc(value) for value in condition.get("Values", [])]})
+    if config := condition.get("QueryStringConfig"):
+        pairs = "".join(
+            "<member>"
+            + (f"<Key>{alb._esc(pair['Key'])}</Key>" if pair.get("Key") else "")
+            + f"<Value>{alb._esc(pair['Value'])}</Value></member>"
+            for pair in config["Values"]
+        )
+        pairs = f"<QueryStringConfig><Values>{pairs}</Values></QueryStringConfig>"
+        xml = xml.removesuffix("</member>") + pairs + "</member>"
+    return xml
+
+
+@replaces(alb, "_match_condition", version="1.5.33")
+def match_query_strings(
+    emulator: Callable[..., object],
+    condition: Condition,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    query: dict[str, list[str]],
+) -> bool:
+    """Whether a request meets a condition."""
+    if config := condition.get("QueryStringConfig"):
+        return _query_matches(config["Values"], query)
+    return bool(emulator(condition, method, path, headers, query))

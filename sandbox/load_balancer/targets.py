@@ -15,7 +15,9 @@ from typing import Any
 
 from ministack.services import alb
 
-# ministack 1.5.33 keeps the first three, and none at all for a group that CloudFormation made with others.
+from sandbox.patching import replaces
+
+# MiniStack keeps the first three, and none at all for a group that CloudFormation made with others.
 DEFAULT_ATTRIBUTES = {
     "deregistration_delay.timeout_seconds": "300",
     "stickiness.enabled": "false",
@@ -148,27 +150,25 @@ def _key(target: dict[str, Any], group: dict[str, Any]) -> tuple[str, int]:
 table = TargetTable()
 
 
-def install() -> None:
-    """Tell the table of every change at once, so that no new request reaches a target that left.
-
-    ministack 1.5.33 forgets a deregistered target on the spot; nothing there drains.
-    """
-    set_targets = alb.set_targets_for_group
-
-    def set_targets_for_group(tg_arn: str, targets: Any, previous_ids: Any = ()) -> bool:
-        known = bool(set_targets(tg_arn, targets, previous_ids))
-        table.sync(tg_arn)
-        return known
-
-    alb.set_targets_for_group = set_targets_for_group
-    for action in ("RegisterTargets", "DeregisterTargets", "DeleteTargetGroup"):
-        alb._ACTION_MAP[action] = _then_sync(alb._ACTION_MAP[action])
+# --- the table is told of every change at once, so that no new request reaches a target that left -----------
+# MiniStack forgets a deregistered target on the spot; nothing there drains.
 
 
-def _then_sync(handler: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    def handle(params: dict[str, Any]) -> Any:
-        answer = handler(params)
-        table.sync(alb._p(params, "TargetGroupArn"))
-        return answer
+@replaces(alb, "set_targets_for_group", version="1.5.33")
+def follow_ecs_and_stacks(
+    emulator: Callable[..., object], tg_arn: str, targets: Any, previous_ids: Any = ()
+) -> bool:
+    """A group's targets are set by this name from elsewhere in the emulator."""
+    known = bool(emulator(tg_arn, targets, previous_ids))
+    table.sync(tg_arn)
+    return known
 
-    return handle
+
+@replaces(alb, "_ACTION_MAP", "RegisterTargets", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "DeregisterTargets", version="1.5.33")
+@replaces(alb, "_ACTION_MAP", "DeleteTargetGroup", version="1.5.33")
+def follow_calls(emulator: Callable[[dict[str, Any]], Any], params: dict[str, Any]) -> Any:
+    """A group's targets are set by a call."""
+    answer = emulator(params)
+    table.sync(alb._p(params, "TargetGroupArn"))
+    return answer

@@ -1,6 +1,6 @@
 """Log lines as they come on AWS: from a container in batches, and found some time after they were written.
 
-MiniStack 1.5.33 forwards each line by itself, and finds it at once.
+MiniStack forwards each line by itself, and finds it at once.
 """
 
 from __future__ import annotations
@@ -17,15 +17,10 @@ from ministack.core.responses import request_scope
 from ministack.services import cloudwatch_logs, ecs
 
 from sandbox.delays import Delay, delays
+from sandbox.patching import replaces
 
 Response = tuple[int, dict[str, str], bytes]
 Put = Callable[[dict[str, Any]], Response]
-
-
-def install() -> None:
-    """Put the patches in place; both are looked up by name."""
-    cloudwatch_logs._put_log_events = find_later(cloudwatch_logs._put_log_events)
-    ecs._forward_awslogs = forward_in_batches
 
 
 class Agenda:
@@ -59,24 +54,24 @@ class Agenda:
 _agenda = Agenda()
 
 
-def find_later(put: Put) -> Put:
+_found: dict[tuple[str, str], float] = {}
+"""When the last events of a group's stream are found, by the monotonic clock."""
+
+
+@replaces(cloudwatch_logs, "_put_log_events", version="1.5.33")
+def find_later(emulator: Put, data: dict[str, Any]) -> Response:
     """PutLogEvents answers at once. Its events are found later, those of one stream in their order; those of
     another stream that were written after them may be found before them.
     """
-    found: dict[tuple[str, str], float] = {}
-
-    def put_later(data: dict[str, Any]) -> Response:
-        answer = put(data | {"logEvents": []})  # what is wrong with the call is said at once
-        if answer[0] != 200:
-            return answer
-        group, stream = str(data.get("logGroupName")), str(data.get("logStreamName"))
-        events = [{"timestamp": int(time.time() * 1000), **event} for event in data.get("logEvents", [])]
-        moment = time.monotonic() + delays.seconds(Delay.LOG_READ, group)
-        found[group, stream] = moment = max(moment, found.get((group, stream), 0.0))
-        _agenda.at(moment, lambda: put(data | {"logEvents": events}))
+    answer = emulator(data | {"logEvents": []})  # what is wrong with the call is said at once
+    if answer[0] != 200:
         return answer
-
-    return put_later
+    group, stream = str(data.get("logGroupName")), str(data.get("logStreamName"))
+    events = [{"timestamp": int(time.time() * 1000), **event} for event in data.get("logEvents", [])]
+    moment = time.monotonic() + delays.seconds(Delay.LOG_READ, group)
+    _found[group, stream] = moment = max(moment, _found.get((group, stream), 0.0))
+    _agenda.at(moment, lambda: emulator(data | {"logEvents": events}))
+    return answer
 
 
 class _Batch:
@@ -110,7 +105,10 @@ class _Batch:
             )
 
 
-def forward_in_batches(container: Any, config: dict[str, Any], account_id: str, region: str) -> None:
+@replaces(ecs, "_forward_awslogs", version="1.5.33")
+def forward_in_batches(
+    emulator: Callable[..., None], container: Any, config: dict[str, Any], account_id: str, region: str
+) -> None:
     """What the awslogs driver does: lines are kept for a while and sent together, with their own times."""
     with request_scope(account_id, region):
         if not ecs._ensure_awslogs_stream(config):

@@ -1,4 +1,4 @@
-"""FilterLogEvents as AWS answers it: by prefix, by JSON pattern, in pages. Written for MiniStack 1.5.33.
+"""FilterLogEvents as AWS answers it: by prefix, by JSON pattern, in pages.
 
 MiniStack ignores `logStreamNamePrefix`, takes every line for a match of a JSON pattern, and cuts what exceeds
 the limit without a `nextToken`. Patterns of words stay MiniStack's.
@@ -16,6 +16,8 @@ from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import cloudwatch_logs
+
+from sandbox.patching import replaces
 
 MOST_EVENTS = 10_000
 MOST_BYTES = 1 << 20  # of messages in one page
@@ -48,12 +50,8 @@ class InvalidRequest(Exception):
     """AWS answers InvalidParameterException with this text."""
 
 
-def install() -> None:
-    """Put the operation in place; the emulator looks it up by name."""
-    cloudwatch_logs._filter_log_events = filter_log_events
-
-
-def filter_log_events(data: dict[str, Any]) -> Response:
+@replaces(cloudwatch_logs, "_filter_log_events", version="1.5.33")
+def filter_log_events(emulator: Callable[..., Response], data: dict[str, Any]) -> Response:
     """One page of events, oldest first, of all the log streams that are asked for."""
     group = cloudwatch_logs._resolve_log_group_name(data)
     if group not in cloudwatch_logs._log_groups:

@@ -1,6 +1,6 @@
 """DescribeExecution and ListExecutions as AWS answers them: eventually.
 
-MiniStack 1.5.33 shows each execution as it is. On AWS one that has just begun may be unknown, and one that
+MiniStack shows each execution as it is. On AWS one that has just begun may be unknown, and one that
 has just ended may be said to run.
 """
 
@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import stepfunctions
 
 from sandbox.delays import Delay, Past, Stale, delays
+from sandbox.patching import replaces
 
 Response = tuple[int, dict[str, str], bytes]
 Execution = dict[str, Any]
+Action = Callable[[dict[str, Any]], Response]
 
 seen = Past(Delay.EXECUTION_READ, delays)
 _noted: set[tuple[str, str]] = set()
@@ -25,37 +28,35 @@ _lock = threading.Lock()
 _ENDED = ("stopDate", "output", "outputDetails", "error", "cause")
 
 
-def install() -> None:
-    """Put the patches in place; both are looked up by name."""
-    describe, list_executions = stepfunctions._describe_execution, stepfunctions._list_executions
+@replaces(stepfunctions, "_describe_execution", version="1.5.33")
+def describe_what_is_seen(emulator: Action, data: dict[str, Any]) -> Response:
+    """DescribeExecution, to a role: what has just begun is unknown, what has just ended runs."""
+    arn = str(data.get("executionArn"))
+    stale = _as_read(arn)
+    if stale is None:
+        return emulator(data)
+    if stale.value is None:
+        return error_response_json("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'", 400)
+    return json_response(_running(json.loads(emulator(data)[2])))
 
-    def describe_what_is_seen(data: dict[str, Any]) -> Response:
-        arn = str(data.get("executionArn"))
-        stale = _as_read(arn)
+
+@replaces(stepfunctions, "_list_executions", version="1.5.33")
+def list_what_is_seen(emulator: Action, data: dict[str, Any]) -> Response:
+    """ListExecutions, to a role: the same."""
+    wanted = data.get("statusFilter")
+    status, headers, body = emulator({k: v for k, v in data.items() if k != "statusFilter"})
+    if status != 200:
+        return status, headers, body
+    answer = json.loads(body)
+    shown = []
+    for execution in answer["executions"]:
+        stale = _as_read(execution["executionArn"])
         if stale is None:
-            return describe(data)
-        if stale.value is None:
-            return error_response_json("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'", 400)
-        return json_response(_running(json.loads(describe(data)[2])))
-
-    def list_what_is_seen(data: dict[str, Any]) -> Response:
-        wanted = data.get("statusFilter")
-        status, headers, body = list_executions({k: v for k, v in data.items() if k != "statusFilter"})
-        if status != 200:
-            return status, headers, body
-        answer = json.loads(body)
-        shown = []
-        for execution in answer["executions"]:
-            stale = _as_read(execution["executionArn"])
-            if stale is None:
-                shown.append(execution)
-            elif stale.value is not None:
-                shown.append(_running(execution))
-        answer["executions"] = [each for each in shown if wanted in (None, each["status"])]
-        return json_response(answer)
-
-    stepfunctions._describe_execution = describe_what_is_seen
-    stepfunctions._list_executions = list_what_is_seen
+            shown.append(execution)
+        elif stale.value is not None:
+            shown.append(_running(execution))
+    answer["executions"] = [each for each in shown if wanted in (None, each["status"])]
+    return json_response(answer)
 
 
 def _as_read(arn: str) -> Stale | None:

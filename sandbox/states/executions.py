@@ -1,7 +1,8 @@
-"""How executions begin, end and wait for each other, where MiniStack 1.5.33 differs from AWS."""
+"""How executions begin, end and wait for each other, where MiniStack differs from AWS."""
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import json
 import re
@@ -12,6 +13,8 @@ from typing import Any
 
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, now_iso
 from ministack.services import stepfunctions
+
+from sandbox.patching import replaces
 
 Execution = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -27,73 +30,54 @@ class Ended(BaseException):
     """The execution has ended meanwhile. Not an Exception, so that no Retry and no Catch takes it."""
 
 
-def install() -> None:
-    """Put the patches in place; each is looked up by name when an execution starts or runs."""
-    _answer_a_repeated_start()
-    _end_executions_once()
-    _time_out_executions()
-    _enter_no_state_after_the_end()
-    _wake_from_waits_at_the_end()
-    _wait_for_real_children()
-
-
-def _answer_a_repeated_start() -> None:
-    """MiniStack 1.5.33: starting a *running* execution again is ExecutionAlreadyExists; on AWS the same name
-    with the same input gets the first answer again. Any name is taken; on AWS it has up to 80 characters.
+@replaces(stepfunctions, "_start_execution", version="1.5.33")
+def answer_a_repeated_start(emulator: Callable[..., Response], data: dict[str, Any]) -> Response:
+    """MiniStack: starting a *running* execution again is ExecutionAlreadyExists; on AWS the same name with
+    the same input gets the first answer again. Any name is taken; on AWS it has up to 80 characters.
     """
-    emulator = stepfunctions._start_execution
-
-    def start_execution(data: dict[str, Any]) -> Response:
-        name = data.get("name")
-        if name and not _NAME.fullmatch(name):
-            return error_response_json("InvalidName", f"Invalid Name: '{name}'", 400)
-        machine = str(data.get("stateMachineArn", "")).rsplit(":", 1)[-1]
-        arn = f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{machine}:{name}"
-        known = stepfunctions._executions.get(arn)
-        if known and known["status"] == "RUNNING" and known["input"] == data.get("input", "{}"):
-            return json_response({"executionArn": arn, "startDate": known["startDate"]})
-        return emulator(data)
-
-    stepfunctions._start_execution = start_execution
+    name = data.get("name")
+    if name and not _NAME.fullmatch(name):
+        return error_response_json("InvalidName", f"Invalid Name: '{name}'", 400)
+    machine = str(data.get("stateMachineArn", "")).rsplit(":", 1)[-1]
+    arn = f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{machine}:{name}"
+    known = stepfunctions._executions.get(arn)
+    if known and known["status"] == "RUNNING" and known["input"] == data.get("input", "{}"):
+        return json_response({"executionArn": arn, "startDate": known["startDate"]})
+    return emulator(data)
 
 
-def _end_executions_once() -> None:
-    """MiniStack 1.5.33: an aborted execution becomes FAILED when the task that it was in fails later. A
-    failed one is seen before its error is, and has an output; on AWS only a successful one has.
+@replaces(stepfunctions, "_fail_execution", version="1.5.33")
+def fail_a_running_execution(
+    emulator: Callable[..., None], execution: Execution, error: str, cause: str
+) -> None:
+    """MiniStack: an aborted execution becomes FAILED when the task that it was in fails later. A failed one
+    is seen before its error is, and has an output; on AWS only a successful one has.
     """
-
-    def fail_execution(execution: Execution, error: str, cause: str) -> None:
-        if execution["status"] == "RUNNING":
-            # At once: whoever reads that it has failed reads why.
-            execution |= {"status": "FAILED", "error": error, "cause": cause, "stopDate": now_iso()}
-            details = {"executionFailedEventDetails": {"error": error, "cause": cause}}
-            stepfunctions._add_event(execution, "ExecutionFailed", details)
-            stepfunctions._emit_execution_status_event(execution)
-
-    stepfunctions._fail_execution = fail_execution
+    if execution["status"] == "RUNNING":
+        # At once: whoever reads that it has failed reads why.
+        execution |= {"status": "FAILED", "error": error, "cause": cause, "stopDate": now_iso()}
+        details = {"executionFailedEventDetails": {"error": error, "cause": cause}}
+        stepfunctions._add_event(execution, "ExecutionFailed", details)
+        stepfunctions._emit_execution_status_event(execution)
 
 
-def _time_out_executions() -> None:
-    """MiniStack 1.5.33: TimeoutSeconds of a whole state machine is ignored."""
-    emulator = stepfunctions._run_execution
-
-    def run_execution(arn: str) -> None:
-        execution = stepfunctions._executions.get(arn)
-        machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) if execution else None
-        seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
-        if not seconds:
-            emulator(arn)
-            return
-        # A thread has no request scope of its own: it takes the account and region along.
-        timer = threading.Timer(seconds, contextvars.copy_context().run, (_time_out, execution))
-        timer.daemon = True
-        timer.start()
-        try:
-            emulator(arn)
-        finally:
-            timer.cancel()
-
-    stepfunctions._run_execution = run_execution
+@replaces(stepfunctions, "_run_execution", version="1.5.33")
+def time_out_executions(emulator: Callable[[str], None], arn: str) -> None:
+    """MiniStack: TimeoutSeconds of a whole state machine is ignored."""
+    execution = stepfunctions._executions.get(arn)
+    machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) if execution else None
+    seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
+    if not seconds:
+        emulator(arn)
+        return
+    # A thread has no request scope of its own: it takes the account and region along.
+    timer = threading.Timer(seconds, contextvars.copy_context().run, (_time_out, execution))
+    timer.daemon = True
+    timer.start()
+    try:
+        emulator(arn)
+    finally:
+        timer.cancel()
 
 
 def _time_out(execution: Execution) -> None:
@@ -105,40 +89,23 @@ def _time_out(execution: Execution) -> None:
     stepfunctions._emit_execution_status_event(execution)
 
 
-def _enter_no_state_after_the_end() -> None:
-    """MiniStack 1.5.33: an execution that was stopped goes on with the retries of its task and with its
-    branches, and its history grows after ExecutionAborted. One whose state machine was deleted runs on to its
-    end; on AWS it is terminated at the next state transition.
+# --- no state is entered after the end ----------------------------------------------------------------------
+
+
+@replaces(stepfunctions, "_add_event", version="1.5.33")
+def add_event_unless_ended(
+    emulator: Callable[..., Any], execution: Execution, kind: str, details: Any = None
+) -> Any:
+    """MiniStack: an execution that was stopped goes on with the retries of its task and with its branches,
+    and its history grows after ExecutionAborted. One whose state machine was deleted runs on to its end; on
+    AWS it is terminated at the next state transition.
     """
-    add_event = stepfunctions._add_event
-    run_execution = stepfunctions._run_execution
-    run_sub_machine = stepfunctions._run_sub_machine
-
-    def add_event_unless_ended(execution: Execution, kind: str, details: Any = None) -> Any:
-        if not kind.startswith("Execution"):
-            if kind.endswith("StateEntered"):
-                _terminate_without_machine(execution)
-            if execution.get("status", "RUNNING") != "RUNNING":
-                raise Ended
-        return add_event(execution, kind, details)
-
-    def run_until_ended(arn: str) -> None:
-        _current.set(stepfunctions._executions.get(arn))
-        _until_ended(lambda: run_execution(arn))
-
-    def run_branch_until_ended(*arguments: Any) -> Any:
-        return _until_ended(lambda: run_sub_machine(*arguments))
-
-    stepfunctions._add_event = add_event_unless_ended
-    stepfunctions._run_execution = run_until_ended
-    stepfunctions._run_sub_machine = run_branch_until_ended
-
-
-def _until_ended(run: Callable[[], Any]) -> Any:
-    try:
-        return run()
-    except Ended:
-        return None
+    if not kind.startswith("Execution"):
+        if kind.endswith("StateEntered"):
+            _terminate_without_machine(execution)
+        if execution.get("status", "RUNNING") != "RUNNING":
+            raise Ended
+    return emulator(execution, kind, details)
 
 
 def _terminate_without_machine(execution: Execution) -> None:
@@ -147,17 +114,31 @@ def _terminate_without_machine(execution: Execution) -> None:
         execution |= {"status": "ABORTED", "stopDate": now_iso()}
 
 
-def _wake_from_waits_at_the_end() -> None:
-    """MiniStack 1.5.33: a stopped execution sleeps to the end of its Wait, or of the delay before a retry."""
+@replaces(stepfunctions, "_run_execution", version="1.5.33")
+def run_until_ended(emulator: Callable[[str], None], arn: str) -> None:
+    """An execution's thread comes to its end where `Ended` is raised."""
+    _current.set(stepfunctions._executions.get(arn))
+    with contextlib.suppress(Ended):
+        emulator(arn)
 
-    def sleep(seconds: float) -> None:
-        until = time.monotonic() + seconds * stepfunctions._SFN_WAIT_SCALE
-        while (left := until - time.monotonic()) > 0:
-            _raise_if_ended(_current.get())
-            time.sleep(min(left, _LOOK_SECONDS))
+
+@replaces(stepfunctions, "_run_sub_machine", version="1.5.33")
+def run_branch_until_ended(emulator: Callable[..., Any], *arguments: Any) -> Any:
+    """So does a branch's."""
+    try:
+        return emulator(*arguments)
+    except Ended:
+        return None
+
+
+@replaces(stepfunctions, "_scaled_sleep", version="1.5.33")
+def sleep_until_ended(emulator: Callable[[float], None], seconds: float) -> None:
+    """MiniStack: a stopped execution sleeps to the end of its Wait, or of the delay before a retry."""
+    until = time.monotonic() + seconds * stepfunctions._SFN_WAIT_SCALE
+    while (left := until - time.monotonic()) > 0:
         _raise_if_ended(_current.get())
-
-    stepfunctions._scaled_sleep = sleep
+        time.sleep(min(left, _LOOK_SECONDS))
+    _raise_if_ended(_current.get())
 
 
 def _raise_if_ended(execution: Execution | None) -> None:
@@ -165,15 +146,17 @@ def _raise_if_ended(execution: Execution | None) -> None:
         raise Ended
 
 
-def _wait_for_real_children() -> None:
-    """MiniStack 1.5.33: the child of startExecution.sync runs like an Express workflow: no status event, its
-    name may be used twice, and it goes on when its parent is stopped. When it fails, its own error comes
+# --- children -----------------------------------------------------------------------------------------------
+
+
+@replaces(stepfunctions, "_invoke_nested_start_execution_sync", version="1.5.33")
+def run_child(
+    emulator: Callable[..., dict[str, Any]], resource: str, given: dict[str, Any]
+) -> dict[str, Any]:
+    """MiniStack: the child of startExecution.sync runs like an Express workflow: no status event, its name
+    may be used twice, and it goes on when its parent is stopped. When it fails, its own error comes
     through; on AWS it is States.TaskFailed, and the cause is the child's description in JSON.
     """
-    stepfunctions._invoke_nested_start_execution_sync = _run_child
-
-
-def _run_child(resource: str, given: dict[str, Any]) -> dict[str, Any]:
     parent = _current.get()
     status, _, body = stepfunctions._start_execution(stepfunctions._nested_start_execution_request(given))
     answer = json.loads(body)

@@ -132,3 +132,25 @@ def test_a_taken_port(sandbox: Sandbox, tmp_path: Path):
     assert done.returncode == 1
     assert f"Port {sandbox.port} is taken" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.enable_socket
+def test_another_ministack(tmp_path: Path):
+    """With a version that was not patched no sandbox starts, and who started it reads what to do."""
+    program = (
+        "import sys; from importlib import metadata; metadata.version = lambda name: '9.9.9'\n"
+        "from sandbox.server import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--port", str(free_port()), "--state", str(tmp_path)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    first, *lines = done.stdout.splitlines()
+    assert first == "The sandbox does not fit the installed MiniStack."
+    assert lines[0].startswith("sandbox/ecs/credentials.py: serve_sessions replaces ")
+    assert all("but 9.9.9 is installed" in line for line in lines)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ministack.services import ecs
 
+from sandbox import patching
 from sandbox.delays import PACES, Delay
 from sandbox.ecs import delays as ecs_delays
 
@@ -28,7 +29,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
     monkeypatch.setattr(ecs, "_reconcile_service_tasks", ecs._reconcile_service_tasks)
     monkeypatch.setitem(PACES["rehearsal"], Delay.ECS_EFFECT, (0.2, 0.3))
     monkeypatch.setitem(PACES["rehearsal"], Delay.ECS_READ, (20.0, 30.0))
-    ecs_delays.install()
+    patching.install(ecs_delays)
     ecs.reset()
 
     def operation(name: str, **parameters: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
+from sandbox import patching
 from sandbox.delays import PACES, Delay
 from sandbox.states import delays as execution_delays
 
@@ -26,7 +27,7 @@ def executions(monkeypatch: pytest.MonkeyPatch, as_role: str) -> Iterator[None]:
     for name in ("_describe_execution", "_list_executions"):
         monkeypatch.setattr(stepfunctions, name, getattr(stepfunctions, name))
     monkeypatch.setitem(PACES["rehearsal"], Delay.EXECUTION_READ, (20.0, 30.0))
-    execution_delays.install()
+    patching.install(execution_delays)
     yield
     stepfunctions._executions.clear()
     execution_delays.seen.forget()

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ministack.services import cloudwatch_logs
+from ministack.services import cloudwatch_logs, ecs
 
+from sandbox import patching
 from sandbox.delays import PACES, Delay, Delays
 from sandbox.logs import delays as log_delays
 
@@ -19,8 +20,9 @@ GROUP = "/group"
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A log group with the streams a and b; events are found 0.3 to 0.6 s after they were written."""
-    put = cloudwatch_logs._put_log_events
-    monkeypatch.setattr(cloudwatch_logs, "_put_log_events", log_delays.find_later(put))
+    monkeypatch.setattr(cloudwatch_logs, "_put_log_events", cloudwatch_logs._put_log_events)
+    monkeypatch.setattr(ecs, "_forward_awslogs", ecs._forward_awslogs)
+    patching.install(log_delays)
     monkeypatch.setitem(PACES["rehearsal"], Delay.LOG_READ, (0.3, 0.6))
     monkeypatch.setitem(PACES["rehearsal"], Delay.LOG_SHIPPED, (0.2, 0.3))
     monkeypatch.setattr(log_delays, "delays", Delays({"SANDBOX_SEED": "3"}))
@@ -109,7 +111,7 @@ def test_a_container_ships_in_batches(logs: None, monkeypatch: pytest.MonkeyPatc
     )
     began = time.time() * 1000
     config = {"group": GROUP, "stream": "a", "create_group": False}
-    log_delays.forward_in_batches(Talks(), config, "000000000000", "us-east-1")
+    ecs._forward_awslogs(Talks(), config, "000000000000", "us-east-1")
     time.sleep(0.8)
 
     assert [[event["message"] for event in call] for call in calls] == [["one", "two"], ["three"]]

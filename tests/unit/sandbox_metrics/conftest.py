@@ -15,7 +15,7 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from ministack.services import alb, cloudwatch, cloudwatch_logs
 
-from sandbox import load_balancer
+from sandbox import load_balancer, patching
 from sandbox.cloudwatch import alarms, metric_data
 from sandbox.load_balancer import targets
 from sandbox.logs import events
@@ -79,9 +79,8 @@ def emulator(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Callable
         for name in names:
             monkeypatch.setattr(module, name, getattr(module, name))
     load_balancer.patch()
-    events.install()
-    metric_data.install()
-    alarms.install(clock)
+    monkeypatch.setattr(alarms, "evaluation", alarms.Evaluation(clock))
+    patching.install(events, metric_data, alarms)
     yield caller
     for service, _ in _SERVICES.values():
         service.reset()

@@ -1,0 +1,45 @@
+"""Every file that patches the emulator, in the order in which it is installed.
+
+Of two patches of one target the later one is asked first: ECS's delays come after what changes its answers,
+capacity comes after the rollouts whose tasks it refuses.
+"""
+
+from __future__ import annotations
+
+from sandbox import load_balancer
+from sandbox.autoscaling import scalable_targets
+from sandbox.cloudformation import nested_stacks, templates
+from sandbox.cloudwatch import alarms, metric_data
+from sandbox.ecr import calls as ecr_calls
+from sandbox.ecs import calls as ecs_calls
+from sandbox.ecs import capacity, containers, credentials, rollouts
+from sandbox.ecs import delays as ecs_delays
+from sandbox.iam import resources
+from sandbox.lambda_ import functions
+from sandbox.logs import delays as log_delays
+from sandbox.logs import events
+from sandbox.states import delays as execution_delays
+from sandbox.states import executions, language
+
+PATCHES = (
+    credentials,
+    ecr_calls,
+    containers,
+    ecs_calls,
+    rollouts,
+    capacity,
+    ecs_delays,
+    scalable_targets,
+    resources,
+    templates,
+    nested_stacks,
+    language,
+    executions,
+    execution_delays,
+    functions,
+    events,
+    log_delays,
+    metric_data,
+    alarms,
+    *load_balancer.PATCHES,
+)
