@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.ecs.capacity import KEY, NO_CAPACITY
-from tests.unit.sandbox_containers.conftest import Sandbox, free_port, until
+from tests.sandbox_parts.containers.conftest import Sandbox, free_port, until
 
 pytestmark = pytest.mark.enable_socket
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox.host.images import MANIFEST_TYPE, digest_of
-from tests.unit.sandbox_containers.conftest import Sandbox, started, until
+from tests.sandbox_parts.containers.conftest import Sandbox, started, until
 
 pytestmark = pytest.mark.enable_socket
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_containers.conftest import Sandbox
-from tests.unit.sandbox_containers.workflows import Workflows, call, make_function
+from tests.sandbox_parts.containers.conftest import Sandbox
+from tests.sandbox_parts.containers.workflows import Workflows, call, make_function
 
 pytestmark = pytest.mark.enable_socket
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.cloudwatch import alarms, metric_data
-from tests.unit.sandbox_metrics.conftest import Call, Clock
+from tests.sandbox_parts.metrics.conftest import Call, Clock
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 SHOP = {"LoadBalancer": "app/lb/1", "TargetGroup": "targetgroup/blue/2"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.delays import LONGEST_STALE, PACES, Delay, Delays, Past, Stale, reader
-from tests.unit.sandbox_delays.conftest import Clock
+from tests.sandbox_parts.delays.conftest import Clock
 
 EVERY_FIRST = {"SANDBOX_STALE_READS": "first"}
 

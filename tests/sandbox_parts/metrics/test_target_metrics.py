@@ -12,9 +12,9 @@ from ministack.services import alb
 from sandbox.host.addresses import addresses
 from sandbox.load_balancer import listeners, metrics
 from sandbox.load_balancer.listeners import DataPlane
-from tests.unit.sandbox_containers.conftest import free_port, until
-from tests.unit.sandbox_load_balancer.local_target import LocalTarget
-from tests.unit.sandbox_metrics.conftest import Call, Clock
+from tests.sandbox_parts.containers.conftest import free_port, until
+from tests.sandbox_parts.load_balancer.local_target import LocalTarget
+from tests.sandbox_parts.metrics.conftest import Call, Clock
 
 pytestmark = pytest.mark.enable_socket
 

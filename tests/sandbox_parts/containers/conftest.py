@@ -18,7 +18,7 @@ import boto3
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.sandbox_containers.workflows import Workflows
+    from tests.sandbox_parts.containers.workflows import Workflows
 
 PROJECT = Path(__file__).parents[3]
 DOCKERFILE = """\
@@ -128,7 +128,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def workflows(sandbox: Sandbox) -> Workflows:
     """Step Functions of that sandbox, with a Lambda function to call."""
-    from tests.unit.sandbox_containers.workflows import Workflows, make_function
+    from tests.sandbox_parts.containers.workflows import Workflows, make_function
 
     make_function(sandbox)
     return Workflows(sandbox)

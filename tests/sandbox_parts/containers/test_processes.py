@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.host.processes import LocalProcess, stop_all
-from tests.unit.sandbox_containers.conftest import PROJECT, until
+from tests.sandbox_parts.containers.conftest import PROJECT, until
 
 ENV = {"PATH": os.environ["PATH"]}
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_containers.conftest import Sandbox, until
-from tests.unit.sandbox_containers.workflows import ACCOUNT, ROLE, Workflows
+from tests.sandbox_parts.containers.conftest import Sandbox, until
+from tests.sandbox_parts.containers.workflows import ACCOUNT, ROLE, Workflows
 
 pytestmark = pytest.mark.enable_socket
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.sandbox_containers.conftest import until
-from tests.unit.sandbox_containers.workflows import Workflows, call
+from tests.sandbox_parts.containers.conftest import until
+from tests.sandbox_parts.containers.workflows import Workflows, call
 
 pytestmark = pytest.mark.enable_socket
 

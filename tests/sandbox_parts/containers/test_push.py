@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.host.images import build
 from sandbox.push import main
-from tests.unit.sandbox_containers.conftest import PROJECT, Sandbox, free_port, until
+from tests.sandbox_parts.containers.conftest import PROJECT, Sandbox, free_port, until
 
 
 @pytest.fixture(scope="module")

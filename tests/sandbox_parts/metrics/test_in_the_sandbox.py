@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.sandbox_containers.conftest import Sandbox, started, until
+from tests.sandbox_parts.containers.conftest import Sandbox, started, until
 
 pytestmark = pytest.mark.enable_socket
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.sandbox_containers.conftest import Sandbox, until
-from tests.unit.sandbox_containers.workflows import ACCOUNT, ROLE, Workflows, call
+from tests.sandbox_parts.containers.conftest import Sandbox, until
+from tests.sandbox_parts.containers.workflows import ACCOUNT, ROLE, Workflows, call
 
 pytestmark = pytest.mark.enable_socket
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.logs import events
-from tests.unit.sandbox_metrics.conftest import Call
+from tests.sandbox_parts.metrics.conftest import Call
 
 GROUP = "/crossfade/shop"
 PATTERN = '{ $.crossfade = "outcomes/1" }'

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_containers.conftest import Sandbox
+from tests.sandbox_parts.containers.conftest import Sandbox
 
 pytestmark = pytest.mark.enable_socket
 

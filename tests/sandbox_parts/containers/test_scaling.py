@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.sandbox_containers.conftest import Sandbox, until
-from tests.unit.sandbox_containers.workflows import make_function
+from tests.sandbox_parts.containers.conftest import Sandbox, until
+from tests.sandbox_parts.containers.workflows import make_function
 
 pytestmark = pytest.mark.enable_socket
 

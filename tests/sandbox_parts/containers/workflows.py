@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.sandbox_containers.conftest import Sandbox, until
+from tests.sandbox_parts.containers.conftest import Sandbox, until
 
 ACCOUNT = "arn:aws:{}:us-east-1:000000000000:{}"
 ROLE = "arn:aws:iam::000000000000:role/workflows"

@@ -22,7 +22,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.unit.sandbox_load_balancer.local_target import LocalTarget
+from tests.sandbox_parts.load_balancer.local_target import LocalTarget
 
 pytestmark = pytest.mark.enable_socket
 
