@@ -1,8 +1,8 @@
 """Which tests run side by side: most of them wait, so several processes share the two cores.
 
 A group stays in one process, in its own order. Each file is a group, so that what its fixtures start is
-started once. The files of a rehearsal share a sandbox, and are one group. Groups begin in the order of their
-files' names: what takes longest first. Without ``--numprocesses`` all of it runs in one process.
+started once. The files of a rehearsal share a sandbox, and are one group. Groups begin in the order of
+collection: what takes longest first. Without ``--numprocesses`` all of it runs in one process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.figures import FIGURES
-from tests.groups import group_of
+from tests.groups import LONGEST, group_of
 
 ROOT = Path(__file__).parents[1]
 # sam packs functions/ as it is: no bytecode may lie in it, whoever runs the tests, and in whatever way.
@@ -30,6 +30,11 @@ for _left in (ROOT / "functions").rglob("__pycache__"):
 def pytest_configure(config: pytest.Config) -> None:
     """A place for the figures that the summary shows."""
     config.stash[FIGURES] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first; the rest stays in the order of the files' names."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]

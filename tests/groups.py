@@ -17,6 +17,9 @@ GROUPS = {
 The rehearsals end with the end of their sandbox, so nothing that needs it may come after them in one process:
 with four processes the four groups that are collected first begin beside each other."""
 
+LONGEST = ("tests/demo/", "tests/sandbox/")
+"""The demos and the rehearsals, which wait most of their time: they begin first."""
+
 
 def group_of(nodeid: str) -> str:
     """The group of a test, by its file."""

@@ -155,12 +155,28 @@ def test_the_two_machines_call_only_what_is_checked_here() -> None:
     }
 
 
-def test_the_rollback_hears_of_every_other_end() -> None:
-    """StopExecution and States.Runtime skip every Catch; the status event is the only word of it."""
-    detail = machine_properties("rollback")["Events"]["DeploymentEnded"]["Properties"]["Pattern"]["detail"]
+def test_adr_03_only_assess_is_told_what_started_the_rollback() -> None:
+    """Whatever has died, or whoever asks: all else is done by what Assess has found in the journal."""
+    told = {
+        name
+        for name, state in tasks("rollback").items()
+        if any("Execution.Input" in text for text in strings(state["Arguments"]))
+    }
+    assert told == {"Assess"}
+
+
+@pytest.mark.parametrize(("machine", "rule"), [("deploy", "DeploymentEnded"), ("rollback", "RollbackEnded")])
+def test_adr_12_a_rollback_follows_every_end_but_a_success(machine: str, rule: str) -> None:
+    """StopExecution and States.Runtime skip every Catch; the status event is the only word of it.
+
+    A rollback that comes after another one says so, and waits before it tries.
+    """
+    event = machine_properties("rollback")["Events"][rule]["Properties"]
+    detail = event["Pattern"]["detail"]
     assert {"ABORTED", "TIMED_OUT", "FAILED"} == set(detail["status"])
-    name = machine_properties("deploy")["Name"]["Fn::Sub"]
+    name = machine_properties(machine)["Name"]["Fn::Sub"]
     assert detail["stateMachineArn"][0]["Fn::Sub"].endswith(f":stateMachine:{name}")
+    assert ('"again": true' in event["InputTransformer"]["InputTemplate"]) is (machine == "rollback")
 
 
 def test_only_tagged_images_of_this_account_and_region_start_a_deployment() -> None:

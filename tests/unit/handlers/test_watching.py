@@ -548,6 +548,15 @@ def test_a_rule_that_somebody_deleted_is_not_made_again(account: Account, invoke
     assert Traffic(account.elbv2, account.spec).rule() is None
 
 
+class Killed(Exception):
+    """What ends a handler from outside."""
+
+
+def _dies(answer: dict[str, Any]) -> dict[str, Any]:
+    """Let the handler die after a call has had its effect."""
+    raise Killed
+
+
 def _meanwhile(*happens: Callable[[], object]) -> Any:
     """Let things happen after a call has had its effect, and before the handler goes on."""
 
@@ -621,6 +630,33 @@ def test_a_rollback_at_work_takes_back_what_was_intended(
         _shift(invoke, held, stage=2)
     assert Traffic(account.elbv2, account.spec).weights() == GREEN
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, GREEN)
+
+
+def test_adr_03_a_rollback_that_takes_over_between_look_and_write_stops_the_write(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+) -> None:
+    """The shift has seen that it holds the service; when it writes, a rollback does."""
+    aws.edit("DescribeRules", _meanwhile(lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)))
+    with pytest.raises(errors.ServiceLost):
+        _shift(invoke, held)
+    assert Traffic(account.elbv2, account.spec).weights() == BLUE
+
+
+def test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+) -> None:
+    """The intent was written before the weights: the next try takes them for nobody else's change."""
+    aws.edit("ModifyRule", _dies)
+    with pytest.raises(Killed):
+        _shift(invoke, held)
+    state = journal.state("web")
+    assert (Traffic(account.elbv2, account.spec).weights(), state.weights, state.intended) == (
+        SOME,
+        BLUE,
+        SOME,
+    )
+    aws.edit("ModifyRule", lambda answer: answer)
+    assert _shift(invoke, held)["status"] == "shifted"
 
 
 def test_a_deployment_that_lost_the_service_shifts_nothing(
@@ -841,6 +877,31 @@ def test_blue_is_stopped_and_seen_gone(
     aws.edit("UpdateService", _stopped(0))
     assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
     assert journal.history("web", "d1").promoted == at(looked(20))
+
+
+def test_adr_05_promoted_is_written_before_the_old_slot_is_stopped(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """A handler that dies at the stop leaves a promotion, from which no rollback goes back by weights."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    clock.seconds = 20
+    aws.fail("UpdateService", Killed())
+    with pytest.raises(Killed):
+        _retire(account, invoke, shifted)
+    assert journal.history("web", "d1").promoted == at(20)
+
+
+def test_adr_05_the_old_slot_runs_on_while_promoted_cannot_be_written(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: Plan
+) -> None:
+    """A rollback would go back to it."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    clock.seconds = 20
+    journal.wanted(shifted, 2)  # else this would be the first thing to be written
+    aws.refuse("TransactWriteItems", "ThrottlingException")
+    with pytest.raises(errors.AwsUnavailable):
+        _retire(account, invoke, shifted)
+    assert (account.desired("blue"), journal.history("web", "d1").promoted) == (2, None)
 
 
 def test_blue_stays_until_the_candidate_has_as_many_targets(

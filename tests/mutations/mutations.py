@@ -1,0 +1,238 @@
+"""The lines that keep what the decisions promise, and for each one a test that fails without it."""
+
+from dataclasses import dataclass
+
+HANDLERS, DOMAIN = "functions/crossfade/handlers", "functions/crossfade/domain"
+STAGES = "tests/unit/handlers/test_watching.py"
+GOING_BACK = "tests/unit/handlers/test_putting_back.py"
+ASSESSING = "tests/unit/handlers/test_surveying.py"
+WIRING = "tests/statemachine/test_wiring.py"
+FLOOR = "healthy targets"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A promise (an ADR's number, or `FLOOR`), what breaks it, and the test that finds it broken.
+
+    ``old`` stands exactly once in ``file``, a path below the repository's root; ``new`` takes its place.
+    """
+
+    promise: str
+    breaks: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+    @property
+    def id(self) -> str:
+        """E.g. ``5-stop-before-promoted``."""
+        return f"{self.promise} {self.breaks}".replace(" ", "-")
+
+
+MUTATIONS = (
+    # ---- 3: the rollback reads live state only, and takes the service over --------------------------------
+    Mutation(
+        promise="3",
+        breaks="whoever lost the service writes on",
+        file="functions/crossfade/aws/journal.py",
+        old='{**values, ":execution": plan.execution},\n                condition="holder = :execution",',
+        new='{**values, ":execution": plan.execution},\n'
+        '                condition="attribute_exists(holder) OR holder = :execution",',
+        test=f"{STAGES}::test_adr_03_a_rollback_that_takes_over_between_look_and_write_stops_the_write",
+    ),
+    Mutation(
+        promise="3",
+        breaks="the journal is believed instead of the live rule",
+        file=f"{HANDLERS}/restore_weights.py",
+        old="live = rule.weights(plan.spec.target_groups) if rule else None",
+        new="live = state.weights",
+        test=f"{GOING_BACK}::test_weights_of_somebody_else_are_left_alone",
+    ),
+    Mutation(
+        promise="3",
+        breaks="what started the rollback brings the plan",
+        file="statemachine/rollback.asl.yaml",
+        old='plan: "{% $found.plan %}"\n        deadline: "{% $restore_deadline %}"',
+        new='plan: "{% $states.context.Execution.Input.plan %}"\n        deadline: "{% $restore_deadline %}"',
+        test=f"{WIRING}::test_adr_03_only_assess_is_told_what_started_the_rollback",
+    ),
+    # ---- 4: intent before the write -----------------------------------------------------------------------
+    Mutation(
+        promise="4",
+        breaks="no intent",
+        file=f"{HANDLERS}/shift_traffic.py",
+        old="    journal.intend(plan, weights, began)\n",
+        new="",
+        test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
+    ),
+    Mutation(
+        promise="4",
+        breaks="intent after the write",
+        file=f"{HANDLERS}/shift_traffic.py",
+        old="    journal.intend(plan, weights, began)\n"
+        "    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)\n",
+        new="    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)\n"
+        "    journal.intend(plan, weights, began)\n",
+        test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
+    ),
+    Mutation(
+        promise="4",
+        breaks="no intent of a rollback that chooses the candidate",
+        file=f"{HANDLERS}/restore_weights.py",
+        old="            journal.intend(plan, wanted, utc_now())\n",
+        new="            pass\n",
+        test=f"{GOING_BACK}::test_a_choice_of_the_candidate_that_was_cut_off_is_finished",
+    ),
+    Mutation(
+        promise="4",
+        breaks="weights of somebody else are overwritten",
+        file=f"{HANDLERS}/shift_traffic.py",
+        old="refuse_foreign(state.weights, live, overwritten=(), now=utc_now())",
+        new="pass",
+        test=f"{STAGES}::test_weights_that_somebody_else_set_are_left_alone",
+    ),
+    # ---- 5: promoted before the stop ----------------------------------------------------------------------
+    Mutation(
+        promise="5",
+        breaks="stop before promoted",
+        file=f"{HANDLERS}/retire_stable.py",
+        old="    journal.promote(plan, utc_now())\n"
+        "    if plan.spec.retire.warm_seconds > 0:\n"
+        "        return 0\n"
+        '    left = Slots(client("ecs"), plan.spec).stop(slot)\n',
+        new="    if plan.spec.retire.warm_seconds > 0:\n"
+        "        journal.promote(plan, utc_now())\n"
+        "        return 0\n"
+        '    left = Slots(client("ecs"), plan.spec).stop(slot)\n'
+        "    journal.promote(plan, utc_now())\n",
+        test=f"{STAGES}::test_adr_05_promoted_is_written_before_the_old_slot_is_stopped",
+    ),
+    Mutation(
+        promise="5",
+        breaks="stop though promoted cannot be written",
+        file=f"{HANDLERS}/retire_stable.py",
+        old="    journal.promote(plan, utc_now())\n"
+        "    if plan.spec.retire.warm_seconds > 0:\n"
+        "        return 0\n"
+        '    left = Slots(client("ecs"), plan.spec).stop(slot)\n',
+        new='    left = 0 if plan.spec.retire.warm_seconds else Slots(client("ecs"), plan.spec).stop(slot)\n'
+        "    journal.promote(plan, utc_now())\n",
+        test=f"{STAGES}::test_adr_05_the_old_slot_runs_on_while_promoted_cannot_be_written",
+    ),
+    Mutation(
+        promise="5",
+        breaks="a promotion is taken back by weights",
+        file=f"{DOMAIN}/rollback/assessment.py",
+        old="promoted = history.promoted is not None",
+        new="promoted = False",
+        test=f"{ASSESSING}::test_a_promoted_deployment_is_only_finished",
+    ),
+    # ---- 12: repeated until one gets through --------------------------------------------------------------
+    Mutation(
+        promise="12",
+        breaks="a failed rollback is the last one",
+        file="template.yaml",
+        old="-rollback\n                status: [ABORTED, TIMED_OUT, FAILED]",
+        new="-rollback\n                status: [ABORTED, TIMED_OUT]",
+        test=f"{WIRING}::test_adr_12_a_rollback_follows_every_end_but_a_success",
+    ),
+    Mutation(
+        promise="12",
+        breaks="a stopped deployment is left half-way",
+        file="template.yaml",
+        old="-deploy\n                status: [ABORTED, TIMED_OUT, FAILED]",
+        new="-deploy\n                status: [TIMED_OUT, FAILED]",
+        test=f"{WIRING}::test_adr_12_a_rollback_follows_every_end_but_a_success",
+    ),
+    Mutation(
+        promise="12",
+        breaks="the wait does not grow",
+        file=f"{DOMAIN}/journal.py",
+        old="doubled: int = 2 ** min(self.times - 1, 10)",
+        new="doubled: int = 1",
+        test=f"{ASSESSING}::test_after_failures_in_a_row_a_rollback_waits_before_it_takes_over",
+    ),
+    # ---- 13: the better side gets the traffic -------------------------------------------------------------
+    Mutation(
+        promise="13",
+        breaks="a rollback goes to a slot that serves nobody",
+        file=f"{DOMAIN}/rollback/target.py",
+        old="if healthy[plan.candidate] > 0 and (fit or not is_back):",
+        new="if False:",
+        test=f"{GOING_BACK}::test_clients_are_kept_where_somebody_answers",
+    ),
+    Mutation(
+        promise="13",
+        breaks="clients get a candidate that was refused before",
+        file=f"{DOMAIN}/rollback/target.py",
+        old="if healthy[plan.candidate] > 0 and (fit or not is_back):",
+        new="if healthy[plan.candidate] > 0:",
+        test=f"{GOING_BACK}::test_a_candidate_that_was_refused_before_any_client_met_it_gets_none",
+    ),
+    Mutation(
+        promise="13",
+        breaks="a fix is compared with a slot that serves nothing",
+        file=f"{DOMAIN}/gate/verdicts.py",
+        old="met = serves_nothing(state, settings, watch, now)",
+        new="met = None",
+        test="tests/unit/domain/gate/test_emergency.py::test_before_it_has_clients_it_is_verified_by_itself",
+    ),
+    Mutation(
+        promise="13",
+        breaks="stage by stage while nobody is served",
+        file=f"{HANDLERS}/watch_stage.py",
+        old="len(event.plan.stages) - 1 if verdict.emergency else 0",
+        new="0",
+        test=f"{STAGES}::test_where_stable_serves_nothing_the_last_stage_is_next",
+    ),
+    Mutation(
+        promise="13",
+        breaks="tasks are waited for while nobody is served",
+        file=f"{HANDLERS}/shift_traffic.py",
+        old="if short and not (event.emergency and capacity.healthy):",
+        new="if short:",
+        test=f"{STAGES}::test_where_stable_serves_nothing_the_tasks_that_there_are_must_do",
+    ),
+    # ---- no weight without the healthy targets for it -----------------------------------------------------
+    Mutation(
+        promise=FLOOR,
+        breaks="a weight needs none",
+        file=f"{DOMAIN}/traffic/weights.py",
+        old="return max(1, math.ceil(desired * weight / 100)) if weight > 0 else 0",
+        new="return 0",
+        test="tests/unit/domain/test_weights.py::test_floor",
+    ),
+    Mutation(
+        promise=FLOOR,
+        breaks="a weight may have one too few",
+        file=f"{DOMAIN}/traffic/weights.py",
+        old="return max(1, math.ceil(desired * weight / 100)) if weight > 0 else 0",
+        new="return max(1, math.floor(desired * weight / 100)) if weight > 0 else 0",
+        test="tests/unit/domain/test_weights.py::test_floor",
+    ),
+    Mutation(
+        promise=FLOOR,
+        breaks="a shift asks for none",
+        file=f"{HANDLERS}/shift_traffic.py",
+        old="if short and not (event.emergency and capacity.healthy):",
+        new="if False:",
+        test=f"{STAGES}::test_too_few_targets_are_waited_for_and_then_given_up",
+    ),
+    Mutation(
+        promise=FLOOR,
+        breaks="a stage ends without those of the next weight",
+        file=f"{HANDLERS}/watch_stage.py",
+        old='if verdict.action == "advance" and weight is not None:',
+        new="if False:",
+        test=f"{STAGES}::test_a_stage_holds_until_the_candidate_can_carry_the_next_weight",
+    ),
+    Mutation(
+        promise=FLOOR,
+        breaks="the old slot is stopped before the new one has all",
+        file=f"{HANDLERS}/retire_stable.py",
+        old='if plan.stable and not promoted and verdict.action != "roll_back":',
+        new="if False:",
+        test=f"{STAGES}::test_blue_stays_until_the_candidate_has_as_many_targets",
+    ),
+)
