@@ -137,10 +137,9 @@ def patches_of(*modules: ModuleType) -> list[Patch]:
 
 
 def install(*modules: ModuleType) -> None:
-    """Put the patches of these modules in place, in this order; of two on one target the later one is asked
-    first.
+    """Put the patches of these modules in place, in this order.
 
-    Raises PatchesDoNotFit, and has changed nothing then.
+    Of two patches with one target the later one is asked first. Raises PatchesDoNotFit before it changes any.
     """
     installed = metadata.version(EMULATOR)
     patches = patches_of(*modules)

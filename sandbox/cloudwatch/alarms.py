@@ -24,7 +24,7 @@ logger = logging.getLogger("sandbox.alarms")
 
 BEYOND = 2  # periods looked at in addition when some have no data, as in AWS's own tables
 HELD_SECONDS = 30.0
-"""A state that SetAlarmState set is left alone that long, so that whoever looks sees it."""
+"""A state that SetAlarmState set is left alone that long, so that a reader has time to see it."""
 
 Alarm = dict[str, Any]
 

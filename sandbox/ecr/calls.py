@@ -1,4 +1,4 @@
-"""ECR calls that MiniStack answers differently: pushes that are told, and images that are listed."""
+"""ECR calls that MiniStack answers differently: a push raises an event, images are listed in pages."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Registry:
     """Finds images by `repository:tag` or `repository@digest` and unpacks each digest once."""
 
     folder: Path
-    """Where they are unpacked; whoever starts the sandbox says it."""
+    """Where they are unpacked; set when the sandbox starts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -110,9 +110,8 @@ _run: dict[tuple[str, ...], tuple[dict[str, Any], Response]] = {}
 def run_once(emulator: Action, data: dict[str, Any]) -> Response:
     """MiniStack: the clientToken of RunTask is ignored. On AWS it lasts for a day; here for ever.
 
-    The first answer is given again, whether it told of a task or of why there was none. A task is run by
-    `ecs._run_task`, which is what `emulator` was: services run theirs by it too, and other patches replace
-    it.
+    The first answer is given again, whether it named a task or the reason why there is none. A task is run by
+    `ecs._run_task`, not by `emulator`: services run theirs by that name too, and other patches stand there.
     """
     token = data.get("clientToken")
     if not token:

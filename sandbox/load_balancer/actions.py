@@ -66,7 +66,7 @@ def problem_with(actions: Iterable[Action]) -> Problem | None:
 def problem_with_secrets(actions: Iterable[Action], stored: Iterable[Action]) -> Problem | None:
     """Why AWS refuses logins among these actions, which are to replace the stored ones, or None.
 
-    A login comes with its secret, or says that the stored one stays; ministack takes it with neither.
+    A login comes with its secret, or says that the stored one stays; MiniStack takes it with neither.
     """
     for login in _logins(actions):
         given, kept = "ClientSecret" in login, bool(login.get("UseExistingClientSecret"))

@@ -188,13 +188,12 @@ def delete_its_listeners(emulator: Handler, params: Params) -> Any:
 
 @replaces(alb, "_lb_xml", version="1.5.33")
 def show_a_name_that_resolves(emulator: Callable[[dict[str, Any]], str], balancer: dict[str, Any]) -> str:
-    """In what is shown only: MiniStack's gateway would take a stored `localhost` for a load balancer's
-    host.
-    """
+    """Shown only: MiniStack's gateway would take a stored `localhost` for a load balancer's host."""
     return emulator({**balancer, "DNSName": DNS_NAME})
 
 
 # --- what a call is checked for -----------------------------------------------------------------------------
+# Below what the calls do: of two patches of one target the later one is asked first.
 
 
 def _checked(emulator: Handler, params: Params, *checks: Check) -> Any:

@@ -1,7 +1,7 @@
 """The registered targets with what the emulator does not keep: health, requests in flight, draining.
 
 Membership stays the emulator's (`alb._targets`); `sync` compares it with this table, so that a target that
-left starts to drain whoever took it out: the API, ECS, or CloudFormation.
+left starts to drain, whether the API, ECS or CloudFormation took it out.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def fail_a_running_execution(
     is seen before its error is, and has an output; on AWS only a successful one has.
     """
     if execution["status"] == "RUNNING":
-        # At once: whoever reads that it has failed reads why.
+        # In one step: an execution that reads FAILED has its error.
         execution |= {"status": "FAILED", "error": error, "cause": cause, "stopDate": now_iso()}
         details = {"executionFailedEventDetails": {"error": error, "cause": cause}}
         stepfunctions._add_event(execution, "ExecutionFailed", details)
