@@ -1,14 +1,15 @@
-"""What every handler does alike: parse its event, log under the deployment's name, name its failures."""
+"""What every handler does alike: check its event, log under the deployment's name, name its failures."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import wraps
+from inspect import signature
+from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel
+from pydantic import validate_call
 
 from crossfade.aws.errors import translate
 from crossfade.domain.errors import CrossfadeError
@@ -19,30 +20,37 @@ logger = Logger(service="crossfade")
 LARGE = ("plan", "gate")
 """Parts of an answer that are of no use in a log."""
 
-Event = TypeVar("Event", bound=BaseModel)
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
-def step(model: type[Event]) -> Callable[[Callable[[Event], Model]], Handler]:
-    """Make a Lambda handler of a function from an event to an answer, both of them messages."""
+def step(work: Callable[..., Model | None]) -> Handler:
+    """Make a Lambda handler of a function: its parameters are the event's keys, its answer is a message.
 
-    def wrap(work: Callable[[Event], Model]) -> Handler:
-        @logger.inject_lambda_context(correlation_id_path="plan.deployment", clear_state=True)
-        def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-            try:
-                answer = work(parse(event, model))
-            except (ClientError, BotoCoreError) as error:
-                raise translate(error) from error
-            except CrossfadeError as failure:
-                logger.warning("%s: %s", type(failure).__name__, failure)
-                raise
-            said = answer.model_dump(mode="json")
-            logger.info("done", extra={"answer": {key: said[key] for key in said if key not in LARGE}})
-            return said
+    A key that it has no parameter for is ignored: another version of Crossfade may send it (ADR 20). The
+    answer ``None`` is sent as ``{}``.
 
-        return handler
+    Raises
+    ------
+    pydantic.ValidationError
+        Raised by the handler: a parameter without a default is missing, or a value does not have its type.
+    """
+    parameters, checked = signature(work).parameters, validate_call(work)
 
-    return wrap
+    @logger.inject_lambda_context(correlation_id_path="plan.deployment", clear_state=True)
+    @wraps(work)
+    def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+        try:
+            answer = checked(**{name: event[name] for name in parameters if name in event})
+        except (ClientError, BotoCoreError) as error:
+            raise translate(error) from error
+        except CrossfadeError as failure:
+            logger.warning("%s: %s", type(failure).__name__, failure)
+            raise
+        said = answer.model_dump(mode="json") if answer else {}
+        logger.info("done", extra={"answer": {key: said[key] for key in said if key not in LARGE}})
+        return said
+
+    return handler
 
 
 def utc_now() -> datetime:

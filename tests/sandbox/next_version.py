@@ -46,11 +46,12 @@ def make(folder: Path) -> Path:
 
 def _a_field_more(folder: Path) -> None:
     """Watch counts its looks: it must be told how many there were."""
-    _edit(folder / WATCH, "    cursor: str | None\n", "    cursor: str | None\n    looks: int\n", times=2)
+    _edit(folder / WATCH, "    cursor: str | None,\n", "    cursor: str | None,\n    looks: int,\n")
+    _edit(folder / WATCH, "    cursor: str | None\n", "    cursor: str | None\n    looks: int\n")
     _edit(
         folder / WATCH,
         "        probe_died=probe_died,\n    )\n",
-        "        probe_died=probe_died,\n        looks=event.looks + 1,\n    )\n",
+        "        probe_died=probe_died,\n        looks=looks + 1,\n    )\n",
     )
     sent = '        gate: "{% $gate %}"\n        cursor: "{% $cursor %}"\n'
     _edit(folder / DEPLOY, sent, f'{sent}        looks: "{{% $looks %}}"\n', times=2)
@@ -63,7 +64,7 @@ def _a_field_more(folder: Path) -> None:
 
 def _a_field_less(folder: Path) -> None:
     """Shift does not say any more when the stage must have ended: the definition works it out."""
-    _edit(folder / SHIFT, "    deadline: Moment | None = None\n", "")
+    _edit(folder / SHIFT, "    deadline: Timestamp | None = None\n", "")
     _edit(
         folder / DEPLOY,
         '"{% $states.result.Payload.deadline %}"',
@@ -77,7 +78,7 @@ def _a_mark(folder: Path) -> None:
     _edit(
         folder / SURVEY, "    settle: bool = False\n", f"    settle: bool = False\n    {MARK}: bool = True\n"
     )
-    _edit(folder / RESTORE, "    rounds: int\n", f"    rounds: int\n    {MARK}: bool\n")
+    _edit(folder / RESTORE, "    rounds: int,\n", f"    rounds: int,\n    {MARK}: bool,\n")
     sent = '        rounds: "{% $rounds %}"\n'
     _edit(folder / ROLLBACK, sent, f'{sent}        {MARK}: "{{% $found.{MARK} %}}"\n')
     said = '      certificate: "{% $certificate %}"\n'

@@ -102,7 +102,7 @@ def always_to_stable(live: Any, plan: Plan, **given: Any) -> RestoreTarget:
 
 def leave_the_better_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rollback that looks at no target."""
-    monkeypatch.setattr(restore_weights, "way_back", always_to_stable)
+    monkeypatch.setattr(restore_weights, "restore_target", always_to_stable)
     for handler in (verify_restored, stop_loser):
         monkeypatch.setattr(handler, "still_needed", lambda *given, **named: None)
 
@@ -129,7 +129,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
     ("the winner can carry the load", "grows", never_keep_up),
     ("the better side serves", DEAD, leave_the_better_side),
-    ("no bad release is live", "fed-unfit", instead(gate, "look", let_pass)),
+    ("no bad release is live", "fed-unfit", instead(gate, "analyse", let_pass)),
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
@@ -146,7 +146,7 @@ BROKEN: list[tuple[str, str, Break]] = [
         "healthy",
         instead(Capacity, "short_for", lambda *given, **named: "no"),
     ),
-    ("NeverSettles", "worse", instead(restore_weights, "way_back", never_restore)),
+    ("NeverSettles", "worse", instead(restore_weights, "restore_target", never_restore)),
 ]
 
 
@@ -174,7 +174,7 @@ def test_a_broken_workflow_is_found(
         ("was promoted with 4 healthy targets of 6", "four/owner-up@deploy.WatchStage#1", never_keep_up),
         ("blue was asked for 1 tasks after a rollback, not for 4", SHRUNK, never_win_back),
         ("green was stopped with 2 healthy targets", DEAD, leave_the_better_side),
-        ("clients of blue met nobody for", DEAD, instead(restore_weights, "way_back", wait_first)),
+        ("clients of blue met nobody for", DEAD, instead(restore_weights, "restore_target", wait_first)),
     ],
     ids=["promoted-short", "gone-back-to-short", "the-better-side-is-stopped", "nobody-answers-for-long"],
 )

@@ -11,6 +11,7 @@ from tests.statemachine.definitions import (
     State,
     answer_model,
     definition,
+    event_keys,
     every,
     function_of,
     handler_module,
@@ -26,6 +27,7 @@ JSONPATH = {
     "SecondsPath", "TimestampPath", "TimeoutSecondsPath", "ErrorPath", "CausePath", "Variable",
 }  # fmt: skip
 UNKNOWN = object()
+PAYLOAD = ("states", "result", "Payload")
 
 
 def _keys(value: Any) -> Iterator[str]:
@@ -69,6 +71,8 @@ def _known_at(machine: str) -> dict[str, set[str]]:
 def _follow(annotation: Any, names: tuple[str, ...]) -> Any:
     """The annotation that a path of fields ends at; UNKNOWN in an open shape; None for no such field."""
     for name in names:
+        if annotation is None:
+            return None  # the handler answers nothing
         inner = [part for part in get_args(annotation) if part is not type(None) and part is not Ellipsis]
         while get_origin(annotation) is not None and get_origin(annotation) is not Literal and inner:
             annotation = inner[0]
@@ -93,7 +97,7 @@ def _types(machine: str) -> dict[str, list[Any]]:
             if not (isinstance(value, str) and is_expression(value)):
                 continue
             for path in reads(value):
-                if path[:3] == ("states", "result", "Payload"):
+                if path[:3] == PAYLOAD:
                     found.setdefault(variable, []).append(_follow(_answer(machine, name), path[3:]))
     return found
 
@@ -143,9 +147,9 @@ def test_no_variable_is_dead(machine: str) -> None:
 
 @pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
 def test_payload_is_the_handlers_event(machine: str, name: str) -> None:
-    """The keys that a Task sends are the fields of its handler's Event, no more and no fewer."""
-    event = handler_module(function_of(machine, name)).Event
-    assert set(states(machine)[name]["Arguments"]["Payload"]) == set(event.model_fields)
+    """The keys that a Task sends are the parameters of its handler, no more and no fewer."""
+    payload = states(machine)[name]["Arguments"]["Payload"]
+    assert set(payload) == event_keys(handler_module(function_of(machine, name)))
 
 
 @pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))
@@ -153,8 +157,46 @@ def test_fields_read_from_an_answer_exist(machine: str, name: str) -> None:
     """`$states.result.Payload.x` names a field of the handler's answer."""
     for text in _expressions(states(machine)[name]):
         for path in reads(text):
-            if path[:3] == ("states", "result", "Payload"):
+            if path[:3] == PAYLOAD:
                 assert _follow(_answer(machine, name), path[3:]) is not None, path
+
+
+SHOWN = {
+    "reason": "the console shows with a state what its handler has found",
+    "started": "the console shows which releases were started; their own executions do not name this one",
+    "slot": "the console shows whether the old slot was stopped, or somebody has made use of it",
+}
+"""Fields of answers that no definition reads, and what a person reads in them."""
+
+
+def _read(machine: str, name: str) -> Iterator[str]:
+    """The fields of a Task's answer that are read: at once, from a variable, or as the input of a Choice."""
+    state = states(machine)[name]
+    whole = [key for key, value in state.get("Assign", {}).items() if _is_payload(value)]
+    users = [(state, PAYLOAD)] + [(states(machine), (variable,)) for variable in whole]
+    if _is_payload(state.get("Output")):
+        choice = states(machine)[state["Next"]]
+        after = [choice, *(states(machine)[way.next] for way in ways(choice))]
+        users += [(user, ("states", "input")) for user in after]
+    for user, source in users:
+        for text in _expressions(user):
+            yield from (path[len(source)] for path in reads(text) if path[:-1][: len(source)] == source)
+
+
+def _is_payload(value: Any) -> bool:
+    """Whether a value of a definition is the whole of a handler's answer."""
+    return isinstance(value, str) and is_expression(value) and reads(value) == {PAYLOAD}
+
+
+def test_every_field_of_an_answer_is_read() -> None:
+    """By a definition or by a person; a handler that nobody asks anything answers nothing."""
+    answered: dict[str, set[str]] = {}
+    for machine, name in every(lambda_tasks):
+        answered.setdefault(function_of(machine, name), set()).update(_read(machine, name))
+    for function, read in answered.items():
+        model = answer_model(handler_module(function))
+        fields = set(model.model_fields) if model else set()
+        assert read <= fields <= read | SHOWN.keys(), function
 
 
 @pytest.mark.parametrize("machine", MACHINES)

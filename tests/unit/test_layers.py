@@ -10,7 +10,7 @@ from tests.statemachine.definitions import ROOT
 PRODUCT = ROOT / "functions/crossfade"
 LAYERS = ("domain", "aws", "watching", "handlers")
 """From the lowest one; each may import those before it."""
-BETWEEN = {"step": "aws", "metrics": "domain"}
+BETWEEN = {"stack": "aws", "step": "aws", "metrics": "domain"}
 """Files of their own, and the highest layer that they may import."""
 ROWS = (
     ("errors", "model", "text", "refusals"),

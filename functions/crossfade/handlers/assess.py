@@ -1,15 +1,16 @@
 """Assess: from live state and the journal, what there is to put right."""
 
-import os
+from datetime import datetime
 
 from pydantic import JsonValue
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import NothingToRollBack, ServiceChanged, ServiceLost
 from crossfade.domain.journal import State, WarmSlot, machine_of
-from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.model import Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.assessment import (
     Assessment,
@@ -28,37 +29,31 @@ from crossfade.domain.rollback.assessment import (
 from crossfade.step import step, utc_now
 
 
-class Event(Model):
-    """The rollback's own input, which execution it is, and when that began."""
+@step
+def handler(input: JsonValue, execution: str, began: Timestamp) -> Assessment:
+    """Find what is left undone, and take the service over from whoever left it.
 
-    input: JsonValue
-    execution: str
-    began: Timestamp
-
-
-@step(Event)
-def handler(event: Event) -> Assessment:
-    """Find what is left undone, and take the service over from whoever left it."""
-    order = read_input(event.input)
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    ``input`` is the rollback's own, ``execution`` the rollback itself, which began at ``began``.
+    """
+    order = read_input(input)
+    journal = stack.journal()
     try:
         if isinstance(order, ExecutionEnded):
-            return _after_end(order, event, journal)
-        return _by_order(order, event.execution, journal)
+            return _after_end(order, execution, began, journal)
+        return _by_order(order, execution, journal)
     except (ServiceLost, ServiceChanged):
         return nothing("somebody else was first")
 
 
-def _after_end(ended: ExecutionEnded, event: Event, journal: Journal) -> Assessment:
+def _after_end(ended: ExecutionEnded, own: str, began: datetime, journal: Journal) -> Assessment:
     """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
-    own = event.execution
     reason = "no service is held by what has ended"
     states = {service: journal.state(service) for service in journal.services()}
     own_first = sorted(states, key=lambda service: states[service].holder != ended.ended)
     for service in own_first:
         state = states[service]
         if state.holder:
-            left = _stands_back(state, ended, own) or tried_since(state, ended, own, event.began)
+            left = _stands_back(state, ended, own) or tried_since(state, ended, own, began)
             if left is None:
                 early = too_early(state, ended, own, utc_now())
                 return early or _take_over(service, state, ended, own, journal)

@@ -6,11 +6,10 @@ Not a state of the workflow: EventBridge calls it, if the stack's parameter Catc
 import hashlib
 import os
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Registry
 from crossfade.aws.executions import Executions
-from crossfade.aws.journal import Journal
-from crossfade.aws.specs import Specs
 from crossfade.domain.admission import missed, tries_by
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.model import Model, iso
@@ -19,46 +18,43 @@ from crossfade.domain.spec.service import read_spec
 from crossfade.step import logger, step, utc_now
 
 
-class Event(Model):
-    """The service to look at; all of them where none is named."""
-
-    service: str | None = None
-
-
 class CaughtUp(Model):
     """The releases that were started, as ``service version``."""
 
     started: tuple[str, ...]
 
 
-@step(Event)
-def handler(event: Event) -> CaughtUp:
-    """Compare each service's newest matching image with what is live, running and waiting."""
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    registry = Registry(client("ecr"))
-    documents = Specs(client("ssm"), os.environ["SPECS_PATH"]).all()
-    if event.service and event.service not in documents:
-        raise unknown_service(event.service, list(documents), os.environ["SPECS_PATH"])
+@step
+def handler(service: str | None = None) -> CaughtUp:
+    """Compare each service's newest matching image with what is live, running and waiting.
+
+    ``service`` is the only one to look at, if one is named.
+    """
+    journal, registry = stack.journal(), Registry(client("ecr"))
+    executions = Executions(client("stepfunctions"))
+    documents = stack.specs().all()
+    if service and service not in documents:
+        raise unknown_service(service, list(documents), os.environ["SPECS_PATH"])
     started = []
-    for service, document in documents.items():
-        if event.service not in {None, service}:
+    for name, document in documents.items():
+        if service not in {None, name}:
             continue
         try:
-            spec = read_spec(service, document)
+            spec = read_spec(name, document)
         except InvalidServiceSpec as error:
             logger.warning("left out: %s", error)  # one service's spec must not stop the others
             continue
         newest = registry.newest(spec.repository, spec.deploys)
-        if newest and missed(newest.digest, newest.at, journal.state(service)):
+        if newest and missed(newest.digest, newest.at, journal.state(name)):
             asked = {
-                "service": service,
+                "service": name,
                 "image_tag": newest.tag,
                 "image_digest": newest.digest,
                 "asked": iso(newest.at),
             }
             # A try uses the name up: each image has one, and more where it is refused, ever more seldom.
             tries = tries_by(utc_now() - newest.at)
-            name = f"missed-{hashlib.sha256(f'{service} {newest.digest} {tries}'.encode()).hexdigest()[:32]}"
-            if Executions(client("stepfunctions")).start(os.environ["DEPLOY_STATE_MACHINE"], name, asked):
-                started.append(f"{service} {newest.tag}")
+            used = hashlib.sha256(f"{name} {newest.digest} {tries}".encode()).hexdigest()[:32]
+            if executions.start(os.environ["DEPLOY_STATE_MACHINE"], f"missed-{used}", asked):
+                started.append(f"{name} {newest.tag}")
     return CaughtUp(started=tuple(started))

@@ -1,39 +1,30 @@
 """CheckCandidate: whether every task of the candidate runs and every target is healthy."""
 
-import os
-
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
-from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.journal import refuse_superseded
-from crossfade.domain.model import Model, Timestamp, iso
+from crossfade.domain.model import Timestamp, iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, judge
 from crossfade.step import step, utc_now
 
 
-class Event(Model):
-    """What was launched, when it must be healthy, and since when it has been, if it was at the last look."""
+@step
+def handler(plan: Plan, rollout: Rollout, deadline: Timestamp, healthy_since: Timestamp | None) -> Readiness:
+    """Look at the candidate, which must be healthy by the deadline; see ``domain/tasks/launch.py``.
 
-    plan: Plan
-    rollout: Rollout
-    deadline: Timestamp
-    healthy_since: Timestamp | None
-
-
-@step(Event)
-def handler(event: Event) -> Readiness:
-    """Look at the candidate; see ``domain/tasks/launch.py``."""
-    plan, now = event.plan, utc_now()
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    ``healthy_since`` is since when it has been, if it was at the last look.
+    """
+    journal, now = stack.journal(), utc_now()
     refuse_superseded(journal.refuse_lost(plan))
     readiness = judge(
         _status(plan),
-        event.rollout,
-        healthy_since=event.healthy_since,
+        rollout,
+        healthy_since=healthy_since,
         now=now,
-        deadline=event.deadline,
+        deadline=deadline,
         launch=plan.spec.launch,
     )
     if readiness.status == "ready":

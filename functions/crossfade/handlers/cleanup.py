@@ -18,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
 from crossfade.aws.errors import error_code
@@ -25,8 +26,6 @@ from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.probe_tasks import ProbeTasks
-from crossfade.aws.release_queue import ReleaseQueue
-from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.errors import ResourceGone, ServiceChanged
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed
@@ -96,7 +95,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _remove(service: str, context: LambdaContext) -> None:
     if not is_service_name(service):
         return  # nothing can have been deployed under it
-    journal, removal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"]), Removal()
+    journal, removal = stack.journal(), Removal()
     settled = _stop_deployment(service, journal, removal)
     state = journal.state(service)
     if state.was_deployed:
@@ -112,7 +111,7 @@ def _remove(service: str, context: LambdaContext) -> None:
 def _begin_anew(service: str) -> None:
     """Forget a service whose stack was deleted without it: the deletion failed, and holds it to this day."""
     if is_service_name(service):
-        journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+        journal = stack.journal()
         if journal.state(service).holder == DELETION:
             journal.forget(service)
 
@@ -128,7 +127,7 @@ def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
     plan = journal.last_plan(service)
     if plan:
         return plan.spec
-    document = Specs(client("ssm"), os.environ["SPECS_PATH"]).get(service)
+    document = stack.specs().get(service)
     try:
         return ServiceSpec.model_validate_json(document or "")
     except ValidationError as error:
@@ -190,7 +189,7 @@ def _stop_deployment(service: str, journal: Journal, removal: Removal) -> dateti
     state = _seize(service, journal)
     why = f"the stack of {service} is deleted"
     if state.waiting:
-        line = ReleaseQueue(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+        line = stack.release_queue()
         line.drop(service, state.waiting, f"{state.waiting.version} waited, and {why}", utc_now())
     if state.warm:
         # It waits for hours to stop the old slot, and a state machine is not deleted while an execution runs.

@@ -1,9 +1,9 @@
 """LaunchCandidate: as many tasks of the candidate as the stable slot is to run."""
 
-import os
 from datetime import datetime
 from typing import Literal
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
@@ -14,14 +14,6 @@ from crossfade.domain.tasks.launch import ECS_LAG, Rollout
 from crossfade.step import step, utc_now
 
 
-class Event(Model):
-    """The plan, the candidate's task definition, and when its tasks must be healthy."""
-
-    plan: Plan
-    task_definition: str
-    deadline: Timestamp
-
-
 class Launched(Model):
     """What was rolled out, and with how many tasks; or why that has to wait."""
 
@@ -30,11 +22,10 @@ class Launched(Model):
     rollout: Rollout | None = None
 
 
-@step(Event)
-def handler(event: Event) -> Launched:
-    """Create or update the candidate's slot."""
-    plan, now = event.plan, utc_now()
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+@step
+def handler(plan: Plan, task_definition: str, deadline: Timestamp) -> Launched:
+    """Create or update the candidate's slot, whose tasks must be healthy by the deadline."""
+    journal, now = stack.journal(), utc_now()
     first = datetime.fromisoformat(journal.milestone(plan, "launched", iso(now)))
     slots, service = Slots(client("ecs"), plan.spec), plan.spec.slot_service(plan.candidate)
     again = iso(first) != iso(now) and now < first + ECS_LAG
@@ -45,9 +36,9 @@ def handler(event: Event) -> Launched:
             raise SlotDrift(f"{short}. Somebody changed it: scale it up, then deploy again.")
         return Launched(status="waiting", reason=short)
     tags = plan.contents.tags if plan.contents else {}
-    rollout = slots.launch(plan.candidate, event.task_definition, count, again=again, tags=tags)
+    rollout = slots.launch(plan.candidate, task_definition, count, again=again, tags=tags)
     if rollout is None:
-        if now >= event.deadline:
+        if now >= deadline:
             raise CandidateCannotStart(
                 f"ECS did not let {service} be created in {plan.spec.launch.deadline_seconds:g} s: a deleted "
                 "service of that name is not gone yet. Wait until it is INACTIVE, then deploy again."
@@ -56,7 +47,7 @@ def handler(event: Event) -> Launched:
     return Launched(
         status="launched",
         reason=f"{count} tasks",
-        rollout=Rollout(id=rollout, task_definition=event.task_definition, asked=utc_now()),
+        rollout=Rollout(id=rollout, task_definition=task_definition, asked=utc_now()),
     )
 
 

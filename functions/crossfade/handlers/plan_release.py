@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from crossfade import stack
 from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Image, Registry
@@ -13,7 +14,6 @@ from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.scalable_targets import Scaling
-from crossfade.aws.specs import Specs
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.domain.admission import (
     decline,
@@ -33,7 +33,7 @@ from crossfade.domain.errors import (
     NotYetVisible,
 )
 from crossfade.domain.journal import State, machine_of
-from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.model import Timestamp
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.planning.naming import as_it_answers
 from crossfade.domain.planning.plan import (
@@ -65,18 +65,13 @@ ECR_LAG = timedelta(minutes=1)
 """So long an image of which ECR has told may not be there yet for who reads."""
 
 
-class Event(Model):
-    """The execution's own input, whatever it is, and which execution it is."""
+@step
+def handler(input: JsonValue, execution: str, deployment: str) -> Decision:
+    """Decide what to deploy; see ``domain/planning/plan.py``.
 
-    input: JsonValue
-    execution: str
-    deployment: str
-
-
-@step(Event)
-def handler(event: Event) -> Decision:
-    """Decide what to deploy; see ``domain/planning/plan.py``."""
-    request = read_input(event.input, event.execution)
+    ``input`` is the execution's own, whatever it is; ``deployment`` is the execution's name.
+    """
+    request = read_input(input, execution)
     if isinstance(request, NoConcern):
         return Decision(action="ignore", reason=request.reason)
     spec = _find_spec(request)
@@ -87,23 +82,23 @@ def handler(event: Event) -> Decision:
             action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
         )
     release = _release(request, spec)
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    journal = stack.journal()
     state = journal.state(spec.service)
     if isinstance(request, ImagePushed) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
     ordered_at = _place_in_time(request, release)
-    if state.holder == event.execution:
+    if state.holder == execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
-    instead = _instead(event, request, spec, release, state, journal)
+    instead = _instead(execution, request, spec, release, state, journal)
     if instead:
         return instead
     checked = TaskDefinitions(client("ecs")).check(spec, release)
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
-    if state.holder and state.holder != event.execution:
-        return _wait(event, spec, release, state, ordered_at)
+    if state.holder and state.holder != execution:
+        return _wait(execution, spec, release, state, ordered_at)
     asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
-        return _decide(event, spec, release, state, checked, asked_by)
+        return _decide(deployment, execution, spec, release, state, checked, asked_by)
     except CrossfadeError as refused:
         now = journal.state(spec.service)
         if (now.holder, now.freed) == (state.holder, state.freed):
@@ -118,7 +113,7 @@ def _place_in_time(request: DeployRequest | ImagePushed, release: Release) -> da
 
 
 def _instead(
-    event: Event,
+    execution: str,
     request: DeployRequest | ImagePushed,
     spec: ServiceSpec,
     release: Release,
@@ -127,7 +122,7 @@ def _instead(
 ) -> Decision | None:
     """What is done in place of a deployment of the release; None where it is to be deployed, or to wait."""
     ordered_at = _place_in_time(request, release)
-    given_up = is_under_way(release, state) and _is_given_up(event, spec, state, journal)
+    given_up = is_under_way(release, state) and _is_given_up(execution, spec, state, journal)
     put_off = decline(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
     if put_off:
         return Decision(action=put_off.action, reason=put_off.reason)
@@ -142,7 +137,7 @@ def _instead(
 
 
 def _find_spec(request: DeployRequest | ImagePushed) -> ServiceSpec | NoConcern:
-    specs = Specs(client("ssm"), os.environ["SPECS_PATH"])
+    specs = stack.specs()
     if isinstance(request, DeployRequest):
         document = specs.get(request.service)
         if document is None:
@@ -217,25 +212,25 @@ def _is_warm(spec: ServiceSpec, release: Release, state: State, journal: Journal
     )
 
 
-def _is_given_up(event: Event, spec: ServiceSpec, state: State, journal: Journal) -> bool:
+def _is_given_up(execution: str, spec: ServiceSpec, state: State, journal: Journal) -> bool:
     """Whether the deployment that holds the service will not promote its release any more."""
     if state.holder is None or state.deployment is None:
         return False
-    deploys = machine_of(state.holder) == machine_of(event.execution)
+    deploys = machine_of(state.holder) == machine_of(execution)
     entered = Executions(client("stepfunctions")).entered(state.holder) if deploys else None
     history = journal.history(spec.service, state.deployment)
-    return is_given_up(state, history, event.execution, entered)
+    return is_given_up(state, history, execution, entered)
 
 
 def _wait(
-    event: Event, spec: ServiceSpec, release: Release, state: State, ordered_at: Timestamp | None
+    execution: str, spec: ServiceSpec, release: Release, state: State, ordered_at: Timestamp | None
 ) -> Decision:
     waiting = enqueue(
         release,
         spec,
         state,
         at=ordered_at or utc_now(),
-        execution=event.execution,
+        execution=execution,
         by_hand=ordered_at is None,
     )
     reason = held(spec.service, waiting, state)
@@ -243,7 +238,8 @@ def _wait(
 
 
 def _decide(
-    event: Event,
+    deployment: str,
+    execution: str,
     spec: ServiceSpec,
     release: Release,
     state: State,
@@ -267,8 +263,8 @@ def _decide(
     if stable:
         refuse_old_release(previous, state, utc_now())
     return decide(
-        deployment=event.deployment,
-        execution=event.execution,
+        deployment=deployment,
+        execution=execution,
         asked_by=asked_by,
         now=utc_now(),
         spec=spec,

@@ -7,20 +7,14 @@ from crossfade.domain.planning.plan import Plan
 from crossfade.step import step
 
 
-class Event(Model):
-    """The plan whose release is to be registered."""
-
-    plan: Plan
-
-
 class Registered(Model):
     """The ARN of the release's task definition."""
 
     task_definition: str
 
 
-@step(Event)
-def handler(event: Event) -> Registered:
-    """Register the release, or find it registered."""
-    arn = TaskDefinitions(client("ecs")).register(event.plan.spec, event.plan.release)
+@step
+def handler(plan: Plan) -> Registered:
+    """Register the plan's release, or find it registered."""
+    arn = TaskDefinitions(client("ecs")).register(plan.spec, plan.release)
     return Registered(task_definition=arn)

@@ -1,11 +1,11 @@
 """RestoreWeights: all traffic to one slot, the stable one where it can serve, before anything else."""
 
-import os
 from datetime import datetime
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.errors import translate
 from crossfade.aws.journal import Journal
@@ -22,20 +22,6 @@ from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
 from crossfade.step import logger, step, utc_now
 from crossfade.watching.capacity import win_back
 from crossfade.watching.visible import visible
-
-
-class Event(Model):
-    """The plan that is taken back, until when a slot may become healthy, and the rounds before this one.
-
-    Until ``tasks_deadline`` a stable slot that is short of tasks is waited for, where the candidate has them.
-    ``written`` is when an earlier look of this round has set the weights, which were not to be seen yet.
-    """
-
-    plan: Plan
-    deadline: Timestamp
-    tasks_deadline: Timestamp
-    rounds: int
-    written: Timestamp | None = None
 
 
 class Restored(Model):
@@ -55,37 +41,47 @@ class Restored(Model):
     written: Timestamp | None = None
 
 
-@step(Event)
-def handler(event: Event) -> Restored:
-    """Give all traffic to the better side, unless somebody else has changed the rule."""
-    plan = event.plan
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+@step
+def handler(
+    plan: Plan,
+    deadline: Timestamp,
+    tasks_deadline: Timestamp,
+    rounds: int,
+    written: Timestamp | None = None,
+) -> Restored:
+    """Give all traffic to the better side, unless somebody else has changed the rule.
+
+    Until ``deadline`` a slot may become healthy. Until ``tasks_deadline`` a stable slot that is short of
+    tasks is waited for, where the candidate has them. ``rounds`` were there before this one. ``written`` is
+    when an earlier look of this round has set the weights, which were not to be seen yet.
+    """
+    journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)
     state = journal.refuse_lost(plan)
     try:
         rule = traffic.rule()
         live = rule.weights(plan.spec.target_groups) if rule else None
-        way = _way(event, state, journal, traffic, live)
+        way = _way(plan, state, journal, traffic, live, deadline=deadline, tasks_deadline=tasks_deadline)
         if way.action == "wait":
-            return _left(event, "waiting", way.reason)
+            return _left("waiting", way.reason, written)
         if way.action == "bar":
-            return _left(event, "barred", way.reason)
+            return _left("barred", way.reason, written)
         wanted = Weights.share(way.winner, 100) if way.winner else None
         verified = _verified(plan, state, journal, way.winner)
-        written = event.written if state.weights == wanted else None
-        if written is None:
+        set_at = written if state.weights == wanted else None
+        if set_at is None:
             # What is read may be old, even where it is what is wanted: so it is always written.
             known = state.best_known(rule, live) if rule else None
-            written = _write(plan, way, journal, traffic, known, verified=verified)
+            set_at = _write(plan, way, journal, traffic, known, verified=verified)
         if not visible(traffic, journal.refuse_lost(plan)):
             reason = f"{wanted or 'no rule'} was written, and the load balancer does not show it yet"
-            return _left(event, "waiting", reason, written)
+            return _left("waiting", reason, set_at)
     except ForeignChange as foreign:
-        return _left(event, "barred", f"{foreign} {PUT_RIGHT}")
+        return _left("barred", f"{foreign} {PUT_RIGHT}", written)
     except ResourceGone as gone:
         # It is believed when it was said for long enough, for both slots are left as they are by that.
-        return _left(event, "barred" if utc_now() >= event.deadline else "waiting", str(gone))
-    moved = event.written is not None or live != wanted or _met(event, state, wanted)
+        return _left("barred" if utc_now() >= deadline else "waiting", str(gone), written)
+    moved = written is not None or live != wanted or _met(plan, state, wanted, rounds)
     at = utc_now()
     journal.milestone(plan, "restored", iso(at))
     won_back = way.winner == plan.stable
@@ -101,26 +97,29 @@ def handler(event: Event) -> Restored:
     )
 
 
-def _left(
-    event: Event, status: Literal["waiting", "barred"], reason: str, written: datetime | None = None
-) -> Restored:
+def _left(status: Literal["waiting", "barred"], reason: str, written: datetime | None) -> Restored:
     """The traffic was left as it is, or what was written does not show."""
-    return Restored(
-        status=status, outcome="failed", at=utc_now(), reason=reason, written=written or event.written
-    )
+    return Restored(status=status, outcome="failed", at=utc_now(), reason=reason, written=written)
 
 
 def _way(
-    event: Event, state: State, journal: Journal, traffic: Traffic, live: Weights | None
+    plan: Plan,
+    state: State,
+    journal: Journal,
+    traffic: Traffic,
+    live: Weights | None,
+    *,
+    deadline: datetime,
+    tasks_deadline: datetime,
 ) -> RestoreTarget:
-    plan, now = event.plan, utc_now()
+    now = utc_now()
     history = journal.history(plan.service, plan.deployment)
     healthy = {
         slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
         for slot in (plan.stable, plan.candidate)
         if slot
     }
-    patient = now < event.tasks_deadline and history.refused is None
+    patient = now < tasks_deadline and history.refused is None
     worth_a_wait = patient and plan.stable and 0 < healthy[plan.stable] < healthy[plan.candidate]
     return restore_target(
         live,
@@ -132,7 +131,7 @@ def _way(
         fit=is_fit(history),
         short=_short(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
         # A release that waits may be what mends both, and it is deployed when this has ended.
-        late=now >= event.deadline or state.waiting is not None,
+        late=now >= deadline or state.waiting is not None,
     )
 
 
@@ -182,10 +181,10 @@ def _write(
     return now
 
 
-def _met(event: Event, state: State, wanted: Weights | None) -> bool:
+def _met(plan: Plan, state: State, wanted: Weights | None, rounds: int) -> bool:
     """Whether clients may have met the candidate: weights were set since it was planned, or may have been.
 
     In a later round it has been proved that they do not any more.
     """
-    written = state.written_at is not None and state.written_at >= event.plan.began
-    return event.rounds == 0 and (state.weights != wanted or state.intended is not None or written)
+    written = state.written_at is not None and state.written_at >= plan.began
+    return rounds == 0 and (state.weights != wanted or state.intended is not None or written)

@@ -3,11 +3,11 @@
 A first release has no old slot; it is promoted as soon as the gate has news that it is well.
 """
 
-import os
 from datetime import datetime, timedelta
 
 from pydantic import Json
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
@@ -17,8 +17,8 @@ from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.journal import refuse_going_back
 from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollout import drain
-from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.capacity import Capacity
 from crossfade.domain.tasks.reasons import advice
 from crossfade.domain.traffic.weights import refuse_stop
@@ -26,27 +26,9 @@ from crossfade.domain.verdict import Verdict
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import keep_up
 from crossfade.watching.gate import Gate, watching
-from crossfade.watching.ledger_tail import Draining, follow
+from crossfade.watching.ledger_tail import follow
 
 LOOK = "Look at that slot's tasks."
-
-
-class Event(Draining):
-    """``shifted`` is when the last stage began; ``cursor`` leads to what the probe has seen since then.
-
-    ``shown`` is when the load balancer showed its weights, which may be minutes later; None where an earlier
-    version of Crossfade has not told. ``candidate_since`` and ``gate`` are those of the watch; ``gate`` is
-    JSON in a string.
-    """
-
-    candidate_since: Timestamp
-    gate: Json[GateState]
-    shown: Timestamp | None = None
-
-    @property
-    def counted_from(self) -> datetime:
-        """From when on the old version has its time to go."""
-        return self.shown or self.shifted
 
 
 class Retired(Model):
@@ -62,26 +44,44 @@ class Retired(Model):
     probe_died: bool
 
 
-@step(Event)
-def handler(event: Event) -> Retired:
-    """Look until the old version is gone from production and nothing speaks against the new one."""
-    plan = event.plan
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+@step
+def handler(
+    plan: Plan,
+    probe: str | None,
+    shifted: Timestamp,
+    candidate_since: Timestamp,
+    gate: Json[GateState],
+    quiet: drain.DrainProgress,
+    cursor: str | None,
+    shown: Timestamp | None = None,
+) -> Retired:
+    """Look until the old version is gone from production and nothing speaks against the new one.
+
+    ``shifted`` is when the last stage began; ``cursor`` leads to what the probe has seen since then.
+    ``shown`` is when the load balancer showed its weights, which may be minutes later; None where an earlier
+    version of Crossfade has not told. ``candidate_since`` and ``gate`` are those of the watch; ``gate`` is
+    JSON in a string. ``quiet`` is of the last look.
+    """
+    journal = stack.journal()
     state = journal.refuse_lost(plan)
     promoted = state.stable == plan.candidate
-    leaving, cursor, probe_died = _Leaving(event), event.cursor, False
+    counted_from = shown or shifted  # from then on the old version has its time to go
+    deadline = counted_from + timedelta(seconds=plan.spec.retire.deadline_seconds)
+    watch = _watch(plan, began=shifted, deadline=deadline, since=candidate_since)
+    leaving = _Leaving(plan, Gate(plan, watch, gate), quiet, shifted=shifted, shown=counted_from)
+    probe_died = False
     # Once it is promoted there is no way back by weights, so nothing is judged any more.
     if not promoted:
         refuse_going_back(state)
-        cursor, probe_died = follow(plan, event.probe, event.cursor, leaving.decided)
+        cursor, probe_died = follow(plan, probe, cursor, leaving.decided)
     verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
     if plan.stable and not promoted and verdict.action != "roll_back":
-        verdict = _with_all_tasks(event, verdict, keep_up(plan, journal))
+        verdict = _with_all_tasks(plan, verdict, keep_up(plan, journal), deadline)
     if verdict.action == "roll_back":
         journal.judged(plan, verdict, plan.stages[-1].weight, utc_now())
     if verdict.action == "advance":
         try:
-            left = _retire(event, journal, plan.stable)
+            left = _retire(plan, journal, counted_from)
         except NotYetVisible as unseen:
             # Not raised: a retry would look at everything anew that was seen since the state was entered.
             verdict = Verdict(action="hold", reason=str(unseen))
@@ -100,22 +100,24 @@ def handler(event: Event) -> Retired:
 class _Leaving:
     """Clients leave the old slot, and the gate watches on as in the last stage."""
 
-    def __init__(self, event: Event) -> None:
-        self.quiet, self.gate = event.quiet, Gate(event.plan, _watch(event), event.gate)
-        self._event = event
+    def __init__(
+        self, plan: Plan, gate: Gate, quiet: drain.DrainProgress, *, shifted: datetime, shown: datetime
+    ) -> None:
+        self.quiet, self.gate = quiet, gate
+        self._plan, self._shifted, self._shown = plan, shifted, shown
         self._drained = drain.DrainVerdict(action="wait", reason="not looked yet")
         self._judged = Verdict(action="hold", reason="not looked yet")
 
     def decided(self, records: list[Record]) -> bool:
         """Whether there is an outcome with these new records."""
-        plan, now = self._event.plan, utc_now()
+        plan, now = self._plan, utc_now()
         self.quiet, self._drained = drain.look(
             self.quiet,
             records,
             retire=plan.spec.retire,
             failing=plan.spec.gate.failing,
-            shifted=self._event.shifted,
-            shown=self._event.counted_from,
+            shifted=self._shifted,
+            shown=self._shown,
             now=now,
             version=plan.release.version,
         )
@@ -124,13 +126,13 @@ class _Leaving:
 
     def verdict(self) -> Verdict:
         """What the last look says."""
-        if self._judged.action == "roll_back" or self._event.plan.stable is None:
+        if self._judged.action == "roll_back" or self._plan.stable is None:
             return self._judged
         if self._drained.action == "late":
-            deadline = self._event.plan.spec.retire.deadline_seconds
+            seconds = self._plan.spec.retire.deadline_seconds
             return Verdict(
                 action="roll_back",
-                reason=f"{deadline:g} s after the last shift: {self._drained.reason}. What the certificate "
+                reason=f"{seconds:g} s after the last shift: {self._drained.reason}. What the certificate "
                 "counts of production says why: the load balancer's rule, the release, or the probe.",
                 error="OldVersionStillSeen",
             )
@@ -141,24 +143,22 @@ class _Leaving:
         )
 
 
-def _watch(event: Event) -> Watch:
+def _watch(plan: Plan, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
     """The last stage, which lasts until the old version has to be gone."""
-    plan, seconds = event.plan, event.plan.spec.retire.deadline_seconds
-    deadline = event.counted_from + timedelta(seconds=seconds)
-    last = len(plan.stages) - 1
-    watch = watching(plan, last, began=event.shifted, deadline=deadline, since=event.candidate_since)
-    return watch._replace(stage=watch.stage.model_copy(update={"max_seconds": seconds}))
+    watch = watching(plan, len(plan.stages) - 1, began=began, deadline=deadline, since=since)
+    longest = {"max_seconds": plan.spec.retire.deadline_seconds}
+    return watch._replace(stage=watch.stage.model_copy(update=longest))
 
 
-def _with_all_tasks(event: Event, verdict: Verdict, capacity: Capacity) -> Verdict:
+def _with_all_tasks(plan: Plan, verdict: Verdict, capacity: Capacity, deadline: datetime) -> Verdict:
     """The same verdict, unless the old slot has to stay because the candidate is short of healthy targets."""
-    seconds = event.plan.spec.retire.deadline_seconds
-    late = utc_now() >= event.counted_from + timedelta(seconds=seconds)
+    late = utc_now() >= deadline
     short = capacity.short_for(100, late=late) if verdict.action == "advance" else None
     if short is None:
         return verdict
     if not late:
         return Verdict(action="hold", reason=f"{verdict.reason}; held back: {short}")
+    seconds = plan.spec.retire.deadline_seconds
     return Verdict(
         action="roll_back",
         reason=f"{seconds:g} s after the last shift: {short}. {advice(short, LOOK)}",
@@ -166,9 +166,9 @@ def _with_all_tasks(event: Event, verdict: Verdict, capacity: Capacity) -> Verdi
     )
 
 
-def _retire(event: Event, journal: Journal, slot: Slot | None) -> int:
+def _retire(plan: Plan, journal: Journal, counted_from: datetime) -> int:
     """Promote the candidate; stop the old slot unless it is kept warm, and say how many tasks to wait for."""
-    plan = event.plan
+    slot = plan.stable
     if slot is None:
         journal.promote(plan, utc_now())
         return 0
@@ -182,5 +182,5 @@ def _retire(event: Event, journal: Journal, slot: Slot | None) -> int:
         return 0
     left = Slots(client("ecs"), plan.spec).stop(slot)
     # ECS finishes what it has begun: a task that drains for very long needs nobody to wait for it.
-    waited = (utc_now() - event.counted_from).total_seconds()
+    waited = (utc_now() - counted_from).total_seconds()
     return left if waited < 2 * plan.spec.retire.deadline_seconds else 0

@@ -1,9 +1,9 @@
 """ShiftTraffic: compare and set the weights of a stage, once the candidate has the targets for it."""
 
-import os
 from datetime import datetime
 from typing import Literal
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
@@ -21,21 +21,6 @@ from crossfade.watching.capacity import keep_up
 from crossfade.watching.visible import visible
 
 
-class Event(Model):
-    """The stage by its place in the plan, when the candidate must be ready for it, and the ledger's cursor.
-
-    ``emergency``: the stable slot serves nothing. ``written`` is when an earlier look began to write the
-    weights, which were not to be seen yet.
-    """
-
-    plan: Plan
-    stage: int
-    emergency: bool = False
-    deadline: Timestamp
-    cursor: str | None
-    written: Timestamp | None = None
-
-
 class Shifted(Model):
     """Whether the weights were set and seen; then when the stage began, was ``shown``, and must have ended.
 
@@ -50,21 +35,33 @@ class Shifted(Model):
     deadline: Timestamp | None = None
 
 
-@step(Event)
-def handler(event: Event) -> Shifted:
-    """Set the weights, or say why that has to wait."""
-    plan, stage = event.plan, event.plan.stages[event.stage]
-    weights = Weights.share(plan.candidate, stage.weight)
+@step
+def handler(
+    plan: Plan,
+    stage: int,
+    deadline: Timestamp,
+    cursor: str | None,
+    emergency: bool = False,
+    written: Timestamp | None = None,
+) -> Shifted:
+    """Set the weights of a stage, which is given by its place in the plan, or say why that has to wait.
+
+    Until ``deadline`` the candidate's targets are waited for. ``cursor`` is how far the ledger was read.
+    ``emergency``: the stable slot serves nothing. ``written`` is when an earlier look began to write the
+    weights, which were not to be seen yet.
+    """
+    entered = plan.stages[stage]
+    weights = Weights.share(plan.candidate, entered.weight)
     traffic = Traffic(client("elbv2"), plan.spec)
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    if event.written is None:
-        late = utc_now() >= event.deadline
+    journal = stack.journal()
+    if written is None:
+        late = utc_now() >= deadline
         # The other slot gives traffic away. New tasks of it that are still starting are no reason to wait,
         # and where it has no target at all each percent that leaves it is served again.
         capacity = keep_up(plan, journal)
         short = capacity.short_for(weights.of(plan.candidate), late=late)
         # Where it serves nothing, any target of the candidate is better than none.
-        if short and not (event.emergency and capacity.healthy):
+        if short and not (emergency and capacity.healthy):
             state = journal.refuse_lost(plan)
             has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
             if late or (has_clients and not capacity.healthy):
@@ -72,18 +69,18 @@ def handler(event: Event) -> Shifted:
                 raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. {what}")
             refuse_superseded(state)
             return Shifted(status="waiting", reason=short)
-    began = event.written
+    began = written
     if began is None:
         # The stage begins before the write: no answer that the new weights gave may go unjudged.
         began = _write(plan, journal, traffic, weights)
-        journal.watched(plan, StageRecord(weight=stage.weight, began=began), event.cursor)
+        journal.watched(plan, StageRecord(weight=entered.weight, began=began), cursor)
     if not visible(traffic, journal.refuse_lost(plan)):
         reason = f"{weights} was written, and the load balancer does not show it yet"
         return Shifted(status="waiting", reason=reason, written=began)
     # Its time is counted from when it can be seen, so that no release goes back because AWS took long.
     shown = utc_now()
-    deadline = Window.of(stage, shown).deadline
-    return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=deadline)
+    ends = Window.of(entered, shown).deadline
+    return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=ends)
 
 
 def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:

@@ -2,19 +2,12 @@
 
 import os
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
-from crossfade.aws.journal import Journal
-from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.domain.journal import Waiting
 from crossfade.domain.model import Model, iso
 from crossfade.step import step
-
-
-class Event(Model):
-    """The service that became free; None to look at all of them."""
-
-    service: str | None
 
 
 class Started(Model):
@@ -23,21 +16,24 @@ class Started(Model):
     started: tuple[str, ...]
 
 
-@step(Event)
-def handler(event: Event) -> Started:
-    """Start a deployment of each release that waits for nobody any more."""
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    line = ReleaseQueue(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+@step
+def handler(service: str | None) -> Started:
+    """Start a deployment of each release that waits for nobody any more.
+
+    ``service`` is the one that became free; None to look at all of them.
+    """
+    journal = stack.journal()
+    line = stack.release_queue()
     executions = Executions(client("stepfunctions"))
     started = []
-    for service in [event.service] if event.service else journal.services():
-        state = journal.state(service)
+    for free in [service] if service else journal.services():
+        state = journal.state(free)
         if state.holder is None and state.waiting:
             executions.start(
-                os.environ["DEPLOY_STATE_MACHINE"], state.waiting.deployment, _asked(service, state.waiting)
+                os.environ["DEPLOY_STATE_MACHINE"], state.waiting.deployment, _asked(free, state.waiting)
             )
-            line.dequeue(service, state.waiting)
-            started.append(f"{service} {state.waiting.version}")
+            line.dequeue(free, state.waiting)
+            started.append(f"{free} {state.waiting.version}")
     return Started(started=tuple(started))
 
 

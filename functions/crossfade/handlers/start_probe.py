@@ -3,8 +3,8 @@
 import os
 from typing import Literal
 
+from crossfade import stack
 from crossfade.aws.clients import client
-from crossfade.aws.journal import Journal
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.journal import refuse_superseded
@@ -12,19 +12,6 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.tasks.reasons import advice
 from crossfade.step import step, utc_now
-
-
-class Event(Model):
-    """The plan whose probe is to be started, for the first time or, when that one died, for the second.
-
-    ``ask`` counts the requests for it that were answered. ``deadline`` ends the wait for a place, and a newer
-    release may end it as well; None where whoever waits for evidence has a deadline of its own.
-    """
-
-    plan: Plan
-    attempt: int
-    ask: int = 1
-    deadline: Timestamp | None = None
 
 
 class Started(Model):
@@ -35,24 +22,28 @@ class Started(Model):
     reason: str
 
 
-@step(Event)
-def handler(event: Event) -> Started:
-    """Run the probe task, or find it running; a place for it is waited for."""
-    plan, now = event.plan, utc_now()
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    if event.deadline:
+@step
+def handler(plan: Plan, attempt: int, ask: int = 1, deadline: Timestamp | None = None) -> Started:
+    """Run the probe task, or find it running; a place for it is waited for.
+
+    ``attempt`` is 1, or 2 when the first probe died. ``ask`` counts the requests for it that were answered.
+    ``deadline`` ends the wait for a place, and a newer release may end it as well; None where whoever waits
+    for evidence has a deadline of its own.
+    """
+    journal, now = stack.journal(), utc_now()
+    if deadline:
         refuse_superseded(journal.refuse_lost(plan))
     journal.asking_for_probe(plan, now)
     task, refusal = ProbeTasks(client("ecs"), plan.spec).start(
         plan,
-        event.attempt,
-        event.ask,
+        attempt,
+        ask,
         task_definition=os.environ["PROBE_TASK_DEFINITION"],
         container=os.environ["PROBE_CONTAINER"],
         log_group=os.environ["LEDGER_GROUP"],
     )
     if task is None:
-        if event.deadline and now >= event.deadline:
+        if deadline and now >= deadline:
             raise ProbeCannotStart(
                 f"ECS did not run the probe task in {plan.spec.launch.deadline_seconds:g} s: {refusal}. "
                 + advice(refusal, "See what it says, then deploy again.")

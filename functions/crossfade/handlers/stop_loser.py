@@ -1,8 +1,9 @@
 """StopLoser: scale a slot to 0, if no client is sent to it and the other one can do without it."""
 
-import os
+from datetime import datetime
 from typing import Literal
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
@@ -17,18 +18,6 @@ from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back
 
 
-class Event(Model):
-    """The slot to stop; None where there is none. Until ``deadline`` it runs on while the other lacks tasks.
-
-    ``undecided``: if nobody answers in the other one, this one may win after all.
-    """
-
-    plan: Plan
-    slot: Slot | None
-    deadline: Timestamp
-    undecided: bool
-
-
 class Stopped(Model):
     """Whether the slot was stopped.
 
@@ -38,18 +27,20 @@ class Stopped(Model):
 
     status: Literal["stopped", "short", "dead", "kept"]
     reason: str
-    slot: Slot | None
 
 
-@step(Event)
-def handler(event: Event) -> Stopped:
-    """Stop the slot, or say why it runs on, or fail with SlotHasTraffic."""
-    plan, slot = event.plan, event.slot
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+@step
+def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool) -> Stopped:
+    """Stop the slot, or say why it runs on, or fail with SlotHasTraffic.
+
+    ``slot`` is None where none has lost. Until ``deadline`` it runs on while the other one lacks tasks.
+    ``undecided``: if nobody answers in the other one, this one may win after all.
+    """
+    journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)
     state = journal.refuse_lost(plan)
     if slot is None:
-        return Stopped(status="stopped", reason="no slot has lost", slot=None)
+        return Stopped(status="stopped", reason="no slot has lost")
     live, now = traffic.weights(), utc_now()
     try:
         refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=now)
@@ -58,24 +49,26 @@ def handler(event: Event) -> Stopped:
             f"{busy} Give all the traffic to {other(slot)}, whose tasks run, then start the rollback state "
             "machine for this service."
         ) from busy
-    needed = _still_needed(event, slot, journal, traffic) if plan.stable else None
-    if needed:
-        return needed
+    if plan.stable:
+        needed = _still_needed(plan, slot, journal, traffic, deadline=deadline, undecided=undecided)
+        if needed:
+            return needed
     journal.cold(plan)
     journal.milestone(plan, "stopped", slot)
     Slots(client("ecs"), plan.spec).stop(slot)
-    return Stopped(status="stopped", reason=f"{slot} is to run no tasks", slot=slot)
+    return Stopped(status="stopped", reason=f"{slot} is to run no tasks")
 
 
-def _still_needed(event: Event, loser: Slot, journal: Journal, traffic: Traffic) -> Stopped | None:
-    plan = event.plan
+def _still_needed(
+    plan: Plan, loser: Slot, journal: Journal, traffic: Traffic, *, deadline: datetime, undecided: bool
+) -> Stopped | None:
     try:
         healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
     except ResourceGone:
         return None
     capacity = win_back(plan, journal, other(loser))
     short = capacity.short_for(100, late=False) if capacity else None
-    late = utc_now() >= event.deadline
+    late = utc_now() >= deadline
     needed = still_needed(
         plan,
         journal.history(plan.service, plan.deployment),
@@ -85,8 +78,8 @@ def _still_needed(event: Event, loser: Slot, journal: Journal, traffic: Traffic)
         late=late,
     )
     if needed == "as_winner":
-        status: Literal["short", "dead", "kept"] = "dead" if event.undecided else "kept" if late else "short"
-        return Stopped(status=status, reason=f"{loser} runs on: nobody answers in {other(loser)}", slot=loser)
+        status: Literal["short", "dead", "kept"] = "dead" if undecided else "kept" if late else "short"
+        return Stopped(status=status, reason=f"{loser} runs on: nobody answers in {other(loser)}")
     if needed == "as_it_is":
-        return Stopped(status="short", reason=f"{loser} runs on: {short}", slot=loser)
+        return Stopped(status="short", reason=f"{loser} runs on: {short}")
     return None

@@ -1,10 +1,8 @@
 """StopOldSlot: the old slot was kept warm for long enough; it is stopped, unless clients need it."""
 
-import os
-
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import Slots
-from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import LiveServesNothing, SlotHasTraffic
 from crossfade.domain.model import Model
@@ -14,20 +12,14 @@ from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.step import step, utc_now
 
 
-class Event(Model):
-    """The promoted deployment's plan."""
-
-    plan: Plan
-
-
-class Cooled(Model):
+class Stopped(Model):
     """The slot that was stopped; None where somebody has made use of it meanwhile."""
 
     slot: Slot | None
 
 
-@step(Event)
-def handler(event: Event) -> Cooled:
+@step
+def handler(plan: Plan) -> Stopped:
     """Stop the old slot, unless another deployment or a rollback has made use of it.
 
     Raises
@@ -35,15 +27,14 @@ def handler(event: Event) -> Cooled:
     LiveServesNothing
         Nobody answers in the live slot, and in the old one somebody does.
     """
-    plan = event.plan
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    journal = stack.journal()
     if plan.stable is None:
-        return Cooled(slot=None)
+        return Stopped(slot=None)
     free = journal.state(plan.service)
     if free.holder is None and free.warm and free.warm.deployment == plan.deployment:
         _refuse_dead(plan, plan.stable)
     if not journal.reclaim(plan):
-        return Cooled(slot=None)
+        return Stopped(slot=None)
     state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
     stopped = True
     try:
@@ -52,7 +43,7 @@ def handler(event: Event) -> Cooled:
     except SlotHasTraffic:  # somebody sends clients there: the next deployment's first look says so
         stopped = False
     journal.release(plan, utc_now())
-    return Cooled(slot=plan.stable if stopped else None)
+    return Stopped(slot=plan.stable if stopped else None)
 
 
 def _refuse_dead(plan: Plan, warm: Slot) -> None:

@@ -1,31 +1,21 @@
 """VerifyRestored: after the weights are back, see that clients get the winner's version only."""
 
-import os
 from typing import Literal
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ResourceGone
 from crossfade.domain.ledger import Record
-from crossfade.domain.model import Model
+from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import still_needed
 from crossfade.domain.rollout import drain
 from crossfade.domain.slots import SLOTS, Slot, other
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import KeepingUp
-from crossfade.watching.ledger_tail import Draining, follow
-
-
-class Event(Draining):
-    """``shifted`` is when the weights were read back, ``version`` what clients are to get from there on.
-
-    It is None after a first release, and where nobody knows what ran before. ``loser`` is to be stopped.
-    """
-
-    version: str | None
-    loser: Slot
+from crossfade.watching.ledger_tail import follow
 
 
 class Proved(Model):
@@ -38,13 +28,25 @@ class Proved(Model):
     probe_died: bool
 
 
-@step(Event)
-def handler(event: Event) -> Proved:
-    """Look until production gives that version alone, until the deadline, or until the winner has died."""
-    plan, quiet, dead = event.plan, event.quiet, False
+@step
+def handler(
+    plan: Plan,
+    probe: str | None,
+    shifted: Timestamp,
+    version: str | None,
+    loser: Slot,
+    quiet: drain.DrainProgress,
+    cursor: str | None,
+) -> Proved:
+    """Look until production gives ``version`` alone, until the deadline, or until the winner has died.
+
+    ``shifted`` is when the weights were read back. ``version`` is None after a first release, and where
+    nobody knows what ran before. ``loser`` is to be stopped. ``quiet`` and ``cursor`` are of the last look.
+    """
+    dead = False
     verdict = drain.DrainVerdict(action="wait", reason="not looked yet")
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
-    looks = KeepingUp(lambda: _is_dead(plan, journal, event.loser))
+    journal = stack.journal()
+    looks = KeepingUp(lambda: _is_dead(plan, journal, loser))
 
     def decided(records: list[Record]) -> bool:
         nonlocal quiet, verdict, dead
@@ -53,31 +55,30 @@ def handler(event: Event) -> Proved:
             records,
             retire=plan.spec.retire,
             failing=plan.spec.gate.failing,
-            shifted=event.shifted,
-            shown=event.shifted,
+            shifted=shifted,
+            shown=shifted,
             now=utc_now(),
-            version=event.version,
-            loser=_loser(event),
+            version=version,
+            loser=_version_of(loser, plan),
         )
         dead = looks.look()
         return dead or verdict.action != "wait"
 
-    cursor, probe_died = follow(plan, event.probe, event.cursor, decided)
+    cursor, probe_died = follow(plan, probe, cursor, decided)
     return Proved(
         status="dead" if dead else verdict.action,
-        reason=f"nobody answers in {other(event.loser)} any more" if dead else verdict.reason,
+        reason=f"nobody answers in {other(loser)} any more" if dead else verdict.reason,
         quiet=quiet,
         cursor=cursor,
         probe_died=probe_died,
     )
 
 
-def _loser(event: Event) -> str | None:
+def _version_of(loser: Slot, plan: Plan) -> str | None:
     """The version that clients are to get no more; None where it is not known, or nobody else is there."""
-    plan = event.plan
     if plan.stable is None:
         return None
-    return plan.release.version if event.loser == plan.candidate else plan.stable_answers or None
+    return plan.release.version if loser == plan.candidate else plan.stable_answers or None
 
 
 def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:

@@ -1,15 +1,16 @@
 """VerifyCandidate and WatchStage: gather evidence until there is a verdict, for some seconds at most."""
 
-import os
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from pydantic import Json
 
+from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Registry
 from crossfade.aws.journal import Journal
-from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.gate.state import GateState
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model, Timestamp
@@ -27,22 +28,6 @@ TAG_SECONDS = 1
 """So often, and so long after one another, ECR is asked for a tag that it may not show yet."""
 
 
-class Event(Model):
-    """The stage by its place in the plan and its window, the probe's task, and what earlier looks have seen.
-
-    ``gate`` is JSON in a string, so that nothing on its way changes a digit of it.
-    """
-
-    plan: Plan
-    probe: str
-    stage: int
-    began: Timestamp
-    deadline: Timestamp
-    candidate_since: Timestamp
-    gate: Json[GateState]
-    cursor: str | None
-
-
 class Watched(Model):
     """The verdict, and what the next look needs. ``probe_died``: first of all, a new probe.
 
@@ -58,65 +43,71 @@ class Watched(Model):
     probe_died: bool
 
 
-@step(Event)
-def handler(event: Event) -> Watched:
-    """Look until the verdict is not to hold, or until the next invocation's turn."""
-    plan, watch = event.plan, _watch(event, event.plan)
-    gate, verdict = Gate(plan, watch, event.gate), Verdict(action="hold", reason="not looked yet")
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+@step
+def handler(
+    plan: Plan,
+    probe: str,
+    stage: int,
+    began: Timestamp,
+    deadline: Timestamp,
+    candidate_since: Timestamp,
+    gate: Json[GateState],
+    cursor: str | None,
+) -> Watched:
+    """Look until the verdict is not to hold, or until the next invocation's turn.
+
+    ``stage`` is given by its place in the plan, ``probe`` is the probe's task. ``gate`` and ``cursor`` are
+    what earlier looks have seen; ``gate`` is JSON in a string, so that nothing on its way changes a digit.
+    """
+    watch = partial(watching, place=stage, began=began, deadline=deadline, since=candidate_since)
+    analysis, verdict = Gate(plan, watch(plan), gate), Verdict(action="hold", reason="not looked yet")
+    journal = stack.journal()
     # No client is sent to it yet, so there is time to ask; what was judged is not asked for again.
-    unsure = event.stage == 0 and not event.gate.lanes.wrong
+    unsure = stage == 0 and not gate.lanes.wrong
     keeping_up = KeepingUp(lambda: keep_up(plan, journal))
 
     def decided(records: list[Record]) -> bool:
-        nonlocal plan, gate, unsure, verdict
+        nonlocal plan, analysis, unsure, verdict
         refuse_superseded(journal.refuse_lost(plan))
-        versions = other_answers(records, plan, event.candidate_since) if unsure else ()
+        versions = other_answers(records, plan, candidate_since) if unsure else ()
         if versions:
             unsure = False
             plan = _known_as(plan, versions, journal)
-            gate = Gate(plan, _watch(event, plan), gate.state)
-        verdict = gate.look(records, utc_now())
+            analysis = Gate(plan, watch(plan), analysis.state)
+        verdict = analysis.look(records, utc_now())
         # In an emergency any target of it is better than none: what it lacks comes while it serves.
-        weight = None if verdict.emergency or utc_now() >= event.deadline else watch.next_weight
-        if verdict.action == "advance" and weight is not None:
-            verdict = _held_back(verdict, keeping_up.look().short_for(weight, late=False))
+        following = None if verdict.emergency or utc_now() >= deadline else watch(plan).next_weight
+        if verdict.action == "advance" and following is not None:
+            verdict = _held_back(verdict, keeping_up.look().short_for(following, late=False))
         return verdict.action != "hold"
 
-    cursor, probe_died = follow(plan, event.probe, event.cursor, decided)
+    cursor, probe_died = follow(plan, probe, cursor, decided)
     if verdict.action != "roll_back":  # nothing that can fail may come before that
         keeping_up.look()
-    now = utc_now()
+    now, weight = utc_now(), plan.stages[stage].weight
     if verdict.action == "roll_back":
-        journal.judged(plan, verdict, watch.stage.weight, now)
+        journal.judged(plan, verdict, weight, now)
     record = StageRecord(
-        weight=watch.stage.weight,
-        began=watch.began,
+        weight=weight,
+        began=began,
         ended=None if verdict.action == "hold" else now,
         verdict=verdict.action,
         reason=verdict.reason,
     )
     journal.watched(plan, record, cursor)
-    state = gate.state.model_dump_json()
     return Watched(
         plan=plan,
         verdict=verdict,
-        next_stage=_following(event, verdict),
-        gate=state,
+        next_stage=_following(stage, plan, verdict),
+        gate=analysis.state.model_dump_json(),
         cursor=cursor,
         probe_died=probe_died,
     )
 
 
-def _following(event: Event, verdict: Verdict) -> int:
+def _following(stage: int, plan: Plan, verdict: Verdict) -> int:
     """The next stage; the last one at once where nobody is served by the stable slot meanwhile."""
-    return max(event.stage + 1, len(event.plan.stages) - 1 if verdict.emergency else 0)
-
-
-def _watch(event: Event, plan: Plan) -> Watch:
-    return watching(
-        plan, event.stage, began=event.began, deadline=event.deadline, since=event.candidate_since
-    )
+    return max(stage + 1, len(plan.stages) - 1 if verdict.emergency else 0)
 
 
 def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:

@@ -1,19 +1,15 @@
 """How the watching handlers read the ledger: on from where the last look ended, for some seconds at most."""
 
-import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from crossfade import stack
 from crossfade.aws.clients import client
-from crossfade.aws.journal import Journal
-from crossfade.aws.ledger import Ledger
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.ledger import Record, read_records
 from crossfade.domain.ledger_order import Reading
-from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.rollout import drain
 from crossfade.step import utc_now
 
 LOOK_SECONDS = 20
@@ -38,7 +34,7 @@ def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -
 
     A probe task that is silent and has stopped ends the look too.
     """
-    ledger = Ledger(client("logs"), os.environ["LEDGER_GROUP"])
+    ledger = stack.ledger()
     reading = Reading.at(cursor)
     heard = began = whole = time.monotonic()
     while True:
@@ -58,16 +54,6 @@ def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -
 
 
 def _stopped(plan: Plan, task: str) -> str | None:
-    journal = Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+    journal = stack.journal()
     asked = journal.history(plan.service, plan.deployment).probe_asked
     return ProbeTasks(client("ecs"), plan.spec).stopped(task, asked=asked, now=utc_now())
-
-
-class Draining(Model):
-    """A wait for clients to get one version only: since when, and what earlier looks have seen."""
-
-    plan: Plan
-    probe: str | None
-    shifted: Timestamp
-    quiet: drain.DrainProgress
-    cursor: str | None

@@ -13,7 +13,7 @@ from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan
-from tests.statemachine.definitions import ROOT, functions
+from tests.statemachine.definitions import ROOT, event_keys, functions
 from tests.unit.account import Account
 from tests.unit.examples import at, first_plan, plan, waiting
 from tests.unit.handlers.conftest import Aws, Context, Invoke, Logged, module_of
@@ -162,7 +162,7 @@ def test_failures_of_aws_get_names(
 ) -> None:
     """The class is the error name that the state machine retries or catches."""
     given = event
-    if "plan" in module_of(name).Event.model_fields:
+    if "plan" in event_keys(module_of(name)):
         asked = event.get("plan", held)
         given = event | {"plan": asked.model_copy(update={"spec": account.spec})}
     aws.refuse(operation, code, status)
@@ -184,10 +184,11 @@ def test_no_answer_is_worth_another_try(invoke: Invoke, aws: Aws, held: Plan) ->
 
 
 def test_logs_are_found_under_the_deployments_name(invoke: Invoke, held: Plan, logged: Logged) -> None:
-    """One line for an answer, without the plan."""
-    invoke("release_service", plan=held)
+    """One line for an answer."""
+    answer = invoke("start_probe", plan=held, attempt=1)
     (line,) = logged()
-    assert (line["correlation_id"], line["answer"]) == ("d1", {"service": "web"})
+    assert (line["correlation_id"], line["answer"]) == ("d1", answer)
+    assert answer["status"] == "started"
 
 
 def test_failures_are_logged_in_words(invoke: Invoke, held: Plan, logged: Logged) -> None:

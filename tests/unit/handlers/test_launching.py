@@ -103,12 +103,12 @@ def _start_probe(invoke: Invoke, plan: Plan, attempt: int = 1) -> str:
     return str(invoke("start_probe", plan=plan, attempt=attempt)["task"])
 
 
-def test_a_claim_tells_its_holder(account: Account, invoke: Invoke, journal: Journal) -> None:
+def test_a_claim_has_its_holder(account: Account, invoke: Invoke, journal: Journal) -> None:
     """Claimed twice it is still the same."""
     plan = account.first_plan()
-    answers = [invoke("claim_service", plan=plan), invoke("claim_service", plan=plan)]
-    assert answers == [{"holder": plan.execution}] * 2
-    assert journal.state("web").holder == plan.execution
+    for _ in range(2):
+        invoke("claim_service", plan=plan)
+        assert journal.state("web").holder == plan.execution
 
 
 def test_a_service_that_was_claimed_meanwhile_is_planned_anew(
@@ -189,10 +189,10 @@ def test_a_probe_that_comes_too_late_is_found_by_whoever_started_it(
     with pytest.raises(errors.ServiceLost):
         _start_probe(invoke, held)
     assert journal.history("web", "d1").probe is None
-    tasks = account.probes()
-    assert len(tasks) == 1
+    assert len(account.probes()) == 1
     mine = held.model_copy(update={"execution": MINE})
-    assert invoke("stop_probe", plan=mine, executions=[held.execution, MINE], task=None) == {"tasks": tasks}
+    invoke("stop_probe", plan=mine, executions=[held.execution, MINE], task=None)
+    assert account.probes() == []
 
 
 def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -> None:
@@ -255,11 +255,11 @@ def test_a_probe_that_was_just_started_is_waited_for_until_it_can_be_stopped(
     with pytest.raises(errors.NotYetVisible, match="A probe was asked for at 04:00:00"):
         invoke("stop_probe", **stop)
     clock.seconds = 60
-    assert invoke("stop_probe", **stop) == {"tasks": []}
+    invoke("stop_probe", **stop)
 
 
 def test_a_probe_that_died_is_not_taken_for_the_one_that_was_asked_for_since(
-    invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
 ) -> None:
     """ECS still knows the dead one, and not yet the other, whose start was cut off."""
     dead = _start_probe(invoke, held)
@@ -273,7 +273,8 @@ def test_a_probe_that_died_is_not_taken_for_the_one_that_was_asked_for_since(
     with pytest.raises(errors.NotYetVisible):
         invoke("stop_probe", **stop)
     clock.seconds = 90
-    assert invoke("stop_probe", **stop) == {"tasks": [dead]}
+    invoke("stop_probe", **stop)
+    assert account.probes() == []
 
 
 def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) -> None:
@@ -315,11 +316,11 @@ def test_scaling_is_suspended_on_the_slots_that_run(
     account.scale("blue")
     account.scale("green", **ALL)
     for _ in range(2):
-        assert invoke("suspend_scaling", plan=second) == {"scaled": True}
+        invoke("suspend_scaling", plan=second)
         assert _suspended(account, "blue") == SCALE_IN
         assert _suspended(account, "green") == ALL
     journal.milestone(second, "launched", iso(at(1)))
-    assert invoke("suspend_scaling", plan=second) == {"scaled": True}
+    invoke("suspend_scaling", plan=second)
     assert _suspended(account, "blue") == _suspended(account, "green") == SCALE_IN
     assert journal.history("web", "d1").scaling == ACTIVE
 
@@ -346,7 +347,7 @@ def test_the_slot_that_is_about_to_be_stopped_stands_still(
     journal.milestone(second, "launched", iso(at(1)))
     invoke("suspend_scaling", plan=second)
     for _ in range(2):
-        assert invoke("suspend_scaling", plan=second, loser=loser) == {"scaled": True}
+        invoke("suspend_scaling", plan=second, loser=loser)
         assert _suspended(account, loser) == ALL
         assert _suspended(account, other(loser)) == SCALE_IN
     assert journal.history("web", "d1").scaling == ACTIVE
@@ -386,7 +387,7 @@ def test_a_service_that_is_not_scaled_has_nothing_to_suspend(
     account: Account, invoke: Invoke, journal: Journal, second: Plan
 ) -> None:
     """No scalable target is made; one that comes later is to be active."""
-    assert invoke("suspend_scaling", plan=second) == {"scaled": False}
+    invoke("suspend_scaling", plan=second)
     assert (account.scaling("blue"), account.scaling("green")) == (None, None)
     assert journal.history("web", "d1").scaling == ACTIVE
 
@@ -398,7 +399,7 @@ def test_the_candidates_scaling_is_suspended_too(
     account.run("blue", account.spec.blueprint)
     account.scale("blue", ScheduledScalingSuspended=True)
     journal.milestone(held, "launched", iso(at(1)))
-    assert invoke("suspend_scaling", plan=held) == {"scaled": False}
+    invoke("suspend_scaling", plan=held)
     assert _suspended(account, "blue") == SCALE_IN
     assert journal.history("web", "d1").scaling == ACTIVE
 

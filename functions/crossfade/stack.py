@@ -1,0 +1,29 @@
+"""What the stack names in the environment of its functions, opened with their clients."""
+
+import os
+
+from crossfade.aws.clients import client
+from crossfade.aws.journal import Journal
+from crossfade.aws.ledger import Ledger
+from crossfade.aws.release_queue import ReleaseQueue
+from crossfade.aws.specs import Specs
+
+
+def journal() -> Journal:
+    """The stack's journal."""
+    return Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+
+
+def release_queue() -> ReleaseQueue:
+    """The releases that wait, in the journal's table."""
+    return ReleaseQueue(client("dynamodb"), os.environ["JOURNAL_TABLE"])
+
+
+def ledger() -> Ledger:
+    """The ledgers of all deployments."""
+    return Ledger(client("logs"), os.environ["LEDGER_GROUP"])
+
+
+def specs() -> Specs:
+    """The specs of all services."""
+    return Specs(client("ssm"), os.environ["SPECS_PATH"])
