@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from crossfade.aws.errors import error_code
 from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.model import Model
-from crossfade.domain.slots import SLOTS
+from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.place import (
     leads_here,
@@ -23,7 +23,7 @@ from crossfade.domain.traffic.weights import Weights
 
 
 class TargetHealth(Model):
-    """A target group's targets that are not draining; ``unhealthy`` says why, in ELB's words."""
+    """A slot's targets that are not draining; ``unhealthy`` says why, in ELB's words."""
 
     healthy: int
     registered: int
@@ -121,8 +121,9 @@ class Traffic:
         groups = [self._spec.target_groups.of(slot) for slot in SLOTS]
         return [group for group in groups if self._attributes(group).get("stickiness.enabled") == "true"]
 
-    def health(self, group: str) -> TargetHealth:
-        """The health of a target group, by its ARN."""
+    def health(self, slot: Slot) -> TargetHealth:
+        """The health of a slot's targets."""
+        group = self._spec.target_groups.of(slot)
         with self._given(group):
             found = self._elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         targets = [target for target in found if target["TargetHealth"]["State"] != "draining"]

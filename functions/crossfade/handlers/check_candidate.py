@@ -39,7 +39,7 @@ def _status(plan: Plan) -> SlotStatus | None:
         return None
     stops = slots.stops(plan.candidate, service.rollout)
     stopped = f"the last task that stopped: {stops[-1].reason}" if stops else ""
-    health = Traffic(client("elbv2"), plan.spec).health(plan.spec.target_groups.of(plan.candidate))
+    health = Traffic(client("elbv2"), plan.spec).health(plan.candidate)
     return SlotStatus(
         task_definition=service.task_definition,
         rollout=service.rollout,

@@ -250,7 +250,7 @@ def _decide(
     live = _live(spec, state, traffic)
     stable = stable_slot(live)
     slots = Slots(client("ecs"), spec)
-    counts = {slot: _count(slots, traffic, spec, slot) for slot in SLOTS}
+    counts = {slot: _count(slots, traffic, slot) for slot in SLOTS}
     refuse_drift(spec, counts, stable=stable, state=state, now=utc_now())
     live_count = counts[stable] if stable else None
     if stable and live_count:
@@ -301,9 +301,9 @@ def _live(spec: ServiceSpec, state: State, traffic: Traffic) -> Weights | None:
     return live
 
 
-def _count(slots: Slots, traffic: Traffic, spec: ServiceSpec, slot: Slot) -> SlotCount | None:
+def _count(slots: Slots, traffic: Traffic, slot: Slot) -> SlotCount | None:
     found = slots.describe(slot)
-    targets = traffic.health(spec.target_groups.of(slot))
+    targets = traffic.health(slot)
     if found is None:
         return SlotCount(desired=0, tasks=0, registered=targets.registered) if targets.registered else None
     return SlotCount(

@@ -114,11 +114,7 @@ def _way(
 ) -> RestoreTarget:
     now = utc_now()
     history = journal.history(plan.service, plan.deployment)
-    healthy = {
-        slot: traffic.health(plan.spec.target_groups.of(slot)).healthy
-        for slot in (plan.stable, plan.candidate)
-        if slot
-    }
+    healthy = {slot: traffic.health(slot).healthy for slot in (plan.stable, plan.candidate) if slot}
     patient = now < tasks_deadline and history.refused is None
     worth_a_wait = patient and plan.stable and 0 < healthy[plan.stable] < healthy[plan.candidate]
     return restore_target(

@@ -63,7 +63,7 @@ def _still_needed(
     plan: Plan, loser: Slot, journal: Journal, traffic: Traffic, *, deadline: datetime, undecided: bool
 ) -> Stopped | None:
     try:
-        healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
+        healthy = {slot: traffic.health(slot).healthy for slot in SLOTS}
     except ResourceGone:
         return None
     capacity = win_back(plan, journal, other(loser))

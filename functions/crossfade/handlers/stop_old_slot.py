@@ -49,7 +49,7 @@ def handler(plan: Plan) -> Stopped:
 def _refuse_dead(plan: Plan, warm: Slot) -> None:
     """Refuse to stop the only slot that serves; one that its owner has scaled to 0 is to serve nobody."""
     traffic, live = Traffic(client("elbv2"), plan.spec), plan.candidate
-    healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
+    healthy = {slot: traffic.health(slot).healthy for slot in SLOTS}
     if healthy[live] or not healthy[warm]:
         return
     service = Slots(client("ecs"), plan.spec).describe(live)

@@ -87,7 +87,7 @@ def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:
         return False
     traffic, history = Traffic(client("elbv2"), plan.spec), journal.history(plan.service, plan.deployment)
     try:
-        healthy = {slot: traffic.health(plan.spec.target_groups.of(slot)).healthy for slot in SLOTS}
+        healthy = {slot: traffic.health(slot).healthy for slot in SLOTS}
     except ResourceGone:
         return False
     return still_needed(plan, history, loser, healthy=healthy, short=None, late=True) == "as_winner"

@@ -72,12 +72,11 @@ def _look(
     asked, target = service.desired if service else 0, None
     if asked < (wanted or 0):
         target = Scaling(client("application-autoscaling"), plan.spec).target(slot)
-    traffic = Traffic(client("elbv2"), plan.spec)
     capacity = Capacity(
         slot=slot,
         wanted=wanted,
         asked=asked,
-        healthy=traffic.health(plan.spec.target_groups.of(slot)).healthy,
+        healthy=Traffic(client("elbv2"), plan.spec).health(slot).healthy,
         most=target.most if target else None,
         trouble=service.trouble(plan.began) if service else "",
     )
