@@ -6,8 +6,8 @@ from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.state import GateState, Rates, Watch
 from crossfade.domain.ledger import Record
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.rollout.alarms import with_alarms
 from crossfade.domain.verdict import Verdict
+from crossfade.watching.filters import filters
 from crossfade.watching.users import Outcomes
 
 
@@ -17,10 +17,10 @@ class Gate:
     def __init__(self, plan: Plan, watch: Watch, state: GateState) -> None:
         self.state = state
         self._plan, self._watch = plan, watch
-        self._outcomes = Outcomes(plan)
+        self._outcomes, self._filters = Outcomes(plan), filters(plan, watch)
 
     def look(self, records: list[Record], now: datetime) -> Verdict:
-        """Take in new records of the ledger, what is heard of users, and the alarms."""
+        """Take in new records of the ledger and what is heard of users, and filter the verdict."""
         settings, watch = self._plan.spec.gate, self._watch
         self.state, verdict = analyse(self.state, records, [], settings=settings, watch=watch, now=now)
         if verdict.action == "roll_back":  # nothing that takes time may come before it
@@ -28,13 +28,9 @@ class Gate:
         # Only now: the probe's own requests are taken out of the users' minutes.
         self.state, blocks = self._outcomes.hear(self.state, now)
         self.state, verdict = analyse(self.state, [], blocks, settings=settings, watch=watch, now=now)
-        return with_alarms(
-            verdict,
-            self._plan.spec.alarms,
-            self._outcomes.alarms(now),
-            began=self._plan.began,
-            late=now >= watch.deadline,
-        )
+        for filtered in self._filters:
+            verdict = filtered(verdict, now)
+        return verdict
 
 
 def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, since: datetime) -> Watch:

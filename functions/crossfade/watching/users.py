@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
 from crossfade.aws.errors import translate
 from crossfade.aws.outcome_feed import FeedLog
@@ -16,23 +15,21 @@ from crossfade.domain.gate.blocks.from_feed import LATE_SECONDS, Line, feed_bloc
 from crossfade.domain.gate.blocks.from_metrics import LOOK_SECONDS, Glance, minute_blocks
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Feed, Plan
-from crossfade.domain.rollout.alarms import Alarm
 from crossfade.domain.slots import other
 from crossfade.step import logger
 
-FEED_SECONDS, ALARM_SECONDS = 2.5, 5.0
+FEED_SECONDS = 2.5
 """How long an answer is good for: within that time there is seldom a new one."""
 FIRST_SECONDS = 120
 """How far back the first reading goes."""
 
 
 class Outcomes:
-    """What was read of users and alarms, and when."""
+    """What was read of users, and when."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._read_at: dict[str, datetime] = {}
-        self._alarms: dict[str, Alarm] = {}
         self._told: set[str] = set()  # events that cannot be read: each is told once
 
     def hear(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
@@ -44,19 +41,8 @@ class Outcomes:
         try:
             return self._read(state, now)
         except (ClientError, BotoCoreError) as error:
-            _warn_or_refuse(error)
+            warn_or_refuse(error)
             return state, []
-
-    def alarms(self, now: datetime) -> dict[str, Alarm]:
-        """The spec's alarms as they are, or as they were when AWS last answered."""
-        if self._plan.spec.alarms and self._due("alarms", now, ALARM_SECONDS):
-            try:
-                self._alarms = Alarms(client("cloudwatch")).states(self._plan.spec.alarms)
-            except (ClientError, BotoCoreError) as error:
-                if not self._alarms:
-                    raise
-                _warn_or_refuse(error)
-        return self._alarms
 
     def _read(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         if self._plan.feed is not None:
@@ -120,7 +106,7 @@ class Outcomes:
             yield from lines
 
 
-def _warn_or_refuse(error: ClientError | BotoCoreError) -> None:
+def warn_or_refuse(error: ClientError | BotoCoreError) -> None:
     """What another try may mend must not keep the gate from what the probe says."""
     failure = translate(error)
     if not isinstance(failure, AwsUnavailable):

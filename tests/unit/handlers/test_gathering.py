@@ -13,7 +13,8 @@ from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Feed, LogStreams, Plan
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.gate import GateSettings
-from crossfade.watching.users import ALARM_SECONDS, FEED_SECONDS
+from crossfade.watching.filters import ALARM_SECONDS
+from crossfade.watching.users import FEED_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import at, both_lanes, every_lane, request
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged
