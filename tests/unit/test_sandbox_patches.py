@@ -147,6 +147,14 @@ def test_nothing_else_is_patched() -> None:
         assert [name for name in attributes if name.split(".")[0] in theirs] == [], path
 
 
+def test_the_host_knows_nothing_of_the_emulator() -> None:
+    """The command that pushes and the demo use it without starting one."""
+    for path in (SANDBOX / "host").glob("*.py"):
+        imported = re.findall(r"^(?:from|import) ([\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not [name for name in imported if name.startswith("ministack")]
+        assert not [name for name in imported if re.match(r"sandbox\b(?!\.host)", name)]
+
+
 def test_the_documentation_names_the_file_of_each_patch() -> None:
     """And no file that is not there."""
     table = PAGE.split("| MiniStack alone | supplied by |")[1]
