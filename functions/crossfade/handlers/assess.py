@@ -1,4 +1,4 @@
-"""Assess: from live state and the journal, what there is to put right."""
+"""Assess: find out from live state and the journal what there is to put right."""
 
 from datetime import datetime
 
@@ -42,12 +42,12 @@ def handler(input: JsonValue, execution: str, began: Timestamp) -> Assessment:
             return _after_end(order, execution, began, journal)
         return _by_order(order, execution, journal)
     except (ServiceLost, ServiceChanged):
-        return nothing("somebody else was first")
+        return nothing("another execution took the service first")
 
 
 def _after_end(ended: ExecutionEnded, own: str, began: datetime, journal: Journal) -> Assessment:
     """An execution has ended: it may be the one that held a service, or kept an old slot warm."""
-    reason = "no service is held by what has ended"
+    reason = "the execution that ended holds no service"
     states = {service: journal.state(service) for service in journal.services()}
     own_first = sorted(states, key=lambda service: states[service].holder != ended.ended)
     for service in own_first:
@@ -72,12 +72,12 @@ def _by_order(order: RollbackRequest, own: str, journal: Journal) -> Assessment:
     state = journal.state(order.service)
     warm = state.warm.deployment if state.warm and state.holder is None else None
     if order.warm and order.warm != warm and state.holder != own:
-        return nothing(f"{order.warm} keeps nothing warm any more that is free to go back to")
+        return nothing(f"the old slot of {order.warm} is not warm any more, or the service is held")
     if state.holder:
         left = _stands_back(state, order, own)
         return nothing(left) if left else _take_over(order.service, state, order, own, journal)
     if not order.by_hand and not order.takes_promotion_back(state):
-        return nothing(f"{order.deployment} holds no service any more")
+        return nothing(f"{order.deployment} does not hold the service any more")
     if state.warm is None:
         raise NothingToRollBack(
             f"No deployment holds {order.service} and no old version of it is warm, so there is nothing to "
@@ -105,7 +105,7 @@ def _take_over(
     mine = journal.take_over(before, holder, own, tried, take_back=take_back)
     if order.by_hand and before.execution != own:
         Executions(client("stepfunctions")).stop(before.execution, f"{own} rolls {service} back by hand")
-    # Only now can the deployment change nothing more, its promotion included.
+    # From here on the deployment can write nothing more, so its history is final.
     reason = why(order, holder, before.execution)
     settle = order.by_hand or (isinstance(order, ExecutionEnded) and order.may_have_left_functions(holder))
     return left_undone(journal.history(service, deployment), mine, holder, reason, settle=settle)
@@ -115,5 +115,5 @@ def _cool(service: str, warm: WarmSlot, ended: ExecutionEnded, own: str, journal
     history = journal.history(service, warm.deployment)
     mine: Plan = history.plan.model_copy(update={"execution": own})
     if not journal.reclaim(mine):
-        return nothing("somebody has made use of the old slot")
+        return nothing("the old slot has been used since")
     return left_undone(history, mine, ended.ended, ended.reason, settle=False)

@@ -1,4 +1,4 @@
-"""The schedule's function: starts the deployment of an image whose push event never came, or was refused.
+"""The schedule's function: deploys an image whose push event never came, or was refused.
 
 Not a state of the workflow: EventBridge calls it, if the stack's parameter CatchUpSchedule says when.
 """
@@ -52,7 +52,7 @@ def handler(service: str | None = None) -> CaughtUp:
                 "image_digest": newest.digest,
                 "asked": iso(newest.at),
             }
-            # A try uses the name up: each image has one, and more where it is refused, ever more seldom.
+            # An execution's name can be used once, so the name counts the tries: with time there are more.
             tries = tries_by(utc_now() - newest.at)
             used = hashlib.sha256(f"{name} {newest.digest} {tries}".encode()).hexdigest()[:32]
             if executions.start(os.environ["DEPLOY_STATE_MACHINE"], f"missed-{used}", asked):

@@ -1,4 +1,4 @@
-"""CheckCandidate: whether every task of the candidate runs and every target is healthy."""
+"""CheckCandidate: do all tasks of the candidate run, and are all targets healthy?"""
 
 from crossfade import stack
 from crossfade.aws.clients import client

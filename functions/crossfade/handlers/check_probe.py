@@ -1,4 +1,4 @@
-"""CheckProbe: no traffic moves before the probe has begun to write."""
+"""CheckProbe: wait for the first record of the ledger; no traffic moves before it."""
 
 from typing import Literal
 
@@ -29,8 +29,10 @@ def handler(plan: Plan, task: str, deadline: Timestamp) -> ProbeStatus:
     asked = journal.history(plan.service, plan.deployment).probe_asked
     stopped = ProbeTasks(client("ecs"), plan.spec).stopped(task, asked=asked, now=utc_now())
     if stopped:
-        what = advice(stopped, "Look at its own log, /crossfade/<stack>/probe.")
+        what = advice(stopped, "Read its log, /crossfade/<stack>/probe.")
         raise ProbeCannotStart(f"The probe task stopped: {stopped}. {what}")
     if utc_now() >= deadline:
-        raise ProbeCannotStart("The probe task runs, but wrote nothing in time. Look at its own log.")
+        raise ProbeCannotStart(
+            "The probe task runs, but wrote no record in time. Read its log, /crossfade/<stack>/probe."
+        )
     return ProbeStatus(status="waiting")

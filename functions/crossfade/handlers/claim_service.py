@@ -1,4 +1,4 @@
-"""ClaimService: take the service, if nobody else holds it."""
+"""ClaimService: the execution becomes the holder of the service, if there is no other one."""
 
 from crossfade import stack
 from crossfade.domain.planning.plan import Plan

@@ -1,6 +1,6 @@
-"""The custom resource of a service's stack: what Crossfade made for the service goes when the stack goes.
+"""The custom resource of a service's stack: removes what Crossfade made for the service with the stack.
 
-What that is, the journal's plans say. The spec in SSM may be gone by then, malformed, or of another place.
+The journal's plans say what that is. The spec in SSM may be gone by then, malformed, or changed.
 
 Not a state of the workflow: CloudFormation calls it, and waits for the answer at the URL it gives.
 """
@@ -38,15 +38,15 @@ SEIZING_TRIES = 10
 RESERVE_MS = 20_000
 """Time kept for the answer: without one CloudFormation waits for the resource's ServiceTimeout."""
 SETTLING = timedelta(seconds=4)
-"""One look at what is left may come between two of ECS's answers: another one has to agree with it."""
+"""One answer of ECS about what is left may be stale: look for this long at least."""
 REASON_CHARACTERS = 1_000
 """An answer has 4,096 bytes at most."""
 GONE = "ClusterNotFoundException"
-"""What was there has gone with its place, as what was in a listener that is gone."""
+"""With the cluster everything in it is gone."""
 
 
 class Removal:
-    """Removes one thing after the other: what stays keeps nothing else from going, and is named."""
+    """Removes one thing after the other; what cannot be removed is named, and the rest is still removed."""
 
     def __init__(self) -> None:
         self._left: dict[str, str] = {}
@@ -86,7 +86,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             _remove(service, context)
         if event["RequestType"] == "Create":
             _begin_anew(service)
-    except Exception as error:  # whatever it is, CloudFormation must be told
+    except Exception as error:  # CloudFormation needs an answer in any case
         logger.exception("cleanup failed")
         reason = f"{type(error).__name__}: {error}"
     _answer(event, service, reason)
@@ -109,7 +109,7 @@ def _remove(service: str, context: LambdaContext) -> None:
 
 
 def _begin_anew(service: str) -> None:
-    """Forget a service whose stack was deleted without it: the deletion failed, and holds it to this day."""
+    """Forget a service that a failed deletion of its stack still holds."""
     if is_service_name(service):
         journal = stack.journal()
         if journal.state(service).holder == DELETION:
@@ -137,7 +137,7 @@ def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
 def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, removal: Removal) -> None:
     """Delete both slots and stop the probes, and see every task end; until ``settled`` some may be unseen.
 
-    What may not be deleted is not waited for either.
+    What AWS refuses to delete is not waited for.
     """
     slots, probes = Slots(client("ecs"), spec), ProbeTasks(client("ecs"), spec)
     going = [slot for slot in SLOTS if removal.tries(spec.slot_service(slot), partial(slots.delete, slot))]
@@ -149,13 +149,13 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
                 if task not in staying and not removal.tries(task, partial(probes.stop, task)):
                     staying.add(task)
             for slot in going:
-                if slots.describe(slot):  # made so lately that the first try did not find it
+                if slots.describe(slot):  # too new for the first try to find it
                     slots.delete(slot)
             left = [*slots.left(going), *(task for task in probes.left() if task not in staying)]
             if not left and utc_now() >= settled:
                 return
             if context.get_remaining_time_in_millis() < RESERVE_MS:
-                raise TimeoutError(f"{left or 'ECS'} did not come to rest in time")
+                raise TimeoutError(f"{left or 'ECS'} did not settle in time")
             time.sleep(2)
 
     removal.tries(f"the tasks in {spec.cluster}", end_tasks)
@@ -173,18 +173,18 @@ def _deregister(spec: ServiceSpec, removal: Removal) -> None:
 
 
 def _remove_rule(traffic: Traffic, state: State, context: LambdaContext) -> None:
-    """Remove the rule, also one that was made so lately that the load balancer does not tell of it yet."""
+    """Remove the rule, also one that is too new for the load balancer to show it yet."""
     known = state.live_rule.arn if state.live_rule else None
     while not traffic.remove(known) and state.may_hide_a_rule(utc_now()):
         if context.get_remaining_time_in_millis() < RESERVE_MS:
-            raise TimeoutError("it was not seen in time")
+            raise TimeoutError("the load balancer did not show it in time")
         time.sleep(2)
 
 
 def _stop_deployment(service: str, journal: Journal, removal: Removal) -> datetime:
-    """Fence off whoever holds the service, and stop it; returns when ECS shows all that it has started.
+    """Take the service from its holder and stop that execution; returns when ECS shows all that it started.
 
-    Fenced off, it can do no harm, even where it may not be stopped.
+    Without the service the execution can write nothing more, even if it cannot be stopped.
     """
     state = _seize(service, journal)
     why = f"the stack of {service} is deleted"
@@ -192,7 +192,7 @@ def _stop_deployment(service: str, journal: Journal, removal: Removal) -> dateti
         line = stack.release_queue()
         line.drop(service, state.waiting, f"{state.waiting.version} waited, and {why}", utc_now())
     if state.warm:
-        # It waits for hours to stop the old slot, and a state machine is not deleted while an execution runs.
+        # It would wait for hours to stop the old slot, and keep its state machine from being deleted.
         _stop(state.warm.execution, why, removal)
     written = [utc_now() + SETTLING, *([state.freed + ECS_LAG] if state.freed else [])]
     if state.deployment is None:
@@ -215,7 +215,7 @@ def _seize(service: str, journal: Journal) -> State:
         try:
             return journal.seize(service, DELETION)
         except ServiceChanged:
-            time.sleep(1)  # it was freed or claimed just now; nobody does that for long
+            time.sleep(1)  # it was freed or claimed at the same time
     return journal.seize(service, DELETION)
 
 

@@ -1,4 +1,4 @@
-"""LaunchCandidate: as many tasks of the candidate as the stable slot is to run."""
+"""LaunchCandidate: roll out the candidate, with as many tasks as the stable slot is to run."""
 
 from datetime import datetime
 from typing import Literal
@@ -31,19 +31,19 @@ def handler(plan: Plan, task_definition: str, deadline: Timestamp) -> Launched:
     again = iso(first) != iso(now) and now < first + ECS_LAG
     count = _count(plan, slots, journal)
     if count == 0:
-        short = f"All traffic goes to {plan.stable}, but ECS shows no tasks wanted there"
+        short = f"stable ({plan.stable}) has all traffic, but its ECS service has a desired count of 0"
         if now >= first + ECS_LAG:
-            raise SlotDrift(f"{short}. Somebody changed it: scale it up, then deploy again.")
+            raise SlotDrift(f"{short}. It was changed outside Crossfade. Scale it up, then deploy again.")
         return Launched(status="waiting", reason=short)
     tags = plan.contents.tags if plan.contents else {}
     rollout = slots.launch(plan.candidate, task_definition, count, again=again, tags=tags)
     if rollout is None:
         if now >= deadline:
             raise CandidateCannotStart(
-                f"ECS did not let {service} be created in {plan.spec.launch.deadline_seconds:g} s: a deleted "
-                "service of that name is not gone yet. Wait until it is INACTIVE, then deploy again."
+                f"{service} could not be created within {plan.spec.launch.deadline_seconds:g} s: ECS still "
+                "has a deleted service of that name. Wait until that one is INACTIVE, then deploy again."
             )
-        return Launched(status="waiting", reason=f"an earlier {service} is not gone yet")
+        return Launched(status="waiting", reason=f"ECS still has a deleted service {service}")
     return Launched(
         status="launched",
         reason=f"{count} tasks",

@@ -62,7 +62,7 @@ from crossfade.domain.traffic.weights import PUT_RIGHT, TAKE_AWAY, Weights, refu
 from crossfade.step import step, utc_now
 
 ECR_LAG = timedelta(minutes=1)
-"""So long an image of which ECR has told may not be there yet for who reads."""
+"""How long after its event an image may be missing from ECR's answers."""
 
 
 @step
@@ -103,9 +103,9 @@ def handler(input: JsonValue, execution: str, deployment: str) -> Decision:
         now = journal.state(spec.service)
         if (now.holder, now.freed) == (state.holder, state.freed):
             raise
-        # Two pushes at once: what the quicker one does is no drift, and nobody's but its own.
+        # Two pushes at once: what the faster one changes is no drift.
         who = now.holder or "A deployment"
-        raise NotYetVisible(f"{refused} {who} was at work while this was looked at.") from refused
+        raise NotYetVisible(f"{refused} {who} was at work at the same time.") from refused
 
 
 def _place_in_time(request: DeployRequest | ImagePushed, release: Release) -> datetime | None:
@@ -192,7 +192,9 @@ def _pushed(registry: Registry, spec: ServiceSpec, push: ImagePushed) -> Image:
         return registry.by_digest(spec.repository, push.digest)
     except ImageNotInRepository as missing:
         if push.at and utc_now() < push.at + ECR_LAG:
-            raise NotYetVisible(f"{missing} It came a moment ago, and ECR may not show it yet.") from missing
+            raise NotYetVisible(
+                f"{missing} It was pushed less than a minute ago, and ECR may not show it yet."
+            ) from missing
         raise
 
 
@@ -200,7 +202,8 @@ def _version(image: Image, spec: ServiceSpec) -> str:
     tags = [tag for tag in image.tags if spec.deploys(tag)] or list(image.tags)
     if not tags:
         raise InvalidInput(
-            f"Image {image.digest} has no tag, and the tag is the version that the probe expects. Tag it."
+            f"Image {image.digest} has no tag, and the tag is the version that the probe expects. Tag the "
+            "image, then deploy again."
         )
     return tags[0]
 

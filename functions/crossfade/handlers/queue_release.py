@@ -1,4 +1,4 @@
-"""QueueRelease: a release that comes while another deployment holds the service waits for it."""
+"""QueueRelease: a release waits for a service that another deployment holds."""
 
 from typing import Literal
 

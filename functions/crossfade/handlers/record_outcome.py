@@ -1,4 +1,4 @@
-"""RecordOutcome: a deployment whose report cannot be written ends all the same, and the journal says why."""
+"""RecordOutcome: the report cannot be written, so the journal records the outcome and the reason."""
 
 from aws_lambda_powertools.metrics import MetricUnit
 

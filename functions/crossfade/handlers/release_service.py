@@ -1,4 +1,4 @@
-"""ReleaseService: the service is free again."""
+"""ReleaseService: free the service."""
 
 from crossfade import stack
 from crossfade.domain.planning.plan import Plan

@@ -1,4 +1,4 @@
-"""RestoreWeights: all traffic to one slot, the stable one where it can serve, before anything else."""
+"""RestoreWeights: route all traffic to one slot, to the stable one if it can serve, before anything else."""
 
 from datetime import datetime
 from typing import Literal
@@ -70,16 +70,16 @@ def handler(
         verified = _verified(plan, state, journal, way.winner)
         set_at = written if state.weights == wanted else None
         if set_at is None:
-            # What is read may be old, even where it is what is wanted: so it is always written.
+            # Always written, even if the wanted weights are read: what is read may be old.
             known = state.best_known(rule, live) if rule else None
             set_at = _write(plan, way, journal, traffic, known, verified=verified)
         if not visible(traffic, journal.refuse_lost(plan)):
-            reason = f"{wanted or 'no rule'} was written, and the load balancer does not show it yet"
+            reason = f"the load balancer does not show what was written ({wanted or 'no rule'}) yet"
             return _left("waiting", reason, set_at)
     except ForeignChange as foreign:
         return _left("barred", f"{foreign} {PUT_RIGHT}", written)
     except ResourceGone as gone:
-        # It is believed when it was said for long enough, for both slots are left as they are by that.
+        # Only believed at the deadline: after this both slots are left as they are.
         return _left("barred" if utc_now() >= deadline else "waiting", str(gone), written)
     moved = written is not None or live != wanted or _met(plan, state, wanted, rounds)
     at = utc_now()
@@ -126,7 +126,7 @@ def _way(
         healthy=healthy,
         fit=is_fit(history),
         short=_short(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
-        # A release that waits may be what mends both, and it is deployed when this has ended.
+        # A waiting release may repair both slots, and is deployed as soon as the rollback ends.
         late=now >= deadline or state.waiting is not None,
     )
 
@@ -162,14 +162,14 @@ def _write(
     *,
     verified: bool,
 ) -> datetime:
-    # A second read need not show what the first one did: what is written goes to the rule that was read.
+    # The write goes to the rule that was read: a second read need not show the same one.
     answer = None
     if rule and way.winner is None:
         traffic.delete(rule)
     elif rule and way.winner:
         wanted = Weights.share(way.winner, 100)
         if way.winner == plan.candidate:
-            # A next try must know these for its own; those of before the deployment it always does.
+            # A retry must recognise these weights as Crossfade's own; those from before the plan it knows.
             journal.intend(plan, wanted, utc_now())
         answer = traffic.change(rule, wanted)
     now = utc_now()

@@ -1,4 +1,4 @@
-"""ResumeScaling: the winner is scaled as the live slot was before; the idle slot stays as it is."""
+"""ResumeScaling: the live slot is scaled as the one before it was; the idle slot stays as it is."""
 
 from crossfade import stack
 from crossfade.aws.clients import client
@@ -16,6 +16,6 @@ def handler(plan: Plan) -> None:
     before = journal.history(plan.service, plan.deployment).scaling
     if slot is None or before is None:  # nothing is live, or nothing was suspended
         return
-    # The next deployment must know it, whatever it reads.
+    # The next deployment needs it, because reads may be stale.
     journal.resumed(plan, Resumption(slot=slot, suspension=before, at=utc_now()))
     Scaling(client("application-autoscaling"), plan.spec).suspend(slot, before)

@@ -1,6 +1,6 @@
-"""RetireStable: watch on until clients have ceased to meet the old slot, then stop it and see it gone.
+"""RetireStable: promote the candidate once production answers with its version only, then stop the old slot.
 
-A first release has no old slot; it is promoted as soon as the gate has news that it is well.
+A first release has no old slot. It is promoted as soon as the gate has fresh evidence for it.
 """
 
 from datetime import datetime, timedelta
@@ -70,7 +70,7 @@ def handler(
     watch = _watch(plan, began=shifted, deadline=deadline, since=candidate_since)
     leaving = _Leaving(plan, Gate(plan, watch, gate), quiet, shifted=shifted, shown=counted_from)
     probe_died = False
-    # Once it is promoted there is no way back by weights, so nothing is judged any more.
+    # After the promotion no weights are restored any more, so there is nothing left to judge.
     if not promoted:
         refuse_going_back(state)
         cursor, probe_died = follow(plan, probe, cursor, leaving.decided)
@@ -83,11 +83,11 @@ def handler(
         try:
             left = _retire(plan, journal, counted_from)
         except NotYetVisible as unseen:
-            # Not raised: a retry would look at everything anew that was seen since the state was entered.
+            # Not raised: a retry would begin again with what the state was given, and lose what was read.
             verdict = Verdict(action="hold", reason=str(unseen))
         else:
             if left:
-                verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} old tasks left")
+                verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} tasks of the old slot run")
     return Retired(
         verdict=verdict,
         quiet=leaving.quiet,
@@ -132,8 +132,8 @@ class _Leaving:
             seconds = self._plan.spec.retire.deadline_seconds
             return Verdict(
                 action="roll_back",
-                reason=f"{seconds:g} s after the last shift: {self._drained.reason}. What the certificate "
-                "counts of production says why: the load balancer's rule, the release, or the probe.",
+                reason=f"{seconds:g} s after the last shift: {self._drained.reason}. The certificate's counts "
+                "for production show the cause: the load balancer's rule, the release, or the probe.",
                 error="OldVersionStillSeen",
             )
         if self._drained.action == "wait":
@@ -176,11 +176,11 @@ def _retire(plan: Plan, journal: Journal, counted_from: datetime) -> int:
     if state.stable != plan.candidate:
         refuse_going_back(state)
     refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
-    # From here on there is no way back by weights: the journal must know before the slot does.
+    # After this a rollback may not route traffic to the old slot: the journal must say so before it stops.
     journal.promote(plan, utc_now())
     if plan.spec.retire.warm_seconds > 0:
         return 0
     left = Slots(client("ecs"), plan.spec).stop(slot)
-    # ECS finishes what it has begun: a task that drains for very long needs nobody to wait for it.
+    # ECS stops the tasks by itself; a task that drains for very long is not waited for.
     waited = (utc_now() - counted_from).total_seconds()
     return left if waited < 2 * plan.spec.retire.deadline_seconds else 0

@@ -1,4 +1,4 @@
-"""ShiftTraffic: compare and set the weights of a stage, once the candidate has the targets for it."""
+"""ShiftTraffic: compare and set a stage's weights, once the candidate has enough healthy targets for them."""
 
 from datetime import datetime
 from typing import Literal
@@ -56,11 +56,11 @@ def handler(
     journal = stack.journal()
     if written is None:
         late = utc_now() >= deadline
-        # The other slot gives traffic away. New tasks of it that are still starting are no reason to wait,
-        # and where it has no target at all each percent that leaves it is served again.
+        # Only the candidate gets more traffic, so only its targets count. If the stable slot has no target
+        # at all, each percent that leaves it is served again.
         capacity = keep_up(plan, journal)
         short = capacity.short_for(weights.of(plan.candidate), late=late)
-        # Where it serves nothing, any target of the candidate is better than none.
+        # If the stable slot serves nothing, any target of the candidate is better than none.
         if short and not (emergency and capacity.healthy):
             state = journal.refuse_lost(plan)
             has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
@@ -71,13 +71,13 @@ def handler(
             return Shifted(status="waiting", reason=short)
     began = written
     if began is None:
-        # The stage begins before the write: no answer that the new weights gave may go unjudged.
+        # The stage begins before the write, so that every answer under the new weights is judged.
         began = _write(plan, journal, traffic, weights)
         journal.watched(plan, StageRecord(weight=entered.weight, began=began), cursor)
     if not visible(traffic, journal.refuse_lost(plan)):
-        reason = f"{weights} was written, and the load balancer does not show it yet"
+        reason = f"the load balancer does not show the new weights ({weights}) yet"
         return Shifted(status="waiting", reason=reason, written=began)
-    # Its time is counted from when it can be seen, so that no release goes back because AWS took long.
+    # The stage's time counts from here, so that no release is rolled back because AWS was slow.
     shown = utc_now()
     ends = Window.of(entered, shown).deadline
     return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=ends)
@@ -89,7 +89,7 @@ def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> 
     live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):
         refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
-    refuse_stickiness(rule, [])  # its owner may have turned it on since the plan, and a write leaves it on
+    refuse_stickiness(rule, [])  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
     journal.intend(plan, weights, began)
     answer = traffic.write(weights, state.best_known(rule, live) if rule else None)

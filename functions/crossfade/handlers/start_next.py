@@ -1,4 +1,4 @@
-"""StartNext: what waits for a service that is free now is deployed."""
+"""StartNext: start the deployment of the release that waited for a service."""
 
 import os
 

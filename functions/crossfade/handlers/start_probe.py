@@ -1,4 +1,4 @@
-"""StartProbe: the probe task begins to write the deployment's ledger."""
+"""StartProbe: run the probe task, which writes the deployment's ledger."""
 
 import os
 from typing import Literal
@@ -45,8 +45,8 @@ def handler(plan: Plan, attempt: int, ask: int = 1, deadline: Timestamp | None =
     if task is None:
         if deadline and now >= deadline:
             raise ProbeCannotStart(
-                f"ECS did not run the probe task in {plan.spec.launch.deadline_seconds:g} s: {refusal}. "
-                + advice(refusal, "See what it says, then deploy again.")
+                f"ECS did not run the probe task within {plan.spec.launch.deadline_seconds:g} s: {refusal}. "
+                + advice(refusal, "Correct what ECS names, then deploy again.")
             )
         return Started(status="waiting", task=None, reason=refusal)
     journal.probing(plan, task)

@@ -1,4 +1,4 @@
-"""StopLoser: scale a slot to 0, if no client is sent to it and the other one can do without it."""
+"""StopLoser: scale a slot to 0, if it gets no clients and the other slot has enough tasks without it."""
 
 from datetime import datetime
 from typing import Literal
@@ -40,7 +40,7 @@ def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool)
     traffic = Traffic(client("elbv2"), plan.spec)
     state = journal.refuse_lost(plan)
     if slot is None:
-        return Stopped(status="stopped", reason="no slot has lost")
+        return Stopped(status="stopped", reason="there is no slot to stop")
     live, now = traffic.weights(), utc_now()
     try:
         refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=now)
@@ -56,7 +56,7 @@ def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool)
     journal.cold(plan)
     journal.milestone(plan, "stopped", slot)
     Slots(client("ecs"), plan.spec).stop(slot)
-    return Stopped(status="stopped", reason=f"{slot} is to run no tasks")
+    return Stopped(status="stopped", reason=f"{slot} was scaled to 0 tasks")
 
 
 def _still_needed(
@@ -79,7 +79,7 @@ def _still_needed(
     )
     if needed == "as_winner":
         status: Literal["short", "dead", "kept"] = "dead" if undecided else "kept" if late else "short"
-        return Stopped(status=status, reason=f"{loser} runs on: nobody answers in {other(loser)}")
+        return Stopped(status=status, reason=f"{loser} keeps running: {other(loser)} has no healthy target")
     if needed == "as_it_is":
-        return Stopped(status="short", reason=f"{loser} runs on: {short}")
+        return Stopped(status="short", reason=f"{loser} keeps running: {short}")
     return None

@@ -1,4 +1,4 @@
-"""StopOldSlot: the old slot was kept warm for long enough; it is stopped, unless clients need it."""
+"""StopOldSlot: stop the old slot when its warm time is over, unless clients need it."""
 
 from crossfade import stack
 from crossfade.aws.clients import client
@@ -40,7 +40,7 @@ def handler(plan: Plan) -> Stopped:
     try:
         refuse_stop(plan.stable, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
         Slots(client("ecs"), plan.spec).stop(plan.stable)
-    except SlotHasTraffic:  # somebody sends clients there: the next deployment's first look says so
+    except SlotHasTraffic:  # changed outside Crossfade: the next plan refuses it with the reason
         stopped = False
     journal.release(plan, utc_now())
     return Stopped(slot=plan.stable if stopped else None)

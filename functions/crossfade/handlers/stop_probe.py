@@ -1,4 +1,4 @@
-"""StopProbe: the probe writes its closing record and ends."""
+"""StopProbe: stop the probe, which then writes its closing record."""
 
 from crossfade import stack
 from crossfade.aws.clients import client
@@ -22,10 +22,10 @@ def handler(plan: Plan, executions: tuple[str, ...], task: str | None) -> None:
         stopped.append(task)
     if not listed:
         history = stack.journal().history(plan.service, plan.deployment)
-        # One that died before the last was asked for can be stopped too, and says nothing of that one.
+        # An earlier probe that died can be stopped too, and says nothing about the last one.
         asked = history.probe_asked if history.probe not in stopped else None
         if asked and utc_now() < asked + ECS_LAG:
             raise NotYetVisible(
-                f"A probe was asked for at {asked:%H:%M:%S}, and ECS does not show it yet. It is looked for "
-                "until a minute after that."
+                f"A probe was started at {asked:%H:%M:%S} UTC, and ECS does not show it yet. Crossfade looks "
+                "for it for a minute."
             )

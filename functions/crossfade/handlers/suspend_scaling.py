@@ -1,4 +1,4 @@
-"""SuspendScaling: no slot is shrunk while traffic moves; the one that is about to be stopped stands still."""
+"""SuspendScaling: while traffic moves no slot is shrunk, and a slot that is to be stopped is not scaled."""
 
 from crossfade import stack
 from crossfade.aws.clients import client
@@ -22,7 +22,7 @@ def handler(plan: Plan, loser: Slot | None = None) -> None:
     scaling = Scaling(client("application-autoscaling"), plan.spec)
     live = scaling.target(plan.stable) if plan.stable else None
     last = journal.refuse_lost(plan).resumed
-    # Just after the deployment before, what it resumed may still be read as suspended.
+    # Just after a deployment, Application Auto Scaling may still show the suspension that it has ended.
     after = last.suspension if last and plan.stable and last.still_counts(plan.stable, now) else None
     known = after or (live.suspension if live else ACTIVE)
     before = SuspendedState.model_validate(journal.milestone(plan, "scaling", known.model_dump()))

@@ -1,4 +1,4 @@
-"""VerifyRestored: after the weights are back, see that clients get the winner's version only."""
+"""VerifyRestored: after the weights are restored, wait until clients get the winner's version only."""
 
 from typing import Literal
 
@@ -67,7 +67,7 @@ def handler(
     cursor, probe_died = follow(plan, probe, cursor, decided)
     return Proved(
         status="dead" if dead else verdict.action,
-        reason=f"nobody answers in {other(loser)} any more" if dead else verdict.reason,
+        reason=f"{other(loser)} has no healthy target any more" if dead else verdict.reason,
         quiet=quiet,
         cursor=cursor,
         probe_died=probe_died,

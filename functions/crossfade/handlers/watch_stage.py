@@ -1,4 +1,4 @@
-"""VerifyCandidate and WatchStage: gather evidence until there is a verdict, for some seconds at most."""
+"""VerifyCandidate and WatchStage: gather evidence until there is a verdict, for 20 s at most."""
 
 import time
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ from crossfade.watching.ledger_tail import follow
 
 TRIES = 3
 TAG_SECONDS = 1
-"""So often, and so long after one another, ECR is asked for a tag that it may not show yet."""
+"""How often ECR is asked for a tag that it may not show yet, and the pause between two tries."""
 
 
 class Watched(Model):
@@ -62,7 +62,7 @@ def handler(
     watch = partial(watching, place=stage, began=began, deadline=deadline, since=candidate_since)
     analysis, verdict = Gate(plan, watch(plan), gate), Verdict(action="hold", reason="not looked yet")
     journal = stack.journal()
-    # No client is sent to it yet, so there is time to ask; what was judged is not asked for again.
+    # No client reaches the candidate yet, so there is time to ask ECR; a version that was judged stays wrong.
     unsure = stage == 0 and not gate.lanes.wrong
     keeping_up = KeepingUp(lambda: keep_up(plan, journal))
 
@@ -75,14 +75,14 @@ def handler(
             plan = _known_as(plan, versions, journal)
             analysis = Gate(plan, watch(plan), analysis.state)
         verdict = analysis.look(records, utc_now())
-        # In an emergency any target of it is better than none: what it lacks comes while it serves.
+        # In an emergency any target of the candidate is better than none: the others start while it serves.
         following = None if verdict.emergency or utc_now() >= deadline else watch(plan).next_weight
         if verdict.action == "advance" and following is not None:
             verdict = _held_back(verdict, keeping_up.look().short_for(following, late=False))
         return verdict.action != "hold"
 
     cursor, probe_died = follow(plan, probe, cursor, decided)
-    if verdict.action != "roll_back":  # nothing that can fail may come before that
+    if verdict.action != "roll_back":  # before a rollback, no call that may fail
         keeping_up.look()
     now, weight = utc_now(), plan.stages[stage].weight
     if verdict.action == "roll_back":

@@ -1,4 +1,4 @@
-"""WriteReport: the ledger becomes a certificate, page by page, in memory that does not grow with it."""
+"""WriteReport: compute the certificate from the ledger, page by page, so that memory stays bounded."""
 
 import hashlib
 import os
@@ -27,10 +27,10 @@ from crossfade.metrics import measure_outcome, metrics
 from crossfade.step import step
 
 CLOSING_SECONDS = 15
-"""A stopped probe takes some seconds to write its closing record; without it the ledger counts as cut."""
+"""Wait this long for the probe's closing record; without it the ledger is reported incomplete."""
 PAUSE_SECONDS = 0.5
 SETTLE_SECONDS = 3
-"""CloudWatch Logs may show a line late, to whoever reads again: so long until a ledger with gaps is."""
+"""The pause before a ledger with gaps is read again: CloudWatch Logs may show a line late."""
 
 
 class Reported(Model):
@@ -129,8 +129,8 @@ def _report(
             until = until or time.monotonic() + CLOSING_SECONDS
             gaps, cut = reading.tally.missing > 0, probed and not reading.tally.closed
             late = time.monotonic() + SETTLE_SECONDS > until
-            # A ledger with gaps is read again as long as there is time. The end of a cut one was waited for;
-            # but whoever waits at a stream's end does not see what shows late before it: once more.
+            # A ledger with gaps is read again while there is time. A cut one is read once more as well:
+            # waiting at a stream's end does not show lines that appear late before it.
             if (late or not gaps) and not (cut and first):
                 if held:
                     journal.refuse_lost(plan)

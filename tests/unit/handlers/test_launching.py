@@ -208,7 +208,7 @@ def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -
     ("reason", "advice"),
     [
         ("CannotPullContainerError", "See that the image is there"),
-        ("Essential container in task exited", "Look at its own log"),
+        ("Essential container in task exited", "Read its log"),
     ],
 )
 def test_a_probe_that_stopped_is_not_waited_for(
@@ -252,7 +252,7 @@ def test_a_probe_that_was_just_started_is_waited_for_until_it_can_be_stopped(
     aws.answer("ListTasks", {"taskArns": []})
     aws.refuse("StopTask", "InvalidParameterException")
     clock.seconds = 59
-    with pytest.raises(errors.NotYetVisible, match="A probe was asked for at 04:00:00"):
+    with pytest.raises(errors.NotYetVisible, match="A probe was started at 04:00:00"):
         invoke("stop_probe", **stop)
     clock.seconds = 60
     invoke("stop_probe", **stop)
@@ -281,7 +281,7 @@ def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) ->
     """No traffic moves without evidence."""
     task = _start_probe(invoke, held)
     clock.seconds = 60
-    with pytest.raises(errors.ProbeCannotStart, match="wrote nothing in time"):
+    with pytest.raises(errors.ProbeCannotStart, match="wrote no record in time"):
         invoke("check_probe", plan=held, task=task, deadline=at(60))
 
 

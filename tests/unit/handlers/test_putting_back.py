@@ -719,7 +719,7 @@ def test_a_winner_that_dies_is_found_long_before_the_deadline(
     journal.milestone(taken, "healthy", iso(at(1)))
     clock.meanwhile = [lambda: account.deregister_targets("blue", *TARGETS)]
     answer = _prove(invoke, taken, probe=probe)
-    assert (answer["status"], answer["reason"]) == ("dead", "nobody answers in blue any more")
+    assert (answer["status"], answer["reason"]) == ("dead", "blue has no healthy target any more")
     assert clock.seconds <= 6
 
 
@@ -772,7 +772,7 @@ def test_a_loser_runs_on_while_the_winner_lacks_tasks(
     answer = _stop(invoke, restored, "green")
     assert (answer["status"], account.desired("green")) == ("short", 2)
     assert answer["reason"] == (
-        "green runs on: blue has 1 healthy targets of 2 tasks and needs 2 for weight 100"
+        "green keeps running: blue has 1 healthy targets of 2 tasks and needs 2 for weight 100"
     )
     clock.seconds = 150
     assert _stop(invoke, restored, "green")["status"] == "stopped"
@@ -810,7 +810,7 @@ def test_where_there_is_no_way_back_a_slot_that_serves_is_left_to_a_person(
     clock.seconds = 150
     answer = _stop(invoke, restored, "green", undecided=False)
     assert (answer["status"], account.desired("green")) == ("kept", 2)
-    assert answer["reason"] == "green runs on: nobody answers in blue"
+    assert answer["reason"] == "green keeps running: blue has no healthy target"
 
 
 def test_a_candidate_that_no_client_may_meet_is_stopped_whoever_answers(

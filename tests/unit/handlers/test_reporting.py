@@ -579,7 +579,7 @@ def test_tasks_that_do_not_end_in_time_are_told(
     aws.edit("DescribeServices", lambda _: {"services": [draining]})
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "FAILED"
-    assert "['web-blue'] did not come to rest in time" in answers.bodies[0]["Reason"]
+    assert "['web-blue'] did not settle in time" in answers.bodies[0]["Reason"]
     assert journal.state("web").holder == DELETION
     aws.edit("DescribeServices", lambda answer: answer)
     _cleanup(aws, "Delete")

@@ -275,8 +275,8 @@ def test_a_service_that_goes_is_not_put_back(
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        pytest.param(CATCH, "d1 holds no service any more", id="catch"),
-        pytest.param(_ended(), "no service is held by what has ended", id="event"),
+        pytest.param(CATCH, "d1 does not hold the service any more", id="catch"),
+        pytest.param(_ended(), "the execution that ended holds no service", id="event"),
     ],
 )
 def test_a_deployment_that_put_things_right_itself(
@@ -510,7 +510,7 @@ def _once(happens: Callable[[], object]) -> Any:
 
 def _nothing_because_of_others(invoke: Invoke, given: Any) -> bool:
     found = _survey(invoke, given)
-    return (found["action"], found["reason"]) == ("nothing", "somebody else was first")
+    return (found["action"], found["reason"]) == ("nothing", "another execution took the service first")
 
 
 @pytest.mark.parametrize("given", [PERSON, _ended()], ids=["person", "event"])

@@ -681,7 +681,7 @@ def test_weights_that_do_not_show_yet_are_waited_for(
     aws.go_on_answering("DescribeRules", _rules(account), after="ModifyRule")
     first = _shift(invoke, held)
     assert (first["status"], first["written"], clock.seconds) == ("waiting", iso(at(0)), 15)
-    assert "blue 90, green 10 was written, and the load balancer does not show it yet" in first["reason"]
+    assert "does not show the new weights (blue 90, green 10) yet" in first["reason"]
     # Clients may meet the candidate from here on, also where a rollback comes before the weights show.
     assert journal.history("web", "d1").stages == (StageRecord(weight=10, began=at(0)),)
     aws.refuse("ModifyRule", "TooManyWrites")
@@ -870,7 +870,7 @@ def test_blue_is_stopped_and_seen_gone(
     first = _retire(account, invoke, shifted)
     assert first["verdict"]["action"] == "hold"
     assert (first["verdict"]["reason"], clock.seconds) == (
-        "only 0.0.2 for 10 s; 1 old tasks left",
+        "only 0.0.2 for 10 s; 1 tasks of the old slot run",
         looked(20),
     )
     assert account.desired("blue") == 0
