@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from probe.lane import Lane, LaneSettings
-from probe.record import KnockRecord, LaneRecord, RequestRecord, utc
+from probe.record import LaneRecord, RequestRecord, UnansweredRecord, utc
 from probe.shown import visible, without_password
 from probe.stopping import StopRequest
 from probe.tally import Tally
@@ -42,7 +42,7 @@ class Run:
         ticks = max(1, round(settings.rate * settings.seconds))
         self.lane = Lane(lane, settings.timeout, self._write, ticks)
 
-    def _write(self, record: RequestRecord | LaneRecord | KnockRecord) -> None:
+    def _write(self, record: RequestRecord | LaneRecord | UnansweredRecord) -> None:
         if isinstance(record, RequestRecord):
             self.tally.add(record)
             self._file.write(record)

@@ -51,7 +51,7 @@ def new_session() -> requests.Session:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere. Even told not to follow a redirect, `requests` reads its body and checks its address."""
+        """Nowhere. Without this, `requests` reads a redirect's body and checks its address."""
 
 
 class _Reader(io.RawIOBase):

@@ -1,8 +1,8 @@
 """A lane: requests to one address at a steady rate, each counted exactly once.
 
-A lane is in one of two states. *Knocking*, it asks once a second whether anyone is there; those requests are
-nobody's evidence and are not counted, but what they meet is told. *Sending*, it asks at its rate, and every
-request is a record.
+A lane is in one of two states. While *polling*, it sends a request each second until the application
+answers. Those requests are not counted, but the ledger reports what they met. While *sending*, it sends
+requests at its rate, and every request is a record.
 """
 
 import math
@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from probe.asking import Answer, Asker
-from probe.record import KnockRecord, LaneRecord, LaneTotals, RequestRecord, utc
+from probe.record import LaneRecord, LaneTotals, RequestRecord, UnansweredRecord, utc
 from probe.schedule import Schedule
 from probe.workers import Workers
 
-KNOCK_SECONDS = 1.0
-TOLD_SECONDS = 5.0
-"""So often a lane that knocks tells what it meets, or when that changes."""
+POLL_SECONDS = 1.0
+REPORT_SECONDS = 5.0
+"""How often a polling lane reports what it meets; a change is reported at once."""
 MOST_WORKERS = 64
 """Requests of one lane that can wait for their answer at the same time; more than that are missed ticks."""
 
@@ -27,8 +27,8 @@ MOST_WORKERS = 64
 class LaneSettings:
     """Where a lane asks and how.
 
-    `rate` is in requests per second. `waits_for_answer`: begin by knocking. `pauses`: when the load balancer
-    itself answers 503 there is no target, so go back to knocking instead of counting failures.
+    `rate` is in requests per second. `waits_for_answer`: begin by polling. `pauses`: when the load balancer
+    itself answers 503 there is no target, so poll again instead of counting failures.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Lane:
     write
         Receives the records, one at a time and in order.
     ticks
-        End by itself after so many; None: go on until stopped.
+        End after this many; None: run until stopped.
     """
 
     def __init__(
         self,
         settings: LaneSettings,
         timeout: float,
-        write: Callable[[RequestRecord | LaneRecord | KnockRecord], None],
+        write: Callable[[RequestRecord | LaneRecord | UnansweredRecord], None],
         ticks: int | None = None,
     ) -> None:
         self.settings = settings
@@ -71,11 +71,11 @@ class Lane:
         self._thread = threading.Thread(target=self._guarded(self._run), name=settings.name, daemon=True)
         # Guards everything below; notified whenever a request has been settled.
         self._settled = threading.Condition()
-        self._knocking = settings.waits_for_answer
-        self._knocks = 0  # since it began to knock
-        self._told_at = 0.0  # monotonic seconds
-        self._told = ""
-        self._spell = 0  # counts the times of sending, to recognise answers to requests of an earlier one
+        self._polling = settings.waits_for_answer
+        self._polls = 0  # since polling began
+        self._reported_at = 0.0  # monotonic seconds
+        self._reported = ""
+        self._sending_run = 0  # counts the runs of sending: an answer may belong to an earlier one
         self._in_flight: dict[object, float] = {}  # request → epoch seconds when it was handed to a worker
         self._closed = False
         self._ok = self._failed = self._missed = 0
@@ -84,7 +84,7 @@ class Lane:
         self._stopping = False
 
     def start(self) -> None:
-        """Begin to knock or to send."""
+        """Begin to poll or to send."""
         self._thread.start()
 
     @property
@@ -115,42 +115,44 @@ class Lane:
 
     def _run(self) -> None:
         while not self._stopping:
-            if self._knocking:
-                self._knock()
+            if self._polling:
+                self._poll()
             else:
                 self._send_by_schedule()
-                if not self._knocking:
+                if not self._polling:
                     return
 
-    def _knock(self) -> None:
+    def _poll(self) -> None:
         began = time.monotonic()
         answer = self._asker.ask()
         with self._settled:
             if self._stopping:
                 return
             if answer.by_application:
-                self._knocking = False
-                self._spell += 1
+                self._polling = False
+                self._sending_run += 1
                 self._write(LaneRecord(self.settings.name, "resumed", utc(time.time())))
                 return
-            self._tell(answer, began)
-        self._sleep_until(began + KNOCK_SECONDS)
+            self._report(answer, began)
+        self._sleep_until(began + POLL_SECONDS)
 
-    def _tell(self, answer: Answer, now: float) -> None:
-        self._knocks += 1
+    def _report(self, answer: Answer, now: float) -> None:
+        self._polls += 1
         met = f"{answer.status} {answer.error}"
-        if self._knocks == 1 or met != self._told or now >= self._told_at + TOLD_SECONDS:
-            self._told, self._told_at = met, now
-            name, asked = self.settings.name, self._knocks
+        if self._polls == 1 or met != self._reported or now >= self._reported_at + REPORT_SECONDS:
+            self._reported, self._reported_at = met, now
+            name, asked = self.settings.name, self._polls
             self._write(
-                KnockRecord(name, answer.at, asked, answer.status, answer.version, answer.error, answer.note)
+                UnansweredRecord(
+                    name, answer.at, asked, answer.status, answer.version, answer.error, answer.note
+                )
             )
 
     def _send_by_schedule(self) -> None:
         schedule = Schedule(self.settings.rate, time.monotonic(), self._ticks)
         while (next_at := schedule.next_at) is not None:
             self._sleep_until(next_at)
-            if self._stopping or self._knocking:
+            if self._stopping or self._polling:
                 return
             due = schedule.due(time.monotonic())
             with self._settled:
@@ -161,30 +163,32 @@ class Lane:
     def _send(self) -> None:
         request = object()
         with self._settled:
-            if self._knocking or self._stopping:
+            if self._polling or self._stopping:
                 return
-            spell = self._spell
+            sending_run = self._sending_run
             self._in_flight[request] = time.time()
-        if not self._workers.start(self._guarded(lambda: self._settle(request, spell, self._asker.ask()))):
+        if not self._workers.start(
+            self._guarded(lambda: self._settle(request, sending_run, self._asker.ask()))
+        ):
             with self._settled:
                 del self._in_flight[request]
                 self._missed += 1
 
-    def _settle(self, request: object, spell: int, answer: Answer) -> None:
+    def _settle(self, request: object, sending_run: int, answer: Answer) -> None:
         with self._settled:
             if self._closed:
                 return
             del self._in_flight[request]
             if answer.no_target and self.settings.pauses:
-                self._pause(spell)
+                self._pause(sending_run)
             else:
                 self._count(answer)
             self._settled.notify_all()
 
-    def _pause(self, spell: int) -> None:
+    def _pause(self, sending_run: int) -> None:
         # Several requests in flight get this answer; only the first changes anything, and none is counted.
-        if spell == self._spell and not self._knocking:
-            self._knocking, self._knocks = True, 0
+        if sending_run == self._sending_run and not self._polling:
+            self._polling, self._polls = True, 0
             self._write(LaneRecord(self.settings.name, "paused", utc(time.time())))
             self._changed.set()
 

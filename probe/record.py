@@ -61,14 +61,14 @@ class LaneRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class KnockRecord:
-    """A lane has no answer of an application yet, and this is what it meets; see RequestRecord."""
+class UnansweredRecord:
+    """What a polling lane meets while no application answers; the other fields as in RequestRecord."""
 
-    type: ClassVar[str] = "knock"
+    type: ClassVar[str] = "unanswered"
     lane: str
     at: str
     asked: int
-    """How often, since it began to knock."""
+    """How many requests were sent since polling began."""
     status: int | None
     version: str | None
     error: str | None
@@ -97,7 +97,7 @@ class Closed:
     """Log events that CloudWatch Logs refused."""
 
 
-Record = Opened | RequestRecord | LaneRecord | KnockRecord | Closed
+Record = Opened | RequestRecord | LaneRecord | UnansweredRecord | Closed
 
 
 def to_json(record: Record) -> str:

@@ -24,7 +24,7 @@ class Failures:
 
 
 MOST_KINDS = 10
-"""So many kinds of failure are listed; the others are only counted."""
+"""The most kinds of failure that are listed; the others are only counted."""
 
 
 class Tally:
@@ -68,9 +68,9 @@ class Tally:
             ordered = sorted(self._latencies)
             p50, p99 = percentile(ordered, 50), percentile(ordered, 99)
             lines.append(f"latency       p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {ordered[-1]:.1f} ms")
-        return lines + self._failures_told()
+        return lines + self._failure_lines()
 
-    def _failures_told(self) -> list[str]:
+    def _failure_lines(self) -> list[str]:
         """The kinds of failure, the commonest first, each with one example."""
         kinds = sorted(self.kinds.items(), key=lambda item: -item[1].count)
         lines = [

@@ -111,13 +111,13 @@ def test_it_failed_by_name(meddled: Rehearsal) -> None:
     execution = meddled.execution
 
     assert (execution.status, execution.error) == ("FAILED", "ForeignChange")
-    assert execution.cause.endswith(f"was changed by somebody else. {PUT_RIGHT}")
+    assert execution.cause.endswith(f"was changed outside Crossfade. {PUT_RIGHT}")
 
 
 def test_the_journal_has_the_true_outcome(meddled: Rehearsal) -> None:
     """Nothing was rolled back, and nobody holds the service."""
     assert (meddled.item["outcome"], meddled.holder) == ("failed", None)
-    assert "was changed by somebody else" in meddled.item["reason"]
+    assert "was changed outside Crossfade" in meddled.item["reason"]
     assert meddled.before == meddled.after
 
 

@@ -48,7 +48,8 @@ def test_who_gives_all_traffic_to_the_stable_slot_has_nothing_left_to_do() -> No
     assert items_of(world)[deploy.name]["outcome"] == "rolled_back"
     assert world.live() == {"blue": ("0.0.1",) * 2, "green": ()}
     assert deploy.cause == (
-        "Crossfade last wrote blue 90, green 10, but found blue 100, green 0. Somebody else changed it."
+        "Crossfade last wrote blue 90, green 10, but found blue 100, green 0. It was changed outside "
+        "Crossfade."
     )
 
 
@@ -58,5 +59,5 @@ def test_who_sets_other_weights_is_told_what_to_do_while_both_slots_run(share: i
     world, deploy = _meddled(share)
     assert items_of(world)[deploy.name]["outcome"] == "failed"
     assert world.live() == {"blue": ("0.0.1",) * 2, "green": ("0.0.2",) * 2}
-    found = f"the live rule (blue {100 - share}, green {share}) was changed by somebody else"
+    found = f"the live rule (blue {100 - share}, green {share}) was changed outside Crossfade"
     assert (deploy.cause or "").endswith(f"The rollback: {found}. {PUT_RIGHT}")

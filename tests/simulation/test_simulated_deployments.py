@@ -223,7 +223,7 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
         (
             "probes-die",
             "EvidenceMissing",
-            r"after 150 s at weight 10: probe evidence missing: no answer of candidate \(green\), "
+            r"after 150 s at weight 10: probe evidence missing: no answer from candidate \(green\), "
             r"stable \(blue\) and production for",
         ),
         (

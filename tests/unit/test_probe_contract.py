@@ -32,9 +32,9 @@ AT = "2026-11-23T04:00:00.123Z"
             id="with-a-note",
         ),
         pytest.param(
-            written.KnockRecord("production", AT, 7, 503, None, None, "by the load balancer"),
-            read.Knock,
-            id="knock",
+            written.UnansweredRecord("production", AT, 7, 503, None, None, "by the load balancer"),
+            read.Unanswered,
+            id="unanswered",
         ),
         pytest.param(written.LaneRecord("blue", "paused", AT), read.LaneEvent, id="lane"),
         pytest.param(
@@ -50,6 +50,17 @@ def test_every_record_of_the_probe_is_read(record: written.Record, model: type[r
 
     assert [model] == [type(each) for each in found]
     assert written.to_json(record) == found[0].model_dump_json()
+
+
+def test_a_ledger_of_the_first_version_is_read() -> None:
+    """A rollback may read what a probe wrote before an update of Crossfade."""
+    line = written.to_json(
+        written.UnansweredRecord("production", AT, 7, 503, None, None, "by the load balancer")
+    )
+
+    (found,) = read.read_records([line.replace('"unanswered"', '"knock"')])
+
+    assert isinstance(found, read.Unanswered)
 
 
 class EcsThatTakesNotes:

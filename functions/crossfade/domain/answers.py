@@ -1,6 +1,6 @@
-"""What is wrong with an answer that the probe got: in words, by kind, and what to do about it.
+"""Whether an answer that the probe got is good; if not, its fault in words, and what to do about it.
 
-The gate, the drain and the certificate all judge by this, so that a cause and a certificate count alike.
+The gate, the drain and the certificate all use this, so that a cause and a certificate count alike.
 """
 
 import re
@@ -17,12 +17,12 @@ Versions = Collection[str] | None
 _OPENSSL = re.compile(r"\[SSL: \w+\] | \(_ssl\.c:\d+\)$")
 """What OpenSSL's errors have beside their words."""
 VERSION = "version "
-"""So the kinds begin that are another version."""
+"""How the kinds begin that are another version."""
 MOST_KINDS = 5
-"""So many kinds of failure are kept apart: an application may fail in another way each time."""
+"""The most kinds of failure that are counted apart: an application may fail in a new way each time."""
 MOST_CHARACTERS = 80
-TOLD = 2
-"""So many kinds are told in a sentence, the commonest first."""
+NAMED_KINDS = 2
+"""How many kinds a sentence names, the commonest first."""
 
 
 def right_versions(candidate: Slot, version: str, previous: str | None) -> Mapping[Lane, Versions]:
@@ -36,7 +36,7 @@ def right_versions(candidate: Slot, version: str, previous: str | None) -> Mappi
 
 
 class Answered(Protocol):
-    """A request as the ledger tells of it: see ``records.Request``."""
+    """A request in the ledger: see ``ledger.Request``."""
 
     @property
     def status(self) -> int | None: ...
@@ -48,14 +48,14 @@ class Answered(Protocol):
     def note(self) -> str | None: ...
 
 
-def well(answer: Answered, right: Versions) -> bool:
+def is_good(answer: Answered, right: Versions) -> bool:
     """Whether it is a 2xx answer of a version that is right."""
     status = answer.status
     return status is not None and 200 <= status < 300 and (right is None or answer.version in right)
 
 
 def fault(answer: Answered) -> str:
-    """What is wrong with an answer that is not well: the transport's own error, the status, or the version.
+    """What is wrong with an answer that is not good: the transport's error, the status, or the version.
 
     E.g. ``HTTP 401``, ``ConnectionRefusedError: Connection refused``, ``version "0.1.1\\n"``. The same fault
     has the same words each time.
@@ -106,8 +106,8 @@ class Kinds(NamedTuple):
         """How many there are."""
         return sum([count for _, count in self.counts]) + self.others
 
-    def told(self, requests: int, right: Versions = None) -> str:
-        """The commonest, of so many requests, with what was expected and what to do; empty where none failed.
+    def summary(self, requests: int, right: Versions = None) -> str:
+        """The commonest ones of ``requests``, what was expected and what to do; empty without failures.
 
         E.g. ``98 of 98: HTTP 401, expected 200. A login or a web ACL …``.
         """
@@ -116,8 +116,8 @@ class Kinds(NamedTuple):
             return ""
         first, count = ordered[0]
         parts = [f"{count:,} of {requests:,}: {first}{expected(first, right)}"]
-        parts += [f"{count:,}: {kind}" for kind, count in ordered[1:TOLD]]
-        rest = self.total - sum(count for _, count in ordered[:TOLD])
+        parts += [f"{count:,}: {kind}" for kind, count in ordered[1:NAMED_KINDS]]
+        rest = self.total - sum(count for _, count in ordered[:NAMED_KINDS])
         parts += [f"{rest:,} of other kinds"] if rest else []
         return f"{'; '.join(parts)}. {advice(first)}"
 

@@ -1,4 +1,7 @@
-"""What the journal remembers of a service: who holds it, what is live, what waits, what is still warm."""
+"""What the journal holds for a service: its holder, what is live, what waits, what is still warm.
+
+The journal is the lock and the memory; what the probe saw is in the ledger.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,7 +18,7 @@ FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
 """Between two rollbacks of a deployment that nobody asks for: after the first, after the sixth and later."""
 DELETION = "the deletion of its stack"
-"""Holds a service whose stack is being deleted: whatever is still under way can change nothing more."""
+"""Holds a service whose stack is being deleted: no execution can change anything more."""
 
 
 class Candidate(Model):
@@ -179,9 +182,8 @@ def not_removed(service: str, left: Mapping[str, str]) -> NotRemoved:
     """The error for what a deletion has left of a service: why, by what it is."""
     reasons = {reason.rstrip(". "): None for reason in left.values()}
     return NotRemoved(
-        f"Of what Crossfade made for {service} this could not be removed, and all the rest was: "
-        f"{', '.join(left)}. {'. '.join(reasons)}. Put right what that says, then delete the stack again; "
-        "what is gone already is no hindrance."
+        f"Crossfade removed all that it made for {service}, except {', '.join(left)}: "
+        f"{'. '.join(reasons)}. Put right what this says, then delete the stack again."
     )
 
 
@@ -200,7 +202,7 @@ def service_lost(service: str, deployment: str) -> ServiceLost:
 
 
 def refuse_lost(state: State, service: str, deployment: str, execution: str) -> None:
-    """Let a deployment go on only while it holds its service.
+    """Let a deployment continue only while it holds its service.
 
     Raises
     ------
@@ -212,32 +214,32 @@ def refuse_lost(state: State, service: str, deployment: str, execution: str) -> 
 
 
 def refuse_superseded(state: State) -> None:
-    """Let a deployment go on only while no newer release may take its place.
+    """Let a deployment continue only while no newer release may take its place.
 
     Raises
     ------
     Superseded
-        One waits, and the spec says that it need not wait for the end; or what is live was asked for.
+        A newer release waits and the spec says supersede, or the live release was asked for.
     """
     refuse_going_back(state)
     if state.waiting and state.waiting.supersede:
         raise Superseded(
             f"{state.waiting.version} was asked for by {state.waiting.execution}, and when_busy says "
-            "supersede: this deployment makes room for it."
+            "supersede, so this deployment is rolled back for it."
         )
 
 
 def refuse_going_back(state: State) -> None:
-    """Let a deployment go on only while nobody asks for what is live: it would take that away.
+    """Let a deployment continue only while the live release, which it would replace, is not asked for.
 
     Raises
     ------
     Superseded
-        Somebody does.
+        The live release was asked for.
     """
     waiting = state.waiting
     if waiting and waiting.supersede and state.would_replace(waiting.digest):
         raise Superseded(
-            f"{waiting.version}, which is live, was asked for by {waiting.execution}: this deployment goes "
-            "back to it."
+            f"{waiting.version}, which is live, was asked for by {waiting.execution}, so this deployment is "
+            "rolled back."
         )

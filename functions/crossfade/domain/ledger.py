@@ -1,4 +1,7 @@
-"""The ledger's records, as the probe writes them: one JSON object for each CloudWatch Logs event."""
+"""The ledger's records, as the probe writes them: one JSON object for each CloudWatch Logs event.
+
+The ledger is what the probe saw; who holds a service and what is live is in the journal.
+"""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -52,10 +55,13 @@ class LaneEvent(Model):
     at: Timestamp
 
 
-class Knock(Model):
-    """What a lane meets where nobody answers: the last of so many requests ``asked``, which count nowhere."""
+class Unanswered(Model):
+    """What a polling lane met last, of the ``asked`` requests since it began to poll; they count nowhere.
 
-    type: Literal["knock"]
+    Probes of Crossfade 0.1.0 called it ``knock``.
+    """
+
+    type: Literal["unanswered", "knock"]
     lane: Lane
     at: Timestamp
     asked: int
@@ -84,7 +90,7 @@ class Closed(Model):
     rejected: int
 
 
-Record = Opened | Request | LaneEvent | Knock | Closed
+Record = Opened | Request | LaneEvent | Unanswered | Closed
 _reader: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
 
 

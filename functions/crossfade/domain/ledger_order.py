@@ -26,8 +26,8 @@ class Reading(NamedTuple):
         """The reading that a cursor stands for; one of an earlier version of Crossfade is a mere token."""
         if cursor is None or not cursor.startswith("{"):
             return cls(cursor)
-        told = json.loads(cursor)
-        return cls(told["token"], told["opened"], tuple(told["numbers"].items()))
+        read = json.loads(cursor)
+        return cls(read["token"], read["opened"], tuple(read["numbers"].items()))
 
     @property
     def cursor(self) -> str | None:

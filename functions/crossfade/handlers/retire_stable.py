@@ -132,8 +132,8 @@ class _Leaving:
             seconds = self._plan.spec.retire.deadline_seconds
             return Verdict(
                 action="roll_back",
-                reason=f"{seconds:g} s after the last shift: {self._drained.reason}. The certificate's counts "
-                "for production show the cause: the load balancer's rule, the release, or the probe.",
+                reason=f"{seconds:g} s after the last shift: {self._drained.reason}. The certificate's "
+                "counts for production show the cause: the load balancer's rule, the release, or the probe.",
                 error="OldVersionStillSeen",
             )
         if self._drained.action == "wait":

@@ -20,7 +20,7 @@ from crossfade.domain.tasks.capacity import Capacity
 LOOK_SECONDS = 5
 """How often it is looked at within one invocation."""
 
-Told = TypeVar("Told")
+Value = TypeVar("Value")
 
 
 def keep_up(plan: Plan, journal: Journal) -> Capacity:
@@ -95,14 +95,14 @@ def _service(plan: Plan, slot: Slot) -> SlotService | None:
     return Slots(client("ecs"), plan.spec).describe(slot)
 
 
-class KeepingUp(Generic[Told]):
+class KeepingUp(Generic[Value]):
     """The looks of one invocation: the first one at once, then one each few seconds."""
 
-    def __init__(self, look: Callable[[], Told]) -> None:
+    def __init__(self, look: Callable[[], Value]) -> None:
         self._look = look
-        self._last: tuple[float, Told] | None = None
+        self._last: tuple[float, Value] | None = None
 
-    def look(self) -> Told:
+    def look(self) -> Value:
         """What was told by the last look, or is by a new one."""
         now = time.monotonic()
         if self._last is None or now >= self._last[0] + LOOK_SECONDS:

@@ -36,20 +36,20 @@ def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -
     """
     ledger = stack.ledger()
     reading = Reading.at(cursor)
-    heard = began = whole = time.monotonic()
+    written = began = whole = time.monotonic()
     while True:
         lines, token = ledger.news(plan.ledger, reading.token)
         now = time.monotonic()
-        heard = now if lines else heard
+        written = now if lines else written
         patient = now < whole + GAP_SECONDS
         reading, records = reading.after(read_records(lines), token, patient=patient)
         whole = now if reading.token == token else whole
         if decided(records) or now >= began + LOOK_SECONDS:
             return Followed(reading.cursor, probe_died=False)
-        if now >= heard + SILENCE_SECONDS:
+        if now >= written + SILENCE_SECONDS:
             if task is None or _stopped(plan, task):
                 return Followed(reading.cursor, probe_died=True)
-            heard = now
+            written = now
         time.sleep(PAUSE_SECONDS)
 
 

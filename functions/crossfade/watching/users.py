@@ -30,7 +30,7 @@ class Outcomes:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._read_at: dict[str, datetime] = {}
-        self._told: set[str] = set()  # events that cannot be read: each is told once
+        self._warned: set[str] = set()  # events that cannot be read: each is logged once
 
     def hear(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         """The blocks of users' outcomes that have become complete since the last reading.
@@ -53,7 +53,7 @@ class Outcomes:
         after, settle = state.users.until, self._plan.spec.gate.settle
         if not _complete(after, SECONDS, settle, now) or not self._due("feed", now, FEED_SECONDS):
             return state, []
-        heard = feed_blocks(
+        read = feed_blocks(
             self._lines(feed, _since(max(after - LATE_SECONDS, 0), now)),
             state.feed_counted,
             candidate=self._plan.candidate,
@@ -61,7 +61,7 @@ class Outcomes:
             now=now,
             settle=settle,
         )
-        return state.model_copy(update={"feed_counted": heard.counted}), heard.blocks
+        return state.model_copy(update={"feed_counted": read.counted}), read.blocks
 
     def _read_metrics(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         after, settle = state.users.until, self._plan.spec.gate.settle
@@ -97,12 +97,10 @@ class Outcomes:
             if streams is None:
                 continue
             lines, faults = log.lines(slot, streams, since)
-            untold = [text for event, text in faults.items() if event not in self._told]
-            if untold:
-                logger.warning(
-                    "%d lines of %s's outcome feed cannot be read: %s", len(untold), slot, untold[0]
-                )
-            self._told |= faults.keys()
+            new = [text for event, text in faults.items() if event not in self._warned]
+            if new:
+                logger.warning("%d lines of %s's outcome feed cannot be read: %s", len(new), slot, new[0])
+            self._warned |= faults.keys()
             yield from lines
 
 
@@ -111,7 +109,7 @@ def warn_or_refuse(error: ClientError | BotoCoreError) -> None:
     failure = translate(error)
     if not isinstance(failure, AwsUnavailable):
         raise failure from error
-    logger.warning("not heard this time: %s", failure)
+    logger.warning("not read this time: %s", failure)
 
 
 def _complete(after: int, seconds: int, settle: float, now: datetime) -> bool:

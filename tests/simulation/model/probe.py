@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from probe.lane import TOLD_SECONDS, LaneSettings
+from probe.lane import REPORT_SECONDS, LaneSettings
 from probe.record import (
     Closed,
-    KnockRecord,
     LaneRecord,
     LaneTotals,
     Opened,
     Record,
     RequestRecord,
+    UnansweredRecord,
     to_json,
     utc,
 )
@@ -25,7 +25,7 @@ from tests.simulation.model.route import Answer, answer
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-KNOCK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 REFUSED = "ConnectionRefusedError: Connection refused"
 
 
@@ -35,7 +35,7 @@ class Lane:
     def __init__(self, settings: LaneSettings, began: float) -> None:
         self.settings, self.next = settings, began
         self.ok = self.failed = self.lost = 0
-        self._knocking, self._knocks = settings.waits_for_answer, 0
+        self._polling, self._polls = settings.waits_for_answer, 0
 
     def ask(self, world: World) -> Record | None:
         """Ask at the moment that it is due; what there is to write down of it."""
@@ -45,26 +45,26 @@ class Lane:
             found = None
         if found:
             world.cloudwatch.count(now, found)
-        if self._knocking:
-            self._knocking = found is None or found.own
-            self.next = now + (KNOCK_SECONDS if self._knocking else 1 / self.settings.rate)
-            return self._knock(world, now, found) if self._knocking else LaneRecord(name, "resumed", _at(now))
+        if self._polling:
+            self._polling = found is None or found.own
+            self.next = now + (POLL_SECONDS if self._polling else 1 / self.settings.rate)
+            return self._poll(world, now, found) if self._polling else LaneRecord(name, "resumed", _at(now))
         if found is None and self.settings.pauses:
-            self._knocking, self._knocks, self.next = True, 0, now + KNOCK_SECONDS
+            self._polling, self._polls, self.next = True, 0, now + POLL_SECONDS
             return LaneRecord(name, "paused", _at(now))
         self.next = now + 1 / self.settings.rate
         self.lost += found is None
         return self._count(found or Answer(503, None), now)
 
-    def _knock(self, world: World, now: float, found: Answer | None) -> KnockRecord | None:
+    def _poll(self, world: World, now: float, found: Answer | None) -> UnansweredRecord | None:
         """The first one, and one each few seconds, says what it met."""
-        self._knocks += 1
-        if (self._knocks - 1) % (TOLD_SECONDS // KNOCK_SECONDS):
+        self._polls += 1
+        if (self._polls - 1) % (REPORT_SECONDS // POLL_SECONDS):
             return None
         refused = self.settings.name == "production" and world.refused
         status, error = (None, REFUSED) if refused else (found.status if found else 503, None)
         note = None if refused else "by the load balancer"
-        return KnockRecord(self.settings.name, _at(now), self._knocks, status, None, error, note)
+        return UnansweredRecord(self.settings.name, _at(now), self._polls, status, None, error, note)
 
     def _count(self, found: Answer, now: float) -> RequestRecord:
         good = 200 <= found.status <= 299

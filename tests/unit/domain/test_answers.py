@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.answers import ADVICE, MOST_CHARACTERS, MOST_KINDS, Kinds, advice, fault, well
+from crossfade.domain.answers import ADVICE, MOST_CHARACTERS, MOST_KINDS, Kinds, advice, fault, is_good
 from tests.unit.examples import request
 
 RIGHT = {"0.1.1"}
@@ -86,12 +86,12 @@ ROWS = [
 @pytest.mark.parametrize(("answer", "told"), ROWS)
 def test_a_failure_is_named(answer: Any, told: str) -> None:
     """What was found, what was expected, and the advice that fits."""
-    assert not well(answer, RIGHT)
+    assert not is_good(answer, RIGHT)
     kinds = Kinds()
     for _ in range(98):
         kinds = kinds.plus(fault(answer))
-    assert told in kinds.told(98, RIGHT)
-    assert kinds.told(98, RIGHT).isprintable()
+    assert told in kinds.summary(98, RIGHT)
+    assert kinds.summary(98, RIGHT).isprintable()
 
 
 def test_every_advice_has_a_row() -> None:
@@ -115,7 +115,7 @@ def test_every_advice_has_a_row() -> None:
 )
 def test_well(answer: Any, right: set[str] | None, good: bool) -> None:
     """A 2xx answer of a version that is right."""
-    assert well(answer, right) is good
+    assert is_good(answer, right) is good
 
 
 def test_the_commonest_is_told_first() -> None:
@@ -124,10 +124,10 @@ def test_the_commonest_is_told_first() -> None:
     for status, count in ((500, 3), (502, 5), (401, 90)):
         for _ in range(count):
             kinds = kinds.plus(fault(_answer(status)))
-    assert kinds.told(240, RIGHT).startswith(
+    assert kinds.summary(240, RIGHT).startswith(
         "90 of 240: HTTP 401, expected 200; 5: HTTP 502; 3 of other kinds. A"
     )
-    assert Kinds().told(240, RIGHT) == ""
+    assert Kinds().summary(240, RIGHT) == ""
 
 
 def test_what_travels_is_bounded() -> None:
@@ -137,4 +137,4 @@ def test_what_travels_is_bounded() -> None:
         kinds = kinds.plus(fault(_answer(version=f"{n}\x1b" * 99)))
     assert (len(kinds.counts), kinds.total) == (MOST_KINDS, 1000)
     assert all(len(kind) <= MOST_CHARACTERS for kind, _ in kinds.counts)
-    assert len(kinds.told(1000, RIGHT)) < 500
+    assert len(kinds.summary(1000, RIGHT)) < 500

@@ -92,7 +92,7 @@ def test_every_container_of_the_repository_gets_the_image(image: str) -> None:
     assert [one["image"] for one in registered] == [release().image, "proxy:1", release().image]
     found = contents(blueprint, spec(), release())
     assert (found.released, found.kept) == (("app", "migrate"), {"sidecar": "proxy:1"})
-    assert found.told == "app, migrate run the pushed image; sidecar keeps proxy:1"
+    assert found.summary == "app, migrate run the pushed image; sidecar keeps proxy:1"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_release_that_is_the_pushed_image_alone_needs_no_words() -> None:
     own = [DEFINITION["containerDefinitions"][0]]
     found = contents(_blueprint(containerDefinitions=own), spec(), release())
     assert found == Contents(released=("app",), kept={}, left_out=(), tags={})
-    assert found.told == ""
+    assert found.summary == ""
 
 
 def test_what_is_not_copied_is_told() -> None:
@@ -125,7 +125,7 @@ def test_what_is_not_copied_is_told() -> None:
     blueprint = _blueprint(newField={"a": 1}, newSwitch=False)._replace(unknown=("volumes.data.newer",))
     found = contents(blueprint, spec(), release())
     assert found.left_out == ("newField", "volumes.data.newer")
-    assert found.told.endswith("not copied from the blueprint: newField, volumes.data.newer")
+    assert found.summary.endswith("not copied from the blueprint: newField, volumes.data.newer")
 
 
 def test_tags_of_the_blueprint_are_kept() -> None:

@@ -103,16 +103,20 @@ def test_rule(records: list[Record], seconds: float, action: str) -> None:
     [
         (_production(1, 10), 20, "only 0.0.2 for 10 s"),
         (_production(1, 10), 15, "the drain time of 20 s is not over"),
-        ([], 15, "production has not given 0.0.2 alone for 10 s; no request of the probe was seen"),
+        (
+            [],
+            15,
+            "production has not answered with 0.0.2 only for 10 s; the ledger has no request to production",
+        ),
         (
             _production(1, 5) + _production(12, version="0.0.1"),
             15,
-            'production has not given 0.0.2 alone for 10 s; 3 s ago it gave version "0.0.1"',
+            'production has not answered with 0.0.2 only for 10 s; 3 s ago it answered version "0.0.1"',
         ),
         (
             _production(1, 2, status=None, version=None, error="ConnectionRefusedError: Connection refused"),
             15,
-            "production has not given 0.0.2 alone for 10 s; "
+            "production has not answered with 0.0.2 only for 10 s; "
             "2 of 2: ConnectionRefusedError: Connection refused. "
             "Nobody listens there: look at the address and port of production_url and preview_url",
         ),

@@ -97,7 +97,7 @@ def test_what_was_before_the_last_deployment_is_no_drift() -> None:
     """ECS may show it for a minute after that has let go of the service."""
     with pytest.raises(NotYetVisible, match="idle slot green stands at 2 tasks"):
         _refuse(_count(2), _count(2), "blue", freed=1)
-    with pytest.raises(SlotDrift, match="scale it to 0"):
+    with pytest.raises(SlotDrift, match="Scale it to 0"):
         _refuse(_count(2), _count(2), "blue", freed=0)
 
 

@@ -83,7 +83,7 @@ def test_what_somebody_else_changed_is_left_alone(
     way = _way(live, given, written)
     assert (way.action, way.winner) == ("bar", None)
     assert (
-        f"the live rule ({said}) was changed by somebody else. It is left alone. Choose a slot" in way.reason
+        f"the live rule ({said}) was changed outside Crossfade. It is left alone. Choose a slot" in way.reason
     )
 
 
@@ -92,8 +92,8 @@ def test_a_version_that_no_client_was_to_meet_is_not_given_to_them() -> None:
     way = _way(BLUE, plan(), (BLUE, None), blue=0, fit=False)
     assert (way.action, way.winner) == ("go", "blue")
     assert way.reason == (
-        "blue 100, green 0, though blue has no healthy target: look at it. green has some, but 0.0.2 was not "
-        "found fit for clients"
+        "blue 100, green 0, but stable (blue) has no healthy target: look at its tasks. candidate (green) has "
+        "some, but 0.0.2 was not verified"
     )
 
 
@@ -101,7 +101,7 @@ def test_where_nobody_serves_and_nothing_was_moved_nothing_is_waited_for() -> No
     """Clients are where they are to be."""
     way = _way(BLUE, plan(), (BLUE, None), blue=0, green=0)
     assert (way.action, way.winner) == ("go", "blue")
-    assert "though neither slot has a healthy target: look at both" in way.reason
+    assert "but neither slot has a healthy target: look at the tasks of both" in way.reason
 
 
 def test_a_stable_slot_that_is_short_of_tasks_gets_them_first() -> None:
@@ -125,7 +125,7 @@ def test_the_wait_for_a_healthy_slot_has_an_end() -> None:
     """Then the stable slot it is, and somebody must look."""
     way = _way(HALF, plan(), (HALF,), blue=0, green=0, late=True)
     assert (way.action, way.winner) == ("go", "blue")
-    assert "look at both" in way.reason
+    assert "look at the tasks of both" in way.reason
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -133,7 +133,7 @@ def test_a_suspect_version_is_better_than_none(late: bool) -> None:
     """The reason says what was done, and why."""
     way = _way(HALF, plan(), (HALF,), blue=0, late=late)
     assert way.reason == (
-        "the stable slot blue has no healthy target, so all traffic was given to green with 0.0.2"
+        "stable (blue) has no healthy target, so all traffic goes to candidate (green), 0.0.2"
     )
 
 
@@ -198,4 +198,4 @@ def test_a_rule_that_may_be_there_is_waited_for(given: Plan) -> None:
     """Not seen is not gone: it was made just now, and has to be changed or removed."""
     way = _way(None, given, (BLUE, None), hidden=True)
     assert (way.action, way.winner) == ("wait", None)
-    assert "does not show yet" in way.reason
+    assert "does not show the new rule yet" in way.reason

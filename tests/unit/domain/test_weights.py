@@ -79,7 +79,7 @@ def test_split_traffic_has_no_stable_slot(weights: Weights) -> None:
 )
 def test_foreign_changes_are_refused(written: Weights | None, live: Weights | None) -> None:
     """What Crossfade did not write, it does not overwrite."""
-    with pytest.raises(ForeignChange, match="Somebody else") as refused:
+    with pytest.raises(ForeignChange, match="outside Crossfade") as refused:
         refuse_foreign(written, live, overwritten=[Overwritten(weights=HALF, until=at(0))], now=at(1))
     # A deployment's own rollback comes after this and may stop a slot: what to do is said by who is at rest.
     assert "slot" not in str(refused.value)
@@ -97,7 +97,7 @@ def test_what_was_overwritten_just_now_is_not_visible_yet(before: Weights | None
 
 def test_a_rule_that_was_there_before_the_first_release_is_nobodys_to_weigh() -> None:
     """No slot runs, so there is none to give the traffic to."""
-    with pytest.raises(ForeignChange, match=r"Somebody else made it\."):
+    with pytest.raises(ForeignChange, match=r"It was made outside Crossfade\."):
         refuse_foreign(None, BLUE, overwritten=(), now=at(1))
     assert "Delete it when no client needs it" in TAKE_AWAY
 

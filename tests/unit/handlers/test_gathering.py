@@ -142,7 +142,7 @@ def test_without_word_of_users_the_stage_is_held(
     clock.seconds = 31
     assert _watch(invoke, fed, probe)["verdict"] == {
         "action": "hold",
-        "reason": "user evidence missing: no word of the candidate's users in its outcome feed",
+        "reason": "user evidence missing: no outcomes of the candidate's users in its outcome feed",
         "emergency": False,
         "error": None,
     }
@@ -249,7 +249,7 @@ def _failures(answer: dict[str, Any]) -> int:
 def test_a_watch_of_a_feed_that_runs_again_says_the_same(
     account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
 ) -> None:
-    """Step Functions invokes again whatever it has no answer of."""
+    """Step Functions invokes again whatever it has no answer from."""
     account.write_ledger(fed.ledger, *every_lane("." * 150))
     _feed(account, range(5, 26, 5))
     answers = []

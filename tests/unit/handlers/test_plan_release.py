@@ -370,7 +370,7 @@ def _lose(what: str) -> Callable[[Account], None]:
             _change_rule,
             ASK,
             errors.ForeignChange,
-            "Somebody else made it. It is left alone. Delete it",
+            "It was made outside Crossfade. It is left alone. Delete it",
             id="rule-made-by-others",
         ),
         pytest.param(_lose("cluster"), ASK, errors.ResourceGone, "The cluster arn:", id="no-cluster"),

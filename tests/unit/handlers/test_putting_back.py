@@ -296,7 +296,7 @@ def test_while_nobody_answers_the_traffic_stays(
     clock.seconds = 300
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
-    assert "look at both" in answer["reason"]
+    assert "look at the tasks of both" in answer["reason"]
     assert traffic.weights() == BLUE
 
 
@@ -693,7 +693,7 @@ def test_without_proof_the_rollback_goes_on_late(
     answer = _prove(invoke, taken, probe=probe_task)
     assert (answer["status"], clock.seconds) == ("late", 120)
     assert answer["reason"] == (
-        "production has not given 0.0.1 alone for 10 s; no request of the probe was seen"
+        "production has not given 0.0.1 alone for 10 s; the ledger has no request to production"
     )
 
 

@@ -9,7 +9,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.ledger import Knock, Record
+from crossfade.domain.ledger import Record, Unanswered
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import StageRecord
@@ -395,10 +395,11 @@ def test_the_next_probe_is_read_on_from_there(
 def _stable_gone(count: int) -> list[Record]:
     """The candidate answers so often, and nobody is in the stable slot to be asked."""
     values: dict[str, Any] = {"status": 503, "version": None, "error": None, "note": "by the load balancer"}
-    knocks = [
-        Knock(type="knock", lane="blue", at=at(n), asked=n + 1, **values) for n in range(0, count // 10, 5)
+    unanswered = [
+        Unanswered(type="unanswered", lane="blue", at=at(n), asked=n + 1, **values)
+        for n in range(0, count // 10, 5)
     ]
-    records: list[Record] = [*requests("green", "." * count), *knocks]
+    records: list[Record] = [*requests("green", "." * count), *unanswered]
     return [lane_event("paused", lane="blue"), *sorted(records, key=lambda record: record.at)]
 
 
@@ -1021,8 +1022,8 @@ def test_an_old_version_that_does_not_go_is_a_failure(
     verdict = _retire(account, invoke, shifted)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "OldVersionStillSeen")
     assert verdict["reason"].startswith(
-        "120 s after the last shift: production has not given 0.0.2 alone for 10 s; "
-        '1 s ago it gave version "0.0.1".'
+        "120 s after the last shift: production has not answered with 0.0.2 only for 10 s; "
+        '1 s ago it answered version "0.0.1".'
     )
     assert account.desired("blue") == 2
 
@@ -1068,7 +1069,7 @@ def test_a_candidate_under_suspicion_does_not_retire_blue(
     clock.seconds = 90
     assert _retire(account, invoke, shifted)["verdict"] == {
         "action": "hold",
-        "reason": "probe evidence missing: no answer of candidate (green) and stable (blue) for 110 s",
+        "reason": "probe evidence missing: no answer from candidate (green) and stable (blue) for 110 s",
         "emergency": False,
         "error": None,
     }
@@ -1143,7 +1144,7 @@ def test_a_promotion_needs_news(
     answer = _retire(account, invoke, shifted)
     assert answer["verdict"]["action"] == "hold"
     assert answer["verdict"]["reason"].startswith(
-        "probe evidence missing: no answer of candidate (green), stable (blue) and production for "
+        "probe evidence missing: no answer from candidate (green), stable (blue) and production for "
     )
     assert journal.history("web", "d1").promoted is None
     assert account.desired("blue") == 2
@@ -1183,6 +1184,6 @@ def test_a_first_release_that_no_client_can_get_is_not(
     answer = _retire(account, invoke, first)
     assert answer["verdict"]["action"] == "hold"
     assert answer["verdict"]["reason"].startswith(
-        "probe evidence missing: no answer of candidate (blue) and production"
+        "probe evidence missing: no answer from candidate (blue) and production"
     )
     assert journal.history("web", "d1").promoted is None

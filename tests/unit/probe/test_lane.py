@@ -1,4 +1,4 @@
-"""A lane: knocking, sending, pausing, and counting."""
+"""A lane: polling, sending, pausing, and counting."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import pytest
 from probe import lane as lane_module
 from probe import schedule
 from probe.lane import Lane, LaneSettings
-from probe.record import KnockRecord, LaneRecord, LaneTotals, RequestRecord
+from probe.record import LaneRecord, LaneTotals, RequestRecord, UnansweredRecord
 from tests.unit.probe.scripted_servers import Reply, Seen, WebServer, wait_until
 
 pytestmark = pytest.mark.enable_socket
@@ -23,7 +23,7 @@ class Notebook:
     """Takes the records of one lane."""
 
     def __init__(self) -> None:
-        self.records: list[RequestRecord | LaneRecord | KnockRecord] = []
+        self.records: list[RequestRecord | LaneRecord | UnansweredRecord] = []
 
     @property
     def requests(self) -> list[RequestRecord]:
@@ -36,9 +36,9 @@ class Notebook:
         return [record.event for record in list(self.records) if isinstance(record, LaneRecord)]
 
     @property
-    def knocks(self) -> list[KnockRecord]:
-        """What was met while knocking."""
-        return [record for record in list(self.records) if isinstance(record, KnockRecord)]
+    def polls(self) -> list[UnansweredRecord]:
+        """What was met while polling."""
+        return [record for record in list(self.records) if isinstance(record, UnansweredRecord)]
 
     def assert_no_gaps(self) -> None:
         """Check the numbers: 1, 2, 3, …"""
@@ -50,8 +50,8 @@ StartLane = Callable[..., tuple[Lane, Notebook]]
 
 @pytest.fixture
 def start_lane(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartLane]:
-    """Return a function that starts a lane that is finished at the end; it knocks quickly."""
-    monkeypatch.setattr(lane_module, "KNOCK_SECONDS", 0.02)
+    """Return a function that starts a lane that is finished at the end; it polls quickly."""
+    monkeypatch.setattr(lane_module, "POLL_SECONDS", 0.02)
     # A machine that is busy with other tests must not make ticks late.
     monkeypatch.setattr(schedule, "LEAST_TOLERANCE_SECONDS", 10.0)
     lanes: list[Lane] = []
@@ -111,11 +111,11 @@ def test_missed_ticks_are_counted(
     assert LaneTotals(sent=3, ok=3, failed=0, missed=27) == lane.totals()
 
 
-def test_knocks_until_the_application_answers(web: StartWeb, start_lane: StartLane) -> None:
+def test_polls_until_the_application_answers(web: StartWeb, start_lane: StartLane) -> None:
     """Before the first answer of the application nothing is counted; then the lane resumes."""
     server = web(lambda seen: NO_TARGET if seen.number <= 3 else Reply(status=500))
     lane, notebook = start_lane(server.url, waits_for_answer=True)
-    wait_until(lambda: len(notebook.requests) >= 3, "requests after the knocks")
+    wait_until(lambda: len(notebook.requests) >= 3, "requests after the polls")
     lane.finish(within=5)
     (resumed,) = [record for record in notebook.records if isinstance(record, LaneRecord)]
     assert resumed == LaneRecord("green", "resumed", resumed.at)
@@ -123,31 +123,31 @@ def test_knocks_until_the_application_answers(web: StartWeb, start_lane: StartLa
     notebook.assert_no_gaps()
 
 
-def test_knocks_while_nobody_listens(start_lane: StartLane) -> None:
-    """Connections that are refused while knocking are counted nowhere; what is met is told, once."""
+def test_polls_while_nobody_listens(start_lane: StartLane) -> None:
+    """Connections that are refused while polling are counted nowhere; what is met is told, once."""
     lane, notebook = start_lane("http://127.0.0.1:1/", waits_for_answer=True)
-    wait_until(lambda: notebook.records, "the first knock")
+    wait_until(lambda: notebook.records, "the first poll")
     assert lane.running
     lane.finish(within=5)
     assert lane.totals() == LaneTotals(0, 0, 0, 0)
-    (knock,) = notebook.records
-    assert knock == KnockRecord(
-        "green", knock.at, 1, None, None, "ConnectionRefusedError: Connection refused", None
+    (poll,) = notebook.records
+    assert poll == UnansweredRecord(
+        "green", poll.at, 1, None, None, "ConnectionRefusedError: Connection refused", None
     )
 
 
-def test_what_a_lane_meets_while_knocking_is_told_when_it_changes(
+def test_what_a_lane_meets_while_polling_is_told_when_it_changes(
     web: StartWeb, start_lane: StartLane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And again after some seconds, with how often was asked: a reader must know that it goes on."""
     server = web(lambda seen: NO_TARGET if seen.number <= 3 else Reply(502, b"", "awselb/2.0"))
     _, notebook = start_lane(server.url, waits_for_answer=True)
-    wait_until(lambda: len(server.seen) >= 6, "knocks")
-    told = [(record.status, record.asked) for record in notebook.knocks]
+    wait_until(lambda: len(server.seen) >= 6, "polls")
+    told = [(record.status, record.asked) for record in notebook.polls]
     assert told == [(503, 1), (502, 4)]
-    assert {record.note for record in notebook.knocks} == {"by the load balancer"}
-    monkeypatch.setattr(lane_module, "TOLD_SECONDS", 0)
-    wait_until(lambda: len(notebook.knocks) >= 4, "more of the same")
+    assert {record.note for record in notebook.polls} == {"by the load balancer"}
+    monkeypatch.setattr(lane_module, "REPORT_SECONDS", 0)
+    wait_until(lambda: len(notebook.polls) >= 4, "more of the same")
 
 
 def test_pauses_and_resumes(web: StartWeb, start_lane: StartLane) -> None:
@@ -159,7 +159,7 @@ def test_pauses_and_resumes(web: StartWeb, start_lane: StartLane) -> None:
     gone.set()
     wait_until(lambda: notebook.events == ["paused"], "the pause")
     asked = len(server.seen)
-    wait_until(lambda: len(server.seen) >= asked + 3, "knocks")
+    wait_until(lambda: len(server.seen) >= asked + 3, "polls")
     gone.clear()
     wait_until(lambda: notebook.events == ["paused", "resumed"], "the return")
     counted = len(notebook.requests)
@@ -171,7 +171,7 @@ def test_pauses_and_resumes(web: StartWeb, start_lane: StartLane) -> None:
 
 
 def test_in_flight_when_paused(web: StartWeb, start_lane: StartLane) -> None:
-    """Requests in flight when the lane pauses are knocks if they get the same answer; else they count."""
+    """Requests in flight when the lane pauses are polls if they get the same answer; else they count."""
     release = threading.Event()
 
     def script(seen: Seen) -> Reply:

@@ -6,12 +6,12 @@ import pytest
 
 from probe.record import (
     Closed,
-    KnockRecord,
     LaneRecord,
     LaneTotals,
     Opened,
     Record,
     RequestRecord,
+    UnansweredRecord,
     to_json,
     utc,
 )
@@ -43,9 +43,11 @@ AT = "2026-11-23T04:00:00.123Z"
             id="request",
         ),
         pytest.param(
-            KnockRecord("production", AT, 7, None, None, "ConnectionRefusedError: Connection refused", None),
+            UnansweredRecord(
+                "production", AT, 7, None, None, "ConnectionRefusedError: Connection refused", None
+            ),
             {
-                "type": "knock",
+                "type": "unanswered",
                 "lane": "production",
                 "at": AT,
                 "asked": 7,
@@ -54,7 +56,7 @@ AT = "2026-11-23T04:00:00.123Z"
                 "error": "ConnectionRefusedError: Connection refused",
                 "note": None,
             },
-            id="knock",
+            id="unanswered",
         ),
         pytest.param(
             LaneRecord("green", "paused", AT),

@@ -1,14 +1,14 @@
-"""One look: take in what is new, then go on, hold, or go back, with the reason.
+"""One analysis: take in what is new, then advance, hold or roll back, with the reason.
 
-A pure function of the state and what is new. It may be called as often as one likes, with the ledger's
-records split in any way and the users' blocks handed in again and again.
+A pure function of the state and what is new. It may be called at any time, with the ledger's records split
+in any way, and with the same blocks of users' outcomes again.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from crossfade.domain.gate.blocks.block import CAP, Block, Tally
-from crossfade.domain.gate.blocks.from_ledger import fold
+from crossfade.domain.gate.blocks.from_ledger import ledger_blocks
 from crossfade.domain.gate.blocks.from_metrics import count_probe
 from crossfade.domain.gate.evidence.failure_limit import FailureLimit
 from crossfade.domain.gate.evidence.streams import Margin, Streams
@@ -29,7 +29,7 @@ def analyse(
     now: datetime,
 ) -> tuple[GateState, Verdict]:
     """Take in new records of the ledger and blocks of users' outcomes, and judge the stage."""
-    ledger = fold(
+    ledger = ledger_blocks(
         state.lanes,
         records,
         candidate=watch.candidate,
@@ -44,8 +44,8 @@ def analyse(
         lanes=ledger.lanes,
         probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
         users=take_users(state.users, blocks, settings=settings, watch=watch),
-        production=_guarded(state.production, ledger.production, state, settings=settings, watch=watch),
-        stable=_guarded(
+        production=_limit_after(state.production, ledger.production, state, settings=settings, watch=watch),
+        stable=_limit_after(
             state.stable,
             [block.stable or Tally() for block in ledger.blocks],
             state,
@@ -67,8 +67,8 @@ def take_probe(source: Streams, blocks: Iterable[Block], *, settings: GateSettin
 def take_users(source: Streams, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Streams:
     """The users' streams after blocks of their outcomes.
 
-    The margin is such that at the next weight no more than ``users_harmed`` of all users may fail because of
-    the candidate.
+    By the margin, at most the share ``users_harmed`` of all users may fail at the next weight because of the
+    candidate.
     """
     if not watch.shared or watch.next_weight is None:
         return _take(source, blocks, settings, watch, None)
@@ -76,10 +76,10 @@ def take_users(source: Streams, blocks: Iterable[Block], *, settings: GateSettin
     return _take(source, blocks, settings, watch, Margin(fixed, of_rate=0.5))
 
 
-def _guarded(
+def _limit_after(
     limit: FailureLimit, tallies: Iterable[Tally], state: GateState, *, settings: GateSettings, watch: Watch
 ) -> FailureLimit:
-    """The failure limit of a lane that is not the candidate's: it can hold a stage, and never goes back."""
+    """The failure limit of another lane than the candidate's: it can hold a stage, but not roll it back."""
     if state.probe.stage != watch.began.timestamp():
         limit = limit.at_stage()
     for tally in tallies:

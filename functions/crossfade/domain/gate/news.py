@@ -1,4 +1,4 @@
-"""Whether the probe's evidence is of now: proof that was reached once says nothing about the present."""
+"""Whether the probe's evidence is recent: what was proved earlier says nothing about the present."""
 
 from datetime import datetime
 
@@ -16,46 +16,47 @@ def seen_on(state: GateState, watch: Watch, lane: Lane) -> Seen:
     return state.lanes.seen[2 if lane == "production" else int(lane != watch.candidate)]
 
 
-def told(state: GateState, watch: Watch, lane: Lane) -> str:
-    """The commonest failures of a lane, and what to do about them; empty where there is none."""
+def failures_met(state: GateState, watch: Watch, lane: Lane) -> str:
+    """The commonest failures of a lane, and what to do about them; empty without failures."""
     seen = seen_on(state, watch, lane)
-    return seen.kinds.told(seen.requests, watch.right.get(lane))
+    return seen.kinds.summary(seen.requests, watch.right.get(lane))
 
 
 def serves_nothing(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
-    """What the stable slot's lane meets where it serves nothing; None where it may serve.
+    """What the probe meets in a stable slot that serves nothing; None if the slot may serve.
 
-    The lane must have told so lately: what is not heard any more may serve again.
+    The lane's last record must be recent: a slot that is not observed any more may serve again.
     """
     seen = seen_on(state, watch, other(watch.candidate))
-    told_at = max(seen.heard, seen.knocked)
-    if watch.first or now.timestamp() - told_at > watch.rates.news_seconds(other(watch.candidate)):
+    last_news = max(seen.answered_at, seen.unanswered_at)
+    if watch.first or now.timestamp() - last_news > watch.rates.news_seconds(other(watch.candidate)):
         return None
     if not state.lanes.stable_serves_nothing(settings):
         return None
     if state.lanes.stable_gone:
         return "has no target left"
-    if seen.knocking:
-        return f"does not answer, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met}"
+    if seen.polling:
+        return f"does not answer, {seen.polls:,} of {seen.polls:,} requests: {seen.met}"
     run = state.lanes.stable_run
     return f"failed the last {run.length:,} requests in a row, for {run.last - run.began:.1f} s"
 
 
 def missing(state: GateState, watch: Watch, now: datetime) -> str | None:
-    """What there is no news of, and what was met instead; None where each lane has answered lately.
+    """Which lanes have no recent answer, and what was met instead; None if each has one.
 
-    Production must have answered well, or a slot's own lane would be taken for what clients get. Only where
-    the stable slot itself does not answer well, a candidate may come to its help.
+    Production needs a good one, because a slot's own lane does not show what clients get. It need not have
+    one while the stable slot itself does not answer well, since the candidate may replace that slot.
     """
     silent = [lane for lane in _needed(state, watch) if not _lately(state, watch, lane, now)]
     if silent:
         return f"probe evidence missing: {_silence(state, watch, silent, now)}"
     serves = watch.stage.weight == 100 or (
-        not watch.alone and _lately(state, watch, other(watch.candidate), now, well=True)
+        not watch.alone and _lately(state, watch, other(watch.candidate), now, good=True)
     )
-    if serves and not _lately(state, watch, "production", now, well=True):
-        since = _since(watch, seen_on(state, watch, "production").well, now)
-        return f"no good answer of production for {since:,.0f} s: {told(state, watch, 'production')}"
+    if serves and not _lately(state, watch, "production", now, good=True):
+        since = _since(watch, seen_on(state, watch, "production").good_at, now)
+        met = failures_met(state, watch, "production")
+        return f"no good answer from production for {since:,.0f} s: {met}"
     return None
 
 
@@ -66,18 +67,18 @@ def _called(watch: Watch, lane: Lane) -> str:
 
 def _needed(state: GateState, watch: Watch) -> list[Lane]:
     lanes: list[Lane] = [watch.candidate]
-    # At weight 100 no client is sent to the stable slot, and it may go.
+    # At weight 100 no client is sent to the stable slot, and it may be stopped.
     if not watch.alone and not (watch.stage.weight == 100 and state.lanes.stable_gone):
         lanes.append(other(watch.candidate))
-    # Before its first release a service has no production rule; nor does one answer where nobody serves.
+    # Before the first release there is no production rule, and in an emergency it does not answer.
     if not watch.alone or watch.stage.weight == 100:
         lanes.append("production")
     return lanes
 
 
-def _lately(state: GateState, watch: Watch, lane: Lane, now: datetime, *, well: bool = False) -> bool:
+def _lately(state: GateState, watch: Watch, lane: Lane, now: datetime, *, good: bool = False) -> bool:
     seen = seen_on(state, watch, lane)
-    return now.timestamp() - (seen.well if well else seen.heard) <= watch.rates.news_seconds(lane)
+    return now.timestamp() - (seen.good_at if good else seen.answered_at) <= watch.rates.news_seconds(lane)
 
 
 def _since(watch: Watch, last: float, now: datetime) -> float:
@@ -85,19 +86,19 @@ def _since(watch: Watch, last: float, now: datetime) -> float:
 
 
 def _silence(state: GateState, watch: Watch, silent: list[Lane], now: datetime) -> str:
-    knocking = [lane for lane in silent if seen_on(state, watch, lane).knocking]
-    mute = [lane for lane in silent if lane not in knocking]
+    polling = [lane for lane in silent if seen_on(state, watch, lane).polling]
+    unpolled = [lane for lane in silent if lane not in polling]
     parts = []
-    if mute:
-        since = min(_since(watch, seen_on(state, watch, lane).heard, now) for lane in mute)
-        *others, last = [_called(watch, lane) for lane in mute]
+    if unpolled:
+        since = min(_since(watch, seen_on(state, watch, lane).answered_at, now) for lane in unpolled)
+        *others, last = [_called(watch, lane) for lane in unpolled]
         lanes = f"{', '.join(others)} and {last}" if others else last
-        parts.append(f"no answer of {lanes} for {since:,.0f} s")
-    for lane in knocking:
+        parts.append(f"no answer from {lanes} for {since:,.0f} s")
+    for lane in polling:
         seen = seen_on(state, watch, lane)
         address = watch.production_url if lane == "production" else watch.preview_url
         parts.append(
-            f"{_called(watch, lane)} does not answer, {seen.knocks:,} of {seen.knocks:,} requests: "
+            f"{_called(watch, lane)} does not answer, {seen.polls:,} of {seen.polls:,} requests: "
             f"{seen.met} ({address}). "
             f"{advice(seen.met)}"
         )

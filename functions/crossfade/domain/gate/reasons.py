@@ -1,4 +1,4 @@
-"""What a verdict rests on, in words for a person on call."""
+"""The evidence behind a verdict, in words for a person on call."""
 
 from math import floor, log10
 
@@ -9,7 +9,7 @@ from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.gate import GateSettings
 
 MOST = 1e6
-"""Evidence beyond this is not told apart any more."""
+"""Evidence beyond this is shown as more than this."""
 
 
 def odds(evidence: float) -> str:
@@ -21,7 +21,7 @@ def odds(evidence: float) -> str:
 
 
 def roles(candidate: Slot) -> tuple[str, str]:
-    """What the two slots are, e.g. ``candidate (green)`` and ``stable (blue)``."""
+    """The two slots by their roles, e.g. ``candidate (green)`` and ``stable (blue)``."""
     return f"candidate ({candidate})", f"stable ({other(candidate)})"
 
 
@@ -44,7 +44,10 @@ def slowness(counts: Counts, bound: int, settings: GateSettings, slot: Slot) -> 
 def strongest(
     sources: dict[str, Streams], evidence: float, settings: GateSettings, candidate: Slot
 ) -> tuple[str, str]:
-    """The source whose stream says most against the candidate, and what it says, with the evidence of all."""
+    """The source of the strongest stream against the candidate, and that stream's counts in words.
+
+    The evidence in the words is that of all streams together.
+    """
     found: list[tuple[float, str, str]] = []
     for name, source in sources.items():
         found.append((source.failing.evidence, failures(source.failing.counts, candidate), name))

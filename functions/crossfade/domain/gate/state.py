@@ -1,4 +1,4 @@
-"""What travels from look to look, and what is handed in at each."""
+"""The gate's memory, which travels through the workflow, and what a stage gives it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,15 +15,15 @@ from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.service import Stage
 
 PROBE, USERS, SLOW = 0.30, 0.45, 0.25
-"""How much each kind of stream counts: the weighted mean of e-processes is one again, whatever they share."""
+"""The weight of each kind of stream: a weighted mean of e-processes is an e-process, dependent or not."""
 
 
 class GateState(Model):
     """All that the gate remembers of a deployment; a few kilobytes of JSON.
 
-    The sources are of the same slot throughout, and are never reset: α is for the whole deployment.
-    ``production`` and ``stable`` guard those two lanes of the probe. ``feed_counted`` and ``minutes_seen``
-    are what the next reading of the users' outcomes needs of the last one.
+    Nothing is reset between stages: α holds for the whole deployment. ``production`` and ``stable`` are the
+    failure limits of those two lanes of the probe. ``feed_counted`` and ``minutes_seen`` are what the next
+    reading of the users' outcomes needs from the last one.
     """
 
     lanes: Lanes = Lanes()
@@ -44,18 +44,14 @@ class GateState(Model):
 def evidence(probe: Streams, users: Streams) -> float:
     """The evidence of all streams that the candidate is worse: on average at most 1 while it is not.
 
-    A stream that has not begun stands at 1: the weights are fixed before it is known what will be heard.
+    A stream that has not begun stands at 1: the weights are fixed before anything is reported.
     """
-    slow = [stream.capital.evidence for stream in (*probe.slow, *users.slow)]
-    return (
-        PROBE * probe.failing.capital.evidence
-        + USERS * users.failing.capital.evidence
-        + SLOW * sum(slow) / len(slow)
-    )
+    slow = [stream.evidence for stream in (*probe.slow, *users.slow)]
+    return PROBE * probe.failing.evidence + USERS * users.failing.evidence + SLOW * sum(slow) / len(slow)
 
 
 NEWS_SECONDS = 10
-"""An answer of the probe is news for so long: two blocks. CloudWatch Logs shows it 5 s late at most."""
+"""How long a probe's answer counts as recent: two blocks. CloudWatch Logs shows it at most 5 s late."""
 
 
 class Rates(NamedTuple):
@@ -65,18 +61,18 @@ class Rates(NamedTuple):
     slot: float = 10
 
     def news_seconds(self, lane: Lane) -> float:
-        """How old a lane's last answer may be; one that is asked seldom gets two requests' time more."""
+        """How old a lane's last answer may be; a low rate adds the time of two requests."""
         return NEWS_SECONDS + 2 / (self.production if lane == "production" else self.slot)
 
 
 class Watch(NamedTuple):
     """What stays the same while a stage is watched.
 
-    ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: when the candidate
-    first answered. ``previous``: the stable slot's version, empty where it is not known; None in a service's
-    first deployment, which has no stable slot to compare with. ``production_url`` and ``preview_url`` are
-    what the probe asks. ``emergency``: the stable slot serves nothing at this
-    look, so the candidate is judged by itself.
+    ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: since when all
+    targets of the candidate are healthy. ``previous``: the stable slot's version, empty if it is not known;
+    None in a service's first deployment, which has no stable slot to compare with. The probe sends requests
+    to ``production_url`` and ``preview_url``. ``emergency``: the stable slot serves nothing now, so the
+    candidate is judged by itself.
     """
 
     stage: Stage
@@ -104,14 +100,14 @@ class Watch(NamedTuple):
 
     @property
     def versions(self) -> dict[str, Slot]:
-        """Which slot answers with which version; empty where the versions do not tell."""
+        """Which slot answers with which version; empty if the versions do not differ."""
         if not self.previous or self.previous == self.expected:
             return {}
         return {self.expected: self.candidate, self.previous: other(self.candidate)}
 
     @property
     def right(self) -> Mapping[Lane, Versions]:
-        """Which versions a lane may answer with; any where there is none."""
+        """Which versions a lane may answer with; a lane without an entry may answer with any."""
         return right_versions(self.candidate, self.expected, self.previous)
 
     @property

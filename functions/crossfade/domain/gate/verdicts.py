@@ -1,29 +1,30 @@
-"""What the state says about a stage: go on, hold, or go back, and the reason in reasons."""
+"""The verdict on a stage: advance, hold or roll back, with a reason."""
 
 from datetime import datetime, timedelta
 
 from crossfade.domain.gate import reasons
 from crossfade.domain.gate.evidence.streams import Streams
-from crossfade.domain.gate.news import missing, seen_on, serves_nothing, told
+from crossfade.domain.gate.news import failures_met, missing, seen_on, serves_nothing
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.verdict import EMERGENCY, Verdict
 
+OF_PROBE = " of its requests"
 OUTAGE_SECONDS = 60
 OUTAGE_BLOCKS = 3
-"""For so long after the stable lane failed, a candidate that fails too may share its outage."""
+"""How long after the stable lane failed a failing candidate may share its outage: the longer of the two."""
 
 
 def verdict_of(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
-    """What the state says about the stage.
+    """The verdict that the state allows.
 
-    Where the stable slot serves nothing the candidate is judged by itself, as in a first release. Once it is
-    verified it goes straight to the last stage: clients of the stable share get errors meanwhile.
+    While the stable slot serves nothing, the candidate is judged by itself, as in a first release. Once
+    verified it goes straight to the last stage, because clients of the stable share get errors.
     """
     met = serves_nothing(state, settings, watch, now)
     if met is None:
-        return _judge(state, settings, watch, now)
-    verdict = _judge(state, settings, watch._replace(emergency=True), now)
+        return _stage_verdict(state, settings, watch, now)
+    verdict = _stage_verdict(state, settings, watch._replace(emergency=True), now)
     return verdict.model_copy(
         update={
             "reason": f"{EMERGENCY} ({reasons.roles(watch.candidate)[1]} {met}); {verdict.reason}",
@@ -32,7 +33,7 @@ def verdict_of(state: GateState, *, settings: GateSettings, watch: Watch, now: d
     )
 
 
-def _judge(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
+def _stage_verdict(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
     worse = _worse(state, settings, watch)
     if worse:
         return Verdict(action="roll_back", reason=worse, error="CandidateWorse")
@@ -40,7 +41,7 @@ def _judge(state: GateState, settings: GateSettings, watch: Watch, now: datetime
     if nobody:
         return Verdict(action="roll_back", reason=nobody, error="TargetsBelowFloor")
     late = now >= watch.deadline
-    # It was verified at weight 0, and the clients who are not sent to it are served by nobody.
+    # The candidate was verified at weight 0, and the stable slot's clients get errors.
     urgent = watch.emergency and 0 < watch.stage.weight < 100
     doubt = (
         _doubt(state, settings, watch)
@@ -49,18 +50,20 @@ def _judge(state: GateState, settings: GateSettings, watch: Watch, now: datetime
     )
     if doubt:
         verdict = _hold_until(late, watch, doubt)
-        # Whatever the stable slot does: no client may be sent to what has failed like that before any was.
-        refused = late and not watch.stage.weight and _sick(state, settings)
+        # Whatever the stable slot does: no client may be sent to a candidate that fails like that.
+        refused = late and not watch.stage.weight and _fails_too_much(state, settings)
         return verdict.model_copy(update={"error": "CandidateWorse"}) if refused else verdict
     if now - watch.began < timedelta(seconds=watch.stage.min_seconds) and not urgent:
-        return Verdict(action="hold", reason=f"all well, watched for {watch.stage.min_seconds:g} s at least")
+        return Verdict(
+            action="hold", reason=f"no problem; the stage lasts {watch.stage.min_seconds:g} s at least"
+        )
     if not watch.shared:
         return Verdict(action="advance", reason=_proven(state, watch))
     few = ""
     if state.users.proof.evidence < 1 / settings.beta:
         few = _users_missing(state, settings, watch)
         waited = late or now - watch.began >= timedelta(seconds=settings.users_seconds)
-        if not waited or state.users.heard < settings.users_seen_seconds:
+        if not waited or state.users.reported_seconds < settings.users_seen_seconds:
             return _hold_until(late, watch, few)
     old = _users_old(state, settings, now)
     if old and (not few or settings.users_seen_seconds):
@@ -83,72 +86,69 @@ def _sources(state: GateState) -> dict[str, Streams]:
 
 
 def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
-    """Why to go back at once; None where nothing says so."""
+    """Why to roll back at once; None without such evidence."""
     lanes = state.lanes
     candidate, stable = reasons.roles(watch.candidate)
     if lanes.gone:
         return f"{candidate} has no target left"
     if lanes.unanswered(settings, alone=watch.alone):
         seen = lanes.seen[0]
-        return (
-            f"{candidate} does not answer any more, {seen.knocks:,} of {seen.knocks:,} requests: {seen.met}"
-        )
+        return f"{candidate} does not answer any more, {seen.polls:,} of {seen.polls:,} requests: {seen.met}"
     if lanes.dead(settings, alone=watch.alone):
         run = lanes.run
         while_stable = "" if watch.alone else f", while {stable} answers"
         return (
             f"{candidate} failed the last {run.length} requests in a row, for {run.last - run.began:.1f} s"
-            f"{while_stable}; {told(state, watch, watch.candidate)}"
+            f"{while_stable}; {failures_met(state, watch, watch.candidate)}"
         )
     if state.evidence >= 1 / settings.alpha:
         return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
         if source.failure_limit.failing(settings) and _refuted(source, state, watch):
             return (
-                f"{candidate} fails more than {settings.failing:.0%}{name}, and {stable} has none to compare "
-                f"with (evidence {reasons.odds(source.failure_limit.exceeded.evidence)})"
+                f"{candidate} fails more than {settings.failing:.0%}{name or OF_PROBE}, and {stable} has "
+                f"none to compare with (evidence {reasons.odds(source.failure_limit.exceeded.evidence)})"
                 f"{_probes(name, state, watch)}"
             )
     return None
 
 
 def _nobody_serves_well(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
-    """Why not to leave the traffic split, though nothing says that the candidate is worse.
+    """Why the traffic must not stay split, though there is no evidence that the candidate is worse.
 
-    The stable slot has no target for its share, and the candidate fails too much to continue. Which of
-    them is to get all of it the way back decides by their targets.
+    The stable slot has no target for its share, and the candidate fails too much to continue. The rollback
+    chooses the slot that gets all traffic by its targets.
     """
     candidate, stable = reasons.roles(watch.candidate)
-    if not (state.lanes.stable_gone and _sick(state, settings) and 0 < watch.stage.weight < 100):
+    if not (state.lanes.stable_gone and _fails_too_much(state, settings) and 0 < watch.stage.weight < 100):
         return None
     return (
-        f"{stable} has no target left for its {100 - watch.stage.weight} % of the traffic, and "
-        f"{candidate} fails "
-        f"more than {settings.failing:.0%}{_probes('', state, watch)}"
+        f"{stable} has no target left for its {100 - watch.stage.weight} % of the traffic, and {candidate} "
+        f"fails more than {settings.failing:.0%}{OF_PROBE}{_probes('', state, watch)}"
     )
 
 
-def _sick(state: GateState, settings: GateSettings) -> bool:
+def _fails_too_much(state: GateState, settings: GateSettings) -> bool:
     """Whether the candidate fails more than it may, whatever the stable slot does."""
     return any(source.failure_limit.failing(settings) for source in _sources(state).values())
 
 
 def _strongest(state: GateState, settings: GateSettings, watch: Watch) -> str:
-    """What says most against the candidate; where it is what the probe met, also what that was."""
+    """The strongest stream against the candidate; of the probe's streams, with what the probe met."""
     name, text = reasons.strongest(_sources(state), state.evidence, settings, watch.candidate)
     return text + _probes(name, state, watch)
 
 
 def _probes(name: str, state: GateState, watch: Watch) -> str:
-    """What the probe met on the candidate's lane, if that is the source of this name."""
-    met = "" if name else told(state, watch, watch.candidate)
+    """What the probe met on the candidate's lane, if the source of this name is the probe."""
+    met = "" if name else failures_met(state, watch, watch.candidate)
     return f"; {met}" if met else ""
 
 
 def _refuted(source: Streams, state: GateState, watch: Watch) -> bool:
-    """Whether to fail more than it may is reason enough to go back, with nothing to compare it with.
+    """Whether too many failures alone are a reason to roll back, with nothing to compare them with.
 
-    With clients on it, it still serves more of them than a stable slot that serves nothing.
+    A candidate that has clients still serves more of them than a stable slot that serves nothing.
     """
     if watch.alone:
         return watch.first or not watch.stage.weight
@@ -156,41 +156,40 @@ def _refuted(source: Streams, state: GateState, watch: Watch) -> bool:
 
 
 def _nothing_to_compare(source: Streams, state: GateState) -> bool:
-    """Whether the stable side has no requests, and was not seen to be as sick by the probe either.
+    """Whether the stable side has no requests, and the probe did not see it fail recently either.
 
-    At weight 100 it has no users. What is heard of the candidate's is late, and so is that they are well.
+    At weight 100 the stable side has no users, and reports of the candidate's users come late.
     """
     since = state.users.until - state.lanes.stable_failed_at
     return source.stable_absent and since >= max(OUTAGE_SECONDS, OUTAGE_BLOCKS * source.seconds)
 
 
 def _doubt(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
-    """Why not to go on, whatever the users say; None where nothing that was seen speaks against it."""
+    """Why not to advance, whatever the users' outcomes are; None without such evidence."""
     candidate, stable = reasons.roles(watch.candidate)
     if state.evidence >= settings.suspicion:
         return _strongest(state, settings, watch)
     for name, source in _sources(state).items():
         if source.failure_limit.failing(settings):
             return (
-                f"{candidate} fails more than {settings.failing:.0%}{name}, {stable} may be failing "
-                f"too (a shared outage?)"
-                f"{_probes(name, state, watch)}"
+                f"{candidate} fails more than {settings.failing:.0%}{name or OF_PROBE}; {stable} may be "
+                f"failing too (a shared outage?){_probes(name, state, watch)}"
             )
-    # Where the stable slot itself fails, a candidate that does not is what clients wait for.
+    # If the stable slot itself fails, a candidate that does not fail helps clients.
     helped = state.stable.failing(settings) or (watch.emergency and watch.stage.weight < 100)
     if state.production.failing(settings) and not helped:
         return (
             f"more than {settings.failing:.0%} of the production lane's requests fail; "
-            f"{told(state, watch, 'production')}"
+            f"{failures_met(state, watch, 'production')}"
         )
     return None
 
 
 def _unproven(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
-    """What is missing of the probe's proof; None where there is enough."""
+    """What the probe's proof still lacks; None if it is complete."""
     if state.probe.proof.evidence < 1 / settings.beta:
         return _probe_missing(state, settings, watch)
-    # Nobody was served before, so what the slot's own lane says must be what clients get.
+    # Production served nothing before, so clients must be seen to get what the slot's own lane shows.
     if watch.alone and watch.stage.weight == 100 and state.production.recovered.evidence < 1 / settings.beta:
         return _production_missing(state, settings, watch)
     return None
@@ -204,42 +203,43 @@ def _probe_missing(state: GateState, settings: GateSettings, watch: Watch) -> st
         if not requests and not (watch.alone and role.startswith("stable"))
     ]
     if silent:
-        return f"probe evidence missing: no answers of {' and '.join(silent)} compared in this stage"
-    met = told(state, watch, watch.candidate)
+        return f"probe evidence missing: no answers from {' and '.join(silent)} count in this stage yet"
+    met = failures_met(state, watch, watch.candidate)
     return (
         f"probe evidence insufficient: {reasons.failures(counts, watch.candidate)} "
-        f"{_to_go_on(state.probe.proof.evidence, settings)}{f'; {met}' if met else ''}"
+        f"{_needed(state.probe.proof.evidence, settings)}{f'; {met}' if met else ''}"
     )
 
 
 def _production_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
-    seen, met = seen_on(state, watch, "production"), told(state, watch, "production")
+    seen, met = seen_on(state, watch, "production"), failures_met(state, watch, "production")
     return (
         f"probe evidence insufficient: production fails {seen.kinds.total:,} of {seen.requests:,} "
-        f"{_to_go_on(state.production.recovered.evidence, settings)}{f'; {met}' if met else ''}"
+        f"{_needed(state.production.recovered.evidence, settings)}{f'; {met}' if met else ''}"
     )
 
 
 def _users_old(state: GateState, settings: GateSettings, now: datetime) -> str | None:
-    """What was heard of users last, where that is no news; a failing that is not told yet is in no count."""
-    age = now.timestamp() - state.users.told
+    """Why users' outcomes are too old, if they are: failures that are not reported yet are not counted."""
+    age = now.timestamp() - state.users.reported_until
     if age <= settings.users_news_seconds:
         return None
-    return f"user evidence missing: the last word of the candidate's users is {age:,.0f} s old"
+    return f"user evidence missing: the last outcomes of the candidate's users are {age:,.0f} s old"
 
 
-def _to_go_on(evidence: float, settings: GateSettings) -> str:
-    return f"(evidence to go on {reasons.odds(evidence)} of {reasons.odds(1 / settings.beta)})"
+def _needed(evidence: float, settings: GateSettings) -> str:
+    return f"(evidence to advance {reasons.odds(evidence)}, needs {reasons.odds(1 / settings.beta)})"
 
 
 def _users_missing(state: GateState, settings: GateSettings, watch: Watch) -> str:
     counts = state.users.proof.counts
-    if not state.users.heard:
+    if not state.users.reported_seconds:
         source = "its outcome feed" if settings.users == "feed" else "its target group's metrics"
-        return f"user evidence missing: no word of the candidate's users in {source}"
+        return f"user evidence missing: no outcomes of the candidate's users in {source}"
+    failures = reasons.failures(counts, watch.candidate)
     return (
-        f"user evidence insufficient: {reasons.failures(counts, watch.candidate)} in {state.users.heard} s "
-        f"{_to_go_on(state.users.proof.evidence, settings)}"
+        f"user evidence insufficient: {failures} in {state.users.reported_seconds} s "
+        f"{_needed(state.users.proof.evidence, settings)}"
     )
 
 

@@ -32,21 +32,19 @@ def refuse_drift(
     state: State,
     now: datetime,
 ) -> None:
-    """Refuse slots that somebody else has changed. ``counts`` has None for a slot without an ECS service.
+    """Refuse slots that were changed outside Crossfade. ``counts``: None for a slot without an ECS service.
 
     Raises
     ------
     NotYetVisible
-        The same, a moment after a deployment let go of the service: ECS may still show what was before it.
+        The same within a minute after a deployment freed the service: ECS may show older counts.
     SlotDrift
         The stable slot has no service or stands at 0, the idle one runs tasks that nobody accounts for, or a
         target group has targets that are no task of its slot.
     """
     found = _drift(spec, counts, stable, state.warm.slot if state.warm else None)
     if found and _may_be_old(state, now):
-        raise NotYetVisible(
-            f"{found[0]} A deployment has just ended, and ECS may still show what was before."
-        )
+        raise NotYetVisible(f"{found[0]} A deployment has just ended, and ECS may still show older counts.")
     if found:
         raise SlotDrift(f"{found[0]} {found[1]}")
 
@@ -73,15 +71,16 @@ def _may_be_old(state: State, now: datetime) -> bool:
 def _drift(
     spec: ServiceSpec, counts: Mapping[Slot, SlotCount | None], stable: Slot | None, warm: Slot | None
 ) -> tuple[str, str] | None:
-    """What is not as it was left, and what to do if somebody did that; None where all is well."""
+    """What is not as Crossfade left it, and what to do if that is no stale answer; None without drift."""
     if stable:
         live = counts[stable]
         if live is None or live.desired == 0:
             scale_or_give = f"Scale it to {spec.desired_count} tasks, or give" if live else "Give"
             return (
-                f"All traffic goes to {stable}, but the ECS service {spec.slot_service(stable)} "
+                f"stable ({stable}) has all traffic, but its ECS service {spec.slot_service(stable)} "
                 f"{'does not exist' if live is None else 'stands at 0 tasks'}.",
-                f"Somebody changed it. {scale_or_give} the traffic to the other slot if its tasks run, as "
+                f"It was changed outside Crossfade. {scale_or_give} all traffic to the other slot if its "
+                "tasks run, as "
                 'docs/operations.md says under "To put a changed rule right", then deploy again.',
             )
     idle: tuple[Slot, ...] = (other(stable),) if stable else SLOTS
@@ -90,8 +89,8 @@ def _drift(
         if found and found.desired > 0 and slot != warm:
             return (
                 f"The idle slot {slot} stands at {found.desired} tasks.",
-                f"Somebody changed {spec.slot_service(slot)}, or a deployment was cut off: scale it to 0, "
-                "then deploy again.",
+                f"{spec.slot_service(slot)} was changed outside Crossfade, or a deployment was cut off. "
+                "Scale it to 0, then deploy again.",
             )
     for slot in SLOTS:
         found = counts[slot]
@@ -99,6 +98,6 @@ def _drift(
             return (
                 f"The target group of {slot} has {found.registered} targets, and its ECS service "
                 f"{found.tasks} tasks.",
-                "Somebody registered the others: deregister them, then deploy again.",
+                "The others were registered outside Crossfade. Deregister them, then deploy again.",
             )
     return None

@@ -1,7 +1,7 @@
-"""What a release answers as: its digest is what is deployed, and its image's tags are what it may be called.
+"""A release's version: of the tags of its image, the one that the application answers with.
 
-An image often has several tags, ``2``, ``2.0`` and ``2.0.1``, which come one after the other, and the
-application answers one of them. Which one is known as soon as the candidate answers, see ADR 26.
+An image often has several tags, ``2``, ``2.0`` and ``2.0.1``, which come one after the other. Which one the
+application answers with is known as soon as the candidate answers, see ADR 26.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,9 @@ from crossfade.domain.planning.plan import Plan, RunningRelease
 
 
 def other_answers(records: Iterable[Record], plan: Plan, since: datetime) -> tuple[str, ...]:
-    """The versions but the release's own that its slot's lane has answered with, in the order of their first
-    answer; ``since`` is when the candidate first answered.
+    """The other versions that the candidate's lane has answered with, in the order of their first answer.
+
+    ``since``: since when all targets of the candidate are healthy.
     """
     answers = (
         record.version
@@ -30,9 +31,9 @@ def called(plan: Plan, version: str) -> Plan:
 
 
 def as_it_answers(running: RunningRelease | None, state: State) -> RunningRelease | None:
-    """What runs, under the version that it answers with: the journal knows it, where it knows the image.
+    """The running release with the version that it answers with, if the journal knows this image.
 
-    The tags of its task definition were written before it had answered.
+    The tags of its task definition were written before the application had answered.
     """
     if running and state.version and state.digest == running.digest:
         return running.model_copy(update={"version": state.version, "verified": state.verified})

@@ -76,7 +76,7 @@ class Contents(Model):
     tags: dict[str, str]
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence on it; empty where the pushed image is all there is."""
         if not (self.kept or self.left_out or len(self.released) > 1):
             return ""
@@ -211,8 +211,8 @@ def decide(
         feed=feed,
         contents=contents,
     )
-    before, told = running.version if running else "nothing", contents.told if contents else ""
-    reason = f"{before} → {release.version} in {candidate}{f': {told}' if told else ''}"
+    before, summary = running.version if running else "nothing", contents.summary if contents else ""
+    reason = f"{before} → {release.version} in {candidate}{f': {summary}' if summary else ''}"
     if stable and not serves:
         reason += f"; {EMERGENCY} ({stable} has no healthy target)"
     return Decision(action="deploy", reason=reason, plan=plan)

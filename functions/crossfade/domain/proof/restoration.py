@@ -7,7 +7,7 @@ yet the one from which clients get the winner alone.
 from collections.abc import Mapping
 from datetime import datetime
 
-from crossfade.domain.answers import Versions, well
+from crossfade.domain.answers import Versions, is_good
 from crossfade.domain.ledger import Lane, Opened, Record, Request
 from crossfade.domain.rollout.drain import DrainProgress
 
@@ -93,4 +93,4 @@ class FirstBad:
         since = {"production": self._met, self._candidate: self._healthy}.get(request.lane)
         if since is None or not since <= request.at <= self._until:
             return False
-        return not well(request, self._right.get(request.lane))
+        return not is_good(request, self._right.get(request.lane))

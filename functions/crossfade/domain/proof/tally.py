@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import pairwise
 
-from crossfade.domain.answers import Kinds, Versions, fault, well
+from crossfade.domain.answers import Kinds, Versions, fault, is_good
 from crossfade.domain.ledger import LANES, Closed, Lane, LaneTotals, Opened, Record, Request
 from crossfade.domain.model import Model, Timestamp
 
@@ -75,7 +75,7 @@ class Tally:
         run = self._runs[-1]
         run.saw(record.at)
         if isinstance(record, Request):
-            good = well(record, self._right.get(record.lane) if self._judged(record.at) else None)
+            good = is_good(record, self._right.get(record.lane) if self._judged(record.at) else None)
             if not run.lanes[record.lane].take(record, good=good):
                 return False
             if not good:

@@ -1,4 +1,4 @@
-"""The way back: which slot gets all the traffic when a deployment is taken back."""
+"""The restore target: the slot that gets all traffic when a deployment is rolled back."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -13,8 +13,8 @@ from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
 class RestoreTarget(Model):
     """``go``: all traffic to ``winner``; None removes the rule, as before a first release.
 
-    ``wait``: neither slot can serve yet, or the stable one not all of it. ``bar``: somebody else has changed
-    the rule, and it is left alone.
+    ``wait``: neither slot can serve yet, or the stable one not all of it. ``bar``: the rule was changed
+    outside Crossfade, and is left alone.
     """
 
     action: Literal["go", "wait", "bar"]
@@ -23,9 +23,8 @@ class RestoreTarget(Model):
 
 
 def is_fit(history: History) -> bool:
-    """Whether clients may be sent to a candidate that none was sent to before.
-
-    All its tasks were healthy once, and the gate has not found it worse.
+    """Whether a candidate without clients may get some: all its tasks were healthy once, and the gate has not
+    found it worse.
     """
     return history.healthy is not None and history.refused != 0
 
@@ -33,10 +32,10 @@ def is_fit(history: History) -> bool:
 def still_needed(
     plan: Plan, history: History, loser: Slot, *, healthy: Mapping[Slot, int], short: str | None, late: bool
 ) -> Literal["as_it_is", "as_winner"] | None:
-    """Whether a loser has to run on, in a rollback; None when it may be stopped.
+    """Whether a rollback must keep the loser running; None when it may be stopped.
 
-    ``as_winner``: nobody answers in the other slot. ``as_it_is``: the other one is ``short`` of tasks, of
-    which this one has more; ``late`` ends that wait.
+    ``as_winner``: the other slot has no healthy target. ``as_it_is``: the other slot is ``short`` of tasks,
+    and this one has more; ``late`` ends that wait.
     """
     winner = other(loser)
     if healthy[loser] <= healthy[winner] or (loser == plan.candidate and not is_fit(history)):
@@ -60,21 +59,19 @@ def restore_target(
 ) -> RestoreTarget:
     """Choose the winner.
 
-    The stable slot, unless it has no healthy target while the candidate has: clients are better off with a
-    version that is suspect than with none. Where none was sent to it, it must be ``fit``. ``written`` are the
-    weights that Crossfade wrote last, ``own`` all that may be read by its doing; ``hidden``: a rule may be
-    there that is not seen yet. ``short`` is what the stable slot lacks to carry all traffic, where that is
-    worth a wait. ``late`` ends the wait for a healthy slot.
+    It is the stable slot, unless that has no healthy target while the candidate has: clients are better off
+    with a suspect version than with none. A candidate that had no clients must be ``fit``. ``written`` are
+    the weights that Crossfade wrote last, ``own`` all of its weights that may still be read; ``hidden``:
+    there may be a rule that the load balancer does not show yet. ``short`` is what the stable slot lacks to
+    carry all traffic, if that is worth a wait. ``late`` ends the wait for a healthy slot.
     """
     if live is None and hidden:
-        return RestoreTarget(
-            action="wait", reason="the load balancer does not show yet the rule that was made just now"
-        )
+        return RestoreTarget(action="wait", reason="the load balancer does not show the new rule yet")
     is_back = live == plan.before and (live == written or live is None)
     if not is_back and (live is None or live not in (*own, plan.before)):
         return RestoreTarget(
             action="bar",
-            reason=f"the live rule ({live or 'gone'}) was changed by somebody else. {PUT_RIGHT}",
+            reason=f"the live rule ({live or 'gone'}) was changed outside Crossfade. {PUT_RIGHT}",
         )
     if plan.stable is None:
         return RestoreTarget(action="go", reason="no production rule")
@@ -86,8 +83,8 @@ def restore_target(
         return RestoreTarget(
             action="go",
             winner=plan.candidate,
-            reason=f"the stable slot {plan.stable} has no healthy target, so all traffic was given to "
-            f"{plan.candidate} with {plan.release.version}",
+            reason=f"stable ({plan.stable}) has no healthy target, so all traffic goes to candidate "
+            f"({plan.candidate}), {plan.release.version}",
         )
     if late or is_back:
         return RestoreTarget(action="go", winner=plan.stable, reason=_served_by_nobody(plan, healthy))
@@ -97,7 +94,7 @@ def restore_target(
 def _served_by_nobody(plan: Plan, healthy: Mapping[Slot, int]) -> str:
     if healthy[plan.candidate] > 0:
         return (
-            f"{plan.before}, though {plan.stable} has no healthy target: look at it. {plan.candidate} has "
-            f"some, but {plan.release.version} was not found fit for clients"
+            f"{plan.before}, but stable ({plan.stable}) has no healthy target: look at its tasks. candidate "
+            f"({plan.candidate}) has some, but {plan.release.version} was not verified"
         )
-    return f"{plan.before}, though neither slot has a healthy target: look at both"
+    return f"{plan.before}, but neither slot has a healthy target: look at the tasks of both"

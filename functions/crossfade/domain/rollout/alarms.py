@@ -38,17 +38,17 @@ def with_alarms(
 ) -> Verdict:
     """The verdict with the alarms taken in.
 
-    One that was raised during the deployment goes back. One that was in ALARM before it, and still is, says
-    nothing about the candidate: it is told, and goes back when it returns. So is one that is raised while the
-    stable slot serves nothing: it would go back to that. One that is gone holds, and goes back when it is
-    ``late``: the stage's deadline has come.
+    An alarm that was raised during the deployment rolls back. One that was in ALARM before it, and still is,
+    says nothing about the candidate: the reason names it, and it counts when it is raised again. So does one
+    that is raised while the stable slot serves nothing, because a rollback would lead to that slot. A deleted
+    alarm holds the stage, and rolls back when it is ``late``: the stage's deadline has come.
     """
-    heeded = [alarm for alarm in found.values() if alarm.raised(began) and not verdict.emergency]
-    if heeded and verdict.action != "roll_back":
-        told = ", ".join(f"{alarm.name} (since {alarm.since:%H:%M:%S} UTC)" for alarm in heeded)
+    raised = [alarm for alarm in found.values() if alarm.raised(began) and not verdict.emergency]
+    if raised and verdict.action != "roll_back":
+        names = ", ".join(f"{alarm.name} (since {alarm.since:%H:%M:%S} UTC)" for alarm in raised)
         return Verdict(
             action="roll_back",
-            reason=f"CloudWatch alarm {told} was raised during the deployment",
+            reason=f"CloudWatch alarm {names} was raised during the deployment",
             error="AlarmRaised",
         )
     gone = [name for name in named if name not in found]

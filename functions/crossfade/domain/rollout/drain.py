@@ -1,7 +1,6 @@
-"""When a version may go: never because a rule says so, only because clients no longer meet it.
+"""When a slot may be stopped: once production answers with the other version only, whatever the weights say.
 
-The same question is asked twice: of the old version before it is retired, and of the candidate after a
-rollback before it is stopped.
+This is checked twice: for the old version before it is retired, and for the candidate after a rollback.
 """
 
 from collections.abc import Iterable
@@ -14,17 +13,18 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Retire
 
 SPANS = 20
-"""The quiet time is counted in so many parts, so that its failures are known without every single answer."""
+"""The number of parts in which the quiet time is counted, so that no single answer has to be kept."""
 
 
 class DrainProgress(Model):
-    """What production has shown since the last shift: the version's last good answer, another's last answer.
+    """What production has answered since the last shift.
 
-    Where nobody knows the version, every answer is its that is not the loser's. A failed request may be
-    anybody's: ``spans`` counts them, by number, requests and failures of the quiet time's parts. The time in
-    which no probe was there proves nothing: a new one's beginning counts like another version's answer.
-    ``met`` is another version that was answered, and when last; ``kinds`` are all failures since the shift;
-    ``requests`` counts all requests since then.
+    ``last_answer`` is the last good one of the awaited version, ``last_other`` the last one of another
+    version. If the awaited version is not known, every version but the loser's is awaited. A failed request
+    may belong to either: ``spans`` has, by number, requests and failures of the quiet time's parts. A time
+    without a probe proves nothing, so a new probe's beginning counts like an answer of another version.
+    ``met`` is the last answer of another version, and when; ``kinds`` are all failures since the shift, and
+    ``requests`` all requests.
     """
 
     last_answer: Timestamp | None = None
@@ -35,7 +35,7 @@ class DrainProgress(Model):
     kinds: Kinds = Kinds()
 
     def gap(self, at: datetime) -> "DrainProgress":
-        """Nobody saw what production gave just before."""
+        """With a time without a probe, which ended ``at``."""
         return self.model_copy(update={"last_other": max(at, self.last_other or at)})
 
     def answer(self, request: Request, seconds: float, *, awaited: bool) -> "DrainProgress":
@@ -61,34 +61,34 @@ class DrainProgress(Model):
         return self.model_copy(update=update)
 
     def covers(self, since: datetime, seconds: float) -> bool:
-        """Whether good answers of the version, and of no other, cover so many seconds after ``since``."""
+        """Whether good answers of the awaited version, and of no other, cover ``seconds`` after ``since``."""
         begins = max(since, self.last_other or since)
         return self.last_answer is not None and self.last_answer - begins >= timedelta(seconds=seconds)
 
     def failures(self) -> tuple[int, int]:
-        """How many of how many requests failed in the last spans."""
+        """The failures and the requests of the last spans."""
         return sum(failures for _, _, failures in self.spans), sum(requests for _, requests, _ in self.spans)
 
     def found(self, now: datetime) -> str:
-        """What was met since the shift that was not the version, to follow a reason."""
-        told = []
+        """What else production has answered since the shift, to follow a reason."""
+        found = []
         if self.met:
             at, what = self.met
-            told.append(f"; {(now - at).total_seconds():,.0f} s ago it gave {what}")
+            found.append(f"; {(now - at).total_seconds():,.0f} s ago it answered {what}")
         if self.kinds.total:
-            told.append(f"; {self.kinds.told(self.requests)}")
+            found.append(f"; {self.kinds.summary(self.requests)}")
         if not self.requests:
-            told.append("; no request of the probe was seen")
-        return "".join(told)
+            found.append("; the ledger has no request to production")
+        return "".join(found)
 
     def alone(self, since: datetime, seconds: float, failing: float) -> bool:
-        """Whether clients have got the version alone for so long, and no more than a share of them failed."""
+        """Whether production answered with the version only for ``seconds``, failing ``failing`` at most."""
         failures, requests = self.failures()
         return self.covers(since, seconds) and failures <= failing * requests
 
 
 class Awaited(NamedTuple):
-    """What clients are to get: the winner's version, or, where nobody knows that, any but the loser's."""
+    """What clients are to get: the winner's version, or any but the loser's if that is not known."""
 
     version: str | None
     loser: str | None
@@ -122,11 +122,11 @@ def look(
 ) -> tuple[DrainProgress, DrainVerdict]:
     """Take in new records and say whether clients get ``version`` only.
 
-    ``shifted`` is when the weights were set from which on that is expected, ``shown`` when the load balancer
-    showed them: the drain time and the deadline count from there. Silence is not proof: the quiet time must
-    be covered by good answers, and no more than the share ``failing`` of its requests may fail. Where it is
-    not known which ``version`` clients are to get, they must get no more of the ``loser``'s. Where there is
-    none either nothing can be proved, and the drain time alone counts.
+    ``shifted`` is when the weights were set, ``shown`` when the load balancer showed them: the drain time and
+    the deadline count from there. Silence is not proof: the quiet time must be covered by good answers, and
+    at most the share ``failing`` of its requests may fail. If it is not known which ``version`` clients are
+    to get, they must get none of the ``loser``'s. If that is not known either, nothing can be proved, and the
+    drain time alone counts.
     """
     elapsed = (now - shown).total_seconds()
     undrained = f"the drain time of {retire.drain_seconds:g} s is not over"
@@ -142,8 +142,8 @@ def look(
             quiet = quiet.answer(record, retire.quiet_seconds, awaited=awaited.meets(record))
     failures, requests = quiet.failures()
     if not quiet.covers(shifted, retire.quiet_seconds):
-        awaiting = f"{version} alone" if version else f"others than {loser} alone"
-        reason = f"production has not given {awaiting} for {retire.quiet_seconds:g} s{quiet.found(now)}"
+        awaiting = f"with {version} only" if version else f"without {loser}"
+        reason = f"production has not answered {awaiting} for {retire.quiet_seconds:g} s{quiet.found(now)}"
     elif failures > failing * requests:
         reason = f"{failures:,} of the last {requests:,} production requests failed{quiet.found(now)}"
     elif elapsed < retire.drain_seconds:

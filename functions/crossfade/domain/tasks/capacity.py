@@ -1,4 +1,4 @@
-"""Capacity: whether a slot has the tasks for what it is to carry, and what to ask for."""
+"""Capacity: whether a slot has enough tasks for its weight, and how many to ask for."""
 
 from collections.abc import Mapping
 from typing import Self

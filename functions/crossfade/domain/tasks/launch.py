@@ -1,4 +1,4 @@
-"""When the candidate is ready to be looked at, and when there is no point in waiting longer."""
+"""When the candidate is ready to be verified, and when waiting longer is pointless."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,10 +9,10 @@ from crossfade.domain.spec.service import Launch
 from crossfade.domain.tasks.reasons import advice
 
 CRASHES_LIMIT = 2
-"""A second task that ended by itself is not bad luck."""
+"""One task may fail by bad luck; the second one that ends by itself is an error of the release."""
 
 ECS_LAG = timedelta(seconds=60)
-"""For so long after a write ECS may show a service as it was before, or no service at all."""
+"""How long after a write ECS may show a service as it was before, or no service at all."""
 
 
 class Rollout(Model):
@@ -85,8 +85,8 @@ def judge(
     CandidateReplaced
         A minute after the launch ECS shows no service, or one that runs something else.
     CandidateCannotStart
-        Tasks end by themselves again and again: waiting would not help. Tasks that ECS found no place for do
-        not count: that may change, though ECS itself soon gives such a rollout up.
+        Tasks end by themselves repeatedly, so waiting would not help. Tasks that ECS found no place for do
+        not count: room may come, although ECS soon gives such a rollout up.
     CandidateNotHealthy
         The deadline has passed.
     """
@@ -103,12 +103,16 @@ def judge(
         held = now - since
         if held >= timedelta(seconds=launch.hold_seconds):
             return Readiness(status="ready", healthy_since=since, reason=f"{slot.healthy} targets healthy")
-        return Readiness(status="waiting", healthy_since=since, reason="healthy, held for a moment")
+        return Readiness(
+            status="waiting",
+            healthy_since=since,
+            reason=f"healthy for {held.total_seconds():.0f} s of {launch.hold_seconds:g} s",
+        )
     found = f"{slot.running} of {slot.desired} tasks run, {slot.healthy} targets healthy"
     why = "; ".join(filter(None, (*slot.unhealthy, slot.failure)))
     if now >= deadline:
         raise CandidateNotHealthy(
-            f"The candidate did not become healthy in {launch.deadline_seconds:g} s: {found} "
+            f"The candidate did not become healthy within {launch.deadline_seconds:g} s: {found} "
             f"({why or 'neither ECS nor the load balancer gave a reason'}). "
             + advice(slot.failure, "Look at its health check and its log.")
         )
@@ -130,6 +134,6 @@ def _unseen(slot: SlotStatus | None, rollout: Rollout, now: datetime) -> str:
     if slot and slot.task_definition == rollout.task_definition:
         return ""  # launched twice, or rolled out anew by hand: it is the same candidate
     raise CandidateReplaced(
-        f"{unseen}, {(now - rollout.asked).total_seconds():.0f} s later. Somebody deleted or changed the "
-        "candidate's ECS service: find out who, then deploy again."
+        f"{unseen}, {(now - rollout.asked).total_seconds():.0f} s later. The candidate's ECS service was "
+        "deleted or changed outside Crossfade. Find out by whom, then deploy again."
     )

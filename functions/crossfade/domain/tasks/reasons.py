@@ -1,7 +1,7 @@
 """Why tasks do not run, in ECS's own words, and what to do about it.
 
-ECS has no codes for most of it. Its texts are told as they are, cut and made visible. Where one is known the
-advice fits it, and what is known to pass is given time; any other is taken for the release's own fault.
+ECS has no codes for most of it. Its texts are shown as they are, cut and made visible. A known text has its
+own advice, and one that may pass is waited for; any other counts as the release's own fault.
 """
 
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ ORDINARY = (
     STEADY, "has started", "has stopped", "has begun draining", " registered ", " deregistered ",
     "deployment completed",
 )  # fmt: skip
-"""Events that tell of no trouble."""
+"""Events without trouble."""
 
 
 class Cause(NamedTuple):
-    """A part of ECS's words, what to do about it, and whether it may pass while nobody does anything."""
+    """A part of ECS's words, what to do about it, and whether it may pass by itself."""
 
     words: str
     advice: str
@@ -71,16 +71,16 @@ CAUSES = (
 
 
 class Event(Model):
-    """An event of a service, as DescribeServices tells it."""
+    """An event of a service, as DescribeServices shows it."""
 
     at: Timestamp
     message: str
 
 
 def trouble(events: Iterable[Event], since: datetime) -> str:
-    """What the newest event since a moment says that tells of trouble; empty where all is well again.
+    """The newest event of trouble since a moment, in ECS's words; empty if the service is steady again.
 
-    ``events`` are the newest first. One that has a reason goes before the newest.
+    ``events`` are the newest first. An event with a reason is preferred to a newer one without.
     """
     found: list[Event] = []
     for event in sorted(events, key=lambda event: event.at, reverse=True):
@@ -88,8 +88,8 @@ def trouble(events: Iterable[Event], since: datetime) -> str:
             break
         if not any(part in event.message for part in ORDINARY):
             found.append(event)
-    told = next((event for event in found if "reason" in event.message.lower()), next(iter(found), None))
-    return f"ECS at {told.at:%H:%M:%S}: {said(told.message)}" if told else ""
+    newest = next((event for event in found if "reason" in event.message.lower()), next(iter(found), None))
+    return f"ECS at {newest.at:%H:%M:%S}: {said(newest.message)}" if newest else ""
 
 
 def said(text: str) -> str:
@@ -98,10 +98,10 @@ def said(text: str) -> str:
 
 
 def advice(words: str, otherwise: str) -> str:
-    """What to do about what ECS says; ``otherwise`` where that is not known."""
+    """What to do about ECS's words; ``otherwise`` if they are not known."""
     return next((cause.advice for cause in CAUSES if cause.words in words), otherwise)
 
 
 def passes(words: str) -> bool:
-    """Whether ECS says of a task only what may pass, and nothing of the image."""
+    """Whether ECS's words name a cause that may pass by itself."""
     return next((cause.passes for cause in CAUSES if cause.words in words), False)

@@ -1,7 +1,7 @@
 """The production rule's place: beside which other rules it stands, and whether the spec still says so.
 
-The rule that Crossfade makes takes every request of its listener (``/*``), so it may not stand before a rule
-of somebody else's, nor behind one that takes every request as well.
+The rule that Crossfade makes takes every request of its listener (``/*``), so it may stand neither before
+another service's rule nor behind one that takes every request as well.
 """
 
 from collections.abc import Iterable
@@ -64,7 +64,7 @@ def refuse_moved(spec: ServiceSpec, last: LastRule | None) -> None:
         The spec was changed since.
     """
     changed = [
-        f"{field} from {_told(was)} to {_told(is_now)}"
+        f"{field} from {_shown(was)} to {_shown(is_now)}"
         for field in ("cluster", "listener", "target_groups")
         if last and (was := getattr(last, field)) != (is_now := getattr(spec, field))
     ]
@@ -144,5 +144,5 @@ def _would_be_covered(spec: ServiceSpec, rule: LiveRule) -> bool:
     return int(rule.priority) > spec.rule_priority
 
 
-def _told(value: str | TargetGroups) -> str:
+def _shown(value: str | TargetGroups) -> str:
     return value if isinstance(value, str) else f"blue {value.blue}, green {value.green}"

@@ -38,7 +38,7 @@ class LiveRule(Model):
         """The weight of each target group, by its ARN; empty where the rule answers by itself."""
         last = self.actions[-1]
         groups = last.get("ForwardConfig", {}).get("TargetGroups", [])
-        # A forward to one group may be told without a weight, and an old one without a ForwardConfig.
+        # ELB may show a forward to one group without a weight, and an old one without a ForwardConfig.
         alone = {last["TargetGroupArn"]: 1} if "TargetGroupArn" in last else {}
         return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups} or alone
 
@@ -91,7 +91,7 @@ class LiveRule(Model):
     def _changed(self, found: str, groups: TargetGroups) -> ForeignChange:
         return ForeignChange(
             f"The production rule {self.arn} {found}. It should forward to {groups.blue} and {groups.green}, "
-            "and to no other group. Somebody else changed it."
+            "and to no other group. It was changed outside Crossfade."
         )
 
 
@@ -145,7 +145,7 @@ def refuse_stickiness(rule: LiveRule | None, sticky_groups: list[str]) -> None:
 
 
 def _kept(action: Mapping[str, Any]) -> dict[str, Any]:
-    """An action as it was read; a login's secret is never told, and stays where this is said."""
+    """An action as it was read; ELB never shows a login's secret, and keeps it if the action says so."""
     if action["Type"] != OIDC:
         return dict(action)
     login = {key: value for key, value in action["AuthenticateOidcConfig"].items() if key != "ClientSecret"}

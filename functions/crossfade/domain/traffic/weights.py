@@ -18,8 +18,10 @@ PUT_RIGHT = (
     "It is left alone. Choose a slot whose tasks run and give it all the traffic, in the rule and in the "
     'journal: docs/operations.md says how, under "To put a changed rule right".'
 )
-"""What to do about a foreign change where Crossfade is at rest: before a deployment, or after a rollback that
-has left the rule alone. A deployment that finds one says none of it: its rollback may stop a slot."""
+"""What to do about a foreign change before a deployment, or after a rollback that left the rule alone.
+
+A running deployment does not say it: its rollback may still stop a slot.
+"""
 
 
 TAKE_AWAY = (
@@ -103,14 +105,14 @@ def refuse_foreign(
     if any(past.weights == live and past.may_be_read(now) for past in overwritten):
         raise NotYetVisible(
             f"Crossfade last wrote {written or 'no rule'}, and the load balancer still shows "
-            f"{live or 'no rule'}, as before that. It is looked at again; after {RULE_SECONDS // 60} minutes "
-            "it counts as somebody else's change."
+            f"{live or 'no rule'}, as before. Crossfade looks again; after {RULE_SECONDS // 60} minutes it "
+            "counts as a change from outside."
         )
     found = f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}."
     if written is None:
-        raise ForeignChange(f"{found} Somebody else made it.")
+        raise ForeignChange(f"{found} It was made outside Crossfade.")
     changed = "" if live else " If listener or rule_priority was changed in the spec, change it back."
-    raise ForeignChange(f"{found}{changed} Somebody else changed it.")
+    raise ForeignChange(f"{found}{changed} It was changed outside Crossfade.")
 
 
 def required_targets(desired: int, weight: int) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.domain.gate.evidence.comparison import Proof
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.ledger import Knock, Record, Request
+from crossfade.domain.ledger import Record, Request, Unanswered
 from crossfade.domain.rollout.alarms import Alarm, with_alarms
 from crossfade.domain.slots import Slot
 from crossfade.domain.verdict import EMERGENCY, Verdict
@@ -28,15 +28,15 @@ def _lane(lane: Slot, marks: str, **failed: Any) -> list[Record]:
     ]
 
 
-def _knocks(*seconds: float, lane: Slot = "blue", **met: Any) -> list[Record]:
+def _unanswered(*seconds: float, lane: Slot = "blue", **met: Any) -> list[Record]:
     values: dict[str, Any] = {"status": 503, "version": None, "error": None, "note": "by the load balancer"}
     return [
-        Knock(type="knock", lane=lane, at=at(second), asked=round(second) + 1, **values | met)
+        Unanswered(type="unanswered", lane=lane, at=at(second), asked=round(second) + 1, **values | met)
         for second in seconds
     ]
 
 
-TOLD = _knocks(0, 5, 10, 15, 20, 25, 30, 35)
+TOLD = _unanswered(0, 5, 10, 15, 20, 25, 30, 35)
 
 
 def _merged(*lanes: list[Record]) -> list[Record]:
@@ -58,13 +58,13 @@ def _emergency(records: list[Record], *, seconds: float = 40, **kwargs: Any) -> 
         pytest.param(_lane("blue", DEAD, status=500), True, id="the-application-fails-each-time"),
         pytest.param(_lane("blue", DEAD, status=None, error="no answer within 5 s"), True, id="it-hangs"),
         pytest.param([lane_event("paused", "blue"), *TOLD], True, id="no-target-is-left"),
-        pytest.param(_knocks(0, 5, 10, 15, 20, 25, 30, 35), True, id="nobody-was-ever-there"),
+        pytest.param(_unanswered(0, 5, 10, 15, 20, 25, 30, 35), True, id="nobody-was-ever-there"),
         pytest.param(_lane("blue", "x" * 799 + "."), False, id="one-answer-ends-it"),
         pytest.param(_lane("blue", ("x" * 9 + ".") * 80), False, id="it-serves-some"),
         pytest.param(_lane("blue", "." * 760 + "x" * 40), False, id="two-seconds-are-a-blip"),
         pytest.param(_lane("blue", DEAD, status=404), False, id="a-path-that-is-not-there-is-an-answer"),
         pytest.param(_lane("blue", DEAD, status=403), False, id="a-login-is-an-answer"),
-        pytest.param(_knocks(0, 5, 10, 35, status=403), False, id="the-load-balancers-own-too"),
+        pytest.param(_unanswered(0, 5, 10, 35, status=403), False, id="the-load-balancers-own-too"),
         pytest.param(_lane("blue", DEAD[:300]), False, id="what-is-not-heard-any-more-may-serve"),
         pytest.param([], False, id="silence-is-nothing"),
         pytest.param(
@@ -118,7 +118,7 @@ def test_a_first_release_has_no_stable_slot() -> None:
         (_lane("blue", DEAD), "stable (blue) failed the last 800 requests in a row, for 40.0 s"),
         ([lane_event("paused", "blue"), *TOLD], "stable (blue) has no target left"),
         (
-            _knocks(0, 5, 35),
+            _unanswered(0, 5, 35),
             "stable (blue) does not answer, 36 of 36 requests: HTTP 503 by the load balancer",
         ),
     ],
@@ -277,7 +277,7 @@ def _restarted(stable: str, *, heard: str = "." * 400) -> list[Record]:
         request("blue", n, 21 + n / 20, status=200 if mark == "." else 502, version="0.0.1")
         for n, mark in enumerate(stable, 1)
     ]
-    return [*before, opened(20.5), *_merged(_knocks(21, 26, 31, lane="green"), blue)]
+    return [*before, opened(20.5), *_merged(_unanswered(21, 26, 31, lane="green"), blue)]
 
 
 def test_a_candidate_that_a_new_probe_does_not_find_goes_back() -> None:

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from crossfade.domain.gate.blocks.block import Block, Tally, together
-from crossfade.domain.gate.blocks.from_feed import LATE_SECONDS, Heard, Line, feed_blocks, read_outcomes
+from crossfade.domain.gate.blocks.from_feed import LATE_SECONDS, FeedBlocks, Line, feed_blocks, read_outcomes
 from tests.unit.domain.gate.watching import feed_line
 from tests.unit.examples import at
 
 START = int(at(0).timestamp())
 
 
-def _hear(*lines: Line, heard: Heard | None = None, now: float = 100) -> Heard:
+def _hear(*lines: Line, heard: FeedBlocks | None = None, now: float = 100) -> FeedBlocks:
     """Read the feed, after an earlier reading that took blocks."""
     counted, after = (heard.counted, heard.blocks[-1].end) if heard else ((), 0)
     return feed_blocks(lines, counted, candidate="green", after=after, now=at(now), settle=6)
@@ -76,7 +76,7 @@ def test_a_late_line_waits_for_a_block() -> None:
     """It makes none by itself: nothing is lost until the next one is complete."""
     first = _hear(feed_line(), now=11)
     waiting = _hear(feed_line(), feed_line(stream="app/b"), heard=first, now=12)
-    assert waiting == Heard([], first.counted)
+    assert waiting == FeedBlocks([], first.counted)
 
 
 def test_a_line_that_is_missing_for_once_does_not_count_again() -> None:

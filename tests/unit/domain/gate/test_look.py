@@ -38,7 +38,7 @@ def test_never_before_the_minimum_time() -> None:
     shown = watch(max_seconds=120)._replace(began=at(0))
     assert _verdict(ledger(GOOD, GOOD), HEALTHY, seconds=9, shown=shown) == (
         "hold",
-        "all well, watched for 10 s at least",
+        "no problem; the stage lasts 10 s at least",
     )
 
 
@@ -115,9 +115,8 @@ def test_a_shared_sickness_holds() -> None:
     sick = "..x..x.x.." * 80
     assert _verdict(ledger(sick, sick), HEALTHY, seconds=50) == (
         "hold",
-        "candidate (green) fails more than 5%, stable (blue) may be failing too (a shared outage?); "
-        "240 of 800: HTTP 500, expected 200. "
-        "The application failed: read its log",
+        "candidate (green) fails more than 5% of its requests; stable (blue) may be failing too "
+        "(a shared outage?); 240 of 800: HTTP 500, expected 200. The application failed: read its log",
     )
 
 
@@ -139,14 +138,14 @@ def test_sick_with_nothing_to_compare() -> None:
             HEALTHY,
             "roll_back",
             "after 120 s at weight 10: probe evidence missing: "
-            "no answer of candidate (green), stable (blue) and production for 120 s",
+            "no answer from candidate (green), stable (blue) and production for 120 s",
             id="the-probe-is-silent",
         ),
         pytest.param(
             ledger(LONG, ""),
             HEALTHY,
             "roll_back",
-            "after 120 s at weight 10: probe evidence missing: no answer of stable (blue) for 120 s",
+            "after 120 s at weight 10: probe evidence missing: no answer from stable (blue) for 120 s",
             id="the-stable-lane-is-silent",
         ),
         pytest.param(
@@ -155,14 +154,14 @@ def test_sick_with_nothing_to_compare() -> None:
             "roll_back",
             "after 120 s at weight 10: probe evidence insufficient: candidate (green) fails 0 of "
             "149, stable (blue) 0 of 149 "
-            "(evidence to go on 1 : 2 of 1 : 20)",
+            "(evidence to advance 1 : 2, needs 1 : 20)",
             id="the-probe-says-too-little",
         ),
         pytest.param(
             ledger(LONG, LONG),
             [],
             "roll_back",
-            "after 120 s at weight 10: user evidence missing: no word of the candidate's users in "
+            "after 120 s at weight 10: user evidence missing: no outcomes of the candidate's users in "
             "its outcome feed",
             id="the-feed-is-silent",
         ),
@@ -173,7 +172,7 @@ def test_sick_with_nothing_to_compare() -> None:
             "candidate (green) fails 0 of 2,399, stable (blue) 0 of 2,399; users: candidate (green) "
             "fails 0 of 13, stable (blue) 0 of 117; "
             "user evidence insufficient: candidate (green) fails 0 of 13, stable (blue) 0 of 117 in 65 s "
-            "(evidence to go on 1 : 1 of 1 : 20)",
+            "(evidence to advance 1 : 1, needs 1 : 20)",
             id="little-traffic-goes-on",
         ),
         pytest.param(
@@ -182,7 +181,7 @@ def test_sick_with_nothing_to_compare() -> None:
             "advance",
             "candidate (green) fails 0 of 2,399, stable (blue) 0 of 2,399; "
             "user evidence insufficient: candidate (green) fails 0 of 0, stable (blue) 0 of 0 in 65 s "
-            "(evidence to go on 1 : 1 of 1 : 20)",
+            "(evidence to advance 1 : 1, needs 1 : 20)",
             id="no-traffic-but-a-feed-that-says-so",
         ),
         pytest.param(
@@ -191,7 +190,7 @@ def test_sick_with_nothing_to_compare() -> None:
             "roll_back",
             "after 120 s at weight 10: user evidence insufficient: candidate (green) fails 0 of 11, "
             "stable (blue) 0 of 99 in 55 s "
-            "(evidence to go on 1 : 1 of 1 : 20)",
+            "(evidence to advance 1 : 1, needs 1 : 20)",
             id="less-than-a-minute-of-it",
         ),
     ],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crossfade.domain.gate.state import Rates, Watch
-from crossfade.domain.ledger import Knock, Opened, Record, Request
+from crossfade.domain.ledger import Opened, Record, Request, Unanswered
 from crossfade.domain.spec.gate import GateSettings
 from tests.unit.domain.gate.watching import SETTINGS, glance, ledger, users, watch
 from tests.unit.examples import at, lane_event
@@ -21,9 +21,11 @@ def _stage(weight: int = 50, **changes: Any) -> Watch:
     return shown._replace(stage=shown.stage.model_copy(update={"min_seconds": 55}))
 
 
-def _knock(lane: str, seconds: float, asked: int, **met: Any) -> Knock:
+def _unanswered(lane: str, seconds: float, asked: int, **met: Any) -> Unanswered:
     values = {"status": None, "version": None, "error": None, "note": None} | met
-    return Knock.model_validate({"type": "knock", "lane": lane, "at": at(seconds), "asked": asked} | values)
+    return Unanswered.model_validate(
+        {"type": "unanswered", "lane": lane, "at": at(seconds), "asked": asked} | values
+    )
 
 
 def _later(records: list[Record], seconds: float) -> list[Record]:
@@ -54,12 +56,12 @@ def test_the_probe_falls_silent_after_its_proof() -> None:
     """Both probe tasks die at 40 s; at 56 s, when the stage could end, nobody has seen anything for 16 s."""
     blocks = users(*[(500, 0, 500, 0)] * 10)
     state, verdict = glance(ledger(GOOD, GOOD), blocks, seconds=40, shown=_stage())
-    assert (verdict.action, verdict.reason) == ("hold", "all well, watched for 55 s at least")
+    assert (verdict.action, verdict.reason) == ("hold", "no problem; the stage lasts 55 s at least")
     for seconds, action in ((56, "hold"), (119, "hold"), (120, "roll_back")):
         verdict = glance([], state=state, seconds=seconds, shown=_stage())[1]
         assert verdict.action == action
         assert (
-            f"probe evidence missing: no answer of candidate (green), stable (blue) and production "
+            f"probe evidence missing: no answer from candidate (green), stable (blue) and production "
             f"for {seconds - 40} s" in verdict.reason
         )
     assert verdict.error == "EvidenceMissing"
@@ -82,11 +84,11 @@ def test_a_new_probe_ends_the_silence() -> None:
     ("records", "missing"),
     [
         pytest.param(
-            ledger(GOOD, "." * 1120), "no answer of candidate (green) for 16 s", id="the-candidates-lane"
+            ledger(GOOD, "." * 1120), "no answer from candidate (green) for 16 s", id="the-candidates-lane"
         ),
-        pytest.param(ledger("." * 1120, GOOD), "no answer of stable (blue) for 16 s", id="the-stable-lane"),
+        pytest.param(ledger("." * 1120, GOOD), "no answer from stable (blue) for 16 s", id="the-stable-lane"),
         pytest.param(
-            ledger("." * 1120, "." * 1120, GOOD), "no answer of production for 16 s", id="production"
+            ledger("." * 1120, "." * 1120, GOOD), "no answer from production for 16 s", id="production"
         ),
     ],
 )
@@ -121,7 +123,7 @@ def test_what_was_heard_of_users_long_ago_is_no_news(users_seen_seconds: int) ->
     assert state.users.proof.evidence > 20
     assert (verdict.action, verdict.reason) == (
         "hold",
-        "user evidence missing: the last word of the candidate's users is 36 s old",
+        "user evidence missing: the last outcomes of the candidate's users are 36 s old",
     )
 
 
@@ -144,7 +146,7 @@ FIRST = {
 
 def test_a_first_release_needs_production_answers_of_its_own() -> None:
     """Nobody listens at production_url: the slot's own lane answers well all the while."""
-    records = [*ledger("." * 1120, "", ""), _knock("production", 55, 60, **REFUSED)]
+    records = [*ledger("." * 1120, "", ""), _unanswered("production", 55, 60, **REFUSED)]
     _, verdict = glance(records, seconds=56, shown=_stage(100, **FIRST))
     assert (verdict.action, verdict.reason) == (
         "hold",
@@ -171,7 +173,7 @@ def test_before_its_rule_is_made_production_need_not_answer() -> None:
     """At weight 0 a service's first release has no production rule."""
     records = [
         *ledger("." * 1120, "", ""),
-        _knock("production", 55, 60, status=503, note="by the load balancer"),
+        _unanswered("production", 55, 60, status=503, note="by the load balancer"),
     ]
     assert glance(records, seconds=56, shown=_stage(0, **FIRST | {"next_weight": 100}))[1].action == "advance"
 
@@ -182,7 +184,7 @@ def test_a_few_good_production_answers_are_not_enough() -> None:
     _, verdict = glance(late, seconds=56, shown=_stage(100, **FIRST))
     assert verdict.action == "hold"
     assert verdict.reason.startswith(
-        "probe evidence insufficient: production fails 0 of 30 (evidence to go on"
+        "probe evidence insufficient: production fails 0 of 30 (evidence to advance"
     )
 
 

@@ -37,7 +37,7 @@ def together(tallies: Sequence[Tally]) -> Tally:
 def rest(whole: Tally | None, part: Tally | None) -> Tally | None:
     """What there is in ``whole`` beyond ``part``; None where that is nothing.
 
-    Where something of the part is missing in the whole, which a stale read may show, there is no telling.
+    None as well if something of the part is missing in the whole, as in a stale read.
     """
     if whole is None or whole == part:
         return None
@@ -57,8 +57,8 @@ def rest(whole: Tally | None, part: Tally | None) -> Tally | None:
 class Block(NamedTuple):
     """A span from ``at`` (seconds since 1970, a multiple of ``seconds``) on.
 
-    None is a side of which nothing was heard. That is not the same as no requests. ``alone``: it began while
-    the stable side served nothing, so that there is nothing to compare with.
+    A side is None if nothing was reported of it, which is not the same as no requests. ``alone``: the span
+    began while the stable side served nothing, so there is nothing to compare with.
     """
 
     at: int
@@ -86,7 +86,7 @@ class Block(NamedTuple):
     def slow(self, bounds: tuple[int, ...], steps: int) -> list[Counts]:
         """For each bound: requests, and those slower than it; for the candidate, than the bound ``steps`` up.
 
-        A request that the stable side fails is none that it answers quickly, however soon it fails.
+        A failed request of the stable side counts as slow, however fast it failed.
         """
         stable = self.stable or _NONE
         ours, theirs = (self.candidate or _NONE).latencies, stable.latencies

@@ -1,9 +1,9 @@
-"""The outcome feed: what users met, as the application itself tells it in its log every 5 s.
+"""Blocks of the outcome feed: what users met, as the application reports it in its log every 5 s.
 
 The format is published in ``docs/outcome-feed.md``. A block is taken ``settle_seconds`` after its end, so
-that a verdict need not wait for the last line. Lines may be handed in any number of times: which block comes
-next is known from the last one (``after``), and what of earlier blocks has been counted is remembered. What
-CloudWatch Logs shows only later counts in the next block.
+that a verdict need not wait for the last line. Lines may be handed in any number of times: the last block
+(``after``) says which one is next, and what was counted of earlier ones is remembered. A line that CloudWatch
+Logs shows late counts in the next block.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from crossfade.domain.slots import Slot, other
 
 FORMAT = "outcomes/1"
 LATE_SECONDS = 60
-"""A line still counts when it comes so long after the end of its span, or a little later."""
+"""A line counts if it comes at most this long after the end of its span, or a little later."""
 
 
 class Outcomes(Model):
@@ -81,10 +81,10 @@ def read_outcomes(text: str) -> Outcomes:
         raise ValueError("; ".join(faults)) from error
 
 
-class Heard(NamedTuple):
-    """The blocks that were taken, and what has been counted of the last ones of all.
+class FeedBlocks(NamedTuple):
+    """The blocks that were taken, and what was counted of the last minute.
 
-    ``counted`` is of a minute, however many tasks there are, so it is small enough to travel.
+    ``counted`` does not grow with the number of tasks, so it is small enough for the workflow.
     """
 
     blocks: list[Block]
@@ -99,41 +99,41 @@ def feed_blocks(
     after: int,
     now: datetime,
     settle: float,
-) -> Heard:
+) -> FeedBlocks:
     """The blocks of a feed that are complete, in order of time.
 
     A line belongs to the block in which its span ended. It counts once, however often it is handed in: the
-    same stream, process and end of span are the same line, also where a log driver has sent it twice.
+    same stream, process and end of span are the same line, even if a log driver has sent it twice.
 
-    A line whose block was taken without it counts in the next one, if it is not later than ``LATE_SECONDS``.
-    There it is compared with a time a little after its own; what a single block may add to the evidence is
-    bounded, so that does not decide by itself.
+    A line whose block was taken without it counts in the next one, up to ``LATE_SECONDS`` late. There it is
+    compared with a slightly later time; a single block adds a bounded amount to the evidence, so this does
+    not decide by itself.
     """
-    told = _by_block(lines, candidate)
-    fresh = [at for at in sorted(told) if at >= after and at + SECONDS + settle <= now.timestamp()]
+    found = _by_block(lines, candidate)
+    fresh = [at for at in sorted(found) if at >= after and at + SECONDS + settle <= now.timestamp()]
     if not fresh:
-        return Heard([], counted)
+        return FeedBlocks([], counted)
     known = {block.at: block for block in counted if block.at >= after - LATE_SECONDS}
-    # What was counted before this was remembered is not known, and must not count again.
+    # Without a memory of what was counted, earlier blocks must not count again.
     remembers = bool(known) or not after
-    first = told[fresh[0]]
-    for at in [at for at in sorted(told) if at in known]:
-        block, before = told[at], known[at]
+    first = found[fresh[0]]
+    for at in [at for at in sorted(found) if at in known]:
+        block, before = found[at], known[at]
         news = rest(block.candidate, before.candidate), rest(block.stable, before.stable)
         first, known[at] = _plus(first, *news), _plus(before, *news)
-    blocks = [first, *(told[at] for at in fresh[1:])]
-    known |= {at: told[at] for at in fresh}
+    blocks = [first, *(found[at] for at in fresh[1:])]
+    known |= {at: found[at] for at in fresh}
     end = blocks[-1].end
     remembered = range(end - LATE_SECONDS if remembers else fresh[0], end, SECONDS)
-    return Heard(blocks, tuple(known.get(at, Block(at, SECONDS, None, None)) for at in remembered))
+    return FeedBlocks(blocks, tuple(known.get(at, Block(at, SECONDS, None, None)) for at in remembered))
 
 
 def _by_block(lines: Iterable[Line], candidate: Slot) -> dict[int, Block]:
     spans: dict[int, dict[tuple[Slot, str, int, datetime], Line]] = {}
     for line in lines:
-        told = line.outcomes
-        at = -(-int(told.ended.timestamp() * 1000) // (SECONDS * 1000)) * SECONDS - SECONDS
-        spans.setdefault(at, {})[line.slot, line.stream, told.process, told.ended] = line
+        outcomes = line.outcomes
+        at = -(-int(outcomes.ended.timestamp() * 1000) // (SECONDS * 1000)) * SECONDS - SECONDS
+        spans.setdefault(at, {})[line.slot, line.stream, outcomes.process, outcomes.ended] = line
     return {
         at: Block(at, SECONDS, _sum(found.values(), candidate), _sum(found.values(), other(candidate)))
         for at, found in spans.items()
@@ -144,7 +144,7 @@ def _sum(lines: Iterable[Line], slot: Slot) -> Tally | None:
     of_slot = [line.outcomes for line in lines if line.slot == slot]
     if not of_slot:
         return None
-    return together([Tally(told.requests, told.failures, told.latencies) for told in of_slot])
+    return together([Tally(outcomes.requests, outcomes.failures, outcomes.latencies) for outcomes in of_slot])
 
 
 def _plus(block: Block, candidate: Tally | None, stable: Tally | None) -> Block:

@@ -1,8 +1,8 @@
-"""The ledger as blocks: what the probe saw on its lanes, and whether the candidate is plainly dead.
+"""Blocks of the ledger: what the probe saw on its lanes, and whether the candidate is plainly dead.
 
-The records are folded one by one in the ledger's order, so that it does not matter how they are split over
-looks. A request belongs to the block that is open when its answer is written: one that took long counts
-later, on both sides alike, and is never lost.
+Records are taken in one by one, in the ledger's order, so it does not matter how they are split over
+invocations. A request belongs to the block that is open when its answer is written: a slow one counts later,
+on both sides alike, and is never lost.
 """
 
 from collections import Counter
@@ -10,19 +10,19 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from crossfade.domain.answers import VERSION, Kinds, Versions, fault, well
+from crossfade.domain.answers import VERSION, Kinds, Versions, fault, is_good
 from crossfade.domain.gate.blocks.block import SECONDS, Block, Tally
 from crossfade.domain.gate.blocks.latency import bucket
-from crossfade.domain.ledger import Knock, Lane, LaneEvent, Opened, Record, Request
+from crossfade.domain.ledger import Lane, LaneEvent, Opened, Record, Request, Unanswered
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.gate import GateSettings
 
 RECENT = 10
-"""How many last answers of a lane are looked at: most must be right, for the other lane alone to be dead."""
+"""How many of a lane's last answers are kept: most must be right for the other lane to be dead."""
 FEW_WRONG = 2
-"""Where there are more, nothing that the other side failed so far was its own fault alone."""
+"""With more wrong answers than this among them, the other side's failures may be a shared outage."""
 SERVER_ERROR = 500
-"""From this status on nobody is served. A redirect, a login or a path that is not there is an answer."""
+"""From this status on a client is not served. A redirect, a login or an unknown path is an answer."""
 
 
 class Run(NamedTuple):
@@ -33,7 +33,7 @@ class Run(NamedTuple):
     last: float = 0
 
     def lasts(self, settings: GateSettings) -> bool:
-        """Whether these are as many, over as long, as of a side that is dead."""
+        """Whether the run is as long, in requests and in seconds, as that of a dead side."""
         return self.length >= settings.dead_requests and self.last - self.began >= settings.dead_seconds
 
     def longer(self, at: float) -> "Run":
@@ -46,34 +46,34 @@ class Run(NamedTuple):
 class Seen(NamedTuple):
     """What a lane has shown: how many ``requests``, and by ``kinds`` those that failed.
 
-    ``heard`` is when its last answer came, and ``well`` its last good one (seconds since 1970). Where it asks
-    and nobody answers, ``knocked`` is when it last told so, ``knocks`` how often it had asked, and ``met``
-    what it met.
+    ``answered_at`` is when its last answer came, and ``good_at`` its last good one (seconds since 1970). Of a
+    lane that polls, ``unanswered_at`` is its last report, ``polls`` the requests up to it, and ``met`` what
+    they met.
     """
 
     requests: int = 0
     kinds: Kinds = Kinds()
-    heard: float = 0
-    well: float = 0
-    knocked: float = 0
-    knocks: int = 0
+    answered_at: float = 0
+    good_at: float = 0
+    unanswered_at: float = 0
+    polls: int = 0
     met: str = ""
 
     @property
-    def knocking(self) -> bool:
-        """Whether nobody answers there."""
-        return self.knocked > self.heard
+    def polling(self) -> bool:
+        """Whether the lane polls: no application answers."""
+        return self.unanswered_at > self.answered_at
 
 
 class Lanes(NamedTuple):
     """What the ledger has said so far, as far as it is not yet in a closed block.
 
-    ``numbers`` are those of the last records of the candidate's, the stable and the production lane: what is
+    ``numbers`` are the last request numbers of three lanes: candidate, stable, production. A record that is
     not newer is a repetition. ``alone``: the open block began while the stable side served nothing.
-    ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed; ``stable_failed_at`` is when
-    too many of them were last failed. ``candidate_recent`` are the candidate's. ``run`` are the candidate's
-    failures while the stable lane answers, ``stable_run`` what the stable lane gave nobody an answer to
-    while the candidate's answers. ``seen`` are the same three lanes.
+    ``recent`` are the stable lane's last outcomes, ``.`` right and ``x`` failed; ``candidate_recent`` the
+    candidate's. ``stable_failed_at`` is when too many of the stable ones last failed. ``run`` counts the
+    candidate's failures while the stable lane answers, ``stable_run`` the stable lane's requests that were
+    not served while the candidate's lane answers. ``seen`` are the same three lanes.
     """
 
     opened: float = 0
@@ -106,41 +106,40 @@ class Lanes(NamedTuple):
         return alone or _answers(self.recent, self.stable_at, self.run, settings)
 
     def unanswered(self, settings: GateSettings, *, alone: bool) -> bool:
-        """Whether a new probe finds nobody in the candidate's slot, which had answered the one before it.
+        """Whether a new probe gets no answer from the candidate's slot, which had answered the last probe.
 
-        Where the stable lane does not answer either it may be the probe's own trouble.
+        If the stable lane does not answer either, the probe itself may be at fault.
         """
         seen = self.seen[0]
-        if not 0 < seen.heard < self.opened < seen.knocked:
+        if not 0 < seen.answered_at < self.opened < seen.unanswered_at:
             return False
         answering = len(self.recent) == RECENT and self.recent.count("x") <= FEW_WRONG
-        until = seen.knocked if alone else self.stable_at if answering else 0
+        until = seen.unanswered_at if alone else self.stable_at if answering else 0
         return until - self.opened >= settings.dead_seconds
 
     def stable_serves_nothing(self, settings: GateSettings) -> bool:
-        """Whether nobody is served in the stable slot, for long enough, while the candidate's lane answers.
+        """Whether the stable slot has served nothing for long enough, while the candidate's lane answers.
 
-        Its requests only fail, or there is no target to send them to. Where both lanes fail it is an outage
-        that they share.
+        Its requests only fail, or it has no target. If both lanes fail, it is a shared outage.
         """
         run = self.stable_run
         if not (run.length and _answers(self.candidate_recent, self.candidate_at, run, settings)):
             return False
-        unanswered = self.stable_gone or self.seen[1].knocking
-        # A lane that nobody answers asks seldom: the candidate's answers tell how long that has been so.
+        unanswered = self.stable_gone or self.seen[1].polling
+        # A polling lane sends few requests: the candidate's answers measure how long it has polled.
         since = max(self.candidate_at - run.began, run.last - run.began)
         return since >= settings.dead_seconds if unanswered else run.lasts(settings)
 
 
 def _answers(recent: str, at: float, run: Run, settings: GateSettings) -> bool:
-    """Whether one lane, which was last heard at a moment, answers well while the other one's run lasts."""
+    """Whether a lane, which answered last ``at``, answers well while the other lane's run lasts."""
     return len(recent) == RECENT and recent.count("x") <= FEW_WRONG and at >= run.last - settings.dead_seconds
 
 
-class Folded(NamedTuple):
-    """The lanes after new records, what these closed, and the requests that were not known yet.
+class LedgerBlocks(NamedTuple):
+    """The lanes after new records, the blocks that these closed, and the requests that are new.
 
-    ``blocks`` are of the slots' lanes, ``production`` are the production lane's counts of the same spans.
+    ``blocks`` hold the slots' lanes, ``production`` the production lane's counts of the same spans.
     """
 
     lanes: Lanes
@@ -149,7 +148,7 @@ class Folded(NamedTuple):
     requests: list[Request]
 
 
-def fold(
+def ledger_blocks(
     lanes: Lanes,
     records: Iterable[Record],
     *,
@@ -157,22 +156,22 @@ def fold(
     since: datetime,
     right: Mapping[Lane, Versions],
     settings: GateSettings,
-) -> Folded:
-    """Take in new records of the ledger; what the candidate's lane met before ``since`` is not judged.
+) -> LedgerBlocks:
+    """Take in new records of the ledger; the candidate's requests before ``since`` do not count.
 
-    ``right`` are the versions that a lane may answer with: any where it has none.
+    ``right`` has the versions that a lane may answer with; a lane without an entry may answer with any.
     """
-    folding = _Folding(lanes, candidate, since.timestamp(), right, settings)
+    counting = _Counting(lanes, candidate, since.timestamp(), right, settings)
     for record in records:
         if isinstance(record, Opened):
-            folding.open(record)
+            counting.open(record)
         elif isinstance(record, LaneEvent):
-            folding.notice(record)
-        elif isinstance(record, Knock):
-            folding.knock(record)
+            counting.notice(record)
+        elif isinstance(record, Unanswered):
+            counting.meet_nobody(record)
         elif isinstance(record, Request):
-            folding.take(record)
-    return Folded(folding.lanes(), folding.blocks, folding.production, folding.requests)
+            counting.take(record)
+    return LedgerBlocks(counting.lanes(), counting.blocks, counting.production, counting.requests)
 
 
 class _Side:
@@ -186,7 +185,9 @@ class _Side:
         return Tally(self.requests, self.failures, tuple(sorted(self.latencies.items())))
 
 
-class _Folding:
+class _Counting:
+    """Counts records into the open block, and closes it when the next one begins."""
+
     def __init__(
         self,
         lanes: Lanes,
@@ -200,8 +201,8 @@ class _Folding:
         self._since = since
         self._right = [right.get(lane) for lane in self._places]
         self._seen = list(lanes.seen)
-        # As lists while records come in: a tuple for each request would take a quarter of a look's time.
-        self._requests, self._kinds, self._heard, self._well = map(
+        # Lists, because a new tuple for each request would take a quarter of the gate's time.
+        self._requests, self._kinds, self._answered_at, self._good_at = map(
             list, zip(*[seen[:4] for seen in lanes.seen], strict=True)
         )
         self._opened, self._block = lanes.opened, lanes.block
@@ -218,7 +219,7 @@ class _Folding:
         self.requests: list[Request] = []
 
     def open(self, record: Opened) -> None:
-        """A new probe counts from 1 again, and says anew which lanes are paused."""
+        """A new probe counts from 1 again, and reports again which lanes are paused."""
         opened = record.at.timestamp()
         if opened > self._opened:
             self._opened, self._numbers, self._gone = opened, [0, 0, 0], [False, False]
@@ -232,15 +233,17 @@ class _Folding:
         if place == 1 and record.event == "paused":
             self._meet(record.at.timestamp(), served=False)
 
-    def knock(self, record: Knock) -> None:
+    def meet_nobody(self, record: Unanswered) -> None:
         place, at = self._places[record.lane], record.at.timestamp()
-        if at > self._seen[place].knocked:
-            self._seen[place] = self._seen[place]._replace(knocked=at, knocks=record.asked, met=fault(record))
+        if at > self._seen[place].unanswered_at:
+            self._seen[place] = self._seen[place]._replace(
+                unanswered_at=at, polls=record.asked, met=fault(record)
+            )
             if place == 1:
                 self._meet(at, served=_served(record))
 
     def _meet(self, at: float, *, served: bool) -> None:
-        """What the stable lane met: an answer of whatever kind, or none."""
+        """What the stable lane met: ``served`` by an answer of any kind, or not."""
         self._stable_run = Run() if served else self._stable_run.longer(at)
 
     def take(self, record: Request) -> None:
@@ -252,15 +255,15 @@ class _Folding:
         self.requests.append(record)
         if place == 0 and at < self._since:
             return
-        self._turn_to(int(at) // SECONDS * SECONDS)
-        failed = not well(record, self._right[place])
+        self._close_before(int(at) // SECONDS * SECONDS)
+        failed = not is_good(record, self._right[place])
         answered = at + record.ms / 1000
         self._requests[place] += 1
-        self._heard[place] = max(answered, self._heard[place])
+        self._answered_at[place] = max(answered, self._answered_at[place])
         if failed:
             self._kinds[place] = self._kinds[place].plus(fault(record))
         else:
-            self._well[place] = max(answered, self._well[place])
+            self._good_at[place] = max(answered, self._good_at[place])
         side = self._sides[place]
         side.requests += 1
         side.failures += failed
@@ -278,7 +281,7 @@ class _Folding:
             if self._recent.count("x") > FEW_WRONG:
                 self._run, self._stable_failed_at = Run(), max(at, self._stable_failed_at)
 
-    def _turn_to(self, block: int) -> None:
+    def _close_before(self, block: int) -> None:
         """Close the open block when a request of a later one comes."""
         if block <= self._block:
             return
@@ -286,7 +289,7 @@ class _Folding:
             candidate, stable, production = (side.tally() for side in self._sides)
             self.blocks.append(Block(self._block, SECONDS, candidate, stable, self._alone))
             self.production.append(production)
-        # By what was known before it: a block that its own outcomes chose would be no fair bet.
+        # By what was known before it: a bet on a block must not depend on that block's outcomes.
         self._alone = self.lanes().stable_serves_nothing(self._settings)
         self._block, self._sides = block, (_Side(Tally()), _Side(Tally()), _Side(Tally()))
 
@@ -317,11 +320,11 @@ class _Folding:
         return self._seen[place]._replace(
             requests=self._requests[place],
             kinds=self._kinds[place],
-            heard=self._heard[place],
-            well=self._well[place],
+            answered_at=self._answered_at[place],
+            good_at=self._good_at[place],
         )
 
 
-def _served(record: Request | Knock) -> bool:
-    """Whether a client would have met somebody, be it with an answer that the probe does not expect."""
+def _served(record: Request | Unanswered) -> bool:
+    """Whether a client would have got an answer, even one that the probe does not expect."""
     return record.status is not None and record.status < SERVER_ERROR

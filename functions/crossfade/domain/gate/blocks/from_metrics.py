@@ -1,8 +1,8 @@
-"""The target groups' metrics, minute by minute: what users met where the application writes no feed.
+"""Blocks of the target groups' metrics, minute by minute: what users met, if the application writes no feed.
 
 CloudWatch may show a minute before all of it has arrived. A minute is taken ``settle_seconds`` after its end
-at the earliest, when two looks at it agree, and once taken it is never changed. Which minute comes next is
-known from the last one (``after``), so points may be handed in any number of times.
+at the earliest, when two readings of it agree, and never changes once it is taken. The last one (``after``)
+says which minute is next, so points may be handed in any number of times.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,9 +16,9 @@ from crossfade.domain.slots import SLOTS, Slot, other
 
 SERVER_ERROR = 500
 LOOK_SECONDS = 10
-"""So far apart are two looks whose agreement means something."""
+"""The least time between two readings whose agreement means something."""
 LATEST_SECONDS = 60
-"""So long after it has settled a minute is taken as it stands, though its numbers still change."""
+"""How long after it has settled a minute is taken as it is, though its numbers still change."""
 
 
 class Minute(Model):
@@ -34,13 +34,13 @@ class Minute(Model):
 
 
 class Glance(NamedTuple):
-    """What the last look at the metrics found, and when that was (seconds since 1970)."""
+    """What the last reading of the metrics found, and when that was (seconds since 1970)."""
 
     at: float = 0
     points: tuple[Minute, ...] = ()
 
     def due(self, now: datetime) -> bool:
-        """Whether another look would tell something."""
+        """Whether another reading may show something new."""
         return now.timestamp() >= self.at + LOOK_SECONDS
 
     def agrees(self, at: int, points: Iterable[Minute]) -> bool:
@@ -51,8 +51,8 @@ class Glance(NamedTuple):
 class ProbeMinute(NamedTuple):
     """The probe's requests and 5xx answers of the minute from ``at`` on (seconds since 1970), by slot.
 
-    ``blue`` and ``green`` are of the slots' lanes. ``production`` is of the production lane, for blue and
-    green, by the version that answered; ``unknown`` are requests of that lane that told none.
+    ``blue`` and ``green`` count the slots' lanes. ``production`` counts the production lane, for blue and
+    green, by the version that answered; ``unknown`` are requests of that lane without a version.
     """
 
     at: int
@@ -62,10 +62,10 @@ class ProbeMinute(NamedTuple):
     unknown: int = 0
 
     def of(self, slot: Slot) -> tuple[int, int]:
-        """What is to be taken out of the slot's minute.
+        """What to take out of the slot's minute.
 
-        Where one answer of the production lane cannot be told to a slot, all of that lane stay in: to take
-        out just those that were answered well would make failures of what is left.
+        If one answer of the production lane belongs to an unknown slot, all of that lane stay in: taking out
+        only the good answers would leave failures.
         """
         place = SLOTS.index(slot)
         requests, failures = (self.blue, self.green)[place]
@@ -125,8 +125,8 @@ def minute_blocks(
 ) -> list[Block]:
     """The blocks of metrics that are complete, in order of time, without the probe's own requests.
 
-    ``earlier`` is the look before this one. A side that has no point for a minute is None in its block, never
-    zero.
+    ``earlier`` is the reading before this one. A side without a point for a minute is None in its block,
+    never zero.
     """
     own = {minute.at: minute for minute in probe}
     blocks: list[Block] = []

@@ -1,1 +1,1 @@
-"""Evidence: what blocks of outcomes prove, as e-processes that may be looked at any time."""
+"""Evidence: what blocks of outcomes prove, as e-processes that may be read at any time."""

@@ -6,14 +6,14 @@ from crossfade.domain.gate.evidence.e_process import EProcess
 from crossfade.domain.gate.evidence.e_values import NOTHING, Counts, below, no_worse, worse
 
 PRIOR_FAILURES, PRIOR_REQUESTS = 0.5, 200.0
-"""What the stable side's rate is guessed from before anything was seen."""
+"""The first guess of the stable side's rate."""
 MOST_RATE = 0.9
 AT_ONCE = 0.9
-"""A stage is short: little is kept for after an outage that both sides shared."""
+"""A stage is short, so most is bet at once; little is kept for the time after a shared outage."""
 
 
 class StableRate(NamedTuple):
-    """What earlier blocks say about the stable side's rate: bets are chosen by it, without looking ahead."""
+    """The stable side's rate in earlier blocks: bets are chosen by it, without looking ahead."""
 
     requests: int = 0
     failures: int = 0
@@ -24,18 +24,18 @@ class StableRate(NamedTuple):
         return min((PRIOR_FAILURES + self.failures) / (PRIOR_REQUESTS + self.requests), MOST_RATE)
 
     def after(self, counts: Counts) -> "StableRate":
-        """With a block that is over."""
+        """With one more block."""
         return StableRate(self.requests + counts.n_s, self.failures + counts.x_s)
 
 
 class Comparison(NamedTuple):
-    """Evidence that the candidate is worse; ``counts`` is what it rests on, since it last was none.
+    """Evidence that the candidate is worse; ``counts`` are the requests since it was last 1 or less.
 
-    ``pending`` holds requests back until both sides have at least one: a span in which one side was not
-    asked compares nothing.
+    ``pending`` holds requests back until both sides have at least one: a span without requests of one side
+    compares nothing.
     """
 
-    capital: EProcess = EProcess()
+    e_process: EProcess = EProcess()
     rate: StableRate = StableRate()
     pending: Counts = NOTHING
     counts: Counts = NOTHING
@@ -43,49 +43,49 @@ class Comparison(NamedTuple):
     @property
     def evidence(self) -> float:
         """How much a bet on "worse" has made of 1."""
-        return self.capital.evidence
+        return self.e_process.evidence
 
     def after(self, block: Counts, *, scale: float, excess: float, cap: float) -> "Comparison":
         """The stream after one more block."""
         block = self.pending.plus(block) if any(self.pending) else block
         if not (block.n_c and block.n_s):
-            return Comparison(self.capital, self.rate, block, self.counts)
-        capital = self.capital.after(worse(block, self.rate.guess, scale=scale, excess=excess), cap)
-        counts = self.counts.plus(block) if capital.evidence > 1 else NOTHING
-        return Comparison(capital, self.rate.after(block), NOTHING, counts)
+            return Comparison(self.e_process, self.rate, block, self.counts)
+        e_process = self.e_process.after(worse(block, self.rate.guess, scale=scale, excess=excess), cap)
+        counts = self.counts.plus(block) if e_process.evidence > 1 else NOTHING
+        return Comparison(e_process, self.rate.after(block), NOTHING, counts)
 
     def learn(self, block: Counts) -> "Comparison":
-        """The stream after a block that compares nothing: what it says of the stable side's rate is kept."""
-        return Comparison(self.capital, self.rate.after(block), self.pending, self.counts)
+        """The stream after a block that compares nothing: it only adds to the stable side's rate."""
+        return Comparison(self.e_process, self.rate.after(block), self.pending, self.counts)
 
 
 class Proof(NamedTuple):
     """Evidence that the candidate is no worse, gathered anew in each stage.
 
     Blocks that compare and blocks of the candidate alone make one e-process, since a bet on a block is chosen
-    before it begins. Nobody who bets against a candidate beyond the margin gains by the second kind either:
-    it fails at least the margin more than the stable side, so at least the margin.
+    before it begins. A candidate beyond the margin makes neither kind gain on average: it fails at least the
+    margin more than the stable side, so at least the margin.
     """
 
-    capital: EProcess = EProcess()
+    e_process: EProcess = EProcess()
     pending: Counts = NOTHING
     counts: Counts = NOTHING
 
     @property
     def evidence(self) -> float:
         """How much a bet on "no worse" has made of 1."""
-        return self.capital.evidence
+        return self.e_process.evidence
 
     def after(self, block: Counts, rate: float, *, margin: float, cap: float) -> "Proof":
         """The proof after one more block; ``rate`` is the stable side's guess from before the block."""
         block = self.pending.plus(block) if any(self.pending) else block
         if not (block.n_c and block.n_s):
-            return Proof(self.capital, block, self.counts)
-        capital = self.capital.after(no_worse(block, rate, margin=margin), cap, AT_ONCE)
-        return Proof(capital, NOTHING, self.counts.plus(block))
+            return Proof(self.e_process, block, self.counts)
+        e_process = self.e_process.after(no_worse(block, rate, margin=margin), cap, AT_ONCE)
+        return Proof(e_process, NOTHING, self.counts.plus(block))
 
     def alone(self, block: Counts, *, margin: float, cap: float) -> "Proof":
         """The proof after a block of the candidate's requests only, with what was held open before it."""
         block = self.pending.plus(block) if any(self.pending) else block
-        capital = self.capital.after(below(block.n_c, block.x_c, margin), cap, AT_ONCE)
-        return Proof(capital, NOTHING, self.counts.plus(block))
+        e_process = self.e_process.after(below(block.n_c, block.x_c, margin), cap, AT_ONCE)
+        return Proof(e_process, NOTHING, self.counts.plus(block))

@@ -1,7 +1,7 @@
-"""An e-process: the capital of somebody who bets against a hypothesis, block after block.
+"""An e-process: the stake of a gambler who bets against a hypothesis, block after block.
 
 It begins at 1 and is at most 1 on average, at any moment, while the hypothesis holds; so it ever reaches
-1/α with probability at most α (Ville), however often it is looked at.
+1/α with probability at most α (Ville's inequality), however often it is read.
 """
 
 from math import exp
@@ -10,9 +10,9 @@ from typing import NamedTuple
 FIRST = 0.5
 """The share that is bet from the first block on: for a candidate that was bad from the start."""
 LATER = 1 / 720
-"""The part of what is unspent that each later block adds: for one that turns bad, be it after hours."""
+"""The part of the rest that each later block adds: for a candidate that turns bad, even after hours."""
 MOST = 1e100
-"""More is not counted, so that numbers stay finite. It is far beyond every threshold."""
+"""The most that a bet can hold, so that numbers stay finite. It is far beyond every threshold."""
 
 
 class EProcess(NamedTuple):
@@ -27,11 +27,11 @@ class EProcess(NamedTuple):
         return self.unspent + sum(self.held) / len(self.held) if self.held else self.unspent
 
     def after(self, gains: list[float], cap: float, first: float = FIRST) -> "EProcess":
-        """The capital after a block; ``gains`` are logarithms, and a block gains ``cap`` at most.
+        """The e-process after a block; ``gains`` are logarithms, and a block gains ``cap`` at most.
 
-        The cap makes one short burst too little to decide on. Losing gains keeps the process valid.
-        ``first`` is the share that is bet from the first block on. Where other bets are made than before,
-        what the bets hold is dealt out anew: no capital comes of that.
+        With the cap, one short burst is too little to decide on; giving up gains keeps the process valid.
+        ``first`` is the share that is bet from the first block on. If the number of bets changes, what they
+        hold is distributed equally, which adds nothing.
         """
         had = self.held or (0.0,) * len(gains)
         if len(had) != len(gains):

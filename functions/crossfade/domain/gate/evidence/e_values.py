@@ -72,7 +72,7 @@ def _gains(
     *,
     worse: bool,
 ) -> list[float]:
-    """What bets on ``p_c = alternative``, ``p_s = stable_rate`` gain; one loop: it is most of a look's time.
+    """What bets on ``p_c = alternative``, ``p_s = stable_rate`` gain; one loop: most of the gate's time.
 
     ``s0`` and ``c0 = scale * s0 + excess`` are the pair of rates within the hypothesis nearest to that.
     """

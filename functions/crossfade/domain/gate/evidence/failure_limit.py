@@ -1,4 +1,4 @@
-"""The failure limit: whether one side fails more than it may, whatever the other does."""
+"""The failure limit: whether one side fails more than it may, whatever the other side does."""
 
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ from crossfade.domain.spec.gate import GateSettings
 SOURCES = 2
 """The probe's lanes and the users' requests share the limit's α."""
 MOST_RECOVERED = 100.0
-"""A long good time must not outweigh a bad one that has begun."""
+"""A bound, so that a long good time does not outweigh a bad one that has begun."""
 
 
 class FailureLimit(NamedTuple):
-    """``exceeded``: evidence of too many failures; ``recovered``: evidence of this stage that they are over.
+    """``exceeded``: evidence of too many failures; ``recovered``: evidence in this stage that they are over.
 
-    Without the second an outage that both sides shared, and that is over, would hold every later stage.
+    Without the second, a shared outage that is over would hold every later stage.
     """
 
     exceeded: EProcess = EProcess()
@@ -28,11 +28,11 @@ class FailureLimit(NamedTuple):
         unspent, held = self.recovered.after(below(requests, failures, settings.failing), cap)
         return FailureLimit(
             exceeded=self.exceeded.after(above(requests, failures, settings.failing), cap),
-            recovered=EProcess(unspent, tuple([min(capital, MOST_RECOVERED) for capital in held])),
+            recovered=EProcess(unspent, tuple([min(stake, MOST_RECOVERED) for stake in held])),
         )
 
     def at_stage(self) -> "FailureLimit":
-        """The limit at the beginning of a stage: that is shown anew in each."""
+        """The limit at the beginning of a stage: recovery must be shown again in each."""
         return self._replace(recovered=EProcess())
 
     def failing(self, settings: GateSettings) -> bool:

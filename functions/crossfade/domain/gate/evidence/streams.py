@@ -11,14 +11,14 @@ from crossfade.domain.spec.gate import GateSettings
 QUANTILES = (0.5, 0.9, 0.99)
 """Of the stable side's earlier latencies: what "slow" is measured from, one stream each."""
 LATENCIES = 100
-"""So many latencies of the stable side are known before any is called slow."""
+"""How many latencies of the stable side must be known before a request can be slow."""
 ABSENT_SECONDS = 30
 ABSENT_BLOCKS = 2
-"""After so long without a request, and so many blocks, the stable side is not there to compare with."""
+"""After both without a request, the stable side counts as absent: there is nothing to compare with."""
 
 EARLY = 6
-"""A block that begins up to a sixth of its length before a stage is the stage's: metrics come by the minute,
-and a stage that follows on one would else always miss the beginning of its own."""
+"""A block that begins up to a sixth of its length before a stage counts for the stage: metrics come by the
+minute, and a stage would otherwise always miss its first one."""
 
 
 class Margin(NamedTuple):
@@ -35,11 +35,10 @@ class Margin(NamedTuple):
 class Streams(NamedTuple):
     """What all blocks of a source so far say.
 
-    ``until``: the end of the last block, in seconds since 1970; what begins earlier is known already.
-    ``seconds``: how long that block was.
-    ``stable_at``: when the stable side was last there. ``stage``: when the stage began that ``proof`` and
-    ``heard`` (seconds with word of the candidate) are of. ``told``: the end of the last block with word of
-    the candidate.
+    ``until``: the end of the last block, in seconds since 1970; one that begins earlier is known already.
+    ``seconds``: how long that block was. ``stable_at``: when the stable side last had requests. ``stage``:
+    the beginning of the stage that ``proof`` and ``reported_seconds`` belong to. ``reported_seconds``: the
+    length of its blocks that report the candidate; ``reported_until``: the end of the last such block.
     """
 
     until: int = 0
@@ -51,8 +50,8 @@ class Streams(NamedTuple):
     stable_at: int = 0
     stage: float = 0
     proof: Proof = Proof()
-    heard: int = 0
-    told: int = 0
+    reported_seconds: int = 0
+    reported_until: int = 0
 
     @property
     def stable_absent(self) -> bool:
@@ -67,10 +66,12 @@ class Streams(NamedTuple):
         return quantiles(self.latencies, QUANTILES)
 
     def at_stage(self, began: float) -> "Streams":
-        """The source in a stage: what is needed to go on begins anew with each."""
+        """The source in a stage: the evidence to advance begins anew with each."""
         if began == self.stage:
             return self
-        return self._replace(stage=began, proof=Proof(), heard=0, failure_limit=self.failure_limit.at_stage())
+        return self._replace(
+            stage=began, proof=Proof(), reported_seconds=0, failure_limit=self.failure_limit.at_stage()
+        )
 
     def after(
         self,
@@ -81,13 +82,13 @@ class Streams(NamedTuple):
         margin: Margin | None,
         alone: bool = False,
     ) -> "Streams":
-        """The source after one more block; one that it knows already changes nothing.
+        """The source after one more block; a block that it knows already changes nothing.
 
-        What begins before ``warm`` says nothing about the candidate. There is no ``margin`` in a stage in
-        which not both sides have a share of the traffic. ``alone``: there is no stable side at all. A block
-        that began while the stable side served nothing is taken so too: it compares nothing, and what the
-        stable side fails in it is not what to expect of it later. α keeps its meaning, since whether a bet is
-        made on a block is known before it begins.
+        A block that begins before ``warm`` says nothing about the candidate. ``margin`` is None in a stage in
+        which only one side has traffic. ``alone``: there is no stable side at all. A block that began while
+        the stable side served nothing is treated the same: it compares nothing, and its failures do not
+        predict the stable side's later ones. α keeps its meaning, because it is known before a block begins
+        whether a bet is made on it.
         """
         if block.at < self.until:
             return self
@@ -118,14 +119,15 @@ class Streams(NamedTuple):
             stable_at=block.end if counts.n_s else self.stable_at or block.at,
             stage=self.stage,
             proof=proof,
-            heard=self.heard + (block.seconds if in_stage else 0),
-            told=self.told if block.candidate is None else block.end,
+            reported_seconds=self.reported_seconds + (block.seconds if in_stage else 0),
+            reported_until=self.reported_until if block.candidate is None else block.end,
         )
 
     def _comparable(self, block: Block, margin: Margin | None) -> bool:
-        """Whether a block compares the sides, or may once it is held open for more of the same.
+        """Whether a block compares the sides, alone or together with later ones.
 
-        A side without word compares nothing, and a stage in which one has no share is not waited for.
+        A side that is not reported compares nothing. In a stage in which one side has no traffic,
+        later blocks are not waited for.
         """
         if block.candidate is None or block.stable is None:
             return False

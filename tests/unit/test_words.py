@@ -1,0 +1,78 @@
+"""The code uses the glossary's words: what was retired stays out of names, states and sentences."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.statemachine.definitions import ROOT
+
+TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TEXT.split("## Glossary\n", 1)[1].split("\n## ", 1)[0].splitlines()
+    if line.startswith("| ")
+][1:]
+TERMS = [term for row in ROWS for term in row[0].split(", ")]
+MOST_TERMS = 25
+COLOURS = {"blue", "green"}
+CODE = sorted([*(ROOT / "functions/crossfade").rglob("*.py"), *(ROOT / "probe").rglob("*.py")])
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _names(path: Path) -> Iterator[str]:
+    """Every name that a file defines or gives: modules, classes, functions, arguments, fields, variables."""
+    yield path.stem
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+
+
+def _parts(name: str) -> list[str]:
+    """A name's words, e.g. ``_LaneTotals`` → ``["lane", "totals"]``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_").split("_")
+
+
+def _sentences(path: Path) -> Iterator[str]:
+    """Docstrings and messages of a file: every string, a formatted one without what is formatted."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _id(path: Path) -> str:
+    return "-".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def test_the_glossary_is_short() -> None:
+    """A reader keeps 25 terms in mind, and no more."""
+    assert 10 < len(ROWS) <= MOST_TERMS
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_the_code_uses_every_term(term: str) -> None:
+    """As a name, or as a word of a sentence."""
+    words = re.compile(rf"\b{term}", re.IGNORECASE)
+    spoken = (
+        words.search(text) or words.search(text.replace("_", " "))
+        for path in CODE
+        for text in [*_names(path), *_sentences(path)]
+    )
+    assert any(spoken)
+
+
+@pytest.mark.parametrize("path", CODE, ids=_id)
+def test_colours_name_slots_only(path: Path) -> None:
+    """``blue`` and ``green`` stand for a slot as a whole name, and are no part of another one."""
+    assert {name for name in _names(path) if COLOURS & set(_parts(name)) and name not in COLOURS} == set()
