@@ -127,7 +127,7 @@ def test_a_version_caught_in_time_meets_no_client(request: pytest.FixtureRequest
         pytest.param(
             "never_healthy",
             "CandidateNotHealthy",
-            ["did not become healthy in 30 s: 2 of 2 tasks run, 0 targets healthy", "503"],
+            ["did not become healthy within 30 s: 2 of 2 tasks run, 0 targets healthy", "503"],
             id="never-healthy",
         ),
         pytest.param(

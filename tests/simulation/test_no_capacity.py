@@ -70,7 +70,7 @@ def test_the_candidates_reason_is_in_ecss_own_words() -> None:
     _, deploy = _run(400, GREEN, serves="0.0.1")
     assert deploy.error == "CandidateNotHealthy"
     cause = deploy.cause or ""
-    assert "did not become healthy in 150 s: 0 of 2 tasks run, 0 targets healthy" in cause
+    assert "did not become healthy within 150 s: 0 of 2 tasks run, 0 targets healthy" in cause
     assert NO_PLACE.rstrip(".") in cause
     assert "Fargate has no room for these tasks" in cause
     assert "health check" not in cause

@@ -163,7 +163,7 @@ def test_a_stable_slot_that_died_before_any_traffic_moved_does_not_stay_live(poi
     world = _run(replace(HELD, gaps=True), {point: both(lose_blue, roll_back)})
     assert world.live() == {"blue": (), "green": ("0.0.2",) * 4}
     rollback = world.executions("rollback")[0]
-    assert "has no healthy target, so all traffic was given to green" in str(rollback.output)
+    assert "has no healthy target, so all traffic goes to candidate (green)" in str(rollback.output)
 
 
 def test_a_candidate_that_was_refused_before_any_client_met_it_stays_out() -> None:

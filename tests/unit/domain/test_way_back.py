@@ -92,8 +92,8 @@ def test_a_version_that_no_client_was_to_meet_is_not_given_to_them() -> None:
     way = _way(BLUE, plan(), (BLUE, None), blue=0, fit=False)
     assert (way.action, way.winner) == ("go", "blue")
     assert way.reason == (
-        "blue 100, green 0, but stable (blue) has no healthy target: look at its tasks. candidate (green) has "
-        "some, but 0.0.2 was not verified"
+        "blue 100, green 0, but stable (blue) has no healthy target: look at its tasks. candidate (green) "
+        "has some, but 0.0.2 was not verified"
     )
 
 

@@ -478,7 +478,7 @@ def test_users_who_are_not_heard_of_hold(
     clock.meanwhile = [lambda: aws.allow("FilterLogEvents")]
     assert _watch(invoke, fed, probe)["verdict"]["action"] == "advance"
     assert clock.seconds > 36
-    assert any("not heard this time: " in line["message"] for line in logged())
+    assert any("not read this time: " in line["message"] for line in logged())
 
 
 def test_a_reading_that_is_refused_is_a_failure(

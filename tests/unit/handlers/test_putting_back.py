@@ -138,7 +138,7 @@ def test_weights_of_somebody_else_are_left_alone(
     traffic.write(foreign)
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("barred", "failed", None)
-    assert "somebody else" in answer["reason"]
+    assert "outside Crossfade" in answer["reason"]
     assert traffic.weights() == foreign
     assert journal.history("web", "d1").restored is None
 
@@ -220,7 +220,7 @@ def test_clients_are_kept_where_somebody_answers(
         answer = _restore(invoke, taken)
         assert (answer["status"], answer["outcome"]) == ("moved", "failed")
         assert (answer["loser"], answer["version"]) == ("blue", "0.0.2")
-        assert "so all traffic was given to green" in answer["reason"]
+        assert "so all traffic goes to candidate (green)" in answer["reason"]
     state = journal.state("web")
     assert traffic.weights() == state.weights == GREEN
     assert (state.stable, state.version) == ("green", "0.0.2")
@@ -440,7 +440,7 @@ def test_a_candidate_that_was_refused_before_any_client_met_it_gets_none(
     journal.judged(verified, WORSE, 0, at(5))
     answer = _restore(invoke, verified)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("unmoved", "rolled_back", "green")
-    assert "0.0.2 was not found fit for clients" in answer["reason"]
+    assert "0.0.2 was not verified" in answer["reason"]
     assert traffic.weights() == BLUE
 
 
@@ -584,7 +584,7 @@ def test_a_first_rule_that_is_not_seen_yet_is_waited_for_and_removed(
     mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
     answer = _restore(invoke, mine)
     assert (answer["status"], clock.seconds) == ("waiting", 0)
-    assert "made just now" in answer["reason"]
+    assert "does not show the new rule" in answer["reason"]
     aws.allow("DescribeRules")
     assert _restore(invoke, mine)["status"] == "moved"
     assert traffic.rule() is None
@@ -693,7 +693,7 @@ def test_without_proof_the_rollback_goes_on_late(
     answer = _prove(invoke, taken, probe=probe_task)
     assert (answer["status"], clock.seconds) == ("late", 120)
     assert answer["reason"] == (
-        "production has not given 0.0.1 alone for 10 s; the ledger has no request to production"
+        "production has not answered with 0.0.1 only for 10 s; the ledger has no request to production"
     )
 
 
@@ -734,7 +734,7 @@ def test_where_nobody_knows_the_stable_version_the_loser_is_seen_to_be_gone(
     first = _prove(invoke, unknown, version=None)
     assert (first["status"], first["reason"].partition(";")[0]) == (
         "wait",
-        "production has not given others than 0.0.2 alone for 10 s",
+        "production has not answered without 0.0.2 for 10 s",
     )
     account.write_ledger(taken.ledger, request("production", 4, 15, **by_hand))
     second = _prove(invoke, unknown, version=None, quiet=first["quiet"], cursor=first["cursor"])

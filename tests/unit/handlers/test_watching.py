@@ -1116,7 +1116,7 @@ def test_weights_that_do_not_show_yet_hold_and_what_was_seen_is_kept(
     clock.seconds = 20
     first = _retire(account, invoke, shifted)
     assert first["verdict"]["action"] == "hold"
-    assert "It is looked at again" in first["verdict"]["reason"]
+    assert "Crossfade looks again" in first["verdict"]["reason"]
     assert first["cursor"]
     assert account.desired("blue") == 2
     Traffic(account.elbv2, account.spec).write(GREEN)
