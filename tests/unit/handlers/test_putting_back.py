@@ -847,7 +847,7 @@ def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, ta
 
 def test_where_there_is_no_loser_nothing_is_stopped(account: Account, invoke: Invoke, taken: Plan) -> None:
     """A promoted first release has no old slot."""
-    assert _stop(invoke, taken, None) == {"status": "stopped", "reason": "no slot has lost"}
+    assert _stop(invoke, taken, None) == {"status": "stopped", "reason": "there is no slot to stop"}
     assert (account.desired("green"), account.desired("blue")) == (2, 2)
 
 
