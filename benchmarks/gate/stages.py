@@ -94,7 +94,7 @@ class Rollout:
             for known in [known for known in self._known if known[0] <= self._clock]:
                 self._known.remove(known)
                 fresh[known[1]].append(known[2])
-            answering = Seen(heard=self._clock, well=self._clock)
+            answering = Seen(answered_at=self._clock, good_at=self._clock)
             self._state = GateState(
                 lanes=Lanes(seen=(answering, answering, answering)),
                 probe=take_probe(self._state.probe, fresh["probe"], settings=self._settings, watch=watch),
