@@ -47,7 +47,7 @@ class Deployed:
 
     def rate(self, operation: str) -> float:
         """Calls a second in the minute that has most of them, while the deployment is watched."""
-        pattern = re.compile(rf"(watch|retire):{operation}#")
+        pattern = re.compile(rf"(watch_stage|retire_stable):{operation}#")
         moments = [call.at for call in self.world.calls if pattern.match(call.visit.point)]
         return max(sum(begin <= moment < begin + 60 for moment in moments) for begin in moments) / 60
 

@@ -23,13 +23,16 @@ from tests.simulation.scenarios import (
     scaled,
 )
 from tests.simulation.world import World
+from tests.statemachine.definitions import states
 
 GREW = replace(SCENARIOS["grows"], then={})
 """0.0.4 follows 0.0.2, which is live in green with two tasks; both slots may have one to four."""
 
 
 def _run(scenario: Scenario, **then: Happening) -> World:
-    """What happens at points of a scenario; a point is written ``deploy__LaunchGreen__1``."""
+    """What happens at points of a scenario; a point is written ``deploy__LaunchCandidate__1``."""
+    for machine, state, _ in (name.split("__") for name in then):
+        assert state in states(machine), "nothing would happen there"
     points = {name.replace("__", ".", 1).replace("__", "#"): happening for name, happening in then.items()}
     world = begun(replace(scenario, then=points))
     with inhabited(world):
@@ -45,9 +48,9 @@ def _counts(world: World) -> dict[str, int]:
 @pytest.mark.parametrize(
     "point",
     [
-        "deploy__LaunchGreen__1",
-        "deploy__CheckGreen__1",
-        "deploy__VerifyGreen__1",
+        "deploy__LaunchCandidate__1",
+        "deploy__CheckCandidate__1",
+        "deploy__VerifyCandidate__1",
         "deploy__ShiftTraffic__1",
         "deploy__WatchStage__1",
         "deploy__ShiftTraffic__2",
@@ -63,7 +66,7 @@ def test_the_live_slot_grows_and_the_candidate_with_it(point: str, how: Happenin
 
 def test_a_person_asks_for_more_of_a_slot_that_is_about_to_go() -> None:
     """All clients have left it; what its owner wants counts all the same."""
-    world = _run(GREW, deploy__RetireBlue__1=ask_for("green", 4))
+    world = _run(GREW, deploy__RetireStable__1=ask_for("green", 4))
     assert violations(GREW, world) == []
     assert world.live()["blue"] == ("0.0.4",) * 4
 
@@ -72,7 +75,7 @@ def test_nothing_is_shrunk_because_its_traffic_leaves_it() -> None:
     """The live slot's load falls as weights move, and so does the candidate's before it has any."""
     world = _run(
         GREW,
-        deploy__VerifyGreen__1=grow("blue", -1),
+        deploy__VerifyCandidate__1=grow("blue", -1),
         deploy__WatchStage__1=grow("green", -1),
         deploy__WatchStage__2=grow("blue", -1),
     )
@@ -125,7 +128,7 @@ def test_no_alarm_starts_a_slot_that_was_stopped() -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["deploy__VerifyGreen__1", "rollback__RestoreWeights__1", "rollback__StopLoser__1"]
+    "point", ["deploy__VerifyCandidate__1", "rollback__RestoreWeights__1", "rollback__StopLoser__1"]
 )
 def test_a_slot_that_is_gone_back_to_has_grown_by_itself(point: str) -> None:
     """Before the rollback, and while it is at work."""
