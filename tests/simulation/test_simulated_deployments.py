@@ -374,7 +374,7 @@ def test_users_speak_for_a_good_release() -> None:
     world = run(named("fed")).world
     (_, item) = items_of(world).values()
     told = {
-        weight: "; users: candidate \(green\) fails 0 of" in stage["reason"]
+        weight: "; users: candidate (green) fails 0 of" in stage["reason"]
         for weight, stage in item["stages"].items()
     }
     assert told == {"0": False, "10": True, "100": False}
