@@ -1,8 +1,11 @@
 """An AWS account in moto, with the two stacks' resources in it: what adapters and handlers meet."""
 
+import copy
 import hashlib
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from inspect import signature
@@ -12,8 +15,11 @@ from unittest.mock import patch
 import boto3
 import pytest
 from boto3.dynamodb.types import TypeSerializer
+from moto import mock_aws
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.model_instances import reset_model_data
 from moto.logs.responses import LogsResponse
 
 from crossfade.domain.gate.blocks.from_feed import Line
@@ -51,6 +57,13 @@ class Account:
         self._now = int(time.time() * 1000) - 60_000  # log events may be neither old nor of the future
         self._set_up_crossfade()
         self.spec = self._set_up_service()
+        self.set_up_what_cannot_be_copied()
+
+    def set_up_what_cannot_be_copied(self) -> None:
+        """What moto keeps behind locks, behind lambdas and outside of its backends."""
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.ecr.create_repository(repositoryName="web")
+        self.publish(self.spec)
 
     @staticmethod
     @cache
@@ -305,7 +318,6 @@ class Account:
         }
         self.dynamodb.create_table(TableName=TABLE, **wanted)
         self.logs.create_log_group(logGroupName=LEDGER_GROUP)
-        self.s3.create_bucket(Bucket=BUCKET)
         for name in MACHINES:
             self.stepfunctions.create_state_machine(name=name, definition="{}", roleArn=STATES_ROLE)
         self.ecs.register_task_definition(
@@ -330,7 +342,6 @@ class Account:
         network = {"subnets": ids, "security_groups": [group], "public_ip": True}
         balancer = self.elbv2.create_load_balancer(Name="web", Subnets=ids)["LoadBalancers"][0]
         groups = {slot: self._target_group(slot, vpc) for slot in SLOTS}
-        self.ecr.create_repository(repositoryName="web")
         values = document(
             cluster=self.ecs.create_cluster(clusterName="web")["cluster"]["clusterArn"],
             blueprint=self.blueprint(),
@@ -341,7 +352,6 @@ class Account:
         )
         spec = ServiceSpec.model_validate(values)
         self._preview(balancer["LoadBalancerArn"], groups)
-        self.publish(spec)
         return spec
 
     def production_rule(self) -> dict[str, Any]:
@@ -426,6 +436,55 @@ class Account:
                 Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
                 Actions=[{"Type": "forward", "TargetGroupArn": group}],
             )
+
+
+@contextmanager
+def renewed_accounts() -> Iterator[Callable[[], Account]]:
+    """Start moto, and return a function that gives an account as if it had been set up just now.
+
+    To set it up takes ten times as long as to copy what moto holds by then.
+    """
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
+        with mock_aws():
+            account = Account()
+            held = _held()
+
+            def renewed() -> Account:
+                _hold(_copied(held))
+                account.set_up_what_cannot_be_copied()
+                return copy.copy(account)
+
+            yield renewed
+
+
+Held = dict[tuple[str, str], tuple[BackendDict[Any], BaseBackend]]
+"""What moto holds: for each service and region its backend, and where that stands."""
+NOT_COPIED = {"ecr", "s3", "ssm"}
+
+
+def _held() -> Held:
+    return {
+        (backends.service_name, region): (backends, backend)
+        for backends in BackendDict._instances
+        for _, region, backend in backends.iter_backends()
+        if backends.service_name not in NOT_COPIED
+    }
+
+
+def _copied(held: Held) -> Held:
+    """A copy in which what refers to each other still does."""
+    places = {id(backends): backends for backends, _ in held.values()}
+    copies = copy.deepcopy([backend for _, backend in held.values()], places)
+    return {key: (backends, new) for (key, (backends, _)), new in zip(held.items(), copies, strict=True)}
+
+
+def _hold(held: Held) -> None:
+    """Forget all that moto holds, and let it hold this."""
+    BackendDict.reset()
+    reset_model_data()
+    for (_, region), (backends, backend) in held.items():
+        backends[ACCOUNT][region] = backend
 
 
 def read_logs_by_prefix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,22 @@
 """The adapters' surroundings: an account in moto."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from moto import mock_aws
 
-from tests.unit.account import Account, read_logs_by_prefix, refuse_targets_without_limits
+from tests.unit.account import Account, read_logs_by_prefix, refuse_targets_without_limits, renewed_accounts
+
+
+@pytest.fixture(scope="module")
+def renewed() -> Iterator[Callable[[], Account]]:
+    """Return a function that gives an account as good as new; it is set up once for each file."""
+    with renewed_accounts() as renewed:
+        yield renewed
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Account]) -> Account:
     """Return an account with the stacks' resources in it."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
     read_logs_by_prefix(monkeypatch)
     refuse_targets_without_limits(monkeypatch)
-    with mock_aws():
-        yield Account()
+    return renewed()

@@ -12,7 +12,6 @@ from typing import Any
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from crossfade.aws.clients import CONFIG
 from crossfade.aws.journal import Journal
@@ -35,6 +34,7 @@ from tests.unit.account import (
     Account,
     read_logs_by_prefix,
     refuse_targets_without_limits,
+    renewed_accounts,
 )
 from tests.unit.examples import DEPLOY, EXECUTION, REGION, at
 
@@ -149,10 +149,16 @@ def module_of(name: str) -> ModuleType:
     return importlib.import_module(f"crossfade.handlers.{name}")
 
 
+@pytest.fixture(scope="module")
+def renewed() -> Iterator[Callable[[], Account]]:
+    """Return a function that gives an account as good as new; it is set up once for each file."""
+    with renewed_accounts() as renewed:
+        yield renewed
+
+
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Account]) -> Account:
     """Return an account, with the environment that the template gives to functions."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
     for name, value in {
         "AWS_DEFAULT_REGION": REGION,
         "JOURNAL_TABLE": TABLE,
@@ -166,8 +172,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setenv(name, value)
     read_logs_by_prefix(monkeypatch)
     refuse_targets_without_limits(monkeypatch)
-    with mock_aws():
-        yield Account()
+    return renewed()
 
 
 @pytest.fixture
