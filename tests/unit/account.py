@@ -448,7 +448,7 @@ def renewed_accounts() -> Iterator[Callable[[], Account]]:
         environment.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
         with mock_aws():
             account = Account()
-            held = _held()
+            held = _copied(_held())
 
             def renewed() -> Account:
                 _hold(_copied(held))
