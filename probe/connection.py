@@ -60,7 +60,7 @@ class _Reader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase, link: socket.socket) -> None:
         self._raw, self._link = raw, link
         self._ends_at = time.monotonic() + (link.gettimeout() or 0)
-        self._heard = False
+        self._began = False
         self.until_close = False
         """Whether the end of the connection is the end of the answer."""
 
@@ -71,8 +71,8 @@ class _Reader(io.RawIOBase):
         self._link.settimeout(_left(self._ends_at))
         count = self._raw.readinto(buffer)
         if not count and not self.until_close:
-            raise Fault(f"connection closed {'in the middle of' if self._heard else 'without'} an answer")
-        self._heard = True
+            raise Fault(f"connection closed {'in the middle of' if self._began else 'without'} an answer")
+        self._began = True
         return count
 
     def close(self) -> None:

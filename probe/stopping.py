@@ -16,7 +16,7 @@ class StopRequest:
             signal.signal(number, self._ask)
 
     def wait(self, seconds: float) -> None:
-        """Sleep so long, or until asked to stop."""
+        """Sleep for `seconds`, or until asked to stop."""
         ends_at = time.monotonic() + seconds
         while not self.asked and (left := ends_at - time.monotonic()) > 0:
             time.sleep(min(left, POLL_SECONDS))

@@ -15,7 +15,7 @@ metrics = Metrics(namespace="Crossfade")
 
 
 def measure_outcome(service: str, outcome: Outcome, seconds: float) -> None:
-    """Add how a deployment of a service ended, and after how long; whoever calls flushes ``metrics``."""
+    """Add how a deployment of a service ended, and after how many seconds; the caller flushes ``metrics``."""
     metrics.add_dimension(name="service", value=service)
     for counted, name in COUNTERS.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=int(outcome == counted))

@@ -53,7 +53,7 @@ def test_a_function_gives_up_before_its_state_does(machine: str, name: str) -> N
     assert timeout < states(machine)[name]["TimeoutSeconds"]
 
 
-@pytest.mark.parametrize("name", ["LetFunctionsEnd", "LookAgain"])
+@pytest.mark.parametrize("name", ["LetFunctionsEnd", "AssessAgain"])
 def test_a_rollback_outwaits_the_functions_of_what_was_stopped(name: str) -> None:
     """A function runs on after its execution was stopped, until its time-out."""
     timeouts = [template()["Globals"]["Function"]["Timeout"]]
@@ -193,7 +193,7 @@ def test_stages_that_are_not_counted_are_a_loop_without_end() -> None:
     [
         pytest.param("deploy", "MayPlanAgain", "PlanAgain", id="planning-again"),
         pytest.param("deploy", "StageWatched", "RestartProbe", id="restarting-the-probe"),
-        pytest.param("rollback", "WhatIsThere", "LookAgain", id="looking-again"),
+        pytest.param("rollback", "WhatIsThere", "AssessAgain", id="looking-again"),
         pytest.param("rollback", "WhatIsThere", "WaitLonger", id="waiting-longer"),
     ],
 )

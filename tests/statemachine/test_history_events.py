@@ -4,7 +4,7 @@ import networkx
 import pytest
 
 from crossfade.domain.spec import history_events as events
-from crossfade.watching.ledger_tail import LOOK_SECONDS, SILENCE_SECONDS
+from crossfade.watching.ledger_tail import FOLLOW_SECONDS, SILENCE_SECONDS
 from tests.statemachine.definitions import State, definition, states
 
 EVENTS = {
@@ -13,7 +13,7 @@ EVENTS = {
     "Wait": ["WaitStateEntered", "WaitStateExited"],
     "Pass": ["PassStateEntered", "PassStateExited"],
 }
-FOLLOWS = {"VerifyCandidate": LOOK_SECONDS, "WatchStage": LOOK_SECONDS}
+FOLLOWS = {"VerifyCandidate": FOLLOW_SECONDS, "WatchStage": FOLLOW_SECONDS}
 """Tasks that wait within their function."""
 
 LOOPS = {

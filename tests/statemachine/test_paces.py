@@ -53,7 +53,7 @@ def test_a_trial_does_not_wait_for_users_who_are_few() -> None:
     """A first look has no users, or one test client: a stage goes on within a minute all the same."""
     trial = spec_of("trial")
 
-    assert max(trial.gate.users_seconds, trial.gate.users_heard_after) <= 45
+    assert max(trial.gate.users_seconds, trial.gate.users_reported_after) <= 45
     assert max(stage.min_seconds for stage in trial.stages) <= 15
     assert trial.retire.warm_seconds == 0
 

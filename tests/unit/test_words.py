@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.statemachine.definitions import ROOT
+from tests.statemachine.definitions import MACHINES, ROOT, states
 
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 ROWS = [
@@ -17,8 +17,31 @@ ROWS = [
 ][1:]
 TERMS = [term for row in ROWS for term in row[0].split(", ")]
 MOST_TERMS = 25
+RETIRED = {word: row[0] for row in ROWS for word in row[2].split(", ") if word}
+"""By the glossary: the retired word, and the term that took its place."""
+OLD_NAMES = {
+    "heard": "reported, answered",
+    "told": "reported, summary",
+    "mute": "no answer",
+    "heed": "with_alarms",
+    "helper": "the idea's own name",
+    "utils": "the idea's own name",
+}
+"""More words that no name has, and what is said instead."""
+IDIOMS = {
+    r"so (many|long)\b": "how many, how long; a number",
+    r"whoever|somebody|nobody asks": "the holder, another execution, outside Crossfade",
+    r"\bbe it\b": "even",
+    r"gone on with": "advanced",
+    r"\b(was|is|are|were) (told|heard)\b": "reported, received",
+    r"way back": "restore target, rollback",
+}
+"""Phrases of another language's idiom, and the plain ones."""
 COLOURS = {"blue", "green"}
 CODE = sorted([*(ROOT / "functions/crossfade").rglob("*.py"), *(ROOT / "probe").rglob("*.py")])
+PROSE = [
+    ROOT / name for name in ("ARCHITECTURE.md", "README.md", "docs/operations.md", "docs/configuration.md")
+]
 
 
 def _tree(path: Path) -> ast.Module:
@@ -51,6 +74,10 @@ def _sentences(path: Path) -> Iterator[str]:
             yield node.value
 
 
+def _comments(path: Path) -> Iterator[str]:
+    yield from re.findall(r"#.*", path.read_text(encoding="utf-8"))
+
+
 def _id(path: Path) -> str:
     return "-".join(path.relative_to(ROOT).with_suffix("").parts)
 
@@ -73,6 +100,43 @@ def test_the_code_uses_every_term(term: str) -> None:
 
 
 @pytest.mark.parametrize("path", CODE, ids=_id)
+def test_no_name_has_a_retired_word(path: Path) -> None:
+    """By its parts: ``told_at`` is as retired as ``told``."""
+    retired = RETIRED | OLD_NAMES
+    found = {
+        (name, retired[word])
+        for name in _names(path)
+        for word in retired
+        if f" {word.replace('_', ' ')} " in f" {' '.join(_parts(name))} "
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("path", CODE, ids=_id)
 def test_colours_name_slots_only(path: Path) -> None:
     """``blue`` and ``green`` stand for a slot as a whole name, and are no part of another one."""
     assert {name for name in _names(path) if COLOURS & set(_parts(name)) and name not in COLOURS} == set()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_state_has_a_colour_or_a_retired_word(machine: str) -> None:
+    """A state is named after a role."""
+    words = COLOURS | RETIRED.keys() | OLD_NAMES.keys()
+    assert [name for name in states(machine) if words & set(_parts(name))] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=_id)
+def test_sentences_are_plain(path: Path) -> None:
+    """Docstrings, messages and comments."""
+    for text in [*_sentences(path), *_comments(path)]:
+        plain = " ".join(text.split())
+        for idiom, instead in IDIOMS.items():
+            assert not re.search(idiom, plain, re.IGNORECASE), f"{instead}: {plain}"
+
+
+@pytest.mark.parametrize("path", PROSE, ids=_id)
+def test_documents_are_plain(path: Path) -> None:
+    """What a reader meets first."""
+    plain = " ".join(path.read_text(encoding="utf-8").split("## Glossary")[0].split())
+    for idiom, instead in IDIOMS.items():
+        assert not re.search(idiom, plain, re.IGNORECASE), instead

@@ -146,10 +146,10 @@ class Slots:
         return str(_primary(answer["service"])["id"]) if answer else None
 
     def grow(self, slot: Slot, count: int) -> None:
-        """Ask for so many tasks of what runs in a slot, in the same rollout; harmless when it has no service.
+        """Ask for ``count`` tasks in a slot, in the same rollout; harmless when it has no service.
 
-        Where the answer tells of more tasks than that, the count that led here was of before somebody raised
-        it, and theirs is put back.
+        If ECS answers with more tasks, the desired count was raised in the meantime, and that count is
+        restored.
         """
         try:
             there = self._resize(slot, count)
@@ -242,7 +242,7 @@ class Slots:
         return answer
 
     def _settings(self, slot: Slot) -> dict[str, Any]:
-        """What a deployment relies on, set at each launch: somebody may have changed it since the last.
+        """What a deployment relies on, set at each launch: it may have been changed since the last one.
 
         What is not set here, such as ECS Exec, stays as its owner has set it on the service.
         """

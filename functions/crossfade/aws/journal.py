@@ -111,7 +111,7 @@ class Journal:
             values[":newest"] = {"at": iso(came), "digest": plan.release.digest}
         remove = ["warm"]
         if state.waiting and state.waiting.digest == plan.release.digest:
-            remove.append("waiting")  # its turn has come; whoever started it may not have got to say so
+            remove.append("waiting")  # StartNext may have been cut off before it did this
         self._hold(plan, sets, values, conditions, remove, {})
 
     def back_out(self, plan: Plan, warm: WarmSlot, scaling: SuspendedState | None) -> None:
@@ -122,7 +122,7 @@ class Journal:
         Raises
         ------
         ServiceChanged
-            Somebody else was first: the service is held, or the slot is not warm any more.
+            Another execution was faster: the service is held, or the slot is not warm any more.
         """
         if self.state(plan.service).holder == plan.execution:
             return
@@ -139,7 +139,7 @@ class Journal:
         self._hold(plan, ["candidate = :candidate", "tried = :tried"], values, conditions, ["warm"], known)
 
     def reclaim(self, plan: Plan) -> bool:
-        """Hold the service once more to stop the old slot, which is warm no more; False: somebody took it."""
+        """Hold the service again to stop the old slot, which stays warm no longer; False: it was taken."""
         state = self.state(plan.service)
         if state.holder == plan.execution:
             return True
@@ -160,7 +160,7 @@ class Journal:
     def take_over(
         self, plan: Plan, holder: str, execution: str, tried: Tried, *, take_back: bool = False
     ) -> Plan:
-        """Make a rollback the holder: whoever held the service before can write nothing more.
+        """Make a rollback the holder: the holder before it can write nothing more.
 
         ``tried`` is the count with this rollback. ``take_back``: a promotion is undone whose old slot is
         still warm. Returns the rollback's own plan.
@@ -191,12 +191,12 @@ class Journal:
         return mine
 
     def seize(self, service: str, holder: str) -> State:
-        """Fence everybody off, because the service itself is deleted; returns who held it before.
+        """Take the service for good, because it is deleted; returns the state with the holder before.
 
         Raises
         ------
         ServiceChanged
-            Whoever held the service has freed it meanwhile, or somebody has claimed it: try again.
+            The service was freed or claimed at the same time: try again.
         """
         before = self.state(service)
         condition = "holder = :before" if before.holder else "attribute_not_exists(holder)"
@@ -212,7 +212,7 @@ class Journal:
         return before
 
     def abandon(self, service: str, deployment: str, reason: str, now: datetime) -> None:
-        """Turn a deployment that nobody will report on into history; harmless where it has its outcome."""
+        """Close a deployment that will get no report, as failed; harmless if it has its outcome."""
         try:
             self._table.update(
                 service,
@@ -344,8 +344,8 @@ class Journal:
         )
         self._transact(plan, [held, item])
 
-    def cold(self, plan: Plan) -> None:
-        """Write down that the old slot is about to be stopped: there is no instant way back any more."""
+    def forget_warm(self, plan: Plan) -> None:
+        """Write down that the old slot is about to be stopped, and so is warm no longer."""
         self._held(plan, "REMOVE warm", {})
 
     def resumed(self, plan: Plan, resumption: Resumption) -> None:
@@ -361,7 +361,7 @@ class Journal:
         return self._table.get(plan.service, item_of(plan.deployment))[name]
 
     def judged(self, plan: Plan, verdict: Verdict, weight: int, now: datetime) -> None:
-        """Write down the verdict to go back at a weight, and whether it refuses the candidate."""
+        """Write down the verdict to roll back at a weight, and whether it refuses the candidate."""
         expression, values = "SET judged = if_not_exists(judged, :now)", {":now": iso(now)}
         if verdict.refuses:
             self._write(

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from crossfade.aws.errors import error_code
 
 LARGE_PAGE = 1000
-"""So many lines in a page: there may well be another one."""
+"""A page with this many lines may be followed by another one."""
 
 
 class Ledger:
@@ -28,8 +28,8 @@ class Ledger:
     def news(self, stream: str, cursor: str | None) -> tuple[list[str], str | None]:
         """Lines of a stream after ``cursor`` (None: from its beginning), and the new cursor.
 
-        Whoever follows a stream asks again at once, so a small page is taken for its end: that is one call
-        where being sure takes two, and GetLogEvents has a quota.
+        A small page is taken for the stream's end, since the caller asks again at once: being sure would take
+        a second call, and GetLogEvents has a quota.
         """
         lines: list[str] = []
         while True:

@@ -42,8 +42,8 @@ class ProbeTasks:
     ) -> Asked:
         """Run the probe task of an execution's attempt; a second start of the same finds the first.
 
-        ``ask`` numbers the requests for it: AWS repeats its answer to one, also that there is no place. Only
-        when that answer was heard may the next one be made, or two probes would run.
+        ``ask`` numbers the requests for it, because AWS repeats its answer to the same request, even that
+        there is no place. The next request may be made only after that answer, or two probes would run.
         """
         name = _started_by(plan.execution, attempt)
         running = self._running(name)
@@ -86,7 +86,7 @@ class ProbeTasks:
         return [task for task in tasks if self.stop(task)]
 
     def left(self) -> list[str]:
-        """The probe tasks of this service, whoever started them, that have not ended."""
+        """The probe tasks of this service, of any execution, that have not ended."""
         ledgers = f"{self._spec.service}/"
         return [
             str(task["taskArn"])
@@ -161,7 +161,7 @@ class ProbeTasks:
 
 
 def _ledgers(task: dict[str, Any]) -> list[str]:
-    """The ledgers that a task was told to write: one for a probe, none for any other task."""
+    """The ledgers that a task is to write: one for a probe, none for any other task."""
     return [
         variable["value"]
         for container in task.get("overrides", {}).get("containerOverrides", [])

@@ -1,7 +1,7 @@
-"""Whose turn it is: what becomes of a release that is asked for, given what is live, running and waiting.
+"""Admission: may a release be deployed, must it wait, or does it give way to a newer one?
 
-ECR's events come twice, late, or not at all. What decides is when an image was pushed, never when an event
-arrived.
+ECR's events come twice, late, or not at all. So releases are ordered by when their image was pushed, never by
+when an event arrived.
 """
 
 import json
@@ -20,7 +20,7 @@ ROLL_BACK = "RollBack"
 ENDED = "(ended)"
 """In place of a state: the execution has ended."""
 TAGS_FOLLOW = timedelta(minutes=5)
-"""So long after an image its tags may come; one that comes later was added to an image that was there."""
+"""How long after its image a tag may come; a later one was added to an older image."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
 """Between two tries of an image whose event never came, or that was refused."""
 
@@ -46,7 +46,7 @@ def is_given_up(state: State, history: History, own: str, entered: str | None) -
     not known.
     """
     if history.promoted:
-        return False  # whoever holds the service only finishes what was left undone
+        return False  # the holder only finishes what was left undone
     taken_over = machine_of(state.holder or "") != machine_of(own)
     superseded = state.waiting is not None and state.waiting.supersede
     return taken_over or superseded or history.judged is not None or entered in {ROLL_BACK, ENDED}
@@ -72,7 +72,7 @@ def is_late_tag(release: Release, state: State, at: Timestamp | None) -> bool:
     if at is None or pushed is None or newest is None or at < pushed + TAGS_FOLLOW:
         return False
     if (newest.at, newest.digest) == (at, release.digest):
-        return True  # this very tag was deployed or tried, and is told of again
+        return True  # this very tag was deployed or tried, and its event has come again
     waits = state.waiting is not None and state.waiting.digest == release.digest
     known = waits or state.digest == release.digest or is_under_way(release, state)
     return pushed <= newest.at < at and not known
@@ -103,7 +103,7 @@ def decline(
     """
     running, waiting = state.candidate, state.waiting
     if waiting and (waiting.digest, waiting.at) == (release.digest, ordered_at):
-        waiting = None  # this is what has waited, and its turn has come
+        waiting = None  # this is the release that waited
     if running and is_under_way(release, state) and not given_up:
         same = _same(release, running.version)
         return Declined(action="nothing_to_do", reason=f"{same} is being deployed by {state.deployment}.")
@@ -115,8 +115,8 @@ def decline(
     if ordered_at is None:
         return None
     newest = state.newest
-    told_again = given_up and ordered_at == release.came
-    if told_again or (newest and (newest.at, newest.digest) == (ordered_at, release.digest)):
+    same_push = given_up and ordered_at == release.came
+    if same_push or (newest and (newest.at, newest.digest) == (ordered_at, release.digest)):
         reason = f"its image, {_how(release, ordered_at)} at {iso(ordered_at)}, was deployed or tried before."
         return _gives_way(service, release, state, reason)
     if newest and ordered_at < newest.at:
@@ -209,7 +209,7 @@ def _troubled(state: State) -> str:
     if failed < 1:
         return ""
     return (
-        f", and {failed} rollback{'' if failed == 1 else 's'} of {state.deployment} did not get through: "
+        f", and {failed} rollback{'' if failed == 1 else 's'} of {state.deployment} did not succeed: "
         "read the last one and put right what it says, then start a rollback by hand"
     )
 
@@ -226,9 +226,9 @@ def missed(digest: str, pushed: Timestamp, state: State) -> bool:
 
 
 def tries_by(age: timedelta) -> int:
-    """How many tries there may have been of an image that was missed or refused for so long.
+    """The number of tries that an image may have had which was missed or refused for ``age``.
 
-    What was refused may be refused again, and nobody tells when the reason is gone: the waits between two
+    A refused image may be refused again, and no event says when the reason is gone: so the waits between two
     tries double, up to ``LONGEST_WAIT``.
     """
     tries, wait = 1, FIRST_WAIT

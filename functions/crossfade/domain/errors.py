@@ -85,7 +85,7 @@ class ServiceBusy(CrossfadeError):
 
 
 class ForeignChange(CrossfadeError):
-    """The live rule is not what Crossfade last wrote: find out who changed it before deploying again."""
+    """The live rule is not what Crossfade last wrote: find out who changed it, then deploy again."""
 
 
 class ServiceLost(CrossfadeError):
@@ -93,7 +93,7 @@ class ServiceLost(CrossfadeError):
 
 
 class Superseded(CrossfadeError):
-    """A newer release waits, and the service's spec lets it take this one's place at once."""
+    """A newer release waits, and by the spec this deployment makes room for it: there is nothing to do."""
 
 
 class ProbeCannotStart(CrossfadeError):
@@ -105,7 +105,7 @@ class CandidateCannotStart(CrossfadeError):
 
 
 class CandidateReplaced(CrossfadeError):
-    """Somebody else deleted or changed the candidate's ECS service while it was launched: find out who."""
+    """The candidate's ECS service was deleted or changed outside Crossfade: find out by whom."""
 
 
 class CandidateNotHealthy(CrossfadeError):
@@ -113,7 +113,7 @@ class CandidateNotHealthy(CrossfadeError):
 
 
 class TargetsBelowFloor(CrossfadeError):
-    """A slot has too few healthy targets for the share of traffic that it was to get."""
+    """A slot has too few healthy targets for its share of the traffic: look at its tasks."""
 
 
 class CandidateWorse(CrossfadeError):
@@ -125,11 +125,11 @@ class AlarmRaised(CrossfadeError):
 
 
 class EvidenceMissing(CrossfadeError):
-    """A deadline came without enough evidence to go on: the reason says what was missing."""
+    """A deadline came without enough evidence to advance: the reason says what was missing."""
 
 
 class OldVersionStillSeen(CrossfadeError):
-    """Long after the last shift clients did not get the new version alone: the reason says what they got."""
+    """Long after the last shift clients did not get the new version only: the reason says what they got."""
 
 
 class SlotHasTraffic(CrossfadeError):
@@ -137,7 +137,7 @@ class SlotHasTraffic(CrossfadeError):
 
 
 class LiveServesNothing(CrossfadeError):
-    """A promoted release has no healthy task left; the version before, which is warm, gets the traffic."""
+    """A promoted release has no healthy task left, so the warm version gets the traffic: read its log."""
 
 
 class ReportNotWritten(CrossfadeError):
@@ -160,7 +160,7 @@ class AwsUnavailable(CrossfadeError):
 
 
 class NotYetVisible(CrossfadeError):
-    """AWS still shows what was there before Crossfade's last change: looked at again until it does not."""
+    """AWS still shows what was there before Crossfade's last change: retried until it shows the change."""
 
 
 class ServiceChanged(CrossfadeError):
@@ -178,8 +178,8 @@ class NothingToRollBack(CrossfadeError):
 
 
 class DeployedUnknown(CrossfadeError):
-    """Neither the journal nor a spec says where the service was deployed: put its spec back."""
+    """Neither the journal nor a spec says where the service was deployed: restore its spec."""
 
 
 class NotRemoved(CrossfadeError):
-    """Something that Crossfade made could not be removed, and all the rest was: the reason names it."""
+    """Crossfade could not remove everything that it made: the reason names the rest, and why it stays."""

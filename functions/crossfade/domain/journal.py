@@ -16,7 +16,7 @@ from crossfade.domain.traffic.weights import Overwritten, Weights
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
-"""Between two rollbacks of a deployment that nobody asks for: after the first, after the sixth and later."""
+"""Between two automatic rollbacks of a deployment: after the first one, after the sixth and later."""
 DELETION = "the deletion of its stack"
 """Holds a service whose stack is being deleted: no execution can change anything more."""
 
@@ -74,7 +74,7 @@ class Tried(Model):
 
     @property
     def next_at(self) -> datetime:
-        """When one that nobody asks for may begin: the wait doubles with each that did not get through."""
+        """When the next automatic one may begin: the wait doubles with each that did not succeed."""
         # Bounded before it is doubled: the count of some months is more than a timedelta can hold.
         doubled: int = 2 ** min(self.times - 1, 10)
         return self.at + min(FIRST_WAIT * doubled, LONGEST_WAIT)

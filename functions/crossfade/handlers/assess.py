@@ -31,7 +31,7 @@ from crossfade.step import step, utc_now
 
 @step
 def handler(input: JsonValue, execution: str, began: Timestamp) -> Assessment:
-    """Find what is left undone, and take the service over from whoever left it.
+    """Find what is left undone, and take the service over from the execution that left it.
 
     ``input`` is the rollback's own, ``execution`` the rollback itself, which began at ``began``.
     """
@@ -59,7 +59,7 @@ def _after_end(ended: ExecutionEnded, own: str, began: datetime, journal: Journa
                 return early or _take_over(service, state, ended, own, journal)
             reason = left
         elif state.warm and _ended(state.warm.execution, ended):
-            return _cool(service, state.warm, ended, own, journal)
+            return _stop_old_slot(service, state.warm, ended, own, journal)
     return nothing(reason)
 
 
@@ -111,7 +111,9 @@ def _take_over(
     return left_undone(journal.history(service, deployment), mine, holder, reason, settle=settle)
 
 
-def _cool(service: str, warm: WarmSlot, ended: ExecutionEnded, own: str, journal: Journal) -> Assessment:
+def _stop_old_slot(
+    service: str, warm: WarmSlot, ended: ExecutionEnded, own: str, journal: Journal
+) -> Assessment:
     history = journal.history(service, warm.deployment)
     mine: Plan = history.plan.model_copy(update={"execution": own})
     if not journal.reclaim(mine):

@@ -7,7 +7,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Timestamp, iso
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, judge
+from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, readiness_of
 from crossfade.step import step, utc_now
 
 
@@ -19,7 +19,7 @@ def handler(plan: Plan, rollout: Rollout, deadline: Timestamp, healthy_since: Ti
     """
     journal, now = stack.journal(), utc_now()
     refuse_superseded(journal.refuse_lost(plan))
-    readiness = judge(
+    readiness = readiness_of(
         _status(plan),
         rollout,
         healthy_since=healthy_since,

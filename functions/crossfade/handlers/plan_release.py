@@ -181,8 +181,8 @@ def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal,
     """
     tags = Registry(client("ecr")).tags(spec.repository, release.digest)
     others = [tag for tag in tags if tag != release.version and spec.deploys(tag)]
-    told_again = state.newest is not None and (state.newest.at, state.newest.digest) == (at, release.digest)
-    if not told_again and (others or journal.knows(spec.service, release.digest)):
+    same_tag = state.newest is not None and (state.newest.at, state.newest.digest) == (at, release.digest)
+    if not same_tag and (others or journal.knows(spec.service, release.digest)):
         raise released_before(spec.service, release, state, at)
     return release.model_copy(update={"tagged": at})
 

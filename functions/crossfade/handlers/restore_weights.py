@@ -28,8 +28,8 @@ class Restored(Model):
     """Whether weights were moved, when they were read back, and how the deployment has ended by it.
 
     ``waiting``: no slot can serve all of it yet, or what was ``written`` does not show yet. ``barred``: the
-    weights are somebody else's, and both slots may have clients. Else ``loser`` has none any more, and they
-    are to get ``version``; None where that is not known.
+    weights were set outside Crossfade, and both slots may have clients. Else ``loser`` has none any more, and
+    they are to get ``version``; None where that is not known.
     """
 
     status: Literal["moved", "unmoved", "waiting", "barred"]
@@ -49,7 +49,7 @@ def handler(
     rounds: int,
     written: Timestamp | None = None,
 ) -> Restored:
-    """Give all traffic to the better side, unless somebody else has changed the rule.
+    """Route all traffic to the stable slot, or to the candidate if only it has healthy targets.
 
     Until ``deadline`` a slot may become healthy. Until ``tasks_deadline`` a stable slot that is short of
     tasks is waited for, where the candidate has them. ``rounds`` were there before this one. ``written`` is

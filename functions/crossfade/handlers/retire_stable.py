@@ -28,7 +28,7 @@ from crossfade.watching.capacity import keep_up
 from crossfade.watching.gate import Gate, watching
 from crossfade.watching.ledger_tail import follow
 
-LOOK = "Look at that slot's tasks."
+ADVICE = "Look at that slot's tasks."
 
 
 class Retired(Model):
@@ -111,7 +111,7 @@ class _Leaving:
     def decided(self, records: list[Record]) -> bool:
         """Whether there is an outcome with these new records."""
         plan, now = self._plan, utc_now()
-        self.quiet, self._drained = drain.look(
+        self.quiet, self._drained = drain.check(
             self.quiet,
             records,
             retire=plan.spec.retire,
@@ -121,7 +121,7 @@ class _Leaving:
             now=now,
             version=plan.release.version,
         )
-        self._judged = self.gate.look(records, now)
+        self._judged = self.gate.analyse(records, now)
         return self.verdict().action != "hold"
 
     def verdict(self) -> Verdict:
@@ -161,7 +161,7 @@ def _with_all_tasks(plan: Plan, verdict: Verdict, capacity: Capacity, deadline: 
     seconds = plan.spec.retire.deadline_seconds
     return Verdict(
         action="roll_back",
-        reason=f"{seconds:g} s after the last shift: {short}. {advice(short, LOOK)}",
+        reason=f"{seconds:g} s after the last shift: {short}. {advice(short, ADVICE)}",
         error="TargetsBelowFloor",
     )
 

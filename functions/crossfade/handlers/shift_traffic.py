@@ -84,7 +84,7 @@ def handler(
 
 
 def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
-    """Set the weights, unless somebody else has changed them; returns when that began."""
+    """Set the weights, unless they were changed outside Crossfade; returns when that began."""
     state, rule = journal.refuse_lost(plan), traffic.rule()
     live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):

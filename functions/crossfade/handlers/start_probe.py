@@ -27,8 +27,8 @@ def handler(plan: Plan, attempt: int, ask: int = 1, deadline: Timestamp | None =
     """Run the probe task, or find it running; a place for it is waited for.
 
     ``attempt`` is 1, or 2 when the first probe died. ``ask`` counts the requests for it that were answered.
-    ``deadline`` ends the wait for a place, and a newer release may end it as well; None where whoever waits
-    for evidence has a deadline of its own.
+    ``deadline`` ends the wait for a place, and so may a newer release; None while a stage is watched, which
+    has a deadline of its own.
     """
     journal, now = stack.journal(), utc_now()
     if deadline:

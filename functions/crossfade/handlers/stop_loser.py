@@ -22,7 +22,7 @@ class Stopped(Model):
     """Whether the slot was stopped.
 
     ``short``: not yet, as the other one lacks tasks. ``dead``: nobody answers there, so this one is to win.
-    ``kept``: nor is there a way back to it any more, so it is left as it is.
+    ``kept``: the same, but it cannot win any more, so it keeps running.
     """
 
     status: Literal["stopped", "short", "dead", "kept"]
@@ -53,7 +53,7 @@ def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool)
         needed = _still_needed(plan, slot, journal, traffic, deadline=deadline, undecided=undecided)
         if needed:
             return needed
-    journal.cold(plan)
+    journal.forget_warm(plan)
     journal.milestone(plan, "stopped", slot)
     Slots(client("ecs"), plan.spec).stop(slot)
     return Stopped(status="stopped", reason=f"{slot} was scaled to 0 tasks")

@@ -13,7 +13,7 @@ from crossfade.step import step, utc_now
 
 
 class Stopped(Model):
-    """The slot that was stopped; None where somebody has made use of it meanwhile."""
+    """The slot that was stopped; None if another execution used it meanwhile."""
 
     slot: Slot | None
 
@@ -25,7 +25,7 @@ def handler(plan: Plan) -> Stopped:
     Raises
     ------
     LiveServesNothing
-        Nobody answers in the live slot, and in the old one somebody does.
+        The live slot has no healthy target, and the old one has.
     """
     journal = stack.journal()
     if plan.stable is None:

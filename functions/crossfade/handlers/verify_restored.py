@@ -46,11 +46,11 @@ def handler(
     dead = False
     verdict = drain.DrainVerdict(action="wait", reason="not looked yet")
     journal = stack.journal()
-    looks = KeepingUp(lambda: _is_dead(plan, journal, loser))
+    is_dead = KeepingUp(lambda: _is_dead(plan, journal, loser))
 
     def decided(records: list[Record]) -> bool:
         nonlocal quiet, verdict, dead
-        quiet, verdict = drain.look(
+        quiet, verdict = drain.check(
             quiet,
             records,
             retire=plan.spec.retire,
@@ -61,7 +61,7 @@ def handler(
             version=version,
             loser=_version_of(loser, plan),
         )
-        dead = looks.look()
+        dead = is_dead.current()
         return dead or verdict.action != "wait"
 
     cursor, probe_died = follow(plan, probe, cursor, decided)

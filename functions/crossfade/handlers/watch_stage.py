@@ -74,16 +74,16 @@ def handler(
             unsure = False
             plan = _known_as(plan, versions, journal)
             analysis = Gate(plan, watch(plan), analysis.state)
-        verdict = analysis.look(records, utc_now())
+        verdict = analysis.analyse(records, utc_now())
         # In an emergency any target of the candidate is better than none: the others start while it serves.
         following = None if verdict.emergency or utc_now() >= deadline else watch(plan).next_weight
         if verdict.action == "advance" and following is not None:
-            verdict = _held_back(verdict, keeping_up.look().short_for(following, late=False))
+            verdict = _held_back(verdict, keeping_up.current().short_for(following, late=False))
         return verdict.action != "hold"
 
     cursor, probe_died = follow(plan, probe, cursor, decided)
     if verdict.action != "roll_back":  # before a rollback, no call that may fail
-        keeping_up.look()
+        keeping_up.current()
     now, weight = utc_now(), plan.stages[stage].weight
     if verdict.action == "roll_back":
         journal.judged(plan, verdict, weight, now)

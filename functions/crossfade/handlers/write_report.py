@@ -116,7 +116,7 @@ def _report(
     ended: datetime,
     held: bool,
 ) -> tuple[Certificate, str]:
-    """Store ledger and certificate; ``held``: not if somebody else has taken the service over meanwhile."""
+    """Store ledger and certificate; ``held``: only while the deployment still holds its service."""
     evidence = Certificates(client("s3"), os.environ["EVIDENCE_BUCKET"])
     history = journal.history(plan.service, plan.deployment)
     winner = _winner(plan, outcome, journal.refuse_lost(plan) if held else State())

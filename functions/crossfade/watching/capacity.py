@@ -1,4 +1,4 @@
-"""How one slot keeps up with the other, which may grow at any time: the candidate, or who wins a way back."""
+"""Keeps one slot as large as the other, which may grow at any time: the candidate, or a rollback's winner."""
 
 import time
 from collections.abc import Callable
@@ -17,16 +17,16 @@ from crossfade.domain.planning.plan import Plan
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.capacity import Capacity
 
-LOOK_SECONDS = 5
-"""How often it is looked at within one invocation."""
+REFRESH_SECONDS = 5
+"""How old a value may be within one invocation before it is read again."""
 
 Value = TypeVar("Value")
 
 
 def keep_up(plan: Plan, journal: Journal) -> Capacity:
-    """Ask for as many of the candidate's tasks as the live slot was wanted to have; tell how it stood before.
+    """Ask for as many tasks of the candidate as the live slot was wanted to have; returns the count before.
 
-    A count that is read may be of before a write. One that is too low is asked for again at the next look.
+    A count that is read may be stale. One that is too low is asked for again at the next reading.
     """
     candidate, wanted = _service(plan, plan.candidate), None
     if plan.stable:
@@ -34,7 +34,7 @@ def keep_up(plan: Plan, journal: Journal) -> Capacity:
         wanted = max((count for count in (known, now) if count is not None), default=None)
         if wanted is not None and wanted != known:
             journal.wanted(plan, wanted)
-    return _look(plan, journal, plan.candidate, candidate, wanted)
+    return _measured(plan, journal, plan.candidate, candidate, wanted)
 
 
 def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
@@ -60,13 +60,13 @@ def _win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
         return None
     wanted = 0
     if history.promoted is None:  # since then its owner or its scaling may have made it smaller
-        # Before its launch the candidate's slot stands as whoever used it last has left it.
+        # Before its launch the candidate's slot still has the count of the last deployment.
         of_loser = _desired(plan, loser) if loser == plan.stable or history.launched else None
         wanted = max(of_loser or 0, history.wanted or 0)
-    return _look(plan, journal, winner, service, wanted).within_bounds()
+    return _measured(plan, journal, winner, service, wanted).within_bounds()
 
 
-def _look(
+def _measured(
     plan: Plan, journal: Journal, slot: Slot, service: SlotService | None, wanted: int | None
 ) -> Capacity:
     asked, target = service.desired if service else 0, None
@@ -96,15 +96,15 @@ def _service(plan: Plan, slot: Slot) -> SlotService | None:
 
 
 class KeepingUp(Generic[Value]):
-    """The looks of one invocation: the first one at once, then one each few seconds."""
+    """A value that is read at once, and again when it is older than ``REFRESH_SECONDS``."""
 
-    def __init__(self, look: Callable[[], Value]) -> None:
-        self._look = look
+    def __init__(self, read: Callable[[], Value]) -> None:
+        self._read = read
         self._last: tuple[float, Value] | None = None
 
-    def look(self) -> Value:
-        """What was told by the last look, or is by a new one."""
+    def current(self) -> Value:
+        """The value, read again if it is too old."""
         now = time.monotonic()
-        if self._last is None or now >= self._last[0] + LOOK_SECONDS:
-            self._last = now, self._look()
+        if self._last is None or now >= self._last[0] + REFRESH_SECONDS:
+            self._last = now, self._read()
         return self._last[1]

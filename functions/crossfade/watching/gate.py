@@ -1,4 +1,4 @@
-"""The gate at work: its looks of one invocation, with all that they need of AWS."""
+"""The gate at work: analyses the evidence during one invocation, with all that it needs from AWS."""
 
 from datetime import datetime
 
@@ -12,21 +12,21 @@ from crossfade.watching.users import Outcomes
 
 
 class Gate:
-    """``state`` is what earlier looks have seen, and travels on to the next invocation."""
+    """``state`` is the evidence so far, and travels on to the next invocation."""
 
     def __init__(self, plan: Plan, watch: Watch, state: GateState) -> None:
         self.state = state
         self._plan, self._watch = plan, watch
         self._outcomes, self._filters = Outcomes(plan), filters(plan, watch)
 
-    def look(self, records: list[Record], now: datetime) -> Verdict:
-        """Take in new records of the ledger and what is heard of users, and filter the verdict."""
+    def analyse(self, records: list[Record], now: datetime) -> Verdict:
+        """Take in new records of the ledger and users' outcomes, and filter the verdict."""
         settings, watch = self._plan.spec.gate, self._watch
         self.state, verdict = analyse(self.state, records, [], settings=settings, watch=watch, now=now)
         if verdict.action == "roll_back":  # nothing that takes time may come before it
             return verdict
         # Only now: the probe's own requests are taken out of the users' minutes.
-        self.state, blocks = self._outcomes.hear(self.state, now)
+        self.state, blocks = self._outcomes.new_blocks(self.state, now)
         self.state, verdict = analyse(self.state, [], blocks, settings=settings, watch=watch, now=now)
         for filtered in self._filters:
             verdict = filtered(verdict, now)
@@ -36,7 +36,7 @@ class Gate:
 def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
     """What stays the same while the stage at that place in the plan is watched.
 
-    ``since`` is when the candidate first answered.
+    ``since``: since when all targets of the candidate are healthy.
     """
     following = place + 1
     return Watch(

@@ -1,4 +1,4 @@
-"""How the watching handlers read the ledger: on from where the last look ended, for some seconds at most."""
+"""Follows the ledger: the watching handlers read on from the last cursor, for 20 s at most."""
 
 import time
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from crossfade.domain.ledger_order import Reading
 from crossfade.domain.planning.plan import Plan
 from crossfade.step import utc_now
 
-LOOK_SECONDS = 20
+FOLLOW_SECONDS = 20
 PAUSE_SECONDS = 0.3
 SILENCE_SECONDS = 6
-"""The probe writes four times a second: after so long without a word, does it still run?"""
+"""The probe writes four times a second: after this long without a record, ask ECS whether it runs."""
 GAP_SECONDS = 5
-"""So long a request that is missing in the ledger is waited for: CloudWatch Logs may show it late."""
+"""How long to wait for a request that is missing in the ledger: CloudWatch Logs may show it late."""
 
 Decided = Callable[[list[Record]], bool]
 
@@ -44,7 +44,7 @@ def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -
         patient = now < whole + GAP_SECONDS
         reading, records = reading.after(read_records(lines), token, patient=patient)
         whole = now if reading.token == token else whole
-        if decided(records) or now >= began + LOOK_SECONDS:
+        if decided(records) or now >= began + FOLLOW_SECONDS:
             return Followed(reading.cursor, probe_died=False)
         if now >= written + SILENCE_SECONDS:
             if task is None or _stopped(plan, task):

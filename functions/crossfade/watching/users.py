@@ -1,4 +1,4 @@
-"""How the watch hears of users: from the feed or from metrics, and no oftener than there can be news."""
+"""Reads users' outcomes, from the feed or from metrics, polling no faster than new data can appear."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from crossfade.aws.target_metrics import TargetMetrics
 from crossfade.domain.errors import AwsUnavailable
 from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Block
 from crossfade.domain.gate.blocks.from_feed import LATE_SECONDS, Line, feed_blocks
-from crossfade.domain.gate.blocks.from_metrics import LOOK_SECONDS, Glance, minute_blocks
+from crossfade.domain.gate.blocks.from_metrics import READ_SECONDS, Glance, minute_blocks
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Feed, Plan
 from crossfade.domain.slots import other
@@ -32,7 +32,7 @@ class Outcomes:
         self._read_at: dict[str, datetime] = {}
         self._warned: set[str] = set()  # events that cannot be read: each is logged once
 
-    def hear(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
+    def new_blocks(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         """The blocks of users' outcomes that have become complete since the last reading.
 
         The state remembers the reading. While AWS does not answer there are no blocks: the stage is held, and
@@ -66,9 +66,9 @@ class Outcomes:
     def _read_metrics(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         after, settle = state.users.until, self._plan.spec.gate.settle
         # A minute is looked at once before it can be taken, so that the look that takes it is the second one.
-        if not _complete(after, MINUTE, settle - LOOK_SECONDS, now) or not state.minutes_seen.due(now):
+        if not _complete(after, MINUTE, settle - READ_SECONDS, now) or not state.minutes_seen.due(now):
             return state, []
-        if not self._due("metrics", now, LOOK_SECONDS):
+        if not self._due("metrics", now, READ_SECONDS):
             return state, []
         since = _since(after, now).replace(second=0, microsecond=0)  # CloudWatch's points stand there
         points = tuple(TargetMetrics(client("cloudwatch"), self._plan.spec).minutes(since, now))

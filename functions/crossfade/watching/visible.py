@@ -1,4 +1,4 @@
-"""How the handlers that write weights see that they are there: for some seconds here, then state by state."""
+"""Waits until the load balancer shows the weights that were written: 15 s here, then state by state."""
 
 import time
 

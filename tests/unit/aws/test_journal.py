@@ -374,7 +374,7 @@ def test_other_refusals_of_the_journal_are_passed_on(
     monkeypatch.setattr(account.dynamodb, "update_item", refuse)
     for write in (
         lambda: journal.reclaim(warm),
-        lambda: journal.cold(warm),
+        lambda: journal.forget_warm(warm),
         lambda: journal.seize("web", DELETION),
         lambda: journal.abandon("web", "d2", "why", at(95)),
     ):
@@ -446,7 +446,7 @@ WRITES: dict[str, Callable[[Journal, Plan], object]] = {
     "reinstate": lambda journal, plan: journal.reinstate(plan, "blue", at(5)),
     "reinstate-nothing": lambda journal, plan: journal.reinstate(plan, None, at(5)),
     "promote": lambda journal, plan: journal.promote(plan, at(5)),
-    "cold": lambda journal, plan: journal.cold(plan),
+    "forget_warm": lambda journal, plan: journal.forget_warm(plan),
     "rename": lambda journal, plan: journal.rename(called(plan, "2.0.1")),
     "milestone": lambda journal, plan: journal.milestone(plan, "judged", iso(at(5))),
     "judged": lambda journal, plan: journal.judged(plan, WORSE, 10, at(5)),
@@ -551,7 +551,7 @@ def test_a_promotion_tells_until_when_the_old_slot_is_warm(journal: Journal, sec
     journal.promote(second, at(60))
     state = journal.state("web")
     assert (state.stable, state.warm) == ("green", _warm(second))
-    journal.cold(second)
+    journal.forget_warm(second)
     assert journal.state("web").warm is None
 
 

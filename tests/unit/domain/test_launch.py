@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.domain.errors import CandidateCannotStart, CandidateNotHealthy, CandidateReplaced
 from crossfade.domain.spec.service import Launch
-from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, judge
+from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, readiness_of
 from tests.unit.examples import at
 
 
@@ -19,8 +19,8 @@ def _slot(**changes: Any) -> SlotStatus:
     return SlotStatus.model_validate(values | changes)
 
 
-def _judge(slot: SlotStatus | None, *, now: float, since: float | None = None) -> Readiness:
-    return judge(
+def _readiness(slot: SlotStatus | None, *, now: float, since: float | None = None) -> Readiness:
+    return readiness_of(
         slot,
         Rollout(id="ecs-svc/2", task_definition="web:2", asked=at(0)),
         healthy_since=None if since is None else at(since),
@@ -54,7 +54,7 @@ def test_readiness(
     changes: dict[str, Any], since: float | None, status: str, healthy_since: float | None
 ) -> None:
     """Every task runs, every target is healthy, and stays so for the hold time."""
-    found = _judge(_slot(**changes), now=10, since=since)
+    found = _readiness(_slot(**changes), now=10, since=since)
     expected = None if healthy_since is None else at(healthy_since)
     assert (found.status, found.healthy_since) == (status, expected)
 
@@ -65,24 +65,24 @@ def test_readiness(
 def test_what_cannot_start_is_given_up_early(changes: dict[str, Any]) -> None:
     """Long before the deadline, with ECS's own reason and what to do about it."""
     with pytest.raises(CandidateCannotStart, match=r"\(2 failed\): CannotPullContainerError: no\. See that"):
-        _judge(_slot(failure="CannotPullContainerError: no", crashed=2, **changes), now=1)
+        _readiness(_slot(failure="CannotPullContainerError: no", crashed=2, **changes), now=1)
 
 
 def test_what_is_not_known_is_the_releases_own_fault() -> None:
     """An exit code says nothing more."""
     with pytest.raises(CandidateCannotStart, match=r"exit code 1\. Correct the image"):
-        _judge(_slot(failure="exit code 1", crashed=2), now=1)
+        _readiness(_slot(failure="exit code 1", crashed=2), now=1)
 
 
 @pytest.mark.parametrize("running", [0, 2], ids=["ecs-found-no-place", "it-would-replace-no-task-that-ends"])
 def test_a_rollout_that_ecs_gave_up_is_launched_again(running: int) -> None:
     """Until the deadline; nothing of it speaks against the release."""
     gave_up = _slot(rollout_failed=True, running=running, failure="no room")
-    found = _judge(gave_up, now=10, since=5)
+    found = _readiness(gave_up, now=10, since=5)
     assert (found.status, found.healthy_since) == ("given_up", None)
     assert found.reason.endswith("(no room)")
     with pytest.raises(CandidateNotHealthy, match="no room"):
-        _judge(gave_up, now=60)
+        _readiness(gave_up, now=60)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_a_rollout_that_ecs_gave_up_is_launched_again(running: int) -> None:
 def test_the_deadline_ends_the_wait(changes: dict[str, Any], why: str) -> None:
     """With the load balancer's reason, or ECS's."""
     with pytest.raises(CandidateNotHealthy, match=why):
-        _judge(_slot(**changes), now=60)
+        _readiness(_slot(**changes), now=60)
 
 
 def test_health_at_the_deadline_may_still_be_held() -> None:
     """A candidate that is healthy at last gets its hold time."""
-    assert _judge(_slot(), now=62, since=59).status == "waiting"
-    assert _judge(_slot(), now=64, since=59).status == "ready"
+    assert _readiness(_slot(), now=62, since=59).status == "waiting"
+    assert _readiness(_slot(), now=64, since=59).status == "ready"
 
 
 FAILED_BEFORE = {
@@ -125,7 +125,7 @@ FAILED_BEFORE = {
 @pytest.mark.parametrize("slot", [None, _slot(**FAILED_BEFORE)], ids=["no-service", "an-earlier-rollout"])
 def test_what_ecs_does_not_show_yet_is_waited_for(slot: SlotStatus | None) -> None:
     """For a minute ECS may answer with what was there before the launch: it says nothing of the candidate."""
-    found = _judge(slot, now=59, since=5)
+    found = _readiness(slot, now=59, since=5)
     assert (found.status, found.healthy_since) == ("waiting", None)
 
 
@@ -141,13 +141,13 @@ def test_what_is_not_the_candidate_after_a_minute_is_somebody_elses(
 ) -> None:
     """The sentence says what was launched, and what was found."""
     with pytest.raises(CandidateReplaced, match=rf"web:2 and answered ecs-svc/2, but {shown}, 60 s later"):
-        _judge(slot, now=60)
+        _readiness(slot, now=60)
 
 
 def test_the_same_release_rolled_out_anew_is_the_candidate() -> None:
     """A launch that ran twice, or a person's new deployment: after a minute it is no stale answer."""
     again = _slot(rollout="ecs-svc/3")
-    assert _judge(again, now=59, since=5).status == "waiting"
-    assert _judge(again, now=70, since=60).status == "ready"
+    assert _readiness(again, now=59, since=5).status == "waiting"
+    assert _readiness(again, now=70, since=60).status == "ready"
     with pytest.raises(CandidateCannotStart):
-        _judge(_slot(rollout="ecs-svc/3", crashed=2), now=70)
+        _readiness(_slot(rollout="ecs-svc/3", crashed=2), now=70)

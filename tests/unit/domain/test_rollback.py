@@ -254,7 +254,7 @@ def test_a_rollback_that_nobody_asks_for_waits(order: ExecutionEnded, now: float
     assert found
     assert (found.action, found.seconds, found.plan) == ("wait", seconds, None)
     assert found.reason == (
-        f"3 rollbacks of d1 did not get through; the next one may begin at {iso(at(120))}. Read the last "
+        f"3 rollbacks of d1 did not succeed; the next one may begin at {iso(at(120))}. Read the last "
         f"one, {THEIRS}, and put right what it says; then start a rollback by hand, which does not wait"
     )
 
@@ -354,7 +354,7 @@ def test_after_the_report_only_the_old_slot_is_left() -> None:
     found = left_undone(
         History(plan=plan(), promoted=at(50), outcome="promoted"), TAKEN, DEPLOYMENT, "why", settle=False
     )
-    assert (found.action, found.loser) == ("cool", "blue")
+    assert (found.action, found.loser) == ("stop_old_slot", "blue")
 
 
 @pytest.mark.parametrize("outcome", ["rolled_back", "failed"])

@@ -281,8 +281,8 @@ def test_a_spec_that_is_encrypted_is_refused_by_its_type() -> None:
 @pytest.mark.parametrize(
     ("twice", "said"),
     [
-        pytest.param('"port": 80', r"malformed\. port: is there twice\. Correct", id="another-value"),
-        pytest.param('"port": 8080, "port": 80', r"malformed\. port: is there twice\.", id="three-times"),
+        pytest.param('"port": 80', r"malformed\. port: is given twice\. Correct", id="another-value"),
+        pytest.param('"port": 8080, "port": 80', r"malformed\. port: is given twice\.", id="three-times"),
         pytest.param('"network": {"public_ip": true, "public_ip": false}', "public_ip: is", id="within"),
     ],
 )

@@ -361,7 +361,7 @@ def test_who_waits_for_a_service_in_trouble_is_told_so(times: int, told: str) ->
     state = RUNNING.model_copy(update={"tried": Tried(times=times, at=at(60))})
     reason, refused = held("web", waiting(), state), str(busy("web", state))
     assert (told in reason, told in refused) == (True, True)
-    assert ("did not get through: read the last one" in reason) is bool(told)
+    assert ("did not succeed: read the last one" in reason) is bool(told)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
-from crossfade.domain.gate.blocks.from_metrics import LOOK_SECONDS
+from crossfade.domain.gate.blocks.from_metrics import READ_SECONDS
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Feed, LogStreams, Plan
 from crossfade.domain.slots import Slot
@@ -357,7 +357,7 @@ def test_metrics_are_read_no_oftener_than_they_bring_news(
     times = _times(aws, clock, "GetMetricData")
     _watch(invoke, metered, probe)
     assert len(times) == 2
-    assert times[1] - times[0] >= LOOK_SECONDS
+    assert times[1] - times[0] >= READ_SECONDS
 
 
 # ---- alarms ---------------------------------------------------------------------------------------------

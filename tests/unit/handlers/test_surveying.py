@@ -170,7 +170,7 @@ def test_after_failures_in_a_row_a_rollback_waits_before_it_takes_over(
     third = f"{ROLLBACKS}:third"
     found = _survey(invoke, _ended(MINE, "FAILED", again=True), third)
     assert (found["action"], found["seconds"]) == ("wait", 30)
-    assert "2 rollbacks of d1 did not get through" in found["reason"]
+    assert "2 rollbacks of d1 did not succeed" in found["reason"]
     assert journal.state("web").holder == MINE
     clock.seconds = 90.5
     found = _survey(invoke, _ended(MINE, "FAILED", again=True), third)
@@ -346,7 +346,7 @@ def test_a_warm_slot_of_a_service_whose_spec_is_gone_is_stopped(
 ) -> None:
     """The deployment that would have stopped it has ended."""
     account.unpublish("web")
-    assert _survey(invoke, _ended())["action"] == "cool"
+    assert _survey(invoke, _ended())["action"] == "stop_old_slot"
 
 
 # ---- after the promotion --------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ def test_by_hand_a_promotion_stays_once_the_old_slot_is_cold(
     invoke: Invoke, journal: Journal, promoted: Plan
 ) -> None:
     """There is nothing to go back to, so that the rest is done."""
-    journal.cold(promoted)
+    journal.forget_warm(promoted)
     found = _survey(invoke, PERSON)
     assert (found["action"], found["loser"]) == ("finish", "blue")
 
@@ -455,10 +455,10 @@ def test_a_warm_slot_whose_deployment_died_is_cooled(
     """Nobody else would stop its tasks; twice."""
     account.end(warm.execution)
     found = _survey(invoke, _ended())
-    assert (found["action"], found["loser"], found["reason"]) == ("cool", "blue", "d1 ended ABORTED")
+    assert (found["action"], found["loser"], found["reason"]) == ("stop_old_slot", "blue", "d1 ended ABORTED")
     assert (journal.state("web").holder, journal.state("web").warm) == (MINE, None)
     again = _survey(invoke, _ended())
-    assert (again["action"], again["loser"], again["plan"]) == ("cool", "blue", found["plan"])
+    assert (again["action"], again["loser"], again["plan"]) == ("stop_old_slot", "blue", found["plan"])
 
 
 def test_a_deployment_that_died_while_it_cooled_its_slot(
@@ -468,7 +468,7 @@ def test_a_deployment_that_died_while_it_cooled_its_slot(
     journal.reclaim(warm)
     account.end(warm.execution)
     found = _survey(invoke, _ended())
-    assert (found["action"], found["loser"]) == ("cool", "blue")
+    assert (found["action"], found["loser"]) == ("stop_old_slot", "blue")
 
 
 def test_a_warm_slot_of_another_deployment_is_left_alone(

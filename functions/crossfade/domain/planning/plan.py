@@ -38,8 +38,8 @@ class Release(Model):
 class RunningRelease(Model):
     """The release in the stable slot, read from the tags of the task definition that runs there.
 
-    ``version`` is what it answers, where the journal knows that. It was not seen to where it was not
-    ``verified``: then it may answer with any.
+    ``version`` is what it answers with, if the journal knows that. If it was not ``verified``, it may answer
+    with any version.
     """
 
     version: str
@@ -86,9 +86,10 @@ class Contents(Model):
 
 
 class Plan(Model):
-    """A deployment: fixed from here on, whatever happens to the stack; but for the release's version.
+    """All that a deployment has decided. Only the release's version may change later, in VerifyCandidate; a
+    rollback's copy has the rollback's own execution.
 
-    ``asked_by`` is the execution of somebody else's workflow that asked for it, or the one that has waited.
+    ``asked_by`` is the execution of another workflow that asked for it, or the one that has waited.
     """
 
     deployment: str
@@ -116,7 +117,7 @@ class Plan(Model):
 
     @property
     def stable_answers(self) -> str | None:
-        """The version that the stable slot answers: None where there is none, empty where it is not known."""
+        """The version that the stable slot answers with: None without such a slot, empty if not known."""
         if self.stable is None:
             return None
         return self.previous.version if self.previous and self.previous.verified else ""
@@ -128,7 +129,7 @@ class Plan(Model):
 
 
 class Decision(Model):
-    """What PlanRelease says: deploy by this plan, wait for the service, or why there is nothing to deploy.
+    """PlanRelease's answer: deploy by this plan, wait for the service, or why there is nothing to deploy.
 
     ``go_back``: take back the promotion by the deployment ``warm``, whose old slot runs what is asked for.
     """
@@ -186,9 +187,9 @@ def decide(
 ) -> Decision:
     """Turn a release and what is live into a plan, or into nothing to do.
 
-    A first release has no stable slot: nobody can be served by a fraction of a rule that does not exist, so
-    it goes from the first stage straight to the last. ``serves``: the load balancer calls a target of the
-    stable slot healthy; what it means for the stages is the gate's to say, by what that slot answers.
+    A first release has no stable slot, and no rule that could split traffic, so it goes from the first stage
+    straight to the last. ``serves``: a target of the stable slot is healthy; if not, the reason says so, and
+    the gate decides by what that slot answers.
     """
     if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
         same = "" if release.version == running.version else f"; {release.version} is the same image"

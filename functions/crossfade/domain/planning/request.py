@@ -11,12 +11,12 @@ from crossfade.domain.text import visible
 
 EXAMPLE = '{"service": "web", "image_tag": "1.2.3"}'
 STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
-"""The key by which a workflow that starts another one is told: Workflow Studio adds it to the input.
+"""The key that names a workflow which starts another one: Workflow Studio adds it to the input.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-nested-workflows.html
 """
 ARRIVALS = {"ECR Image Action": "PUSH", "ECR Replication Action": "REPLICATE"}
-"""The events that tell of an image that has come, by their detail-type, and their action-type then.
+"""The events of a new image, by their detail-type, with their action-type.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
 """
@@ -49,7 +49,7 @@ class DeployRequest(Model):
 class ImagePushed(Model):
     """An image came to ECR: it was pushed, or replicated from another registry.
 
-    ``account`` and ``region`` are of the registry that has it now, ``at`` is when that was told. ``tag`` is
+    ``account`` and ``region`` are of the registry that has it now, ``at`` is the event's time. ``tag`` is
     empty for the children of a multi-architecture image.
     """
 

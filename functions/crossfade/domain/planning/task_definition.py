@@ -171,8 +171,7 @@ def _is_released(container: Mapping[str, Any], spec: ServiceSpec, release: Relea
 def _container(blueprint: Mapping[str, Any], spec: ServiceSpec, release: Release) -> dict[str, Any]:
     """A container with the release's image, where it is to have it.
 
-    The spec's has log streams that are of this release alone: by them a slot's outcome feed is told from the
-    other's.
+    The spec's container has log streams of this release only, which separates the slots' outcome feeds.
     """
     if not _is_released(blueprint, spec, release):
         return dict(blueprint)

@@ -33,7 +33,7 @@ class History(Model):
     ``launched`` and ``healthy`` are the candidate's; ``wanted`` is the most tasks that the live slot was
     wanted to have since; ``judged`` is the verdict to roll back, and ``refused`` the weight at which the gate
     found the candidate worse (0: before any client met it); from
-    ``promoted`` on the old slot may be gone, so there is no way back by weights; ``restored`` is when the
+    ``promoted`` on the old slot may be stopped, so no weights are restored any more; ``restored`` is when the
     stable slot's weights were read back; ``stopped`` is the slot that a rollback has stopped, or was about
     to. ``probe`` is its newest task, which was asked for at
     ``probe_asked`` (without ``probe``: whether it was started is unknown), ``cursor`` how far the ledger was

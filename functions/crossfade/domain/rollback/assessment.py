@@ -90,7 +90,7 @@ class ExecutionEnded(Model):
 
     @property
     def by_hand(self) -> bool:
-        """Nobody asks."""
+        """No person asks."""
         return False
 
     def may_have_left_functions(self, holder: str) -> bool:
@@ -104,7 +104,7 @@ class ExecutionEnded(Model):
 
 
 def read_input(raw: Any) -> RollbackRequest | ExecutionEnded:
-    """Tell an order from the word that an execution has ended.
+    """Read the input: a request to roll back, or the event that an execution has ended.
 
     Raises
     ------
@@ -131,17 +131,17 @@ def read_input(raw: Any) -> RollbackRequest | ExecutionEnded:
 class Assessment(Model):
     """What there is to do.
 
-    ``roll_back``: restore the slot that was stable before the plan. ``back_out``: the same, after the
-    plan's own deployment has ended well and while the old slot is warm. ``finish``: the candidate was
-    promoted already and the old slot may be gone, so only what was left undone is done. ``cool``: nothing
-    is left but to stop the old slot. ``nothing``: there is nothing to put right. ``wait``: there is, but
-    others have failed at it; nothing was taken over, and it is to be asked again in ``seconds``.
+    ``roll_back``: restore the slot that was stable before the plan. ``back_out``: the same, after the plan's
+    own deployment has promoted it and while the old slot is warm. ``finish``: the candidate was promoted and
+    the old slot may be stopped, so only what was left undone is done. ``stop_old_slot``: only the old slot is
+    left to stop. ``nothing``: there is nothing to put right. ``wait``: there is, but other rollbacks have
+    failed at it; nothing was taken over, and Assess is to be called again in ``seconds``.
 
     ``loser`` is the slot to stop. ``executions`` are those that worked on the deployment. ``settle``: one of
     them was stopped, so that a function of it may still be at work.
     """
 
-    action: Literal["roll_back", "back_out", "finish", "cool", "nothing", "wait"]
+    action: Literal["roll_back", "back_out", "finish", "stop_old_slot", "nothing", "wait"]
     reason: str
     service: str | None = None
     plan: Plan | None = None
@@ -161,10 +161,10 @@ def nothing(reason: str) -> Assessment:
 def too_early(
     state: State, order: RollbackRequest | ExecutionEnded, own: str, now: datetime
 ) -> Assessment | None:
-    """Let a rollback that nobody asks for wait, where others have failed; None when its time has come.
+    """Let an automatic rollback wait if earlier ones have failed; None when it may begin.
 
-    Whatever made them fail may last for hours. The wait comes before the service is taken over: a rollback
-    at work would keep a person's from beginning.
+    What made them fail may last for hours. The wait comes before the service is taken over, because a running
+    rollback would keep one that is started by hand from beginning.
     """
     if (
         isinstance(order, RollbackRequest)
@@ -177,8 +177,8 @@ def too_early(
     return Assessment(
         action="wait",
         reason=(
-            f"{times} rollback{'' if times == 1 else 's'} of {state.deployment} did not get through; the "
-            f"next one may begin at {iso(next_at)}. Read the last one, {state.holder}, and put right what it "
+            f"{times} rollback{'' if times == 1 else 's'} of {state.deployment} did not succeed; the next "
+            f"one may begin at {iso(next_at)}. Read the last one, {state.holder}, and put right what it "
             "says; then start a rollback by hand, which does not wait"
         ),
         seconds=ceil((next_at - now).total_seconds()),
@@ -186,10 +186,10 @@ def too_early(
 
 
 def tried_since(state: State, ended: ExecutionEnded, own: str, began: datetime) -> str | None:
-    """Why a rollback that nobody asks for leaves the rest to another one; None when it is its turn.
+    """Why an automatic rollback leaves the service to another one; None if it may continue.
 
-    ``began`` is when it was started. Who has tried since then starts the next one by its own end: if this one
-    went on as well, there would be two chains of rollbacks, and one more for each try by hand.
+    ``began`` is when it was started. A rollback that has tried since then starts the next one when it ends.
+    If this one continued as well, there would be two chains of rollbacks, and one more for each try by hand.
     """
     if state.tried is None or state.holder in {own, ended.ended} or state.tried.at <= began:
         return None
@@ -199,7 +199,7 @@ def tried_since(state: State, ended: ExecutionEnded, own: str, began: datetime) 
 def why(order: RollbackRequest | ExecutionEnded, holder: str, deployed_by: str) -> str:
     """The reason in words for taking a deployment over from ``holder``."""
     if isinstance(order, ExecutionEnded) and order.ended not in {holder, deployed_by}:
-        # The word of another one's end came just when this holder had died.
+        # Another execution's end started the rollback, and found this holder dead.
         return f"{deployed_by.rsplit(':', 1)[-1]} was left half-way"
     return order.reason
 
@@ -207,7 +207,8 @@ def why(order: RollbackRequest | ExecutionEnded, holder: str, deployed_by: str) 
 def left_undone(history: History, plan: Plan, holder: str, reason: str, *, settle: bool) -> Assessment:
     """Say what to do for a deployment that was taken over from ``holder``; ``plan`` is the rollback's own."""
     promoted = history.promoted is not None
-    undone: Literal["finish", "cool"] = "cool" if history.outcome == "promoted" else "finish"
+    finished = history.outcome == "promoted"
+    undone: Literal["finish", "stop_old_slot"] = "stop_old_slot" if finished else "finish"
     return Assessment(
         action=undone if promoted else "roll_back",
         reason=reason,
@@ -228,7 +229,7 @@ def back_out_plan(promoted: Plan, *, execution: str, now: datetime) -> Plan:
 
 
 def backing_out(plan: Plan, reason: str) -> Assessment:
-    """Say what to do to go back from a promoted release to the one before it, which is still warm."""
+    """What to do to roll a promoted release back to the one before it, which is still warm."""
     return Assessment(
         action="back_out",
         reason=f"{plan.release.version} was backed out: {reason}",

@@ -108,7 +108,7 @@ class DrainVerdict(Model):
     reason: str
 
 
-def look(
+def check(
     quiet: DrainProgress,
     records: Iterable[Record],
     *,

@@ -23,23 +23,25 @@ class GateSettings(Model):
     suspicion
         From this much evidence on (1 : 20) that the candidate is worse, no stage is ended.
     excess
-        Failures of the candidate beyond the stable side's that are no reason to go back (share of requests).
+        Failures of the candidate beyond the stable side's that are no reason to roll back (share of
+        requests).
     slower_by
         A request counts as slow on the candidate when it is slower by this share than on the stable side.
     users_harmed
-        What going on may cost at most: the share of all users' requests that fail because of the candidate.
+        What advancing may cost at most: the share of all users' requests that fail because of the candidate.
     users_margin, probe_margin
-        The excess of failures that the evidence to go on must rule out at most (users: at small weights),
+        The excess of failures that the evidence to advance must rule out at most (users: at small weights),
         at least (probe).
     users_seconds, users_seen_seconds
-        So long a stage waits for the users' proof. Where it is still missing then, because there are few of
-        them, the stage goes on without it, if so many seconds of their outcomes were seen.
+        How long a stage waits for the users' proof. If it is still missing then, because there are few users,
+        the stage advances without it, once ``users_seen_seconds`` of their outcomes were seen.
     failing
-        A candidate that fails more than this share of its requests is not gone on with, whatever the
-        stable side does; it is rolled back when there is no stable side to compare with. Nor is a stage
-        ended while the production lane fails so many.
+        A candidate that fails more than this share of its requests does not advance, whatever the stable side
+        does; it is rolled back when there is no stable side to compare with. Nor does a stage advance while
+        the production lane fails more than this share.
     dead_requests, dead_seconds
-        Fail fast: so many failures in a row on the candidate's lane, over so long, while the other answers.
+        Fail fast: after this many failures in a row on the candidate's lane, over at least this long, while
+        the stable lane answers.
     warm_up_seconds
         The beginning of the candidate's life that is left out: a cold cache is truly worse, by no fault.
     users
@@ -67,8 +69,8 @@ class GateSettings(Model):
     settle_seconds: Annotated[float, Field(ge=0, le=180)] | None = None
 
     @property
-    def users_heard_after(self) -> float:
-        """Seconds of a stage after which enough of the users was seen to go on without their proof."""
+    def users_reported_after(self) -> float:
+        """Seconds of a stage after which enough users were seen to advance without their proof."""
         if not self.users_seen_seconds:
             return 0.0
         block = self._block
@@ -77,7 +79,7 @@ class GateSettings(Model):
 
     @property
     def users_news_seconds(self) -> float:
-        """How old the end of the last block with word of the candidate's users may be.
+        """How old the end of the last block that reports users of the candidate may be.
 
         A block comes when it has settled, of metrics a block later at most; the next one a block after it.
         """

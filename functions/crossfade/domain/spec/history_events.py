@@ -16,7 +16,7 @@ class Loop(NamedTuple):
     seconds: float
 
     def within(self, seconds: float) -> float:
-        """The events of so many seconds."""
+        """The events of ``seconds``."""
         return self.events * seconds / self.seconds
 
 

@@ -52,9 +52,9 @@ ServiceName = Annotated[str, AfterValidator(_service_name)]
 
 
 PROOF_ANSWERS = 6
-"""The probe's proof at margin m needs about so many answers of each lane, divided by m."""
+"""The probe's proof at margin m needs about this number, divided by m, of answers on each lane."""
 PROOF_SECONDS = 20
-"""And so long, however fast they come: two blocks, the beginning of the first, and the end of the last."""
+"""And at least this long, at any rate: two blocks, the beginning of the first, and the end of the last."""
 
 
 class Stage(Model):
@@ -191,12 +191,12 @@ def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
     deaf = [
         stage.weight
         for stage in stages
-        if 0 < stage.weight < 100 and stage.max_seconds < gate.users_heard_after
+        if 0 < stage.weight < 100 and stage.max_seconds < gate.users_reported_after
     ]
     if deaf:
         yield (
-            f"max_seconds of the stages {deaf} must be {gate.users_heard_after:g} or more: "
-            f"gate.users_seen_seconds of users are not heard of sooner from {gate.users}"
+            f"max_seconds of the stages {deaf} must be {gate.users_reported_after:g} or more: "
+            f"{gate.users} report gate.users_seen_seconds of users no sooner"
         )
     longest = sum(stage.max_seconds for stage in stages) + launch.deadline_seconds
     if longest + 2 * retire.deadline_seconds + retire.warm_seconds > DEPLOYMENT_SECONDS:
@@ -241,7 +241,7 @@ def read_spec(name: str, document: str) -> ServiceSpec:
     except ValidationError as error:
         raise _malformed(name, faults(error, "document")) from error
     given, twice = _parsed(document)
-    wrong = [f"{key}: is there twice" for key in twice]
+    wrong = [f"{key}: is given twice" for key in twice]
     wrong += [f"{key}: there is no such field" for key in unknown_keys(given, spec)]
     if wrong := wrong or list(_never_ends_well(spec)):
         raise _malformed(name, wrong)

@@ -69,7 +69,7 @@ class Readiness(Model):
     reason: str
 
 
-def judge(
+def readiness_of(
     slot: SlotStatus | None,
     rollout: Rollout,
     *,

@@ -15,7 +15,7 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import SLOTS, Slot, other
 
 SERVER_ERROR = 500
-LOOK_SECONDS = 10
+READ_SECONDS = 10
 """The least time between two readings whose agreement means something."""
 LATEST_SECONDS = 60
 """How long after it has settled a minute is taken as it is, though its numbers still change."""
@@ -41,7 +41,7 @@ class Glance(NamedTuple):
 
     def due(self, now: datetime) -> bool:
         """Whether another reading may show something new."""
-        return now.timestamp() >= self.at + LOOK_SECONDS
+        return now.timestamp() >= self.at + READ_SECONDS
 
     def agrees(self, at: int, points: Iterable[Minute]) -> bool:
         """Whether the minute from ``at`` on was the same then."""
