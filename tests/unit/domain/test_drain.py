@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.ledger import Record
-from crossfade.domain.rollout.drain import DrainProgress, DrainVerdict, look
+from crossfade.domain.rollout.drain import DrainProgress, DrainVerdict, check
 from crossfade.domain.spec.service import Retire
 from tests.unit.examples import at, lane_event, opened, request
 
@@ -17,7 +17,7 @@ RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
 def _look(
     records: list[Record], seconds: float, quiet: DrainProgress | None = None, *, shown: float = 0
 ) -> tuple[DrainProgress, DrainVerdict]:
-    return look(
+    return check(
         quiet or DrainProgress(),
         records,
         retire=RETIRE,
@@ -174,7 +174,7 @@ def test_a_natural_rate_of_failures_is_no_hindrance() -> None:
         ]
         quiet, looks = DrainProgress(), []
         for begin in range(0, 6000, 30):
-            quiet, verdict = look(
+            quiet, verdict = check(
                 quiet,
                 records[begin : begin + 30],
                 retire=retire,

@@ -196,7 +196,7 @@ def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
     if deaf:
         yield (
             f"max_seconds of the stages {deaf} must be {gate.users_reported_after:g} or more: "
-            f"{gate.users} report gate.users_seen_seconds of users no sooner"
+            f"gate.users_seen_seconds of users come no sooner from {gate.users}"
         )
     longest = sum(stage.max_seconds for stage in stages) + launch.deadline_seconds
     if longest + 2 * retire.deadline_seconds + retire.warm_seconds > DEPLOYMENT_SECONDS:
