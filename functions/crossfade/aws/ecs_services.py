@@ -19,15 +19,15 @@ GONE = frozenset({"ServiceNotFoundException", "ServiceNotActiveException", "Clus
 CRASHED = frozenset({"TaskFailedToStart", "EssentialContainerExited"})
 """Stop codes of tasks that ended by themselves, and not because ECS or a person stopped them.
 
-One that failed to start for want of a network may start the next time.
+A task that found no room or no network has one of them too, but may start the next time.
 """
 
 
 class SlotService(Model):
-    """A slot's ECS service and its newest rollout, ``rollout``: ECS's PRIMARY deployment of the service.
+    """A slot's ECS service. ``rollout`` is the newest one: ECS's PRIMARY deployment of the service.
 
     ``running`` are tasks of that rollout, ``others`` running tasks of earlier ones; ``tasks`` counts all that
-    run or start. ``events`` are what ECS says of the service, the newest first.
+    run or start. ``events`` are the service's events, the newest first.
     """
 
     task_definition: str
@@ -41,7 +41,7 @@ class SlotService(Model):
     events: tuple[Event, ...] = ()
 
     def trouble(self, since: datetime) -> str:
-        """What keeps its tasks from running, in ECS's words; empty where ECS has said nothing of it since."""
+        """What keeps its tasks from running, in ECS's words; empty if ECS has reported no trouble since."""
         gave_up = said(self.rollout_reason) if self.rollout_failed else ""
         return "; ".join(filter(None, (gave_up, trouble(self.events, since))))
 
@@ -118,12 +118,11 @@ class Slots:
     def launch(
         self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: Mapping[str, str]
     ) -> str | None:
-        """Roll ``count`` tasks of a task definition out in a slot, whatever ran there before.
+        """Roll out ``count`` tasks of a task definition in a slot, whatever ran there before.
 
-        ``again``: an earlier try may have made the service just now. ``tags`` are what the service gets
-        beside those that it has; its tasks have the task definition's. Returns the rollout's id. None: no
-        service can be made yet, because a deleted one of its name is not gone, or one that was just made is
-        not to be seen.
+        ``again``: an earlier try may have created the service just now. ``tags`` are added to the service's
+        own; its tasks have the task definition's. Returns the rollout's id. None: no service can be created
+        yet, because ECS still has a deleted one of its name, or does not show a new one yet.
         """
         try:
             answer = self._ecs.update_service(
@@ -131,8 +130,8 @@ class Slots:
                 service=self._spec.slot_service(slot),
                 taskDefinition=task_definition,
                 desiredCount=count,
-                # A launch has a rollout of its own: ECS would take a release that ran or failed here before
-                # for the same one, and go on with its failures and its stopped tasks.
+                # Each launch is a new rollout: for a release that ran or failed here before, ECS would
+                # otherwise continue the old one, with its failures and stopped tasks.
                 forceNewDeployment=True,
                 **self._settings(slot),
             )
@@ -234,7 +233,7 @@ class Slots:
         except ClientError as error:
             if error_code(error) != "InvalidParameterException":
                 raise
-            # A name that is still taken is refused with the same code as a subnet that does not exist.
+            # ECS refuses a name that is taken with the same code as a subnet that does not exist.
             there = self._find(slot)
             if again or (there and there["status"] in {"ACTIVE", "DRAINING"}):
                 return None

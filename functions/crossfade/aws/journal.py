@@ -420,7 +420,7 @@ class Journal:
         self._write(plan, f"{_END}, not_reported = :why, executions = :executions", values)
 
     def supplement(self, plan: Plan, certificate: Certificate, key: str) -> None:
-        """Add the certificate that was missing; nobody holds the service for that deployment any more."""
+        """Add the certificate that was missing; the deployment no longer holds its service."""
         self._table.update(
             plan.service,
             item_of(plan.deployment),

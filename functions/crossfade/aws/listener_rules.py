@@ -41,17 +41,17 @@ class Traffic:
         self._spec = spec
 
     def rules(self) -> list[LiveRule]:
-        """All rules of the listener as the load balancer tells of them."""
+        """All rules of the listener, as the load balancer shows them."""
         pages = self._elbv2.get_paginator("describe_rules").paginate(ListenerArn=self._spec.listener)
         with self._given():
             return [_live(rule) for page in pages for rule in page["Rules"]]
 
     def rule(self) -> LiveRule | None:
-        """The production rule as the load balancer tells of it; None when it tells of none."""
+        """The production rule, as the load balancer shows it; None if it shows none."""
         return production_rule(self._spec, self.rules())
 
     def weights(self) -> Weights | None:
-        """The weights as the load balancer tells of them; None when it tells of no production rule."""
+        """The weights, as the load balancer shows them; None if it shows no production rule."""
         rule = self.rule()
         return rule.weights(self._spec.target_groups) if rule else None
 
@@ -91,7 +91,7 @@ class Traffic:
             if error_code(error) != "RuleNotFound":
                 raise
             raise NotYetVisible(
-                f"The rule {rule.arn} was deleted just now. It is looked for again."
+                f"The rule {rule.arn} was deleted after it was read. Crossfade reads the rules again."
             ) from error
 
     def remove(self, known: str | None = None) -> bool:
@@ -147,16 +147,16 @@ class Traffic:
         except ClientError as error:
             if error_code(error) != "PriorityInUse":
                 raise
-            # An earlier try of this same write may have had its effect: whether it had is seen when it shows.
+            # An earlier try of this write may have succeeded; that is known once the rule shows.
             raise NotYetVisible(
-                f"The listener has a rule of priority {self._spec.rule_priority} already, and does not tell "
-                "of it yet. It is looked at again."
+                f"The listener has a rule of priority {self._spec.rule_priority} already, but does not show "
+                "it yet. Crossfade reads the rules again."
             ) from error
         return _live(answer["Rules"][0])
 
     @contextmanager
     def _given(self, group: str | None = None) -> Iterator[None]:
-        """Name what ELB does not have of the spec, in a call that is about the listener or a group."""
+        """Name the listener or target group of the spec that ELB says does not exist."""
         try:
             yield
         except ClientError as error:

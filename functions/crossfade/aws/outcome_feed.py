@@ -21,8 +21,8 @@ class FeedLog:
     def lines(self, slot: Slot, streams: LogStreams, since: datetime) -> tuple[list[Line], dict[str, str]]:
         """A slot's lines since a moment, and what is wrong with those that cannot be read, by event id.
 
-        FilterLogEvents looks at all streams of the prefix anew each time, so what became visible late is
-        among them; a token would lead past it.
+        FilterLogEvents reads all streams of the prefix each time, so lines that became visible late are among
+        them; a token would skip them.
         """
         lines: list[Line] = []
         faults: dict[str, str] = {}

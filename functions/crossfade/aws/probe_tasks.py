@@ -68,7 +68,7 @@ class ProbeTasks:
     def stopped(self, task: str, *, asked: datetime | None, now: datetime) -> str | None:
         """Why the probe task stopped; None while it runs or starts, or ECS need not show it yet.
 
-        ``asked`` is when a probe was last asked for; None where nobody knows.
+        ``asked`` is when a probe was last asked for; None if that is not known.
         """
         found = self._described(task)
         if not found:
@@ -128,7 +128,7 @@ class ProbeTasks:
             "PROBE_DEPLOYMENT": plan.deployment,
             "PROBE_LOG_GROUP": log_group,
             "PROBE_LOG_STREAM": plan.ledger,
-            # The probe ends by itself even where nobody is left to stop it.
+            # The probe ends by itself, even if no execution is left to stop it.
             "PROBE_DEADLINE_SECONDS": str(DEPLOYMENT_SECONDS),
             "PROBE_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
             "PROBE_LANES": json.dumps(self._lanes(plan)),

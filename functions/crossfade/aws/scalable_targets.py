@@ -39,7 +39,7 @@ class Scaling:
     def suspend(self, slot: Slot, wanted: SuspendedState) -> None:
         """Suspend or resume the scaling of a slot that runs; nothing is done where there is no target.
 
-        It is written whatever is read, which may be of before. The slot must run: registering brings its
+        Always written, because what is read may be stale. The slot must run: registering brings its
         count within the target's limits, and so would start a slot that stands at 0.
         """
         shown = self.target(slot) is not None

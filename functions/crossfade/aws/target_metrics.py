@@ -20,10 +20,10 @@ class TargetMetrics:
         self._spec = spec
 
     def minutes(self, since: datetime, until: datetime) -> list[Minute]:
-        """Both slots' minutes of which CloudWatch has a point, in any order.
+        """Both slots' minutes for which CloudWatch has a point, in any order.
 
-        A target group without a point has had no requests, or the point is late: there is no telling, so
-        there is no ``Minute``. Without failures there is no point of those either, and that means none.
+        A target group without a point had no requests, or its point is late. The two look the same, so there
+        is no ``Minute``. Failures without a point are 0.
         """
         points: dict[str, dict[datetime, float]] = {}
         pages = self._cloudwatch.get_paginator("get_metric_data").paginate(

@@ -99,7 +99,7 @@ def decline(
 
     ``ordered_at`` is the release's place in time where it gives way to newer ones: a push's time, or the
     time of what has waited. It is None where a person means exactly this release, older or not. ``given_up``:
-    it is under way, and will not be promoted, so that asking for it is asking anew.
+    it is under way, but will not be promoted, so asking for it is a new request.
     """
     running, waiting = state.candidate, state.waiting
     if waiting and (waiting.digest, waiting.at) == (release.digest, ordered_at):

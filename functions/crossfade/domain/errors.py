@@ -164,7 +164,7 @@ class NotYetVisible(CrossfadeError):
 
 
 class ServiceChanged(CrossfadeError):
-    """The service was taken or freed after the plan was made: the state machine plans anew."""
+    """The service was taken or freed after the plan was made: the state machine makes a new plan."""
 
 
 # ---- rollback ---------------------------------------------------------------------------------------------

@@ -87,10 +87,10 @@ class State(Model):
     ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
     end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
     ``weights`` were written since, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``freed`` is when
-    the last deployment let go of the service: whatever it changed was changed before that. ``resumed`` is
+    the last deployment freed the service: all its changes were made before that. ``resumed`` is
     how it left the live slot's scaling.
-    ``verified``: whether what is live was seen to answer with its version. It was not where a rollback had
-    nobody else to give the clients to than a candidate that had not been judged.
+    ``verified``: whether the live slot was seen to answer with its version. It was not if a rollback had to
+    route clients to a candidate that had not been judged.
     ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
     """
 
@@ -168,7 +168,7 @@ class State(Model):
 
 
 def deployed_unknown(service: str, parameter: str) -> DeployedUnknown:
-    """The error for a service of which nobody knows where it was deployed; ``parameter`` is of its spec."""
+    """The error if it is not known where a service was deployed; ``parameter`` is its spec's name in SSM."""
     return DeployedUnknown(
         f"{service} was deployed, but the journal has no deployment of it any more, and its spec in SSM is "
         "gone or cannot be read. So it is not known what to remove, and nothing was removed. Put the spec "

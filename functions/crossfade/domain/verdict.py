@@ -1,4 +1,4 @@
-"""What a look ends in. A stage's rule is the gate's, see ``gate/``; the old version's is ``drain.py``."""
+"""A verdict on a stage, made by ``gate/``, and the stage's window. The drain's verdict is in ``drain.py``."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -7,7 +7,7 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.spec.service import Stage
 
 EMERGENCY = "stable serves nothing: candidate judged by itself"
-"""How every reason begins while the stable slot answers nobody; the plan tells of it as well."""
+"""How every reason begins while the stable slot serves nothing; the plan's reason has it as well."""
 
 
 class Window(Model):
@@ -25,8 +25,8 @@ class Window(Model):
 class Verdict(Model):
     """What to do, and the reason in words for a person on call.
 
-    ``emergency``: the stable slot served nothing at this look, so to advance is to go straight to the last
-    stage. ``error`` names the failure (see ``domain/errors.py``) when the verdict is ``roll_back``.
+    ``emergency``: the stable slot serves nothing, so the next stage is the last one. ``error`` names the
+    failure (see ``domain/errors.py``) if the verdict is ``roll_back``.
     """
 
     action: Literal["advance", "hold", "roll_back"]
@@ -41,5 +41,5 @@ class Verdict(Model):
 
     @property
     def refuses(self) -> bool:
-        """Whether it is the gate's own word that the candidate is worse."""
+        """Whether the gate itself found the candidate worse."""
         return self.error == "CandidateWorse"

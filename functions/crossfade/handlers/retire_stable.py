@@ -105,8 +105,8 @@ class _Leaving:
     ) -> None:
         self.quiet, self.gate = quiet, gate
         self._plan, self._shifted, self._shown = plan, shifted, shown
-        self._drained = drain.DrainVerdict(action="wait", reason="not looked yet")
-        self._judged = Verdict(action="hold", reason="not looked yet")
+        self._drained = drain.DrainVerdict(action="wait", reason="not checked yet")
+        self._judged = Verdict(action="hold", reason="not checked yet")
 
     def decided(self, records: list[Record]) -> bool:
         """Whether there is an outcome with these new records."""

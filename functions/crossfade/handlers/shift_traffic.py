@@ -22,9 +22,9 @@ from crossfade.watching.visible import visible
 
 
 class Shifted(Model):
-    """Whether the weights were set and seen; then when the stage began, was ``shown``, and must have ended.
+    """Whether the weights were set and read back; if so, when the stage began and must have ended.
 
-    ``waiting`` with ``written``: they were set, and the load balancer does not show them yet.
+    ``shown`` is when the load balancer showed them. ``waiting`` with ``written``: it does not show them yet.
     """
 
     status: Literal["waiting", "shifted"]
@@ -47,8 +47,8 @@ def handler(
     """Set the weights of a stage, which is given by its place in the plan, or say why that has to wait.
 
     Until ``deadline`` the candidate's targets are waited for. ``cursor`` is how far the ledger was read.
-    ``emergency``: the stable slot serves nothing. ``written`` is when an earlier look began to write the
-    weights, which were not to be seen yet.
+    ``emergency``: the stable slot serves nothing. ``written`` is when an earlier invocation began to write
+    the weights, if the load balancer did not show them yet.
     """
     entered = plan.stages[stage]
     weights = Weights.share(plan.candidate, entered.weight)

@@ -18,7 +18,7 @@ class Started(Model):
 
 @step
 def handler(service: str | None) -> Started:
-    """Start a deployment of each release that waits for nobody any more.
+    """Start a deployment of each release that waits for a service which is free.
 
     ``service`` is the one that became free; None to look at all of them.
     """

@@ -21,8 +21,8 @@ from crossfade.watching.capacity import win_back
 class Stopped(Model):
     """Whether the slot was stopped.
 
-    ``short``: not yet, as the other one lacks tasks. ``dead``: nobody answers there, so this one is to win.
-    ``kept``: the same, but it cannot win any more, so it keeps running.
+    ``short``: not yet, as the other one lacks tasks. ``dead``: the other one has no healthy target, so this
+    one wins. ``kept``: the same, but it cannot win any more, so it keeps running.
     """
 
     status: Literal["stopped", "short", "dead", "kept"]
@@ -31,10 +31,10 @@ class Stopped(Model):
 
 @step
 def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool) -> Stopped:
-    """Stop the slot, or say why it runs on, or fail with SlotHasTraffic.
+    """Stop the slot, or say why it keeps running, or fail with SlotHasTraffic.
 
-    ``slot`` is None where none has lost. Until ``deadline`` it runs on while the other one lacks tasks.
-    ``undecided``: if nobody answers in the other one, this one may win after all.
+    ``slot`` is None if there is no loser. Until ``deadline`` it keeps running while the other one lacks
+    tasks. ``undecided``: if the other one has no healthy target, this one may still win.
     """
     journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)

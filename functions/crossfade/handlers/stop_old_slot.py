@@ -47,7 +47,7 @@ def handler(plan: Plan) -> Stopped:
 
 
 def _refuse_dead(plan: Plan, warm: Slot) -> None:
-    """Refuse to stop the only slot that serves; one that its owner has scaled to 0 is to serve nobody."""
+    """Refuse to stop the only slot that serves, unless its owner has scaled the live one to 0."""
     traffic, live = Traffic(client("elbv2"), plan.spec), plan.candidate
     healthy = {slot: traffic.health(slot).healthy for slot in SLOTS}
     if healthy[live] or not healthy[warm]:

@@ -18,8 +18,8 @@ from crossfade.watching.capacity import KeepingUp
 from crossfade.watching.ledger_tail import follow
 
 
-class Proved(Model):
-    """``late`` is no proof: the rollback goes on, and says so. ``dead``: the winner answers nobody."""
+class Verified(Model):
+    """``late``: no proof in time, and the rollback says so. ``dead``: the winner has no healthy target."""
 
     status: Literal["wait", "drained", "late", "dead"]
     reason: str
@@ -37,14 +37,14 @@ def handler(
     loser: Slot,
     quiet: drain.DrainProgress,
     cursor: str | None,
-) -> Proved:
+) -> Verified:
     """Look until production gives ``version`` alone, until the deadline, or until the winner has died.
 
     ``shifted`` is when the weights were read back. ``version`` is None after a first release, and where
-    nobody knows what ran before. ``loser`` is to be stopped. ``quiet`` and ``cursor`` are of the last look.
+    it is not known what ran before. ``loser`` is to be stopped. ``quiet`` and ``cursor`` are of the last look.
     """
     dead = False
-    verdict = drain.DrainVerdict(action="wait", reason="not looked yet")
+    verdict = drain.DrainVerdict(action="wait", reason="not checked yet")
     journal = stack.journal()
     is_dead = KeepingUp(lambda: _is_dead(plan, journal, loser))
 
@@ -65,7 +65,7 @@ def handler(
         return dead or verdict.action != "wait"
 
     cursor, probe_died = follow(plan, probe, cursor, decided)
-    return Proved(
+    return Verified(
         status="dead" if dead else verdict.action,
         reason=f"{other(loser)} has no healthy target any more" if dead else verdict.reason,
         quiet=quiet,
@@ -75,14 +75,14 @@ def handler(
 
 
 def _version_of(loser: Slot, plan: Plan) -> str | None:
-    """The version that clients are to get no more; None where it is not known, or nobody else is there."""
+    """The version that clients are to get no more; None if it is not known, or if there is one slot only."""
     if plan.stable is None:
         return None
     return plan.release.version if loser == plan.candidate else plan.stable_answers or None
 
 
 def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:
-    """Whether the loser is to win after all; a first release has nobody beside it."""
+    """Whether the loser wins after all; a first release has no other slot."""
     if plan.stable is None:
         return False
     traffic, history = Traffic(client("elbv2"), plan.spec), journal.history(plan.service, plan.deployment)

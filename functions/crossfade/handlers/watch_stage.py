@@ -29,7 +29,7 @@ TAG_SECONDS = 1
 
 
 class Watched(Model):
-    """The verdict, and what the next look needs. ``probe_died``: first of all, a new probe.
+    """The verdict, and the state for the next invocation. ``probe_died``: start a new probe first.
 
     ``plan``: in the first stage, with the version that the candidate answers with. ``next_stage`` is the one
     to advance to, by its place in the plan.
@@ -54,13 +54,13 @@ def handler(
     gate: Json[GateState],
     cursor: str | None,
 ) -> Watched:
-    """Look until the verdict is not to hold, or until the next invocation's turn.
+    """Analyse the evidence until the verdict is not to hold, or until this invocation's time is over.
 
-    ``stage`` is given by its place in the plan, ``probe`` is the probe's task. ``gate`` and ``cursor`` are
-    what earlier looks have seen; ``gate`` is JSON in a string, so that nothing on its way changes a digit.
+    ``stage`` is its place in the plan, ``probe`` the probe's task. ``gate`` and ``cursor`` are the state
+    after the last invocation; ``gate`` is JSON in a string, so that the workflow changes no digit of it.
     """
     watch = partial(watching, place=stage, began=began, deadline=deadline, since=candidate_since)
-    analysis, verdict = Gate(plan, watch(plan), gate), Verdict(action="hold", reason="not looked yet")
+    analysis, verdict = Gate(plan, watch(plan), gate), Verdict(action="hold", reason="not analysed yet")
     journal = stack.journal()
     # No client reaches the candidate yet, so there is time to ask ECR; a version that was judged stays wrong.
     unsure = stage == 0 and not gate.lanes.wrong
@@ -106,7 +106,7 @@ def handler(
 
 
 def _following(stage: int, plan: Plan, verdict: Verdict) -> int:
-    """The next stage; the last one at once where nobody is served by the stable slot meanwhile."""
+    """The next stage, or the last one at once if the stable slot serves nothing."""
     return max(stage + 1, len(plan.stages) - 1 if verdict.emergency else 0)
 
 

@@ -37,9 +37,9 @@ def _stage_verdict(state: GateState, settings: GateSettings, watch: Watch, now: 
     worse = _worse(state, settings, watch)
     if worse:
         return Verdict(action="roll_back", reason=worse, error="CandidateWorse")
-    nobody = _nobody_serves_well(state, settings, watch)
-    if nobody:
-        return Verdict(action="roll_back", reason=nobody, error="TargetsBelowFloor")
+    no_slot = _no_slot_serves(state, settings, watch)
+    if no_slot:
+        return Verdict(action="roll_back", reason=no_slot, error="TargetsBelowFloor")
     late = now >= watch.deadline
     # The candidate was verified at weight 0, and the stable slot's clients get errors.
     urgent = watch.emergency and 0 < watch.stage.weight < 100
@@ -113,7 +113,7 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     return None
 
 
-def _nobody_serves_well(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
+def _no_slot_serves(state: GateState, settings: GateSettings, watch: Watch) -> str | None:
     """Why the traffic must not stay split, though there is no evidence that the candidate is worse.
 
     The stable slot has no target for its share, and the candidate fails too much to continue. The rollback

@@ -39,7 +39,7 @@ def refuse_drift(
     NotYetVisible
         The same within a minute after a deployment freed the service: ECS may show older counts.
     SlotDrift
-        The stable slot has no service or stands at 0, the idle one runs tasks that nobody accounts for, or a
+        The stable slot has no service or stands at 0, the idle one runs tasks of no deployment, or a
         target group has targets that are no task of its slot.
     """
     found = _drift(spec, counts, stable, state.warm.slot if state.warm else None)
@@ -55,7 +55,7 @@ def refuse_old_release(running: RunningRelease | None, state: State, now: dateti
     Raises
     ------
     NotYetVisible
-        ECS shows another release than the journal, a moment after a deployment let go of the service.
+        ECS shows another release than the journal, within a minute after a deployment freed the service.
     """
     if state.digest and (running is None or running.digest != state.digest) and _may_be_old(state, now):
         raise NotYetVisible(

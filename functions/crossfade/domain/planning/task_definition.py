@@ -38,7 +38,7 @@ OF_ECS = (
     "deregisteredAt",
     "deleteRequestedAt",
 )
-"""What ECS says of a task definition by itself, and takes from nobody."""
+"""What ECS adds to a task definition by itself, and RegisterTaskDefinition does not take."""
 
 _ECR = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[^/]+/([^:@]+)")
 """A repository by account, region and name: ECR has several hosts for each."""

@@ -64,7 +64,7 @@ class RollbackRequest(Model):
         return self.deployment is None
 
     def takes_promotion_back(self, state: State) -> bool:
-        """Whether a deployment has found that what it promoted serves nobody, and its old slot is warm."""
+        """Whether a deployment found that its promoted release serves nothing, while its old slot is warm."""
         dead = self.failure is not None and self.failure.Error == LiveServesNothing.__name__
         return dead and state.warm is not None and state.warm.deployment == self.deployment
 

@@ -138,7 +138,7 @@ def refuse_covering(spec: ServiceSpec, rules: Iterable[LiveRule]) -> None:
 
 
 def _would_be_covered(spec: ServiceSpec, rule: LiveRule) -> bool:
-    """Whether a rule would lose its requests; what the default rule answers by itself is nobody's loss."""
+    """Whether a rule would lose its requests; a default rule that answers by itself loses nothing."""
     if rule.priority == DEFAULT:
         return bool(rule.forwards) and not leads_here(spec, rule)
     return int(rule.priority) > spec.rule_priority

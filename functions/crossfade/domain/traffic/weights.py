@@ -44,7 +44,7 @@ class Weights(Model):
 
     @classmethod
     def shares(cls, blue: int, green: int) -> Self:
-        """The weights of a rule, of whatever sum, in percent; as they are where that is no whole number."""
+        """The weights of a rule, of any sum, in percent; as they are if that is no whole number."""
         total = blue + green
         if total and 100 * blue % total == 0:
             return cls(blue=100 * blue // total, green=100 * green // total)
