@@ -171,7 +171,7 @@ def test_a_rule_that_is_deleted_between_two_calls_is_looked_for_again(
 ) -> None:
     """Then it is gone, and that has a name of its own."""
     aws.refuse("ModifyRule", "RuleNotFound")
-    with pytest.raises(errors.NotYetVisible, match="was deleted just now"):
+    with pytest.raises(errors.NotYetVisible, match="was deleted after it was read"):
         _restore(invoke, taken)
 
 
