@@ -40,8 +40,9 @@ def handler(
 ) -> Verified:
     """Look until production gives ``version`` alone, until the deadline, or until the winner has died.
 
-    ``shifted`` is when the weights were read back. ``version`` is None after a first release, and where
-    it is not known what ran before. ``loser`` is to be stopped. ``quiet`` and ``cursor`` are the state so far.
+    ``shifted`` is when the weights were read back. ``version`` is None after a first release, and if the
+    version that ran before is not known. ``loser`` is to be stopped. ``quiet`` and ``cursor`` are the state
+    so far.
     """
     dead = False
     verdict = drain.DrainVerdict(action="wait", reason="not checked yet")
