@@ -50,7 +50,7 @@ test-unit: $(INSTALLED) ## the tests that need no sandbox
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/statemachine
 
 faults: $(INSTALLED) ## simulated deployments with a fault at every point; CASE=<name> runs one of them again
-	@$(BIN)/python -m tests.simulation $(if $(CASE),--case '$(CASE)')
+	@$(BIN)/python -m faults $(if $(CASE),--case '$(CASE)')
 
 bench-gate: $(INSTALLED) ## the gate against what others decide by, in two minutes; all of it: make bench-gate FULL=--full
 	@PYTHONPATH=functions $(BIN)/python -m benchmarks.gate $(FULL)
@@ -65,7 +65,7 @@ check: $(INSTALLED) ## format, lint, types, templates
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict functions probe
-	@$(BIN)/mypy sandbox sample_app demo benchmarks
+	@$(BIN)/mypy sandbox sample_app demo benchmarks faults
 	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 

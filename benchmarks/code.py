@@ -19,7 +19,8 @@ from statistics import median
 
 import networkx
 
-from tests.statemachine.definitions import Definition, definition, function_of, functions, source
+from faults.files import Definition, definition, functions, source
+from tests.statemachine.definitions import function_of
 from tests.statemachine.flow import ways
 
 ROOT = Path(__file__).parents[1]

@@ -7,10 +7,10 @@ GROUPS = {
     "tests/sandbox/test_5_update": "rehearsals of updates",
     "tests/sandbox/": "rehearsals",
     # All of these need every scenario unharmed, which takes ten seconds and is kept in the process.
-    "tests/simulation/test_disturbances": "cases of the simulation",
-    "tests/simulation/test_parting": "cases of the simulation",
-    "tests/simulation/test_simulated_deployments": "cases of the simulation",
-    "tests/simulation/test_writes": "cases of the simulation",
+    "tests/faults/test_disturbances": "cases of the simulation",
+    "tests/faults/test_parting": "cases of the simulation",
+    "tests/faults/test_simulated_deployments": "cases of the simulation",
+    "tests/faults/test_writes": "cases of the simulation",
 }
 """The beginning of files' names, and the group that they belong to; the first that fits counts.
 

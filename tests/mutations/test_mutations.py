@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from faults.files import ROOT
 from tests.mutations.mutations import FLOOR, MUTATIONS, Mutation
-from tests.statemachine.definitions import ROOT
 
 OF_TEST_UNIT = ("tests/unit/", "tests/statemachine/")
 PROMISES = {"3", "4", "5", "12", "13", FLOOR}

@@ -1,6 +1,6 @@
 """The sandbox's account as its owner finds it, and neighbours in it: other people's things.
 
-What a rehearsal leaves different is compared with the law (``tests/law.py``). What people did meanwhile is
+What a rehearsal leaves different is compared with the law (``faults/law.py``). What people did meanwhile is
 known by the names that they gave to AWS.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Set
 from functools import cache
 from typing import Any
 
-from tests.law import GOES, Attributes, Change, Held, Law, Resource, changes
+from faults.law import GOES, Attributes, Change, Held, Law, Resource, changes
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.shell import SERVICE, STACK
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from tests.law import READS
+from faults.law import READS
 from tests.sandbox.patience import until
 from tests.sandbox.shell import Shell, machine_arn
 from tests.statemachine.definitions import strings

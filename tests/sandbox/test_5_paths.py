@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from faults.cases.paths import collapsed, paths
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.rehearsal import Rehearsal
-from tests.simulation.paths import collapsed, paths
 
 pytestmark = pytest.mark.enable_socket
 

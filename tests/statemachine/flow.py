@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import networkx
 
-from tests.statemachine.definitions import Definition, State
+from faults.files import Definition, State
 from tests.statemachine.expressions import variable_alone
 
 ANCHORS = ("deadline", "shifted")

@@ -5,6 +5,8 @@ no handler may call anything else when it runs (``tests/unit/handlers/conftest.p
 roles do is read in ``roles.py``.
 """
 
+from faults.law import PREFIXES
+
 JOURNAL_READ = frozenset({"dynamodb:GetItem"})
 JOURNAL_STATE = JOURNAL_READ | {"dynamodb:UpdateItem"}
 JOURNAL_WRITE = JOURNAL_STATE | {"dynamodb:ConditionCheckItem"}
@@ -82,7 +84,6 @@ IMPLIED = {
 """Actions that AWS authorises along with a call, so that no call of that name is ever seen."""
 
 _PUTS = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
-PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 
 
 def actions_of(service: str, operation: str, arguments: dict) -> set[str]:

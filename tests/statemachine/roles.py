@@ -19,7 +19,7 @@ from botocore import xform_name
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from tests.statemachine.definitions import MACHINES, ROOT, definition, template
+from faults.files import MACHINES, ROOT, definition, template
 from tests.statemachine.permissions import ACTIONS
 
 STACKS = ("template.yaml", "sample_app/template.yaml")

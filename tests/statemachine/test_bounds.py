@@ -9,18 +9,8 @@ import pytest
 
 from crossfade.domain.journal import FIRST_WAIT, LONGEST_WAIT
 from crossfade.domain.traffic.weights import RULE_SECONDS
-from tests.statemachine.definitions import (
-    MACHINES,
-    definition,
-    every,
-    function_of,
-    functions,
-    handler_module,
-    lambda_tasks,
-    states,
-    tasks,
-    template,
-)
+from faults.files import MACHINES, definition, functions, template
+from tests.statemachine.definitions import every, function_of, handler_module, lambda_tasks, states, tasks
 from tests.statemachine.flow import ANCHORS, unbounded_loops
 from tests.statemachine.permissions import ACTIONS, CAPACITY, OF_SCALING, RULE, SCALING, SLOTS
 

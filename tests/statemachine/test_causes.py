@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crossfade.domain.rollback.assessment import Failure
-from tests.simulation.query import evaluate
+from faults.workflow.query import evaluate
 from tests.statemachine.definitions import states
 
 TIMED_OUT = "2026-11-27T04:00:01.000Z 7e9c1f42 Task timed out after 60.06 seconds"

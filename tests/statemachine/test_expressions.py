@@ -6,11 +6,9 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
+from faults.files import MACHINES, State, definition
 from tests.statemachine.definitions import (
-    MACHINES,
-    State,
     answer_model,
-    definition,
     event_keys,
     every,
     function_of,

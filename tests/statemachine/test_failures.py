@@ -10,7 +10,8 @@ import pytest
 
 from crossfade.domain import errors
 from crossfade.domain.verdict import Verdict
-from tests.statemachine.definitions import MACHINES, ROOT, definition, every, source, states, tasks
+from faults.files import MACHINES, ROOT, definition, source
+from tests.statemachine.definitions import every, states, tasks
 from tests.statemachine.expressions import is_expression
 from tests.statemachine.flow import graph
 

@@ -5,7 +5,8 @@ import pytest
 
 from crossfade.domain.spec import history_events as events
 from crossfade.watching.ledger_tail import FOLLOW_SECONDS, SILENCE_SECONDS
-from tests.statemachine.definitions import State, definition, states
+from faults.files import State, definition
+from tests.statemachine.definitions import states
 
 EVENTS = {
     "Task": ["TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited"],

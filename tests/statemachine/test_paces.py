@@ -9,8 +9,8 @@ from ministack.core import responses
 from ministack.services.cloudformation import engine
 
 from crossfade.domain.spec.service import ServiceSpec
-from tests.statemachine.definitions import resources, template
-from tests.unit.examples import document
+from faults.cases.service import document
+from faults.files import resources, template
 
 SAMPLE = "sample_app/template.yaml"
 PACES = template(SAMPLE)["Parameters"]["Pace"]["AllowedValues"]

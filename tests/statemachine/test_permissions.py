@@ -8,7 +8,8 @@ from typing import Any
 import cfnlint
 import pytest
 
-from tests.statemachine.definitions import MACHINES, functions, machine_properties, resources, strings
+from faults.files import MACHINES, functions, machine_properties, resources
+from tests.statemachine.definitions import strings
 from tests.statemachine.permissions import ACTIONS, IMPLIED
 
 KNOWN_ACTIONS = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())

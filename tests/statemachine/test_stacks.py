@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.statemachine.definitions import ROOT, functions, machine_properties, resources, template
+from faults.files import ROOT, functions, machine_properties, resources, template
 
 STACKS = ("template.yaml", "sample_app/template.yaml")
 NO_NAME_OF_ITS_OWN = {"MetricName", "FunctionName"}  # another thing's

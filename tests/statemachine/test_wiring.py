@@ -8,21 +8,15 @@ import cfnlint.api
 import pytest
 
 from crossfade.domain.planning.request import ARRIVALS
+from faults.files import MACHINES, ROOT, definition, functions, machine_properties, source, template
 from tests.statemachine.definitions import (
-    MACHINES,
-    ROOT,
-    definition,
     every,
     function_of,
-    functions,
     handler_module,
     lambda_tasks,
-    machine_properties,
-    source,
     states,
     strings,
     tasks,
-    template,
 )
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"

@@ -5,7 +5,8 @@ import re
 import pytest
 import yaml
 
-from tests.statemachine.definitions import MACHINES, source, states, strings
+from faults.files import MACHINES, source
+from tests.statemachine.definitions import states, strings
 from tests.statemachine.expressions import is_expression
 
 

@@ -28,8 +28,10 @@ from crossfade.domain.ledger import Record
 from crossfade.domain.planning.plan import Contents, LogStreams, Plan, Release, RunningRelease
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.service import ServiceSpec
-from tests.statemachine.definitions import resources
-from tests.unit.examples import ACCOUNT, DEPLOY, REGION, ROLLBACK, STATES, document, first_plan, login, plan
+from faults.aws.names import ACCOUNT, REGION, STATES
+from faults.cases.service import document, login
+from faults.files import resources
+from tests.unit.examples import DEPLOY, ROLLBACK, first_plan, plan
 
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 SPECS = "/Staging/services/"  # of a stack that is not named crossfade

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.statemachine.definitions import ROOT, function_of, functions, lambda_tasks
+from faults.files import ROOT, functions
+from tests.statemachine.definitions import function_of, lambda_tasks
 
 PRODUCT = ROOT / "functions/crossfade"
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")

@@ -5,8 +5,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.law import NOTHING, READS, Change, Law, Resource, changes, rows, settings, unnamed
-from tests.statemachine.permissions import ACTIONS, IMPLIED, PREFIXES
+from faults.law import NOTHING, PREFIXES, READS, Change, Law, Resource, changes, rows, settings, unnamed
+from tests.statemachine.permissions import ACTIONS, IMPLIED
 from tests.statemachine.roles import calls_in
 
 PARTS = {"s3:CreateMultipartUpload", "s3:UploadPart", "s3:CompleteMultipartUpload"}

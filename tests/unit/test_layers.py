@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.statemachine.definitions import ROOT
+from faults.files import ROOT
 
 PRODUCT = ROOT / "functions/crossfade"
 LAYERS = ("domain", "aws", "watching", "handlers")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from demo.probe_tag import content_tag, pinned_tag
-from tests.statemachine.definitions import template
+from faults.files import template
 
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)$", re.MULTILINE)

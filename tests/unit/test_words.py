@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.statemachine.definitions import MACHINES, ROOT, states
+from faults.files import MACHINES, ROOT
+from tests.statemachine.definitions import states
 
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 ROWS = [

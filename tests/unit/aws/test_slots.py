@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.ecs_services import Slots, SlotService, Stop, stop_reason
 from crossfade.domain.tasks.reasons import Event
-from tests.statemachine.definitions import ROOT
+from faults.files import ROOT
 from tests.unit.account import Account
 from tests.unit.examples import at
 

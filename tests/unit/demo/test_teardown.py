@@ -15,7 +15,7 @@ from moto import mock_aws
 from demo.account import STACK
 from demo.cloud import DemoFailed
 from demo.teardown import COSTLY, Record, Remains, Thing, look, remove
-from tests.statemachine.definitions import template
+from faults.files import template
 
 REGION = "us-east-1"
 FREE = {

@@ -19,7 +19,8 @@ from crossfade.domain.planning.task_definition import (
     registration,
     running_release,
 )
-from tests.unit.examples import ACCOUNT, NEW, REGION, release, spec
+from faults.aws.names import ACCOUNT, REGION
+from tests.unit.examples import NEW, release, spec
 
 DEFINITION: dict[str, Any] = {
     "taskDefinitionArn": spec().blueprint,

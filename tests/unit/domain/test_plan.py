@@ -7,12 +7,11 @@ from crossfade.domain.planning.plan import Decision, built_by_nobody, choose_ser
 from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.slots import Slot
 from crossfade.domain.traffic.weights import Weights
+from faults.aws.names import ACCOUNT, REGION
 from tests.unit.examples import (
-    ACCOUNT,
     EXECUTION,
     NEW,
     OLD,
-    REGION,
     START,
     at,
     first_plan,

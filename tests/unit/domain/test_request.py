@@ -7,7 +7,8 @@ import pytest
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.planning import request
 from crossfade.domain.planning.request import STARTED_BY, DeployRequest, ImagePushed, NoConcern
-from tests.unit.examples import ACCOUNT, EXECUTION, NEW, REGION, at
+from faults.aws.names import ACCOUNT, REGION
+from tests.unit.examples import EXECUTION, NEW, at
 
 PARENT = "arn:aws:states:us-east-1:123456789012:execution:nightly:7"
 

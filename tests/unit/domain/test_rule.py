@@ -8,7 +8,8 @@ import pytest
 from crossfade.domain.errors import ForeignChange, StickyTraffic
 from crossfade.domain.traffic.rule import LastRule, LiveRule, refuse_stickiness
 from crossfade.domain.traffic.weights import Weights
-from tests.unit.examples import at, forward, live_rule, login, spec
+from faults.cases.service import login
+from tests.unit.examples import at, forward, live_rule, spec
 
 GROUPS = spec().target_groups
 SOME = Weights(blue=90, green=10)

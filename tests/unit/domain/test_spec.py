@@ -11,7 +11,8 @@ from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.slots import other
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.service import Encrypted, ServiceSpec, read_spec, repository_of
-from tests.unit.examples import document, spec
+from faults.cases.service import document
+from tests.unit.examples import spec
 
 
 def _stages(*weights: int) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from crossfade.domain.journal import DELETION, LatestImage, State, Tried
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Release
 from crossfade.domain.proof.certificate import History
-from tests.statemachine.definitions import definition
+from faults.files import definition
 from tests.unit.examples import (
     EXECUTION,
     NEW,

@@ -21,8 +21,9 @@ from crossfade.domain.slots import SLOTS
 from crossfade.domain.traffic.weights import Weights
 from crossfade.step import logger
 from crossfade.watching.ledger_tail import PAUSE_SECONDS
-from tests.law import READS, calls, unnamed
-from tests.statemachine.definitions import ROOT
+from faults.aws.names import REGION
+from faults.files import ROOT
+from faults.law import READS, calls, unnamed
 from tests.statemachine.permissions import ACTIONS, actions_of
 from tests.unit.account import (
     BUCKET,
@@ -36,7 +37,7 @@ from tests.unit.account import (
     refuse_targets_without_limits,
     renewed_accounts,
 )
-from tests.unit.examples import DEPLOY, EXECUTION, REGION, at
+from tests.unit.examples import DEPLOY, EXECUTION, at
 
 PRODUCT = ROOT / "functions/crossfade"
 Edit = Callable[[dict[str, Any]], dict[str, Any]]

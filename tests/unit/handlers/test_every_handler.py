@@ -13,7 +13,8 @@ from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan
-from tests.statemachine.definitions import ROOT, event_keys, functions
+from faults.files import ROOT, functions
+from tests.statemachine.definitions import event_keys
 from tests.unit.account import Account
 from tests.unit.examples import at, first_plan, plan, waiting
 from tests.unit.handlers.conftest import Aws, Context, Invoke, Logged, module_of

@@ -16,14 +16,13 @@ from crossfade.domain.planning.plan import Feed, LogStreams, Plan, Release
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.weights import Weights
+from faults.aws.names import ACCOUNT, REGION
 from tests.unit.account import SPECS, Account, running_release
 from tests.unit.examples import (
-    ACCOUNT,
     EXECUTION,
     FIRST_TRY,
     NEW,
     NEWER,
-    REGION,
     ROLLBACKS,
     START,
     at,

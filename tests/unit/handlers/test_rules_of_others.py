@@ -10,8 +10,9 @@ from crossfade.domain import errors
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.slots import TargetGroups
 from crossfade.domain.traffic.weights import Weights
+from faults.cases.service import login
 from tests.unit.account import Account
-from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, login
+from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at
 from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
 
 ASK = {"service": "web", "image_tag": "0.0.2"}

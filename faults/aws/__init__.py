@@ -1,0 +1,1 @@
+"""The model of AWS: what handlers call, what happens meanwhile, and the stack that is deployed in it."""

@@ -1,0 +1,303 @@
+"""The load balancer: listener rules, target groups, the health of targets, and where requests go."""
+
+from __future__ import annotations
+
+import copy
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from faults.aws.answer import AwsError
+from faults.aws.history import History
+from faults.aws.images import Image
+
+if TYPE_CHECKING:
+    from faults.world import World
+
+HEALTH_SECONDS = 2.0
+"""From registration to the first passed health checks."""
+DRAIN_SECONDS = 3.0
+"""The deregistration delay."""
+LAG_SECONDS = (1.0, 2.0)
+"""Until a change of the weights reaches clients, mostly."""
+LONG_LAG_SECONDS = 10.0
+"""Until it reaches them at the latest: the load balancer takes in changes of its rules by and by."""
+LONG_LAGS = 0.1
+"""How many of the changes take longer than ``LAG_SECONDS``."""
+OIDC = "authenticate-oidc"
+NOTHING: Any = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
+
+Rule = dict[str, Any]
+Weights = dict[str, int]
+"""Weight by target group; empty where there is no production rule."""
+
+
+class Target(NamedTuple):
+    """A task that gets requests, by its address, and what it runs."""
+
+    address: str
+    image: Image
+
+
+class Breakdown(NamedTuple):
+    """Of a group's requests one in ``every`` gets this status; None: what its tasks run answers."""
+
+    of_all: int | None = None
+    every: int = 1
+
+    def status(self, n: int) -> int | None:
+        """What the n-th request gets, if not what the task runs answers."""
+        return None if n % self.every else self.of_all
+
+
+class Balancer:
+    """Operations of ``elbv2`` over one listener and the two target groups of a service."""
+
+    def __init__(self, world: World, listener: str, priority: int, groups: tuple[str, str]) -> None:
+        self.weights: History[Weights] = History({})
+        """As the rule has them."""
+        self.served: History[Weights] = History({})
+        """As clients meet them, and when they will."""
+        self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
+        self.broken: dict[str, History[Breakdown]] = {group: History(Breakdown()) for group in groups}
+        self._world, self._priority = world, str(priority)
+        self.listener: str | None = listener
+        """None while the service's listener is deleted."""
+        self._rules: dict[str, Rule] = {}
+        self._secrets: set[str] = set()
+        """Rules that know a login's secret."""
+        self.enriched: Rule | None = None
+        """The production rule as its owner has left it, once somebody did more than to weigh it."""
+        self._targets: dict[str, dict[str, tuple[str, Image]]] = {group: {} for group in groups}
+        self._created = 0
+        self._held = 0.0
+
+    # ---- targets, as ECS registers them --------------------------------------------------------------------
+
+    def register(self, group: str, address: str, image: Image) -> None:
+        """A task has come up."""
+        self._set(group, address, ("initial", image))
+        if image.behaviour != "unhealthy":
+            self._world.clock.after(HEALTH_SECONDS, self._passed, group, address)
+
+    def deregister(self, group: str, address: str) -> None:
+        """A task is about to stop: no new requests from now on."""
+        if address in self._targets[group]:
+            self._set(group, address, ("draining", self._targets[group][address][1]))
+            self._world.clock.after(DRAIN_SECONDS, self._targets[group].pop, address)
+
+    def states(self, group: str) -> dict[str, str]:
+        """The state of each target of a group, by its address."""
+        return {address: state for address, (state, _) in self._targets[group].items()}
+
+    def _passed(self, group: str, address: str) -> None:
+        state, image = self._targets[group].get(address, ("gone", None))
+        if state == "initial" and image:
+            self._set(group, address, ("healthy", image))
+
+    def _set(self, group: str, address: str, target: tuple[str, Image]) -> None:
+        self._targets[group][address] = target
+        healthy = tuple(
+            Target(address, image)
+            for address, (state, image) in self._targets[group].items()
+            if state == "healthy"
+        )
+        if healthy != self.healthy[group].last:
+            self.healthy[group].set(self._world.clock.now, healthy)
+            self._world.watcher.look()
+
+    def break_down(self, group: str, status: int | None, every: int = 1) -> None:
+        """From now on one in ``every`` request to a group's tasks is answered so; None: they are well again.
+
+        502: their processes hang up, and their health checks fail as well.
+        """
+        self.broken[group].set(self._world.clock.now, Breakdown(status, every))
+        before, after = ("healthy", "unhealthy") if status == 502 else ("unhealthy", "healthy")
+        for address, (state, image) in list(self._targets[group].items()):
+            if state == before:
+                self._set(group, address, (after, image))
+
+    def enrich(self, before: list[Any], conditions: list[Any], transforms: list[Any]) -> None:
+        """The production rule's owner puts actions before its forward, and changes what it applies to."""
+        rule = self.production_rule()
+        forward = {**rule["Actions"][-1], "Order": len(before) + 1}
+        self.modify_rule(
+            RuleArn=rule["RuleArn"],
+            Actions=[*before, forward],
+            Conditions=conditions,
+            Transforms=transforms,
+        )
+        self.enriched = self.production_rule()
+
+    def lose_listener(self) -> None:
+        """The listener is deleted, and every rule with it."""
+        self._weigh({})
+        self._rules.clear()
+        self._secrets.clear()
+        self.listener = None
+
+    def new_listener(self, listener: str) -> None:
+        """There is a listener again, under an ARN of its own, as each one has."""
+        self.listener = listener
+
+    def listed(self) -> list[Rule]:
+        """Every rule that there is; none while the listener is deleted."""
+        if self.listener is None:
+            return []
+        return list(self.describe_rules(ListenerArn=self.listener)["Rules"])
+
+    def production_rule(self) -> Rule:
+        """The production rule as DescribeRules tells it."""
+        return next(rule for rule in self._rules.values() if rule["Priority"] == self._priority)
+
+    # ---- what is consistent only in the end ----------------------------------------------------------------
+
+    def snapshot(self) -> Self:
+        """The rules as they are now; targets and their health go on."""
+        frozen = copy.copy(self)
+        frozen._rules = dict(self._rules)
+        return frozen
+
+    def hold(self, name: str, until: float) -> None:
+        """The next change of the weights reaches clients as late as it ever does; see ``_weigh``."""
+        self._held = until
+
+    def put_rule(self, name: str, priority: int, conditions: list[Any], actions: list[Any]) -> None:
+        """A rule of somebody else is there, which leads to no target that is simulated."""
+        assert self.listener
+        arn = f"{self.listener.replace(':listener/', ':listener-rule/')}/{name}"
+        self._rules[arn] = {
+            "RuleArn": arn, "Priority": str(priority), "Conditions": conditions, "Actions": actions,
+            "IsDefault": False,
+        }  # fmt: skip
+
+    # ---- the API -------------------------------------------------------------------------------------------
+
+    def describe_rules(self, *, ListenerArn: str) -> dict[str, Any]:
+        """The listener's rules, the default one last."""
+        if ListenerArn != self.listener:
+            raise AwsError("ListenerNotFound", ListenerArn)
+        default = {
+            "RuleArn": f"{ListenerArn.replace(':listener/', ':listener-rule/')}/0",
+            "Priority": "default", "Conditions": [], "Actions": [NOTHING], "IsDefault": True,
+        }  # fmt: skip
+        return {"Rules": [*(dict(rule) for rule in self._rules.values()), default]}
+
+    def create_rule(
+        self,
+        *,
+        ListenerArn: str,
+        Priority: int,
+        Conditions: list[Any],
+        Actions: list[Any],
+        Transforms: list[Any] | None = None,
+    ) -> dict[str, Any]:
+        """A new rule; its ARN is new each time."""
+        if ListenerArn != self.listener:
+            raise AwsError("ListenerNotFound", ListenerArn)
+        if any(rule["Priority"] == str(Priority) for rule in self._rules.values()):
+            raise AwsError("PriorityInUse", f"Priority '{Priority}' is currently in use")
+        self._created += 1
+        arn = f"{ListenerArn.replace(':listener/', ':listener-rule/')}/{self._created}"
+        rule = {"RuleArn": arn, "Priority": str(Priority), "IsDefault": False}
+        self._write({**rule, "Conditions": Conditions, "Actions": Actions, "Transforms": Transforms or []})
+        return {"Rules": [dict(self._rules[arn])]}
+
+    def modify_rule(
+        self,
+        *,
+        RuleArn: str,
+        Actions: list[Any] | None = None,
+        Conditions: list[Any] | None = None,
+        Transforms: list[Any] | None = None,
+    ) -> dict[str, Any]:
+        """Replace each list that is given, as a whole; the others stay."""
+        given = {"Actions": Actions, "Conditions": Conditions, "Transforms": Transforms}
+        self._write(self._find(RuleArn) | {name: value for name, value in given.items() if value})
+        return {"Rules": [dict(self._rules[RuleArn])]}
+
+    def delete_rule(self, *, RuleArn: str) -> dict[str, Any]:
+        """From now on the listener's default action answers."""
+        if self._find(RuleArn)["Priority"] == self._priority:
+            self._weigh({})
+        del self._rules[RuleArn]
+        self._secrets.discard(RuleArn)
+        return {}
+
+    def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:
+        """Every target of a group and its state."""
+        if TargetGroupArn not in self._targets:
+            raise AwsError("TargetGroupNotFound", TargetGroupArn)
+        return {
+            "TargetHealthDescriptions": [
+                {"Target": {"Id": address, "Port": 8080}, "TargetHealth": {"State": state}}
+                for address, state in self.states(TargetGroupArn).items()
+            ]
+        }
+
+    def describe_target_group_attributes(self, *, TargetGroupArn: str) -> dict[str, Any]:
+        """Attributes of a group, as far as they matter here."""
+        if TargetGroupArn not in self._targets:
+            raise AwsError("TargetGroupNotFound", TargetGroupArn)
+        return {"Attributes": [{"Key": "stickiness.enabled", "Value": "false"}]}
+
+    def _find(self, arn: str) -> dict[str, Any]:
+        if arn not in self._rules:
+            raise AwsError("RuleNotFound", f"One or more rules not found: {arn}")
+        return self._rules[arn]
+
+    def _write(self, rule: Rule) -> None:
+        arn, actions = rule["RuleArn"], sorted(rule["Actions"], key=lambda action: action.get("Order", 1))
+        weights = _weights(actions[-1])
+        if odd := weights.keys() - self._targets.keys():
+            raise AwsError("TargetGroupNotFound", str(odd))
+        told = [_told(action, arn in self._secrets) for action in actions]
+        if any(action["Type"] == OIDC for action in actions):
+            self._secrets.add(arn)
+        else:
+            self._secrets.discard(arn)
+        self._rules[arn] = {**rule, "Actions": told}
+        if rule["Priority"] == self._priority:
+            self._weigh(weights)
+
+    def _weigh(self, weights: Weights) -> None:
+        clock = self._world.clock
+        self.weights.set(clock.now, weights)
+        lag = LONG_LAG_SECONDS if self._held > clock.now else _lag(self._world.weather)
+        # A change does not overtake the one before it.
+        self.served.set(max(clock.now + lag, self.served.moments[-1]), weights)
+        self._world.watcher.look()
+        clock.after(self.served.moments[-1] - clock.now, self._world.watcher.look, background=True)
+
+
+def _weights(action: Rule) -> Weights:
+    """The weight of each group that an action forwards to."""
+    groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
+    if "TargetGroupArn" in action:
+        if any(group["TargetGroupArn"] != action["TargetGroupArn"] for group in groups):
+            raise AwsError("InvalidLoadBalancerAction", "TargetGroupArn beside other target groups")
+        return {action["TargetGroupArn"]: 1}
+    return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups}
+
+
+def _told(action: Rule, has_secret: bool) -> Rule:
+    """An action as DescribeRules tells it; a secret never is, and has to be there or to come."""
+    if action["Type"] == OIDC:
+        login = dict(action["AuthenticateOidcConfig"])
+        given, kept = login.pop("ClientSecret", None), login.pop("UseExistingClientSecret", False)
+        if bool(given) == kept or (kept and not has_secret):
+            raise AwsError("InvalidLoadBalancerAction", "a client secret, or to use the existing one")
+        return {**action, "AuthenticateOidcConfig": login}
+    if action["Type"] != "forward":
+        return action
+    weights = _weights(action)
+    stickiness = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {"Enabled": False})
+    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in weights.items()]
+    config = {"TargetGroups": groups, "TargetGroupStickinessConfig": stickiness}
+    alone = {"TargetGroupArn": groups[0]["TargetGroupArn"]} if len(groups) == 1 else {}
+    return {**action, **alone, "ForwardConfig": config}
+
+
+def _lag(weather: Random) -> float:
+    if weather.random() < LONG_LAGS:
+        return weather.uniform(LAG_SECONDS[1], LONG_LAG_SECONDS)
+    return weather.uniform(*LAG_SECONDS)

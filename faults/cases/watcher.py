@@ -1,0 +1,147 @@
+"""What may be at no moment, whatever comes of it: nobody answers clients, what serves is stopped."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from crossfade.domain.slots import SLOTS, Slot, other
+from faults.aws.balancer import Target
+from faults.aws.functions import Invocation
+from faults.aws.history import History
+from faults.cases.disturbances import stable
+
+if TYPE_CHECKING:
+    from faults.world import World
+
+
+class Silence(NamedTuple):
+    """From when until when a slot had clients and no healthy target, while the other slot had one."""
+
+    slot: Slot
+    began: float
+    ended: float
+
+
+class Watcher:
+    """Looks at every change of weights, of health, of desired counts, and of what the journal calls stable.
+
+    ``gaps`` are the moments with nobody to answer: a target group with weight and without a healthy target,
+    both for the weights of the rule and for those that clients meet some seconds later. ``silences`` are
+    those of which the other slot could have taken the clients, as they met the weights. ``short`` are the
+    winners, of a promotion or a rollback, with fewer targets than the stable slot was asked to have at its
+    highest since the candidate was launched. ``worse`` are the slots that were stopped though they served,
+    while what was left did not.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.gaps: list[tuple[float, Slot, int]] = []
+        self.silences: list[Silence] = []
+        self.short: list[str] = []
+        self.worse: list[str] = []
+        self._world = world
+        self._asked: dict[Slot, list[tuple[float, int]]] = {}
+        self._silent: dict[Slot, float] = {}
+        self._stable: History[Slot | None] = History(None)
+
+    def look(self) -> None:
+        """Something has changed."""
+        world, now = self._world, self._world.clock.now
+        served = world.balancer.served.at(now)
+        for slot in SLOTS:
+            met = served.get(world.spec.target_groups.of(slot), 0)
+            weight = max(world.weight(slot), met)
+            if weight > 0 and not self._healthy(slot):
+                self.gaps.append((now, slot, weight))
+            if met > 0 and not self._healthy(slot) and self._healthy(other(slot)):
+                self._silent.setdefault(slot, now)
+            elif slot in self._silent:
+                self.silences.append(Silence(slot, self._silent.pop(slot), now))
+
+    def at_rest(self) -> tuple[Slot, ...]:
+        """The slots that have clients and serve nothing now, while the other one could."""
+        return tuple(self._silent)
+
+    def journaled(self) -> None:
+        """The journal was written: perhaps it calls another slot stable now."""
+        before, now = self._stable.last, stable(self._world)
+        if now == before:
+            return
+        self._stable.set(self._world.clock.now, now)
+        if before and now and self._machine() == "deploy":
+            most, found = self._most(before, since=now), self._healthy(now)
+            if found < most:
+                self._note(f"{now} was promoted with {found} healthy targets of {most}")
+
+    def stable_at(self, moment: float) -> Slot | None:
+        """The slot that the journal called stable then."""
+        return self._stable.at(moment)
+
+    def resized(self, service: str, before: int, count: int) -> None:
+        """A service is told to run so many tasks."""
+        now, spec = self._world.clock.now, self._world.spec
+        for slot in SLOTS:
+            if spec.slot_service(slot) == service:
+                self._asked.setdefault(slot, [(now, before)]).append((now, count))
+                if before and not count and self._machine():
+                    self._stopped(slot, before)
+
+    def _stopped(self, loser: Slot, asked: int) -> None:
+        """Crossfade stops a slot that was asked for so many tasks; what is left is the winner."""
+        world, winner = self._world, other(loser)
+        left, lost = self._healthy(winner), self._healthy(loser)
+        good = all(target.image.behaviour == "good" for target in self._targets(loser))
+        fit = good and lost >= asked and self._was_ready(loser)
+        of_winner = world.ecs.services.get(world.spec.slot_service(winner))
+        wanted = of_winner.desired if of_winner else 0  # 0: switched off by its owner
+        if lost and not left and wanted and world.weight(winner) and (fit or self._had_clients(loser)):
+            self.worse.append(f"at {world.clock.now:.2f} {loser} was stopped with {lost} healthy targets")
+        if self._machine() != "rollback" or stable(world) != winner:
+            return
+        service = world.ecs.services[world.spec.slot_service(winner)]
+        most = self._most(winner, since=loser)
+        if 0 < service.desired < most:
+            self._note(f"{winner} was asked for {service.desired} tasks after a rollback, not for {most}")
+        elif good and left < min(lost, service.placeable):
+            self._note(f"{winner} had {left} healthy targets after a rollback, and {loser} {lost}")
+
+    def _most(self, slot: Slot, *, since: Slot) -> int:
+        """How many tasks a slot was asked for at most since the other one was launched."""
+        asked, began = self._asked[slot], self.launched(since)
+        then = [count for moment, count in asked if moment <= began][-1:]
+        return max([*then, *(count for moment, count in asked if moment > began)], default=0)
+
+    def launched(self, slot: Slot) -> float:
+        """When a slot was last started."""
+        asked = self._asked[slot]
+        return max(moment for (_, before), (moment, count) in pairwise(asked) if count and not before)
+
+    def _healthy(self, slot: Slot) -> int:
+        return len(self._targets(slot))
+
+    def _targets(self, slot: Slot) -> tuple[Target, ...]:
+        return self._world.balancer.healthy[self._world.spec.target_groups.of(slot)].last
+
+    def _was_ready(self, slot: Slot) -> bool:
+        """Whether a deployment has found all its tasks healthy since their launch."""
+        since = self.launched(slot)
+        return any(
+            at >= since and state == "CheckProbe"
+            for execution in self._world.executions("deploy")
+            for at, state in execution.path
+        )
+
+    def _had_clients(self, slot: Slot) -> bool:
+        """Whether clients have met what runs in a slot."""
+        weights, group = self._world.balancer.weights, self._world.spec.target_groups.of(slot)
+        since = self.launched(slot)
+        known = zip(weights.moments, weights.values, strict=True)
+        return any(value.get(group, 0) for moment, value in known if moment >= since)
+
+    def _machine(self) -> str | None:
+        """The machine whose handler is at work."""
+        caller = self._world.clock.strand
+        return caller.place[0] if isinstance(caller, Invocation) else None
+
+    def _note(self, what: str) -> None:
+        self.short.append(f"at {self._world.clock.now:.2f} {what}")

@@ -1,0 +1,1 @@
+"""The interpreter: runs the definitions as Step Functions does, in virtual time."""
