@@ -5,7 +5,7 @@ from dataclasses import dataclass
 HANDLERS, DOMAIN = "functions/crossfade/handlers", "functions/crossfade/domain"
 STAGES = "tests/unit/handlers/test_watching.py"
 GOING_BACK = "tests/unit/handlers/test_putting_back.py"
-ASSESSING = "tests/unit/handlers/test_surveying.py"
+ASSESSING = "tests/unit/handlers/test_assessing.py"
 WIRING = "tests/statemachine/test_wiring.py"
 FLOOR = "healthy targets"
 

@@ -15,7 +15,7 @@ from tests.sandbox.shell import PROJECT
 PARTS = ("template.yaml", "samconfig.toml", "statemachine", "functions", "sample_app")
 DEPLOY, ROLLBACK = "statemachine/deploy.asl.yaml", "statemachine/rollback.asl.yaml"
 WATCH, SHIFT = "functions/crossfade/handlers/watch_stage.py", "functions/crossfade/handlers/shift_traffic.py"
-RESTORE, SURVEY = (
+RESTORE, ASSESSMENT = (
     "functions/crossfade/handlers/restore_weights.py",
     "functions/crossfade/domain/rollback/assessment.py",
 )
@@ -76,7 +76,9 @@ def _a_field_less(folder: Path) -> None:
 def _a_mark(folder: Path) -> None:
     """Assess says that it has looked, and RestoreWeights insists on it."""
     _edit(
-        folder / SURVEY, "    settle: bool = False\n", f"    settle: bool = False\n    {MARK}: bool = True\n"
+        folder / ASSESSMENT,
+        "    settle: bool = False\n",
+        f"    settle: bool = False\n    {MARK}: bool = True\n",
     )
     _edit(folder / RESTORE, "    rounds: int,\n", f"    rounds: int,\n    {MARK}: bool,\n")
     sent = '        rounds: "{% $rounds %}"\n'

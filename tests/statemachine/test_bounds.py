@@ -73,7 +73,7 @@ def test_the_alarm_of_failed_rollbacks_stays_while_they_wait() -> None:
     assert alarm["Period"] * alarm["EvaluationPeriods"] > LONGEST_WAIT.total_seconds()
 
 
-def test_the_first_wait_is_the_one_before_any_survey() -> None:
+def test_the_first_wait_is_the_one_before_any_assessment() -> None:
     """So that one rollback that failed makes nobody ask twice."""
     assert states("rollback")["WaitBeforeTrying"]["Seconds"] == FIRST_WAIT.total_seconds()
 

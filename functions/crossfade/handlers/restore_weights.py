@@ -61,18 +61,20 @@ def handler(
     try:
         rule = traffic.rule()
         live = rule.weights(plan.spec.target_groups) if rule else None
-        way = _way(plan, state, journal, traffic, live, deadline=deadline, tasks_deadline=tasks_deadline)
-        if way.action == "wait":
-            return _left("waiting", way.reason, written)
-        if way.action == "bar":
-            return _left("barred", way.reason, written)
-        wanted = Weights.share(way.winner, 100) if way.winner else None
-        verified = _verified(plan, state, journal, way.winner)
+        target = _target(
+            plan, state, journal, traffic, live, deadline=deadline, tasks_deadline=tasks_deadline
+        )
+        if target.action == "wait":
+            return _left("waiting", target.reason, written)
+        if target.action == "bar":
+            return _left("barred", target.reason, written)
+        wanted = Weights.share(target.winner, 100) if target.winner else None
+        verified = _verified(plan, state, journal, target.winner)
         set_at = written if state.weights == wanted else None
         if set_at is None:
             # Always written, even if the wanted weights are read: what is read may be old.
             known = state.best_known(rule, live) if rule else None
-            set_at = _write(plan, way, journal, traffic, known, verified=verified)
+            set_at = _write(plan, target, journal, traffic, known, verified=verified)
         if not visible(traffic, journal.refuse_lost(plan)):
             reason = f"the load balancer does not show what was written ({wanted or 'no rule'}) yet"
             return _left("waiting", reason, set_at)
@@ -84,14 +86,14 @@ def handler(
     moved = written is not None or live != wanted or _met(plan, state, wanted, rounds)
     at = utc_now()
     journal.milestone(plan, "restored", iso(at))
-    won_back = way.winner == plan.stable
+    won_back = target.winner == plan.stable
     previous = plan.previous.version if plan.previous else None
     version = previous if won_back else plan.release.version
     return Restored(
         status="moved" if moved else "unmoved",
         outcome="rolled_back" if won_back and plan.stable else "failed",
         at=at,
-        reason=way.reason,
+        reason=target.reason,
         loser=plan.candidate if won_back else plan.stable,
         version=version if verified else None,
     )
@@ -102,7 +104,7 @@ def _left(status: Literal["waiting", "barred"], reason: str, written: datetime |
     return Restored(status=status, outcome="failed", at=utc_now(), reason=reason, written=written)
 
 
-def _way(
+def _target(
     plan: Plan,
     state: State,
     journal: Journal,
@@ -155,7 +157,7 @@ def _verified(plan: Plan, state: State, journal: Journal, winner: Slot | None) -
 
 def _write(
     plan: Plan,
-    way: RestoreTarget,
+    target: RestoreTarget,
     journal: Journal,
     traffic: Traffic,
     rule: LiveRule | None,
@@ -164,16 +166,16 @@ def _write(
 ) -> datetime:
     # The write goes to the rule that was read: a second read need not show the same one.
     answer = None
-    if rule and way.winner is None:
+    if rule and target.winner is None:
         traffic.delete(rule)
-    elif rule and way.winner:
-        wanted = Weights.share(way.winner, 100)
-        if way.winner == plan.candidate:
+    elif rule and target.winner:
+        wanted = Weights.share(target.winner, 100)
+        if target.winner == plan.candidate:
             # A retry must recognise these weights as Crossfade's own; those from before the plan it knows.
             journal.intend(plan, wanted, utc_now())
         answer = traffic.change(rule, wanted)
     now = utc_now()
-    journal.reinstate(plan, way.winner, now, answer, verified=verified)
+    journal.reinstate(plan, target.winner, now, answer, verified=verified)
     return now
 
 

@@ -263,7 +263,7 @@ def test_a_rollback_takes_the_service_over(journal: Journal, held: Plan) -> None
 def test_only_from_whom_it_was_seen_to_hold_it(
     journal: Journal, held: Plan, holder: str, deployment: str
 ) -> None:
-    """What the survey has read may be out of date; the condition is not."""
+    """What Assess has read may be out of date; the condition is not."""
     with pytest.raises(ServiceLost):
         journal.take_over(held.model_copy(update={"deployment": deployment}), holder, MINE, FIRST_TRY)
     assert journal.state("web").holder == held.execution

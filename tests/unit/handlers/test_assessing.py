@@ -1,4 +1,4 @@
-"""The survey: what there is to put right, and who has to leave it to whom."""
+"""The assess: what there is to put right, and who has to leave it to whom."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -65,7 +65,7 @@ def warm(account: Account, invoke: Invoke, aws: Aws, journal: Journal, promoted:
     return promoted
 
 
-def _survey(invoke: Invoke, given: Any, execution: str = MINE, began: datetime = LATER) -> dict[str, Any]:
+def _assess(invoke: Invoke, given: Any, execution: str = MINE, began: datetime = LATER) -> dict[str, Any]:
     return invoke("assess", input=given, execution=execution, began=began)
 
 
@@ -73,7 +73,7 @@ def _survey(invoke: Invoke, given: Any, execution: str = MINE, began: datetime =
 def test_a_malformed_input_is_refused(invoke: Invoke, given: Any) -> None:
     """With an example of what is right."""
     with pytest.raises(errors.InvalidInput, match='"service": "web"'):
-        _survey(invoke, given)
+        _assess(invoke, given)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_malformed_input_is_refused(invoke: Invoke, given: Any) -> None:
         pytest.param(_ended(status="FAILED"), "d1 ended FAILED", True, False, id="failed-by-itself"),
     ],
 )
-def test_a_survey_takes_the_service_over(
+def test_assess_takes_the_service_over(
     account: Account,
     invoke: Invoke,
     journal: Journal,
@@ -96,7 +96,7 @@ def test_a_survey_takes_the_service_over(
     settle: bool,
 ) -> None:
     """From here on it can write nothing; by hand it is stopped, and a function of it may be at work then."""
-    found = _survey(invoke, given)
+    found = _assess(invoke, given)
     assert (found["action"], found["reason"], found["loser"]) == ("roll_back", reason, "green")
     assert (found["service"], found["probe"]) == ("web", "task")
     assert found["executions"] == [held.execution, MINE]
@@ -110,7 +110,7 @@ def test_an_answer_that_was_lost_is_given_again(
     invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any]
 ) -> None:
     """The function's second try finds that it holds the service already."""
-    assert _survey(invoke, given) == _survey(invoke, given)
+    assert _assess(invoke, given) == _assess(invoke, given)
     assert journal.state("web").holder == MINE
 
 
@@ -120,7 +120,7 @@ def test_a_dead_deployment_is_taken_back(
 ) -> None:
     """Stopping it again is harmless."""
     account.end(held.execution)
-    assert _survey(invoke, given)["action"] == "roll_back"
+    assert _assess(invoke, given)["action"] == "roll_back"
 
 
 @pytest.mark.parametrize("given", [PERSON, CATCH, _ended()], ids=["person", "catch", "event"])
@@ -129,8 +129,8 @@ def test_a_rollback_at_work_is_left_alone(
 ) -> None:
     """Two of them would undo each other's work."""
     account.start(ROLLBACK, "theirs")
-    _survey(invoke, given, THEIRS)
-    found = _survey(invoke, given)
+    _assess(invoke, given, THEIRS)
+    found = _assess(invoke, given)
     assert (found["action"], found["reason"]) == ("nothing", f"the rollback {THEIRS} is at work already")
     assert journal.state("web").holder == THEIRS
     assert account.runs(THEIRS)
@@ -146,10 +146,10 @@ def test_a_dead_rollback_is_taken_over(
 ) -> None:
     """Until one succeeds; whoever has worked on the deployment is still remembered."""
     account.start(ROLLBACK, "theirs")
-    _survey(invoke, CATCH, THEIRS)
+    _assess(invoke, CATCH, THEIRS)
     account.end(THEIRS)
     clock.seconds = 30
-    found = _survey(invoke, given)
+    found = _assess(invoke, given)
     assert (found["action"], found["executions"]) == ("roll_back", [held.execution, THEIRS, MINE])
     assert journal.state("web").holder == MINE
     assert found["settle"] is (given != CATCH)
@@ -160,20 +160,20 @@ def test_after_failures_in_a_row_a_rollback_waits_before_it_takes_over(
 ) -> None:
     """Each one longer; the service stays with the one that has failed until then."""
     account.start(ROLLBACK, "theirs")
-    _survey(invoke, CATCH, THEIRS)
+    _assess(invoke, CATCH, THEIRS)
     account.end(THEIRS)
     clock.seconds = 30
     account.start(ROLLBACK, "mine")
-    assert _survey(invoke, _ended(THEIRS, "FAILED", again=True))["action"] == "roll_back"
+    assert _assess(invoke, _ended(THEIRS, "FAILED", again=True))["action"] == "roll_back"
     account.end(MINE)
     clock.seconds = 60.5
     third = f"{ROLLBACKS}:third"
-    found = _survey(invoke, _ended(MINE, "FAILED", again=True), third)
+    found = _assess(invoke, _ended(MINE, "FAILED", again=True), third)
     assert (found["action"], found["seconds"]) == ("wait", 30)
     assert "2 rollbacks of d1 did not succeed" in found["reason"]
     assert journal.state("web").holder == MINE
     clock.seconds = 90.5
-    found = _survey(invoke, _ended(MINE, "FAILED", again=True), third)
+    found = _assess(invoke, _ended(MINE, "FAILED", again=True), third)
     assert (found["action"], journal.state("web").holder) == ("roll_back", third)
     tried = journal.state("web").tried
     assert tried
@@ -185,17 +185,17 @@ def test_a_person_goes_before_a_rollback_that_waits(
 ) -> None:
     """It finds the person's at work; once that got through, there is nothing to do, and the count is gone."""
     account.start(ROLLBACK, "theirs")
-    _survey(invoke, CATCH, THEIRS)
+    _assess(invoke, CATCH, THEIRS)
     account.end(THEIRS)
     waiting, again = f"{ROLLBACKS}:waiting", _ended(THEIRS, "FAILED", again=True)
-    assert _survey(invoke, again, waiting)["action"] == "wait"
+    assert _assess(invoke, again, waiting)["action"] == "wait"
     account.start(ROLLBACK, "mine")
-    mine = _survey(invoke, PERSON)
+    mine = _assess(invoke, PERSON)
     assert mine["action"] == "roll_back"
     clock.seconds = 40
-    assert _survey(invoke, again, waiting)["reason"] == f"the rollback {MINE} is at work already"
+    assert _assess(invoke, again, waiting)["reason"] == f"the rollback {MINE} is at work already"
     journal.release(Plan.model_validate(mine["plan"]), at(60))
-    assert _survey(invoke, again, waiting)["action"] == "nothing"
+    assert _assess(invoke, again, waiting)["action"] == "nothing"
     assert journal.state("web").tried is None
 
 
@@ -204,23 +204,23 @@ def test_a_persons_rollback_that_fails_makes_no_further_chain(
 ) -> None:
     """It goes before the one that waits, and its own end starts the next one, which waits in its place."""
     account.start(ROLLBACK, "theirs")
-    _survey(invoke, CATCH, THEIRS, at(0))
+    _assess(invoke, CATCH, THEIRS, at(0))
     account.end(THEIRS)
     waiting, again = f"{ROLLBACKS}:waiting", _ended(THEIRS, "FAILED", again=True)
     clock.seconds = 1
-    assert _survey(invoke, again, waiting, at(1))["seconds"] == 29
+    assert _assess(invoke, again, waiting, at(1))["seconds"] == 29
     account.start(ROLLBACK, "mine")
     clock.seconds = 20
-    assert _survey(invoke, PERSON, MINE, at(20))["action"] == "roll_back"
+    assert _assess(invoke, PERSON, MINE, at(20))["action"] == "roll_back"
     account.end(MINE)
     clock.seconds = 30
-    found = _survey(invoke, again, waiting, at(1))
+    found = _assess(invoke, again, waiting, at(1))
     assert (found["action"], found["reason"]) == (
         "nothing",
         f"{MINE} has tried since this rollback began, and its own end starts the next one",
     )
     clock.seconds = 51
-    next_one = _survey(invoke, _ended(MINE, "FAILED", again=True), f"{ROLLBACKS}:next", at(21))
+    next_one = _assess(invoke, _ended(MINE, "FAILED", again=True), f"{ROLLBACKS}:next", at(21))
     assert (next_one["action"], next_one["seconds"]) == ("wait", 29)
 
 
@@ -238,7 +238,7 @@ def test_another_deployment_is_left_alone(
     account: Account, invoke: Invoke, journal: Journal, held: Plan, given: dict[str, Any], said: str
 ) -> None:
     """There is nothing to do, and that is a success."""
-    found = _survey(invoke, given)
+    found = _assess(invoke, given)
     assert found["action"] == "nothing"
     assert said in found["reason"]
     assert journal.state("web").holder == held.execution
@@ -248,7 +248,7 @@ def test_another_deployment_is_left_alone(
 def test_whoever_is_found_dead_is_helped(account: Account, invoke: Invoke, held: Plan) -> None:
     """Its own event may have been lost."""
     account.end(held.execution)
-    found = _survey(invoke, _ended(f"{EXECUTION}:d0"))
+    found = _assess(invoke, _ended(f"{EXECUTION}:d0"))
     assert (found["action"], found["reason"]) == ("roll_back", "d1 was left half-way")
 
 
@@ -257,8 +257,8 @@ def test_a_holder_that_step_functions_does_not_know_yet_is_left_alone(
 ) -> None:
     """It has begun just now; its own end, and a person, count more."""
     journal.claim(plan)
-    assert _survey(invoke, _ended(f"{EXECUTION}:d0"))["action"] == "nothing"
-    assert _survey(invoke, PERSON)["action"] == "roll_back"
+    assert _assess(invoke, _ended(f"{EXECUTION}:d0"))["action"] == "nothing"
+    assert _assess(invoke, PERSON)["action"] == "roll_back"
 
 
 @pytest.mark.parametrize("given", [PERSON, CATCH, _ended()], ids=["person", "catch", "event"])
@@ -267,7 +267,7 @@ def test_a_service_that_goes_is_not_put_back(
 ) -> None:
     """Its stack is being deleted."""
     journal.seize("web", DELETION)
-    found = _survey(invoke, given)
+    found = _assess(invoke, given)
     assert (found["action"], found["reason"]) == ("nothing", f"{DELETION} holds d1")
     assert journal.state("web").holder == DELETION
 
@@ -284,7 +284,7 @@ def test_a_deployment_that_put_things_right_itself(
 ) -> None:
     """It holds nothing any more."""
     journal.release(held, at(60))
-    found = _survey(invoke, given)
+    found = _assess(invoke, given)
     assert (found["action"], found["reason"], found["plan"]) == ("nothing", reason, None)
 
 
@@ -292,7 +292,7 @@ def test_a_deployment_that_put_things_right_itself(
 def test_a_person_is_told_that_there_is_nothing(invoke: Invoke, blue_live: None, service: str) -> None:
     """That must not look like a rollback."""
     with pytest.raises(errors.NothingToRollBack, match=f"holds {service} and no old version of it is warm"):
-        _survey(invoke, {"service": service})
+        _assess(invoke, {"service": service})
 
 
 def test_a_person_stops_a_deployment_whose_rollback_has_died(
@@ -300,9 +300,9 @@ def test_a_person_stops_a_deployment_whose_rollback_has_died(
 ) -> None:
     """It waits for that rollback, and would go on."""
     account.start(ROLLBACK, "theirs")
-    _survey(invoke, CATCH, THEIRS)
+    _assess(invoke, CATCH, THEIRS)
     account.end(THEIRS)
-    _survey(invoke, PERSON)
+    _assess(invoke, PERSON)
     assert not account.runs(held.execution)
 
 
@@ -318,15 +318,15 @@ def test_whoever_has_ended_is_helped_first(
     journal.claim(other)
     for execution in (held.execution, other.execution):
         account.end(execution)
-    assert _survey(invoke, _ended())["service"] == "web"
-    assert _survey(invoke, _ended(other.execution), f"{ROLLBACKS}:mine-too")["service"] == "abc"
+    assert _assess(invoke, _ended())["service"] == "web"
+    assert _assess(invoke, _ended(other.execution), f"{ROLLBACKS}:mine-too")["service"] == "abc"
 
 
 def test_the_right_service_is_found(account: Account, invoke: Invoke, held: Plan) -> None:
     """An event names an execution only."""
     for name in ("abc", "xyz"):
         account.publish(account.spec.model_copy(update={"service": name}))
-    assert _survey(invoke, _ended())["service"] == "web"
+    assert _assess(invoke, _ended())["service"] == "web"
 
 
 @pytest.mark.parametrize("given", [CATCH, PERSON, _ended(), _ended(f"{EXECUTION}:d0")])
@@ -336,7 +336,7 @@ def test_a_service_whose_spec_is_gone_is_put_back(
     """Who holds what stands in the journal, and nobody has to find it through the configuration."""
     account.unpublish("web")
     account.end(held.execution)
-    found = _survey(invoke, given)
+    found = _assess(invoke, given)
     assert (found["action"], found["service"]) == ("roll_back", "web")
     assert journal.state("web").holder == MINE
 
@@ -346,7 +346,7 @@ def test_a_warm_slot_of_a_service_whose_spec_is_gone_is_stopped(
 ) -> None:
     """The deployment that would have stopped it has ended."""
     account.unpublish("web")
-    assert _survey(invoke, _ended())["action"] == "stop_old_slot"
+    assert _assess(invoke, _ended())["action"] == "stop_old_slot"
 
 
 # ---- after the promotion --------------------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_a_promoted_deployment_is_only_finished(
 ) -> None:
     """It was cut off before it could report and free the service."""
     account.end(promoted.execution)
-    found = _survey(invoke, _ended())
+    found = _assess(invoke, _ended())
     assert (found["action"], found["loser"]) == ("finish", "blue")
     assert journal.history("web", "d1").promoted == at(50)
 
@@ -366,8 +366,8 @@ def test_by_hand_a_promotion_is_taken_back_while_the_old_slot_is_warm(
     account: Account, invoke: Invoke, journal: Journal, promoted: Plan
 ) -> None:
     """Though the deployment is still at work on its report; twice."""
-    found = _survey(invoke, PERSON)
-    assert found == _survey(invoke, PERSON)
+    found = _assess(invoke, PERSON)
+    assert found == _assess(invoke, PERSON)
     assert (found["action"], found["loser"]) == ("roll_back", "green")
     assert journal.history("web", "d1").promoted is None
     assert journal.state("web").warm is None
@@ -379,7 +379,7 @@ def test_by_hand_a_promotion_stays_once_the_old_slot_is_cold(
 ) -> None:
     """There is nothing to go back to, so that the rest is done."""
     journal.forget_warm(promoted)
-    found = _survey(invoke, PERSON)
+    found = _assess(invoke, PERSON)
     assert (found["action"], found["loser"]) == ("finish", "blue")
 
 
@@ -388,7 +388,7 @@ def test_by_hand_a_warm_version_is_backed_out(
 ) -> None:
     """Nothing holds the service: the rollback does, under a deployment of its own name."""
     clock.seconds = 90
-    found = _survey(invoke, PERSON)
+    found = _assess(invoke, PERSON)
     assert (found["action"], found["loser"], found["probe"]) == ("back_out", "green", None)
     assert found["reason"] == "0.0.2 was backed out: rolled back by hand"
     assert found["executions"] == [MINE]
@@ -403,10 +403,10 @@ def test_a_back_out_that_is_asked_for_by_a_request_takes_back_that_promotion_alo
 ) -> None:
     """A request for what is warm was planned a moment ago; somebody else may have been quicker by now."""
     order = {"service": "web", "warm": warm.deployment, "asked_by": f"{EXECUTION}:again"}
-    other = _survey(invoke, order | {"warm": "another"})
+    other = _assess(invoke, order | {"warm": "another"})
     assert (other["action"], journal.state("web").holder) == ("nothing", None)
     for _ in range(2):  # the answer of the first one was lost
-        assert _survey(invoke, order)["action"] in {"back_out", "roll_back"}
+        assert _assess(invoke, order)["action"] in {"back_out", "roll_back"}
     assert journal.state("web").holder == MINE
 
 
@@ -417,7 +417,7 @@ def test_a_request_for_what_was_warm_stops_no_other_deployment(
     execution = account.start(DEPLOY, "d2")
     journal.claim(account.plan(deployment="d2", execution=execution, stable="green", candidate="blue"))
     order = {"service": "web", "warm": warm.deployment}
-    assert _survey(invoke, order)["action"] == "nothing"
+    assert _assess(invoke, order)["action"] == "nothing"
     assert account.runs(execution)
 
 
@@ -426,7 +426,7 @@ def test_a_back_out_whose_answer_was_lost_goes_on(
 ) -> None:
     """It finds that it holds the service already; the way back is the same, and it does not stop itself."""
     account.start(ROLLBACK, "mine")
-    first, second = _survey(invoke, PERSON), _survey(invoke, PERSON)
+    first, second = _assess(invoke, PERSON), _assess(invoke, PERSON)
     assert (second["action"], second["loser"]) == ("roll_back", "green")
     assert second["plan"] == first["plan"]
     assert second["executions"] == [MINE]
@@ -438,11 +438,11 @@ def test_a_back_out_that_died_is_tried_again(
 ) -> None:
     """As any rollback, after the first wait; the promoted deployment's history stays."""
     account.start(ROLLBACK, "theirs")
-    _survey(invoke, PERSON, THEIRS)
+    _assess(invoke, PERSON, THEIRS)
     account.end(THEIRS)
-    assert _survey(invoke, _ended(THEIRS, "FAILED", again=True))["action"] == "wait"
+    assert _assess(invoke, _ended(THEIRS, "FAILED", again=True))["action"] == "wait"
     clock.seconds = 30
-    found = _survey(invoke, _ended(THEIRS, "FAILED", again=True))
+    found = _assess(invoke, _ended(THEIRS, "FAILED", again=True))
     assert (found["action"], found["loser"]) == ("roll_back", "green")
     assert found["plan"]["deployment"] == "theirs"
     assert found["executions"] == [THEIRS, MINE]
@@ -454,10 +454,10 @@ def test_a_warm_slot_whose_deployment_died_is_cooled(
 ) -> None:
     """Nobody else would stop its tasks; twice."""
     account.end(warm.execution)
-    found = _survey(invoke, _ended())
+    found = _assess(invoke, _ended())
     assert (found["action"], found["loser"], found["reason"]) == ("stop_old_slot", "blue", "d1 ended ABORTED")
     assert (journal.state("web").holder, journal.state("web").warm) == (MINE, None)
-    again = _survey(invoke, _ended())
+    again = _assess(invoke, _ended())
     assert (again["action"], again["loser"], again["plan"]) == ("stop_old_slot", "blue", found["plan"])
 
 
@@ -467,7 +467,7 @@ def test_a_deployment_that_died_while_it_cooled_its_slot(
     """It holds the service once more."""
     journal.reclaim(warm)
     account.end(warm.execution)
-    found = _survey(invoke, _ended())
+    found = _assess(invoke, _ended())
     assert (found["action"], found["loser"]) == ("stop_old_slot", "blue")
 
 
@@ -475,7 +475,7 @@ def test_a_warm_slot_of_another_deployment_is_left_alone(
     invoke: Invoke, journal: Journal, warm: Plan
 ) -> None:
     """It runs on, and stops it itself."""
-    assert _survey(invoke, _ended(f"{EXECUTION}:d0"))["action"] == "nothing"
+    assert _assess(invoke, _ended(f"{EXECUTION}:d0"))["action"] == "nothing"
     assert journal.state("web").warm is not None
 
 
@@ -488,11 +488,11 @@ def test_a_warm_slot_that_was_taken_is_not_cooled(
     journal.claim(
         account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
     )
-    found = _survey(invoke, _ended())
+    found = _assess(invoke, _ended())
     assert (found["action"], found["reason"]) == ("nothing", f"{EXECUTION}:d2 holds the service")
 
 
-# ---- races: what the survey has read is out of date when it writes --------------------------------------
+# ---- races: what the assess has read is out of date when it writes --------------------------------------
 
 
 def _once(happens: Callable[[], object]) -> Any:
@@ -509,7 +509,7 @@ def _once(happens: Callable[[], object]) -> Any:
 
 
 def _nothing_because_of_others(invoke: Invoke, given: Any) -> bool:
-    found = _survey(invoke, given)
+    found = _assess(invoke, given)
     return (found["action"], found["reason"]) == ("nothing", "another execution took the service first")
 
 
@@ -540,7 +540,7 @@ def test_a_warm_slot_that_somebody_takes_meanwhile(
     """The next deployment was quicker."""
     taken = account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
     aws.edit("GetItem", _once(lambda: journal.claim(taken)))
-    assert _survey(invoke, given)["action"] == "nothing"
+    assert _assess(invoke, given)["action"] == "nothing"
     assert journal.state("web").holder == taken.execution
 
 
@@ -554,9 +554,9 @@ def test_a_promotion_whose_tasks_have_all_died_is_taken_back(
         "deployment": warm.deployment,
         "failure": {"Error": "AwsRefused", "Cause": "no"},
     }
-    assert _survey(invoke, order)["action"] == "nothing"
+    assert _assess(invoke, order)["action"] == "nothing"
     dead = order | {"failure": {"Error": "LiveServesNothing", "Cause": "none of its tasks is healthy"}}
-    found = _survey(invoke, dead)
+    found = _assess(invoke, dead)
     assert (found["action"], found["loser"]) == ("back_out", "green")
     assert found["reason"] == "0.0.2 was backed out: LiveServesNothing: none of its tasks is healthy"
     assert journal.state("web").holder == MINE
