@@ -83,15 +83,15 @@ class Tried(Model):
 class State(Model):
     """A service in the journal; empty before its first deployment.
 
-    ``holder`` is the execution that may change the service, ``deployment`` whose deployment it works on.
-    ``intended`` is set while a write of the weights is under way, so that one that was cut off before its
-    end is not taken for a foreign change. ``overwritten`` is what the load balancer may still show, although
-    ``weights`` were written since, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``freed`` is when
-    the last deployment freed the service: all its changes were made before that. ``resumed`` is
-    how it left the live slot's scaling.
-    ``verified``: whether the live slot was seen to answer with its version. It was not if a rollback had to
-    route clients to a candidate that had not been judged.
-    ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
+    ``holder`` is the execution that may change the service, ``deployment`` the deployment that it works on.
+    ``weights`` were written last, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``intended`` is
+    set during a write, so that a write that was cut off is not taken for a foreign change. ``overwritten``
+    has older weights that the load balancer may still show.
+
+    ``freed`` is when the last deployment freed the service, after all its changes; ``resumed`` is how it left
+    the live slot's scaling. ``verified``: whether the live slot was seen to answer with its version. It was
+    not if a rollback had to route clients to a candidate that was not verified. ``tried`` counts the
+    rollbacks of the deployment that holds the service; None before the first one.
     """
 
     holder: str | None = None

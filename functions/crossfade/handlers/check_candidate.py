@@ -13,9 +13,9 @@ from crossfade.step import step, utc_now
 
 @step
 def handler(plan: Plan, rollout: Rollout, deadline: Timestamp, healthy_since: Timestamp | None) -> Readiness:
-    """Look at the candidate, which must be healthy by the deadline; see ``domain/tasks/launch.py``.
+    """Check the candidate, which must be healthy by the deadline; see ``domain/tasks/launch.py``.
 
-    ``healthy_since`` is since when it has been, if it was at the last look.
+    ``healthy_since``: since when it is healthy; None if it was not at the last check.
     """
     journal, now = stack.journal(), utc_now()
     refuse_superseded(journal.refuse_lost(plan))

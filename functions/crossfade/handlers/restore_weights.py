@@ -51,9 +51,10 @@ def handler(
 ) -> Restored:
     """Route all traffic to the stable slot, or to the candidate if only it has healthy targets.
 
-    Until ``deadline`` a slot may become healthy. Until ``tasks_deadline`` a stable slot that is short of
-    tasks is waited for, where the candidate has them. ``rounds`` were there before this one. ``written`` is
-    when an earlier look of this round has set the weights, which were not to be seen yet.
+    A rule that was changed outside Crossfade is left alone. Until ``deadline`` a slot may become healthy.
+    Until ``tasks_deadline`` a stable slot may get missing tasks, if the candidate has them. ``rounds`` is the
+    number of rounds before this one. ``written`` is when an earlier invocation of this round set the weights,
+    if the load balancer did not show them yet.
     """
     journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)

@@ -32,9 +32,9 @@ ADVICE = "Look at that slot's tasks."
 
 
 class Retired(Model):
-    """The verdict, and what the next look needs.
+    """The verdict, and the state for the next invocation.
 
-    To ``advance``: it is promoted, and the old slot was stopped or is kept warm. To ``hold``: look again.
+    ``advance``: it is promoted, and the old slot was stopped or is kept warm. ``hold``: try again.
     """
 
     verdict: Verdict
@@ -55,12 +55,12 @@ def handler(
     cursor: str | None,
     shown: Timestamp | None = None,
 ) -> Retired:
-    """Look until the old version is gone from production and nothing speaks against the new one.
+    """Watch until production answers without the old version and nothing speaks against the new one.
 
-    ``shifted`` is when the last stage began; ``cursor`` leads to what the probe has seen since then.
-    ``shown`` is when the load balancer showed its weights, which may be minutes later; None where an earlier
-    version of Crossfade has not told. ``candidate_since`` and ``gate`` are those of the watch; ``gate`` is
-    JSON in a string. ``quiet`` is of the last look.
+    ``shifted`` is when the last stage began; ``cursor`` is the ledger's place at that time or later.
+    ``shown`` is when the load balancer showed its weights, which may be minutes later; None from an earlier
+    version of Crossfade. ``candidate_since`` and ``gate`` are those of WatchStage; ``gate`` is JSON in a
+    string. ``quiet`` is what production has answered so far.
     """
     journal = stack.journal()
     state = journal.refuse_lost(plan)
@@ -125,7 +125,7 @@ class _Leaving:
         return self.verdict().action != "hold"
 
     def verdict(self) -> Verdict:
-        """What the last look says."""
+        """The verdict by all records so far."""
         if self._judged.action == "roll_back" or self._plan.stable is None:
             return self._judged
         if self._drained.action == "late":

@@ -23,16 +23,16 @@ Decided = Callable[[list[Record]], bool]
 
 
 class Followed(NamedTuple):
-    """From where the next look goes on, and whether the probe was found dead."""
+    """Where the next invocation reads on, and whether the probe was found dead."""
 
     cursor: str | None
     probe_died: bool
 
 
 def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -> Followed:
-    """Hand new records to ``decided``, again and again, until it says yes or the invocation's time is over.
+    """Hand new records to ``decided`` until it returns True, or until ``FOLLOW_SECONDS`` are over.
 
-    A probe task that is silent and has stopped ends the look too.
+    It also ends if the probe is silent and its task has stopped.
     """
     ledger = stack.ledger()
     reading = Reading.at(cursor)

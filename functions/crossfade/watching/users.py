@@ -35,8 +35,8 @@ class Outcomes:
     def new_blocks(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         """The blocks of users' outcomes that have become complete since the last reading.
 
-        The state remembers the reading. While AWS does not answer there are no blocks: the stage is held, and
-        what else is known goes on counting.
+        The state remembers the reading. While AWS does not answer there are no blocks: the stage holds, and
+        the other evidence still counts.
         """
         try:
             return self._read(state, now)
@@ -65,7 +65,7 @@ class Outcomes:
 
     def _read_metrics(self, state: GateState, now: datetime) -> tuple[GateState, list[Block]]:
         after, settle = state.users.until, self._plan.spec.gate.settle
-        # A minute is looked at once before it can be taken, so that the look that takes it is the second one.
+        # A minute is read once before it can be taken, so that the reading that takes it is the second one.
         if not _complete(after, MINUTE, settle - READ_SECONDS, now) or not state.minutes_seen.due(now):
             return state, []
         if not self._due("metrics", now, READ_SECONDS):

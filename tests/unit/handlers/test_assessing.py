@@ -1,4 +1,4 @@
-"""The assess: what there is to put right, and who has to leave it to whom."""
+"""Assess: what there is to put right, and who has to leave it to whom."""
 
 from collections.abc import Callable
 from datetime import datetime

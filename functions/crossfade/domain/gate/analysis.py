@@ -28,7 +28,7 @@ def analyse(
     watch: Watch,
     now: datetime,
 ) -> tuple[GateState, Verdict]:
-    """Take in new records of the ledger and blocks of users' outcomes, and judge the stage."""
+    """Take in new records of the ledger and blocks of users' outcomes; returns the verdict on the stage."""
     ledger = ledger_blocks(
         state.lanes,
         records,

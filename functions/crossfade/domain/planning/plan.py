@@ -1,4 +1,4 @@
-"""What a deployment is going to do, decided once, from what is live, before anything is changed."""
+"""The plan: what a deployment will do, decided once, from what is live, before anything is changed."""
 
 from datetime import datetime
 from typing import Literal
@@ -17,9 +17,8 @@ from crossfade.domain.verdict import EMERGENCY
 class Release(Model):
     """An image, pinned by digest, and the blueprint that it runs with.
 
-    ``version`` is the image's tag, of several the one that the candidate answers (see ``naming.py``);
-    ``pushed`` is when ECR received the image; ``tagged`` is when its tag made a release of it, where that was
-    much later.
+    ``version`` is the image's tag, of several the one that the candidate answers with (see ``naming.py``).
+    ``pushed`` is when ECR received the image; ``tagged`` is when it got its tag, if that was much later.
     """
 
     version: str

@@ -30,17 +30,19 @@ class StageRecord(Model):
 class History(Model):
     """A deployment's milestones, as the journal holds them.
 
-    ``launched`` and ``healthy`` are the candidate's; ``wanted`` is the most tasks that the live slot was
-    wanted to have since; ``judged`` is the verdict to roll back, and ``refused`` the weight at which the gate
-    found the candidate worse (0: before any client met it); from
+    When: ``launched`` and ``healthy`` are the candidate's; ``judged`` is the verdict to roll back; from
     ``promoted`` on the old slot may be stopped, so no weights are restored any more; ``restored`` is when the
-    stable slot's weights were read back; ``stopped`` is the slot that a rollback has stopped, or was about
-    to. ``probe`` is its newest task, which was asked for at
-    ``probe_asked`` (without ``probe``: whether it was started is unknown), ``cursor`` how far the ledger was
-    read, ``scaling`` how the live slot's automatic scaling stood before the deployment suspended it.
-    ``outcome`` is there when the deployment has ended, and ``certificate``, its key, when the report has been
-    written. Where it could not be, ``not_reported`` says why, and ``reason``, ``ended`` and ``executions``
-    are what it is drawn up from by hand.
+    stable slot's weights were read back.
+
+    What: ``wanted`` is the highest desired count of the live slot since the launch. ``refused`` is the weight
+    at which the gate found the candidate worse (0: before any client met it). ``stopped`` is the slot that a
+    rollback has stopped, or was about to. ``probe`` is the newest probe task, asked for at ``probe_asked``;
+    without ``probe`` it is not known whether it was started. ``cursor`` is how far the ledger was read.
+    ``scaling`` is the live slot's automatic scaling before the deployment suspended it.
+
+    The end: ``outcome`` is set when the deployment has ended, ``certificate``, its key, when the report is
+    written. If it could not be written, ``not_reported`` says why, and ``reason``, ``ended`` and
+    ``executions`` are kept for a report by hand.
     """
 
     plan: Plan

@@ -34,7 +34,7 @@ SHIFT_SECONDS = 150
 WATCH = Loop(7, 20)
 """WatchStage, StageWatched."""
 WATCH_UNHEARD = Loop(7, 6)
-"""The same where the probe is dead: a look ends after a silence. No stage is passed so."""
+"""The same with a dead probe: an invocation ends after ``SILENCE_SECONDS``. No stage advances like that."""
 RETIRE = Loop(9, 3)
 """RetireStable, StableRetired, WaitForStable, once nothing is judged any more."""
 

@@ -12,12 +12,12 @@ from crossfade.domain.traffic.weights import shortfall
 
 
 class Capacity(Model):
-    """The candidate beside the live slot, which may grow at any time; in a rollback, winner beside loser.
+    """A slot's tasks, compared with the other slot's: the candidate's, or in a rollback the winner's.
 
-    ``wanted`` is the most that the other slot was wanted to have, None where there is none; ``asked`` is the
-    slot's own count now, and ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity,
-    which is looked at only where more is wanted than was asked for. ``trouble`` is what ECS says of its tasks
-    since the deployment began.
+    ``wanted`` is the highest desired count of the other slot, None if there is no other one; ``asked`` is the
+    slot's own desired count, ``healthy`` its healthy targets. ``most`` is its scalable target's MaxCapacity,
+    read only if more tasks are wanted than asked for. ``trouble`` is ECS's trouble with its tasks since the
+    deployment began.
     """
 
     slot: Slot
