@@ -1,8 +1,8 @@
-"""The gate: sequential evidence for going back and for going on, looked at as often as one likes.
+"""The gate: sequential evidence for advancing or rolling back, which may be read at any time.
 
-``analysis`` is the way in. Below it, from the numbers upwards: ``blocks/`` (outcomes of both sides in the
-same span of time: from ledger, outcome feed, metrics), ``evidence/`` (``e_values``: what one block
-says; ``e_process``: what all blocks say; ``comparison``: one stream; ``streams``: all of the probe or of the
-users; ``failure_limit``: too many failures, whatever the other side does), ``news`` (whether it is recent),
-``verdicts`` (what all of it means for a stage) and ``reasons`` (why, in words).
+Begin with ``analysis``. It uses, from the numbers upwards: ``blocks/`` (outcomes of both sides in the same
+span: from ledger, outcome feed, metrics); ``evidence/`` (``e_values``: one block; ``e_process``: all blocks;
+``comparison``: one stream; ``streams``: all streams of the probe or of the users; ``failure_limit``: too many
+failures, whatever the other side does); ``news`` (is the evidence recent?); ``verdicts`` (what follows for
+the stage); ``reasons`` (why, in words).
 """
