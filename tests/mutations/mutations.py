@@ -160,7 +160,7 @@ MUTATIONS = (
         file=f"{DOMAIN}/rollback/target.py",
         old="if healthy[plan.candidate] > 0 and (fit or not is_back):",
         new="if False:",
-        test=f"{GOING_BACK}::test_clients_are_kept_where_somebody_answers",
+        test=f"{GOING_BACK}::test_adr_13_clients_are_kept_where_somebody_answers",
     ),
     Mutation(
         promise="13",
@@ -184,7 +184,7 @@ MUTATIONS = (
         file=f"{HANDLERS}/watch_stage.py",
         old="len(plan.stages) - 1 if verdict.emergency else 0",
         new="0",
-        test=f"{STAGES}::test_where_stable_serves_nothing_the_last_stage_is_next",
+        test=f"{STAGES}::test_adr_13_where_stable_serves_nothing_the_last_stage_is_next",
     ),
     Mutation(
         promise="13",

@@ -211,7 +211,7 @@ def test_a_rule_that_leads_elsewhere_is_left_alone(
     assert elsewhere in answer["reason"]
 
 
-def test_clients_are_kept_where_somebody_answers(
+def test_adr_13_clients_are_kept_where_somebody_answers(
     account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
 ) -> None:
     """A suspect version is better than none: the deployment has failed, and its candidate is live. Twice."""

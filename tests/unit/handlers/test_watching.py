@@ -404,7 +404,7 @@ def _stable_gone(count: int) -> list[Record]:
 
 
 @pytest.mark.parametrize("stage", [0, 1], ids=["once-verified", "at-once"])
-def test_where_stable_serves_nothing_the_last_stage_is_next(
+def test_adr_13_where_stable_serves_nothing_the_last_stage_is_next(
     account: Account, invoke: Invoke, clock: Clock, held: Plan, stage: int
 ) -> None:
     """It is the watch that says which stage follows."""
