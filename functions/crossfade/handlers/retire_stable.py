@@ -26,7 +26,7 @@ from crossfade.domain.verdict import Verdict
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import keep_up
 from crossfade.watching.gate import Gate, watching
-from crossfade.watching.ledger_tail import follow
+from crossfade.watching.ledger_tail import Tail
 
 ADVICE = "Look at that slot's tasks."
 
@@ -69,12 +69,15 @@ def handler(
     deadline = counted_from + timedelta(seconds=plan.spec.retire.deadline_seconds)
     watch = _watch(plan, began=shifted, deadline=deadline, since=candidate_since)
     leaving = _Leaving(plan, Gate(plan, watch, gate), quiet, shifted=shifted, shown=counted_from)
-    probe_died = False
+    tail = Tail(plan, probe, cursor)
+    verdict = Verdict(action="advance", reason="promoted")
     # After the promotion no weights are restored any more, so there is nothing left to judge.
     if not promoted:
         refuse_going_back(state)
-        cursor, probe_died = follow(plan, probe, cursor, leaving.decided)
-    verdict = Verdict(action="advance", reason="promoted") if promoted else leaving.verdict()
+        for records in tail:
+            verdict = leaving.after(records)
+            if verdict.action != "hold":
+                break
     if plan.stable and not promoted and verdict.action != "roll_back":
         verdict = _with_all_tasks(plan, verdict, keep_up(plan, journal), deadline)
     if verdict.action == "roll_back":
@@ -92,8 +95,8 @@ def handler(
         verdict=verdict,
         quiet=leaving.quiet,
         gate=leaving.gate.state.model_dump_json(),
-        cursor=cursor,
-        probe_died=probe_died,
+        cursor=tail.cursor,
+        probe_died=tail.probe_died,
     )
 
 
@@ -105,13 +108,11 @@ class _Leaving:
     ) -> None:
         self.quiet, self.gate = quiet, gate
         self._plan, self._shifted, self._shown = plan, shifted, shown
-        self._drained = drain.DrainVerdict(action="wait", reason="not checked yet")
-        self._judged = Verdict(action="hold", reason="not checked yet")
 
-    def decided(self, records: list[Record]) -> bool:
-        """Whether there is an outcome with these new records."""
+    def after(self, records: list[Record]) -> Verdict:
+        """What these new records say, with all before them."""
         plan, now = self._plan, utc_now()
-        self.quiet, self._drained = drain.check(
+        self.quiet, drained = drain.check(
             self.quiet,
             records,
             retire=plan.spec.retire,
@@ -121,26 +122,20 @@ class _Leaving:
             now=now,
             version=plan.release.version,
         )
-        self._judged = self.gate.analyse(records, now)
-        return self.verdict().action != "hold"
-
-    def verdict(self) -> Verdict:
-        """The verdict by all records so far."""
-        if self._judged.action == "roll_back" or self._plan.stable is None:
-            return self._judged
-        if self._drained.action == "late":
-            seconds = self._plan.spec.retire.deadline_seconds
+        judged = self.gate.analyse(records, now)
+        if judged.action == "roll_back" or plan.stable is None:
+            return judged
+        if drained.action == "late":
+            seconds = plan.spec.retire.deadline_seconds
             return Verdict(
                 action="roll_back",
-                reason=f"{seconds:g} s after the last shift: {self._drained.reason}. The certificate's "
+                reason=f"{seconds:g} s after the last shift: {drained.reason}. The certificate's "
                 "counts for production show the cause: the load balancer's rule, the release, or the probe.",
                 error="OldVersionStillSeen",
             )
-        if self._drained.action == "wait":
-            return Verdict(action="hold", reason=self._drained.reason)
-        return self._judged.model_copy(
-            update={"reason": self._drained.reason} if self._judged.action == "advance" else {}
-        )
+        if drained.action == "wait":
+            return Verdict(action="hold", reason=drained.reason)
+        return judged.model_copy(update={"reason": drained.reason} if judged.action == "advance" else {})
 
 
 def _watch(plan: Plan, *, began: datetime, deadline: datetime, since: datetime) -> Watch:

@@ -7,7 +7,6 @@ from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ResourceGone
-from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import still_needed
@@ -15,7 +14,7 @@ from crossfade.domain.rollout import drain
 from crossfade.domain.slots import SLOTS, Slot, other
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import KeepingUp
-from crossfade.watching.ledger_tail import follow
+from crossfade.watching.ledger_tail import Tail
 
 
 class Verified(Model):
@@ -49,8 +48,8 @@ def handler(
     journal = stack.journal()
     is_dead = KeepingUp(lambda: _is_dead(plan, journal, loser))
 
-    def decided(records: list[Record]) -> bool:
-        nonlocal quiet, verdict, dead
+    tail = Tail(plan, probe, cursor)
+    for records in tail:
         quiet, verdict = drain.check(
             quiet,
             records,
@@ -63,15 +62,14 @@ def handler(
             loser=_version_of(loser, plan),
         )
         dead = is_dead.current()
-        return dead or verdict.action != "wait"
-
-    cursor, probe_died = follow(plan, probe, cursor, decided)
+        if dead or verdict.action != "wait":
+            break
     return Verified(
         status="dead" if dead else verdict.action,
         reason=f"{other(loser)} has no healthy target any more" if dead else verdict.reason,
         quiet=quiet,
-        cursor=cursor,
-        probe_died=probe_died,
+        cursor=tail.cursor,
+        probe_died=tail.probe_died,
     )
 
 

@@ -12,7 +12,6 @@ from crossfade.aws.ecr import Registry
 from crossfade.aws.journal import Journal
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.journal import refuse_superseded
-from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.naming import called, other_answers
 from crossfade.domain.planning.plan import Plan
@@ -21,7 +20,7 @@ from crossfade.domain.verdict import Verdict
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import KeepingUp, keep_up
 from crossfade.watching.gate import Gate, watching
-from crossfade.watching.ledger_tail import follow
+from crossfade.watching.ledger_tail import Tail
 
 TRIES = 3
 TAG_SECONDS = 1
@@ -66,8 +65,8 @@ def handler(
     unsure = stage == 0 and not gate.lanes.wrong
     keeping_up = KeepingUp(lambda: keep_up(plan, journal))
 
-    def decided(records: list[Record]) -> bool:
-        nonlocal plan, analysis, unsure, verdict
+    tail = Tail(plan, probe, cursor)
+    for records in tail:
         refuse_superseded(journal.refuse_lost(plan))
         versions = other_answers(records, plan, candidate_since) if unsure else ()
         if versions:
@@ -79,9 +78,8 @@ def handler(
         following = None if verdict.emergency or utc_now() >= deadline else watch(plan).next_weight
         if verdict.action == "advance" and following is not None:
             verdict = _held_back(verdict, keeping_up.current().short_for(following, late=False))
-        return verdict.action != "hold"
-
-    cursor, probe_died = follow(plan, probe, cursor, decided)
+        if verdict.action != "hold":
+            break
     if verdict.action != "roll_back":  # before a rollback, no call that may fail
         keeping_up.current()
     now, weight = utc_now(), plan.stages[stage].weight
@@ -94,14 +92,14 @@ def handler(
         verdict=verdict.action,
         reason=verdict.reason,
     )
-    journal.watched(plan, record, cursor)
+    journal.watched(plan, record, tail.cursor)
     return Watched(
         plan=plan,
         verdict=verdict,
         next_stage=_following(stage, plan, verdict),
         gate=analysis.state.model_dump_json(),
-        cursor=cursor,
-        probe_died=probe_died,
+        cursor=tail.cursor,
+        probe_died=tail.probe_died,
     )
 
 

@@ -1,8 +1,7 @@
-"""Follows the ledger: the watching handlers read on from the last cursor, for 20 s at most."""
+"""The ledger as it grows: watching handlers read on from the last cursor, for 20 s at most."""
 
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from crossfade import stack
 from crossfade.aws.clients import client
@@ -19,38 +18,38 @@ SILENCE_SECONDS = 6
 GAP_SECONDS = 5
 """How long to wait for a request that is missing in the ledger: CloudWatch Logs may show it late."""
 
-Decided = Callable[[list[Record]], bool]
 
+class Tail:
+    """The ledger as it grows: each round of a loop over it has the records that are new.
 
-class Followed(NamedTuple):
-    """Where the next invocation reads on, and whether the probe was found dead."""
-
-    cursor: str | None
-    probe_died: bool
-
-
-def follow(plan: Plan, task: str | None, cursor: str | None, decided: Decided) -> Followed:
-    """Hand new records to ``decided`` until it returns True, or until ``FOLLOW_SECONDS`` are over.
-
-    It also ends if the probe is silent and its task has stopped.
+    The loop ends when the invocation's time is over, or when the probe's task is silent and has stopped.
+    After it ``cursor`` says where the next invocation goes on, and ``probe_died`` whether the probe did.
     """
-    ledger = stack.ledger()
-    reading = Reading.at(cursor)
-    written = began = whole = time.monotonic()
-    while True:
-        lines, token = ledger.news(plan.ledger, reading.token)
-        now = time.monotonic()
-        written = now if lines else written
-        patient = now < whole + GAP_SECONDS
-        reading, records = reading.after(read_records(lines), token, patient=patient)
-        whole = now if reading.token == token else whole
-        if decided(records) or now >= began + FOLLOW_SECONDS:
-            return Followed(reading.cursor, probe_died=False)
-        if now >= written + SILENCE_SECONDS:
-            if task is None or _stopped(plan, task):
-                return Followed(reading.cursor, probe_died=True)
-            written = now
-        time.sleep(PAUSE_SECONDS)
+
+    def __init__(self, plan: Plan, task: str | None, cursor: str | None) -> None:
+        self.cursor, self.probe_died = cursor, False
+        self._plan, self._task = plan, task
+
+    def __iter__(self) -> Iterator[list[Record]]:
+        ledger, reading = stack.ledger(), Reading.at(self.cursor)
+        written = began = whole = time.monotonic()
+        while True:
+            lines, token = ledger.news(self._plan.ledger, reading.token)
+            now = time.monotonic()
+            written = now if lines else written
+            patient = now < whole + GAP_SECONDS
+            reading, records = reading.after(read_records(lines), token, patient=patient)
+            whole = now if reading.token == token else whole
+            self.cursor = reading.cursor
+            yield records
+            if now >= began + FOLLOW_SECONDS:
+                return
+            if now >= written + SILENCE_SECONDS:
+                self.probe_died = self._task is None or bool(_stopped(self._plan, self._task))
+                if self.probe_died:
+                    return
+                written = now
+            time.sleep(PAUSE_SECONDS)
 
 
 def _stopped(plan: Plan, task: str) -> str | None:
