@@ -50,8 +50,8 @@ def _a_field_more(folder: Path) -> None:
     _edit(folder / WATCH, "    cursor: str | None\n", "    cursor: str | None\n    looks: int\n")
     _edit(
         folder / WATCH,
-        "        probe_died=probe_died,\n    )\n",
-        "        probe_died=probe_died,\n        looks=looks + 1,\n    )\n",
+        "        probe_died=tail.probe_died,\n    )\n",
+        "        probe_died=tail.probe_died,\n        looks=looks + 1,\n    )\n",
     )
     sent = '        gate: "{% $gate %}"\n        cursor: "{% $cursor %}"\n'
     _edit(folder / DEPLOY, sent, f'{sent}        looks: "{{% $looks %}}"\n', times=2)

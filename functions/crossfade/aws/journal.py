@@ -5,8 +5,8 @@
 | web | ``state`` | holder, how often tried, stable slot and release, candidate, weights, waiting, warm |
 | web | ``deployment#<id>`` | plan, milestones, stages; in the end outcome, reason, counts, certificate |
 
-Every write is conditional. Those of a deployment have one condition in common: its execution still holds the
-service. Which services there are is asked of the table's index, and of nothing outside of the table (ADR 30).
+The writes of a deployment have one condition in common: its execution still holds the service. Others are
+conditional where two could meet. Which services there are is asked of the table's index, and of nothing outside of the table (ADR 30).
 Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first time that is
 written: a handler that runs twice does not move them.
 """
@@ -105,6 +105,12 @@ class Journal:
             conditions.append("weights = :weights")
         else:
             conditions.append("attribute_not_exists(weights)")
+        if plan.stable and state.stable != plan.stable:
+            # Somebody has put all traffic there by hand, and written down the weights alone.
+            sets += ["stable = :stable", "version = :version", "digest = :digest"]
+            values[":stable"] = plan.stable
+            values[":version"] = plan.previous.version if plan.previous else None
+            values[":digest"] = plan.previous.digest if plan.previous else None
         came = plan.release.came
         if came and (state.newest is None or came > state.newest.at):
             sets.append("newest = :newest")
@@ -321,7 +327,7 @@ class Journal:
         item = self._table.updating(
             plan.service,
             item_of(plan.deployment),
-            "SET promoted = if_not_exists(promoted, :now)",
+            "SET promoted = if_not_exists(promoted, :now) REMOVE judged, refused",
             {":now": iso(now)},
         )
         self._transact(plan, [state, item])
@@ -385,10 +391,14 @@ class Journal:
         self._write(plan, "SET probe = :task", {":task": task})
 
     def watched(self, plan: Plan, record: StageRecord, cursor: str | None) -> None:
-        """Write down how a stage stands, and how far the ledger was read; a stage is known by its weight."""
+        """Write down how a stage stands, and how far the ledger was read; a stage is known by its weight.
+
+        Where it goes on, a verdict to roll back that stands there is of a try whose answer was lost.
+        """
         values = {":record": record.model_dump(mode="json"), ":cursor": cursor}
         names = {"#weight": str(record.weight), "#cursor": "cursor"}
-        self._write(plan, "SET stages.#weight = :record, #cursor = :cursor", values, names)
+        lost = "" if record.verdict == "roll_back" else " REMOVE judged, refused"
+        self._write(plan, f"SET stages.#weight = :record, #cursor = :cursor{lost}", values, names)
 
     def close(self, plan: Plan, certificate: Certificate, key: str, now: datetime) -> None:
         """Turn the deployment's item into history: how it went, and where its certificate is."""

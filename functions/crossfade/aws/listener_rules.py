@@ -58,10 +58,7 @@ class Traffic:
     def write(self, weights: Weights, known: LiveRule | None = None) -> LiveRule:
         """Set the weights, creating the production rule if need be; returns the load balancer's own answer.
 
-        ``known`` is the rule's ARN, by which one is found that was given another priority.
-
-        False: the load balancer tells of none, which may be so because it was made just now. A rule in its
-        place that leads to others as well is not Crossfade's, and stays.
+        ``known`` is the rule as it was written last, by whose ARN it is found under another priority.
         """
         if known:
             return self.change(known, weights)

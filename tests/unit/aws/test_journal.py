@@ -106,6 +106,34 @@ def _close(journal: Journal, plan: Plan) -> None:
 # ---- who holds the service ------------------------------------------------------------------------------
 
 
+def test_a_claim_writes_down_which_slot_is_live(account: Account, journal: Journal, live: None) -> None:
+    """A person has put all traffic into the other slot, and its weights into the journal, as documented."""
+    changed = "SET weights = :weights"
+    key = {"service": {"S": "web"}, "item": {"S": "state"}}
+    weights = {"M": {"blue": {"N": "0"}, "green": {"N": "100"}}}
+    account.dynamodb.update_item(
+        TableName=TABLE, Key=key, UpdateExpression=changed, ExpressionAttributeValues={":weights": weights}
+    )
+    swapped = account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
+    journal.claim(swapped)
+    state = journal.state("web")
+    assert (state.stable, state.version, state.digest) == ("green", "0.0.1", OLD)
+
+
+def test_a_verdict_whose_answer_was_lost_does_not_stand(journal: Journal, second: Plan) -> None:
+    """The function died after it had written it down, and its second try saw that all is well."""
+    worse = Verdict(action="roll_back", reason="candidate fails 12 of 240", error="CandidateWorse")
+    journal.judged(second, worse, 10, at(7))
+    judged = StageRecord(weight=10, began=at(5), verdict="roll_back")
+    journal.watched(second, judged, None)
+    assert journal.history("web", "d2").refused == 10
+    journal.watched(second, judged.model_copy(update={"verdict": "hold"}), None)
+    assert (journal.history("web", "d2").judged, journal.history("web", "d2").refused) == (None, None)
+    journal.judged(second, worse, 100, at(9))
+    journal.promote(second, at(10))
+    assert journal.history("web", "d2").judged is None
+
+
 def test_a_new_service_has_an_empty_state(journal: Journal) -> None:
     """Nobody holds it, and nothing was written."""
     assert journal.state("web") == State()
