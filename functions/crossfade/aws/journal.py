@@ -6,7 +6,8 @@
 | web | ``deployment#<id>`` | plan, milestones, stages; in the end outcome, reason, counts, certificate |
 
 The writes of a deployment have one condition in common: its execution still holds the service. Others are
-conditional where two could meet. Which services there are is asked of the table's index, and of nothing outside of the table (ADR 30).
+conditional where two could meet. Which services there are is asked of the table's index, and of nothing
+outside of the table (ADR 30).
 Times are ISO 8601 strings, so that the console shows them as they are. Milestones keep the first time that is
 written: a handler that runs twice does not move them.
 """
@@ -106,7 +107,7 @@ class Journal:
         else:
             conditions.append("attribute_not_exists(weights)")
         if plan.stable and state.stable != plan.stable:
-            # Somebody has put all traffic there by hand, and written down the weights alone.
+            # All traffic was put there by hand, and the weights alone were written down.
             sets += ["stable = :stable", "version = :version", "digest = :digest"]
             values[":stable"] = plan.stable
             values[":version"] = plan.previous.version if plan.previous else None
