@@ -107,6 +107,17 @@ def leave_the_better_side(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(handler, "still_needed", lambda *given, **named: None)
 
 
+def rest_on_the_dead_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback that looks at no target, and stops nothing either."""
+    leave_the_better_side(monkeypatch)
+    monkeypatch.setattr(Slots, "stop", lambda *given, **named: 0)
+
+
+def stop_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback that stops the loser whatever the winner lacks."""
+    monkeypatch.setattr(stop_loser, "still_needed", lambda *given, **named: None)
+
+
 def wait_first(live: Any, plan: Plan, *, late: bool, **given: Any) -> RestoreTarget:
     """A way back to the side that serves, when all the time there is has passed."""
     if late:
@@ -121,6 +132,8 @@ def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> lis
 
 DEAD = "by-hand/stable-dead@rollback.RestoreWeights#1"
 """A good release is rolled back by hand, and all of the stable slot's tasks die."""
+SHRUNK_LATE = "four-by-hand/owner-down@rollback.StopLoser#1"
+"""A good release is rolled back by hand, and the stable slot is scaled from four to one just before the end."""
 SHRUNK = "four-worse/owner-down@deploy.WatchStage#1"
 """A bad release has clients when the stable slot is scaled from four to one."""
 BROKEN: list[tuple[str, str, Break]] = [
@@ -174,9 +187,14 @@ def test_a_broken_workflow_is_found(
         ("was promoted with 4 healthy targets of 6", "four/owner-up@deploy.WatchStage#1", never_keep_up),
         ("blue was asked for 1 tasks after a rollback, not for 4", SHRUNK, never_win_back),
         ("green was stopped with 2 healthy targets", DEAD, leave_the_better_side),
+        ("blue has clients and serves nothing", DEAD, rest_on_the_dead_side),
+        ("blue had 1 healthy targets after a rollback, and green 4", SHRUNK_LATE, stop_at_once),
         ("clients of blue met nobody for", DEAD, instead(restore_weights, "restore_target", wait_first)),
     ],
-    ids=["promoted-short", "gone-back-to-short", "the-better-side-is-stopped", "nobody-answers-for-long"],
+    ids=[
+        *("promoted-short", "gone-back-to-short", "the-better-side-is-stopped", "the-dead-side-is-left-live"),
+        *("a-task-is-not-waited-for", "nobody-answers-for-long"),
+    ],
 )
 def test_what_a_law_says_of_it(
     told: str, scenario: str, break_it: Break, monkeypatch: pytest.MonkeyPatch
