@@ -133,7 +133,7 @@ def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> lis
 DEAD = "by-hand/stable-dead@rollback.RestoreWeights#1"
 """A good release is rolled back by hand, and all of the stable slot's tasks die."""
 SHRUNK_LATE = "four-by-hand/owner-down@rollback.StopLoser#1"
-"""A good release is rolled back by hand, and the stable slot is scaled from four to one just before the end."""
+"""A good release is rolled back by hand, and at the end the stable slot is scaled from four to one."""
 SHRUNK = "four-worse/owner-down@deploy.WatchStage#1"
 """A bad release has clients when the stable slot is scaled from four to one."""
 BROKEN: list[tuple[str, str, Break]] = [
