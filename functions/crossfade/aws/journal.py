@@ -106,7 +106,7 @@ class Journal:
             conditions.append("weights = :weights")
         else:
             conditions.append("attribute_not_exists(weights)")
-        if plan.stable and state.stable != plan.stable:
+        if plan.stable and state.stable not in (None, plan.stable):
             # All traffic was put there by hand, and the weights alone were written down.
             sets += ["stable = :stable", "version = :version", "digest = :digest"]
             values[":stable"] = plan.stable
