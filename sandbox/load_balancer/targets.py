@@ -150,7 +150,7 @@ def _key(target: dict[str, Any], group: dict[str, Any]) -> tuple[str, int]:
 table = TargetTable()
 
 
-# --- the table is told of every change at once, so that no new request reaches a target that left -----------
+# --- each change enters the table at once, so that no new request reaches a target that left -----------
 # MiniStack forgets a deregistered target on the spot; nothing there drains.
 
 

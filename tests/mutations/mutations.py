@@ -34,7 +34,7 @@ MUTATIONS = (
     # ---- 3: the rollback reads live state only, and takes the service over --------------------------------
     Mutation(
         promise="3",
-        breaks="whoever lost the service writes on",
+        breaks="an execution that lost the service still writes",
         file="functions/crossfade/aws/journal.py",
         old='{**values, ":execution": plan.execution},\n                condition="holder = :execution",',
         new='{**values, ":execution": plan.execution},\n'
@@ -86,7 +86,7 @@ MUTATIONS = (
     ),
     Mutation(
         promise="4",
-        breaks="weights of somebody else are overwritten",
+        breaks="weights that were changed outside Crossfade are overwritten",
         file=f"{HANDLERS}/shift_traffic.py",
         old="refuse_foreign(state.weights, live, overwritten=(), now=utc_now())",
         new="pass",

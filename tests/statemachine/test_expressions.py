@@ -162,7 +162,7 @@ def test_fields_read_from_an_answer_exist(machine: str, name: str) -> None:
 SHOWN = {
     "reason": "the console shows with a state what its handler has found",
     "started": "the console shows which releases were started; their own executions do not name this one",
-    "slot": "the console shows whether the old slot was stopped, or somebody has made use of it",
+    "slot": "the console shows whether the old slot was stopped, or is in use again",
 }
 """Fields of answers that no definition reads, and what a person reads in them."""
 
