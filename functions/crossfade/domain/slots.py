@@ -14,10 +14,15 @@ def other(slot: Slot) -> Slot:
 
 
 class TargetGroups(Model):
-    """The ARN of each slot's target group."""
+    """The ARN of each slot's target group.
+
+    ``pattern`` is that of the owner's ECS service, which may take the place of a slot's. If it does not, it
+    gets no traffic, and may still stand in the rule with weight 0.
+    """
 
     blue: str
     green: str
+    pattern: str = ""
 
     def of(self, slot: Slot) -> str:
         """The target group of a slot."""

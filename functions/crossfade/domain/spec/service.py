@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.model import Model, faults, unknown_keys
-from crossfade.domain.slots import Slot, TargetGroups
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.history_events import MOST_EVENTS, RESERVE, most_events
 from crossfade.domain.text import visible
@@ -57,6 +56,11 @@ PROOF_SECONDS = 20
 """And at least this long, at any rate: two blocks, the beginning of the first, and the end of the last."""
 
 
+ListenerArn = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:elasticloadbalancing:[^:]+:\d{12}:listener/app/.+$")
+]
+
+
 class Stage(Model):
     """A weight of the candidate in percent, and how long it is watched, in seconds."""
 
@@ -77,6 +81,51 @@ class Network(Model):
     subnets: tuple[str, ...] = Field(min_length=1)
     security_groups: tuple[str, ...] = Field(min_length=1)
     public_ip: bool
+
+
+class ReleaseSettings(Model):
+    """Which pushes are released, and which containers get the image.
+
+    ``repository`` is of this account and region; ``push_tags`` is a regular expression. ``containers``: empty
+    for all whose image is of the repository.
+    """
+
+    repository: str
+    push_tags: str
+    containers: tuple[str, ...] = ()
+
+    @field_validator("push_tags")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+        return value
+
+
+class ExistingRule(Model):
+    """A listener rule of the service's owner, of which only the weights are Crossfade's."""
+
+    rule: str = Field(pattern=r"^arn:aws[a-z-]*:elasticloadbalancing:[^:]+:\d{12}:listener-rule/app/.+$")
+
+
+class OwnRule(Model):
+    """A listener rule that Crossfade makes with the first shift of weights.
+
+    ``priority``: ``last`` is the highest one that is free, in the place of the listener's default action.
+    ``conditions`` have the shape of ELB's ``RuleCondition``; empty for every request (``/*``).
+    """
+
+    listener: ListenerArn
+    priority: Annotated[int, Field(ge=1, le=50_000)] | Literal["last"]
+    conditions: tuple[dict[str, Any], ...] = ()
+
+
+class Preview(Model):
+    """The listener that gets two rules by a secret header, which lead to one slot each."""
+
+    listener: ListenerArn
 
 
 class Launch(Model):
@@ -101,31 +150,32 @@ class Retire(Model):
 
 
 class Probe(Model):
-    """Requests per second on the production lane and on each slot's lane, and where the probe task runs."""
+    """How the probe reaches the service, how often in requests per second, and where its task runs.
 
+    ``slot_rate`` is that of each slot's lane. ``network``: None for that of the pattern.
+    """
+
+    url: BaseUrl
     production_rate: Rate
     slot_rate: Rate
-    network: Network
+    network: Network | None = None
 
 
 class ServiceSpec(Model):
-    """A service, as its stack describes it in the SSM parameter ``/<Crossfade's stack>/services/<name>``."""
+    """A service, as its owner describes it in the SSM parameter ``/<Crossfade's stack>/services/<name>``.
+
+    ``like`` is the ECS service that is the pattern: what is not said here is read there at each release.
+    ``tasks`` are those of a first release, where no task runs that could tell.
+    """
 
     service: ServiceName
-    cluster: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:cluster/.+$")
-    blueprint: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:task-definition/.+:\d+$")
-    container: str
-    port: int = Field(ge=1, le=65_535)
-    repository: str
-    push_tags: str
-    listener: str
-    rule_priority: int = Field(ge=1, le=50_000)
-    target_groups: TargetGroups
-    production_url: BaseUrl
-    preview_url: BaseUrl
+    like: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:service/[^/]+/[^/]+$")
+    release: ReleaseSettings
+    traffic: tuple[ExistingRule | OwnRule, ...] = Field(min_length=1)
+    preview: Preview
+    login_bypass: bool = False
     version_path: str = Field(pattern=r"^/")
-    network: Network
-    desired_count: int = Field(ge=1)
+    tasks: int = Field(default=1, ge=1)
     stages: tuple[Stage, ...]
     launch: Launch
     retire: Retire
@@ -133,15 +183,6 @@ class ServiceSpec(Model):
     gate: GateSettings = GateSettings()
     alarms: tuple[AlarmName, ...] = Field(default=(), max_length=20)
     when_busy: Literal["queue", "supersede", "reject"] = "queue"
-
-    @field_validator("push_tags")
-    @classmethod
-    def _compiles(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from error
-        return value
 
     @field_validator("stages")
     @classmethod
@@ -159,11 +200,26 @@ class ServiceSpec(Model):
 
     def deploys(self, tag: str) -> bool:
         """Whether a push of this tag starts a deployment."""
-        return re.search(self.push_tags, tag) is not None
+        return re.search(self.release.push_tags, tag) is not None
 
-    def slot_service(self, slot: Slot) -> str:
-        """The name of the ECS service that runs a slot."""
-        return f"{self.service}-{slot}"
+    @property
+    def cluster(self) -> str:
+        """The ARN of the cluster that the pattern and the slots run in."""
+        before, _, rest = self.like.partition(":service/")
+        return f"{before}:cluster/{rest.partition('/')[0]}"
+
+    @property
+    def family(self) -> str:
+        """The family of the releases' task definitions, never that of the owner.
+
+        ECS takes a family's name for its newest revision, which has to stay the owner's.
+        """
+        return f"crossfade-{self.service}"
+
+    @property
+    def route(self) -> ExistingRule | OwnRule:
+        """How production traffic is found."""
+        return self.traffic[0]
 
 
 def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
@@ -274,4 +330,5 @@ def repository_of(document: str) -> str:
         found = json.loads(document)
     except ValueError:
         return ""
-    return str(found.get("repository", "")) if isinstance(found, dict) else ""
+    release = found.get("release") if isinstance(found, dict) else None
+    return str(release.get("repository", "")) if isinstance(release, dict) else ""
