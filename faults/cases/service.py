@@ -4,25 +4,19 @@ from typing import Any
 
 from faults.aws.names import ACCOUNT, ECS, GROUP, REGION
 
+LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/web/1/2"
+
 
 def document(**changes: Any) -> dict[str, Any]:
     """A service spec as its stack writes it."""
     return {
         "service": "web",
-        "cluster": f"{ECS}:cluster/web",
-        "blueprint": f"{ECS}:task-definition/web-blueprint:1",
-        "container": "app",
-        "port": 8080,
-        "repository": "web",
-        "push_tags": "^[0-9]+[.][0-9]+[.][0-9]+$",
-        "listener": f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/web/1/2",
-        "rule_priority": 100,
-        "target_groups": {"blue": f"{GROUP}/blue/1", "green": f"{GROUP}/green/2"},
-        "production_url": "http://web.example:80",
-        "preview_url": "http://web.example:8081",
+        "like": f"{ECS}:service/web/web",
+        "release": {"repository": "web", "push_tags": "^[0-9]+[.][0-9]+[.][0-9]+$"},
+        "traffic": [{"listener": LISTENER, "priority": 100}],
+        "preview": {"listener": LISTENER},
         "version_path": "/version",
-        "network": {"subnets": ["subnet-1"], "security_groups": ["sg-1"], "public_ip": True},
-        "desired_count": 2,
+        "tasks": 2,
         "stages": [
             {"weight": 0, "min_seconds": 5, "max_seconds": 30},
             {"weight": 10, "min_seconds": 10, "max_seconds": 180},
@@ -31,11 +25,42 @@ def document(**changes: Any) -> dict[str, Any]:
         "launch": {"deadline_seconds": 60, "hold_seconds": 5},
         "retire": {"quiet_seconds": 10, "drain_seconds": 20, "deadline_seconds": 120},
         "probe": {
+            "url": "http://web.example:80",
             "production_rate": 10,
             "slot_rate": 10,
             "network": {"subnets": ["subnet-2"], "security_groups": ["sg-2"], "public_ip": False},
         },
         "gate": {"probe_margin": 0.05, "warm_up_seconds": 0},
+        **changes,
+    }
+
+
+def found(**changes: Any) -> dict[str, Any]:
+    """What is found of the service: see ``Placed``."""
+    network = {"subnets": ["subnet-1"], "security_groups": ["sg-1"], "public_ip": True}
+    pattern = {
+        "task_definition": f"{ECS}:task-definition/web-stack:1",
+        "target_group": f"{GROUP}/web/3",
+        "container": "app",
+        "port": 8080,
+        "network": network,
+        "desired": 0,
+        "settings": {
+            "launchType": "FARGATE",
+            "networkConfiguration": {
+                "awsvpcConfiguration": {
+                    "subnets": ["subnet-1"],
+                    "securityGroups": ["sg-1"],
+                    "assignPublicIp": "ENABLED",
+                }
+            },
+        },
+    }
+    return {
+        "pattern": pattern,
+        "listener": LISTENER,
+        "target_groups": {"blue": f"{GROUP}/blue/1", "green": f"{GROUP}/green/2"},
+        "preview_secret": "/crossfade/preview/web",
         **changes,
     }
 

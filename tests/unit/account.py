@@ -27,9 +27,10 @@ from crossfade.domain.journal import Waiting
 from crossfade.domain.ledger import Record
 from crossfade.domain.planning.plan import Contents, LogStreams, Plan, Release, RunningRelease
 from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import ACCOUNT, REGION, STATES
-from faults.cases.service import document, login
+from faults.cases.service import document, found, login
 from faults.files import resources
 from tests.unit.examples import DEPLOY, ROLLBACK, first_plan, plan
 
@@ -39,7 +40,7 @@ PROBE = "crossfade-probe"
 MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
 STATES_ROLE = f"arn:aws:iam::{ACCOUNT}:role/states"
 ALONE = Contents(released=("app",), kept={}, left_out=(), tags={})
-"""The blueprint of the account has one container, and no tags."""
+"""The pattern of the account has one container, and no tags."""
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 # Clients take long to make, and outlive the account that they were made in.
@@ -74,10 +75,10 @@ class Account:
         return SESSION.client(service)
 
     def publish(self, spec: ServiceSpec) -> None:
-        """Write a service's spec, as its stack does."""
+        """Write a service's spec, as its stack does: without what is found only later."""
         self.ssm.put_parameter(
             Name=f"{SPECS}{spec.service}",
-            Value=spec.model_dump_json(),
+            Value=spec.model_dump_json(include=set(ServiceSpec.model_fields)),
             Type="String",
             Overwrite=True,
         )
@@ -113,7 +114,7 @@ class Account:
             version=tag,
             digest=digest,
             image=f"{home['repositoryUri']}@{digest}",
-            blueprint=self.spec.blueprint,
+            pattern=self.spec.pattern.task_definition,
             pushed=found["imageDetails"][0]["imagePushedAt"],
         )
 
@@ -331,7 +332,7 @@ class Account:
             containerDefinitions=[{"name": "probe", "image": "probe", "memory": 512}],
         )
 
-    def _set_up_service(self) -> ServiceSpec:
+    def _set_up_service(self) -> Placed:
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         # Without host names moto cannot run a task in the network.
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
@@ -344,22 +345,62 @@ class Account:
         network = {"subnets": ids, "security_groups": [group], "public_ip": True}
         balancer = self.elbv2.create_load_balancer(Name="web", Subnets=ids)["LoadBalancers"][0]
         groups = {slot: self._target_group(slot, vpc) for slot in SLOTS}
-        values = document(
-            cluster=self.ecs.create_cluster(clusterName="web")["cluster"]["clusterArn"],
-            blueprint=self.blueprint(),
-            listener=self._listener(balancer["LoadBalancerArn"], 80),
-            target_groups=groups,
+        listener = self._listener(balancer["LoadBalancerArn"], 80)
+        owners = self._target_group("web", vpc)
+        self.ecs.create_cluster(clusterName="web")
+        service = self._owners_service(owners, ids, group)
+        pattern = Pattern(
+            task_definition=service["taskDefinition"],
+            target_group=owners,
+            container="app",
+            port=8080,
             network=network,
-            probe={"production_rate": 10, "slot_rate": 10, "network": network},
+            desired=0,
+            settings={key: service[key] for key in ("launchType", "platformVersion", "networkConfiguration")},
         )
-        spec = ServiceSpec.model_validate(values)
-        self._preview(balancer["LoadBalancerArn"], groups)
-        return spec
+        values = document(
+            like=service["serviceArn"],
+            traffic=[{"listener": listener, "priority": 100}],
+            preview={"listener": listener},
+            probe=document()["probe"] | {"network": network},
+        )
+        values |= found(
+            pattern=pattern,
+            listener=listener,
+            target_groups=groups,
+            preview_secret=f"{SPECS.replace('services', 'preview')}web",
+        )
+        self._preview(listener, groups)
+        return Placed.model_validate(values)
+
+    def _owners_service(self, group: str, subnets: list[str], security_group: str) -> dict[str, Any]:
+        """Create the owner's ECS service, as it is once a slot is live: without tasks."""
+        network = {"subnets": subnets, "securityGroups": [security_group], "assignPublicIp": "ENABLED"}
+        made = self.ecs.create_service(
+            cluster="web",
+            serviceName="web",
+            taskDefinition=self.definition(),
+            desiredCount=0,
+            launchType="FARGATE",
+            platformVersion="LATEST",
+            schedulingStrategy="REPLICA",
+            networkConfiguration={"awsvpcConfiguration": network},
+            loadBalancers=[{"targetGroupArn": group, "containerName": "app", "containerPort": 8080}],
+        )
+        return dict(made["service"])
+
+    def repattern(self, *others: dict[str, Any], **changes: Any) -> Placed:
+        """Let the owner's service have another task definition, see ``definition``; returns the spec."""
+        arn = self.definition(*others, **changes)
+        self.ecs.update_service(cluster="web", service="web", taskDefinition=arn)
+        pattern = self.spec.pattern.model_copy(update={"task_definition": arn})
+        self.spec = self.spec.model_copy(update={"pattern": pattern})
+        return self.spec
 
     def production_rule(self) -> dict[str, Any]:
         """The production rule as DescribeRules tells it."""
         rules = self.elbv2.describe_rules(ListenerArn=self.spec.listener)["Rules"]
-        return next(rule for rule in rules if rule["Priority"] == str(self.spec.rule_priority))
+        return next(rule for rule in rules if rule["Priority"] == "100")
 
     def enrich_rule(self, *, backwards: bool = False) -> dict[str, Any]:
         """Put a login before the production rule's forward, and a condition, as its owner may; returns it."""
@@ -387,23 +428,23 @@ class Account:
         )
         return group
 
-    def blueprint(
+    def definition(
         self,
         *others: dict[str, Any],
         tags: dict[str, str] | None = None,
         definition: dict[str, Any] | None = None,
         **changes: Any,
     ) -> str:
-        """Register a blueprint: what its container has besides, other containers, and other fields."""
+        """Register a definition of the owner: what its container has besides, others, and other fields."""
         app = {
             "name": "app",
-            "image": "web:blueprint",
+            "image": "web:1",
             "memory": 512,
             "stopTimeout": 60,
             "portMappings": [{"containerPort": 8080}],
         }
         values = {
-            "family": "web-blueprint",
+            "family": "web-stack",
             "requiresCompatibilities": ["FARGATE"],
             "networkMode": "awsvpc",
             "cpu": "256",
@@ -428,10 +469,9 @@ class Account:
         )
         return str(made["Listeners"][0]["ListenerArn"])
 
-    def _preview(self, balancer: str, groups: dict[Slot, str]) -> None:
-        listener = self._listener(balancer, 8081)
+    def _preview(self, listener: str, groups: dict[Slot, str]) -> None:
         for priority, (slot, group) in enumerate(groups.items(), start=1):
-            header = {"HttpHeaderName": "x-crossfade-slot", "Values": [slot]}
+            header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"secret-{slot}"]}
             self.elbv2.create_rule(
                 ListenerArn=listener,
                 Priority=priority,
@@ -522,4 +562,4 @@ def _key(item: str) -> dict[str, Any]:
 
 def running_release(release: Release) -> RunningRelease:
     """A release as the stable slot tells of it."""
-    return RunningRelease(version=release.version, digest=release.digest, blueprint=release.blueprint)
+    return RunningRelease(version=release.version, digest=release.digest, pattern=release.pattern)

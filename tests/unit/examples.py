@@ -7,10 +7,11 @@ from crossfade.domain.journal import Candidate, Tried, Waiting
 from crossfade.domain.ledger import Closed, LaneEvent, LaneTotals, Opened, Request
 from crossfade.domain.planning.plan import Plan, Release, RunningRelease
 from crossfade.domain.slots import Slot
+from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec, Stage
 from crossfade.domain.traffic.rule import LiveRule
-from faults.aws.names import ACCOUNT, ECS, REGION, STATES
-from faults.cases.service import document
+from faults.aws.names import ACCOUNT, REGION, STATES
+from faults.cases.service import document, found
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 DEPLOY, ROLLBACK = "crossfade-deploy", "crossfade-rollback"
@@ -33,7 +34,7 @@ RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/web/1
 
 def forward(*, sticky: bool | None = None, **weights: int) -> dict[str, Any]:
     """A forward action as DescribeRules tells it; a slot's name stands for its target group."""
-    groups = document()["target_groups"]
+    groups = found()["target_groups"]
     tuples = [
         {"TargetGroupArn": groups.get(name, name), "Weight": weight} for name, weight in weights.items()
     ]
@@ -51,8 +52,18 @@ def live_rule(*actions: dict[str, Any], **changes: Any) -> LiveRule:
 
 
 def spec(**changes: Any) -> ServiceSpec:
-    """A service spec."""
+    """A service spec, as its owner writes it."""
     return ServiceSpec.model_validate(document(**changes))
+
+
+def placed(**changes: Any) -> Placed:
+    """A service spec with all that it names looked up; changes are of what is written or of what is found."""
+    return Placed.model_validate(document() | found() | changes)
+
+
+def pattern(**changes: Any) -> Pattern:
+    """The owner's ECS service."""
+    return Pattern.model_validate(found()["pattern"] | changes)
 
 
 def stage(weight: int = 10, min_seconds: float = 10, max_seconds: float = 60) -> Stage:
@@ -60,9 +71,9 @@ def stage(weight: int = 10, min_seconds: float = 10, max_seconds: float = 60) ->
     return Stage(weight=weight, min_seconds=min_seconds, max_seconds=max_seconds)
 
 
-def warm_spec(**changes: Any) -> ServiceSpec:
+def warm_spec(**changes: Any) -> Placed:
     """A service spec that keeps the old version warm for ten minutes."""
-    return spec(retire=document()["retire"] | {"warm_seconds": 600}, **changes)
+    return placed(retire=document()["retire"] | {"warm_seconds": 600}, **changes)
 
 
 def release(version: str = "0.0.2", digest: str = NEW, pushed: datetime | None = None) -> Release:
@@ -71,16 +82,14 @@ def release(version: str = "0.0.2", digest: str = NEW, pushed: datetime | None =
         version=version,
         digest=digest,
         image=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web@{digest}",
-        blueprint=f"{ECS}:task-definition/web-blueprint:1",
+        pattern=found()["pattern"]["task_definition"],
         pushed=pushed,
     )
 
 
 def candidate(slot: Slot = "green", digest: str = NEW, version: str = "0.0.2") -> Candidate:
     """The release that is deployed, as the journal tells of it."""
-    return Candidate(
-        slot=slot, version=version, digest=digest, blueprint=f"{ECS}:task-definition/web-blueprint:1"
-    )
+    return Candidate(slot=slot, version=version, digest=digest, pattern=found()["pattern"]["task_definition"])
 
 
 def waiting(version: str = "0.0.3", digest: str = NEWER, seconds: float = 30, **changes: Any) -> Waiting:
@@ -91,12 +100,12 @@ def waiting(version: str = "0.0.3", digest: str = NEWER, seconds: float = 30, **
 
 def running() -> RunningRelease:
     """The release that the stable slot runs."""
-    return RunningRelease(version="0.0.1", digest=OLD, blueprint=f"{ECS}:task-definition/web-blueprint:1")
+    return RunningRelease(version="0.0.1", digest=OLD, pattern=found()["pattern"]["task_definition"])
 
 
 def plan(**changes: Any) -> Plan:
     """A deployment of 0.0.2 into green while blue is stable."""
-    service = changes.get("spec", spec())
+    service = changes.get("spec", placed())
     values = {
         "deployment": "d1",
         "execution": f"{EXECUTION}:d1",

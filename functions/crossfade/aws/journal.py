@@ -533,7 +533,7 @@ def _candidate(plan: Plan) -> dict[str, str]:
         "slot": plan.candidate,
         "version": release.version,
         "digest": release.digest,
-        "blueprint": release.blueprint,
+        "pattern": release.pattern,
     }
 
 

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
 from crossfade.aws.unknown_fields import UNKNOWN
-from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.fargate import refuse_unusable
 from crossfade.domain.planning.plan import Contents, LogStreams, Release, RunningRelease
 from crossfade.domain.planning.task_definition import (
@@ -42,7 +42,7 @@ class TaskDefinitions:
 
         Raises
         ------
-        BlueprintUnusable
+        PatternUnusable
             The blueprint does not exist, or lacks the spec's container, or a log that can be read, or is not
             what Fargate and the load balancer need.
         """
@@ -81,7 +81,7 @@ class TaskDefinitions:
         )
         for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
             made = self.release(arn)
-            if made and _family(made.blueprint) == _family(spec.blueprint):
+            if made and _family(made.pattern) == _family(spec.blueprint):
                 yield arn
 
     def deregister(self, task_definition: str) -> None:
@@ -103,7 +103,7 @@ class TaskDefinitions:
         except ClientError as error:
             if error_code(error) != "ClientException":
                 raise
-            raise BlueprintUnusable(
+            raise PatternUnusable(
                 f"The blueprint {spec.blueprint} does not exist. Deploy the service's stack again."
             ) from error
         tags = {

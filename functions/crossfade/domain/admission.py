@@ -33,9 +33,9 @@ class Declined(Model):
 
 
 def is_under_way(release: Release, state: State) -> bool:
-    """Whether the release is the one that the service is held for: the same image, the same blueprint."""
+    """Whether the release is the one that the service is held for: the same image, the same pattern."""
     running = state.candidate
-    return running is not None and (running.digest, running.blueprint) == (release.digest, release.blueprint)
+    return running is not None and (running.digest, running.pattern) == (release.digest, release.pattern)
 
 
 def is_given_up(state: State, history: History, own: str, entered: str | None) -> bool:
@@ -58,7 +58,7 @@ def is_warm(release: Release, state: State, promoted: Plan) -> bool:
     return (
         state.holder is None
         and before is not None
-        and (before.digest, before.blueprint) == (release.digest, release.blueprint)
+        and (before.digest, before.pattern) == (release.digest, release.pattern)
     )
 
 

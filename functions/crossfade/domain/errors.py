@@ -41,8 +41,8 @@ class ReleasedBefore(CrossfadeError):
     """A tag came to an image that was a release before: to go back to it, start its deployment by hand."""
 
 
-class BlueprintUnusable(CrossfadeError):
-    """The blueprint lacks what the spec, the outcome feed, Fargate or the load balancer needs."""
+class PatternUnusable(CrossfadeError):
+    """The owner's ECS service, or its task definition, cannot be the pattern of the slots: see why."""
 
 
 class RuleCovers(CrossfadeError):

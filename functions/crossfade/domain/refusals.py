@@ -10,9 +10,9 @@ _ADVICE = (
     ),
     (
         r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError",
-        "Compare the role that AWS names with template.yaml; if it is iam:PassRole, the blueprint's roles "
-        "must have the path /crossfade/tasks/. If both are right, a policy of the organization, of the key "
-        "or of the resource denies it.",
+        "Compare the role that AWS names with template.yaml; if it is iam:PassRole, the stack's "
+        "parameter TaskRoles must allow the roles of the pattern's task definition. If both are right, a "
+        "policy of the organization, of the key or of the resource denies it.",
     ),
     (
         r"NotFound|NoSuch|DoesNotExist|NotActive|Inactive",
@@ -26,7 +26,7 @@ _ADVICE = (
     ),
     (
         r"^Invalid|Validation|ClientException|BadRequest|Malformed|Unsupported|PlatformUnknown|Incompatib",
-        "Correct the value that AWS names, in the service spec, the blueprint or the service's stack, then "
+        "Correct the value that AWS names, in the service spec, the pattern or the service's stack, then "
         "deploy again.",
     ),
 )

@@ -1,4 +1,4 @@
-"""RegisterTaskDefinition: the blueprint with the release's image."""
+"""RegisterTaskDefinition: the pattern's with the release's image."""
 
 from crossfade.aws.clients import client
 from crossfade.aws.task_definitions import TaskDefinitions

@@ -14,7 +14,7 @@ from tests.unit.account import Account
 def scaling(account: Account) -> Scaling:
     """Return the scaling of a service whose blue slot is scaled, and whose green slot is not."""
     for slot in ("blue", "green"):
-        account.run(slot, account.spec.blueprint)
+        account.run(slot, account.spec.pattern.task_definition)
     account.scale("blue")
     return Scaling(account.autoscaling, account.spec)
 

@@ -144,7 +144,7 @@ def test_a_claim_makes_a_holder(journal: Journal, held: Plan) -> None:
     assert journal.state("web") == State(
         holder=held.execution,
         deployment="d1",
-        candidate=candidate(slot="blue").model_copy(update={"blueprint": held.release.blueprint}),
+        candidate=candidate(slot="blue").model_copy(update={"pattern": held.release.pattern}),
     )
     assert journal.history("web", "d1").plan == held
 

@@ -37,7 +37,7 @@ def test_a_slot_that_never_was_has_no_service(slots: Slots) -> None:
 def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
     """An ordinary rolling service, with the circuit breaker on and ECS's own rollback off."""
     calls = _record(account, monkeypatch, "create_service")
-    _launch(slots, account.spec.blueprint, 3)
+    _launch(slots, account.spec.pattern.task_definition, 3)
     (made,) = calls
     assert (made["serviceName"], made["desiredCount"], made["launchType"]) == ("web-green", 3, "FARGATE")
     assert made["loadBalancers"] == [
@@ -53,12 +53,12 @@ def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch:
     assert "tags" not in made
 
 
-def test_a_service_has_the_blueprints_tags(account: Account, slots: Slots) -> None:
-    """From its beginning, and those of a later blueprint too; what somebody added stays."""
-    _launch(slots, account.spec.blueprint, 1, tags={"CostCenter": "7"})
+def test_a_service_has_the_patterns_tags(account: Account, slots: Slots) -> None:
+    """From its beginning, and those of a later pattern too; what somebody added stays."""
+    _launch(slots, account.spec.pattern.task_definition, 1, tags={"CostCenter": "7"})
     service = _service(account)["serviceArn"]
     account.ecs.tag_resource(resourceArn=service, tags=[{"key": "Owner", "value": "me"}])
-    _launch(slots, account.spec.blueprint, 1, tags={"CostCenter": "8", "Team": "web"})
+    _launch(slots, account.spec.pattern.task_definition, 1, tags={"CostCenter": "8", "Team": "web"})
     tags = account.ecs.list_tags_for_resource(resourceArn=service)["tags"]
     assert {tag["key"]: tag["value"] for tag in tags} == {"CostCenter": "8", "Team": "web", "Owner": "me"}
 
@@ -68,9 +68,9 @@ def test_what_a_deployment_relies_on_is_set_each_time(
 ) -> None:
     """Somebody may have let ECS roll back by itself. docs/adopting.md says what is set, and what not."""
     made = _record(account, monkeypatch, "create_service")
-    _launch(slots, account.spec.blueprint, 1)
+    _launch(slots, account.spec.pattern.task_definition, 1)
     updated = _record(account, monkeypatch, "update_service")
-    _launch(slots, account.spec.blueprint, 1)
+    _launch(slots, account.spec.pattern.task_definition, 1)
 
     assert made[0]["deploymentConfiguration"] == updated[0]["deploymentConfiguration"]
     rows = [line for line in _section().splitlines() if line.startswith("| s")]
@@ -89,16 +89,16 @@ def _section() -> str:
 
 def test_launching_twice_is_launching_once(account: Account, slots: Slots) -> None:
     """Every handler may run twice."""
-    _launch(slots, account.spec.blueprint, 2)
-    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
     found = slots.describe("green")
     assert found is not None
-    assert (found.task_definition, found.desired) == (account.spec.blueprint, 2)
+    assert (found.task_definition, found.desired) == (account.spec.pattern.task_definition, 2)
 
 
 def test_a_launch_replaces_what_ran_there(account: Account, slots: Slots) -> None:
     """Task definition, count and network are the spec's, each time anew."""
-    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
     slots.stop("green")
     newer = account.ecs.register_task_definition(
         family="web", containerDefinitions=[{"name": "app", "image": "web", "memory": 512}]
@@ -112,7 +112,7 @@ def test_a_launch_replaces_what_ran_there(account: Account, slots: Slots) -> Non
 def test_growing_is_no_new_rollout(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the count is written, so that no task is replaced; without a service it is harmless."""
     slots.grow("green", 3)
-    rollout = _launch(slots, account.spec.blueprint, 2)
+    rollout = _launch(slots, account.spec.pattern.task_definition, 2)
     calls = _record(account, monkeypatch, "update_service")
     slots.grow("green", 3)
     found = slots.describe("green")
@@ -125,7 +125,7 @@ def test_a_count_that_somebody_raised_meanwhile_is_put_back(
     account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The read that led here was old: ECS's answer tells of five tasks, and three were asked for."""
-    _launch(slots, account.spec.blueprint, 5)
+    _launch(slots, account.spec.pattern.task_definition, 5)
     update = account.ecs.update_service
 
     def answer(**given: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def test_every_launch_is_a_rollout_of_its_own(
     """Known by ECS's answer to the write, whatever it shows; what failed here before begins anew."""
     shown = _described(rolloutState="COMPLETED", failedTasks=0, id="ecs-svc/old")
     monkeypatch.setattr(account.ecs, "describe_services", lambda **_: shown)
-    launched = [_launch(slots, account.spec.blueprint, 2) for _ in range(3)]
+    launched = [_launch(slots, account.spec.pattern.task_definition, 2) for _ in range(3)]
     assert len(set(launched)) == 3
     monkeypatch.undo()
     assert _service(account)["deployments"][0]["id"] == launched[-1]
@@ -153,9 +153,9 @@ def test_every_launch_is_a_rollout_of_its_own(
 def test_ecs_moves_no_task_by_itself(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor in a service that was made before this was said."""
     made = _record(account, monkeypatch, "create_service")
-    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
     updated = _record(account, monkeypatch, "update_service")
-    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
     assert [call["availabilityZoneRebalancing"] for call in (*made, *updated)] == ["DISABLED"] * 2
 
 
@@ -163,9 +163,9 @@ def test_a_service_is_there_by_its_own_word(
     account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ECS may show none for a while after it was made: what counts is what it answers to the write."""
-    _launch(slots, account.spec.blueprint, 1)
+    _launch(slots, account.spec.pattern.task_definition, 1)
     monkeypatch.setattr(account.ecs, "describe_services", lambda **_: _MISSING)
-    assert _launch(slots, account.spec.blueprint, 2)
+    assert _launch(slots, account.spec.pattern.task_definition, 2)
     monkeypatch.undo()
     assert _service(account)["desiredCount"] == 2
 
@@ -208,7 +208,7 @@ def test_other_refusals_are_passed_on(
     monkeypatch.setattr(account.ecs, "get_paginator", lambda name: _Pages(getattr(account.ecs, name)))
     asked = {
         "update_service": lambda: slots.stop("green"),
-        "create_service": lambda: _launch(slots, account.spec.blueprint, 1),
+        "create_service": lambda: _launch(slots, account.spec.pattern.task_definition, 1),
         "delete_service": lambda: slots.delete("green"),
         "list_tasks": lambda: slots.stops("green", "ecs-svc/1"),
     }
@@ -220,7 +220,7 @@ def test_a_slot_is_stopped_whatever_is_shown(
     account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rollback right after a launch may be shown the count from before it."""
-    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
     stale = _described(rolloutState="COMPLETED", failedTasks=0)
     stale["services"][0]["desiredCount"] = 0
     monkeypatch.setattr(account.ecs, "describe_services", lambda **_: stale)
@@ -251,7 +251,7 @@ def test_a_slot_without_a_service_is_stopped_already(
 
 def test_stopping_twice_is_stopping_once(account: Account, slots: Slots) -> None:
     """The service stays, at 0 tasks."""
-    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
     slots.stop("green")
     slots.stop("green")
     found = slots.describe("green")
@@ -261,7 +261,7 @@ def test_stopping_twice_is_stopping_once(account: Account, slots: Slots) -> None
 
 def test_a_deleted_slot_is_gone(account: Account, slots: Slots) -> None:
     """Deleted twice, with its tasks, and then launched anew."""
-    _launch(slots, account.spec.blueprint, 2)
+    _launch(slots, account.spec.pattern.task_definition, 2)
     slots.delete("green")
     slots.delete("green")
     assert slots.describe("green") is None
@@ -370,7 +370,7 @@ def test_the_stops_of_a_rollout(account: Account, slots: Slots, monkeypatch: pyt
 def test_without_a_stopped_task_there_is_no_reason(account: Account, slots: Slots) -> None:
     """Nothing is made up, nor is anything where there is no service."""
     assert slots.stops("green", "ecs-svc/1") == []
-    rollout = _launch(slots, account.spec.blueprint, 1)
+    rollout = _launch(slots, account.spec.pattern.task_definition, 1)
     assert slots.stops("green", rollout) == []
 
 

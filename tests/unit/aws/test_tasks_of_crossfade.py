@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from crossfade.aws.probe_tasks import ATTEMPTS, Asked, ProbeTasks
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.unknown_fields import tell_unknown_fields
-from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.planning.task_definition import COPIED
 from tests.unit.account import PROBE, SESSION, Account, running_release
@@ -43,7 +43,7 @@ def test_a_release_that_logs_elsewhere_is_registered_anew(account: Account) -> N
     """An earlier Crossfade registered it, and its streams are not told from the other slot's."""
     options = {"awslogs-group": "/crossfade/web", "awslogs-stream-prefix": "ecs"}
     logs = {"logDriver": "awslogs", "options": options}
-    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(logConfiguration=logs)})
+    account.repattern(logConfiguration=logs)
     definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
     first = definitions.register(account.spec, release)
     found = account.ecs.describe_task_definition(taskDefinition=first, include=["TAGS"])
@@ -70,7 +70,7 @@ def test_a_revision_that_a_person_made_of_a_release_is_not_it(account: Account) 
 
 
 def test_a_revision_of_an_earlier_crossfade_is_not_taken_again(account: Account) -> None:
-    """It had no tags of the blueprint's, and one image of several."""
+    """It had no tags of the pattern's, and one image of several."""
     own = {"name": "migrate", "image": account.release("0.0.1").image, "memory": 512}
     account.spec = account.spec.model_copy(
         update={"blueprint": account.blueprint(own, tags={"CostCenter": "7"})}
@@ -96,7 +96,7 @@ def test_an_init_container_runs_the_pushed_image_too(account: Account) -> None:
     old = account.release("0.0.1").image.partition("@")[0] + ":0.0.1"
     init = {"name": "migrate", "image": old, "memory": 128, "essential": False}
     proxy = {"name": "proxy", "image": "proxy:1", "memory": 128}
-    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(init, proxy)})
+    account.repattern(init, proxy)
     release = account.release("0.0.2")
 
     arn = TaskDefinitions(account.ecs).register(account.spec, release)
@@ -106,10 +106,10 @@ def test_an_init_container_runs_the_pushed_image_too(account: Account) -> None:
     assert images == {"app": release.image, "migrate": release.image, "proxy": "proxy:1"}
 
 
-def test_the_blueprints_tags_are_kept(account: Account) -> None:
+def test_the_patterns_tags_are_kept(account: Account) -> None:
     """AWS's own can be set by nobody, and would be refused."""
-    tags = {"CostCenter": "7", "crossfade:version": "of-the-blueprint"}
-    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(tags=tags)})
+    tags = {"CostCenter": "7", "crossfade:version": "of-the-pattern"}
+    account.repattern(tags=tags)
     describe = account.ecs.describe_task_definition
     release = account.release("0.0.2")
 
@@ -127,7 +127,7 @@ def test_the_blueprints_tags_are_kept(account: Account) -> None:
         "CostCenter": "7",
         "crossfade:version": "0.0.2",
         "crossfade:digest": release.digest,
-        "crossfade:blueprint": account.spec.blueprint,
+        "crossfade:pattern": account.spec.pattern.task_definition,
     }
 
 
@@ -146,8 +146,8 @@ def test_the_blueprints_tags_are_kept(account: Account) -> None:
 )
 def test_what_cannot_run_is_refused_by_the_plan(account: Account, changes: Any, named: str) -> None:
     """It was left to AWS, which refused it when the deployment was under way."""
-    spec = account.spec.model_copy(update={"blueprint": account.blueprint(**changes)})
-    with pytest.raises(BlueprintUnusable, match=named):
+    spec = account.repattern(**changes)
+    with pytest.raises(PatternUnusable, match=named):
         TaskDefinitions(account.ecs).check(spec, account.release("0.0.2"))
 
 
@@ -158,7 +158,7 @@ def test_what_boto3_would_drop_is_told(account: Account) -> None:
     tell_unknown_fields(ecs)  # once more is no more
     raw = {
         "taskDefinition": {
-            "taskDefinitionArn": account.spec.blueprint,
+            "taskDefinitionArn": account.spec.pattern.task_definition,
             "compatibilities": ["FARGATE"],
             "networkMode": "awsvpc",
             "cpu": "256",
@@ -197,10 +197,10 @@ def test_a_refused_question_has_no_unknown_fields(account: Account) -> None:
     ecs = SESSION.client("ecs")
     tell_unknown_fields(ecs)
     with pytest.raises(ClientError, match="Unable to describe task definition"):
-        ecs.describe_task_definition(taskDefinition=f"{account.spec.blueprint}0")
+        ecs.describe_task_definition(taskDefinition=f"{account.spec.pattern.task_definition}0")
 
 
-def test_the_image_is_pinned_and_the_rest_is_the_blueprints(account: Account) -> None:
+def test_the_image_is_pinned_and_the_rest_is_the_patterns(account: Account) -> None:
     """What runs is what was pushed."""
     release = account.release("0.0.2")
     arn = TaskDefinitions(account.ecs).register(account.spec, release)
@@ -210,8 +210,8 @@ def test_the_image_is_pinned_and_the_rest_is_the_blueprints(account: Account) ->
 
 
 def test_what_others_registered_is_unknown(account: Account) -> None:
-    """The blueprint itself, for one."""
-    assert TaskDefinitions(account.ecs).release(account.spec.blueprint) is None
+    """The pattern's own, for one."""
+    assert TaskDefinitions(account.ecs).release(account.spec.pattern.task_definition) is None
 
 
 def test_checking_changes_nothing(account: Account) -> None:
@@ -221,10 +221,10 @@ def test_checking_changes_nothing(account: Account) -> None:
     assert before == _revisions(account)
 
 
-def test_a_blueprint_that_is_gone_is_unusable(account: Account) -> None:
+def test_a_pattern_that_is_gone_is_unusable(account: Account) -> None:
     """The sentence says what to deploy."""
-    gone = account.spec.model_copy(update={"blueprint": f"{account.spec.blueprint}7"})
-    with pytest.raises(BlueprintUnusable, match="does not exist"):
+    gone = account.spec.model_copy(update={"blueprint": f"{account.spec.pattern.task_definition}7"})
+    with pytest.raises(PatternUnusable, match="does not exist"):
         TaskDefinitions(account.ecs).check(gone, account.release("0.0.2"))
 
 
@@ -247,7 +247,7 @@ def _deregister(definitions: TaskDefinitions, account: Account) -> None:
 
 
 def test_a_deleted_service_leaves_no_release(account: Account) -> None:
-    """Twice; the blueprint is the stack's own and stays."""
+    """Twice; the pattern's is its owner's and stays."""
     definitions = TaskDefinitions(account.ecs)
     definitions.register(account.spec, account.release("0.0.2"))
     for _ in range(2):

@@ -149,9 +149,9 @@ def test_the_state_that_a_deployment_fails_in_is_there() -> None:
     assert ROLL_BACK in definition("deploy")["States"]
 
 
-def test_a_changed_blueprint_is_another_release() -> None:
+def test_a_changed_pattern_is_another_release() -> None:
     """The same image with a new configuration is not being deployed yet."""
-    changed = release().model_copy(update={"blueprint": f"{release().blueprint}1"})
+    changed = release().model_copy(update={"pattern": f"{release().pattern}1"})
     assert _action(changed, RUNNING, None) == "deploy"
 
 

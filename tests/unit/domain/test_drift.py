@@ -101,7 +101,7 @@ def test_what_was_before_the_last_deployment_is_no_drift() -> None:
         _refuse(_count(2), _count(2), "blue", freed=0)
 
 
-RELEASE = RunningRelease(version="0.0.1", digest="sha256:1", blueprint="web:1")
+RELEASE = RunningRelease(version="0.0.1", digest="sha256:1", pattern="web:1")
 
 
 @pytest.mark.parametrize("running", [None, RELEASE], ids=["nothing", "the-one-before"])

@@ -73,7 +73,7 @@ def test_a_first_release_has_no_stable_slot() -> None:
 
 
 def test_the_same_release_again_is_nothing_to_do() -> None:
-    """Same digest, same blueprint: success, and no plan."""
+    """Same digest, same pattern: success, and no plan."""
     decision = _decide("blue", release=release(digest=OLD))
     assert (decision.action, decision.plan) == ("nothing_to_do", None)
     assert decision.reason == f"web already runs 0.0.1 ({OLD}) in blue; 0.0.2 is the same image."
@@ -81,9 +81,9 @@ def test_the_same_release_again_is_nothing_to_do() -> None:
     assert again.reason == f"web already runs 0.0.1 ({OLD}) in blue."
 
 
-def test_a_changed_blueprint_is_deployed() -> None:
+def test_a_changed_pattern_is_deployed() -> None:
     """A change of configuration goes live the same way as one of the image."""
-    newer = release(digest=OLD).model_copy(update={"blueprint": f"{spec().blueprint}2"})
+    newer = release(digest=OLD).model_copy(update={"pattern": f"{release().pattern}2"})
     assert _decide("blue", release=newer).action == "deploy"
 
 

@@ -192,7 +192,7 @@ def blue_live(account: Account, journal: Journal) -> None:
     journal.wrote(before, blue, at(-900))
     journal.release(before, at(-600))
     for slot in SLOTS:
-        account.run(slot, account.spec.blueprint)
+        account.run(slot, account.spec.pattern.task_definition)
         account.register_targets(slot, "10.0.0.10", "10.0.0.11")
 
 

@@ -76,9 +76,9 @@ def _launch(invoke: Invoke, plan: Plan, task_definition: str) -> dict[str, Any]:
     return invoke("launch_candidate", plan=plan, task_definition=task_definition, deadline=at(60))
 
 
-def test_services_and_tasks_have_the_blueprints_tags(account: Account, invoke: Invoke) -> None:
+def test_services_and_tasks_have_the_patterns_tags(account: Account, invoke: Invoke) -> None:
     """Costs are counted by them; and a service that was made before has them too."""
-    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(tags={"CostCenter": "7"})})
+    account.repattern(tags={"CostCenter": "7"})
     account.publish(account.spec)
     account.push("0.0.2")
     ask = {"service": "web", "image_tag": "0.0.2"}
@@ -396,7 +396,7 @@ def test_the_candidates_scaling_is_suspended_too(
     account: Account, invoke: Invoke, journal: Journal, held: Plan
 ) -> None:
     """A first release's slot may have a target already; there is no live slot whose setting counts."""
-    account.run("blue", account.spec.blueprint)
+    account.run("blue", account.spec.pattern.task_definition)
     account.scale("blue", ScheduledScalingSuspended=True)
     journal.milestone(held, "launched", iso(at(1)))
     invoke("suspend_scaling", plan=held)
@@ -529,7 +529,7 @@ def test_whoever_lost_the_service_launches_nothing(
     """Not even the time of it is written."""
     journal.take_over(held, held.execution, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
-        _launch(invoke, held, account.spec.blueprint)
+        _launch(invoke, held, account.spec.pattern.task_definition)
     assert account.ecs.list_services(cluster=account.spec.cluster)["serviceArns"] == []
 
 
@@ -540,7 +540,7 @@ def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(
     aws.edit(
         "UpdateService", _meanwhile(lambda: journal.take_over(second, second.execution, MINE, FIRST_TRY))
     )
-    _launch(invoke, second, account.spec.blueprint)
+    _launch(invoke, second, account.spec.pattern.task_definition)
     assert account.desired("green") > 0
     aws.edit("UpdateService", lambda answer: answer)
     mine = second.model_copy(update={"execution": MINE})

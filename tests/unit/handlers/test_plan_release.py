@@ -105,8 +105,7 @@ def test_the_plan_says_what_runs_the_image_and_what_does_not(account: Account, i
     home = account.release("0.0.2").image.partition("@")[0]
     migrate = {"name": "migrate", "image": f"{home}:0.0.1", "memory": 128, "essential": False}
     proxy = {"name": "proxy", "image": "proxy:1", "memory": 128}
-    blueprint = account.blueprint(migrate, proxy, tags={"CostCenter": "7"})
-    account.publish(account.spec.model_copy(update={"blueprint": blueprint}))
+    account.repattern(migrate, proxy, tags={"CostCenter": "7"})
 
     answer = _plan(invoke, ASK)
 
@@ -167,7 +166,7 @@ def test_a_live_slot_beyond_the_bounds_of_scaling_is_refused(
 ) -> None:
     """AWS would stop tasks of it, or of the candidate, as soon as the target is written."""
     account.release("0.0.2")
-    account.run("green", account.spec.blueprint, count=0)
+    account.run("green", account.spec.pattern.task_definition, count=0)
     account.scale(slot)
     account.resize("green", 0)
     account.resize("blue", 9)
@@ -274,7 +273,7 @@ def _delete_stack(account: Account) -> None:
 
 
 def _run_idle(account: Account) -> None:
-    account.run("green", account.spec.blueprint)
+    account.run("green", account.spec.pattern.task_definition)
 
 
 def _register_target(account: Account) -> None:
@@ -285,7 +284,7 @@ def _log_to(account: Account, options: dict[str, str], driver: str = "awslogs") 
     """Let the service want a feed, and its container log somewhere."""
     logs = {"logConfiguration": {"logDriver": driver, "options": options}} if options else {}
     gate = account.spec.gate.model_copy(update={"users": "feed"})
-    account.spec = account.spec.model_copy(update={"blueprint": account.blueprint(**logs), "gate": gate})
+    account.spec = account.repattern(**logs).model_copy(update={"gate": gate})
     account.publish(account.spec)
 
 
@@ -362,7 +361,7 @@ def _lose(what: str) -> Callable[[Account], None]:
             _nothing, _push(digest=NEW), errors.ImageNotInRepository, NEW, id="pushed-and-deleted-again"
         ),
         pytest.param(_break_spec, ASK, errors.InvalidServiceSpec, "stages: Field required", id="broken-spec"),
-        pytest.param(_remove_container, ASK, errors.BlueprintUnusable, "no sidecar", id="no-container"),
+        pytest.param(_remove_container, ASK, errors.PatternUnusable, "no sidecar", id="no-container"),
         pytest.param(_share_repository, _push(), errors.AmbiguousRepository, "shop, web", id="two-services"),
         pytest.param(_stick_group, ASK, errors.StickyTraffic, "Turn stickiness off", id="sticky-group"),
         pytest.param(
@@ -381,21 +380,21 @@ def _lose(what: str) -> Callable[[Account], None]:
         pytest.param(_hold_and_reject, ASK, errors.ServiceBusy, "theirs", id="busy-and-nobody-waits"),
         pytest.param(_delete_stack, ASK, errors.ServiceBusy, DELETION, id="the-service-goes"),
         pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot green", id="tasks-that-nobody-started"),
-        pytest.param(_log_nowhere, ASK, errors.BlueprintUnusable, "gate.users is feed", id="no-log"),
+        pytest.param(_log_nowhere, ASK, errors.PatternUnusable, "gate.users is feed", id="no-log"),
         pytest.param(
-            _log_by_another_driver, ASK, errors.BlueprintUnusable, "awslogs driver", id="another-log-driver"
+            _log_by_another_driver, ASK, errors.PatternUnusable, "awslogs driver", id="another-log-driver"
         ),
         pytest.param(
             _log_without_a_prefix,
             ASK,
-            errors.BlueprintUnusable,
+            errors.PatternUnusable,
             "with an awslogs-stream-prefix",
             id="both-slots-in-one-stream",
         ),
         pytest.param(
             _log_where_nobody_may_read,
             ASK,
-            errors.BlueprintUnusable,
+            errors.PatternUnusable,
             "begins with /crossfade/",
             id="log-group-of-another-name",
         ),
@@ -450,7 +449,7 @@ def test_a_rule_that_is_read_as_before_the_promotion_is_looked_at_again(
     before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
     plan = account.plan()
     journal.claim(plan)
-    account.run("green", account.spec.blueprint)
+    account.run("green", account.spec.pattern.task_definition)
     Traffic(account.elbv2, account.spec).write(GREEN)
     journal.wrote(plan, GREEN, at(-10))
     journal.release(plan, at(-5))
@@ -485,7 +484,7 @@ def test_tasks_of_before_the_last_deployment_are_no_drift(
     plan = account.plan()
     journal.claim(plan)
     journal.release(plan, at(-5))
-    account.run("green", account.spec.blueprint)
+    account.run("green", account.spec.pattern.task_definition)
     with pytest.raises(errors.NotYetVisible, match="idle slot green stands at 2 tasks"):
         _plan(invoke, ASK)
     clock.seconds = 55
@@ -499,7 +498,9 @@ def test_what_a_quicker_deployment_does_meanwhile_is_no_drift(
     """Two tags of an image were pushed at once: the service was free when the slower plan began."""
     account.push("0.0.2")
     quicker = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
-    begins = iter([lambda: journal.claim(quicker), lambda: account.run("green", account.spec.blueprint)])
+    begins = iter(
+        [lambda: journal.claim(quicker), lambda: account.run("green", account.spec.pattern.task_definition)]
+    )
 
     def overtake(answer: dict[str, Any]) -> dict[str, Any]:
         for begin in begins:
@@ -524,7 +525,10 @@ def feeding(account: Account) -> None:
 
 
 def _streams(account: Account, release: Release) -> LogStreams:
-    digest, revision = release.digest.removeprefix("sha256:")[:12], account.spec.blueprint.rsplit(":", 1)[-1]
+    digest, revision = (
+        release.digest.removeprefix("sha256:")[:12],
+        account.spec.pattern.task_definition.rsplit(":", 1)[-1],
+    )
     return LogStreams(group="/crossfade/web", prefix=f"ecs/{release.version}-{digest}-{revision}/app/")
 
 
@@ -586,7 +590,7 @@ def test_tasks_that_an_old_version_is_kept_warm_with_are_no_drift(
     spec = account.spec.model_copy(update={"retire": warm_spec().retire})
     plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2").model_copy(update={"spec": spec})
     journal.claim(plan)
-    account.run("green", account.spec.blueprint)
+    account.run("green", account.spec.pattern.task_definition)
     Traffic(account.elbv2, account.spec).write(GREEN)
     journal.wrote(plan, GREEN, START)
     journal.promote(plan, START)
@@ -610,7 +614,7 @@ def test_what_is_still_warm_is_gone_back_to(
     plan = account.plan(previous=running_release(live)).model_copy(update={"spec": warm})
     plan = plan.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
     journal.claim(plan)
-    account.run("green", account.spec.blueprint)
+    account.run("green", account.spec.pattern.task_definition)
     Traffic(account.elbv2, account.spec).write(GREEN)
     journal.wrote(plan, GREEN, START)
     journal.promote(plan, START)
@@ -620,7 +624,7 @@ def test_what_is_still_warm_is_gone_back_to(
     assert (answer["action"], answer["service"], answer["warm"]) == ("go_back", "web", "d2")
     assert answer["reason"] == "0.0.1 still runs in blue, which is warm"
     assert _plan(invoke, _push("0.0.1", live.digest))["action"] != "go_back"
-    account.publish(account.spec.model_copy(update={"blueprint": account.blueprint(stopTimeout=90)}))
+    account.repattern(stopTimeout=90)
     assert _plan(invoke, ask)["action"] == "deploy"
 
 
@@ -689,7 +693,7 @@ def test_a_release_that_could_not_be_deployed_does_not_wait(account: Account, in
     account.push("0.0.2")
     _hold(account)
     _remove_container(account)
-    with pytest.raises(errors.BlueprintUnusable):
+    with pytest.raises(errors.PatternUnusable):
         _plan(invoke, ASK)
 
 

@@ -471,7 +471,7 @@ def test_a_deleted_stack_leaves_nothing_of_crossfade(
     assert Traffic(account.elbv2, account.spec).rule() is None
     assert journal.state("web") == State()
     found = account.ecs.list_task_definitions(familyPrefix="web", status="ACTIVE")["taskDefinitionArns"]
-    assert [arn for arn in found if "blueprint" not in arn] == []
+    assert [arn for arn in found if "web-stack" not in arn] == []
 
 
 def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
@@ -640,7 +640,9 @@ def test_what_was_launched_just_now_is_looked_for_until_ecs_shows_it(
     """A service that ECS does not show yet is not one that is gone; when it is shown, it is deleted."""
     account.start(DEPLOY, "d1")
     clock.seconds = 5
-    invoke("launch_candidate", plan=held, task_definition=account.spec.blueprint, deadline=at(60))
+    invoke(
+        "launch_candidate", plan=held, task_definition=account.spec.pattern.task_definition, deadline=at(60)
+    )
     aws.refuse("DeleteService", "ServiceNotFoundException")
     aws.answer("DescribeServices", {"services": []})
 
@@ -803,7 +805,7 @@ def test_what_cannot_be_removed_keeps_nothing_else(
 
 def _rule_and_releases(account: Account) -> tuple[Any, list[str]]:
     found = account.ecs.list_task_definitions(familyPrefix="web", status="ACTIVE")["taskDefinitionArns"]
-    return Traffic(account.elbv2, account.spec).rule(), [arn for arn in found if "blueprint" not in arn]
+    return Traffic(account.elbv2, account.spec).rule(), [arn for arn in found if "web-stack" not in arn]
 
 
 def test_a_rule_that_was_given_another_priority_is_removed(

@@ -176,7 +176,7 @@ def test_a_first_release_beside_a_rule_that_would_be_covered_is_refused(
     account.others_rule(priority, condition)
     with pytest.raises(errors.RuleCovers, match=said):
         _plan(account, invoke)
-    account.run("blue", account.spec.blueprint)
+    account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     journal.claim(plan)
     with pytest.raises(errors.RuleCovers, match=said):

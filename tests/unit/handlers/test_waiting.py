@@ -183,12 +183,11 @@ def test_what_was_started_and_not_yet_dequeued_is_deployed(
 def test_a_new_configuration_that_has_waited_is_deployed(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal
 ) -> None:
-    """The blueprint was changed while its image was deployed: from the wait to the plan nothing is lost."""
+    """The pattern was changed while its image was deployed: from the wait to the plan nothing is lost."""
     image = account.release("0.0.2").model_copy(update={"pushed": at(-60)})
     plan = account.first_plan(release=image)
     journal.claim(plan)
-    newer = account.blueprint(stopTimeout=90)
-    account.publish(account.spec.model_copy(update={"blueprint": newer}))
+    newer = account.repattern(stopTimeout=90).pattern.task_definition
     ask = {"service": "web", "image_tag": "0.0.2"}
     busy = invoke("plan_release", input=ask, execution=f"{EXECUTION}:w1", deployment="w1")
     assert busy["action"] == "busy"
@@ -197,7 +196,7 @@ def test_a_new_configuration_that_has_waited_is_deployed(
     invoke("start_next", service="web")
     ((name, asked),) = account.started().items()
     answer = invoke("plan_release", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
-    assert answer["plan"]["release"]["blueprint"] == newer
+    assert answer["plan"]["release"]["pattern"] == newer
 
 
 # ---- the schedule's function ----------------------------------------------------------------------------

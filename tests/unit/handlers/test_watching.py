@@ -515,7 +515,7 @@ def test_shifting_twice_is_shifting_once(account: Account, invoke: Invoke, held:
 
 def test_a_first_release_makes_the_rule(account: Account, invoke: Invoke, journal: Journal) -> None:
     """There was none."""
-    account.run("blue", account.spec.blueprint)
+    account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
     journal.claim(plan)
@@ -598,7 +598,7 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal
 ) -> None:
     """There was none before."""
-    account.run("blue", account.spec.blueprint)
+    account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
     journal.claim(plan)

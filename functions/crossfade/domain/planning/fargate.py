@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.task_definition import OWN_TAGS, Blueprint
 from crossfade.domain.spec.service import ServiceSpec
 
@@ -18,13 +18,13 @@ def refuse_unusable(blueprint: Blueprint, spec: ServiceSpec) -> None:
 
     Raises
     ------
-    BlueprintUnusable
+    PatternUnusable
         Names each fault with what was found and what is needed.
     """
     definition = blueprint.definition
     faults = [*_shape(definition), *_roles(definition), *_port(definition, spec), *_beyond(blueprint)]
     if faults:
-        raise BlueprintUnusable(
+        raise PatternUnusable(
             f"The blueprint {spec.blueprint} cannot be released: {'; '.join(faults)}. "
             "Correct the service's stack, then deploy again."
         )

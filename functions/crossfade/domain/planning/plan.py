@@ -15,16 +15,17 @@ from crossfade.domain.verdict import EMERGENCY
 
 
 class Release(Model):
-    """An image, pinned by digest, and the blueprint that it runs with.
+    """An image, pinned by digest, and what it runs with.
 
-    ``version`` is the image's tag, of several the one that the candidate answers with (see ``naming.py``).
-    ``pushed`` is when ECR received the image; ``tagged`` is when it got its tag, if that was much later.
+    ``pattern`` is the ARN of the task definition that the owner's ECS service had. ``version`` is the image's
+    tag, of several the one that the candidate answers with (see ``naming.py``). ``pushed`` is when ECR
+    received the image; ``tagged`` is when it got its tag, if that was much later.
     """
 
     version: str
     digest: str
     image: str
-    blueprint: str
+    pattern: str
     pushed: Timestamp | None = None
     tagged: Timestamp | None = None
 
@@ -43,7 +44,7 @@ class RunningRelease(Model):
 
     version: str
     digest: str
-    blueprint: str
+    pattern: str
     verified: bool = True
 
 
@@ -62,11 +63,11 @@ class Feed(Model):
 
 
 class Contents(Model):
-    """What a release has of the pushed image and of its blueprint.
+    """What a release has of the pushed image and of its pattern.
 
-    ``released`` names the containers that run the pushed image, ``kept`` the others with the blueprint's own
-    image. ``left_out`` is what the blueprint has and the release has not, because this version of Crossfade
-    or of boto3 does not know it. ``tags`` are the blueprint's.
+    ``released`` names the containers that run the pushed image, ``kept`` the others with the pattern's own
+    image. ``left_out`` is what the pattern has and the release has not, because this version of Crossfade
+    or of boto3 does not know it. ``tags`` are those of the pattern's task definition.
     """
 
     released: tuple[str, ...]
@@ -80,7 +81,7 @@ class Contents(Model):
         if not (self.kept or self.left_out or len(self.released) > 1):
             return ""
         kept = [f"{name} keeps {image}" for name, image in self.kept.items()]
-        left_out = [f"not copied from the blueprint: {', '.join(self.left_out)}"] if self.left_out else []
+        left_out = [f"not copied from the pattern: {', '.join(self.left_out)}"] if self.left_out else []
         return "; ".join([f"{', '.join(self.released)} run the pushed image", *kept, *left_out])
 
 
@@ -190,7 +191,7 @@ def decide(
     straight to the last. ``serves``: a target of the stable slot is healthy; if not, the reason says so, and
     the gate decides by what that slot answers.
     """
-    if running and (running.digest, running.blueprint) == (release.digest, release.blueprint):
+    if running and (running.digest, running.pattern) == (release.digest, release.pattern):
         same = "" if release.version == running.version else f"; {release.version} is the same image"
         return Decision(
             action="nothing_to_do",

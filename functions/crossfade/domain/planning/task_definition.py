@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.plan import Contents, LogStreams, Release, RunningRelease
 from crossfade.domain.spec.service import ServiceSpec
 
@@ -47,7 +47,7 @@ GROUP, PREFIX = "awslogs-group", "awslogs-stream-prefix"
 READABLE = "/crossfade/"
 """Crossfade's role may read log groups under this name, and no others."""
 
-VERSION, DIGEST, BLUEPRINT = "crossfade:version", "crossfade:digest", "crossfade:blueprint"
+VERSION, DIGEST, BLUEPRINT = "crossfade:version", "crossfade:digest", "crossfade:pattern"
 OWN_TAGS = (VERSION, DIGEST, BLUEPRINT)
 
 
@@ -71,13 +71,13 @@ def registration(blueprint: Blueprint, spec: ServiceSpec, release: Release) -> d
 
     Raises
     ------
-    BlueprintUnusable
+    PatternUnusable
         The blueprint has no container of the spec's name.
     """
     definition = blueprint.definition
     names = [container["name"] for container in definition["containerDefinitions"]]
     if spec.container not in names:
-        raise BlueprintUnusable(
+        raise PatternUnusable(
             f"The blueprint {spec.blueprint} has the containers {', '.join(names)} and no {spec.container}. "
             "Correct container in the service spec, or the blueprint."
         )
@@ -136,12 +136,12 @@ def feed_streams(task_definition: Mapping[str, Any], spec: ServiceSpec) -> LogSt
 
     Raises
     ------
-    BlueprintUnusable
+    PatternUnusable
         The spec wants a feed, and it could not be read.
     """
     found = log_streams(task_definition, spec.container)
     if found is None or not found.group.startswith(READABLE):
-        raise BlueprintUnusable(
+        raise PatternUnusable(
             f"gate.users is feed, but Crossfade cannot read the log of container {spec.container}: the "
             f"blueprint {spec.blueprint} must use the awslogs driver with an awslogs-stream-prefix, and a "
             f"log group whose name begins with {READABLE}. Correct it, or set gate.users to metrics."
@@ -150,7 +150,7 @@ def feed_streams(task_definition: Mapping[str, Any], spec: ServiceSpec) -> LogSt
 
 
 def _tags(blueprint: Blueprint, release: Release) -> dict[str, str]:
-    own = {VERSION: release.version, DIGEST: release.digest, BLUEPRINT: release.blueprint}
+    own = {VERSION: release.version, DIGEST: release.digest, BLUEPRINT: release.pattern}
     return {**blueprint.tags, **own}
 
 
@@ -179,7 +179,7 @@ def _container(blueprint: Mapping[str, Any], spec: ServiceSpec, release: Release
     logs = container.get("logConfiguration") or {}
     options = logs.get("options") or {}
     if container["name"] == spec.container and logs.get("logDriver") == "awslogs" and PREFIX in options:
-        digest, revision = release.digest.removeprefix("sha256:")[:12], release.blueprint.rsplit(":", 1)[-1]
+        digest, revision = release.digest.removeprefix("sha256:")[:12], release.pattern.rsplit(":", 1)[-1]
         prefix = f"{options[PREFIX]}/{release.version}-{digest}-{revision}"
         container["logConfiguration"] = {**logs, "options": {**options, PREFIX: prefix}}
     return container

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from crossfade.domain.model import Model
 from crossfade.domain.slots import Slot, TargetGroups
 from crossfade.domain.spec.service import Network, ServiceSpec
@@ -10,9 +12,9 @@ from crossfade.domain.spec.service import Network, ServiceSpec
 class Pattern(Model):
     """The owner's ECS service, as it was read for a deployment.
 
-    ``settings`` are those that the slots get, with the names that they have in CreateService; ``tags`` are the
-    service's, without AWS's own. ``left_out`` names what it has and the slots do not get. ``container`` and
-    ``port`` are what the load balancer reaches, ``target_group`` is its own one.
+    ``settings`` are those that the slots get, with the names that they have in CreateService; ``tags`` are
+    the service's, without AWS's own. ``left_out`` names what it has and the slots do not get. ``container``
+    and ``port`` are what the load balancer reaches, ``target_group`` is its own one.
     """
 
     task_definition: str
@@ -21,8 +23,8 @@ class Pattern(Model):
     port: int
     network: Network
     desired: int
-    settings: dict[str, Any] = {}
-    tags: dict[str, str] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
 

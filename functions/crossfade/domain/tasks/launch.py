@@ -96,7 +96,8 @@ def readiness_of(
     if slot.crashed >= CRASHES_LIMIT:
         raise CandidateCannotStart(
             f"The candidate's tasks cannot start, or stop soon after ({slot.crashed} failed): "
-            f"{slot.failure}. " + advice(slot.failure, "Correct the image or the blueprint, push again.")
+            f"{slot.failure}. "
+            + advice(slot.failure, "Correct the image or the pattern's task definition, push again.")
         )
     if slot.up and not slot.rollout_failed:
         since = healthy_since or now

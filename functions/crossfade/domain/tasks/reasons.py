@@ -65,7 +65,9 @@ CAUSES = (
         "See that the execution role and the subnets reach what the task definition names: secrets, "
         "parameters, registry, log group.",
     ),
-    Cause("OutOfMemory", "Give the blueprint more memory, or correct the image, and push again."),
+    Cause(
+        "OutOfMemory", "Give the pattern's task definition more memory, or correct the image, and push again."
+    ),
 )
 """From the pages "service event messages" and "stopped tasks error messages" of the ECS developer guide."""
 

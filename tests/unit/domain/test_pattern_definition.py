@@ -5,7 +5,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from crossfade.domain.errors import BlueprintUnusable
+from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.fargate import refuse_unusable
 from crossfade.domain.planning.plan import Contents, LogStreams
 from crossfade.domain.planning.task_definition import (
@@ -68,7 +68,7 @@ def test_only_the_image_of_the_container_changes() -> None:
         "tags": [
             {"key": "crossfade:version", "value": "0.0.2"},
             {"key": "crossfade:digest", "value": NEW},
-            {"key": "crossfade:blueprint", "value": spec().blueprint},
+            {"key": "crossfade:pattern", "value": spec().blueprint},
         ],
     }
     assert registration(BLUEPRINT, spec(), release()) == expected
@@ -160,7 +160,7 @@ def test_tags_of_the_blueprint_are_kept() -> None:
 )
 def test_what_fargate_would_refuse_is_refused_first(changes: dict[str, Any], named: str) -> None:
     """Before anything is changed, and with what was found."""
-    with pytest.raises(BlueprintUnusable, match=named):
+    with pytest.raises(PatternUnusable, match=named):
         refuse_unusable(_blueprint(**changes), spec())
 
 
@@ -178,7 +178,7 @@ def test_a_port_that_the_container_does_not_map_is_refused(mappings: Any, named:
     other = {"name": "proxy", "image": "proxy:1", "portMappings": [{"containerPort": 8080}]}
     blueprint = _blueprint(containerDefinitions=[app, other])
     with pytest.raises(
-        BlueprintUnusable, match=f"container app maps {named}, and port in the service spec is 8080"
+        PatternUnusable, match=f"container app maps {named}, and port in the service spec is 8080"
     ):
         refuse_unusable(blueprint, spec())
 
@@ -196,13 +196,13 @@ def test_there_is_room_for_the_tags(tags: int, fits: bool) -> None:
     if fits:
         refuse_unusable(blueprint, spec())
     else:
-        with pytest.raises(BlueprintUnusable, match="48 tags, Crossfade adds 3, and ECS allows 50"):
+        with pytest.raises(PatternUnusable, match="48 tags, Crossfade adds 3, and ECS allows 50"):
             refuse_unusable(blueprint, spec())
 
 
 def test_every_fault_is_named_at_once() -> None:
     """Each one found by a deployment of its own would take a day."""
-    with pytest.raises(BlueprintUnusable, match=r"networkMode is bridge.*; memory of the task is not set"):
+    with pytest.raises(PatternUnusable, match=r"networkMode is bridge.*; memory of the task is not set"):
         refuse_unusable(_blueprint(networkMode="bridge", memory=None), spec())
 
 
@@ -253,7 +253,7 @@ def test_other_logs_stay_as_they_are(logs: dict[str, Any] | None) -> None:
     (app, sidecar), image = blueprint.definition["containerDefinitions"], {"image": release().image}
     assert registered == [app | image, sidecar]
     assert log_streams({"containerDefinitions": registered}, "app") is None
-    with pytest.raises(BlueprintUnusable, match="log of container app"):
+    with pytest.raises(PatternUnusable, match="log of container app"):
         feed_streams({"containerDefinitions": registered}, spec())
 
 
@@ -261,7 +261,7 @@ def test_a_release_logs_where_its_registration_says() -> None:
     """ECS names a stream prefix/container/task; no revision's prefix begins another's."""
     found = log_streams(registration(_logging(AWSLOGS), spec(), release()), "app")
     assert found == LogStreams(group="/crossfade/web", prefix=f"{OWN}/app/")
-    tenth = release().model_copy(update={"blueprint": f"{release().blueprint}0"})
+    tenth = release().model_copy(update={"blueprint": f"{release().pattern}0"})
     other = log_streams(registration(_logging(AWSLOGS), spec(), tenth), "app")
     assert other is not None
     assert not other.prefix.startswith(found.prefix)
@@ -275,7 +275,7 @@ def test_a_feed_is_read_under_crossfades_name_only(group: str, readable: bool) -
     if readable:
         assert feed_streams(wanted, spec()).group == group
     else:
-        with pytest.raises(BlueprintUnusable, match="a log group whose name begins with /crossfade/"):
+        with pytest.raises(PatternUnusable, match="a log group whose name begins with /crossfade/"):
             feed_streams(wanted, spec())
 
 
@@ -289,7 +289,7 @@ def test_everything_that_can_be_registered_is_copied() -> None:
 
 def test_a_blueprint_without_the_container_is_unusable() -> None:
     """The sentence names what there is, and what there is not."""
-    with pytest.raises(BlueprintUnusable, match="app, sidecar and no web"):
+    with pytest.raises(PatternUnusable, match="app, sidecar and no web"):
         registration(BLUEPRINT, spec(container="web"), release())
 
 
@@ -298,7 +298,7 @@ def test_tags_tell_what_runs() -> None:
     tags = {tag["key"]: tag["value"] for tag in registration(BLUEPRINT, spec(), release())["tags"]}
     found = running_release(tags)
     assert found is not None
-    assert (found.version, found.digest, found.blueprint) == ("0.0.2", NEW, release().blueprint)
+    assert (found.version, found.digest, found.pattern) == ("0.0.2", NEW, release().pattern)
 
 
 @pytest.mark.parametrize("tags", [{}, {"crossfade:version": "1"}, {"Name": "web"}])
