@@ -1,0 +1,28 @@
+"""How the things are named that Crossfade makes for a service beside the owner's own.
+
+``specs_path`` is where Crossfade's stack looks for specs, ``/<stack>/services/``. It is part of each name, so
+that two Crossfades in an account stay apart.
+"""
+
+import hashlib
+import re
+
+from crossfade.domain.slots import Slot
+
+SERVICE_TAG = "crossfade:service"
+"""The tag of all that Crossfade made for a service; its value is the service's name."""
+
+
+def target_group_name(specs_path: str, service: str, slot: Slot) -> str:
+    """The name of a slot's target group, e.g. ``cf-web-1f2e3d-blue``.
+
+    ELB takes 32 letters, digits and hyphens, and no two hyphens in a row.
+    """
+    short = re.sub("-+", "-", service)[:16].strip("-")
+    mark = hashlib.sha256(f"{specs_path}{service}".encode()).hexdigest()[:6]
+    return f"cf-{short}-{mark}-{slot}"
+
+
+def preview_secret(specs_path: str, service: str) -> str:
+    """The name of the SSM parameter that holds the secret of a service's preview rules."""
+    return f"{specs_path.removesuffix('services/')}preview/{service}"
