@@ -7,18 +7,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
-from crossfade.domain.errors import NotYetVisible
+from crossfade.domain.errors import ForeignChange, NotYetVisible
 from crossfade.domain.model import Model
 from crossfade.domain.slots import SLOTS, Slot
-from crossfade.domain.spec.service import ServiceSpec
-from crossfade.domain.traffic.place import (
-    leads_here,
-    listener_gone,
-    production_rule,
-    refuse_covering,
-    target_group_gone,
-)
-from crossfade.domain.traffic.rule import LiveRule, weighted_forward
+from crossfade.domain.spec.placed import Placed
+from crossfade.domain.traffic.place import listener_gone, target_group_gone
+from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import Weights
 
 
@@ -36,38 +30,37 @@ class Traffic:
     Each method raises ``ResourceGone`` where ELB says that it has no such listener or target group.
     """
 
-    def __init__(self, elbv2: Any, spec: ServiceSpec) -> None:
+    def __init__(self, elbv2: Any, spec: Placed) -> None:
         self._elbv2 = elbv2
         self._spec = spec
 
-    def rules(self) -> list[LiveRule]:
-        """All rules of the listener, as the load balancer shows them."""
-        pages = self._elbv2.get_paginator("describe_rules").paginate(ListenerArn=self._spec.listener)
-        with self._given():
-            return [_live(rule) for page in pages for rule in page["Rules"]]
-
     def rule(self) -> LiveRule | None:
         """The production rule, as the load balancer shows it; None if it shows none."""
-        return production_rule(self._spec, self.rules())
+        with self._given():
+            return next(
+                (rule for rule in rules(self._elbv2, self._spec.listener) if rule.arn == self._spec.rule),
+                None,
+            )
 
     def weights(self) -> Weights | None:
         """The weights, as the load balancer shows them; None if it shows no production rule."""
         rule = self.rule()
         return rule.weights(self._spec.target_groups) if rule else None
 
-    def write(self, weights: Weights, known: LiveRule | None = None) -> LiveRule:
-        """Set the weights, creating the production rule if need be; returns the load balancer's own answer.
+    def write(self, weights: Weights, known: LiveRule | None) -> LiveRule:
+        """Set the weights of the rule as it is known best; returns the load balancer's own answer.
 
-        ``known`` is the rule as it was written last, by whose ARN it is found under another priority.
+        Raises
+        ------
+        ForeignChange
+            None is known: it was deleted outside Crossfade.
         """
-        if known:
-            return self.change(known, weights)
-        rules = self.rules()
-        rule = production_rule(self._spec, rules)
-        if rule:
-            return self.change(rule, weights)
-        refuse_covering(self._spec, rules)
-        return self._create(weights)
+        if known is None:
+            raise ForeignChange(
+                f"The production rule {self._spec.rule} does not exist any more. It was deleted outside "
+                "Crossfade. Prepare the service again, then deploy again."
+            )
+        return self.change(known, weights)
 
     def change(self, rule: LiveRule, weights: Weights) -> LiveRule:
         """Set the weights of a rule that was read; returns the load balancer's own answer.
@@ -91,28 +84,6 @@ class Traffic:
                 f"The rule {rule.arn} was deleted after it was read. Crossfade reads the rules again."
             ) from error
 
-    def remove(self, known: str | None = None) -> bool:
-        """Delete the production rule, so that the listener's default action answers; harmless twice.
-
-        ``known`` is the rule's ARN, by which one is found that was given another priority. False: the load
-        balancer tells of none, which may be so because it was made just now. A rule in its place that leads
-        to others as well is not Crossfade's, and stays.
-        """
-        rules = self.rules()
-        rule = next((rule for rule in rules if rule.arn == known), production_rule(self._spec, rules))
-        if rule is None or not leads_here(self._spec, rule):
-            return False
-        self.delete(rule)
-        return True
-
-    def delete(self, rule: LiveRule) -> None:
-        """Delete a rule that was read; harmless when it is gone."""
-        try:
-            self._elbv2.delete_rule(RuleArn=rule.arn)
-        except ClientError as error:
-            if error_code(error) != "RuleNotFound":
-                raise
-
     def sticky_groups(self) -> list[str]:
         """The service's target groups that have sticky sessions on."""
         groups = [self._spec.target_groups.of(slot) for slot in SLOTS]
@@ -131,26 +102,6 @@ class Traffic:
             unhealthy=tuple(f"{target['Target']['Id']}: {_words(target['TargetHealth'])}" for target in bad),
         )
 
-    def _create(self, weights: Weights) -> LiveRule:
-        groups = self._spec.target_groups
-        try:
-            with self._given():
-                answer = self._elbv2.create_rule(
-                    ListenerArn=self._spec.listener,
-                    Priority=self._spec.rule_priority,
-                    Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
-                    Actions=[weighted_forward({"Type": "forward"}, groups, weights)],
-                )
-        except ClientError as error:
-            if error_code(error) != "PriorityInUse":
-                raise
-            # An earlier try of this write may have succeeded; that is known once the rule shows.
-            raise NotYetVisible(
-                f"The listener has a rule of priority {self._spec.rule_priority} already, but does not show "
-                "it yet. Crossfade reads the rules again."
-            ) from error
-        return _live(answer["Rules"][0])
-
     @contextmanager
     def _given(self, group: str | None = None) -> Iterator[None]:
         """Name the listener or target group of the spec that ELB says does not exist."""
@@ -167,6 +118,12 @@ class Traffic:
         with self._given(group):
             found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
         return {attribute["Key"]: attribute["Value"] for attribute in found}
+
+
+def rules(elbv2: Any, listener: str) -> list[LiveRule]:
+    """All rules of a listener, as the load balancer shows them."""
+    pages = elbv2.get_paginator("describe_rules").paginate(ListenerArn=listener)
+    return [_live(rule) for page in pages for rule in page["Rules"]]
 
 
 def _live(rule: dict[str, Any]) -> LiveRule:

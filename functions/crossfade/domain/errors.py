@@ -45,6 +45,14 @@ class PatternUnusable(CrossfadeError):
     """The owner's ECS service, or its task definition, cannot be the pattern of the slots: see why."""
 
 
+class NotPrepared(CrossfadeError):
+    """What Crossfade makes beside the owner's load balancer is not there: adopt the service first."""
+
+
+class NothingToLeave(CrossfadeError):
+    """The owner's ECS service is live already: there is nothing to hand back."""
+
+
 class RuleCovers(CrossfadeError):
     """The production rule would take another listener rule's requests, or get none itself: see which one."""
 

@@ -86,7 +86,8 @@ class State(Model):
     ``holder`` is the execution that may change the service, ``deployment`` the deployment that it works on.
     ``weights`` were written last, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``intended`` is
     set during a write, so that a write that was cut off is not taken for a foreign change. ``overwritten``
-    has older weights that the load balancer may still show.
+    has older weights that the load balancer may still show. ``origin`` is the slot whose place the owner's
+    ECS service took in the last deployment.
 
     ``freed`` is when the last deployment freed the service, after all its changes; ``resumed`` is how it left
     the live slot's scaling. ``verified``: whether the live slot was seen to answer with its version. It was
@@ -111,6 +112,7 @@ class State(Model):
     newest: LatestImage | None = None
     waiting: Waiting | None = None
     warm: WarmSlot | None = None
+    origin: Slot | None = None
     tried: Tried | None = None
     verified: bool = True
 
@@ -158,13 +160,6 @@ class State(Model):
         if is_old and self.live_rule and self.live_rule.arn == read.arn:
             return self.live_rule.newer_than(read)
         return read
-
-    def may_hide_a_rule(self, now: datetime) -> bool:
-        """Whether the production rule was made, or may have been, so lately that it is not seen yet."""
-        made = any(one.weights is None and one.may_be_read(now) for one in self.overwritten)
-        at = self.intended_at if self.intended and self.weights is None else None
-        making = at and (self.written_at is None or self.written_at < at)
-        return made or bool(at and making and Overwritten(weights=None, until=at).may_be_read(now))
 
 
 def deployed_unknown(service: str, parameter: str) -> DeployedUnknown:

@@ -8,7 +8,7 @@ from crossfade.domain.journal import State
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import RunningRelease
 from crossfade.domain.slots import SLOTS, Slot, other
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.placed import Placed
 from crossfade.domain.tasks.launch import ECS_LAG
 
 
@@ -25,7 +25,7 @@ class SlotCount(Model):
 
 
 def refuse_drift(
-    spec: ServiceSpec,
+    spec: Placed,
     counts: Mapping[Slot, SlotCount | None],
     *,
     stable: Slot | None,
@@ -69,13 +69,13 @@ def _may_be_old(state: State, now: datetime) -> bool:
 
 
 def _drift(
-    spec: ServiceSpec, counts: Mapping[Slot, SlotCount | None], stable: Slot | None, warm: Slot | None
+    spec: Placed, counts: Mapping[Slot, SlotCount | None], stable: Slot | None, warm: Slot | None
 ) -> tuple[str, str] | None:
     """What is not as Crossfade left it, and what to do if that is no stale answer; None without drift."""
     if stable:
         live = counts[stable]
         if live is None or live.desired == 0:
-            scale_or_give = f"Scale it to {spec.desired_count} tasks, or give" if live else "Give"
+            scale_or_give = "Scale it up, or give" if live else "Give"
             return (
                 f"stable ({stable}) has all traffic, but its ECS service {spec.slot_service(stable)} "
                 f"{'does not exist' if live is None else 'stands at 0 tasks'}.",
@@ -86,7 +86,8 @@ def _drift(
     idle: tuple[Slot, ...] = (other(stable),) if stable else SLOTS
     for slot in idle:
         found = counts[slot]
-        if found and found.desired > 0 and slot != warm:
+        # Its owner's stack may start the origin's tasks at any time: without traffic they are harmless.
+        if found and found.desired > 0 and slot not in {warm, spec.origin}:
             return (
                 f"The idle slot {slot} stands at {found.desired} tasks.",
                 f"{spec.slot_service(slot)} was changed outside Crossfade, or a deployment was cut off. "

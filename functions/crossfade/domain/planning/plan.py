@@ -8,7 +8,8 @@ from crossfade.domain.journal import Waiting
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.slots import Slot, other
-from crossfade.domain.spec.service import ServiceSpec, Stage
+from crossfade.domain.spec.placed import Placed
+from crossfade.domain.spec.service import Stage
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import EMERGENCY
@@ -37,6 +38,9 @@ class Release(Model):
 
 class RunningRelease(Model):
     """The release in the stable slot, read from the tags of the task definition that runs there.
+
+    What its owner runs there has no such tags: its version is the tag of its image, which it need not answer
+    with.
 
     ``version`` is what it answers with, if the journal knows that. If it was not ``verified``, it may answer
     with any version.
@@ -96,7 +100,7 @@ class Plan(Model):
     execution: str
     asked_by: str | None = None
     began: Timestamp
-    spec: ServiceSpec
+    spec: Placed
     release: Release
     stable: Slot | None
     candidate: Slot
@@ -111,9 +115,14 @@ class Plan(Model):
         return self.spec.service
 
     @property
-    def before(self) -> Weights | None:
-        """The weights of before the deployment; None where there was no production rule."""
-        return Weights.share(self.stable, 100) if self.stable else None
+    def before(self) -> Weights:
+        """The weights of before the deployment: of a first release they are the origin's, which has no task."""
+        return Weights.share(self.stable or other(self.candidate), 100)
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the service is handed back: the release goes to its owner's ECS service."""
+        return self.candidate == self.spec.origin
 
     @property
     def stable_answers(self) -> str | None:
@@ -177,27 +186,29 @@ def decide(
     execution: str,
     asked_by: str | None = None,
     now: Timestamp,
-    spec: ServiceSpec,
+    spec: Placed,
     release: Release,
     stable: Slot | None,
     serves: bool = True,
+    leaves: bool = False,
     running: RunningRelease | None,
     feed: Feed | None = None,
     contents: Contents | None = None,
 ) -> Decision:
     """Turn a release and what is live into a plan, or into nothing to do.
 
-    A first release has no stable slot, and no rule that could split traffic, so it goes from the first stage
-    straight to the last. ``serves``: a target of the stable slot is healthy; if not, the reason says so, and
-    the gate decides by what that slot answers.
+    A first release has no stable slot, so it goes from the first stage straight to the last. ``serves``: a
+    target of the stable slot is healthy; if not, the reason says so, and the gate decides by what that slot
+    answers. ``leaves``: what is live goes to the owner's own ECS service.
     """
-    if running and (running.digest, running.pattern) == (release.digest, release.pattern):
+    same_release = running and (running.digest, running.pattern) == (release.digest, release.pattern)
+    if running and same_release and not leaves:
         same = "" if release.version == running.version else f"; {release.version} is the same image"
         return Decision(
             action="nothing_to_do",
             reason=f"{spec.service} already runs {running.version} ({release.digest}) in {stable}{same}.",
         )
-    candidate: Slot = other(stable) if stable else "blue"
+    candidate: Slot = other(stable or spec.origin or "green")
     plan = Plan(
         deployment=deployment,
         execution=execution,
@@ -213,7 +224,8 @@ def decide(
         contents=contents,
     )
     before, summary = running.version if running else "nothing", contents.summary if contents else ""
-    reason = f"{before} → {release.version} in {candidate}{f': {summary}' if summary else ''}"
+    home = f" (back in {spec.slot_service(candidate)})" if leaves else ""
+    reason = f"{before} → {release.version} in {candidate}{home}{f': {summary}' if summary else ''}"
     if stable and not serves:
         reason += f"; {EMERGENCY} ({stable} has no healthy target)"
     return Decision(action="deploy", reason=reason, plan=plan)

@@ -29,19 +29,23 @@ class DeployRequest(Model):
 
     With both, the digest is deployed under that tag. ``asked`` is set where Crossfade itself starts what has
     waited: the release gives way to any that was pushed later. ``tagged`` is that release's. ``asked_by`` is
-    the execution that asks.
+    the execution that asks. ``leave`` is without an image: what is live goes back to its owner's ECS service.
     """
 
     service: ServiceName
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
+    leave: bool = False
     asked: Timestamp | None = None
     tagged: Timestamp | None = None
     asked_by: str | None = Field(default=None, validation_alias=AliasChoices("asked_by", STARTED_BY))
 
     @model_validator(mode="after")
     def _an_image(self) -> "DeployRequest":
-        if self.image_tag is None and self.image_digest is None:
+        image = self.image_tag is not None or self.image_digest is not None
+        if self.leave and image:
+            raise ValueError("give no image with leave: what is live is handed back")
+        if not self.leave and not image:
             raise ValueError("give image_tag, image_digest, or both")
         return self
 

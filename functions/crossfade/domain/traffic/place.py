@@ -1,31 +1,99 @@
-"""The production rule's place: beside which other rules it stands, and whether the spec still says so.
+"""The production rule's place: which rule it is, and beside which other rules it stands.
 
-The rule that Crossfade makes takes every request of its listener (``/*``), so it may stand neither before
-another service's rule nor behind one that takes every request as well.
+An owner's rule is named by its ARN. A rule that Crossfade makes may stand neither before another service's
+rule that it covers, nor behind one that covers it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from crossfade.domain.errors import PriorityTaken, ResourceGone, RuleCovers, ServiceMoved
-from crossfade.domain.slots import TargetGroups
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.errors import NotPrepared, PriorityTaken, ResourceGone, RuleCovers, ServiceMoved
+from crossfade.domain.slots import Slot, TargetGroups
+from crossfade.domain.spec.placed import Placed
+from crossfade.domain.spec.service import ExistingRule, OwnRule, ServiceSpec
 from crossfade.domain.traffic.rule import DEFAULT, LastRule, LiveRule
 
-ALONE = "Give the service a listener of its own in its spec, then deploy again."
+LAST = 50_000
+"""The highest priority of a rule.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
+"""
+ALONE = "Give the service a listener of its own, or conditions, in its spec, then prepare it again."
 
 
-def production_rule(spec: ServiceSpec, rules: Iterable[LiveRule]) -> LiveRule | None:
-    """The rule of the listener that stands at the service's priority; None where there is none."""
-    return next((rule for rule in rules if rule.priority == str(spec.rule_priority)), None)
+def listener_of(rule: str) -> str:
+    """The ARN of the listener that a rule belongs to."""
+    return rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]
 
 
-def leads_here(spec: ServiceSpec, rule: LiveRule) -> bool:
+def listener(spec: ServiceSpec) -> str:
+    """The ARN of the listener of production."""
+    route = spec.route
+    return listener_of(route.rule) if isinstance(route, ExistingRule) else route.listener
+
+
+def production_rule(spec: ServiceSpec, rules: Iterable[LiveRule], groups: TargetGroups) -> LiveRule:
+    """The rule by which production traffic comes, found for a deployment that begins.
+
+    Raises
+    ------
+    NotPrepared
+        The listener shows none.
+    PriorityTaken
+        The rule in its place leads to others.
+    """
+    rule = found_rule(spec, rules, groups)
+    route = spec.route
+    if rule is None:
+        wanted = route.rule if isinstance(route, ExistingRule) else f"of priority {route.priority}"
+        raise NotPrepared(
+            f"The listener {listener(spec)} shows no rule {wanted} for {spec.service}. Prepare the service: "
+            "crossfade adopt, or an update of the stack that has its Custom::CrossfadeService. If that was "
+            "done less than five minutes ago, ELB may not show the rule yet: deploy again."
+        )
+    if isinstance(route, OwnRule) and not set(rule.forwards) & _all(groups):
+        raise PriorityTaken(
+            f"The spec of {spec.service} says priority {route.priority}, and there the listener has a rule "
+            f"that is not of this service: {rule}. It is left alone. {ALONE}"
+        )
+    return rule
+
+
+def found_rule(spec: ServiceSpec, rules: Iterable[LiveRule], groups: TargetGroups) -> LiveRule | None:
+    """The rule in the place that the spec names; None where the listener shows none.
+
+    With ``priority: last`` that is the last one that leads to the service alone and takes every request.
+    """
+    route = spec.route
+    if isinstance(route, ExistingRule):
+        return next((rule for rule in rules if rule.arn == route.rule), None)
+    numbered = [rule for rule in rules if rule.priority != DEFAULT]
+    if route.priority != "last":
+        return next((rule for rule in numbered if rule.priority == str(route.priority)), None)
+    mine = [rule for rule in numbered if rule.covers_all() and leads_here(groups, rule)]
+    return max(mine, key=lambda rule: int(rule.priority), default=None)
+
+
+def free_priority(spec: ServiceSpec, rules: Iterable[LiveRule]) -> int:
+    """Where the rule of an ``OwnRule`` is to be made."""
+    taken = {int(rule.priority) for rule in rules if rule.priority != DEFAULT}
+    route = spec.route
+    assert isinstance(route, OwnRule)  # noqa: S101 - an owner's rule is never made
+    if route.priority != "last":
+        return route.priority
+    return next(place for place in range(LAST, 0, -1) if place not in taken)
+
+
+def leads_here(groups: TargetGroups, rule: LiveRule) -> bool:
     """Whether a rule forwards to the service's target groups, and to no others."""
-    groups = set(rule.forwards)
-    return bool(groups) and groups <= {spec.target_groups.blue, spec.target_groups.green}
+    forwards = set(rule.forwards)
+    return bool(forwards) and forwards <= _all(groups)
 
 
-def listener_gone(spec: ServiceSpec) -> ResourceGone:
+def _all(groups: TargetGroups) -> Collection[str]:
+    return {groups.blue, groups.green, groups.pattern}
+
+
+def listener_gone(spec: Placed) -> ResourceGone:
     """The error for a listener that ELB says it does not have."""
     return ResourceGone(
         f"The listener {spec.listener}, which the spec of {spec.service} names, does not exist, and so there "
@@ -33,11 +101,11 @@ def listener_gone(spec: ServiceSpec) -> ResourceGone:
     )
 
 
-def target_group_gone(spec: ServiceSpec, group: str | None = None) -> ResourceGone:
+def target_group_gone(spec: Placed, group: str | None = None) -> ResourceGone:
     """The error for a target group that ELB says it does not have; None where it does not say which."""
     groups = spec.target_groups
     which = f"The target group {group}" if group else f"One of the groups {groups.blue} and {groups.green}"
-    return ResourceGone(f"{which}, which the spec of {spec.service} names, does not exist. {_PUT_THERE}")
+    return ResourceGone(f"{which} of {spec.service} does not exist. {_PUT_THERE}")
 
 
 def cluster_gone(spec: ServiceSpec) -> ResourceGone:
@@ -48,70 +116,37 @@ def cluster_gone(spec: ServiceSpec) -> ResourceGone:
 
 
 _PUT_THERE = (
-    "Crossfade makes none. If the spec names the wrong one, correct it in the service's stack. If it was "
-    'deleted: docs/operations.md says what to do, under "When a listener or a target group is gone".'
+    "If the spec names the wrong one, correct it. If it was deleted: docs/operations.md says what to do, "
+    'under "When a listener or a target group is gone".'
 )
 
 
-def refuse_moved(spec: ServiceSpec, last: LastRule | None) -> None:
+def refuse_moved(spec: Placed, last: LastRule | None, stable: Slot | None) -> None:
     """Refuse a spec that puts a live service elsewhere: what is live would be looked for where it is not.
 
-    ``last`` is the rule as Crossfade wrote it last; None where nothing is live.
+    ``last`` is the rule as Crossfade wrote it last; None where nothing is live. ``stable`` is the live slot.
 
     Raises
     ------
     ServiceMoved
-        The spec was changed since.
+        The spec, or its pattern, was changed since.
     """
-    changed = [
-        f"{field} from {_shown(was)} to {_shown(is_now)}"
-        for field in ("cluster", "listener", "target_groups")
-        if last and (was := getattr(last, field)) != (is_now := getattr(spec, field))
-    ]
+    if last is None:
+        return
+    places = [("cluster", last.cluster, spec.cluster), ("rule", last.arn, spec.rule)]
+    if stable:
+        groups = (last.target_groups.of(stable), spec.target_groups.of(stable))
+        places.append((f"target group of {stable}", *groups))
+    changed = [f"{what} from {was} to {is_now}" for what, was, is_now in places if was != is_now]
     if changed:
         raise ServiceMoved(
             f"{spec.service} is live, and its spec was changed since: {'; '.join(changed)}. What is live "
-            "would be left behind. Change that back in the service's stack, then deploy again. To move the "
-            "service, set it up in its new place under another name, and delete this one when no client "
-            "needs it any more."
+            "would be left behind. Change that back, then deploy again. To move the service, hand it back "
+            "to its owner first (crossfade leave), then adopt it in its new place."
         )
 
 
-def refuse_renumbered(spec: ServiceSpec, last: LastRule | None, rules: Iterable[LiveRule]) -> None:
-    """The same for the rule's priority, unless the rule itself has the new one.
-
-    ``rules`` are all rules of the listener.
-    """
-    if last is None or spec.rule_priority == last.rule_priority:
-        return
-    rule = next((rule for rule in rules if rule.arn == last.arn), None)
-    if rule is None or rule.priority != str(spec.rule_priority):
-        found = f"still stands at {rule.priority}" if rule else "is not seen at the listener"
-        raise ServiceMoved(
-            f"{spec.service} is live, and its spec was changed since: rule_priority from "
-            f"{last.rule_priority} to {spec.rule_priority}. The production rule {last.arn} {found}. "
-            "Change that back in the service's stack, then deploy again. Or give the rule its new priority "
-            "first, if no rule between the two needs its requests: aws elbv2 set-rule-priorities "
-            f"--rule-priorities RuleArn={last.arn},Priority={spec.rule_priority}"
-        )
-
-
-def refuse_taken(spec: ServiceSpec, rule: LiveRule | None) -> None:
-    """Refuse a first release where a rule that has nothing to do with the service stands in its place.
-
-    Raises
-    ------
-    PriorityTaken
-        The rule leads to none of the service's target groups.
-    """
-    if rule and not set(rule.forwards) & {spec.target_groups.blue, spec.target_groups.green}:
-        raise PriorityTaken(
-            f"The spec of {spec.service} says rule_priority {spec.rule_priority}, and there the listener has "
-            f"a rule that is not of this service: {rule}. It is left alone. {ALONE}"
-        )
-
-
-def refuse_covering(spec: ServiceSpec, rules: Iterable[LiveRule]) -> None:
+def refuse_covering(spec: ServiceSpec, rules: Iterable[LiveRule], groups: TargetGroups) -> None:
     """Refuse to make the production rule where it would take others' requests, or get none.
 
     ``rules`` are all rules of the listener.
@@ -121,28 +156,26 @@ def refuse_covering(spec: ServiceSpec, rules: Iterable[LiveRule]) -> None:
     RuleCovers
         One rule would take all the requests of another: the sentence names it, its place and its conditions.
     """
-    mine = f"the production rule of {spec.service} (priority {spec.rule_priority}, path-pattern /*)"
     all_rules = list(rules)
-    covered = [str(rule) for rule in all_rules if _would_be_covered(spec, rule)]
+    route, place = spec.route, free_priority(spec, all_rules)
+    everything = isinstance(route, OwnRule) and not route.conditions
+    mine = f"the production rule of {spec.service} (priority {place})"
+    covered = [str(rule) for rule in all_rules if everything and _would_be_covered(place, rule, groups)]
     if covered:
         raise RuleCovers(
             f"These rules of the listener would get no request any more: {'; '.join(covered)}. For {mine} "
             f"would stand before them and take all of them. {ALONE}"
         )
     for rule in all_rules:
-        if rule.priority != DEFAULT and int(rule.priority) < spec.rule_priority and rule.covers_all():
+        if rule.priority != DEFAULT and int(rule.priority) < place and rule.covers_all():
             raise RuleCovers(
                 f"The listener's rule {rule} takes every request, so that {mine} would get none behind it. "
                 f"{ALONE}"
             )
 
 
-def _would_be_covered(spec: ServiceSpec, rule: LiveRule) -> bool:
+def _would_be_covered(place: int, rule: LiveRule, groups: TargetGroups) -> bool:
     """Whether a rule would lose its requests; a default rule that answers by itself loses nothing."""
     if rule.priority == DEFAULT:
-        return bool(rule.forwards) and not leads_here(spec, rule)
-    return int(rule.priority) > spec.rule_priority
-
-
-def _shown(value: str | TargetGroups) -> str:
-    return value if isinstance(value, str) else f"blue {value.blue}, green {value.green}"
+        return bool(rule.forwards) and not leads_here(groups, rule)
+    return int(rule.priority) > place

@@ -12,7 +12,7 @@ from typing import Any, Self
 from crossfade.domain.errors import ForeignChange, StickyTraffic
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import SLOTS, TargetGroups
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.placed import Placed
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.weights import Weights
 
@@ -55,9 +55,10 @@ class LiveRule(Model):
         ------
         ForeignChange
             The rule does what Crossfade could not keep: it forwards to a group that is not one of the
-            service's two, answers by itself, or does something before that is not known here.
+            service's, answers by itself, or does something before that is not known here.
         """
-        foreign = set(self.forwards) - {groups.blue, groups.green}
+        own = {groups.blue, groups.green, *([] if self.forwards.get(groups.pattern) else [groups.pattern])}
+        foreign = set(self.forwards) - own
         if foreign:
             raise self._changed(f"forwards to {', '.join(sorted(foreign))}", groups)
         if not self.forwards:
@@ -75,6 +76,16 @@ class LiveRule(Model):
         """The rule's actions with other weights: all of them, since ModifyRule replaces the whole list."""
         *before, forward = self.actions
         return [*(_kept(action) for action in before), weighted_forward(forward, groups, weights)]
+
+    def handed_back(self, group: str) -> list[dict[str, Any]]:
+        """The rule's actions with all traffic to one group, and to no other one any more."""
+        *before, forward = self.actions
+        rest = {key: value for key, value in forward.items() if key != "TargetGroupArn"}
+        config = {
+            **forward.get("ForwardConfig", {}),
+            "TargetGroups": [{"TargetGroupArn": group, "Weight": 1}],
+        }
+        return [*(_kept(action) for action in before), {**rest, "ForwardConfig": config}]
 
     def covers_all(self) -> bool:
         """Whether every request fits the rule's conditions."""
@@ -96,27 +107,23 @@ class LiveRule(Model):
 
 
 class LastRule(Model):
-    """The production rule by the load balancer's answer to the last write of it, and whose spec it followed.
+    """The production rule by the load balancer's answer to the last write of it, and where its groups were.
 
     ``actions`` is JSON; ``at`` is when it was written, and is that of the journal's weights.
     """
 
     arn: str
     cluster: str
-    listener: str
-    rule_priority: int
     target_groups: TargetGroups
     actions: str
     at: Timestamp
 
     @classmethod
-    def of(cls, spec: ServiceSpec, answer: LiveRule, at: datetime) -> Self:
+    def of(cls, spec: Placed, answer: LiveRule, at: datetime) -> Self:
         """What is to be remembered of a write."""
         return cls(
             arn=answer.arn,
             cluster=spec.cluster,
-            listener=spec.listener,
-            rule_priority=spec.rule_priority,
             target_groups=spec.target_groups,
             actions=json.dumps(answer.actions),
             at=at,
