@@ -98,25 +98,29 @@ class Journal:
         state = self.state(plan.service)
         if state.holder == plan.execution:
             return  # an earlier try of this claim had its effect
-        values: dict[str, Any] = {":candidate": _candidate(plan)}
+        values: dict[str, Any] = {":candidate": _candidate(plan), ":weights": plan.before.model_dump()}
         sets, conditions = ["candidate = :candidate"], ["attribute_not_exists(holder)"]
         # The plan must still fit: a deployment that came and went meanwhile has swapped the slots.
-        if plan.before:
-            values[":weights"] = plan.before.model_dump()
+        if state.weights:
             conditions.append("weights = :weights")
         else:
+            # Adopted: the owner has left the rule so, and the plan has seen it.
             conditions.append("attribute_not_exists(weights)")
+            sets.append("weights = :weights")
         if plan.stable and state.stable not in (None, plan.stable):
             # All traffic was put there by hand, and the weights alone were written down.
             sets += ["stable = :stable", "version = :version", "digest = :digest"]
             values[":stable"] = plan.stable
             values[":version"] = plan.previous.version if plan.previous else None
             values[":digest"] = plan.previous.digest if plan.previous else None
+        if plan.spec.origin:
+            sets.append("origin = :origin")
+            values[":origin"] = plan.spec.origin
         came = plan.release.came
         if came and (state.newest is None or came > state.newest.at):
             sets.append("newest = :newest")
             values[":newest"] = {"at": iso(came), "digest": plan.release.digest}
-        remove = ["warm"]
+        remove = ["warm", *([] if plan.spec.origin else ["origin"])]
         if state.waiting and state.waiting.digest == plan.release.digest:
             remove.append("waiting")  # StartNext may have been cut off before it did this
         self._hold(plan, sets, values, conditions, remove, {})
@@ -280,22 +284,21 @@ class Journal:
         *,
         verified: bool = True,
     ) -> None:
-        """Write down where a rollback has left all traffic: with ``winner``, or that the rule was removed.
+        """Write down where a rollback has left all traffic: with ``winner``, or with the origin, as before.
 
         ``verified``: whether the winner was seen to answer with its version.
         ``intended`` stays: a write of the deployment's own may still be on its way.
         """
-        wanted = Weights.share(winner, 100) if winner else None
+        wanted = Weights.share(winner, 100) if winner else plan.before
         written, values = self._written(plan, wanted, now, answer)
-        if wanted is None:
-            gone = "weights, stable, version, digest, last_rule, verified"
-            self._held(plan, f"{written} REMOVE {gone}", values)
+        written += ", weights = :weights"
+        if winner is None:
+            self._held(plan, f"{written} REMOVE stable, version, digest, verified", values)
             return
         release = plan.release if winner == plan.candidate else plan.previous
         self._held(
             plan,
-            f"{written}, weights = :weights, stable = :slot, version = :version, digest = :digest, "
-            "verified = :verified",
+            f"{written}, stable = :slot, version = :version, digest = :digest, verified = :verified",
             {
                 **values,
                 ":verified": verified,

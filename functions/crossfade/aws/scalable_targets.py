@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
 from crossfade.domain.slots import Slot
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.placed import Placed
 from crossfade.domain.tasks.scaling import ScalableTarget, SuspendedState
 
 DIMENSION = "ecs:service:DesiredCount"
@@ -15,7 +15,7 @@ DIMENSION = "ecs:service:DesiredCount"
 class Scaling:
     """Reads and suspends scalable targets through a boto3 ``application-autoscaling`` client."""
 
-    def __init__(self, autoscaling: Any, spec: ServiceSpec) -> None:
+    def __init__(self, autoscaling: Any, spec: Placed) -> None:
         self._autoscaling = autoscaling
         self._spec = spec
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.domain.gate.blocks.from_metrics import Minute
 from crossfade.domain.slots import SLOTS
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.placed import Placed
 
 REQUESTS = "RequestCount"
 FAILURES = ("HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")
@@ -15,7 +15,7 @@ PERIOD = 60
 class TargetMetrics:
     """Reads metrics through a boto3 ``cloudwatch`` client."""
 
-    def __init__(self, cloudwatch: Any, spec: ServiceSpec) -> None:
+    def __init__(self, cloudwatch: Any, spec: Placed) -> None:
         self._cloudwatch = cloudwatch
         self._spec = spec
 

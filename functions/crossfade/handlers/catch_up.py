@@ -44,7 +44,7 @@ def handler(service: str | None = None) -> CaughtUp:
         except InvalidServiceSpec as error:
             logger.warning("left out: %s", error)  # one service's spec must not stop the others
             continue
-        newest = registry.newest(spec.repository, spec.deploys)
+        newest = registry.newest(spec.release.repository, spec.deploys)
         if newest and missed(newest.digest, newest.at, journal.state(name)):
             asked = {
                 "service": name,

@@ -35,6 +35,8 @@ def handler(plan: Plan, task_definition: str, deadline: Timestamp) -> Launched:
         if now >= first + ECS_LAG:
             raise SlotDrift(f"{short}. It was changed outside Crossfade. Scale it up, then deploy again.")
         return Launched(status="waiting", reason=short)
+    if plan.spec.leftover:
+        slots.stop_pattern()  # it was kept warm, and this deployment takes the place of its slot
     tags = plan.contents.tags if plan.contents else {}
     rollout = slots.launch(plan.candidate, task_definition, count, again=again, tags=tags)
     if rollout is None:
@@ -58,7 +60,7 @@ def _count(plan: Plan, slots: Slots, journal: Journal) -> int:
     nothing is taken back.
     """
     if plan.stable is None:
-        return plan.spec.desired_count
+        return plan.spec.tasks
     stable = slots.describe(plan.stable)
     desired, known = stable.desired if stable else 0, journal.history(plan.service, plan.deployment).wanted
     if desired == 0:

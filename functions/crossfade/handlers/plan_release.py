@@ -1,6 +1,7 @@
 """PlanRelease: from an input to a plan, with every check that can be made before anything is changed."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
@@ -9,15 +10,18 @@ from crossfade import stack
 from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Image, Registry
-from crossfade.aws.ecs_services import Slots
+from crossfade.aws.ecs_services import Slots, SlotService
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.listener_rules import Traffic, rules
+from crossfade.aws.patterns import Patterns
+from crossfade.aws.preparation import slot_groups
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.domain.admission import (
     decline,
     enqueue,
+    busy,
     held,
     is_given_up,
     is_late_tag,
@@ -29,17 +33,21 @@ from crossfade.domain.errors import (
     CrossfadeError,
     ForeignChange,
     ImageNotInRepository,
+    ImageTagNotFound,
     InvalidInput,
     NotYetVisible,
+    NothingToLeave,
 )
 from crossfade.domain.journal import State, machine_of
 from crossfade.domain.model import Timestamp
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.planning.naming import as_it_answers
+from crossfade.domain.planning.placing import place, refuse_others_traffic, tag_of
 from crossfade.domain.planning.plan import (
     Decision,
     Feed,
     Release,
+    RunningRelease,
     built_by_nobody,
     choose_service,
     decide,
@@ -48,17 +56,13 @@ from crossfade.domain.planning.plan import (
 from crossfade.domain.planning.request import DeployRequest, ImagePushed, NoConcern, read_input
 from crossfade.domain.rollout.alarms import refuse_unknown
 from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.names import preview_secret
+from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
-from crossfade.domain.traffic.place import (
-    production_rule,
-    refuse_covering,
-    refuse_moved,
-    refuse_renumbered,
-    refuse_taken,
-)
-from crossfade.domain.traffic.rule import refuse_stickiness
-from crossfade.domain.traffic.weights import PUT_RIGHT, TAKE_AWAY, Weights, refuse_foreign, stable_slot
+from crossfade.domain.traffic.place import listener, production_rule, refuse_moved
+from crossfade.domain.traffic.rule import LiveRule, refuse_stickiness
+from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, refuse_foreign, stable_slot
 from crossfade.step import step, utc_now
 
 ECR_LAG = timedelta(minutes=1)
@@ -79,11 +83,13 @@ def handler(input: JsonValue, execution: str, deployment: str) -> Decision:
         return Decision(action="ignore", reason=spec.reason)
     if isinstance(request, ImagePushed) and not (request.tag and spec.deploys(request.tag)):
         return Decision(
-            action="ignore", reason=f"tag {request.tag or '(none)'} does not match {spec.push_tags}"
+            action="ignore",
+            reason=f"tag {request.tag or '(none)'} does not match {spec.release.push_tags}",
         )
-    release = _release(request, spec)
     journal = stack.journal()
     state = journal.state(spec.service)
+    pattern = Patterns(client("ecs"), client("elbv2")).read(spec)
+    release = _release(request, spec, state, pattern)
     if isinstance(request, ImagePushed) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
     ordered_at = _place_in_time(request, release)
@@ -92,13 +98,17 @@ def handler(input: JsonValue, execution: str, deployment: str) -> Decision:
     instead = _instead(execution, request, spec, release, state, journal)
     if instead:
         return instead
-    checked = TaskDefinitions(client("ecs")).check(spec, release)
+    leaves = isinstance(request, DeployRequest) and request.leave
+    placed = _placed(spec, pattern, state, leaves=leaves)
+    checked = TaskDefinitions(client("ecs")).check(placed, release)
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != execution:
+        if leaves:
+            raise busy(spec.service, state)
         return _wait(execution, spec, release, state, ordered_at)
     asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
-        return _decide(deployment, execution, spec, release, state, checked, asked_by)
+        return _decide(deployment, execution, placed, release, state, checked, asked_by, leaves=leaves)
     except CrossfadeError as refused:
         now = journal.state(spec.service)
         if (now.holder, now.freed) == (state.holder, state.freed):
@@ -126,7 +136,8 @@ def _instead(
     put_off = decline(spec.service, release, state, ordered_at=ordered_at, given_up=given_up)
     if put_off:
         return Decision(action=put_off.action, reason=put_off.reason)
-    if isinstance(request, DeployRequest) and state.warm and _is_warm(spec, release, state, journal):
+    by_tag = isinstance(request, DeployRequest) and not request.leave
+    if by_tag and state.warm and _is_warm(spec, release, state, journal):
         return Decision(
             action="go_back",
             reason=f"{release.version} still runs in {state.warm.slot}, which is warm",
@@ -151,21 +162,49 @@ def _find_spec(request: DeployRequest | ImagePushed) -> ServiceSpec | NoConcern:
     return read_spec(name, documents[name])
 
 
-def _release(request: DeployRequest | ImagePushed, spec: ServiceSpec) -> Release:
+def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) -> Placed:
+    """The spec with its slots, its rule and its pattern looked up."""
+    elbv2, path = client("elbv2"), os.environ["SPECS_PATH"]
+    groups = slot_groups(elbv2, spec, path).model_copy(update={"pattern": pattern.target_group})
+    rule = production_rule(spec, rules(elbv2, listener(spec)), groups)
+    return place(
+        spec,
+        pattern,
+        groups,
+        rule,
+        state,
+        listener=listener(spec),
+        preview_secret=preview_secret(path, spec.service),
+        leaves=leaves,
+    )
+
+
+def _release(
+    request: DeployRequest | ImagePushed, spec: ServiceSpec, state: State, pattern: Pattern
+) -> Release:
     registry = Registry(client("ecr"))
+    repository = spec.release.repository
     if isinstance(request, ImagePushed):
         image, version = _pushed(registry, spec, request), request.tag
+    elif request.leave:
+        if state.digest is None:
+            raise NothingToLeave(
+                f"No release of {spec.service} is live by Crossfade, so there is nothing to hand back to "
+                f"{spec.like}. Go on with crossfade leave, which removes what Crossfade made."
+            )
+        image = registry.by_digest(repository, state.digest)
+        version = state.version or _version(image, spec)
     elif request.image_digest:
-        image = registry.by_digest(spec.repository, request.image_digest)
+        image = registry.by_digest(repository, request.image_digest)
         version = request.image_tag or _version(image, spec)
     else:
         version = str(request.image_tag)
-        image = registry.by_tag(spec.repository, version)
+        image = registry.by_tag(repository, version)
     return Release(
         version=version,
         digest=image.digest,
         image=image.uri,
-        blueprint=spec.blueprint,
+        pattern=pattern.task_definition,
         pushed=image.pushed,
         tagged=request.tagged if isinstance(request, DeployRequest) else None,
     )
@@ -179,7 +218,7 @@ def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal,
     ReleasedBefore
         It was one by another tag, or was deployed or tried.
     """
-    tags = Registry(client("ecr")).tags(spec.repository, release.digest)
+    tags = Registry(client("ecr")).tags(spec.release.repository, release.digest)
     others = [tag for tag in tags if tag != release.version and spec.deploys(tag)]
     same_tag = state.newest is not None and (state.newest.at, state.newest.digest) == (at, release.digest)
     if not same_tag and (others or journal.knows(spec.service, release.digest)):
@@ -189,7 +228,7 @@ def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal,
 
 def _pushed(registry: Registry, spec: ServiceSpec, push: ImagePushed) -> Image:
     try:
-        return registry.by_digest(spec.repository, push.digest)
+        return registry.by_digest(spec.release.repository, push.digest)
     except ImageNotInRepository as missing:
         if push.at and utc_now() < push.at + ECR_LAG:
             raise NotYetVisible(
@@ -243,17 +282,19 @@ def _wait(
 def _decide(
     deployment: str,
     execution: str,
-    spec: ServiceSpec,
+    spec: Placed,
     release: Release,
     state: State,
     checked: Checked,
     asked_by: str | None,
+    *,
+    leaves: bool,
 ) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
     live = _live(spec, state, traffic)
-    stable = stable_slot(live)
     slots = Slots(client("ecs"), spec)
     counts = {slot: _count(slots, traffic, slot) for slot in SLOTS}
+    stable = _stable(spec, state, live, counts)
     refuse_drift(spec, counts, stable=stable, state=state, now=utc_now())
     live_count = counts[stable] if stable else None
     if stable and live_count:
@@ -262,7 +303,7 @@ def _decide(
         refuse_narrow(spec, live_count.desired, targets, stable=stable)
     running = slots.describe(stable) if stable else None
     definitions = TaskDefinitions(client("ecs"))
-    previous = definitions.release(running.task_definition) if running else None
+    previous = _running(spec, definitions, running, of_owner=stable == spec.origin)
     if stable:
         refuse_old_release(previous, state, utc_now())
     return decide(
@@ -274,33 +315,68 @@ def _decide(
         release=release,
         stable=stable,
         serves=bool(live_count and live_count.healthy),
+        leaves=leaves,
         running=as_it_answers(previous, state),
         contents=checked.contents,
         feed=Feed(
             candidate=checked.streams,
-            stable=definitions.log_streams(running.task_definition, spec.container) if running else None,
+            stable=definitions.log_streams(running.task_definition, spec.pattern.container)
+            if running
+            else None,
         )
         if checked.streams
         else None,
     )
 
 
-def _live(spec: ServiceSpec, state: State, traffic: Traffic) -> Weights | None:
-    """The weights of the production rule; None where there is none and one can be made."""
-    refuse_moved(spec, state.live_rule)
-    rules = traffic.rules()
-    refuse_renumbered(spec, state.live_rule, rules)
-    rule = production_rule(spec, rules)
-    if state.weights is None:
-        refuse_taken(spec, rule)
+def _stable(
+    spec: Placed, state: State, live: Weights, counts: Mapping[Slot, SlotCount | None]
+) -> Slot | None:
+    """The live slot; None before a first release, where the rule leads to a service that has no task."""
+    slot = stable_slot(live)
+    found = counts[slot]
+    nothing_runs = found is None or (found.desired, found.tasks) == (0, 0)
+    return None if slot == spec.origin and state.stable is None and nothing_runs else slot
+
+
+def _running(
+    spec: Placed, definitions: TaskDefinitions, running: SlotService | None, *, of_owner: bool
+) -> RunningRelease | None:
+    """What the live slot runs; of its owner's own service what the tag of its image says."""
+    found = definitions.release(running.task_definition) if running else None
+    if found or running is None or not of_owner:
+        return found
+    image = definitions.image(running.task_definition, spec.pattern.container)
+    tag = tag_of(image, spec.release.repository)
+    if tag is None:
+        return None
+    try:
+        digest = Registry(client("ecr")).by_tag(spec.release.repository, tag).digest
+    except ImageTagNotFound:
+        return None
+    return RunningRelease(version=tag, digest=digest, pattern=running.task_definition, verified=False)
+
+
+def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:
+    """The weights of the production rule.
+
+    Raises
+    ------
+    ForeignChange
+        The rule does not stand as Crossfade, or before its first release the owner, has left it.
+    """
+    rule = traffic.rule()
     refuse_stickiness(rule, traffic.sticky_groups())
     try:
-        live = rule.weights(spec.target_groups) if rule else None
-        refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+        if rule is None:
+            raise ForeignChange(f"The production rule {spec.rule} was deleted outside Crossfade.")
+        live = rule.weights(spec.target_groups)
+        if state.weights:
+            refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
     except ForeignChange as changed:
-        raise ForeignChange(f"{changed} {PUT_RIGHT if state.weights else TAKE_AWAY}") from changed
-    if rule is None:
-        refuse_covering(spec, rules)
+        raise ForeignChange(f"{changed} {PUT_RIGHT}") from changed
+    refuse_others_traffic(state, live, spec)
+    refuse_moved(spec, state.live_rule, state.stable)
     return live
 
 

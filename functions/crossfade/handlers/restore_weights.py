@@ -69,7 +69,7 @@ def handler(
             return _left("waiting", target.reason, written)
         if target.action == "bar":
             return _left("barred", target.reason, written)
-        wanted = Weights.share(target.winner, 100) if target.winner else None
+        wanted = Weights.share(target.winner, 100) if target.winner else plan.before
         verified = _verified(plan, state, journal, target.winner)
         set_at = written if state.weights == wanted else None
         if set_at is None:
@@ -77,7 +77,7 @@ def handler(
             known = state.best_known(rule, live) if rule else None
             set_at = _write(plan, target, journal, traffic, known, verified=verified)
         if not visible(traffic, journal.refuse_lost(plan)):
-            reason = f"the load balancer does not show what was written ({wanted or 'no rule'}) yet"
+            reason = f"the load balancer does not show what was written ({wanted}) yet"
             return _left("waiting", reason, set_at)
     except ForeignChange as foreign:
         return _left("barred", f"{foreign} {PUT_RIGHT}", written)
@@ -125,7 +125,6 @@ def _target(
         plan,
         written=state.weights,
         own=state.own(now),
-        hidden=state.may_hide_a_rule(now),
         healthy=healthy,
         fit=is_fit(history),
         short=_short(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
@@ -166,21 +165,17 @@ def _write(
     verified: bool,
 ) -> datetime:
     # The write goes to the rule that was read: a second read need not show the same one.
-    answer = None
-    if rule and target.winner is None:
-        traffic.delete(rule)
-    elif rule and target.winner:
-        wanted = Weights.share(target.winner, 100)
-        if target.winner == plan.candidate:
-            # A retry must recognise these weights as Crossfade's own; those from before the plan it knows.
-            journal.intend(plan, wanted, utc_now())
-        answer = traffic.change(rule, wanted)
+    wanted = Weights.share(target.winner, 100) if target.winner else plan.before
+    if target.winner == plan.candidate:
+        # A retry must recognise these weights as Crossfade's own; those from before the plan it knows.
+        journal.intend(plan, wanted, utc_now())
+    answer = traffic.write(wanted, rule)
     now = utc_now()
     journal.reinstate(plan, target.winner, now, answer, verified=verified)
     return now
 
 
-def _met(plan: Plan, state: State, wanted: Weights | None, rounds: int) -> bool:
+def _met(plan: Plan, state: State, wanted: Weights, rounds: int) -> bool:
     """Whether clients may have met the candidate: weights were set since it was planned, or may have been.
 
     In a later round it has been proved that they do not any more.

@@ -114,7 +114,7 @@ def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
     for attempt in range(TRIES):
         if attempt:
             time.sleep(TAG_SECONDS)
-        tags = registry.tags(plan.spec.repository, plan.release.digest)
+        tags = registry.tags(plan.spec.release.repository, plan.release.digest)
         for version in versions:
             if version in tags and plan.spec.deploys(version):
                 known = called(plan, version)

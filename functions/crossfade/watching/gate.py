@@ -49,6 +49,5 @@ def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, sin
         expected=plan.release.version,
         previous=plan.stable_answers,
         rates=Rates(plan.spec.probe.production_rate, plan.spec.probe.slot_rate),
-        production_url=plan.spec.production_url + plan.spec.version_path,
-        preview_url=plan.spec.preview_url + plan.spec.version_path,
+        url=plan.spec.probe.url + plan.spec.version_path,
     )

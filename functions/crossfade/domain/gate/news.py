@@ -96,10 +96,9 @@ def _silence(state: GateState, watch: Watch, silent: list[Lane], now: datetime) 
         parts.append(f"no answer from {lanes} for {since:,.0f} s")
     for lane in polling:
         seen = seen_on(state, watch, lane)
-        address = watch.production_url if lane == "production" else watch.preview_url
         parts.append(
             f"{_called(watch, lane)} does not answer, {seen.polls:,} of {seen.polls:,} requests: "
-            f"{seen.met} ({address}). "
+            f"{seen.met} ({watch.url}). "
             f"{advice(seen.met)}"
         )
     return "; ".join(parts)

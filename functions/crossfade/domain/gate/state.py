@@ -71,7 +71,7 @@ class Watch(NamedTuple):
     ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: since when all
     targets of the candidate are healthy. ``previous``: the stable slot's version, empty if it is not known;
     None in a service's first deployment, which has no stable slot to compare with. The probe sends requests
-    to ``production_url`` and ``preview_url``. ``emergency``: the stable slot serves nothing now, so the
+    to ``url``. ``emergency``: the stable slot serves nothing now, so the
     candidate is judged by itself.
     """
 
@@ -84,8 +84,7 @@ class Watch(NamedTuple):
     expected: str
     previous: str | None
     rates: Rates = Rates()
-    production_url: str = ""
-    preview_url: str = ""
+    url: str = ""
     emergency: bool = False
 
     @property

@@ -1,7 +1,5 @@
 """Placing: which slot the owner's ECS service takes the place of, and which release runs there."""
 
-from collections.abc import Mapping
-
 from crossfade.domain.errors import ForeignChange, NothingToLeave
 from crossfade.domain.journal import State
 from crossfade.domain.slots import Slot, TargetGroups, other
@@ -33,7 +31,7 @@ def place(
         The service is to be handed back, and its owner's ECS service is live already.
     """
     origin = _origin(pattern, rule, state, leaves=leaves)
-    theirs = {origin: pattern.target_group} if origin else {}
+    theirs: dict[str, str] = {origin: pattern.target_group} if origin else {}
     if leaves and state.stable in (None, origin) and rule.forwards.get(pattern.target_group):
         raise NothingToLeave(
             f"{spec.service} is live in its owner's ECS service {spec.like} already, so nothing was "
@@ -76,6 +74,7 @@ def refuse_others_traffic(state: State, live: Weights, spec: Placed) -> None:
         )
 
 
-def runs(counts: Mapping[Slot, int], spec: Placed) -> bool:
-    """Whether the owner's service, where it is live, has tasks: ``counts`` are those wanted or running."""
-    return spec.origin is not None and counts.get(spec.origin, 0) > 0
+def tag_of(image: str, repository: str) -> str | None:
+    """The tag of an image of ECR, e.g. ``1.2.3``; None of another repository's, or one without a tag."""
+    name, _, tag = image.rpartition(":")
+    return tag if name.endswith(f"/{repository}") and "@" not in name else None

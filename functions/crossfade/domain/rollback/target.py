@@ -11,7 +11,7 @@ from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
 
 
 class RestoreTarget(Model):
-    """``go``: all traffic to ``winner``; None removes the rule, as before a first release.
+    """``go``: all traffic to ``winner``; None leads the rule back to the origin, as before a first release.
 
     ``wait``: neither slot can serve yet, or the stable one not all of it. ``bar``: the rule was changed
     outside Crossfade, and is left alone.
@@ -51,7 +51,6 @@ def restore_target(
     *,
     written: Weights | None,
     own: tuple[Weights | None, ...],
-    hidden: bool,
     healthy: Mapping[Slot, int],
     fit: bool,
     short: str | None,
@@ -61,20 +60,18 @@ def restore_target(
 
     It is the stable slot, unless that has no healthy target while the candidate has: clients are better off
     with a suspect version than with none. A candidate that had no clients must be ``fit``. ``written`` are
-    the weights that Crossfade wrote last, ``own`` all of its weights that may still be read; ``hidden``:
-    there may be a rule that the load balancer does not show yet. ``short`` is what the stable slot lacks to
-    carry all traffic, if that is worth a wait. ``late`` ends the wait for a healthy slot.
+    the weights that Crossfade wrote last, ``own`` all of its weights that may still be read. ``short`` is
+    what the stable slot lacks to carry all traffic, if that is worth a wait. ``late`` ends the wait for a
+    healthy slot.
     """
-    if live is None and hidden:
-        return RestoreTarget(action="wait", reason="the load balancer does not show the new rule yet")
-    is_back = live == plan.before and (live == written or live is None)
+    is_back = live == plan.before == written
     if not is_back and (live is None or live not in (*own, plan.before)):
         return RestoreTarget(
             action="bar",
             reason=f"the live rule ({live or 'gone'}) was changed outside Crossfade. {PUT_RIGHT}",
         )
     if plan.stable is None:
-        return RestoreTarget(action="go", reason="no production rule")
+        return RestoreTarget(action="go", reason=f"no release is live: {plan.before}")
     if healthy[plan.stable] > 0:
         if short and not is_back:
             return RestoreTarget(action="wait", reason=f"{short}; until it has them, traffic stays at {live}")

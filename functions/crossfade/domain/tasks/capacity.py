@@ -6,7 +6,7 @@ from typing import Self
 from crossfade.domain.errors import ScalingTooNarrow
 from crossfade.domain.model import Model
 from crossfade.domain.slots import SLOTS, Slot
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.placed import Placed
 from crossfade.domain.tasks.scaling import ScalableTarget
 from crossfade.domain.traffic.weights import shortfall
 
@@ -55,7 +55,7 @@ class Capacity(Model):
 
 
 def refuse_narrow(
-    spec: ServiceSpec, wanted: int, targets: Mapping[Slot, ScalableTarget | None], *, stable: Slot
+    spec: Placed, wanted: int, targets: Mapping[Slot, ScalableTarget | None], *, stable: Slot
 ) -> None:
     """Refuse a deployment in which a scalable target would take tasks away: ``wanted`` of the live slot.
 

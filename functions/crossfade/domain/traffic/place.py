@@ -4,7 +4,7 @@ An owner's rule is named by its ARN. A rule that Crossfade makes may stand neith
 rule that it covers, nor behind one that covers it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from crossfade.domain.errors import NotPrepared, PriorityTaken, ResourceGone, RuleCovers, ServiceMoved
 from crossfade.domain.slots import Slot, TargetGroups
@@ -89,7 +89,7 @@ def leads_here(groups: TargetGroups, rule: LiveRule) -> bool:
     return bool(forwards) and forwards <= _all(groups)
 
 
-def _all(groups: TargetGroups) -> Collection[str]:
+def _all(groups: TargetGroups) -> set[str]:
     return {groups.blue, groups.green, groups.pattern}
 
 

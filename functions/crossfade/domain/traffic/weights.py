@@ -24,13 +24,6 @@ A running deployment does not say it: its rollback may still stop a slot.
 """
 
 
-TAKE_AWAY = (
-    "It is left alone. Delete it when no client needs it, then deploy again: the first release makes the "
-    "rule."
-)
-"""The same before a first release."""
-
-
 class Weights(Model):
     """The two slots' weights in the production rule, in percent."""
 
@@ -69,16 +62,14 @@ class Overwritten(Model):
         return now < self.until + timedelta(seconds=RULE_SECONDS)
 
 
-def stable_slot(weights: Weights | None) -> Slot | None:
-    """The slot that has all the traffic; None before a service's first release.
+def stable_slot(weights: Weights) -> Slot:
+    """The slot that has all the traffic.
 
     Raises
     ------
     TrafficSplit
         Both slots have weight, or none has.
     """
-    if weights is None:
-        return None
     if (weights.blue > 0) == (weights.green > 0):
         raise TrafficSplit(
             f"The production rule stands at {weights}, so neither slot is stable. Choose a slot whose tasks "
@@ -109,10 +100,7 @@ def refuse_foreign(
             "counts as a change from outside."
         )
     found = f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}."
-    if written is None:
-        raise ForeignChange(f"{found} It was made outside Crossfade.")
-    changed = "" if live else " If listener or rule_priority was changed in the spec, change it back."
-    raise ForeignChange(f"{found}{changed} It was changed outside Crossfade.")
+    raise ForeignChange(f"{found} It was changed outside Crossfade.")
 
 
 def required_targets(desired: int, weight: int) -> int:
