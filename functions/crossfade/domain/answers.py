@@ -149,8 +149,8 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("HTTP 301", "HTTP 302", "HTTP 303", "HTTP 307", "HTTP 308"),
-        "A login or a redirect to HTTPS answers, and the probe follows none: give production_url and "
-        "preview_url as addresses that answer themselves, and let the version path pass without a login",
+        "A login or a redirect to HTTPS answers, and the probe follows none: give probe.url "
+        "as an address that answers itself, and let the version path pass without a login",
     ),
     (
         ("HTTP 404", "HTTP 405", "HTTP 410"),
@@ -177,12 +177,11 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("ConnectionRefusedError",),
-        "Nobody listens there: look at the address and port of production_url and preview_url",
+        "Nobody listens there: look at the address and port of probe.url",
     ),
     (
         ("gaierror", "NameResolutionError"),
-        "The probe cannot resolve the name: look at production_url and preview_url, and at the DNS of the "
-        "probe's network",
+        "The probe cannot resolve the name: look at probe.url, and at the DNS of the probe's network",
     ),
     (
         ("SSLCertVerificationError",),
@@ -193,7 +192,7 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("no connection within", "OSError"),
         "The probe does not get through: look at the security groups and subnets in probe.network, and at "
-        "the port of production_url and preview_url",
+        "the port of probe.url",
     ),
     (("no answer",), "The application takes longer than the probe waits: read its log"),
     (("",), "Read the application's log, and look at what stands between the probe and it"),

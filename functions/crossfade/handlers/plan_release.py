@@ -19,9 +19,9 @@ from crossfade.aws.preparation import slot_groups
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.domain.admission import (
+    busy,
     decline,
     enqueue,
-    busy,
     held,
     is_given_up,
     is_late_tag,
@@ -35,8 +35,8 @@ from crossfade.domain.errors import (
     ImageNotInRepository,
     ImageTagNotFound,
     InvalidInput,
-    NotYetVisible,
     NothingToLeave,
+    NotYetVisible,
 )
 from crossfade.domain.journal import State, machine_of
 from crossfade.domain.model import Timestamp
@@ -61,7 +61,7 @@ from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
 from crossfade.domain.traffic.place import listener, production_rule, refuse_moved
-from crossfade.domain.traffic.rule import LiveRule, refuse_stickiness
+from crossfade.domain.traffic.rule import refuse_stickiness
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, refuse_foreign, stable_slot
 from crossfade.step import step, utc_now
 
@@ -86,13 +86,18 @@ def handler(input: JsonValue, execution: str, deployment: str) -> Decision:
             action="ignore",
             reason=f"tag {request.tag or '(none)'} does not match {spec.release.push_tags}",
         )
+    return _plan(request, spec, execution, deployment)
+
+
+def _plan(
+    request: DeployRequest | ImagePushed, spec: ServiceSpec, execution: str, deployment: str
+) -> Decision:
     journal = stack.journal()
     state = journal.state(spec.service)
     pattern = Patterns(client("ecs"), client("elbv2")).read(spec)
     release = _release(request, spec, state, pattern)
     if isinstance(request, ImagePushed) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
-    ordered_at = _place_in_time(request, release)
     if state.holder == execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
     instead = _instead(execution, request, spec, release, state, journal)
@@ -105,7 +110,7 @@ def handler(input: JsonValue, execution: str, deployment: str) -> Decision:
     if state.holder and state.holder != execution:
         if leaves:
             raise busy(spec.service, state)
-        return _wait(execution, spec, release, state, ordered_at)
+        return _wait(execution, spec, release, state, _place_in_time(request, release))
     asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
         return _decide(deployment, execution, placed, release, state, checked, asked_by, leaves=leaves)

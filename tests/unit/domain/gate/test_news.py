@@ -139,20 +139,19 @@ def test_users_who_are_not_asked_for_are_not_waited_for() -> None:
 FIRST = {
     "previous": None,
     "next_weight": None,
-    "production_url": "http://web:81/version",
-    "preview_url": "http://web:8081/version",
+    "url": "http://web:81/version",
 }
 
 
 def test_a_first_release_needs_production_answers_of_its_own() -> None:
-    """Nobody listens at production_url: the slot's own lane answers well all the while."""
+    """Nobody listens at probe.url: the slot's own lane answers well all the while."""
     records = [*ledger("." * 1120, "", ""), _unanswered("production", 55, 60, **REFUSED)]
     _, verdict = glance(records, seconds=56, shown=_stage(100, **FIRST))
     assert (verdict.action, verdict.reason) == (
         "hold",
         "probe evidence missing: production does not answer, 60 of 60 requests: ConnectionRefusedError: "
         "Connection refused (http://web:81/version). Nobody listens there: look at the address and port of "
-        "production_url and preview_url",
+        "probe.url",
     )
     _, late = glance(records, seconds=120, shown=_stage(100, **FIRST))
     assert (late.action, late.error) == ("roll_back", "EvidenceMissing")
@@ -191,7 +190,7 @@ def test_a_few_good_production_answers_are_not_enough() -> None:
 # ---- later releases -------------------------------------------------------------------------------------
 
 
-def test_a_production_url_that_is_dead_holds_from_the_first_stage_on() -> None:
+def test_a_url_that_is_dead_holds_from_the_first_stage_on() -> None:
     """The stable slot's own lane answers, and production does not: no client is sent to the candidate."""
     dead = _production(ledger("." * 1120, "." * 1120), status=None, version=None, **REFUSED)
     for seconds in (15, 56):
@@ -203,7 +202,7 @@ def test_a_production_url_that_is_dead_holds_from_the_first_stage_on() -> None:
 
 
 def test_production_that_gives_neither_version_holds() -> None:
-    """Another service answers at production_url."""
+    """Another service answers at probe.url."""
     odd = _production(ledger("." * 1120, "." * 1120), version="9.9.9")
     verdict = glance(odd, seconds=56, shown=_stage(0))[1]
     assert verdict.action == "hold"
