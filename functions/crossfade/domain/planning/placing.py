@@ -9,7 +9,7 @@ from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import Weights
 
 ORIGIN: Slot = "green"
-"""The slot that the owner's service takes the place of before a first release, which goes to the other one."""
+"""The slot whose place the owner's service takes before a first release, which goes to the other one."""
 
 
 def place(

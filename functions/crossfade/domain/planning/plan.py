@@ -116,7 +116,7 @@ class Plan(Model):
 
     @property
     def before(self) -> Weights:
-        """The weights of before the deployment: of a first release they are the origin's, which has no task."""
+        """The weights of before the deployment: before a first release the origin has them all."""
         return Weights.share(self.stable or other(self.candidate), 100)
 
     @property
