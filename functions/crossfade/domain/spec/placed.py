@@ -33,9 +33,9 @@ class Placed(ServiceSpec):
 
     ``rule`` is the ARN of the production rule, ``listener`` that of its listener. ``target_groups`` are those
     of the slots. ``origin`` is the slot whose place the owner's own ECS service takes: at first it is live,
-    and it is again when the service leaves Crossfade. ``leftover``: the origin was kept warm by the deployment
-    before, and is to be stopped by this one. ``preview_secret`` is the SSM parameter that holds the secret of
-    the preview rules.
+    and it is again when the service leaves Crossfade. ``leftover``: the deployment before has kept the origin
+    warm, and this one is to stop it. ``preview_secret`` is the SSM parameter that holds the secret of the
+    preview rules.
     """
 
     pattern: Pattern
