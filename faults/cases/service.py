@@ -5,6 +5,7 @@ from typing import Any
 from faults.aws.names import ACCOUNT, ECS, GROUP, REGION
 
 LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/web/1/2"
+RULE = f"{LISTENER.replace(':listener/', ':listener-rule/')}/3"
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -59,7 +60,12 @@ def found(**changes: Any) -> dict[str, Any]:
     return {
         "pattern": pattern,
         "listener": LISTENER,
-        "target_groups": {"blue": f"{GROUP}/blue/1", "green": f"{GROUP}/green/2"},
+        "rule": RULE,
+        "target_groups": {
+            "blue": f"{GROUP}/blue/1",
+            "green": f"{GROUP}/green/2",
+            "pattern": f"{GROUP}/web/3",
+        },
         "preview_secret": "/crossfade/preview/web",
         **changes,
     }

@@ -144,7 +144,14 @@ class Account:
 
     def first_plan(self, **changes: Any) -> Plan:
         """The service's first deployment."""
-        return first_plan(spec=self.spec, **{"contents": ALONE} | changes)
+        return first_plan(**{"spec": self.origin, "contents": ALONE} | changes)
+
+    @property
+    def origin(self) -> Placed:
+        """The spec before a first release: the owner's service takes the place of green."""
+        groups = self.spec.target_groups
+        theirs = groups.model_copy(update={"green": groups.pattern})
+        return self.spec.model_copy(update={"origin": "green", "target_groups": theirs})
 
     def run(self, slot: Slot, task_definition: str, count: int = 2) -> None:
         """Run tasks in a slot: moto starts none by itself, so the service only says that they run."""
@@ -347,6 +354,12 @@ class Account:
         groups = {slot: self._target_group(slot, vpc) for slot in SLOTS}
         listener = self._listener(balancer["LoadBalancerArn"], 80)
         owners = self._target_group("web", vpc)
+        rule = self.elbv2.create_rule(
+            ListenerArn=listener,
+            Priority=100,
+            Conditions=[{"Field": "path-pattern", "Values": ["/*"]}],
+            Actions=[{"Type": "forward", "TargetGroupArn": owners}],
+        )["Rules"][0]["RuleArn"]
         self.ecs.create_cluster(clusterName="web")
         service = self._owners_service(owners, ids, group)
         pattern = Pattern(
@@ -367,7 +380,8 @@ class Account:
         values |= found(
             pattern=pattern,
             listener=listener,
-            target_groups=groups,
+            rule=rule,
+            target_groups=groups | {"pattern": owners},
             preview_secret=f"{SPECS.replace('services', 'preview')}web",
         )
         self._preview(listener, groups)

@@ -11,7 +11,7 @@ from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec, Stage
 from crossfade.domain.traffic.rule import LiveRule
 from faults.aws.names import ACCOUNT, REGION, STATES
-from faults.cases.service import document, found
+from faults.cases.service import RULE, document, found
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 DEPLOY, ROLLBACK = "crossfade-deploy", "crossfade-rollback"
@@ -27,9 +27,6 @@ def at(seconds: float) -> datetime:
 
 FIRST_TRY = Tried(times=1, at=at(60))
 """The first rollback of a deployment has taken it over."""
-
-
-RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/web/1/2/3"
 
 
 def forward(*, sticky: bool | None = None, **weights: int) -> dict[str, Any]:
@@ -121,9 +118,20 @@ def plan(**changes: Any) -> Plan:
     return Plan.model_validate(values)
 
 
+def origin_placed(**changes: Any) -> Placed:
+    """The same before a first release: the owner's service takes the place of green."""
+    groups = found()["target_groups"]
+    return placed(origin="green", target_groups=groups | {"green": groups["pattern"]}, **changes)
+
+
 def first_plan(**changes: Any) -> Plan:
-    """A service's first deployment."""
-    values: dict[str, Any] = {"stable": None, "candidate": "blue", "previous": None}
+    """A service's first deployment, where nothing runs."""
+    values: dict[str, Any] = {
+        "spec": origin_placed(),
+        "stable": None,
+        "candidate": "blue",
+        "previous": None,
+    }
     return plan(**values | changes)
 
 

@@ -4,30 +4,63 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.errors import PriorityTaken, RuleCovers, ServiceMoved
+from crossfade.domain.errors import NotPrepared, PriorityTaken, RuleCovers, ServiceMoved
 from crossfade.domain.slots import TargetGroups
 from crossfade.domain.traffic.place import (
+    found_rule,
+    free_priority,
     leads_here,
+    listener,
     production_rule,
     refuse_covering,
     refuse_moved,
-    refuse_renumbered,
-    refuse_taken,
 )
 from crossfade.domain.traffic.rule import LastRule, LiveRule
-from tests.unit.examples import at, forward, live_rule, spec
+from faults.cases.service import LISTENER, RULE
+from tests.unit.examples import at, forward, live_rule, placed, spec
 
 DEFAULT = live_rule({"Type": "fixed-response"}, arn="the-default", priority="default", conditions=())
 HOST = ({"Field": "host-header", "HostHeaderConfig": {"Values": ["api.example"]}},)
+HEADER = ({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "x", "Values": ["secret"]}},)
 OTHERS = forward(shop=100)
-LAST = LastRule.of(spec(), live_rule(), at(0))
+GROUPS = placed().target_groups
+LAST = LastRule.of(placed(), live_rule(), at(0))
+LASTING = spec(traffic=[{"listener": LISTENER, "priority": "last"}])
+THEIRS = spec(traffic=[{"rule": RULE}])
 
 
-def test_the_production_rule_is_known_by_its_priority() -> None:
+def test_a_rule_of_crossfades_own_is_known_by_its_priority() -> None:
     """Among the listener's rules there may be none."""
     rules = [live_rule(OTHERS, priority="99"), live_rule(), DEFAULT]
-    assert production_rule(spec(), rules) == live_rule()
-    assert production_rule(spec(rule_priority=98), rules) is None
+    assert production_rule(spec(), rules, GROUPS) == live_rule()
+    other = spec(traffic=[{"listener": LISTENER, "priority": 98}])
+    with pytest.raises(NotPrepared, match=r"shows no rule of priority 98 for web\. Prepare the service"):
+        production_rule(other, rules, GROUPS)
+
+
+def test_an_owners_rule_is_known_by_its_arn() -> None:
+    """Wherever it stands; its listener is part of its ARN."""
+    mine = live_rule(priority="7")
+    assert found_rule(THEIRS, [live_rule(OTHERS, arn="a", priority="100"), mine, DEFAULT], GROUPS) == mine
+    assert (listener(THEIRS), listener(spec())) == (LISTENER, LISTENER)
+    with pytest.raises(NotPrepared, match=f"shows no rule {RULE} for web"):
+        production_rule(THEIRS, [DEFAULT], GROUPS)
+
+
+def test_the_last_rule_is_the_one_that_takes_every_request_for_this_service() -> None:
+    """Not a rule of a slot's preview, nor one of another service."""
+    preview = live_rule(arn="p", priority="3", conditions=HEADER)
+    rules = [preview, live_rule(OTHERS, arn="o", priority="50000"), live_rule(priority="49999"), DEFAULT]
+    assert found_rule(LASTING, rules, GROUPS) == live_rule(priority="49999")
+    assert found_rule(LASTING, [preview, DEFAULT], GROUPS) is None
+
+
+@pytest.mark.parametrize(("taken", "free"), [((), 50_000), ((50_000, 49_998), 49_999)])
+def test_last_is_the_highest_priority_that_is_free(taken: tuple[int, ...], free: int) -> None:
+    """And a number is that number."""
+    rules = [*(live_rule(OTHERS, priority=str(number)) for number in taken), DEFAULT]
+    assert free_priority(LASTING, rules) == free
+    assert free_priority(spec(), rules) == 100
 
 
 @pytest.mark.parametrize(
@@ -42,7 +75,7 @@ def test_the_production_rule_is_known_by_its_priority() -> None:
 )
 def test_a_rule_that_leads_here(actions: list[dict[str, Any]], here: bool) -> None:
     """To this service's groups and no others."""
-    assert leads_here(spec(), live_rule(*actions)) is here
+    assert leads_here(GROUPS, live_rule(*actions)) is here
 
 
 @pytest.mark.parametrize(
@@ -51,7 +84,7 @@ def test_a_rule_that_leads_here(actions: list[dict[str, Any]], here: bool) -> No
         pytest.param(
             [live_rule(OTHERS, priority="101", conditions=HOST)],
             r"would get no request any more: .*\(priority 101, host-header api.example\). For the production "
-            r"rule of web \(priority 100, path-pattern /\*\) would",
+            r"rule of web \(priority 100\) would",
             id="one-of-some-requests-behind",
         ),
         pytest.param([live_rule(OTHERS, priority="50000")], "would get no request any more", id="all-behind"),
@@ -75,7 +108,7 @@ def test_a_rule_that_leads_here(actions: list[dict[str, Any]], here: bool) -> No
 def test_one_rule_may_not_take_all_of_anothers_requests(rules: list[LiveRule], said: str) -> None:
     """The sentence names the rule, where it stands, and its conditions."""
     with pytest.raises(RuleCovers, match=f"{said}.*listener of its own"):
-        refuse_covering(spec(), [*rules, DEFAULT])
+        refuse_covering(spec(), [*rules, DEFAULT], GROUPS)
 
 
 @pytest.mark.parametrize(
@@ -88,55 +121,42 @@ def test_one_rule_may_not_take_all_of_anothers_requests(rules: list[LiveRule], s
 )
 def test_a_rule_that_takes_nobodys_requests_may_be_made(rules: list[LiveRule]) -> None:
     """And the fixed answer of the default rule is nobody's."""
-    refuse_covering(spec(), [*rules, DEFAULT])
+    refuse_covering(spec(), [*rules, DEFAULT], GROUPS)
 
 
-@pytest.mark.parametrize(
-    ("actions", "taken"), [([OTHERS], True), ([{"Type": "redirect"}], True), ([], False)]
-)
-def test_a_priority_that_another_rule_has(actions: list[dict[str, Any]], taken: bool) -> None:
+def test_a_rule_with_conditions_takes_no_others_requests() -> None:
+    """But it gets none behind a rule that takes every request."""
+    conditioned = spec(traffic=[{"listener": LISTENER, "priority": 100, "conditions": list(HOST)}])
+    refuse_covering(conditioned, [live_rule(OTHERS, priority="101"), DEFAULT], GROUPS)
+    with pytest.raises(RuleCovers, match="would get none behind it"):
+        refuse_covering(conditioned, [live_rule(OTHERS, priority="99"), DEFAULT], GROUPS)
+
+
+@pytest.mark.parametrize("action", [OTHERS, {"Type": "redirect"}])
+def test_a_priority_that_another_rule_has(action: dict[str, Any]) -> None:
     """It was never this service's, so nobody changed anything."""
-    rule = live_rule(*actions)
-    if not taken:
-        refuse_taken(spec(), rule)
-        refuse_taken(spec(), None)
-        return
-    with pytest.raises(PriorityTaken, match=r"rule_priority 100.* not of this service: .*left alone"):
-        refuse_taken(spec(), rule)
+    with pytest.raises(PriorityTaken, match=r"priority 100.* not of this service: .*left alone"):
+        production_rule(spec(), [live_rule(action)], GROUPS)
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/other"}, "cluster from .*/web to .*/other"),
-        ({"listener": "elsewhere"}, "listener from .* to elsewhere"),
-        (
-            {"target_groups": TargetGroups(blue="b", green="g")},
-            "target_groups from blue .* to blue b, green g",
-        ),
+        ({"like": "arn:aws:ecs:us-east-1:123456789012:service/other/web"}, "cluster from .*/web to .*/other"),
+        ({"rule": "elsewhere"}, "rule from .* to elsewhere"),
+        ({"target_groups": TargetGroups(blue="b", green="g")}, "target group of blue from .* to b"),
     ],
 )
 def test_a_live_service_is_not_moved(changed: dict[str, Any], said: str) -> None:
     """What was in the spec, what is there now, and what to do. Where nothing is live, nothing stays."""
-    moved = spec().model_copy(update=changed)
+    moved = placed().model_copy(update=changed)
     with pytest.raises(ServiceMoved, match=f"its spec was changed since: {said}.*Change that back"):
-        refuse_moved(moved, LAST)
-    refuse_moved(moved, None)
-    refuse_moved(spec(), LAST)
+        refuse_moved(moved, LAST, "blue")
+    refuse_moved(moved, None, "blue")
+    refuse_moved(placed(), LAST, "blue")
 
 
-@pytest.mark.parametrize(
-    ("rules", "found"),
-    [([live_rule()], "still stands at 100"), ([DEFAULT], "is not seen at the listener")],
-)
-def test_a_live_rule_is_not_looked_for_at_another_priority(rules: list[LiveRule], found: str) -> None:
-    """The sentence has the command that gives the rule its new priority."""
-    with pytest.raises(ServiceMoved, match=f"rule_priority from 100 to 7.*{found}.*RuleArn=.*,Priority=7$"):
-        refuse_renumbered(spec(rule_priority=7), LAST, rules)
-
-
-def test_a_rule_that_was_given_its_new_priority_is_the_same() -> None:
-    """The spec and the rule agree again."""
-    refuse_renumbered(spec(rule_priority=7), LAST, [live_rule(priority="7")])
-    refuse_renumbered(spec(), LAST, [])
-    refuse_renumbered(spec(rule_priority=7), None, [])
+def test_the_idle_slots_group_may_be_another_one() -> None:
+    """After the first release the origin makes room for Crossfade's own."""
+    bound = placed(target_groups=GROUPS.model_copy(update={"green": GROUPS.pattern}).model_dump())
+    refuse_moved(placed(), LastRule.of(bound, live_rule(), at(0)), "blue")

@@ -9,9 +9,9 @@ from crossfade.domain.errors import ForeignChange, StickyTraffic
 from crossfade.domain.traffic.rule import LastRule, LiveRule, refuse_stickiness
 from crossfade.domain.traffic.weights import Weights
 from faults.cases.service import login
-from tests.unit.examples import at, forward, live_rule, spec
+from tests.unit.examples import at, forward, live_rule, placed
 
-GROUPS = spec().target_groups
+GROUPS = placed().target_groups
 SOME = Weights(blue=90, green=10)
 
 
@@ -154,6 +154,6 @@ def test_all_conditions_must_fit() -> None:
 def test_a_written_rule_is_remembered_as_it_was_answered() -> None:
     """In the journal, and back."""
     answer = live_rule(login(), forward(blue=90, green=10))
-    last = LastRule.of(spec(), answer, at(5))
+    last = LastRule.of(placed(), answer, at(5))
     assert LastRule.model_validate(json.loads(last.model_dump_json())) == last
     assert last.newer_than(live_rule()) == answer

@@ -8,7 +8,6 @@ from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.traffic.weights import (
     RULE_SECONDS,
-    TAKE_AWAY,
     Overwritten,
     Weights,
     refuse_foreign,
@@ -55,7 +54,6 @@ def test_shares_do_not_depend_on_the_sum(weight: int, times: int) -> None:
 @pytest.mark.parametrize(
     ("weights", "slot"),
     [
-        pytest.param(None, None, id="before-the-first-release"),
         (BLUE, "blue"),
         (GREEN, "green"),
         pytest.param(Weights(blue=1, green=0), "blue", id="all-of-a-small-sum"),
