@@ -5,7 +5,7 @@ import pytest
 from crossfade.domain.errors import ScalingTooNarrow
 from crossfade.domain.tasks.capacity import Capacity, refuse_narrow
 from crossfade.domain.tasks.scaling import ACTIVE, ScalableTarget
-from tests.unit.examples import spec
+from tests.unit.examples import placed
 
 
 def _capacity(wanted: int | None, asked: int, healthy: int, most: int | None = None) -> Capacity:
@@ -87,7 +87,7 @@ def _target(most: int) -> ScalableTarget:
 def test_bounds_that_are_wide_enough(blue: int | None, green: int | None) -> None:
     """Or none at all."""
     targets = {"blue": blue and _target(blue), "green": green and _target(green)}
-    refuse_narrow(spec(), 4, targets, stable="blue")  # type: ignore[arg-type]
+    refuse_narrow(placed(), 4, targets, stable="blue")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("slot", ["blue", "green"])
@@ -95,4 +95,4 @@ def test_bounds_that_would_take_tasks_away_are_refused(slot: str) -> None:
     """Of either slot: the write that suspends the live slot's scaling would stop tasks that serve clients."""
     targets = {"blue": _target(8), "green": _target(8)} | {slot: _target(3)}
     with pytest.raises(ScalingTooNarrow, match=f"4 tasks, and the scalable target of web-{slot} allows 3"):
-        refuse_narrow(spec(), 4, targets, stable="blue")  # type: ignore[arg-type]
+        refuse_narrow(placed(), 4, targets, stable="blue")  # type: ignore[arg-type]

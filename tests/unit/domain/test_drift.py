@@ -7,7 +7,7 @@ from crossfade.domain.journal import State, WarmSlot
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.planning.plan import RunningRelease
 from crossfade.domain.slots import Slot
-from tests.unit.examples import at, spec
+from tests.unit.examples import at, origin_placed, placed
 
 
 def _count(desired: int, tasks: int | None = None, registered: int | None = None) -> SlotCount:
@@ -24,7 +24,7 @@ def _refuse(
 ) -> None:
     kept = WarmSlot(slot=warm, deployment="d0", execution="e", until=at(900)) if warm else None
     state = State(warm=kept, freed=None if freed is None else at(freed))
-    refuse_drift(spec(), {"blue": blue, "green": green}, stable=stable, state=state, now=at(60))
+    refuse_drift(placed(), {"blue": blue, "green": green}, stable=stable, state=state, now=at(60))
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,11 @@ def test_the_release_before_the_last_is_not_taken_for_it(running: RunningRelease
     refuse_old_release(running, state, at(60))
     refuse_old_release(running, state.model_copy(update={"digest": None}), at(59))
     refuse_old_release(RELEASE, state.model_copy(update={"digest": "sha256:1"}), at(59))
+
+
+def test_the_owners_tasks_without_traffic_are_no_drift() -> None:
+    """An update of the owner's stack starts them; the next plan says so."""
+    counts: dict[Slot, SlotCount | None] = {"blue": None, "green": _count(2)}
+    refuse_drift(origin_placed(), counts, stable=None, state=State(), now=at(60))
+    with pytest.raises(SlotDrift, match="idle slot green stands at 2"):
+        refuse_drift(placed(), counts, stable=None, state=State(), now=at(60))

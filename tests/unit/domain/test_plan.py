@@ -15,10 +15,11 @@ from tests.unit.examples import (
     START,
     at,
     first_plan,
+    origin_placed,
+    placed,
     plan,
     release,
     running,
-    spec,
     warm_spec,
 )
 
@@ -31,7 +32,7 @@ def _decide(stable: Slot | None, **changes: object) -> Decision:
             "deployment": "d1",
             "execution": f"{EXECUTION}:d1",
             "now": START,
-            "spec": spec(),
+            "spec": placed() if stable else origin_placed(),
             "release": release(),
             "stable": stable,
             "running": running() if stable else None,
@@ -66,7 +67,7 @@ def test_the_next_release_goes_back() -> None:
 
 def test_a_first_release_has_no_stable_slot() -> None:
     """It goes from the first stage straight to the last: nobody can be served by a fraction of nothing."""
-    stages = spec().stages
+    stages = placed().stages
     decision = _decide(None)
     assert decision.plan == first_plan(stages=(stages[0], stages[-1]))
     assert decision.reason == "nothing → 0.0.2 in blue"
@@ -95,10 +96,18 @@ def test_an_unknown_stable_release_is_replaced() -> None:
     assert decision.plan.previous is None
 
 
+def test_a_service_that_leaves_goes_to_its_owners_ecs_service() -> None:
+    """The same image and pattern, but in another place."""
+    decision = _decide("blue", spec=origin_placed(), release=release("0.0.1", OLD), leaves=True)
+    assert decision.reason == "0.0.1 → 0.0.1 in green (back in web)"
+    assert decision.plan is not None
+    assert (decision.plan.candidate, decision.plan.leaves, plan().leaves) == ("green", True, False)
+
+
 def test_weights_of_before() -> None:
     """What a rollback restores."""
     assert plan().before == Weights(blue=100, green=0)
-    assert first_plan().before is None
+    assert first_plan().before == Weights(blue=0, green=100)
 
 
 def test_plans_survive_the_way_through_the_state_machine() -> None:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.errors import InvalidServiceSpec
-from crossfade.domain.slots import other
+from crossfade.domain.slots import Slot
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.service import Encrypted, ServiceSpec, read_spec, repository_of
-from faults.cases.service import document
-from tests.unit.examples import spec
+from faults.aws.names import ECS
+from faults.cases.service import LISTENER, document
+from tests.unit.examples import origin_placed, placed, spec
 
 
 def _stages(*weights: int) -> list[dict[str, Any]]:
@@ -24,7 +25,10 @@ def test_a_good_document_is_read() -> None:
     assert read_spec("web", json.dumps(document())) == spec()
 
 
-@pytest.mark.parametrize("field", sorted(ServiceSpec.model_fields.keys() - {"when_busy", "gate", "alarms"}))
+LEFT_OUT = {"when_busy", "gate", "alarms", "login_bypass", "tasks"}
+
+
+@pytest.mark.parametrize("field", sorted(ServiceSpec.model_fields.keys() - LEFT_OUT))
 def test_every_field_is_needed_and_named(field: str) -> None:
     """But for those below there are no hidden defaults."""
     incomplete = {key: value for key, value in document().items() if key != field}
@@ -35,10 +39,13 @@ def test_every_field_is_needed_and_named(field: str) -> None:
 def test_what_may_be_left_out() -> None:
     """A release waits for a busy service, no old version is kept warm, and no alarm is looked at."""
     values = document()
-    del values["gate"]
+    for field in ("gate", "tasks"):
+        del values[field]
+    del values["probe"]["network"]
     found = ServiceSpec.model_validate(values | {"probe": values["probe"] | {"slot_rate": 40}})
     assert (found.when_busy, found.retire.warm_seconds, found.alarms) == ("queue", 0, ())
-    assert found.gate == GateSettings()
+    assert (found.gate, found.tasks, found.login_bypass) == (GateSettings(), 1, False)
+    assert found.probe.network is None
 
 
 @pytest.mark.parametrize("when_busy", ["queue", "supersede", "reject"])
@@ -49,6 +56,14 @@ def test_what_a_busy_service_does(when_busy: str) -> None:
 
 def _warm(seconds: Any) -> dict[str, Any]:
     return {"retire": document()["retire"] | {"warm_seconds": seconds}}
+
+
+def _route(**changes: Any) -> dict[str, Any]:
+    return {"traffic": [document()["traffic"][0] | changes]}
+
+
+def _probe(**changes: Any) -> dict[str, Any]:
+    return {"probe": document()["probe"] | changes}
 
 
 def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> None:
@@ -63,18 +78,24 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         pytest.param(_warm(-1), "retire.warm_seconds: ", id="negative-time"),
         pytest.param(_warm(0.5), "retire.warm_seconds: ", id="a-wait-state-takes-whole-seconds"),
         pytest.param(_warm(13_801), "all deadlines together", id="warm-longer-than-the-workflow-lives"),
-        pytest.param({"cluster": "web"}, "cluster: ", id="cluster-is-no-arn"),
-        pytest.param({"blueprint": "web-blueprint"}, "blueprint: ", id="blueprint-without-revision"),
-        pytest.param({"port": 0}, "port: ", id="port-zero"),
-        pytest.param({"rule_priority": 50_001}, "rule_priority: ", id="priority-too-large"),
-        pytest.param({"push_tags": "["}, "push_tags: .*regular expression", id="pattern-does-not-compile"),
-        pytest.param({"production_url": "web"}, "production_url: .*URL", id="url-without-scheme"),
+        pytest.param({"like": "web"}, "like: ", id="pattern-is-no-arn"),
+        pytest.param({"like": f"{ECS}:service/web"}, "like: ", id="pattern-of-an-old-short-arn"),
+        pytest.param({"traffic": []}, "traffic: ", id="no-route"),
+        pytest.param(_route(priority=50_001), "traffic.0.*priority", id="priority-too-large"),
+        pytest.param(_route(listener="web"), "traffic.0.*listener", id="listener-is-no-arn"),
+        pytest.param(_route(surprise=1), "traffic.0.surprise: ", id="unknown-key-of-a-route"),
+        pytest.param({"traffic": [{"rule": LISTENER}]}, "traffic.0.*rule", id="rule-is-a-listener"),
+        pytest.param({"preview": {"listener": "web"}}, "preview.listener: ", id="preview-is-no-arn"),
         pytest.param(
-            {"production_url": "http://u:p@web"}, "production_url: .*password", id="url-with-a-password"
+            {"release": {"repository": "web", "push_tags": "["}},
+            "release.push_tags: .*regular expression",
+            id="pattern-does-not-compile",
         ),
-        pytest.param({"preview_url": "http://w/x"}, "preview_url: .*without a path", id="url-with-path"),
+        pytest.param(_probe(url="web"), "probe.url: .*URL", id="url-without-scheme"),
+        pytest.param(_probe(url="http://u:p@web"), "probe.url: .*password", id="url-with-a-password"),
+        pytest.param(_probe(url="http://w/x"), "probe.url: .*without a path", id="url-with-path"),
         pytest.param({"version_path": "version"}, "version_path: ", id="path-without-slash"),
-        pytest.param({"desired_count": 0}, "desired_count: ", id="no-task"),
+        pytest.param({"tasks": 0}, "tasks: ", id="no-task"),
         pytest.param({"surprise": 1}, "surprise: ", id="unknown-key"),
         pytest.param({"stages": []}, r"stages: .*rise from 0 to 100, found \[\]", id="no-stage"),
         pytest.param({"stages": _stages(0, 50, 50, 100)}, "stages: .*rise", id="stages-stand-still"),
@@ -88,8 +109,8 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
             id="no-time-between-minimum-and-deadline",
         ),
         pytest.param(
-            {"network": {"subnets": [], "security_groups": ["sg"], "public_ip": True}},
-            "network.subnets: ",
+            _probe(network={"subnets": [], "security_groups": ["sg"], "public_ip": True}),
+            "probe.network.subnets: ",
             id="no-subnet",
         ),
         pytest.param(
@@ -282,8 +303,8 @@ def test_a_spec_that_is_encrypted_is_refused_by_its_type() -> None:
 @pytest.mark.parametrize(
     ("twice", "said"),
     [
-        pytest.param('"port": 80', r"malformed\. port: is given twice\. Correct", id="another-value"),
-        pytest.param('"port": 8080, "port": 80', r"malformed\. port: is given twice\.", id="three-times"),
+        pytest.param('"tasks": 80', r"malformed\. tasks: is given twice\. Correct", id="another-value"),
+        pytest.param('"tasks": 8, "tasks": 80', r"malformed\. tasks: is given twice\.", id="three-times"),
         pytest.param('"network": {"public_ip": true, "public_ip": false}', "public_ip: is", id="within"),
     ],
 )
@@ -321,8 +342,15 @@ def test_only_matching_tags_deploy(tag: str, deploys: bool) -> None:
 
 
 def test_slots_name_their_services() -> None:
-    """`web-blue` and `web-green`, as the roles in the template allow."""
-    assert [spec().slot_service(slot) for slot in ("blue", other("blue"))] == ["web-blue", "web-green"]
+    """`web-blue` and `web-green`, as the roles in the template allow; or the owner's own one."""
+    slots: tuple[Slot, ...] = ("blue", "green")
+    assert [placed().slot_service(slot) for slot in slots] == ["web-blue", "web-green"]
+    assert [origin_placed().slot_service(slot) for slot in slots] == ["web-blue", "web"]
+
+
+def test_the_slots_are_where_the_pattern_is() -> None:
+    """Its cluster; the family of the releases is never the owner's."""
+    assert (spec().cluster, spec().family) == (f"{ECS}:cluster/web", "crossfade-web")
 
 
 @pytest.mark.parametrize(

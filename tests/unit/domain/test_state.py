@@ -101,23 +101,6 @@ def test_what_is_read_by_crossfades_own_doing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "hides"),
-    [
-        pytest.param(State(), False, id="none-was-ever-made"),
-        pytest.param(State(weights=BLUE, overwritten=_past((None, -10))), True, id="made-just-now"),
-        pytest.param(State(weights=BLUE, overwritten=_past((None, -300))), False, id="made-long-ago"),
-        pytest.param(State(intended=BLUE, intended_at=at(-10)), True, id="about-to-be-made"),
-        pytest.param(State(intended=BLUE, intended_at=at(-300)), False, id="was-about-to-be-made"),
-        pytest.param(State(intended=BLUE, intended_at=at(-10), written_at=at(-5)), False, id="removed-since"),
-        pytest.param(State(weights=SOME, intended=BLUE, intended_at=at(-10)), False, id="changed-only"),
-    ],
-)
-def test_a_rule_may_be_there_and_not_be_seen(state: State, hides: bool) -> None:
-    """For as long as the load balancer may answer as if it had not been made."""
-    assert state.may_hide_a_rule(at(0)) is hides
-
-
-@pytest.mark.parametrize(
     ("state", "deployed"),
     [
         pytest.param(State(), False, id="never"),

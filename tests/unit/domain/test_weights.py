@@ -93,21 +93,6 @@ def test_what_was_overwritten_just_now_is_not_visible_yet(before: Weights | None
         refuse_foreign(BLUE, before, overwritten=past, now=at(RULE_SECONDS))
 
 
-def test_a_rule_that_was_there_before_the_first_release_is_nobodys_to_weigh() -> None:
-    """No slot runs, so there is none to give the traffic to."""
-    with pytest.raises(ForeignChange, match=r"It was made outside Crossfade\."):
-        refuse_foreign(None, BLUE, overwritten=(), now=at(1))
-    assert "Delete it when no client needs it" in TAKE_AWAY
-
-
-def test_a_rule_that_is_gone_may_be_one_that_the_spec_does_not_name_any_more() -> None:
-    """Where the journal does not know for which listener and priority it was written."""
-    with pytest.raises(
-        ForeignChange, match="If listener or rule_priority was changed in the spec, change it"
-    ):
-        refuse_foreign(BLUE, None, overwritten=(), now=at(1))
-
-
 @pytest.mark.parametrize("weights", [None, HALF])
 def test_what_was_written_is_no_foreign_change(weights: Weights | None) -> None:
     """Equal is equal, before the first release too."""

@@ -1,0 +1,96 @@
+"""Placing: whether the owner's ECS service takes the place of a slot, and of which."""
+
+import pytest
+
+from crossfade.domain.errors import ForeignChange, NothingToLeave
+from crossfade.domain.journal import State, WarmSlot
+from crossfade.domain.planning.placing import place, refuse_others_traffic, tag_of
+from crossfade.domain.slots import Slot
+from crossfade.domain.spec.placed import Placed
+from crossfade.domain.traffic.weights import Weights
+from tests.unit.examples import at, forward, live_rule, origin_placed, pattern, placed, spec
+
+OWN = placed().target_groups
+BLUE, GREEN = Weights.share("blue", 100), Weights.share("green", 100)
+
+
+def _place(state: State, *, leaves: bool = False, **weights: int) -> Placed:
+    return place(
+        spec(),
+        pattern(),
+        OWN,
+        live_rule(forward(**weights)),
+        state,
+        listener=placed().listener,
+        preview_secret=placed().preview_secret,
+        leaves=leaves,
+    )
+
+
+def _state(stable: Slot | None, origin: Slot | None = None, *, warm: bool = False) -> State:
+    kept = WarmSlot(slot="green", deployment="d0", execution="e", until=at(900)) if warm else None
+    return State(stable=stable, origin=origin, weights=BLUE, digest="sha256:1", warm=kept)
+
+
+@pytest.mark.parametrize(
+    ("state", "weights", "origin"),
+    [
+        pytest.param(State(), {"pattern": 1}, "green", id="adopted"),
+        pytest.param(_state("blue", "green"), {"blue": 100, "green": 0}, None, id="after-its-first-release"),
+        pytest.param(_state(None, "green"), {"blue": 0, "pattern": 100}, "green", id="a-first-one-failed"),
+        pytest.param(_state("green", None), {"blue": 0, "green": 100}, None, id="from-then-on"),
+        pytest.param(_state("blue", "blue"), {"pattern": 100}, "blue", id="handed-back"),
+        pytest.param(_state("green", None), {"pattern": 1}, "blue", id="the-owner-has-set-the-rule-back"),
+    ],
+)
+def test_where_the_origin_is(state: State, weights: dict[str, int], origin: Slot | None) -> None:
+    """It is bound to a slot as long as it has traffic."""
+    found = _place(state, **weights)
+    assert found.origin == origin
+    groups = found.target_groups
+    assert groups.pattern == pattern().target_group
+    for slot in ("blue", "green"):
+        assert groups.of(slot) == (groups.pattern if slot == origin else OWN.of(slot))
+
+
+def test_a_service_that_leaves_goes_to_the_idle_slots_place() -> None:
+    """Whichever that is."""
+    assert _place(_state("blue"), leaves=True, blue=100, green=0).origin == "green"
+    assert _place(_state("green"), leaves=True, blue=0, green=100).origin == "blue"
+
+
+@pytest.mark.parametrize("state", [_state("green", "green"), State()], ids=["left", "never-came"])
+def test_what_is_with_its_owner_cannot_leave(state: State) -> None:
+    """The sentence says how to go on."""
+    with pytest.raises(NothingToLeave, match=r"live in its owner's ECS service .* crossfade leave"):
+        _place(state, leaves=True, pattern=1)
+
+
+def test_a_warm_origin_is_left_over() -> None:
+    """The next deployment uses its slot, and it must not run on without a word."""
+    assert _place(_state("blue", "green", warm=True), blue=100, green=0).leftover
+    assert not _place(_state("blue", None, warm=True), blue=100, green=0).leftover
+    assert not _place(State(), pattern=1).leftover
+
+
+@pytest.mark.parametrize("live", [BLUE, Weights.share("green", 50)])
+def test_before_a_first_release_all_traffic_is_its_owners(live: Weights) -> None:
+    """Anything else was made by nobody that is known."""
+    with pytest.raises(ForeignChange, match=r"never deployed by Crossfade, and .* alone\. It is left alone"):
+        refuse_others_traffic(State(), live, origin_placed())
+    refuse_others_traffic(State(), GREEN, origin_placed())
+    refuse_others_traffic(_state("blue"), live, placed())
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/web:1.2.3", "1.2.3"),
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/web@sha256:1", None),
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/other-team/web:1.2.3", None),
+        ("web", None),
+    ],
+)
+def test_the_owners_version_is_the_tag_of_its_image(image: str, tag: str | None) -> None:
+    """Only of the repository that is released."""
+    assert tag_of(image, "team/web") == tag
