@@ -228,4 +228,8 @@ def decide(
     reason = f"{before} → {release.version} in {candidate}{home}{f': {summary}' if summary else ''}"
     if stable and not serves:
         reason += f"; {EMERGENCY} ({stable} has no healthy target)"
+    if spec.origin is None and spec.pattern.desired:
+        reason += (
+            f"; {spec.like} wants {spec.pattern.desired} tasks, which get no traffic: set its count to 0"
+        )
     return Decision(action="deploy", reason=reason, plan=plan)
