@@ -24,6 +24,11 @@ def ledger() -> Ledger:
     return Ledger(client("logs"), os.environ["LEDGER_GROUP"])
 
 
+def task_roles() -> tuple[str, ...]:
+    """The ARNs of the roles that Crossfade may pass, in which ``*`` stands for anything."""
+    return tuple(os.environ["TASK_ROLES"].split(","))
+
+
 def specs() -> Specs:
     """The specs of all services."""
     return Specs(client("ssm"), os.environ["SPECS_PATH"])

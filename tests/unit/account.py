@@ -452,7 +452,7 @@ class Account:
         """Register a definition of the owner: what its container has besides, others, and other fields."""
         app = {
             "name": "app",
-            "image": "web:1",
+            "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web:0.0.0",
             "memory": 512,
             "stopTimeout": 60,
             "portMappings": [{"containerPort": 8080}],

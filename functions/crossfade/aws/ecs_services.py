@@ -1,15 +1,19 @@
-"""The two ECS services of a service: one for each slot."""
+"""The two ECS services of a service: one for each slot, or the owner's own in the place of a slot's."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
+from crossfade.domain.errors import ResourceGone
 from crossfade.domain.model import Model
+from crossfade.domain.planning.pattern import updated_settings
 from crossfade.domain.slots import SLOTS, Slot
-from crossfade.domain.spec.service import Network, ServiceSpec
+from crossfade.domain.spec.names import SERVICE_TAG
+from crossfade.domain.spec.placed import Placed
+from crossfade.domain.spec.service import Network
 from crossfade.domain.tasks.reasons import Event, passes, said, trouble
 from crossfade.domain.traffic.place import cluster_gone
 
@@ -54,9 +58,12 @@ class Stop(NamedTuple):
 
 
 class Slots:
-    """Reads and writes the slots' ECS services through a boto3 ``ecs`` client."""
+    """Reads and writes the slots' ECS services through a boto3 ``ecs`` client.
 
-    def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
+    Where the owner's service takes the place of a slot's, only its task definition and its count are written.
+    """
+
+    def __init__(self, ecs: Any, spec: Placed) -> None:
         self._ecs = ecs
         self._spec = spec
 
@@ -115,15 +122,19 @@ class Slots:
             for task, reason in ((task, stop_reason(task)) for task in stopped)
         ]
 
-    def launch(
-        self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: Mapping[str, str]
-    ) -> str | None:
+    def launch(self, slot: Slot, task_definition: str, count: int, *, again: bool) -> str | None:
         """Roll out ``count`` tasks of a task definition in a slot, whatever ran there before.
 
-        ``again``: an earlier try may have created the service just now. ``tags`` are added to the service's
-        own; its tasks have the task definition's. Returns the rollout's id. None: no service can be created
-        yet, because ECS still has a deleted one of its name, or does not show a new one yet.
+        ``again``: an earlier try may have created the service just now. Returns the rollout's id. None: no
+        service can be created yet, because ECS still has a deleted one of its name, or does not show a new
+        one yet.
+
+        Raises
+        ------
+        ResourceGone
+            There is no such cluster, or the owner's service is to be launched and is not there.
         """
+        origin = slot == self._spec.origin
         try:
             answer = self._ecs.update_service(
                 cluster=self._spec.cluster,
@@ -133,15 +144,17 @@ class Slots:
                 # Each launch is a new rollout: for a release that ran or failed here before, ECS would
                 # otherwise continue the old one, with its failures and stopped tasks.
                 forceNewDeployment=True,
-                **self._settings(slot),
+                **({} if origin else self._updated(slot)),
             )
         except ClientError as error:
             if error_code(error) not in GONE:
                 raise
-            answer = self._create(slot, task_definition, count, again=again, tags=_listed(tags))
+            if origin:
+                raise self._origin_gone() from error
+            answer = self._create(slot, task_definition, count, again=again)
         else:
-            if tags:  # which UpdateService does not take
-                self._ecs.tag_resource(resourceArn=answer["service"]["serviceArn"], tags=_listed(tags))
+            if not origin:  # UpdateService takes no tags
+                self._ecs.tag_resource(resourceArn=answer["service"]["serviceArn"], tags=self._tags())
         return str(_primary(answer["service"])["id"]) if answer else None
 
     def grow(self, slot: Slot, count: int) -> None:
@@ -163,10 +176,15 @@ class Slots:
 
         It is written always: a count that is read may be older than the launch that is to be undone.
         """
+        return self._stop(self._spec.slot_service(slot))
+
+    def stop_pattern(self) -> int:
+        """The same for the owner's own service, whoever takes the place of which slot."""
+        return self._stop(self._spec.like.rpartition("/")[2])
+
+    def _stop(self, service: str) -> int:
         try:
-            answer = self._ecs.update_service(
-                cluster=self._spec.cluster, service=self._spec.slot_service(slot), desiredCount=0
-            )
+            answer = self._ecs.update_service(cluster=self._spec.cluster, service=service, desiredCount=0)
         except ClientError as error:
             if error_code(error) not in GONE:
                 raise
@@ -174,21 +192,22 @@ class Slots:
         return int(answer["service"]["runningCount"])
 
     def delete(self, slot: Slot) -> None:
-        """Delete a slot's service with its tasks; harmless when it has none."""
+        """Delete Crossfade's service of a slot with its tasks; harmless when there is none.
+
+        The owner's own is never deleted, also where it takes the slot's place.
+        """
         try:
-            self._ecs.delete_service(
-                cluster=self._spec.cluster, service=self._spec.slot_service(slot), force=True
-            )
+            self._ecs.delete_service(cluster=self._spec.cluster, service=self._own(slot), force=True)
         except ClientError as error:
             if error_code(error) not in GONE:
                 raise
 
     def left(self, slots: Iterable[Slot] = SLOTS) -> list[str]:
-        """What is there of these slots: services that are not INACTIVE, and tasks that have not ended.
+        """What is there of Crossfade's services of these slots that are not INACTIVE, and of their tasks.
 
         A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
         """
-        names = [self._spec.slot_service(slot) for slot in slots]
+        names = [self._own(slot) for slot in slots]
         if not names:
             return []
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
@@ -216,9 +235,18 @@ class Slots:
         active = (service for service in found if service["status"] == "ACTIVE")
         return next(active, found[0] if found else None)
 
-    def _create(
-        self, slot: Slot, task_definition: str, count: int, *, again: bool, tags: list[dict[str, str]]
-    ) -> dict[str, Any] | None:
+    def _own(self, slot: Slot) -> str:
+        """The name of Crossfade's service of a slot, whoever takes its place."""
+        return f"{self._spec.service}-{slot}"
+
+    def _origin_gone(self) -> ResourceGone:
+        return ResourceGone(
+            f"The ECS service {self._spec.like}, which the spec of {self._spec.service} names in like, does "
+            "not exist, and so nothing can be launched into it. Crossfade makes none in its place: deploy "
+            "the stack that declares it again."
+        )
+
+    def _create(self, slot: Slot, task_definition: str, count: int, *, again: bool) -> dict[str, Any] | None:
         spec = self._spec
         try:
             answer: dict[str, Any] = self._ecs.create_service(
@@ -226,8 +254,8 @@ class Slots:
                 serviceName=spec.slot_service(slot),
                 taskDefinition=task_definition,
                 desiredCount=count,
-                launchType="FARGATE",
-                **({"tags": tags} if tags else {}),
+                tags=self._tags(),
+                **spec.pattern.settings,
                 **self._settings(slot),
             )
         except ClientError as error:
@@ -240,11 +268,17 @@ class Slots:
             raise
         return answer
 
-    def _settings(self, slot: Slot) -> dict[str, Any]:
-        """What a deployment relies on, set at each launch: it may have been changed since the last one.
+    def _updated(self, slot: Slot) -> dict[str, Any]:
+        """What makes a slot's service like the pattern, and what a deployment relies on."""
+        return {**updated_settings(self._spec.pattern, self._find(slot) or {}), **self._settings(slot)}
 
-        What is not set here, such as ECS Exec, stays as its owner has set it on the service.
-        """
+    def _tags(self) -> list[dict[str, str]]:
+        """The pattern's tags and Crossfade's own."""
+        tags = {**self._spec.pattern.tags, SERVICE_TAG: self._spec.service}
+        return [{"key": key, "value": value} for key, value in tags.items()]
+
+    def _settings(self, slot: Slot) -> dict[str, Any]:
+        """What a deployment relies on, set at each launch: it may have been changed since the last one."""
         spec = self._spec
         return {
             # No rollback of ECS's own: it would bring back whatever the idle slot ran before.
@@ -253,15 +287,13 @@ class Slots:
                 "minimumHealthyPercent": 100,
                 "maximumPercent": 200,
             },
-            "propagateTags": "TASK_DEFINITION",
             "loadBalancers": [
                 {
                     "targetGroupArn": spec.target_groups.of(slot),
-                    "containerName": spec.container,
-                    "containerPort": spec.port,
+                    "containerName": spec.pattern.container,
+                    "containerPort": spec.pattern.port,
                 }
             ],
-            "networkConfiguration": {"awsvpcConfiguration": awsvpc(spec.network)},
             # ECS would start and stop tasks on its own, and each of them is a target that comes and goes.
             "availabilityZoneRebalancing": "DISABLED",
             # Crossfade's own deadline decides first; ECS must not kill tasks for their health before it.
@@ -290,11 +322,6 @@ def _tasks(ecs: Any, cluster: str, **wanted: str) -> Iterator[dict[str, Any]]:
 def _primary(service: dict[str, Any]) -> dict[str, Any]:
     """The newest rollout of a service."""
     return next((rollout for rollout in service["deployments"] if rollout["status"] == "PRIMARY"), {})
-
-
-def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags in ECS's form."""
-    return [{"key": key, "value": value} for key, value in tags.items()]
 
 
 def awsvpc(network: Network) -> dict[str, Any]:

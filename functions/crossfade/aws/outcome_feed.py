@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from crossfade.aws.errors import error_code
 from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, read_outcomes
 from crossfade.domain.planning.plan import LogStreams
 from crossfade.domain.slots import Slot
 
 PATTERN = f'{{ $.crossfade = "{FORMAT}" }}'
 """What CloudWatch filters by: an application's log holds much else."""
+UNREADABLE = frozenset({"AccessDeniedException", "ResourceNotFoundException"})
+"""CloudWatch's codes for a group that Crossfade may not read, or that is not there."""
 
 
 class FeedLog:
@@ -32,6 +37,18 @@ class FeedLog:
             except ValueError as error:
                 faults[event["eventId"]] = f"{event['logStreamName']}: {error}"
         return lines, faults
+
+    def unreadable(self, streams: LogStreams) -> str:
+        """Why a log cannot be read, in CloudWatch's words; empty where it can."""
+        try:
+            self._logs.filter_log_events(
+                logGroupName=streams.group, logStreamNamePrefix=streams.prefix, limit=1
+            )
+        except ClientError as error:
+            if error_code(error) not in UNREADABLE:
+                raise
+            return str(error).rstrip(". ")
+        return ""
 
     def _events(self, streams: LogStreams, since: datetime) -> Iterator[dict[str, Any]]:
         # A task that has not written yet has no stream; a prefix without streams is no error.

@@ -1,6 +1,6 @@
-"""Task definitions: the blueprint is read, a release is registered from it."""
+"""Task definitions: the pattern's is read, a release is registered from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -11,9 +11,9 @@ from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.fargate import refuse_unusable
 from crossfade.domain.planning.plan import Contents, LogStreams, Release, RunningRelease
 from crossfade.domain.planning.task_definition import (
+    CLUSTER,
     OWN_TAGS,
-    READABLE,
-    Blueprint,
+    Definition,
     already_registered,
     contents,
     feed_streams,
@@ -21,6 +21,7 @@ from crossfade.domain.planning.task_definition import (
     registration,
     running_release,
 )
+from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec
 
 
@@ -37,27 +38,29 @@ class TaskDefinitions:
     def __init__(self, ecs: Any) -> None:
         self._ecs = ecs
 
-    def check(self, spec: ServiceSpec, release: Release) -> Checked:
+    def check(self, spec: Placed, release: Release, roles: Sequence[str]) -> Checked:
         """Find out, without changing anything, whether the release could be registered and launched.
+
+        ``roles`` are the ARNs that Crossfade may pass, see ``refuse_unusable``.
 
         Raises
         ------
         PatternUnusable
-            The blueprint does not exist, or lacks the spec's container, or a log that can be read, or is not
-            what Fargate and the load balancer need.
+            The pattern's task definition lacks a container that the spec names, or a log, or is not what
+            Fargate and the load balancer need.
         """
-        blueprint = self._blueprint(spec)
-        wanted = registration(blueprint, spec, release)
-        refuse_unusable(blueprint, spec)
+        pattern = self._pattern(spec)
+        wanted = registration(pattern, spec, release)
+        refuse_unusable(pattern, spec, roles)
         return Checked(
-            contents=contents(blueprint, spec, release),
+            contents=contents(pattern, spec, release),
             streams=feed_streams(wanted, spec) if spec.gate.users == "feed" else None,
         )
 
-    def register(self, spec: ServiceSpec, release: Release) -> str:
+    def register(self, spec: Placed, release: Release) -> str:
         """The ARN of the release's task definition; registered only when the family's newest is another."""
-        wanted = registration(self._blueprint(spec), spec, release)
-        newest, tags = self._newest(spec.service)
+        wanted = registration(self._pattern(spec), spec, release)
+        newest, tags = self._newest(spec.family)
         if newest and already_registered(newest, tags, wanted):
             return str(newest["taskDefinitionArn"])
         return str(self._ecs.register_task_definition(**wanted)["taskDefinition"]["taskDefinitionArn"])
@@ -67,21 +70,26 @@ class TaskDefinitions:
         return running_release(self._describe(task_definition)[1])
 
     def log_streams(self, task_definition: str, container: str) -> LogStreams | None:
-        """Where a container of a task definition logs to; None where Crossfade may not read that."""
-        found = log_streams(self._describe(task_definition)[0], container)
-        return found if found and found.group.startswith(READABLE) else None
+        """Where a container of a task definition logs to; None where that is not CloudWatch Logs."""
+        return log_streams(self._describe(task_definition)[0], container)
+
+    def image(self, task_definition: str, container: str) -> str:
+        """The image of a container of a task definition, as it is written there; empty without that one."""
+        containers = self._describe(task_definition)[0]["containerDefinitions"]
+        return next((str(one["image"]) for one in containers if one["name"] == container), "")
 
     def releases(self, spec: ServiceSpec) -> Iterator[str]:
-        """The ARNs of every registered release of a service.
+        """The ARNs of every registered release of a service, but for one that the owner's service has.
 
-        A family's name is known to all of the account: what was not made from the service's blueprint stays.
+        A family's name is known to all of the account: what was not made for the service's cluster stays.
         """
         pages = self._ecs.get_paginator("list_task_definitions").paginate(
-            familyPrefix=spec.service, status="ACTIVE"
+            familyPrefix=spec.family, status="ACTIVE"
         )
+        kept = self._of_the_owner(spec)
         for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
-            made = self.release(arn)
-            if made and _family(made.pattern) == _family(spec.blueprint):
+            tags = self._describe(arn)[1]
+            if running_release(tags) and tags.get(CLUSTER) == _cluster(spec) and arn not in kept:
                 yield arn
 
     def deregister(self, task_definition: str) -> None:
@@ -97,21 +105,35 @@ class TaskDefinitions:
                 return None, {}
             raise
 
-    def _blueprint(self, spec: ServiceSpec) -> Blueprint:
+    def _of_the_owner(self, spec: ServiceSpec) -> set[str]:
+        """What the owner's service has: a release, if it has left Crossfade. ECS replaces its tasks still."""
         try:
-            answer = self._ecs.describe_task_definition(taskDefinition=spec.blueprint, include=["TAGS"])
+            found = self._ecs.describe_services(
+                cluster=spec.cluster, services=[spec.like.rpartition("/")[2]]
+            )["services"]
+        except ClientError as error:
+            if error_code(error) != "ClusterNotFoundException":
+                raise
+            return set()
+        return {service["taskDefinition"] for service in found if service["status"] == "ACTIVE"}
+
+    def _pattern(self, spec: Placed) -> Definition:
+        arn = spec.pattern.task_definition
+        try:
+            answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
         except ClientError as error:
             if error_code(error) != "ClientException":
                 raise
             raise PatternUnusable(
-                f"The blueprint {spec.blueprint} does not exist. Deploy the service's stack again."
+                f"The task definition {arn} of the pattern {spec.like} does not exist any more. Deploy the "
+                "stack that declares the service again."
             ) from error
+        given = _tags(answer)
         tags = {
-            key: value
-            for key, value in _tags(answer).items()
-            if not key.startswith("aws:") and key not in OWN_TAGS
+            key: value for key, value in given.items() if not key.startswith("aws:") and key not in OWN_TAGS
         }
-        return Blueprint(answer["taskDefinition"], tags, tuple(answer.get(UNKNOWN, ())))
+        unknown = tuple(answer.get(UNKNOWN, ()))
+        return Definition(answer["taskDefinition"], tags, unknown, running_release(given))
 
     def _describe(self, task_definition: str) -> tuple[dict[str, Any], dict[str, str]]:
         answer = self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])
@@ -122,6 +144,6 @@ def _tags(answer: dict[str, Any]) -> dict[str, str]:
     return {tag["key"]: tag.get("value", "") for tag in answer.get("tags", [])}
 
 
-def _family(task_definition: str) -> str:
-    """The ARN without its revision."""
-    return task_definition.rpartition(":")[0]
+def _cluster(spec: ServiceSpec) -> str:
+    """The name of a service's cluster."""
+    return spec.cluster.rpartition("/")[2]

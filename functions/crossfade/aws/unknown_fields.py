@@ -1,4 +1,4 @@
-"""What ECS says of a task definition and this version of boto3 does not know.
+"""What ECS says of a pattern and its task definition and this version of boto3 does not know.
 
 boto3 drops it without a word, and a release would be made without it. Lambda's boto3 is older than ECS.
 """
@@ -8,13 +8,20 @@ from collections.abc import Iterator
 from typing import Any
 
 UNKNOWN = "crossfadeUnknownFields"
-"""The key that is added to the answer of DescribeTaskDefinition: a list of names."""
+"""The key that is added to the answers: a list of names."""
+TOLD = {
+    "DescribeTaskDefinition": "taskDefinition",
+    "DescribeServices": "services",
+    "DescribeServiceRevisions": "serviceRevisions",
+}
+"""The operations whose answers are looked at, and the key of what they describe."""
 
 
 def tell_unknown_fields(ecs: Any) -> None:
     """Let the answers of a boto3 ``ecs`` client name what boto3 drops from them."""
-    event = "before-parse.ecs.DescribeTaskDefinition"
-    ecs.meta.events.register(event, _tell, unique_id="crossfade-unknown-fields")
+    for operation in TOLD:
+        event = f"before-parse.ecs.{operation}"
+        ecs.meta.events.register(event, _tell, unique_id=f"crossfade-unknown-fields-{operation}")
 
 
 def _tell(
@@ -22,8 +29,9 @@ def _tell(
 ) -> None:
     if response_dict["status_code"] != 200:
         return
-    answered = json.loads(response_dict["body"])["taskDefinition"]
-    shape = operation_model.output_shape.members["taskDefinition"]
+    key = TOLD[operation_model.name]
+    answered = json.loads(response_dict["body"]).get(key)
+    shape = operation_model.output_shape.members[key]
     customized_response_dict[UNKNOWN] = list(_unknown(answered, shape, ()))
 
 

@@ -37,8 +37,7 @@ def handler(plan: Plan, task_definition: str, deadline: Timestamp) -> Launched:
         return Launched(status="waiting", reason=short)
     if plan.spec.leftover:
         slots.stop_pattern()  # it was kept warm, and this deployment takes the place of its slot
-    tags = plan.contents.tags if plan.contents else {}
-    rollout = slots.launch(plan.candidate, task_definition, count, again=again, tags=tags)
+    rollout = slots.launch(plan.candidate, task_definition, count, again=again)
     if rollout is None:
         if now >= deadline:
             raise CandidateCannotStart(

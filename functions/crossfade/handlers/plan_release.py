@@ -14,6 +14,7 @@ from crossfade.aws.ecs_services import Slots, SlotService
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic, rules
+from crossfade.aws.outcome_feed import FeedLog
 from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
 from crossfade.aws.scalable_targets import Scaling
@@ -46,6 +47,7 @@ from crossfade.domain.planning.placing import place, refuse_others_traffic, tag_
 from crossfade.domain.planning.plan import (
     Decision,
     Feed,
+    LogStreams,
     Release,
     RunningRelease,
     built_by_nobody,
@@ -54,6 +56,7 @@ from crossfade.domain.planning.plan import (
     unknown_service,
 )
 from crossfade.domain.planning.request import DeployRequest, ImagePushed, NoConcern, read_input
+from crossfade.domain.planning.task_definition import feed_unreadable
 from crossfade.domain.rollout.alarms import refuse_unknown
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.names import preview_secret
@@ -105,7 +108,7 @@ def _plan(
         return instead
     leaves = isinstance(request, DeployRequest) and request.leave
     placed = _placed(spec, pattern, state, leaves=leaves)
-    checked = TaskDefinitions(client("ecs")).check(placed, release)
+    checked = TaskDefinitions(client("ecs")).check(placed, release, stack.task_roles())
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != execution:
         if leaves:
@@ -323,15 +326,26 @@ def _decide(
         leaves=leaves,
         running=as_it_answers(previous, state),
         contents=checked.contents,
-        feed=Feed(
-            candidate=checked.streams,
-            stable=definitions.log_streams(running.task_definition, spec.pattern.container)
-            if running
-            else None,
-        )
-        if checked.streams
-        else None,
+        feed=_feed(spec, checked.streams, definitions, running) if checked.streams else None,
     )
+
+
+def _feed(
+    spec: Placed, candidate: LogStreams, definitions: TaskDefinitions, running: SlotService | None
+) -> Feed:
+    """Where both sides' outcome feeds are; what Crossfade may read is found out by reading.
+
+    Raises
+    ------
+    PatternUnusable
+        It may not read the candidate's.
+    """
+    log = FeedLog(client("logs"))
+    why = log.unreadable(candidate)
+    if why:
+        raise feed_unreadable(spec, candidate, why)
+    stable = definitions.log_streams(running.task_definition, spec.pattern.container) if running else None
+    return Feed(candidate=candidate, stable=None if stable and log.unreadable(stable) else stable)
 
 
 def _stable(

@@ -18,9 +18,13 @@ from crossfade.domain.planning.task_definition import COPIED
 from tests.unit.account import PROBE, SESSION, Account, running_release
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
 
+ROLES = ("arn:aws:iam::123456789012:role/crossfade/tasks/*",)
+
 
 def _revisions(account: Account) -> list[str]:
-    return account.ecs.list_task_definitions(familyPrefix="web", status="ACTIVE")["taskDefinitionArns"]
+    return account.ecs.list_task_definitions(familyPrefix="crossfade-web", status="ACTIVE")[
+        "taskDefinitionArns"
+    ]
 
 
 def test_registering_twice_is_registering_once(account: Account) -> None:
@@ -48,7 +52,9 @@ def test_a_release_that_logs_elsewhere_is_registered_anew(account: Account) -> N
     first = definitions.register(account.spec, release)
     found = account.ecs.describe_task_definition(taskDefinition=first, include=["TAGS"])
     container = found["taskDefinition"]["containerDefinitions"][0] | {"logConfiguration": logs}
-    account.ecs.register_task_definition(family="web", containerDefinitions=[container], tags=found["tags"])
+    account.ecs.register_task_definition(
+        family="crossfade-web", containerDefinitions=[container], tags=found["tags"]
+    )
     again = definitions.register(account.spec, release)
     assert definitions.log_streams(again, "app") == definitions.log_streams(first, "app")
     assert [first, again] == [_revisions(account)[place] for place in (0, 2)]
@@ -72,9 +78,7 @@ def test_a_revision_that_a_person_made_of_a_release_is_not_it(account: Account) 
 def test_a_revision_of_an_earlier_crossfade_is_not_taken_again(account: Account) -> None:
     """It had no tags of the pattern's, and one image of several."""
     own = {"name": "migrate", "image": account.release("0.0.1").image, "memory": 512}
-    account.spec = account.spec.model_copy(
-        update={"blueprint": account.blueprint(own, tags={"CostCenter": "7"})}
-    )
+    account.repattern(own, tags={"CostCenter": "7"})
     definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
     wanted = definitions.register(account.spec, release)
     found = account.ecs.describe_task_definition(taskDefinition=wanted, include=["TAGS"])
@@ -88,7 +92,9 @@ def _register_like(account: Account, found: dict[str, Any], **changes: Any) -> N
     definition = found["taskDefinition"]
     copied = {key: definition[key] for key in COPIED if definition.get(key)}
     containers = {"containerDefinitions": definition["containerDefinitions"]}
-    account.ecs.register_task_definition(family="web", tags=found["tags"], **copied | containers | changes)
+    account.ecs.register_task_definition(
+        family="crossfade-web", tags=found["tags"], **copied | containers | changes
+    )
 
 
 def test_an_init_container_runs_the_pushed_image_too(account: Account) -> None:
@@ -128,15 +134,14 @@ def test_the_patterns_tags_are_kept(account: Account) -> None:
         "crossfade:version": "0.0.2",
         "crossfade:digest": release.digest,
         "crossfade:pattern": account.spec.pattern.task_definition,
+        "crossfade:cluster": "web",
     }
 
 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        pytest.param(
-            {"portMappings": [{"containerPort": 3000}]}, "maps 3000, and port .* is 8080", id="port"
-        ),
+        pytest.param({"portMappings": [{"containerPort": 3000}]}, "maps 3000, .* at 8080", id="port"),
         pytest.param(
             {"definition": {"requiresCompatibilities": ["EC2"], "networkMode": "bridge"}},
             "it is for EC2, .* networkMode is bridge",
@@ -148,7 +153,7 @@ def test_what_cannot_run_is_refused_by_the_plan(account: Account, changes: Any, 
     """It was left to AWS, which refused it when the deployment was under way."""
     spec = account.repattern(**changes)
     with pytest.raises(PatternUnusable, match=named):
-        TaskDefinitions(account.ecs).check(spec, account.release("0.0.2"))
+        TaskDefinitions(account.ecs).check(spec, account.release("0.0.2"), ROLES)
 
 
 def test_what_boto3_would_drop_is_told(account: Account) -> None:
@@ -167,7 +172,7 @@ def test_what_boto3_would_drop_is_told(account: Account) -> None:
             "containerDefinitions": [
                 {
                     "name": "app",
-                    "image": "web",
+                    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
                     "portMappings": [{"containerPort": 8080, "newest": "x"}],
                     "sandboxed": True,
                     "quiet": False,
@@ -183,7 +188,7 @@ def test_what_boto3_would_drop_is_told(account: Account) -> None:
     )
     ecs.meta.events.register_first("before-send.ecs.DescribeTaskDefinition", lambda **_: answer)
 
-    checked = TaskDefinitions(ecs).check(account.spec, account.release("0.0.2"))
+    checked = TaskDefinitions(ecs).check(account.spec, account.release("0.0.2"), ROLES)
 
     assert checked.contents.left_out == (
         "containerDefinitions.app.portMappings.0.newest",
@@ -217,19 +222,24 @@ def test_what_others_registered_is_unknown(account: Account) -> None:
 def test_checking_changes_nothing(account: Account) -> None:
     """A plan may still be refused."""
     before = _revisions(account)
-    TaskDefinitions(account.ecs).check(account.spec, account.release("0.0.2"))
+    TaskDefinitions(account.ecs).check(account.spec, account.release("0.0.2"), ROLES)
     assert before == _revisions(account)
 
 
 def test_a_pattern_that_is_gone_is_unusable(account: Account) -> None:
-    """The sentence says what to deploy."""
-    gone = account.spec.model_copy(update={"blueprint": f"{account.spec.pattern.task_definition}7"})
+    """Its service was updated in the moment since it was read; the sentence says what to deploy."""
+    missing = account.spec.pattern.model_copy(
+        update={"task_definition": f"{account.spec.pattern.task_definition}7"}
+    )
+    gone = account.spec.model_copy(update={"pattern": missing})
     with pytest.raises(PatternUnusable, match="does not exist"):
-        TaskDefinitions(account.ecs).check(gone, account.release("0.0.2"))
+        TaskDefinitions(account.ecs).check(gone, account.release("0.0.2"), ROLES)
 
 
-@pytest.mark.parametrize("ask", ["check", "register"])
-def test_other_refusals_are_passed_on(account: Account, monkeypatch: pytest.MonkeyPatch, ask: str) -> None:
+@pytest.mark.parametrize(("ask", "given"), [("check", (ROLES,)), ("register", ())])
+def test_other_refusals_are_passed_on(
+    account: Account, monkeypatch: pytest.MonkeyPatch, ask: str, given: tuple[Any, ...]
+) -> None:
     """A refused question does not mean that there is no task definition."""
     release = account.release("0.0.2")
 
@@ -238,7 +248,7 @@ def test_other_refusals_are_passed_on(account: Account, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(account.ecs, "describe_task_definition", refuse)
     with pytest.raises(ClientError, match="AccessDenied"):
-        getattr(TaskDefinitions(account.ecs), ask)(account.spec, release)
+        getattr(TaskDefinitions(account.ecs), ask)(account.spec, release, *given)
 
 
 def _deregister(definitions: TaskDefinitions, account: Account) -> None:
@@ -252,17 +262,18 @@ def test_a_deleted_service_leaves_no_release(account: Account) -> None:
     definitions.register(account.spec, account.release("0.0.2"))
     for _ in range(2):
         _deregister(definitions, account)
-    assert [arn for arn in _revisions(account) if "blueprint" not in arn] == []
+    assert _revisions(account) == []
+    assert account.ecs.describe_task_definition(taskDefinition="web-stack")
 
 
 def test_what_crossfade_did_not_register_stays(account: Account) -> None:
-    """A family is shared by all who name a service so: a person, and another Crossfade of the account."""
+    """A family is shared by all who name a service so: a person, and a service of another cluster."""
     container = {"name": "app", "image": "app", "memory": 512}
-    account.ecs.register_task_definition(family="web", containerDefinitions=[container])
-    blueprint = account.ecs.register_task_definition(family="staging-web", containerDefinitions=[container])
-    theirs = account.spec.model_copy(update={"blueprint": blueprint["taskDefinition"]["taskDefinitionArn"]})
+    account.ecs.register_task_definition(family="crossfade-web", containerDefinitions=[container])
+    staging = account.spec.like.replace("service/web/", "service/staging/")
+    theirs = account.spec.model_copy(update={"like": staging})
     definitions, release = TaskDefinitions(account.ecs), account.release("0.0.2")
-    other = definitions.register(theirs, release.model_copy(update={"blueprint": theirs.blueprint}))
+    other = definitions.register(theirs, release)
     own = definitions.register(account.spec, release)
     before = _revisions(account)
 
@@ -270,6 +281,45 @@ def test_what_crossfade_did_not_register_stays(account: Account) -> None:
 
     assert set(before) - set(_revisions(account)) == {own}
     assert other in _revisions(account)
+
+
+def test_what_the_owners_service_runs_stays(account: Account) -> None:
+    """It has left Crossfade; of a deregistered revision no update could be made any more."""
+    definitions = TaskDefinitions(account.ecs)
+    left = definitions.register(account.spec, account.release("0.0.2"))
+    account.ecs.update_service(cluster="web", service="web", taskDefinition=left)
+    definitions.register(account.spec, account.release("0.0.3"))
+
+    _deregister(definitions, account)
+
+    assert _revisions(account) == [left]
+
+
+@pytest.mark.parametrize("gone", ["service", "cluster"])
+def test_without_the_owners_service_every_release_goes(
+    account: Account, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Its stack may be deleted first, and the cluster with it."""
+    definitions = TaskDefinitions(account.ecs)
+    definitions.register(account.spec, account.release("0.0.2"))
+
+    def missing(**_: Any) -> dict[str, Any]:
+        if gone == "cluster":
+            raise ClientError(
+                {"Error": {"Code": "ClusterNotFoundException", "Message": ""}}, "DescribeServices"
+            )
+        return {"services": []}
+
+    monkeypatch.setattr(account.ecs, "describe_services", missing)
+    _deregister(definitions, account)
+    assert _revisions(account) == []
+
+
+def test_the_image_of_a_container(account: Account) -> None:
+    """As it is written; nothing of one that is not there."""
+    definitions, arn = TaskDefinitions(account.ecs), account.spec.pattern.task_definition
+    assert definitions.image(arn, "app").endswith("/web:0.0.0")
+    assert definitions.image(arn, "proxy") == ""
 
 
 @pytest.fixture

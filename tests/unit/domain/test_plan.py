@@ -16,7 +16,6 @@ from tests.unit.examples import (
     at,
     first_plan,
     origin_placed,
-    pattern,
     placed,
     plan,
     release,
@@ -103,16 +102,6 @@ def test_a_service_that_leaves_goes_to_its_owners_ecs_service() -> None:
     assert decision.reason == "0.0.1 → 0.0.1 in green (back in web)"
     assert decision.plan is not None
     assert (decision.plan.candidate, decision.plan.leaves, plan().leaves) == ("green", True, False)
-
-
-def test_tasks_of_the_owner_without_traffic_are_named() -> None:
-    """An update of its stack has started them. They are harmless, and cost money."""
-    service = placed(pattern=pattern(desired=2).model_dump())
-    assert _decide("blue", spec=service).reason.endswith(
-        ":service/web/web wants 2 tasks, which get no traffic: set its count to 0"
-    )
-    live = origin_placed(pattern=pattern(desired=2).model_dump())
-    assert "no traffic" not in _decide("green", spec=live).reason
 
 
 def test_weights_of_before() -> None:

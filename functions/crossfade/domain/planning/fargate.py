@@ -1,32 +1,39 @@
-"""What a blueprint needs, so that Fargate runs its releases and the load balancer reaches them."""
+"""What a pattern's task definition needs, so that Fargate runs its releases and requests reach them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from crossfade.domain.errors import PatternUnusable
-from crossfade.domain.planning.task_definition import OWN_TAGS, Blueprint
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.planning.task_definition import OWN_TAGS, Definition
+from crossfade.domain.spec.placed import Placed
 
-ROLES = ":role/crossfade/tasks/"
-"""Crossfade may pass roles of this path, and no others."""
 MOST_TAGS = 50
 """Of a task definition in ECS; those of AWS's own do not count."""
 
 
-def refuse_unusable(blueprint: Blueprint, spec: ServiceSpec) -> None:
+def refuse_unusable(pattern: Definition, spec: Placed, roles: Sequence[str]) -> None:
     """Refuse what AWS would refuse later, when the deployment has begun.
+
+    ``roles`` are the ARNs that Crossfade may pass, in which ``*`` stands for anything.
 
     Raises
     ------
     PatternUnusable
         Names each fault with what was found and what is needed.
     """
-    definition = blueprint.definition
-    faults = [*_shape(definition), *_roles(definition), *_port(definition, spec), *_beyond(blueprint)]
+    definition = pattern.definition
+    faults = [
+        *_shape(definition),
+        *_roles(definition, spec, roles),
+        *_port(definition, spec),
+        *_volumes(definition, spec),
+        *_tags(pattern),
+    ]
     if faults:
         raise PatternUnusable(
-            f"The blueprint {spec.blueprint} cannot be released: {'; '.join(faults)}. "
-            "Correct the service's stack, then deploy again."
+            f"The task definition {spec.pattern.task_definition} of the pattern {spec.like} cannot be "
+            f"released: {'; '.join(faults)}. Correct it where the service is declared, then deploy again."
         )
 
 
@@ -42,29 +49,40 @@ def _shape(definition: Mapping[str, Any]) -> Iterator[str]:
             yield f"{size} of the task is not set, and Fargate needs it"
 
 
-def _roles(definition: Mapping[str, Any]) -> Iterator[str]:
+def _roles(definition: Mapping[str, Any], spec: Placed, roles: Sequence[str]) -> Iterator[str]:
     if not definition.get("executionRoleArn"):
         yield "executionRoleArn is not set, and without one Fargate pulls no image of ECR"
-    for key in ("executionRoleArn", "taskRoleArn"):
-        role = definition.get(key) or ""
-        if ":role/" in role and ROLES not in role:
-            yield f"{key} is {role}, and Crossfade may pass only roles with the path /crossfade/tasks/"
+    wanted = {key: definition.get(key) or "" for key in ("executionRoleArn", "taskRoleArn")}
+    for volume in spec.pattern.settings.get("volumeConfigurations", []):
+        role = volume.get("managedEBSVolume", {}).get("roleArn", "")
+        wanted[f"roleArn of the volume {volume['name']}"] = role
+    for key, role in wanted.items():
+        if ":role/" in role and not any(fnmatchcase(role, allowed) for allowed in roles):
+            yield (
+                f"{key} is {role}, and Crossfade may pass only {', '.join(roles)}: add the role's ARN to the "
+                "parameter TaskRoles of Crossfade's stack"
+            )
 
 
-def _port(definition: Mapping[str, Any], spec: ServiceSpec) -> Iterator[str]:
+def _port(definition: Mapping[str, Any], spec: Placed) -> Iterator[str]:
     """The load balancer reaches a port that the container maps, and no other."""
+    name, port = spec.pattern.container, spec.pattern.port
     for container in definition["containerDefinitions"]:
         mappings = container.get("portMappings") or []
         mapped = [one["containerPort"] for one in mappings if one.get("containerPort")]
         ranges = [one["containerPortRange"] for one in mappings if one.get("containerPortRange")]
-        if container["name"] == spec.container and spec.port not in mapped and not ranges:
-            found = ", ".join(str(port) for port in mapped) or "no port"
-            yield f"container {spec.container} maps {found}, and port in the service spec is {spec.port}"
+        if container["name"] == name and port not in mapped and not ranges:
+            found = ", ".join(str(one) for one in mapped) or "no port"
+            yield f"container {name} maps {found}, and the service's target group reaches it at {port}"
 
 
-def _beyond(blueprint: Blueprint) -> Iterator[str]:
-    for volume in blueprint.definition.get("volumes") or []:
-        if volume.get("configuredAtLaunch"):
-            yield f"volume {volume['name']} is configured at launch, for which Crossfade has no setting"
-    if len(blueprint.tags) + len(OWN_TAGS) > MOST_TAGS:
-        yield f"it has {len(blueprint.tags)} tags, Crossfade adds {len(OWN_TAGS)}, and ECS allows {MOST_TAGS}"
+def _volumes(definition: Mapping[str, Any], spec: Placed) -> Iterator[str]:
+    configured = {volume["name"] for volume in spec.pattern.settings.get("volumeConfigurations", [])}
+    for volume in definition.get("volumes") or []:
+        if volume.get("configuredAtLaunch") and volume["name"] not in configured:
+            yield f"volume {volume['name']} is configured at launch, and the service says nothing of it"
+
+
+def _tags(pattern: Definition) -> Iterator[str]:
+    if len(pattern.tags) + len(OWN_TAGS) > MOST_TAGS:
+        yield f"it has {len(pattern.tags)} tags, Crossfade adds {len(OWN_TAGS)}, and ECS allows {MOST_TAGS}"

@@ -71,22 +71,24 @@ class Contents(Model):
 
     ``released`` names the containers that run the pushed image, ``kept`` the others with the pattern's own
     image. ``left_out`` is what the pattern has and the release has not, because this version of Crossfade
-    or of boto3 does not know it. ``tags`` are those of the pattern's task definition.
+    or of boto3 does not know it. ``warnings`` are the pattern's.
     """
 
     released: tuple[str, ...]
     kept: dict[str, str]
     left_out: tuple[str, ...]
-    tags: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         """A sentence on it; empty where the pushed image is all there is."""
-        if not (self.kept or self.left_out or len(self.released) > 1):
+        if not (self.kept or self.left_out or self.warnings or len(self.released) > 1):
             return ""
         kept = [f"{name} keeps {image}" for name, image in self.kept.items()]
         left_out = [f"not copied from the pattern: {', '.join(self.left_out)}"] if self.left_out else []
-        return "; ".join([f"{', '.join(self.released)} run the pushed image", *kept, *left_out])
+        return "; ".join(
+            [f"{', '.join(self.released)} run the pushed image", *kept, *left_out, *self.warnings]
+        )
 
 
 class Plan(Model):
@@ -228,8 +230,4 @@ def decide(
     reason = f"{before} → {release.version} in {candidate}{home}{f': {summary}' if summary else ''}"
     if stable and not serves:
         reason += f"; {EMERGENCY} ({stable} has no healthy target)"
-    if spec.origin is None and spec.pattern.desired:
-        reason += (
-            f"; {spec.like} wants {spec.pattern.desired} tasks, which get no traffic: set its count to 0"
-        )
     return Decision(action="deploy", reason=reason, plan=plan)

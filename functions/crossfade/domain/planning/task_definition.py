@@ -1,4 +1,4 @@
-"""A release's task definition: the blueprint with its image, and a log stream prefix of its own."""
+"""A release's task definition: the pattern's with its image, and a log stream prefix of its own."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.plan import Contents, LogStreams, Release, RunningRelease
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.placed import Placed
 
 # What RegisterTaskDefinition takes (botocore ecs 2014-11-13), less what is set here.
 COPIED = (
@@ -44,56 +44,72 @@ _ECR = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[^/]+/([^:@]+)
 """A repository by account, region and name: ECR has several hosts for each."""
 
 GROUP, PREFIX = "awslogs-group", "awslogs-stream-prefix"
-READABLE = "/crossfade/"
-"""Crossfade's role may read log groups under this name, and no others."""
 
-VERSION, DIGEST, BLUEPRINT = "crossfade:version", "crossfade:digest", "crossfade:pattern"
-OWN_TAGS = (VERSION, DIGEST, BLUEPRINT)
+VERSION, DIGEST, PATTERN = "crossfade:version", "crossfade:digest", "crossfade:pattern"
+CLUSTER = "crossfade:cluster"
+"""The name of the service's cluster: a service's name may be another one's in another cluster."""
+OWN_TAGS = (VERSION, DIGEST, PATTERN, CLUSTER)
 
 
-class Blueprint(NamedTuple):
-    """A blueprint as ECS describes it.
+class Definition(NamedTuple):
+    """The pattern's task definition as ECS describes it.
 
-    ``tags`` are without AWS's own; ``unknown`` names what ECS says of it and boto3 does not know, such as
-    ``containerDefinitions.app.newField``.
+    ``tags`` are its owner's. ``unknown`` names what ECS says of it and boto3 does not know, such as
+    ``containerDefinitions.app.newField``. ``made``: the release that Crossfade has registered it for, where
+    the pattern runs one, because the service has left Crossfade before.
     """
 
     definition: Mapping[str, Any]
     tags: Mapping[str, str]
     unknown: tuple[str, ...] = ()
+    made: RunningRelease | None = None
 
 
-def registration(blueprint: Blueprint, spec: ServiceSpec, release: Release) -> dict[str, Any]:
+def registration(pattern: Definition, spec: Placed, release: Release) -> dict[str, Any]:
     """The arguments of RegisterTaskDefinition for a release.
 
-    Every container whose image is of the released repository gets the pushed image, and the spec's container
-    in any case. The tags make the running service tell by itself what it runs.
+    The containers that the spec names get the pushed image; where it names none, all whose image is of the
+    released repository. The tags make the running service tell by itself what it runs.
 
     Raises
     ------
     PatternUnusable
-        The blueprint has no container of the spec's name.
+        The pattern has no container of a name that the spec says, or none that would get the image.
     """
-    definition = blueprint.definition
-    names = [container["name"] for container in definition["containerDefinitions"]]
-    if spec.container not in names:
-        raise PatternUnusable(
-            f"The blueprint {spec.blueprint} has the containers {', '.join(names)} and no {spec.container}. "
-            "Correct container in the service spec, or the blueprint."
-        )
+    definition = pattern.definition
+    _refuse_containers(definition["containerDefinitions"], spec, release)
     return {
         **{key: definition[key] for key in COPIED if definition.get(key)},
-        "family": spec.service,
+        "family": spec.family,
         "containerDefinitions": [
-            _container(container, spec, release) for container in definition["containerDefinitions"]
+            _container(container, pattern, spec, release) for container in definition["containerDefinitions"]
         ],
-        "tags": [{"key": key, "value": value} for key, value in _tags(blueprint, release).items()],
+        "tags": [{"key": key, "value": value} for key, value in _tags(pattern, spec, release).items()],
     }
 
 
-def contents(blueprint: Blueprint, spec: ServiceSpec, release: Release) -> Contents:
-    """What a release has of the pushed image, and what it has, or has not, of its blueprint."""
-    definition = blueprint.definition
+def _refuse_containers(containers: list[dict[str, Any]], spec: Placed, release: Release) -> None:
+    names = [container["name"] for container in containers]
+    missing = [name for name in spec.release.containers if name not in names]
+    here = f"The task definition {spec.pattern.task_definition} of the pattern {spec.like}"
+    if missing:
+        raise PatternUnusable(
+            f"{here} has the containers {', '.join(names)} and no {', '.join(missing)}. Correct "
+            "release.containers in the service spec, or the task definition."
+        )
+    if not any(_is_released(container, spec, release) for container in containers):
+        images = ", ".join(f"{container['name']}: {container['image']}" for container in containers)
+        raise PatternUnusable(
+            f"{here} has no container with an image of {release.image.partition('@')[0]}, by account, "
+            f"region and name ({images}). Name the containers that get the pushed image in "
+            "release.containers of the service spec, or correct release.repository, which is of Crossfade's "
+            "account and region."
+        )
+
+
+def contents(pattern: Definition, spec: Placed, release: Release) -> Contents:
+    """What a release has of the pushed image, and what it has, or has not, of its pattern."""
+    definition = pattern.definition
     containers = definition["containerDefinitions"]
     known = {*COPIED, *SET, *OF_ECS}
     return Contents(
@@ -101,9 +117,10 @@ def contents(blueprint: Blueprint, spec: ServiceSpec, release: Release) -> Conte
         kept={one["name"]: one["image"] for one in containers if not _is_released(one, spec, release)},
         left_out=(
             *(key for key, value in definition.items() if value and key not in known),
-            *blueprint.unknown,
+            *pattern.unknown,
+            *spec.pattern.left_out,
         ),
-        tags=dict(blueprint.tags),
+        warnings=spec.pattern.warnings,
     )
 
 
@@ -131,27 +148,42 @@ def log_streams(task_definition: Mapping[str, Any], container: str) -> LogStream
     return None
 
 
-def feed_streams(task_definition: Mapping[str, Any], spec: ServiceSpec) -> LogStreams:
+def feed_streams(task_definition: Mapping[str, Any], spec: Placed) -> LogStreams:
     """Where a release's outcome feed will be found.
 
     Raises
     ------
     PatternUnusable
-        The spec wants a feed, and it could not be read.
+        The spec wants a feed, and the container that the load balancer reaches has no log to read it from.
     """
-    found = log_streams(task_definition, spec.container)
-    if found is None or not found.group.startswith(READABLE):
+    container = spec.pattern.container
+    found = log_streams(task_definition, container)
+    if found is None or not found.group:
         raise PatternUnusable(
-            f"gate.users is feed, but Crossfade cannot read the log of container {spec.container}: the "
-            f"blueprint {spec.blueprint} must use the awslogs driver with an awslogs-stream-prefix, and a "
-            f"log group whose name begins with {READABLE}. Correct it, or set gate.users to metrics."
+            f"gate.users is feed, but Crossfade cannot read the log of container {container}: the pattern's "
+            f"task definition {spec.pattern.task_definition} must use the awslogs driver there, with an "
+            "awslogs-group and an awslogs-stream-prefix. Correct it, or set gate.users to metrics."
         )
     return found
 
 
-def _tags(blueprint: Blueprint, release: Release) -> dict[str, str]:
-    own = {VERSION: release.version, DIGEST: release.digest, BLUEPRINT: release.pattern}
-    return {**blueprint.tags, **own}
+def feed_unreadable(spec: Placed, streams: LogStreams, why: str) -> PatternUnusable:
+    """The error for a log that CloudWatch does not let Crossfade read; ``why`` is its word on it."""
+    return PatternUnusable(
+        f"gate.users is feed, but Crossfade cannot read the log group {streams.group} of the pattern's task "
+        f"definition {spec.pattern.task_definition}: {why}. Name the group's ARN in the parameter Adopted of "
+        "Crossfade's stack, or set gate.users to metrics."
+    )
+
+
+def _tags(pattern: Definition, spec: Placed, release: Release) -> dict[str, str]:
+    own = {
+        VERSION: release.version,
+        DIGEST: release.digest,
+        PATTERN: release.pattern,
+        CLUSTER: spec.cluster.rpartition("/")[2],
+    }
+    return {**pattern.tags, **own}
 
 
 def _repository(image: str) -> tuple[str, ...] | None:
@@ -160,33 +192,42 @@ def _repository(image: str) -> tuple[str, ...] | None:
     return found.groups() if found else None
 
 
-def _is_released(container: Mapping[str, Any], spec: ServiceSpec, release: Release) -> bool:
-    """Whether a container runs the pushed image: the spec's does, and all of the same repository."""
+def _is_released(container: Mapping[str, Any], spec: Placed, release: Release) -> bool:
+    """Whether a container runs the pushed image."""
+    if spec.release.containers:
+        return container["name"] in spec.release.containers
     repository = _repository(container["image"])
-    return container["name"] == spec.container or (
-        repository is not None and repository == _repository(release.image)
-    )
+    return repository is not None and repository == _repository(release.image)
 
 
-def _container(blueprint: Mapping[str, Any], spec: ServiceSpec, release: Release) -> dict[str, Any]:
+def _container(
+    shown: Mapping[str, Any], pattern: Definition, spec: Placed, release: Release
+) -> dict[str, Any]:
     """A container with the release's image, where it is to have it.
 
-    The spec's container has log streams of this release only, which separates the slots' outcome feeds.
+    That which the load balancer reaches has log streams of this release only, which separates the slots'
+    outcome feeds.
     """
-    if not _is_released(blueprint, spec, release):
-        return dict(blueprint)
-    container = {**blueprint, "image": release.image}
-    logs = container.get("logConfiguration") or {}
+    container = dict(shown)
+    if _is_released(shown, spec, release):
+        container["image"] = release.image
+    logs = shown.get("logConfiguration") or {}
     options = logs.get("options") or {}
-    if container["name"] == spec.container and logs.get("logDriver") == "awslogs" and PREFIX in options:
-        digest, revision = release.digest.removeprefix("sha256:")[:12], release.pattern.rsplit(":", 1)[-1]
-        prefix = f"{options[PREFIX]}/{release.version}-{digest}-{revision}"
-        container["logConfiguration"] = {**logs, "options": {**options, PREFIX: prefix}}
+    if shown["name"] == spec.pattern.container and logs.get("logDriver") == "awslogs" and PREFIX in options:
+        made = pattern.made
+        base = options[PREFIX].removesuffix(_stream(made)) if made else options[PREFIX]
+        container["logConfiguration"] = {**logs, "options": {**options, PREFIX: base + _stream(release)}}
     return container
+
+
+def _stream(release: Release | RunningRelease) -> str:
+    """What the stream prefix of a release's log ends with."""
+    digest, revision = release.digest.removeprefix("sha256:")[:12], release.pattern.rsplit(":", 1)[-1]
+    return f"/{release.version}-{digest}-{revision}"
 
 
 def running_release(tags: Mapping[str, str]) -> RunningRelease | None:
     """What the tags of a task definition say that it runs; None when Crossfade did not register it."""
-    if not set(OWN_TAGS) <= tags.keys():
+    if not {VERSION, DIGEST, PATTERN} <= tags.keys():
         return None
-    return RunningRelease(version=tags[VERSION], digest=tags[DIGEST], blueprint=tags[BLUEPRINT])
+    return RunningRelease(version=tags[VERSION], digest=tags[DIGEST], pattern=tags[PATTERN])

@@ -13,8 +13,9 @@ class Pattern(Model):
     """The owner's ECS service, as it was read for a deployment.
 
     ``settings`` are those that the slots get, with the names that they have in CreateService; ``tags`` are
-    the service's, without AWS's own. ``left_out`` names what it has and the slots do not get. ``container``
-    and ``port`` are what the load balancer reaches, ``target_group`` is its own one.
+    the service's, without AWS's own. ``left_out`` names what it has and the slots do not get, ``warnings``
+    say what its owner should know. ``container`` and ``port`` are what the load balancer reaches,
+    ``target_group`` is its own one.
     """
 
     task_definition: str
@@ -26,6 +27,7 @@ class Pattern(Model):
     settings: dict[str, Any] = Field(default_factory=dict)
     tags: dict[str, str] = Field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Placed(ServiceSpec):

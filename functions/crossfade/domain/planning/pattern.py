@@ -1,0 +1,307 @@
+"""The owner's ECS service as the pattern of the slots: what is copied of it, and what cannot be one.
+
+Every field of CreateService and UpdateService (botocore ecs 2014-11-13) is in one of the tables here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from crossfade.domain.errors import PatternUnusable
+from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.names import SERVICE_TAG
+from crossfade.domain.spec.placed import Pattern
+from crossfade.domain.spec.service import Network, OwnRule, ServiceSpec
+
+Shown = Mapping[str, Any]
+"""What AWS shows of a resource."""
+
+COPIED = (
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "networkConfiguration",
+    "placementConstraints",
+    "placementStrategy",
+    "enableECSManagedTags",
+    "propagateTags",
+    "enableExecuteCommand",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "monitoring",
+)
+SET = (
+    "cluster",
+    "serviceName",
+    "service",
+    "taskDefinition",
+    "desiredCount",
+    "forceNewDeployment",
+    "loadBalancers",
+    "deploymentConfiguration",
+    "healthCheckGracePeriodSeconds",
+    "availabilityZoneRebalancing",
+    "tags",
+)
+"""What Crossfade decides by itself for a slot."""
+REFUSED = ("deploymentController", "schedulingStrategy", "serviceRegistries", "vpcLatticeConfigurations")
+"""What may have one value only, which is that of a service that is made without it."""
+NOT_SENT = ("role", "clientToken")
+"""The role is ECS's own in a network of the task's own; the token is for one call."""
+OF_A_ROLLOUT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+"""What DescribeServices tells of each rollout, and not of the service (botocore's ``Deployment``)."""
+OF_A_REVISION = ("monitoring",)
+"""What DescribeServiceRevisions alone tells (botocore's ``ServiceRevision``)."""
+
+BEYOND_UPDATE = frozenset({"launchType"})
+"""What CreateService takes and UpdateService does not."""
+SWITCHED_OFF: Mapping[str, Any] = {
+    "enableExecuteCommand": False,
+    "enableECSManagedTags": False,
+    "propagateTags": "NONE",
+}
+"""What an update leaves as it is unless it is told; told each time."""
+TAKEN_OUT: Mapping[str, Any] = {
+    "capacityProviderStrategy": [],
+    "placementConstraints": [],
+    "placementStrategy": [],
+    "serviceConnectConfiguration": {"enabled": False},
+    "volumeConfigurations": [],
+}
+"""How UpdateService takes out what a service has (its documentation of each); told only where it has it."""
+
+PERCENTAGES = ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "strategy")
+"""What Crossfade sets, or knows, of a deployment configuration."""
+MOST_TAGS = 50
+"""Of a service in ECS; those of AWS's own do not count."""
+FARGATE = frozenset({"FARGATE", "FARGATE_SPOT"})
+SLOW_START, STICKINESS = "slow_start.duration_seconds", "stickiness.enabled"
+
+
+class Found(NamedTuple):
+    """What AWS shows of the owner's ECS service.
+
+    ``service`` is of DescribeServices with its tags, ``revision`` the newest of DescribeServiceRevisions,
+    empty where there is none. ``group`` and ``attributes`` are of its one target group, empty where it
+    has none or several. ``unknown`` names what ECS tells and this version of boto3 does not know.
+    """
+
+    service: Shown
+    revision: Shown
+    group: Shown
+    attributes: Mapping[str, str]
+    unknown: tuple[str, ...] = ()
+
+
+def pattern_gone(spec: ServiceSpec, status: str = "") -> PatternUnusable:
+    """The error for a pattern that does not exist, or that ECS shows with another status than ACTIVE."""
+    found = f"is {status}" if status else "does not exist"
+    return PatternUnusable(
+        f"The ECS service {spec.like}, which the spec of {spec.service} names in like, {found}. What is live "
+        "runs on. Deploy the stack that declares it again, or correct like."
+    )
+
+
+def read_pattern(spec: ServiceSpec, found: Found) -> Pattern:
+    """What the slots get of the owner's ECS service.
+
+    Raises
+    ------
+    PatternUnusable
+        It cannot be one; the sentence names each reason.
+    """
+    service = found.service
+    faults = [
+        *_kind(spec, service),
+        *_deployments(service),
+        *_capacity(service),
+        *_discovery(service),
+        *_route(spec, found),
+    ]
+    if faults:
+        raise PatternUnusable(
+            f"The ECS service {spec.like} cannot be the pattern of {spec.service}: {'; '.join(faults)}. "
+            "Nothing was changed."
+        )
+    target, network = service["loadBalancers"][0], _network(service)
+    return Pattern(
+        task_definition=service["taskDefinition"],
+        target_group=target["targetGroupArn"],
+        container=target["containerName"],
+        port=target["containerPort"],
+        network=Network(
+            subnets=network["subnets"],
+            security_groups=network["securityGroups"],
+            public_ip=network.get("assignPublicIp") == "ENABLED",
+        ),
+        desired=service["desiredCount"],
+        settings=slot_settings(service, found.revision),
+        tags=_own_tags(service),
+        left_out=(*_left_out(service), *found.unknown),
+        warnings=tuple(_warnings(found)),
+    )
+
+
+def slot_settings(service: Shown, revision: Shown) -> dict[str, Any]:
+    """What a service has of ``COPIED``, in the words of CreateService."""
+    told = {
+        **{key: service.get(key) for key in COPIED},
+        **{key: _rollout(service).get(key) for key in OF_A_ROLLOUT if key in COPIED},
+        **{key: revision.get(key) for key in OF_A_REVISION},
+    }
+    connect = told["serviceConnectConfiguration"] or {}
+    if not connect.get("enabled"):
+        told.pop("serviceConnectConfiguration")
+    return {key: value for key, value in told.items() if value}
+
+
+def updated_settings(pattern: Pattern, slot: Shown) -> dict[str, Any]:
+    """What UpdateService is told, so that a slot has what the pattern has, and nothing that it has not.
+
+    ``slot`` is the slot's service as DescribeServices shows it, empty where it shows none.
+    """
+    wanted = {key: value for key, value in pattern.settings.items() if key not in BEYOND_UPDATE}
+    had = slot_settings(slot, {}) if slot else {}
+    gone = {key: value for key, value in TAKEN_OUT.items() if key in had and key not in wanted}
+    return {**SWITCHED_OFF, **gone, **wanted}
+
+
+def _kind(spec: ServiceSpec, service: Shown) -> Iterator[str]:
+    """What it is to ECS."""
+    if service.get("resourceManagementType") == "ECS":
+        yield "it is an Express Mode service, whose load balancer ECS manages by itself"
+    if "/" not in service["serviceArn"].partition(":service/")[2]:
+        yield (
+            f"it has the old ARN {service['serviceArn']}, which cannot be tagged: migrate it to the long "
+            "ARN, see ECS's documentation"
+        )
+    name = service["serviceName"]
+    if name in {f"{spec.service}-{slot}" for slot in SLOTS}:
+        yield f"{name} is the name of a slot of Crossfade: give service in the spec another name"
+    if service.get("schedulingStrategy", "REPLICA") != "REPLICA":
+        yield f"its scheduling strategy is {service['schedulingStrategy']}, and must be REPLICA"
+    if len(_own_tags(service)) >= MOST_TAGS:
+        yield f"it has {len(_own_tags(service))} tags, Crossfade adds one, and ECS allows {MOST_TAGS}"
+
+
+def _deployments(service: Shown) -> Iterator[str]:
+    """Who decides how its tasks are replaced."""
+    controller = service.get("deploymentController", {}).get("type", "ECS")
+    if controller != "ECS":
+        yield f"its deployment controller is {controller}, and must be ECS"
+    strategy = service.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
+    if strategy != "ROLLING":
+        yield (
+            f"its deployment strategy is {strategy}, with which ECS itself moves traffic between target "
+            "groups: set ROLLING"
+        )
+
+
+def _capacity(service: Shown) -> Iterator[str]:
+    """Where its tasks run."""
+    launch_type = service.get("launchType", "FARGATE")
+    others = [
+        one["capacityProvider"]
+        for one in service.get("capacityProviderStrategy", [])
+        if one["capacityProvider"] not in FARGATE
+    ]
+    if launch_type != "FARGATE" or others:
+        yield f"its tasks run on {', '.join(others) or launch_type}, and Crossfade releases on Fargate only"
+    network = _network(service)
+    if not network:
+        yield "it has no network of its own (awsvpc)"
+    elif not network.get("securityGroups"):
+        yield "it names no security group: name one, also where it is its VPC's default one"
+
+
+def _discovery(service: Shown) -> Iterator[str]:
+    """What leads to its tasks past the load balancer: a candidate would be met there at once, unweighted."""
+    rollout = _rollout(service)
+    if service.get("serviceRegistries"):
+        yield "it is registered with service discovery, where clients would meet a candidate at once"
+    connect = rollout.get("serviceConnectConfiguration", {})
+    if connect.get("enabled") and connect.get("services"):
+        names = ", ".join(one.get("discoveryName") or one["portName"] for one in connect["services"])
+        yield (
+            f"it offers {names} by Service Connect, where clients would meet a candidate at once; as a "
+            "client alone it may use it"
+        )
+    if rollout.get("vpcLatticeConfigurations"):
+        yield "it is a target of VPC Lattice, whose weights Crossfade does not move"
+
+
+def _route(spec: ServiceSpec, found: Found) -> Iterator[str]:
+    """How the load balancer reaches it."""
+    targets = found.service.get("loadBalancers", [])
+    if not targets:
+        yield "it has no target group"
+    elif len(targets) > 1:
+        yield f"it has {len(targets)} target groups, and Crossfade moves the traffic of one"
+    elif "targetGroupArn" not in targets[0]:
+        yield "it has a Classic Load Balancer, and needs a target group of an Application Load Balancer"
+    elif not found.group:
+        yield f"its target group {targets[0]['targetGroupArn']} does not exist"
+    else:
+        yield from _group(spec, found)
+
+
+def _group(spec: ServiceSpec, found: Found) -> Iterator[str]:
+    group = found.group
+    name = group["TargetGroupName"]
+    if group.get("Protocol") not in {"HTTP", "HTTPS"}:
+        yield f"its target group {name} is of protocol {group.get('Protocol')}, and must be of HTTP or HTTPS"
+    if group.get("TargetType") != "ip":
+        yield f"its target group {name} has targets of type {group.get('TargetType')}, and Fargate needs ip"
+    if found.attributes.get(STICKINESS) == "true":
+        yield f"its target group {name} is sticky, which overrides weights: turn its stickiness off"
+    listeners = [route.listener if isinstance(route, OwnRule) else route.rule for route in spec.traffic]
+    wanted = {_balancer(arn) for arn in (*listeners, spec.preview.listener)}
+    attached = group.get("LoadBalancerArns", [])
+    if attached and wanted != set(attached):
+        yield (
+            f"its target group {name} belongs to {', '.join(attached)}, and traffic and preview of the spec "
+            f"to {', '.join(sorted(wanted))}"
+        )
+
+
+def _left_out(service: Shown) -> Iterator[str]:
+    """What it has of its deployments' settings and a slot has not."""
+    for key, value in service.get("deploymentConfiguration", {}).items():
+        on = value.get("enable") if key == "alarms" else value
+        if on and key not in PERCENTAGES:
+            yield f"deploymentConfiguration.{key}"
+
+
+def _warnings(found: Found) -> Iterator[str]:
+    slow = int(found.attributes.get(SLOW_START, "0"))
+    if slow:
+        yield (
+            f"slow start of {slow} s: for that long a new target gets less traffic than its weight, so the "
+            "candidate's users are fewer"
+        )
+    if found.service.get("availabilityZoneRebalancing") == "ENABLED":
+        yield "Availability Zone rebalancing is on there and off in the slots"
+
+
+def _rollout(service: Shown) -> Shown:
+    """The newest rollout of a service."""
+    return next((one for one in service.get("deployments", []) if one["status"] == "PRIMARY"), {})
+
+
+def _network(service: Shown) -> Shown:
+    found: Shown = (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    return found
+
+
+def _own_tags(service: Shown) -> dict[str, str]:
+    """The tags that the owner has given it."""
+    return {
+        tag["key"]: tag.get("value", "")
+        for tag in service.get("tags", [])
+        if not tag["key"].startswith("aws:") and tag["key"] != SERVICE_TAG
+    }
+
+
+def _balancer(arn: str) -> str:
+    """The ARN of the load balancer that a listener or a rule belongs to."""
+    before, _, rest = arn.partition(":listener")
+    return f"{before}:loadbalancer/{'/'.join(rest.partition('/')[2].split('/')[:3])}"
