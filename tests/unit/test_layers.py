@@ -17,6 +17,7 @@ ROWS = (
     ("slots", "ledger", "ledger_order", "answers"),
     ("spec",),
     ("verdict", "traffic", "tasks"),
+    ("preparation",),
     ("journal",),
     ("planning",),
     ("rollout", "gate"),

@@ -132,6 +132,7 @@ def _live(rule: dict[str, Any]) -> LiveRule:
         priority=rule["Priority"],
         conditions=tuple(rule.get("Conditions", ())),
         actions=tuple(sorted(rule["Actions"], key=lambda action: action.get("Order", 1))),
+        transforms=tuple(rule.get("Transforms", ())),
     )
 
 

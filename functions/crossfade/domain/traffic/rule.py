@@ -32,6 +32,7 @@ class LiveRule(Model):
     priority: str
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
 
     @property
     def forwards(self) -> dict[str, int]:

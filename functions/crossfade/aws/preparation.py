@@ -1,0 +1,297 @@
+"""What Crossfade makes beside the owner's load balancer: read, made, put right, and removed.
+
+Two that prepare the same service at the same time, or one after a try that was cut off, come to the same end:
+target groups are found by their names, rules by their tags, and the secret is never written over.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from crossfade.aws.errors import error_code
+from crossfade.aws.listener_rules import rules
+from crossfade.domain.errors import NotPrepared, NotYetVisible
+from crossfade.domain.preparation import (
+    SECRET,
+    Call,
+    Found,
+    Group,
+    Names,
+    Step,
+    groups_like_the_patterns,
+    is_made,
+    removal,
+    steps,
+)
+from crossfade.domain.slots import SLOTS, Slot, TargetGroups
+from crossfade.domain.spec.names import preview_secret, target_group_name
+from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.traffic.place import listener
+from crossfade.domain.traffic.rule import DEFAULT, LiveRule
+
+SECRET_BYTES = 16
+MOST_TAGGED = 20
+"""Resources that DescribeTags takes at once (botocore elbv2 2015-12-01)."""
+ABSENT = {"TargetGroupNotFound", "RuleNotFound", "ListenerNotFound", "ParameterNotFound"}
+"""The codes of what is gone already."""
+
+
+class Preparation:
+    """Prepares one service through boto3 clients of ``ecs``, ``elbv2`` and ``ssm``.
+
+    ``specs_path`` is where Crossfade's stack looks for specs, ``/<stack>/services/``.
+    """
+
+    def __init__(self, ecs: Any, elbv2: Any, ssm: Any, service: str, specs_path: str) -> None:
+        self._ecs, self._elbv2, self._ssm = ecs, elbv2, ssm
+        self.names = Names(
+            groups={slot: target_group_name(specs_path, service, slot) for slot in SLOTS},
+            secret=preview_secret(specs_path, service),
+            spec=f"{specs_path}{service}",
+        )
+
+    def missing(self, spec: ServiceSpec) -> list[Step]:
+        """The calls that are missing until the service can be deployed; none of them is made.
+
+        Raises
+        ------
+        NotPrepared, PriorityTaken, RuleCovers
+            It cannot be prepared: see ``domain/preparation.py``.
+        """
+        return steps(spec, self.names, self._found(spec))
+
+    def prepare(self, spec: ServiceSpec) -> list[Step]:
+        """Make those calls; returns what was done.
+
+        Raises
+        ------
+        NotYetVisible
+            The listener has a rule that it does not show yet: try again.
+        """
+        secret = self._secret()
+        found = self._found(spec, secret)
+        planned = steps(spec, self.names, found)
+        known: dict[str, str | None] = {SECRET: secret}
+        for step in planned:
+            self._take(step, known)
+        if not any(step.makes in self.names.groups.values() for step in planned):
+            return planned
+        # What a new group's attributes are is known only now.
+        more = groups_like_the_patterns(spec, self.names, found._replace(groups=self._groups()))
+        for step in more:
+            self._take(step, known)
+        return [*planned, *more]
+
+    def removable(self, spec: ServiceSpec | None) -> list[Step]:
+        """The calls that remove the preparation, as far as it is there; rules before what they lead to.
+
+        Without a spec the listeners are found by what the target groups belong to: the owner may have deleted
+        spec and pattern before.
+        """
+        groups = [group for group in self._groups().values() if is_made(self.names, group.tags)]
+        beside = self._beside(groups, spec)
+        return removal(self.names, groups, [rule for rule, tags in beside if is_made(self.names, tags)])
+
+    def owners_rules(self, spec: ServiceSpec | None) -> list[LiveRule]:
+        """The rules of others that lead to the service's target groups, in whatever share."""
+        groups = list(self._groups().values())
+        own = {group.arn for group in groups}
+        return [
+            rule
+            for rule, tags in self._beside(groups, spec)
+            if own & set(rule.forwards) and not is_made(self.names, tags)
+        ]
+
+    def remove(self, step: Step) -> None:
+        """Make one of the calls that remove; harmless when it was made before."""
+        try:
+            self._make(step.call, {})
+        except ClientError as error:
+            if error_code(error) not in ABSENT:
+                raise
+
+    # ---- reading -------------------------------------------------------------------------------------------
+
+    def _found(self, spec: ServiceSpec, secret: str | None = None) -> Found:
+        secret = secret or self._secret()
+        pattern = self._described(TargetGroupArns=[self._pattern_group(spec)])[0]
+        preview = [_masked(rule, secret) for rule in rules(self._elbv2, spec.preview.listener)]
+        return Found(
+            pattern=pattern,
+            groups=self._groups(),
+            rules=tuple(preview),
+            tags=self._tags_of(preview),
+            production=tuple(rules(self._elbv2, listener(spec))),
+            has_secret=secret is not None,
+        )
+
+    def _pattern_group(self, spec: ServiceSpec) -> str:
+        name = spec.like.rpartition("/")[2]
+        found = self._ecs.describe_services(cluster=spec.cluster, services=[name])["services"]
+        groups = [
+            balancer["targetGroupArn"]
+            for service in found
+            if service["status"] == "ACTIVE"
+            for balancer in service.get("loadBalancers", [])
+            if "targetGroupArn" in balancer
+        ]
+        if len(groups) != 1:
+            raise NotPrepared(
+                f"The spec of {spec.service} says like {spec.like}, and that is "
+                + ("an ECS service with more than one target group" if groups else "no ECS service")
+                + (". " if groups else " that is active and has a target group. ")
+                + "Name one that has exactly one, then prepare again."
+            )
+        return str(groups[0])
+
+    def _groups(self) -> dict[Slot, Group]:
+        return {
+            slot: group for slot, name in self.names.groups.items() for group in self._described(Names=[name])
+        }
+
+    def _described(self, **which: list[str]) -> list[Group]:
+        try:
+            shown = self._elbv2.describe_target_groups(**which)["TargetGroups"]
+        except ClientError as error:
+            if error_code(error) != "TargetGroupNotFound" or "Names" not in which:
+                raise
+            return []
+        tags = self._tags([group["TargetGroupArn"] for group in shown])
+        return [
+            Group(group, self._attributes(group["TargetGroupArn"]), tags[group["TargetGroupArn"]])
+            for group in shown
+        ]
+
+    def _attributes(self, group: str) -> dict[str, str]:
+        found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+        return {attribute["Key"]: attribute["Value"] for attribute in found}
+
+    def _beside(
+        self, groups: Sequence[Group], spec: ServiceSpec | None
+    ) -> list[tuple[LiveRule, dict[str, str]]]:
+        """All rules, with their tags, of the spec's listeners and of the groups' load balancers."""
+        listeners = [listener(spec), spec.preview.listener] if spec else []
+        for balancer in dict.fromkeys(arn for group in groups for arn in group.shown["LoadBalancerArns"]):
+            pages = self._elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
+            listeners += [found["ListenerArn"] for page in pages for found in page["Listeners"]]
+        found: list[tuple[LiveRule, dict[str, str]]] = []
+        for arn in dict.fromkeys(listeners):
+            shown = self._rules_of(arn)
+            tags = self._tags_of(shown)
+            found += [(rule, tags[rule.arn]) for rule in shown if rule.priority != DEFAULT]
+        return found
+
+    def _tags_of(self, shown: Sequence[LiveRule]) -> dict[str, dict[str, str]]:
+        """The tags of rules; a listener's default rule is always its owner's."""
+        return self._tags([rule.arn for rule in shown if rule.priority != DEFAULT])
+
+    def _rules_of(self, listener: str) -> list[LiveRule]:
+        """The rules of a listener; none where it is gone."""
+        try:
+            return rules(self._elbv2, listener)
+        except ClientError as error:
+            if error_code(error) != "ListenerNotFound":
+                raise
+            return []
+
+    def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {arn: {} for arn in arns}
+        for first in range(0, len(arns), MOST_TAGGED):
+            some = list(arns[first : first + MOST_TAGGED])
+            for shown in self._elbv2.describe_tags(ResourceArns=some)["TagDescriptions"]:
+                found[shown["ResourceArn"]] = {tag["Key"]: tag.get("Value", "") for tag in shown["Tags"]}
+        return found
+
+    def _secret(self) -> str | None:
+        try:
+            answer = self._ssm.get_parameter(Name=self.names.secret, WithDecryption=True)
+        except ClientError as error:
+            if error_code(error) != "ParameterNotFound":
+                raise
+            return None
+        return str(answer["Parameter"]["Value"])
+
+    # ---- making --------------------------------------------------------------------------------------------
+
+    def _take(self, step: Step, known: dict[str, str | None]) -> None:
+        """Make a step's call; ``known`` is what stands in place of names, and learns what was made."""
+        if step.call.service == "ssm":
+            known[SECRET] = self._make_secret(step.call)
+            return
+        answer = self._make(step.call, known)
+        if step.makes:
+            known[f"<{step.makes}>"] = _arn(answer)
+
+    def _make_secret(self, call: Call) -> str | None:
+        value = secrets.token_hex(SECRET_BYTES)
+        try:
+            self._ssm.put_parameter(**{**call.arguments, "Value": value})
+        except ClientError as error:
+            if error_code(error) != "ParameterAlreadyExists":
+                raise
+            return self._secret()
+        return value
+
+    def _make(self, call: Call, known: dict[str, str | None]) -> dict[str, Any]:
+        client = {"elbv2": self._elbv2, "ssm": self._ssm}[call.service]
+        try:
+            answer: dict[str, Any] = getattr(client, call.operation)(**_filled(call.arguments, known))
+        except ClientError as error:
+            if error_code(error) != "PriorityInUse":
+                raise
+            raise NotYetVisible(
+                f"The listener has a rule of priority {call.arguments['Priority']} already, but does not "
+                "show it yet. Prepare again in a minute."
+            ) from error
+        return answer
+
+
+def slot_groups(elbv2: Any, spec: ServiceSpec, specs_path: str) -> TargetGroups:
+    """Crossfade's own target groups of a service.
+
+    Raises
+    ------
+    NotPrepared
+        One of them is missing.
+    """
+    found: dict[str, str] = {}
+    for slot in SLOTS:
+        name = target_group_name(specs_path, spec.service, slot)
+        try:
+            shown = elbv2.describe_target_groups(Names=[name])["TargetGroups"]
+        except ClientError as error:
+            if error_code(error) != "TargetGroupNotFound":
+                raise
+            raise NotPrepared(
+                f"{spec.service} has no target group {name}, which the slot {slot} needs. Prepare the "
+                "service: crossfade adopt, or an update of the stack that has its Custom::CrossfadeService."
+            ) from error
+        found[slot] = shown[0]["TargetGroupArn"]
+    return TargetGroups(**found)
+
+
+def _masked(rule: LiveRule, secret: str | None) -> LiveRule:
+    """A rule with ``{secret}`` in place of the secret."""
+    if secret is None:
+        return rule
+    return LiveRule.model_validate_json(rule.model_dump_json().replace(secret, SECRET))
+
+
+def _filled(value: Any, known: dict[str, str | None]) -> Any:
+    """A call's arguments with what is known by now in place of its name."""
+    if isinstance(value, dict):
+        return {key: _filled(inner, known) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, known) for inner in value]
+    if isinstance(value, str):
+        for name, is_now in known.items():
+            value = value.replace(name, is_now or name)
+    return value
+
+
+def _arn(answer: dict[str, Any]) -> str:
+    """The ARN of what was made, by the answer of CreateTargetGroup or CreateRule."""
+    found = [*answer.get("TargetGroups", []), *answer.get("Rules", [])]
+    return str(found[0].get("TargetGroupArn") or found[0]["RuleArn"])

@@ -1,0 +1,422 @@
+"""What Crossfade makes beside the owner's load balancer, against an account in moto."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from crossfade.aws.errors import error_code
+from crossfade.aws.preparation import Preparation, slot_groups
+from crossfade.domain.errors import NotPrepared, NotYetVisible, PriorityTaken, RuleCovers
+from crossfade.domain.preparation import Step
+from crossfade.domain.spec.service import ServiceSpec
+from faults.aws.names import REGION
+from faults.cases.service import document
+from tests.unit.account import SESSION
+
+PATH = "/crossfade/services/"
+HOST = [{"Field": "host-header", "HostHeaderConfig": {"Values": ["shop.example"]}}]
+
+
+class Owner:
+    """The owner's account: a load balancer, and an ECS service that its listener leads to by default."""
+
+    def __init__(self) -> None:
+        self.ecs, self.elbv2, self.ssm = (SESSION.client(name) for name in ("ecs", "elbv2", "ssm"))
+        ec2 = SESSION.client("ec2")
+        self.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnets = [
+            ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")
+            for n, zone in enumerate("ab")
+        ]
+        ids = [subnet["Subnet"]["SubnetId"] for subnet in subnets]
+        self.balancer = self.elbv2.create_load_balancer(Name="web", Subnets=ids)["LoadBalancers"][0]
+        self.group = self.target_group("web")
+        self.listener = self.listen(80)
+        self.ecs.create_cluster(clusterName="web")
+        self.ecs.register_task_definition(
+            family="web", containerDefinitions=[{"name": "app", "image": "web", "memory": 512}]
+        )
+        self.serve("web", self.group)
+
+    def listen(self, port: int) -> str:
+        """Open a port that leads to the service."""
+        made = self.elbv2.create_listener(
+            LoadBalancerArn=self.balancer["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=port,
+            DefaultActions=[{"Type": "forward", "TargetGroupArn": self.group}],
+        )
+        return str(made["Listeners"][0]["ListenerArn"])
+
+    def target_group(self, name: str, **changes: Any) -> str:
+        """Make a target group."""
+        values = {
+            "Protocol": "HTTP", "Port": 8080, "VpcId": self.vpc, "TargetType": "ip",
+            "HealthCheckPath": "/healthz", "HealthCheckIntervalSeconds": 10, "HealthCheckTimeoutSeconds": 4,
+            "Tags": [{"Key": "team", "Value": "shop"}],
+        }  # fmt: skip
+        made = self.elbv2.create_target_group(Name=name, **values | changes)
+        return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+    def serve(self, name: str, *groups: str) -> None:
+        """Make an ECS service in front of which target groups stand."""
+        balancers = [
+            {"targetGroupArn": group, "containerName": "app", "containerPort": 8080} for group in groups
+        ]
+        self.ecs.create_service(
+            cluster="web", serviceName=name, taskDefinition="web", desiredCount=0, loadBalancers=balancers
+        )
+
+    def rule(self, priority: int, conditions: list[dict[str, Any]], *actions: dict[str, Any]) -> str:
+        """Put a rule on the listener."""
+        forward = {"Type": "forward", "TargetGroupArn": self.group}
+        made = self.elbv2.create_rule(
+            ListenerArn=self.listener,
+            Priority=priority,
+            Conditions=conditions,
+            Actions=list(actions) or [forward],
+        )
+        return str(made["Rules"][0]["RuleArn"])
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """The listener's rules by their priority."""
+        found = self.elbv2.describe_rules(ListenerArn=self.listener)["Rules"]
+        return {rule["Priority"]: rule for rule in found}
+
+    def groups(self) -> dict[str, dict[str, Any]]:
+        """All target groups but the owner's, by their names."""
+        found = self.elbv2.describe_target_groups()["TargetGroups"]
+        return {group["TargetGroupName"]: group for group in found if group["TargetGroupArn"] != self.group}
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """The tags of a target group or rule."""
+        found = self.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    def attributes(self, arn: str) -> dict[str, str]:
+        """The attributes of a target group."""
+        found = self.elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+        return {attribute["Key"]: attribute["Value"] for attribute in found}
+
+    def set_attribute(self, arn: str, key: str, value: str) -> None:
+        """Change an attribute of a target group."""
+        self.elbv2.modify_target_group_attributes(
+            TargetGroupArn=arn, Attributes=[{"Key": key, "Value": value}]
+        )
+
+    def secret(self) -> str:
+        """The secret of the preview rules."""
+        found = self.ssm.get_parameter(Name="/crossfade/preview/web", WithDecryption=True)["Parameter"]
+        assert found["Type"] == "SecureString"
+        return str(found["Value"])
+
+    def spec(self, **changes: Any) -> ServiceSpec:
+        """The service's spec: a rule `/*` in the default action's place."""
+        like = self.ecs.describe_services(cluster="web", services=["web"])["services"][0]["serviceArn"]
+        values = {
+            "like": like,
+            "traffic": [{"listener": self.listener, "priority": "last"}],
+            "preview": {"listener": self.listener},
+        }
+        return ServiceSpec.model_validate(document(**values | changes))
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Owner]:
+    """Return an owner's account."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    with mock_aws():
+        yield Owner()
+
+
+@pytest.fixture
+def preparation(owner: Owner) -> Preparation:
+    """Return the service's preparation."""
+    return Preparation(owner.ecs, owner.elbv2, owner.ssm, "web", PATH)
+
+
+def _calls(steps: list[Step]) -> list[str]:
+    return [step.call.operation for step in steps]
+
+
+def _slot_names(preparation: Preparation) -> list[str]:
+    return [preparation.names.groups[slot] for slot in ("blue", "green")]
+
+
+def _leads_to(rule: dict[str, Any]) -> list[str]:
+    groups = rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups")
+    return [group["TargetGroupArn"] for group in groups or [rule["Actions"][-1]]]
+
+
+def _header(rule: dict[str, Any]) -> list[str]:
+    (condition,) = rule["Conditions"]
+    assert condition["HttpHeaderConfig"]["HttpHeaderName"] == "x-crossfade-slot"
+    return list(condition["HttpHeaderConfig"]["Values"])
+
+
+def test_the_groups_are_like_the_patterns(owner: Owner, preparation: Preparation) -> None:
+    """With its health check, attributes and tags, and the tags by which they are known again."""
+    owner.set_attribute(owner.group, "deregistration_delay.timeout_seconds", "7")
+    preparation.prepare(owner.spec())
+    assert sorted(owner.groups()) == _slot_names(preparation)
+    for group in owner.groups().values():
+        assert (group["HealthCheckPath"], group["HealthCheckIntervalSeconds"]) == ("/healthz", 10)
+        assert (group["Port"], group["Protocol"], group["VpcId"]) == (8080, "HTTP", owner.vpc)
+        assert owner.attributes(group["TargetGroupArn"])["deregistration_delay.timeout_seconds"] == "7"
+        assert owner.tags(group["TargetGroupArn"]) == {
+            "team": "shop", "crossfade:service": "web", "crossfade:spec": "/crossfade/services/web",
+        }  # fmt: skip
+
+
+def test_the_rules_by_the_secret_header_lead_to_one_slot_each(owner: Owner, preparation: Preparation) -> None:
+    """They have the lowest priorities that are free."""
+    owner.rule(2, HOST)
+    preparation.prepare(owner.spec())
+    blue, green = (owner.groups()[name]["TargetGroupArn"] for name in _slot_names(preparation))
+    rules = owner.rules()
+    assert (_header(rules["1"]), _leads_to(rules["1"])) == ([f"{owner.secret()}-blue"], [blue])
+    assert (_header(rules["3"]), _leads_to(rules["3"])) == ([f"{owner.secret()}-green"], [green])
+    assert len(owner.secret()) == 32
+    assert owner.tags(rules["1"]["RuleArn"])["crossfade:service"] == "web"
+
+
+def test_the_production_rule_takes_the_default_actions_place(owner: Owner, preparation: Preparation) -> None:
+    """At the highest priority that is free; its clients get the owner's service, as before."""
+    preparation.prepare(owner.spec())
+    rule = owner.rules()["50000"]
+    assert (_leads_to(rule), rule["Conditions"][0]["Field"]) == ([owner.group], "path-pattern")
+
+
+def test_an_owners_rule_is_not_touched(owner: Owner, preparation: Preparation) -> None:
+    """It is production's, and no other one is made."""
+    arn = owner.rule(100, HOST)
+    before = owner.rules()
+    preparation.prepare(owner.spec(traffic=[{"rule": arn}]))
+    rules = owner.rules()
+    assert sorted(rules) == ["1", "100", "2", "default"]
+    assert (rules["100"], rules["default"]) == (before["100"], before["default"])
+
+
+def test_nothing_is_missing_after_it(owner: Owner, preparation: Preparation) -> None:
+    """A second time makes no call that changes anything."""
+    done = preparation.prepare(owner.spec())
+    assert _calls(done) == [
+        "put_parameter", "create_target_group", "create_target_group", "create_rule", "create_rule",
+        "create_rule",
+    ]  # fmt: skip
+    assert preparation.missing(owner.spec()) == []
+    assert preparation.prepare(owner.spec()) == []
+
+
+@pytest.mark.parametrize("calls", range(6))
+def test_a_try_that_was_cut_off_is_completed(owner: Owner, preparation: Preparation, calls: int) -> None:
+    """After whichever call: the next one makes what is missing, and nothing twice."""
+    left = calls
+
+    def cut_off(function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                raise TimeoutError
+            left -= 1
+            return function(*arguments)
+
+        return call
+
+    preparation._take = cut_off(preparation._take)  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        preparation.prepare(owner.spec())
+    left = -1
+    preparation.prepare(owner.spec())
+    assert preparation.missing(owner.spec()) == []
+    assert sorted(owner.rules()) == ["1", "2", "50000", "default"]
+    assert _header(owner.rules()["1"]) == [f"{owner.secret()}-blue"]
+
+
+def test_what_differs_is_put_right(owner: Owner, preparation: Preparation) -> None:
+    """The owner has changed the health check, and somebody a rule."""
+    preparation.prepare(owner.spec())
+    owner.elbv2.modify_target_group(TargetGroupArn=owner.group, HealthCheckPath="/up")
+    owner.set_attribute(owner.group, "slow_start.duration_seconds", "30")
+    owner.elbv2.modify_rule(
+        RuleArn=owner.rules()["1"]["RuleArn"], Actions=[{"Type": "forward", "TargetGroupArn": owner.group}]
+    )
+    done = preparation.prepare(owner.spec())
+    assert _calls(done) == ["modify_target_group", "modify_target_group_attributes"] * 2 + ["modify_rule"]
+    assert preparation.missing(owner.spec()) == []
+    group = owner.groups()[_slot_names(preparation)[0]]
+    assert _leads_to(owner.rules()["1"]) == [group["TargetGroupArn"]]
+    assert group["HealthCheckPath"] == "/up"
+    assert owner.attributes(group["TargetGroupArn"])["slow_start.duration_seconds"] == "30"
+
+
+def test_a_secret_that_was_deleted_is_made_anew(owner: Owner, preparation: Preparation) -> None:
+    """And the rules are changed to it."""
+    preparation.prepare(owner.spec())
+    before = owner.secret()
+    owner.ssm.delete_parameter(Name="/crossfade/preview/web")
+    assert _calls(preparation.prepare(owner.spec())) == ["put_parameter", "modify_rule", "modify_rule"]
+    assert owner.secret() != before
+    assert _header(owner.rules()["2"]) == [f"{owner.secret()}-green"]
+
+
+def test_the_secret_stands_in_no_plan(owner: Owner, preparation: Preparation) -> None:
+    """What is to be done is printed and logged."""
+    steps = [*preparation.missing(owner.spec()), *preparation.prepare(owner.spec())]
+    owner.elbv2.modify_rule(
+        RuleArn=owner.rules()["1"]["RuleArn"], Actions=[{"Type": "forward", "TargetGroupArn": owner.group}]
+    )
+    steps += [*preparation.missing(owner.spec()), *preparation.removable(owner.spec())]
+    assert owner.secret() not in repr(steps)
+
+
+def test_each_call_has_its_inverse(owner: Owner, preparation: Preparation) -> None:
+    """What is made is deleted by it, what is changed is changed back."""
+    steps = preparation.missing(owner.spec())
+    assert [(step.call.operation, step.inverse.operation) for step in steps] == [
+        ("put_parameter", "delete_parameter"),
+        *[("create_target_group", "delete_target_group")] * 2,
+        *[("create_rule", "delete_rule")] * 3,
+    ]
+
+
+def test_a_group_of_that_name_that_is_not_crossfades(owner: Owner, preparation: Preparation) -> None:
+    """It is left alone."""
+    owner.target_group(_slot_names(preparation)[1])
+    with pytest.raises(NotPrepared, match="it is not Crossfade's"):
+        preparation.prepare(owner.spec())
+
+
+def test_what_elb_cannot_change_is_refused(owner: Owner, preparation: Preparation) -> None:
+    """The owner has replaced the target group by one with another port."""
+    preparation.prepare(owner.spec())
+    owner.serve("web2", owner.target_group("web2", Port=9090))
+    like = owner.ecs.describe_services(cluster="web", services=["web2"])["services"][0]["serviceArn"]
+    with pytest.raises(NotPrepared, match=r"has Port 8080 where the pattern's has 9090, and ELB cannot"):
+        preparation.prepare(owner.spec(like=like))
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_pattern_without_exactly_one_target_group(
+    owner: Owner, preparation: Preparation, count: int
+) -> None:
+    """None can be copied."""
+    owner.serve("web2", *[owner.target_group(f"web{n}") for n in range(count)])
+    like = owner.ecs.describe_services(cluster="web", services=["web2"])["services"][0]["serviceArn"]
+    with pytest.raises(NotPrepared, match="more than one target group" if count else "no ECS service that"):
+        preparation.prepare(owner.spec(like=like))
+
+
+def test_there_must_be_a_place_before_the_users_rule(owner: Owner, preparation: Preparation) -> None:
+    """Behind it the probe's requests would go where users' do."""
+    arn = owner.rule(2, HOST)
+    with pytest.raises(NotPrepared, match=r"before the rule of priority 2 on the listener .*no free place"):
+        preparation.prepare(owner.spec(traffic=[{"rule": arn}]))
+
+
+def test_a_rule_that_takes_every_request_before_them(owner: Owner, preparation: Preparation) -> None:
+    """The probe would meet another service."""
+    owner.rule(1, [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}])
+    with pytest.raises((NotPrepared, RuleCovers)):
+        preparation.prepare(owner.spec())
+
+
+def test_a_priority_that_another_service_has(owner: Owner, preparation: Preparation) -> None:
+    """Its rule is left alone."""
+    owner.rule(10, HOST, {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}})
+    with pytest.raises(PriorityTaken):
+        preparation.prepare(owner.spec(traffic=[{"listener": owner.listener, "priority": 10}]))
+
+
+def test_a_rule_that_is_not_shown_yet(
+    owner: Owner, preparation: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ELB says that its priority is in use; it may be Crossfade's own, so the rules are read again."""
+    preparation.prepare(owner.spec())
+    monkeypatch.setattr("crossfade.aws.preparation.rules", lambda elbv2, listener: [])
+    with pytest.raises(NotYetVisible, match="does not show it yet"):
+        preparation.prepare(owner.spec())
+
+
+def test_a_login_is_passed_by_a_third_rule(owner: Owner, preparation: Preparation) -> None:
+    """It leads where the users' rule does, without the login; where that is, is the workflow's to change."""
+    login = {"Type": "fixed-response", "Order": 1, "FixedResponseConfig": {"StatusCode": "401"}}
+    forward = {
+        "Type": "forward",
+        "Order": 2,
+        "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": owner.group, "Weight": 3}]},
+    }
+    arn = owner.rule(100, HOST, forward)
+    spec = owner.spec(traffic=[{"rule": arn}], login_bypass=True)
+    preparation.prepare(spec)
+    live = owner.rules()["3"]
+    assert (_header(live), _leads_to(live)) == ([f"{owner.secret()}-live"], [owner.group])
+    owner.elbv2.modify_rule(RuleArn=live["RuleArn"], Actions=[login])
+    assert preparation.missing(spec) == []
+    assert _calls(preparation.prepare(owner.spec(traffic=[{"rule": arn}]))) == ["delete_rule"]
+
+
+# ---- the way back ----------------------------------------------------------------------------------------
+
+
+def _remove(preparation: Preparation, spec: ServiceSpec | None) -> list[str]:
+    steps = preparation.removable(spec)
+    for step in steps:
+        preparation.remove(step)
+    return [step.what for step in steps]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_all_that_was_made_is_removed(owner: Owner, preparation: Preparation, known: bool) -> None:
+    """Also if the spec is gone; what others have stays."""
+    owner.rule(7, HOST)
+    spec = owner.spec()
+    before = owner.rules()
+    preparation.prepare(spec)
+    _remove(preparation, spec if known else None)
+    assert owner.rules() == before
+    assert owner.groups() == {}
+    with pytest.raises(ClientError) as raised:
+        owner.secret()
+    assert error_code(raised.value) == "ParameterNotFound"
+
+
+def test_a_removal_that_is_repeated_removes_nothing(owner: Owner, preparation: Preparation) -> None:
+    """The parameter alone is asked for without a look at it."""
+    preparation.prepare(owner.spec())
+    _remove(preparation, owner.spec())
+    assert _remove(preparation, owner.spec()) == ["the parameter /crossfade/preview/web"]
+
+
+def test_what_another_crossfade_made_stays(owner: Owner, preparation: Preparation) -> None:
+    """Two may serve services of the same name on one listener."""
+    other = Preparation(owner.ecs, owner.elbv2, owner.ssm, "web", "/other/services/")
+    preparation.prepare(
+        owner.spec(traffic=[{"listener": owner.listener, "priority": 200, "conditions": HOST}])
+    )
+    spec = owner.spec(traffic=[{"listener": owner.listener, "priority": 300, "conditions": HOST}])
+    other.prepare(spec)
+    _remove(preparation, None)
+    assert other.missing(spec) == []
+    assert set(owner.groups()) == set(_slot_names(other))
+
+
+def test_a_rule_of_the_owner_that_leads_to_a_slot_is_named(owner: Owner, preparation: Preparation) -> None:
+    """Its traffic has to be handed back before the group can go."""
+    arn = owner.rule(100, HOST)
+    spec = owner.spec(traffic=[{"rule": arn}])
+    preparation.prepare(spec)
+    assert preparation.owners_rules(spec) == []
+    groups = slot_groups(owner.elbv2, spec, PATH)
+    forward = {"Type": "forward", "TargetGroupArn": groups.blue}
+    owner.elbv2.modify_rule(RuleArn=arn, Actions=[forward])
+    assert [rule.arn for rule in preparation.owners_rules(None)] == [arn]
+
+
+def test_a_slot_without_its_group(owner: Owner) -> None:
+    """The service was never prepared."""
+    with pytest.raises(NotPrepared, match=r"has no target group cf-web-[0-9a-f]{6}-blue, which the slot"):
+        slot_groups(owner.elbv2, owner.spec(), PATH)
