@@ -9,6 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.aws.ecs_services import Slots, SlotService, Stop, stop_reason
+from crossfade.domain.errors import ResourceGone
+from crossfade.domain.planning.pattern import COPIED, REFUSED
 from crossfade.domain.tasks.reasons import Event
 from faults.files import ROOT
 from tests.unit.account import Account
@@ -49,18 +51,169 @@ def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch:
     ]
     breaker = made["deploymentConfiguration"]["deploymentCircuitBreaker"]
     assert breaker == {"enable": True, "rollback": False}
-    assert made["propagateTags"] == "TASK_DEFINITION"
-    assert "tags" not in made
+    assert made["tags"] == [{"key": "crossfade:service", "value": "web"}]
+    assert made.keys() & {"propagateTags", "capacityProviderStrategy", "enableExecuteCommand"} == set()
 
 
-def test_a_service_has_the_patterns_tags(account: Account, slots: Slots) -> None:
+def _like(account: Account, **changes: Any) -> Slots:
+    """The slots of a service whose pattern has other settings, tags, or else."""
+    pattern = account.spec.pattern
+    settings = pattern.settings | changes.pop("settings", {})
+    told = {key: value for key, value in settings.items() if value is not None}
+    pattern = pattern.model_copy(update={"settings": told, **changes})
+    return Slots(account.ecs, account.spec.model_copy(update={"pattern": pattern}))
+
+
+SPOT = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
+CLIENT = {"enabled": True, "namespace": "shop"}
+
+
+def test_a_slot_is_made_with_the_patterns_settings(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its tasks run, and what they may, its owner has said of his own service."""
+    wanted = {
+        "launchType": None,
+        "capacityProviderStrategy": SPOT,
+        "enableExecuteCommand": True,
+        "propagateTags": "SERVICE",
+        "serviceConnectConfiguration": CLIENT,
+    }
+    slots = _like(account, settings=wanted, tags={"CostCenter": "7"})
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        account.ecs, "create_service", lambda **given: calls.append(given) or {"service": _ACTIVE}
+    )
+    _launch(slots, account.spec.pattern.task_definition, 3)
+    (made,) = calls
+    assert {key: made.get(key) for key in wanted} == wanted
+    assert "launchType" not in made
+    assert made["networkConfiguration"] == account.spec.pattern.settings["networkConfiguration"]
+    assert made["tags"][0] == {"key": "CostCenter", "value": "7"}
+
+
+def test_a_slot_follows_its_pattern(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launch type is CreateService's alone; switches are told each time."""
+    calls = _update_only(account, monkeypatch, {})
+    _launch(_like(account, settings={"launchType": None, "capacityProviderStrategy": SPOT}), "web:1", 1)
+    (updated,) = calls
+    assert updated["capacityProviderStrategy"] == SPOT
+    assert (updated["enableExecuteCommand"], updated["enableECSManagedTags"]) == (False, False)
+    assert updated["propagateTags"] == "NONE"
+    assert "launchType" not in updated
+
+
+def test_what_the_pattern_has_no_more_is_taken_out(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the way that UpdateService's documentation names for each; what is not there is not named."""
+    shown = {
+        "capacityProviderStrategy": SPOT,
+        "placementStrategy": [{"type": "random"}],
+        "deployments": [
+            {
+                "status": "PRIMARY",
+                "serviceConnectConfiguration": CLIENT,
+                "volumeConfigurations": [{"name": "data"}],
+            }
+        ],
+    }
+    calls = _update_only(account, monkeypatch, shown)
+    _launch(_like(account), "web:1", 1)
+    (updated,) = calls
+    assert updated["capacityProviderStrategy"] == []
+    assert updated["placementStrategy"] == []
+    assert updated["serviceConnectConfiguration"] == {"enabled": False}
+    assert updated["volumeConfigurations"] == []
+    assert "placementConstraints" not in updated
+
+
+def _update_only(
+    account: Account, monkeypatch: pytest.MonkeyPatch, shown: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Let a slot's service be shown so, and write down its updates."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(account.ecs, "describe_services", lambda **_: {"services": [_ACTIVE | shown]})
+    monkeypatch.setattr(account.ecs, "tag_resource", lambda **_: {})
+    monkeypatch.setattr(
+        account.ecs, "update_service", lambda **given: calls.append(given) or {"service": _ACTIVE}
+    )
+    return calls
+
+
+_ACTIVE: dict[str, Any] = {
+    "status": "ACTIVE",
+    "serviceArn": "arn:service",
+    "deployments": [{"status": "PRIMARY", "id": "ecs-svc/1"}],
+}
+
+
+def test_of_the_owners_own_service_little_is_set(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its task definition and its count: all else is its owner's, tags as well."""
+    origin = Slots(account.ecs, account.spec.model_copy(update={"origin": "green"}))
+    calls = _record(account, monkeypatch, "update_service")
+    tagged = _record(account, monkeypatch, "tag_resource")
+    _launch(origin, account.spec.pattern.task_definition, 3)
+    assert calls == [
+        {
+            "cluster": account.spec.cluster,
+            "service": "web",
+            "taskDefinition": account.spec.pattern.task_definition,
+            "desiredCount": 3,
+            "forceNewDeployment": True,
+        }
+    ]
+    assert tagged == []
+    found = origin.describe("green")
+    assert found is not None
+    assert found.desired == 3
+    origin.stop("green")
+    assert calls[1] == {"cluster": account.spec.cluster, "service": "web", "desiredCount": 0}
+
+
+def test_the_owners_own_service_is_never_made(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor deleted; where it is gone that is said."""
+    origin = Slots(account.ecs, account.spec.model_copy(update={"origin": "green"}))
+    origin.delete("green")
+    assert account.ecs.describe_services(cluster="web", services=["web"])["services"][0]["status"] == "ACTIVE"
+    assert origin.left() == []
+    made = _record(account, monkeypatch, "create_service")
+    monkeypatch.setattr(account.ecs, "update_service", _refuse("ServiceNotFoundException"))
+    with pytest.raises(ResourceGone, match=r"service/web/web.* does not exist"):
+        _launch(origin, "web:1", 1)
+    assert made == []
+
+
+def test_what_crossfade_made_for_a_slot_is_deleted_whoever_takes_its_place(account: Account) -> None:
+    """A service that has left Crossfade has both slots' services still, at 0."""
+    _launch(Slots(account.ecs, account.spec), account.spec.pattern.task_definition, 1)
+    origin = Slots(account.ecs, account.spec.model_copy(update={"origin": "green"}))
+    assert origin.left()[0] == "web-green"
+    origin.delete("green")
+    assert account.status("green") != "ACTIVE"
+
+
+def test_the_pattern_is_stopped_where_it_is_in_nobodys_place(
+    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was kept warm by the deployment before; harmless where it is gone."""
+    account.ecs.update_service(cluster="web", service="web", desiredCount=2)
+    slots.stop_pattern()
+    found = account.ecs.describe_services(cluster="web", services=["web"])["services"][0]
+    assert found["desiredCount"] == 0
+    monkeypatch.setattr(account.ecs, "update_service", _refuse("ServiceNotFoundException"))
+    assert slots.stop_pattern() == 0
+
+
+def test_a_service_has_the_patterns_tags(account: Account) -> None:
     """From its beginning, and those of a later pattern too; what somebody added stays."""
-    _launch(slots, account.spec.pattern.task_definition, 1, tags={"CostCenter": "7"})
+    _launch(_like(account, tags={"CostCenter": "7"}), account.spec.pattern.task_definition, 1)
     service = _service(account)["serviceArn"]
     account.ecs.tag_resource(resourceArn=service, tags=[{"key": "Owner", "value": "me"}])
-    _launch(slots, account.spec.pattern.task_definition, 1, tags={"CostCenter": "8", "Team": "web"})
+    _launch(_like(account, tags={"CostCenter": "8", "Team": "web"}), account.spec.pattern.task_definition, 1)
     tags = account.ecs.list_tags_for_resource(resourceArn=service)["tags"]
-    assert {tag["key"]: tag["value"] for tag in tags} == {"CostCenter": "8", "Team": "web", "Owner": "me"}
+    assert {tag["key"]: tag["value"] for tag in tags} == {
+        "CostCenter": "8",
+        "Team": "web",
+        "Owner": "me",
+        "crossfade:service": "web",
+    }
 
 
 def test_what_a_deployment_relies_on_is_set_each_time(
@@ -73,13 +226,16 @@ def test_what_a_deployment_relies_on_is_set_each_time(
     _launch(slots, account.spec.pattern.task_definition, 1)
 
     assert made[0]["deploymentConfiguration"] == updated[0]["deploymentConfiguration"]
-    rows = [line for line in _section().splitlines() if line.startswith("| s")]
-    set_, stays = (set(re.findall(r"`(\w+)`", row)) for row in rows)
-    assert updated[0].keys() - {"cluster", "service"} == set_
-    assert made[0].keys() - {"cluster", "serviceName", "launchType"} == set_ - {"forceNewDeployment"}
+    rows = [line.split("|") for line in _section().splitlines() if line.startswith("| ")]
+    relied_on, copied, refused = (set(re.findall(r"`(\w+)`", row[2])) for row in rows[1:])
+    assert updated[0].keys() - {"cluster", "service"} <= relied_on | copied
+    assert relied_on <= updated[0].keys()
+    assert copied == set(COPIED)
+    assert refused == set(REFUSED)
     model = botocore.session.get_session().get_service_model("ecs")
     takes = set(model.operation_model("UpdateService").input_shape.members)
-    assert takes == {"cluster", "service"} | set_ | stays
+    only_created = {"launchType", "schedulingStrategy"}
+    assert takes == {"cluster", "service"} | relied_on | (copied | refused) - only_created
 
 
 def _section() -> str:
@@ -185,7 +341,7 @@ def test_a_name_that_is_not_free_yet_is_waited_for(
     monkeypatch.setattr(slots._ecs, "update_service", _refuse("ServiceNotActiveException"))
     monkeypatch.setattr(slots._ecs, "create_service", _refuse("InvalidParameterException"))
     monkeypatch.setattr(slots._ecs, "describe_services", lambda **_: shown)
-    assert slots.launch("green", "web:1", 1, again=again, tags={}) is None
+    assert slots.launch("green", "web:1", 1, again=again) is None
 
 
 @pytest.mark.parametrize("shown", [[], [{"status": "INACTIVE"}]], ids=["never-was", "is-gone"])
@@ -447,7 +603,7 @@ def _record(account: Account, monkeypatch: pytest.MonkeyPatch, operation: str) -
     return calls
 
 
-def _launch(slots: Slots, task_definition: str, count: int, tags: dict[str, str] | None = None) -> str:
-    rollout = slots.launch("green", task_definition, count, again=False, tags=tags or {})
+def _launch(slots: Slots, task_definition: str, count: int) -> str:
+    rollout = slots.launch("green", task_definition, count, again=False)
     assert rollout
     return rollout

@@ -1,0 +1,286 @@
+"""The owner's ECS service as the pattern of the slots."""
+
+from typing import Any
+
+import botocore.session
+import pytest
+
+from crossfade.domain.errors import PatternUnusable
+from crossfade.domain.planning.pattern import (
+    BEYOND_UPDATE,
+    COPIED,
+    NOT_SENT,
+    OF_A_REVISION,
+    OF_A_ROLLOUT,
+    REFUSED,
+    SET,
+    SWITCHED_OFF,
+    TAKEN_OUT,
+    Found,
+    pattern_gone,
+    read_pattern,
+    updated_settings,
+)
+from faults.aws.names import GROUP
+from faults.cases.service import LISTENER, document, found
+from tests.unit.examples import pattern, spec
+
+NETWORK = {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}
+OFF = {"alarmNames": [], "enable": False, "rollback": False}
+SERVICE: dict[str, Any] = {
+    "serviceArn": spec().like,
+    "serviceName": "web",
+    "clusterArn": spec().cluster,
+    "status": "ACTIVE",
+    "taskDefinition": found()["pattern"]["task_definition"],
+    "desiredCount": 0,
+    "launchType": "FARGATE",
+    "platformVersion": "LATEST",
+    "schedulingStrategy": "REPLICA",
+    "deploymentController": {"type": "ECS"},
+    "deploymentConfiguration": {
+        "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+        "maximumPercent": 200,
+        "minimumHealthyPercent": 100,
+        "alarms": OFF,
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
+    },
+    "networkConfiguration": {"awsvpcConfiguration": NETWORK},
+    "loadBalancers": [{"targetGroupArn": f"{GROUP}/web/3", "containerName": "app", "containerPort": 8080}],
+    "serviceRegistries": [],
+    "placementConstraints": [],
+    "placementStrategy": [],
+    "enableExecuteCommand": False,
+    "enableECSManagedTags": True,
+    "propagateTags": "NONE",
+    "availabilityZoneRebalancing": "DISABLED",
+    "roleArn": "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+    "resourceManagementType": "CUSTOMER",
+    "tags": [],
+    "deployments": [{"status": "PRIMARY", "platformVersion": "1.4.0"}],
+}
+BALANCER = LISTENER.replace(":listener/", ":loadbalancer/").rpartition("/")[0]
+TARGETS: dict[str, Any] = {
+    "TargetGroupArn": f"{GROUP}/web/3",
+    "TargetGroupName": "web",
+    "Protocol": "HTTP",
+    "TargetType": "ip",
+    "LoadBalancerArns": [BALANCER],
+}
+
+
+def _found(**changes: Any) -> Found:
+    """The owner's service as AWS shows it, with changes; ``group``, ``attributes`` and ``rollout`` apart."""
+    group = TARGETS | changes.pop("group", {})
+    attributes = changes.pop("attributes", {})
+    revision = changes.pop("revision", {})
+    unknown = changes.pop("unknown", ())
+    rollout = SERVICE["deployments"][0] | changes.pop("rollout", {})
+    return Found(SERVICE | {"deployments": [rollout]} | changes, revision, group, attributes, unknown)
+
+
+def test_a_service_is_read() -> None:
+    """What the slots get, and what the load balancer reaches."""
+    read = read_pattern(spec(), _found())
+    settings = {
+        "launchType": "FARGATE",
+        "platformVersion": "LATEST",
+        "networkConfiguration": {"awsvpcConfiguration": NETWORK},
+        "enableECSManagedTags": True,
+        "propagateTags": "NONE",
+    }
+    assert read == pattern(settings=settings)
+
+
+def test_every_field_has_a_decision() -> None:
+    """A new one of CreateService or UpdateService is copied, set, refused, or not sent; somebody must say."""
+    model = botocore.session.get_session().get_service_model("ecs")
+    takes = {
+        name
+        for operation in ("CreateService", "UpdateService")
+        for name in model.operation_model(operation).input_shape.members
+    }
+    decided = [*COPIED, *SET, *REFUSED, *NOT_SENT]
+    assert takes == set(decided)
+    assert len(decided) == len(set(decided))
+    update = set(model.operation_model("UpdateService").input_shape.members)
+    assert {*COPIED} - update == BEYOND_UPDATE
+    assert {*TAKEN_OUT, *SWITCHED_OFF} <= update & {*COPIED}
+
+
+def test_every_field_is_read_where_it_is_told() -> None:
+    """Of what a service is created with: by itself, by its newest rollout, or by its revision alone."""
+    model = botocore.session.get_session().get_service_model("ecs")
+    names = ("Service", "Deployment", "ServiceRevision")
+    shown = {name: set(model.shape_for(name).members) for name in names}
+    decided = {*COPIED, *REFUSED}
+    assert set(OF_A_ROLLOUT) == (decided - shown["Service"]) & shown["Deployment"]
+    assert set(OF_A_REVISION) == decided - shown["Service"] - shown["Deployment"]
+    assert set(OF_A_REVISION) <= shown["ServiceRevision"]
+
+
+def test_settings_of_a_rollout_and_of_a_revision_are_read() -> None:
+    """DescribeServices tells some of the newest rollout only, and one not at all."""
+    connect = {"enabled": True, "namespace": "shop"}
+    volumes = [{"name": "data", "managedEBSVolume": {"roleArn": "arn:role", "sizeInGiB": 10}}]
+    finer = {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}
+    older = {"status": "ACTIVE", "serviceConnectConfiguration": {"enabled": True, "namespace": "old"}}
+    newest = {
+        "status": "PRIMARY",
+        "serviceConnectConfiguration": connect,
+        "volumeConfigurations": volumes,
+    }
+    read = read_pattern(spec(), _found(deployments=[older, newest], revision={"monitoring": finer}))
+    assert read.settings["serviceConnectConfiguration"] == connect
+    assert read.settings["volumeConfigurations"] == volumes
+    assert read.settings["monitoring"] == finer
+
+
+def test_capacity_providers_take_the_launch_types_place() -> None:
+    """ECS shows one of the two, and takes one of them."""
+    spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
+    changed = {key: value for key, value in SERVICE.items() if key != "launchType"}
+    read = read_pattern(spec(), _found()._replace(service=changed | {"capacityProviderStrategy": spot}))
+    assert read.settings["capacityProviderStrategy"] == spot
+    assert "launchType" not in read.settings
+
+
+def test_tags_of_the_owner_are_read() -> None:
+    """Those of AWS can be set by nobody; Crossfade's own would name another service."""
+    tags = {"CostCenter": "7", "aws:cloudformation:stack-name": "web", "crossfade:service": "web"}
+    read = read_pattern(spec(), _found(tags=[{"key": key, "value": value} for key, value in tags.items()]))
+    assert read.tags == {"CostCenter": "7"}
+
+
+def test_what_is_not_copied_is_named() -> None:
+    """Alarms that would roll back, what is newer than this Crossfade, and what boto3 does not know."""
+    configuration = SERVICE["deploymentConfiguration"] | {
+        "alarms": OFF | {"enable": True, "alarmNames": ["errors"]},
+        "lifecycleHooks": [{"hookTargetArn": "arn:function"}],
+    }
+    read = read_pattern(spec(), _found(deploymentConfiguration=configuration, unknown=("gatewayConnectors",)))
+    assert read.left_out == (
+        "deploymentConfiguration.alarms",
+        "deploymentConfiguration.lifecycleHooks",
+        "gatewayConnectors",
+    )
+
+
+def test_what_the_owner_should_know_is_said() -> None:
+    """It is no reason to refuse."""
+    read = read_pattern(
+        spec(),
+        _found(attributes={"slow_start.duration_seconds": "60"}, availabilityZoneRebalancing="ENABLED"),
+    )
+    slow, zones = read.warnings
+    assert slow.startswith("slow start of 60 s")
+    assert zones == "Availability Zone rebalancing is on there and off in the slots"
+
+
+SERVER = {"enabled": True, "services": [{"portName": "http"}]}
+OTHER = BALANCER.replace("app/web", "app/shop")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        pytest.param(
+            {"deploymentController": {"type": "EXTERNAL"}}, "controller is EXTERNAL", id="controller"
+        ),
+        pytest.param(
+            {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "strategy is BLUE_GREEN", id="strategy"
+        ),
+        pytest.param({"schedulingStrategy": "DAEMON"}, "strategy is DAEMON", id="daemon"),
+        pytest.param({"resourceManagementType": "ECS"}, "Express Mode", id="express"),
+        pytest.param(
+            {"serviceRegistries": [{"registryArn": "arn:registry"}]}, "service discovery", id="registries"
+        ),
+        pytest.param(
+            {"rollout": {"serviceConnectConfiguration": SERVER}},
+            "offers http by Service Connect",
+            id="service-connect-server",
+        ),
+        pytest.param(
+            {"rollout": {"vpcLatticeConfigurations": [{"portName": "http"}]}}, "VPC Lattice", id="lattice"
+        ),
+        pytest.param({"launchType": "EC2"}, "run on EC2", id="ec2"),
+        pytest.param(
+            {"capacityProviderStrategy": [{"capacityProvider": "spare", "weight": 1}]},
+            "run on spare",
+            id="capacity-provider",
+        ),
+        pytest.param({"networkConfiguration": {}}, "no network of its own", id="no-network"),
+        pytest.param(
+            {"networkConfiguration": {"awsvpcConfiguration": NETWORK | {"securityGroups": []}}},
+            "no security group",
+            id="no-security-group",
+        ),
+        pytest.param({"loadBalancers": []}, "no target group", id="no-load-balancer"),
+        pytest.param(
+            {"loadBalancers": SERVICE["loadBalancers"] * 2}, "2 target groups", id="two-target-groups"
+        ),
+        pytest.param(
+            {"loadBalancers": [{"loadBalancerName": "web", "containerName": "app", "containerPort": 80}]},
+            "Classic Load Balancer",
+            id="classic",
+        ),
+        pytest.param({"group": {"Protocol": "TCP"}}, "of protocol TCP", id="network-load-balancer"),
+        pytest.param({"group": {"Protocol": "GENEVE"}}, "of protocol GENEVE", id="gateway-load-balancer"),
+        pytest.param({"group": {"TargetType": "instance"}}, "of type instance", id="instances"),
+        pytest.param({"attributes": {"stickiness.enabled": "true"}}, "is sticky", id="sticky"),
+        pytest.param(
+            {"group": {"LoadBalancerArns": [OTHER]}}, "belongs to .*app/shop/1", id="another-load-balancer"
+        ),
+        pytest.param(
+            {"serviceArn": spec().like.replace("/web/web", "/web")},
+            "old ARN",
+            id="short-arn",
+        ),
+        pytest.param({"serviceName": "web-green"}, "web-green is the name of a slot", id="slot"),
+        pytest.param(
+            {"tags": [{"key": f"tag{n}", "value": "x"} for n in range(50)]}, "50 tags", id="fifty-tags"
+        ),
+    ],
+)
+def test_what_cannot_be_a_pattern_is_refused(changes: dict[str, Any], named: str) -> None:
+    """Before anything is changed, and by the name of the service."""
+    with pytest.raises(PatternUnusable, match=rf"service/web/web cannot be the pattern of web: .*{named}"):
+        read_pattern(spec(), _found(**changes))
+
+
+def test_a_target_group_that_is_gone_is_named() -> None:
+    """ECS shows it still."""
+    with pytest.raises(PatternUnusable, match=f"{GROUP}/web/3 does not exist"):
+        read_pattern(spec(), _found()._replace(group={}))
+
+
+def test_every_reason_is_named_at_once() -> None:
+    """Each one found by a deployment of its own would take a day."""
+    with pytest.raises(PatternUnusable, match=r"DAEMON.*; its tasks run on EC2.*; it has no target group"):
+        read_pattern(spec(), _found(schedulingStrategy="DAEMON", launchType="EC2", loadBalancers=[]))
+
+
+def test_a_group_of_no_load_balancer_yet_is_let_pass() -> None:
+    """The rule that is made for it comes first."""
+    assert read_pattern(spec(), _found(group={"LoadBalancerArns": []}))
+
+
+def test_an_owners_rule_tells_the_load_balancer() -> None:
+    """By its own ARN."""
+    rule = LISTENER.replace(":listener/", ":listener-rule/") + "/3"
+    assert read_pattern(spec(traffic=[{"rule": rule}]), _found())
+    elsewhere = document()["preview"] | {"listener": LISTENER.replace("app/web", "app/shop")}
+    with pytest.raises(PatternUnusable, match=r"app/shop/1, .*app/web/1"):
+        read_pattern(spec(traffic=[{"rule": rule}], preview=elsewhere), _found())
+
+
+@pytest.mark.parametrize(("status", "said"), [("", "does not exist"), ("INACTIVE", "is INACTIVE")])
+def test_a_pattern_that_is_not_there(status: str, said: str) -> None:
+    """What is live does not depend on it."""
+    assert f"names in like, {said}. What is live runs on." in str(pattern_gone(spec(), status))
+
+
+def test_a_slot_that_is_not_shown_has_nothing_to_take_out() -> None:
+    """It may have been made just now."""
+    assert updated_settings(pattern(settings={"launchType": "FARGATE"}), {}) == dict(SWITCHED_OFF)
