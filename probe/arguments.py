@@ -36,8 +36,8 @@ examples:
 In its container the program can write nowhere but into a folder that is mounted.
 
 With --task alone it is the probe of a deployment instead, configured by PROBE_DEPLOYMENT, PROBE_LOG_GROUP,
-PROBE_LOG_STREAM, PROBE_DEADLINE_SECONDS, PROBE_TIMEOUT_SECONDS and PROBE_LANES (see probe/settings.py); its
-records go to CloudWatch Logs."""
+PROBE_LOG_STREAM, PROBE_DEADLINE_SECONDS, PROBE_TIMEOUT_SECONDS, PROBE_LANES and PROBE_SECRET_PARAMETER (see
+probe/settings.py); its records go to CloudWatch Logs."""
 
 
 def parse(arguments: list[str]) -> CommandSettings | None:

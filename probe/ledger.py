@@ -105,7 +105,7 @@ class Ledger:
                 self._thread.start()
                 return True
             except (ClientError, BotoCoreError) as error:
-                if not _passes(error) or time.monotonic() > ends_at:
+                if not passes(error) or time.monotonic() > ends_at:
                     raise LedgerUnavailable(
                         f"log stream {self._stream} of {self._group} cannot be created: {error}"
                     ) from error
@@ -234,8 +234,8 @@ def count_rejected(info: dict[str, int], size: int) -> int:
     return min(size, too_old + too_new)
 
 
-def _passes(error: ClientError | BotoCoreError) -> bool:
-    """Tell whether the fault is one that passes by itself: throttling, the service's own, the network's."""
+def passes(error: ClientError | BotoCoreError) -> bool:
+    """Tell whether a fault of AWS passes by itself: throttling, the service's own, the network's."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or status == 429 or "Throttl" in _code(error)

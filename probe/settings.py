@@ -17,7 +17,10 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskSettings:
-    """What the deployment tells its probe; times are in seconds."""
+    """What the deployment tells its probe; times are in seconds.
+
+    `secret_parameter`: the SSM parameter whose value is meant by `{secret}` in the lanes' headers, if any.
+    """
 
     deployment: str
     log_group: str
@@ -25,6 +28,7 @@ class TaskSettings:
     deadline: float
     timeout: float
     lanes: tuple[LaneSettings, ...]
+    secret_parameter: str | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> TaskSettings:
@@ -36,6 +40,7 @@ def read_settings(environment: Mapping[str, str]) -> TaskSettings:
         deadline=_positive(_text(environment, "PROBE_DEADLINE_SECONDS"), "PROBE_DEADLINE_SECONDS"),
         timeout=_positive(_text(environment, "PROBE_TIMEOUT_SECONDS"), "PROBE_TIMEOUT_SECONDS"),
         lanes=_lanes(_text(environment, "PROBE_LANES")),
+        secret_parameter=environment.get("PROBE_SECRET_PARAMETER") or None,
     )
 
 

@@ -1,5 +1,6 @@
 """The probe as a task on ECS: lanes side by side, their records in the deployment's ledger."""
 
+import dataclasses
 import logging
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from botocore.config import Config
 from probe.lane import Lane
 from probe.ledger import Ledger, LedgerUnavailable, LogsClient
 from probe.record import Closed, Opened, utc
+from probe.secret import SecretsClient, SecretUnavailable, read_secret, with_secret
 from probe.settings import BadSetting, TaskSettings, read_settings
 from probe.stopping import StopRequest
 
@@ -27,7 +29,7 @@ def main(environment: Mapping[str, str], stop: StopRequest) -> int:
     """Run until asked to stop, or until the deadline.
 
     Returns the exit status: 0 when the ledger is complete, or was not opened because of a request to stop; 1
-    when it is not complete; 2 when a setting is wrong.
+    when it is not complete, or the secret cannot be read; 2 when a setting is wrong.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("probe").setLevel(logging.INFO)
@@ -37,6 +39,16 @@ def main(environment: Mapping[str, str], stop: StopRequest) -> int:
     except BadSetting as error:
         log.error("%s", error)
         return 2
+    if settings.secret_parameter:
+        try:
+            secret = read_secret(_secrets_client(), settings.secret_parameter, OPENING_SECONDS, stop)
+        except SecretUnavailable as error:
+            log.error("%s", error)
+            return 1
+        if secret is None:
+            log.info("asked to stop before the secret was read")
+            return 0
+        settings = dataclasses.replace(settings, lanes=with_secret(settings.lanes, secret))
     ledger = Ledger(_logs_client(), settings.log_group, settings.log_stream)
     try:
         opened = ledger.open(within=min(OPENING_SECONDS, settings.deadline), stop=stop)
@@ -87,6 +99,12 @@ def _close(lanes: list[Lane], ledger: Ledger, reason: Literal["stopped", "deadli
         return 1
     log.info("closed (%s)", reason)
     return 0
+
+
+def _secrets_client() -> SecretsClient:
+    config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1, "mode": "standard"})
+    client: Any = boto3.client("ssm", config=config)
+    return cast(SecretsClient, client)
 
 
 def _logs_client() -> LogsClient:

@@ -8,8 +8,9 @@ from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain import ledger as read
 from crossfade.domain.planning.plan import Plan
 from probe import record as written
+from probe.secret import with_secret
 from probe.settings import read_settings
-from tests.unit.examples import first_plan, plan, spec
+from tests.unit.examples import first_plan, placed, plan
 
 AT = "2026-11-23T04:00:00.123Z"
 
@@ -84,7 +85,7 @@ class EcsThatTakesNotes:
 def test_the_probe_understands_how_it_is_started(asked: Plan) -> None:
     """The environment that StartProbe gives is one that the probe accepts, lane by lane."""
     ecs = EcsThatTakesNotes()
-    ProbeTasks(ecs, spec()).start(
+    ProbeTasks(ecs, asked.spec).start(
         asked, 1, 0, task_definition="probe:1", container="probe", log_group="ledger"
     )
 
@@ -96,3 +97,21 @@ def test_the_probe_understands_how_it_is_started(asked: Plan) -> None:
         settings.log_stream,
     )
     assert [lane.name for lane in settings.lanes] == ["production", "blue", "green"]
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+def test_the_probe_puts_the_secret_where_it_is_to_stand(bypass: bool) -> None:
+    """In the headers of the slots' lanes, and of production's where it must pass a login."""
+    ecs = EcsThatTakesNotes()
+    asked = plan(spec=placed(login_bypass=bypass))
+    ProbeTasks(ecs, asked.spec).start(
+        asked, 1, 0, task_definition="probe:1", container="probe", log_group="ledger"
+    )
+    settings = read_settings(ecs.environment)
+    lanes = with_secret(settings.lanes, "s")
+
+    assert settings.secret_parameter == "/crossfade/preview/web"
+    assert [lane.headers.get("x-crossfade-slot") for lane in lanes] == [
+        "s-live" if bypass else None, "s-blue", "s-green",
+    ]  # fmt: skip
+    assert {lane.url for lane in lanes} == {"http://web.example:80/version"}

@@ -11,8 +11,10 @@ from botocore.exceptions import ClientError
 from crossfade.aws.ecs_services import awsvpc, stop_reason, unfinished_tasks
 from crossfade.aws.errors import error_code
 from crossfade.domain.planning.plan import Plan
+from crossfade.domain.preparation import HEADER, LIVE, SECRET
 from crossfade.domain.slots import SLOTS
-from crossfade.domain.spec.service import DEPLOYMENT_SECONDS, ServiceSpec
+from crossfade.domain.spec.placed import Placed
+from crossfade.domain.spec.service import DEPLOYMENT_SECONDS
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.domain.tasks.reasons import said
 
@@ -33,7 +35,7 @@ class Asked(NamedTuple):
 class ProbeTasks:
     """Runs probe tasks through a boto3 ``ecs`` client."""
 
-    def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
+    def __init__(self, ecs: Any, spec: Placed) -> None:
         self._ecs = ecs
         self._spec = spec
 
@@ -55,7 +57,9 @@ class ProbeTasks:
             launchType="FARGATE",
             startedBy=name,
             clientToken=f"{name}-{ask}",
-            networkConfiguration={"awsvpcConfiguration": awsvpc(self._spec.probe.network)},
+            networkConfiguration={
+                "awsvpcConfiguration": awsvpc(self._spec.probe.network or self._spec.pattern.network)
+            },
             overrides={
                 "containerOverrides": [{"name": container, "environment": self._environment(plan, log_group)}]
             },
@@ -132,16 +136,21 @@ class ProbeTasks:
             "PROBE_DEADLINE_SECONDS": str(DEPLOYMENT_SECONDS),
             "PROBE_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
             "PROBE_LANES": json.dumps(self._lanes(plan)),
+            # Not the secret itself: who may see tasks sees their environment.
+            "PROBE_SECRET_PARAMETER": self._spec.preview_secret,
         }
         return [{"name": name, "value": value} for name, value in values.items()]
 
     def _lanes(self, plan: Plan) -> list[dict[str, Any]]:
-        """Production counts from the first request where a stable slot serves it; a slot once it answers."""
+        """Production counts from the first request where a stable slot serves it; a slot once it answers.
+
+        All ask the same address. Behind a login production is met by a rule that leads where users get to.
+        """
         spec = self._spec
         production = {
             "name": "production",
-            "url": spec.production_url + spec.version_path,
-            "headers": {},
+            "url": spec.probe.url + spec.version_path,
+            "headers": {HEADER: f"{SECRET}-{LIVE}"} if spec.login_bypass else {},
             "rate": spec.probe.production_rate,
             "starts": "at_once" if plan.stable else "when_answered",
             "pauses": False,
@@ -149,8 +158,8 @@ class ProbeTasks:
         slots = [
             {
                 "name": slot,
-                "url": spec.preview_url + spec.version_path,
-                "headers": {"x-crossfade-slot": slot},
+                "url": spec.probe.url + spec.version_path,
+                "headers": {HEADER: f"{SECRET}-{slot}"},
                 "rate": spec.probe.slot_rate,
                 "starts": "at_once" if slot == plan.stable else "when_answered",
                 "pauses": True,

@@ -99,10 +99,11 @@ class WebServer:
 
 
 class LogsEndpoint:
-    """CloudWatch Logs over the wire, as far as the probe uses it.
+    """CloudWatch Logs and SSM over the wire, as far as the probe uses them.
 
-    `troubles` are answered first, whatever is put. Streams are created once `creates` is set: until then that
-    call waits for it, or is refused with `refuses_streams`.
+    `secret` is the value of every parameter; without one there is none. `troubles` are answered first,
+    whatever is put, and `secret_troubles` whatever is read. Streams are created once `creates` is
+    set: until then that call waits for it, or is refused with `refuses_streams`.
     """
 
     def __init__(self) -> None:
@@ -110,6 +111,8 @@ class LogsEndpoint:
         self.timestamps: list[int] = []
         self.calls: list[str] = []
         self.troubles: list[tuple[int, str]] = []
+        self.secret: str | None = None
+        self.secret_troubles: list[tuple[int, str]] = []
         self.creates = threading.Event()
         self.creates.set()
         self.refuses_streams: tuple[int, str] | None = None
@@ -124,6 +127,9 @@ class LogsEndpoint:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 operation = self.headers["X-Amz-Target"].split(".")[1]
                 outer.calls.append(operation)
+                if operation == "GetParameter":
+                    self._answer(*outer._parameter(body))
+                    return
                 if operation == "CreateLogStream" and outer.refuses_streams:
                     status, code = outer.refuses_streams
                     self._answer(status, {"__type": code, "message": code})
@@ -158,6 +164,14 @@ class LogsEndpoint:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def _parameter(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        missing = [(400, "ParameterNotFound")] if self.secret is None else []
+        if troubles := self.secret_troubles or missing:
+            status, code = troubles.pop(0)
+            return status, {"__type": code, "message": code}
+        shown = self.secret if asked["WithDecryption"] else "encrypted"
+        return 200, {"Parameter": {"Name": asked["Name"], "Value": shown}}
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """Return the records of one type received so far."""

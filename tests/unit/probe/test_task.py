@@ -205,3 +205,44 @@ def test_bad_settings(probe: Callable[..., "subprocess.Popen[str]"]) -> None:
     _, errors = run.communicate(timeout=PATIENCE_SECONDS)
     assert run.returncode == 2
     assert "PROBE_DEPLOYMENT is not set" in errors
+
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+def test_the_secret_is_read_by_the_task_itself(web: StartWeb, logs: LogsEndpoint, task: StartTask) -> None:
+    """It stands in the requests' header, after a fault that passes, and in nothing that is written."""
+    logs.secret, logs.secret_troubles = SECRET, [(503, "InternalServerError"), (400, "ThrottlingException")]
+    server = web(lambda seen: Reply())
+    asked = lane("green", server.url + "/version") | {"headers": {"x-crossfade-slot": "{secret}-green"}}
+
+    run = task(asked, PROBE_SECRET_PARAMETER="/crossfade/preview/web")
+    wait_until(lambda: len(logs.of_type("request")) >= 3, "requests in the ledger")
+    run.send_signal(signal.SIGTERM)
+    output = run.communicate(timeout=PATIENCE_SECONDS)
+
+    assert run.returncode == 0
+    assert {seen.headers["x-crossfade-slot"] for seen in server.seen} == {f"{SECRET}-green"}
+    assert SECRET not in json.dumps([logs.records, output])
+    assert_complete(logs)
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        (None, "ParameterNotFound"),
+        ("no secret\n", "holds no secret of 16 to 100 letters and digits"),
+    ],
+)
+def test_without_the_secret_it_does_not_begin(
+    web: StartWeb, logs: LogsEndpoint, task: StartTask, secret: str | None, said: str
+) -> None:
+    """No slot would be met, so no ledger is opened; the log says what is wrong, without the value."""
+    logs.secret = secret
+    run = task(lane("green", web(lambda seen: Reply()).url), PROBE_SECRET_PARAMETER="/crossfade/preview/web")
+    _, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 1
+    assert f"/crossfade/preview/web {'holds' if secret else 'cannot be read'}" in errors
+    assert said in errors
+    assert "CreateLogStream" not in logs.calls
+    assert "no secret\n" not in errors
