@@ -27,6 +27,7 @@ from crossfade.domain.journal import Waiting
 from crossfade.domain.ledger import Record
 from crossfade.domain.planning.plan import Contents, LogStreams, Plan, Release, RunningRelease
 from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.names import target_group_name
 from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import ACCOUNT, REGION, STATES
@@ -351,7 +352,7 @@ class Account:
         ids = [subnet["Subnet"]["SubnetId"] for subnet in subnets]
         network = {"subnets": ids, "security_groups": [group], "public_ip": True}
         balancer = self.elbv2.create_load_balancer(Name="web", Subnets=ids)["LoadBalancers"][0]
-        groups = {slot: self._target_group(slot, vpc) for slot in SLOTS}
+        groups = {slot: self._target_group(target_group_name(SPECS, "web", slot), vpc) for slot in SLOTS}
         listener = self._listener(balancer["LoadBalancerArn"], 80)
         owners = self._target_group("web", vpc)
         rule = self.elbv2.create_rule(

@@ -47,20 +47,21 @@ class Traffic:
         rule = self.rule()
         return rule.weights(self._spec.target_groups) if rule else None
 
-    def write(self, weights: Weights, known: LiveRule | None) -> LiveRule:
-        """Set the weights of the rule as it is known best; returns the load balancer's own answer.
+    def write(self, weights: Weights, known: LiveRule | None = None) -> LiveRule:
+        """Set the weights of the rule, as it is ``known`` best or as it is read; returns ELB's own answer.
 
         Raises
         ------
         ForeignChange
-            None is known: it was deleted outside Crossfade.
+            There is none: it was deleted outside Crossfade.
         """
-        if known is None:
+        rule = known or self.rule()
+        if rule is None:
             raise ForeignChange(
                 f"The production rule {self._spec.rule} does not exist any more. It was deleted outside "
                 "Crossfade. Prepare the service again, then deploy again."
             )
-        return self.change(known, weights)
+        return self.change(rule, weights)
 
     def change(self, rule: LiveRule, weights: Weights) -> LiveRule:
         """Set the weights of a rule that was read; returns the load balancer's own answer.

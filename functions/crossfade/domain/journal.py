@@ -27,7 +27,7 @@ class Candidate(Model):
     slot: Slot
     version: str
     digest: str
-    pattern: str
+    pattern: str = ""
 
 
 class Waiting(Model):

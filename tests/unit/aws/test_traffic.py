@@ -1,4 +1,4 @@
-"""The load balancer: the production rule is set, read back, and removed."""
+"""The load balancer: the production rule is set and read back."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.aws.listener_rules import Traffic
-from crossfade.domain.errors import NotYetVisible, RuleCovers
+from crossfade.domain.errors import ForeignChange, NotYetVisible
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account
 
@@ -20,12 +20,12 @@ def traffic(account: Account) -> Traffic:
 
 
 def _count(account: Account) -> int:
-    return len(account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]) - 1
+    return len(account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"])
 
 
-def test_there_is_no_rule_before_the_first_release(traffic: Traffic) -> None:
-    """The listener's default action answers."""
-    assert (traffic.rule(), traffic.weights()) == (None, None)
+def test_before_the_first_release_the_owner_has_all_traffic(account: Account) -> None:
+    """By the rule that is there, whoever made it."""
+    assert Traffic(account.elbv2, account.origin).weights() == Weights(blue=0, green=100)
 
 
 @pytest.mark.parametrize("weights", [BLUE, HALF, Weights(blue=0, green=100)])
@@ -36,11 +36,16 @@ def test_weights_are_read_as_they_were_written(traffic: Traffic, weights: Weight
     assert traffic.weights() == weights
 
 
-def test_writing_twice_leaves_one_rule(account: Account, traffic: Traffic) -> None:
-    """Every handler may run twice."""
+def test_the_workflow_makes_no_rule(account: Account, traffic: Traffic) -> None:
+    """Every handler may run twice; one that finds no rule says who has deleted it."""
+    before = _count(account)
     traffic.write(HALF)
     traffic.write(HALF)
-    assert _count(account) == 1
+    assert _count(account) == before
+    account.elbv2.delete_rule(RuleArn=account.spec.rule)
+    with pytest.raises(ForeignChange, match=r"does not exist any more\. It was deleted outside Crossfade"):
+        traffic.write(HALF)
+    assert (traffic.rule(), traffic.weights()) == (None, None)
 
 
 def test_the_load_balancers_own_answer_counts(account: Account, traffic: Traffic) -> None:
@@ -49,26 +54,19 @@ def test_the_load_balancers_own_answer_counts(account: Account, traffic: Traffic
     assert [rule.weights(account.spec.target_groups) for rule in written] == [BLUE, HALF]
 
 
-def test_a_rule_that_is_not_seen_yet_is_no_foreign_change(
-    account: Account, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code", "raised"), [("RuleNotFound", NotYetVisible), ("TooManyActions", ClientError)]
+)
+def test_a_rule_that_goes_meanwhile_is_read_again(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch, code: str, raised: type[Exception]
 ) -> None:
-    """PriorityInUse: an earlier try of the same write was there first, and is seen later."""
-    traffic.write(BLUE)
-    monkeypatch.setattr(traffic, "rules", list)
-    with pytest.raises(NotYetVisible, match="rule of priority 100 already"):
-        traffic.write(HALF)
-    monkeypatch.undo()
-    assert (traffic.weights(), _count(account)) == (BLUE, 1)
-
-
-def test_other_refusals_are_passed_on(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only errors that are understood are translated."""
 
     def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "TooManyRules", "Message": "no"}}, "CreateRule")
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "ModifyRule")
 
-    monkeypatch.setattr(traffic._elbv2, "create_rule", refuse)
-    with pytest.raises(ClientError, match="TooManyRules"):
+    monkeypatch.setattr(traffic._elbv2, "modify_rule", refuse)
+    with pytest.raises(raised):
         traffic.write(BLUE)
 
 
@@ -108,14 +106,6 @@ def test_the_forward_is_the_last_one_in_order(account: Account, traffic: Traffic
     ]
 
 
-def test_no_rule_is_made_before_one_of_somebody_else(account: Account, traffic: Traffic) -> None:
-    """It was made since the plan; the rule that is there stays the only one."""
-    account.others_rule(200, {"Field": "host-header", "Values": ["api.example"]})
-    with pytest.raises(RuleCovers, match=r"priority 200, host-header api\.example"):
-        traffic.write(BLUE)
-    assert _count(account) == 1
-
-
 def test_a_rule_that_is_there_is_changed_whatever_stands_behind_it(
     account: Account, traffic: Traffic
 ) -> None:
@@ -124,38 +114,6 @@ def test_a_rule_that_is_there_is_changed_whatever_stands_behind_it(
     account.others_rule(200, {"Field": "host-header", "Values": ["api.example"]})
     traffic.write(HALF)
     assert traffic.weights() == HALF
-
-
-def test_somebody_elses_rule_is_not_removed(account: Account, traffic: Traffic) -> None:
-    """It only stands where the spec says that the production rule would."""
-    account.others_rule(account.spec.rule_priority, {"Field": "path-pattern", "Values": ["/*"]})
-    assert traffic.remove() is False
-    assert _count(account) == 1
-
-
-def test_removing_twice_is_harmless(traffic: Traffic) -> None:
-    """The second time there is nothing."""
-    traffic.write(BLUE)
-    assert [traffic.remove(), traffic.remove()] == [True, False]
-    assert traffic.rule() is None
-
-
-@pytest.mark.parametrize(("code", "passed_on"), [("RuleNotFound", False), ("Other", True)])
-def test_removing_what_goes_meanwhile_is_harmless(
-    traffic: Traffic, monkeypatch: pytest.MonkeyPatch, code: str, passed_on: bool
-) -> None:
-    """RuleNotFound is what was wanted; other refusals are passed on."""
-
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "DeleteRule")
-
-    traffic.write(BLUE)
-    monkeypatch.setattr(traffic._elbv2, "delete_rule", refuse)
-    if passed_on:
-        with pytest.raises(ClientError):
-            traffic.remove()
-    else:
-        traffic.remove()
 
 
 def test_a_sticky_rule_is_seen(account: Account, traffic: Traffic) -> None:
