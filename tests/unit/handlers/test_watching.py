@@ -65,7 +65,8 @@ def _watch(
 
 def _numbers(answer: dict[str, Any]) -> tuple[int, int, int]:
     """How far each lane was read: green, blue, production."""
-    return GateState.model_validate_json(answer["gate"]).lanes.numbers
+    lanes = GateState.model_validate_json(answer["gate"]).lanes
+    return lanes.candidate.number, lanes.stable.number, lanes.production.number
 
 
 def test_a_good_stage_advances(
