@@ -82,5 +82,6 @@ def _make(folder: Path, requirements: str) -> Path:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         shutil.rmtree(folder)
-        raise PackagesError(f"pip install failed: {done.stderr.strip()}")
+        words = [line for line in done.stderr.splitlines() if not line.startswith("WARNING: ")]
+        raise PackagesError("\n".join(["pip install failed:", *words]))
     return wanted

@@ -81,3 +81,9 @@ class Cluster:
     def line(self, arn: str, beginning: str) -> str:
         """The first line of the log that begins so."""
         return str(until(lambda: next((x for x in self.lines(arn) if x.startswith(beginning)), None)))
+
+    def address(self, arn: str) -> str | None:
+        """The task's address, once it runs."""
+        found = self.task(arn)
+        details = {d["name"]: d["value"] for a in found["attachments"] for d in a["details"]}
+        return details.get("privateIPv4Address") if found["lastStatus"] == "RUNNING" else None

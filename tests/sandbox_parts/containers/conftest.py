@@ -80,7 +80,7 @@ class Sandbox:
             env=os.environ | {"AWS_ENDPOINT_URL": self.endpoint},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,  # packages may have to be installed
         )
 
 

@@ -155,7 +155,7 @@ def test_a_push_says_what_pip_says(index: Path, tmp_path: Path, capsys: pytest.C
 
     assert main([str(folder), "--tag", "1", "--endpoint-url", "http://127.0.0.1:1"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("push failed: pip install failed: ERROR: Could not find a version")
+    assert said.startswith("push failed: pip install failed:\nERROR: Could not find a version")
     assert "No matching distribution found for greet==3.0" in said
 
 
