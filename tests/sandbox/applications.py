@@ -26,8 +26,8 @@ class Answer:
 class Application:
     """One of them.
 
-    `page` is one that users ask for. It fails where a release is `bad`, which is healthy and says the right version.
-    `versions` are what the releases answer; None: there is no version in it.
+    `page` is one that users ask for. It fails where a release is `bad`, which is healthy and says the right
+    version. `versions` are what the releases answer; None: there is no version in it.
     """
 
     name: str
