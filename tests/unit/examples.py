@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.domain.journal import Candidate, Tried, Waiting
 from crossfade.domain.ledger import Closed, LaneEvent, LaneTotals, Opened, Request
-from crossfade.domain.planning.plan import Plan, Release, RunningRelease
+from crossfade.domain.planning.plan import HeldPlan, Release, RunningRelease
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.service import ServiceSpec, Stage
 from crossfade.domain.traffic.rule import LiveRule
@@ -94,12 +94,13 @@ def running() -> RunningRelease:
     return RunningRelease(version="0.0.1", digest=OLD, blueprint=f"{ECS}:task-definition/web-blueprint:1")
 
 
-def plan(**changes: Any) -> Plan:
-    """A deployment of 0.0.2 into green while blue is stable."""
-    service = changes.get("spec", spec())
+def plan(**changes: Any) -> HeldPlan:
+    """A deployment of 0.0.2 into green while blue is stable; who has decided it holds the service."""
+    service, execution = changes.get("spec", spec()), changes.get("execution", f"{EXECUTION}:d1")
     values = {
         "deployment": "d1",
-        "execution": f"{EXECUTION}:d1",
+        "execution": execution,
+        "holder": execution,
         "began": START,
         "spec": service,
         "release": release(),
@@ -109,10 +110,10 @@ def plan(**changes: Any) -> Plan:
         "stages": service.stages,
         **changes,
     }
-    return Plan.model_validate(values)
+    return HeldPlan.model_validate(values)
 
 
-def first_plan(**changes: Any) -> Plan:
+def first_plan(**changes: Any) -> HeldPlan:
     """A service's first deployment."""
     values: dict[str, Any] = {"stable": None, "candidate": "blue", "previous": None}
     return plan(**values | changes)
