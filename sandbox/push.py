@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.host.dockerfile import DockerfileError
+from sandbox.host.environments import PackagesError, environments
 from sandbox.host.images import MANIFEST_TYPE, Image, build
 
 _TIMEOUT = 10  # seconds; everything is on this machine
@@ -28,8 +29,13 @@ class PushError(Exception):
 
 
 def push(folder: Path, tag: str, repository: str, build_args: dict[str, str], endpoint: str) -> Image:
-    """Build `folder` and push it as `repository`:`tag`. Raises PushError or DockerfileError."""
+    """Build `folder` and push it as `repository`:`tag`.
+
+    What its Dockerfile has pip install is installed here, as a build would do.
+    Raises PushError, DockerfileError or PackagesError.
+    """
     image = build(folder, build_args)
+    environments.programs(image.requirements)
     ecr = boto3.client(
         "ecr",
         endpoint_url=endpoint,
@@ -81,7 +87,7 @@ def main(arguments: list[str]) -> int:
     build_args = dict(arg.split("=", 1) for arg in options.build_args)
     try:
         image = push(options.folder, options.tag, repository, build_args, options.endpoint_url.rstrip("/"))
-    except (PushError, DockerfileError) as error:
+    except (PushError, DockerfileError, PackagesError) as error:
         print(f"push failed: {error}", file=sys.stderr)
         return 1
     for name in image.unused_build_args:

@@ -96,7 +96,7 @@ class Rollout:
                 fresh[known[1]].append(known[2])
             answering = Seen(answered_at=self._clock, good_at=self._clock)
             self._state = GateState(
-                lanes=Lanes(seen=(answering, answering, answering)),
+                lanes=Lanes(answering, answering, answering),
                 probe=take_probe(self._state.probe, fresh["probe"], settings=self._settings, watch=watch),
                 users=take_users(self._state.users, fresh["users"], settings=self._settings, watch=watch),
             )

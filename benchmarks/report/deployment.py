@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan, Release, RunningRelease
+from crossfade.domain.planning.plan import HeldPlan, Release, RunningRelease
 from crossfade.domain.spec.service import ServiceSpec
 
 REQUESTS_A_SECOND = 300
@@ -28,7 +28,7 @@ def ended(requests: int) -> datetime:
     return BEGAN + timedelta(seconds=seconds(requests))
 
 
-def plan() -> Plan:
+def plan() -> HeldPlan:
     """A deployment of 0.0.2 into green; blue is stable."""
     network = {"subnets": ["subnet-1"], "security_groups": ["sg-1"], "public_ip": False}
     load_balancer = _ARN.format("elasticloadbalancing", "{}")
@@ -62,9 +62,11 @@ def plan() -> Plan:
             "probe": {"production_rate": 100, "slot_rate": 100, "network": network},
         }
     )
-    return Plan(
+    execution = _ARN.format("states", "execution:crossfade-deploy:bench")
+    return HeldPlan(
         deployment="bench",
-        execution=_ARN.format("states", "execution:crossfade-deploy:bench"),
+        execution=execution,
+        holder=execution,
         began=BEGAN,
         spec=spec,
         release=Release(
@@ -86,7 +88,7 @@ def milestones(requests: int) -> dict[str, Any]:
     end = ended(requests)
     bad = end - timedelta(seconds=LAST_SECONDS)
     return {
-        "plan": plan().model_dump_json(),
+        "plan": plan().model_dump_json(exclude={"holder"}),
         "launched": iso(BEGAN),
         "healthy": iso(BEGAN),
         "judged": iso(bad + timedelta(seconds=4)),

@@ -17,6 +17,8 @@ from typing import Any
 from docker.errors import ImageNotFound
 from ministack.services import ecr
 
+from sandbox.host.images import REQUIREMENTS_LABEL
+
 _REFERENCE = re.compile(
     r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/"
     r"(?P<repository>[a-z0-9][a-z0-9._/-]*?)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
@@ -39,6 +41,11 @@ class UnpackedImage:
     def ports(self) -> list[int]:
         """The ports that the image exposes."""
         return [int(port.split("/")[0]) for port in self.config.get("ExposedPorts", {})]
+
+    @property
+    def requirements(self) -> list[str]:
+        """What its Dockerfile has pip install."""
+        return str((self.config.get("Labels") or {}).get(REQUIREMENTS_LABEL, "")).splitlines()
 
     def env(self) -> dict[str, str]:
         """The image's variables; folders of the image (as in PYTHONPATH) are named as they are here."""

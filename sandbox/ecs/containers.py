@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from sandbox import load_balancer
 from sandbox.ecr.registry import PLATFORM, Images, Registry, UnpackedImage, registry
 from sandbox.ecs.credentials import TaskCredentials, credentials
 from sandbox.host.addresses import AddressBook, addresses
+from sandbox.host.environments import PackagesError, environments
 from sandbox.host.processes import LocalProcess, stop_all
 from sandbox.patching import replaces
 
@@ -136,13 +136,15 @@ class Runtime:
         """Start a container of a task. Raises the emulator's pull error when the image is not in ECR."""
         try:
             unpacked = self._registry.pull(image, platform)
-        except ImageNotFound as error:
+            programs = environments.programs(unpacked.requirements)
+        except (ImageNotFound, PackagesError) as error:
             raise ecs._ImagePullError(str(error)) from error
         task = ecs._tasks.get(labels[_TASK_LABEL])
         definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"]))
         own = next(c for c in definition["containerDefinitions"] if c["name"] == labels[_NAME_LABEL])
         role = task.get("overrides", {}).get("taskRoleArn") or definition.get("taskRoleArn")
         env = self._environment(unpacked, environment, role, labels[_TASK_LABEL])
+        env["PATH"] = os.pathsep.join([str(programs), env.get("PATH", os.defpath)])
         entrypoint = own.get("entryPoint") or unpacked.config["Entrypoint"]
         arguments = command or ([] if own.get("entryPoint") else unpacked.config["Cmd"])
         line = [unpacked.inside(word) for word in [*entrypoint, *arguments]]
@@ -207,7 +209,6 @@ class Runtime:
         }
         region = task_arn.split(":")[3]
         env |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"}
-        env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
         env["HOME"] = str(image.root)  # not the user's: there may be AWS profiles in it
         if role:
             uri, token = env[_CREDENTIALS_URI], env["AWS_CONTAINER_AUTHORIZATION_TOKEN"]

@@ -11,15 +11,18 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sandbox.host.dockerfile import DockerfileError, Recipe, read_dockerfile
+from sandbox.host.dockerfile import Copies, DockerfileError, Recipe, read_dockerfile
+from sandbox.host.requirements import asked_for
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+REQUIREMENTS_LABEL = "sandbox.requirements"
+"""Of an image's config: what its Dockerfile has pip install, one requirement a line."""
 # Compiled Python is a trace of having run the folder, not content: it would change the digest.
 _NEVER_COPIED = ("**/__pycache__", "**/*.pyc")
 
@@ -30,6 +33,7 @@ class Image:
 
     manifest: str
     blobs: Mapping[str, bytes]
+    requirements: tuple[str, ...] = ()
     unused_build_args: tuple[str, ...] = ()
 
     @property
@@ -46,8 +50,14 @@ def digest_of(content: bytes) -> str:
 def build(folder: Path, build_args: Mapping[str, str] | None = None) -> Image:
     """Make the image of `folder`. Raises DockerfileError when its Dockerfile cannot be followed."""
     recipe = read_dockerfile(folder, build_args or {})
-    layer = _layer(folder, recipe)  # not compressed: compressors differ between machines
-    config = _text(_config(recipe, digest_of(layer))).encode()
+    ignored = _ignore_patterns(folder)
+    layer = _layer(_files(folder, recipe.copies, ignored))
+    requirements = tuple(
+        line
+        for install in recipe.pip_installs
+        for line in asked_for(install, _files(folder, install.copies, ignored))
+    )
+    config = _text(_config(recipe, requirements, digest_of(layer))).encode()
     manifest = _text(
         {
             "schemaVersion": 2,
@@ -57,10 +67,10 @@ def build(folder: Path, build_args: Mapping[str, str] | None = None) -> Image:
         }
     )
     blobs = {digest_of(config): config, digest_of(layer): layer}
-    return Image(manifest, blobs, tuple(recipe.unused_build_args))
+    return Image(manifest, blobs, requirements, tuple(recipe.unused_build_args))
 
 
-def _config(recipe: Recipe, layer_digest: str) -> dict[str, object]:
+def _config(recipe: Recipe, requirements: Sequence[str], layer_digest: str) -> dict[str, object]:
     return {
         "architecture": "amd64",
         "os": "linux",
@@ -71,17 +81,23 @@ def _config(recipe: Recipe, layer_digest: str) -> dict[str, object]:
             "Cmd": recipe.command,
             "User": recipe.user,
             "ExposedPorts": {f"{port}/tcp": {} for port in recipe.ports},
+            "Labels": {REQUIREMENTS_LABEL: "\n".join(requirements)} if requirements else {},
         },
         "rootfs": {"type": "layers", "diff_ids": [layer_digest]},
     }
 
 
-def _layer(folder: Path, recipe: Recipe) -> bytes:
+def _files(folder: Path, copies: Copies, ignored: list[str]) -> dict[str, Path]:
+    """Name in the image → file."""
     files: dict[str, Path] = {}
-    ignored = _ignore_patterns(folder)
-    for sources, destination in recipe.copies:
+    for sources, destination in copies:
         for source in sources:
             files.update(_copied(folder, source, destination, ignored))
+    return files
+
+
+def _layer(files: Mapping[str, Path]) -> bytes:
+    """A tar of the files, not compressed: compressors differ between machines."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, path in sorted(files.items()):

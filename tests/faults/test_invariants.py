@@ -7,7 +7,9 @@ import pytest
 
 from crossfade.aws.ecs_services import Slots
 from crossfade.aws.executions import Executions
-from crossfade.aws.journal import Journal
+from crossfade.aws.history import DeploymentHistory
+from crossfade.aws.holding import Holding
+from crossfade.aws.live import Live
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.gate.state import GateState
@@ -138,8 +140,8 @@ SHRUNK = "four-worse/owner-down@deploy.WatchStage#1"
 """A bad release has clients when the stable slot is scaled from four to one."""
 BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", instead(Invocation, "_tell")),
-    ("the service is free", "healthy", instead(Journal, "release")),
-    ("one slot has all the traffic", "worse", instead(Journal, "reinstate")),
+    ("the service is free", "healthy", instead(Holding, "release")),
+    ("one slot has all the traffic", "worse", instead(Live, "reinstate")),
     ("the winner can carry the load", "grows", never_keep_up),
     ("the better side serves", DEAD, leave_the_better_side),
     ("no bad release is live", "fed-unfit", instead(gate, "analyse", let_pass)),
@@ -148,7 +150,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
     ("scaling is as before", "grows", instead(Scaling, "suspend")),
     ("the rule is its owners but for the weights", "login", instead(LiveRule, "weighted", forward_alone)),
-    ("history is true", "healthy", instead(Journal, "close")),
+    ("history is true", "healthy", instead(DeploymentHistory, "close")),
     ("no request is lost", "asked-again", instead(plan_release, "is_given_up", lambda *given: False)),
     ("no request is lost", "queued", instead(Executions, "start", lambda *given: True)),
     ("recovery is one chain", "denied", instead(assess, "too_early")),

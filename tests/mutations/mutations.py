@@ -35,10 +35,9 @@ MUTATIONS = (
     Mutation(
         promise="3",
         breaks="an execution that lost the service still writes",
-        file="functions/crossfade/aws/journal.py",
-        old='{**values, ":execution": plan.execution},\n                condition="holder = :execution",',
-        new='{**values, ":execution": plan.execution},\n'
-        '                condition="attribute_exists(holder) OR holder = :execution",',
+        file="functions/crossfade/aws/journal_table.py",
+        old='HELD = "holder = :execution"',
+        new='HELD = "attribute_exists(holder) OR holder = :execution"',
         test=f"{STAGES}::test_adr_03_a_rollback_that_takes_over_between_look_and_write_stops_the_write",
     ),
     Mutation(
@@ -62,7 +61,7 @@ MUTATIONS = (
         promise="4",
         breaks="no intent",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="    journal.intend(plan, weights, began)\n",
+        old="    journal.live.intend(plan.hold, weights, began)\n",
         new="",
         test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
     ),
@@ -70,17 +69,17 @@ MUTATIONS = (
         promise="4",
         breaks="intent after the write",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="    journal.intend(plan, weights, began)\n"
+        old="    journal.live.intend(plan.hold, weights, began)\n"
         "    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)\n",
         new="    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)\n"
-        "    journal.intend(plan, weights, began)\n",
+        "    journal.live.intend(plan.hold, weights, began)\n",
         test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
     ),
     Mutation(
         promise="4",
         breaks="no intent of a rollback that chooses the candidate",
         file=f"{HANDLERS}/restore_weights.py",
-        old="            journal.intend(plan, wanted, utc_now())\n",
+        old="            journal.live.intend(plan.hold, wanted, utc_now())\n",
         new="            pass\n",
         test=f"{GOING_BACK}::test_a_choice_of_the_candidate_that_was_cut_off_is_finished",
     ),
@@ -97,27 +96,27 @@ MUTATIONS = (
         promise="5",
         breaks="stop before promoted",
         file=f"{HANDLERS}/retire_stable.py",
-        old="    journal.promote(plan, utc_now())\n"
+        old="    journal.live.promote(plan, utc_now())\n"
         "    if plan.spec.retire.warm_seconds > 0:\n"
         "        return 0\n"
         '    left = Slots(client("ecs"), plan.spec).stop(slot)\n',
         new="    if plan.spec.retire.warm_seconds > 0:\n"
-        "        journal.promote(plan, utc_now())\n"
+        "        journal.live.promote(plan, utc_now())\n"
         "        return 0\n"
         '    left = Slots(client("ecs"), plan.spec).stop(slot)\n'
-        "    journal.promote(plan, utc_now())\n",
+        "    journal.live.promote(plan, utc_now())\n",
         test=f"{STAGES}::test_adr_05_promoted_is_written_before_the_old_slot_is_stopped",
     ),
     Mutation(
         promise="5",
         breaks="stop though promoted cannot be written",
         file=f"{HANDLERS}/retire_stable.py",
-        old="    journal.promote(plan, utc_now())\n"
+        old="    journal.live.promote(plan, utc_now())\n"
         "    if plan.spec.retire.warm_seconds > 0:\n"
         "        return 0\n"
         '    left = Slots(client("ecs"), plan.spec).stop(slot)\n',
         new='    left = 0 if plan.spec.retire.warm_seconds else Slots(client("ecs"), plan.spec).stop(slot)\n'
-        "    journal.promote(plan, utc_now())\n",
+        "    journal.live.promote(plan, utc_now())\n",
         test=f"{STAGES}::test_adr_05_the_old_slot_runs_on_while_promoted_cannot_be_written",
     ),
     Mutation(

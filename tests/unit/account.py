@@ -25,7 +25,7 @@ from moto.logs.responses import LogsResponse
 from crossfade.domain.gate.blocks.from_feed import Line
 from crossfade.domain.journal import Waiting
 from crossfade.domain.ledger import Record
-from crossfade.domain.planning.plan import Contents, LogStreams, Plan, Release, RunningRelease
+from crossfade.domain.planning.plan import Contents, HeldPlan, LogStreams, Release, RunningRelease
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.names import target_group_name
 from crossfade.domain.spec.placed import Pattern, Placed
@@ -139,11 +139,11 @@ class Account:
         found = self.stepfunctions.describe_execution(executionArn=execution)
         return bool(found["status"] == "RUNNING")
 
-    def plan(self, **changes: Any) -> Plan:
+    def plan(self, **changes: Any) -> HeldPlan:
         """A deployment into green while blue is stable."""
         return plan(spec=self.spec, **{"contents": ALONE} | changes)
 
-    def first_plan(self, **changes: Any) -> Plan:
+    def first_plan(self, **changes: Any) -> HeldPlan:
         """The service's first deployment."""
         return first_plan(**{"spec": self.origin, "contents": ALONE} | changes)
 

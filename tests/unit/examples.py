@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.domain.journal import Candidate, Tried, Waiting
 from crossfade.domain.ledger import Closed, LaneEvent, LaneTotals, Opened, Request
-from crossfade.domain.planning.plan import Plan, Release, RunningRelease
+from crossfade.domain.planning.plan import HeldPlan, Release, RunningRelease
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec, Stage
@@ -100,12 +100,13 @@ def running() -> RunningRelease:
     return RunningRelease(version="0.0.1", digest=OLD, pattern=found()["pattern"]["task_definition"])
 
 
-def plan(**changes: Any) -> Plan:
-    """A deployment of 0.0.2 into green while blue is stable."""
-    service = changes.get("spec", placed())
+def plan(**changes: Any) -> HeldPlan:
+    """A deployment of 0.0.2 into green while blue is stable; who has decided it holds the service."""
+    service, execution = changes.get("spec", placed()), changes.get("execution", f"{EXECUTION}:d1")
     values = {
         "deployment": "d1",
-        "execution": f"{EXECUTION}:d1",
+        "execution": execution,
+        "holder": execution,
         "began": START,
         "spec": service,
         "release": release(),
@@ -115,7 +116,7 @@ def plan(**changes: Any) -> Plan:
         "stages": service.stages,
         **changes,
     }
-    return Plan.model_validate(values)
+    return HeldPlan.model_validate(values)
 
 
 def origin_placed(**changes: Any) -> Placed:
@@ -124,7 +125,7 @@ def origin_placed(**changes: Any) -> Placed:
     return placed(origin="green", target_groups=groups | {"green": groups["pattern"]}, **changes)
 
 
-def first_plan(**changes: Any) -> Plan:
+def first_plan(**changes: Any) -> HeldPlan:
     """A service's first deployment, where nothing runs."""
     values: dict[str, Any] = {
         "spec": origin_placed(),

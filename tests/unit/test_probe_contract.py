@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain import ledger as read
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from probe import record as written
 from probe.secret import with_secret
 from probe.settings import read_settings
@@ -82,7 +82,7 @@ class EcsThatTakesNotes:
 
 
 @pytest.mark.parametrize("asked", [plan(), first_plan()], ids=["later-release", "first-release"])
-def test_the_probe_understands_how_it_is_started(asked: Plan) -> None:
+def test_the_probe_understands_how_it_is_started(asked: HeldPlan) -> None:
     """The environment that StartProbe gives is one that the probe accepts, lane by lane."""
     ecs = EcsThatTakesNotes()
     ProbeTasks(ecs, asked.spec).start(

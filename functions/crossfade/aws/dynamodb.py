@@ -6,6 +6,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from crossfade.aws.errors import error_code
+
 BY_ITEM = "by-item"
 """The table's index with its two keys in the other order."""
 
@@ -63,9 +65,38 @@ class Table:
         """Update an item; takes what ``updating`` takes."""
         self._dynamodb.update_item(**self.updating(service, item, expression, values, **rest)["Update"])
 
+    def update_if(
+        self,
+        service: str,
+        item: str,
+        expression: str,
+        values: Mapping[str, Any],
+        *,
+        condition: str,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Update an item under a condition; False where that does not hold, and nothing was written."""
+        try:
+            self.update(service, item, expression, values, condition=condition, names=names)
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
     def transact(self, actions: Iterable[dict[str, Any]]) -> None:
         """Do all of it, or nothing."""
         self._dynamodb.transact_write_items(TransactItems=list(actions))
+
+    def transact_if(self, actions: Iterable[dict[str, Any]]) -> bool:
+        """Do all of it; False where a condition does not hold, and nothing was written."""
+        try:
+            self.transact(actions)
+        except ClientError as error:
+            if not _condition_failed(error):
+                raise
+            return False
+        return True
 
     def updating(
         self,
@@ -107,7 +138,7 @@ class Table:
         }
 
 
-def condition_failed(error: ClientError) -> bool:
+def _condition_failed(error: ClientError) -> bool:
     """Whether a transaction was cancelled by its condition, and not by a conflict with another one."""
     reasons = error.response.get("CancellationReasons", [])
     return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.ecs_services import awsvpc, stop_reason, unfinished_tasks
 from crossfade.aws.errors import error_code
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.preparation import HEADER, LIVE, SECRET
 from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.placed import Placed
@@ -40,14 +40,14 @@ class ProbeTasks:
         self._spec = spec
 
     def start(
-        self, plan: Plan, attempt: int, ask: int, *, task_definition: str, container: str, log_group: str
+        self, plan: HeldPlan, attempt: int, ask: int, *, task_definition: str, container: str, log_group: str
     ) -> Asked:
         """Run the probe task of an execution's attempt; a second start of the same finds the first.
 
         ``ask`` numbers the requests for it, because AWS repeats its answer to the same request, even that
         there is no place. The next request may be made only after that answer, or two probes would run.
         """
-        name = _started_by(plan.execution, attempt)
+        name = _started_by(plan.holder, attempt)
         running = self._running(name)
         if running:
             return Asked(running[0])

@@ -3,11 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from crossfade.aws.dynamodb import Table, condition_failed
-from crossfade.aws.errors import error_code
-from crossfade.aws.journal import STATE, Journal, expiry, item_of
+from crossfade.aws.journal_table import STATE, JournalTable, expiry, item_of
 from crossfade.domain.errors import ServiceChanged
 from crossfade.domain.journal import Waiting
 from crossfade.domain.model import iso
@@ -17,8 +13,7 @@ class ReleaseQueue:
     """Reads and writes what waits through a boto3 ``dynamodb`` client, in the journal's table."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
-        self._table = Table(dynamodb, table)
-        self._journal = Journal(dynamodb, table)
+        self._table = JournalTable(dynamodb, table)
 
     def queue(self, service: str, waiting: Waiting, now: datetime) -> Waiting | None:
         """Let a release wait for a held service; the one that it drops is returned, and gets an item.
@@ -29,7 +24,7 @@ class ReleaseQueue:
             The service is free, another release was queued meanwhile, or this one was started: what an
             earlier try has queued may be gone from the line by the time of the next.
         """
-        before = self._journal.state(service).waiting
+        before = self._table.state(service).waiting
         if before == waiting:
             return None  # an earlier try had its effect
         if before and before.at > waiting.at:
@@ -47,31 +42,21 @@ class ReleaseQueue:
         dropped = before if before and before.digest != waiting.digest else None
         why = f"{dropped.version} gave way to {waiting.version} while it waited" if dropped else ""
         drop = [self._dropping(service, dropped, why, now)] if dropped else []
-        try:
-            started = self._table.checking(
-                service, item_of(waiting.deployment), "attribute_not_exists(service)"
-            )
-            self._table.transact([update, started, *drop])
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            raise ServiceChanged(f"Service {service} was freed, or another release was queued.") from error
+        started = self._table.checking(service, item_of(waiting.deployment), "attribute_not_exists(service)")
+        if not self._table.transact_if([update, started, *drop]):
+            raise ServiceChanged(f"Service {service} was freed, or another release was queued.")
         return dropped
 
     def dequeue(self, service: str, waiting: Waiting) -> None:
         """Take a release that was started out of the line; harmless when another waits there by now."""
-        try:
-            self._table.update(
-                service,
-                STATE,
-                "REMOVE waiting",
-                {":execution": waiting.execution},
-                condition="waiting.#execution = :execution",
-                names={"#execution": "execution"},
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
+        self._table.update_if(
+            service,
+            STATE,
+            "REMOVE waiting",
+            {":execution": waiting.execution},
+            condition="waiting.#execution = :execution",
+            names={"#execution": "execution"},
+        )
 
     def drop(self, service: str, waiting: Waiting, reason: str, now: datetime) -> None:
         """Write down that a release waits no more, under the name of the execution that asked for it."""

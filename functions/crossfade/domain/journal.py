@@ -6,6 +6,7 @@ The journal is the lock and the memory; what the probe saw is in the ledger.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
 from crossfade.domain.model import Model, Timestamp
@@ -19,6 +20,17 @@ LONGEST_WAIT = timedelta(minutes=15)
 """Between two automatic rollbacks of a deployment: after the first one, after the sixth and later."""
 DELETION = "the deletion of its stack"
 """Holds a service whose stack is being deleted: no execution can change anything more."""
+
+
+class Hold(NamedTuple):
+    """What every write of a deployment asks for; its condition is that ``holder`` still holds the service.
+
+    ``holder`` is the execution at work on the deployment: its own, or a rollback's.
+    """
+
+    service: str
+    deployment: str
+    holder: str
 
 
 class Candidate(Model):
@@ -188,24 +200,24 @@ def machine_of(execution: str) -> str:
     return parts[6] if len(parts) > 7 else ""
 
 
-def service_lost(service: str, deployment: str) -> ServiceLost:
+def service_lost(hold: Hold) -> ServiceLost:
     """The error for a deployment that no longer holds its service."""
     return ServiceLost(
-        f"Deployment {deployment} does not hold {service} any more, so it changes nothing more. "
+        f"Deployment {hold.deployment} does not hold {hold.service} any more, so it changes nothing more. "
         "Read the rollback that took the service over."
     )
 
 
-def refuse_lost(state: State, service: str, deployment: str, execution: str) -> None:
-    """Let a deployment continue only while it holds its service.
+def refuse_lost(state: State, hold: Hold) -> None:
+    """Let a deployment continue only while it holds its service, whose state this is.
 
     Raises
     ------
     ServiceLost
         Another execution holds the service, or none.
     """
-    if state.holder != execution:
-        raise service_lost(service, deployment)
+    if state.holder != hold.holder:
+        raise service_lost(hold)
 
 
 def refuse_superseded(state: State) -> None:

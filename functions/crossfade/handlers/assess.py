@@ -9,9 +9,8 @@ from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import NothingToRollBack, ServiceChanged, ServiceLost
-from crossfade.domain.journal import State, WarmSlot, machine_of
+from crossfade.domain.journal import Hold, State, WarmSlot, machine_of
 from crossfade.domain.model import Timestamp
-from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.assessment import (
     Assessment,
     ExecutionEnded,
@@ -83,9 +82,9 @@ def _by_order(order: RollbackRequest, own: str, journal: Journal) -> Assessment:
             f"No deployment holds {order.service} and no old version of it is warm, so there is nothing to "
             "go back to; nothing was changed. To go back to an older version, deploy it."
         )
-    promoted = journal.history(order.service, state.warm.deployment)
+    promoted = journal.history.of(order.service, state.warm.deployment)
     plan = back_out_plan(promoted.plan, execution=own, now=utc_now())
-    journal.back_out(plan, state.warm, promoted.scaling)
+    journal.holding.back_out(plan, state.warm, promoted.scaling)
     return backing_out(plan, order.reason)
 
 
@@ -99,23 +98,24 @@ def _take_over(
     service: str, state: State, order: RollbackRequest | ExecutionEnded, own: str, journal: Journal
 ) -> Assessment:
     holder, deployment = state.holder or "", state.deployment or ""
-    before = journal.history(service, deployment).plan
+    before = journal.history.of(service, deployment).plan
     take_back = order.by_hand and state.warm is not None and state.warm.deployment == deployment
     tried = state.tried_by(own, utc_now())
-    mine = journal.take_over(before, holder, own, tried, take_back=take_back)
+    lost = Hold(service, deployment, holder)
+    hold = journal.holding.take_over(lost, own, tried, take_back=take_back)
     if order.by_hand and before.execution != own:
         Executions(client("stepfunctions")).stop(before.execution, f"{own} rolls {service} back by hand")
     # From here on the deployment can write nothing more, so its history is final.
     reason = why(order, holder, before.execution)
     settle = order.by_hand or (isinstance(order, ExecutionEnded) and order.may_have_left_functions(holder))
-    return left_undone(journal.history(service, deployment), mine, holder, reason, settle=settle)
+    return left_undone(journal.history.of(service, deployment), hold, holder, reason, settle=settle)
 
 
 def _stop_old_slot(
     service: str, warm: WarmSlot, ended: ExecutionEnded, own: str, journal: Journal
 ) -> Assessment:
-    history = journal.history(service, warm.deployment)
-    mine: Plan = history.plan.model_copy(update={"execution": own})
-    if not journal.reclaim(mine):
+    history = journal.history.of(service, warm.deployment)
+    hold = Hold(service, warm.deployment, own)
+    if not journal.holding.reclaim(hold):
         return nothing("the old slot has been used since")
-    return left_undone(history, mine, ended.ended, ended.reason, settle=False)
+    return left_undone(history, hold, ended.ended, ended.reason, settle=False)

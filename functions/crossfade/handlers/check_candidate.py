@@ -6,19 +6,21 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Timestamp, iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.tasks.launch import Readiness, Rollout, SlotStatus, readiness_of
 from crossfade.step import step, utc_now
 
 
 @step
-def handler(plan: Plan, rollout: Rollout, deadline: Timestamp, healthy_since: Timestamp | None) -> Readiness:
+def handler(
+    plan: HeldPlan, rollout: Rollout, deadline: Timestamp, healthy_since: Timestamp | None
+) -> Readiness:
     """Check the candidate, which must be healthy by the deadline; see ``domain/tasks/launch.py``.
 
     ``healthy_since``: since when it is healthy; None if it was not at the last check.
     """
     journal, now = stack.journal(), utc_now()
-    refuse_superseded(journal.refuse_lost(plan))
+    refuse_superseded(journal.refuse_lost(plan.hold))
     readiness = readiness_of(
         _status(plan),
         rollout,
@@ -28,7 +30,7 @@ def handler(plan: Plan, rollout: Rollout, deadline: Timestamp, healthy_since: Ti
         launch=plan.spec.launch,
     )
     if readiness.status == "ready":
-        journal.milestone(plan, "healthy", iso(readiness.healthy_since or now))
+        journal.history.milestone(plan.hold, "healthy", iso(readiness.healthy_since or now))
     return readiness
 
 

@@ -8,7 +8,7 @@ from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.tasks.reasons import advice
 from crossfade.step import step, utc_now
 
@@ -20,13 +20,13 @@ class ProbeStatus(Model):
 
 
 @step
-def handler(plan: Plan, task: str, deadline: Timestamp) -> ProbeStatus:
+def handler(plan: HeldPlan, task: str, deadline: Timestamp) -> ProbeStatus:
     """Look for the ledger's first record; give up when the task stopped or the deadline has passed."""
     journal = stack.journal()
-    refuse_superseded(journal.refuse_lost(plan))
+    refuse_superseded(journal.refuse_lost(plan.hold))
     if stack.ledger().begun(plan.ledger):
         return ProbeStatus(status="writing")
-    asked = journal.history(plan.service, plan.deployment).probe_asked
+    asked = journal.history.of(plan.service, plan.deployment).probe_asked
     stopped = ProbeTasks(client("ecs"), plan.spec).stopped(task, asked=asked, now=utc_now())
     if stopped:
         what = advice(stopped, "Read its log, /crossfade/<stack>/probe.")

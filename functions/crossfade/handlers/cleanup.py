@@ -105,7 +105,7 @@ def _remove(service: str, context: LambdaContext) -> None:
         _remove_tasks(spec, settled, context, removal)
         _deregister(spec, removal)
     removal.refuse_left(service)
-    journal.forget(service)
+    journal.holding.forget(service)
 
 
 def _begin_anew(service: str) -> None:
@@ -113,7 +113,7 @@ def _begin_anew(service: str) -> None:
     if is_service_name(service):
         journal = stack.journal()
         if journal.state(service).holder == DELETION:
-            journal.forget(service)
+            journal.holding.forget(service)
 
 
 def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
@@ -124,7 +124,7 @@ def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
     DeployedUnknown
         The journal has no plan any more, and there is no spec that can be read either.
     """
-    plan = journal.last_plan(service)
+    plan = journal.history.last_plan(service)
     if plan:
         return plan.spec
     document = stack.specs().get(service)
@@ -197,12 +197,12 @@ def _stop_deployment(service: str, journal: Journal, removal: Removal) -> dateti
     written = [utc_now() + SETTLING, *([state.freed + ECS_LAG] if state.freed else [])]
     if state.deployment is None:
         return max(written)
-    history = journal.history(service, state.deployment)
+    history = journal.history.of(service, state.deployment)
     deployment = history.plan.execution
     for execution in dict.fromkeys((deployment, state.holder or deployment)):
         if execution != DELETION:
             _stop(execution, why, removal)
-    journal.abandon(service, state.deployment, why, utc_now())
+    journal.history.abandon(service, state.deployment, why, utc_now())
     return max(written + [at + ECS_LAG for at in (history.launched, history.probe_asked) if at])
 
 
@@ -213,10 +213,10 @@ def _stop(execution: str, why: str, removal: Removal) -> None:
 def _seize(service: str, journal: Journal) -> State:
     for _ in range(SEIZING_TRIES):
         try:
-            return journal.seize(service, DELETION)
+            return journal.holding.seize(service, DELETION)
         except ServiceChanged:
             time.sleep(1)  # it was freed or claimed at the same time
-    return journal.seize(service, DELETION)
+    return journal.holding.seize(service, DELETION)
 
 
 def _answer(event: dict[str, Any], service: str, reason: str) -> None:

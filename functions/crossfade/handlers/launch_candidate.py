@@ -9,7 +9,7 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import CandidateCannotStart, SlotDrift
 from crossfade.domain.model import Model, Timestamp, iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.tasks.launch import ECS_LAG, Rollout
 from crossfade.step import step, utc_now
 
@@ -23,10 +23,10 @@ class Launched(Model):
 
 
 @step
-def handler(plan: Plan, task_definition: str, deadline: Timestamp) -> Launched:
+def handler(plan: HeldPlan, task_definition: str, deadline: Timestamp) -> Launched:
     """Create or update the candidate's slot, whose tasks must be healthy by the deadline."""
     journal, now = stack.journal(), utc_now()
-    first = datetime.fromisoformat(journal.milestone(plan, "launched", iso(now)))
+    first = datetime.fromisoformat(journal.history.milestone(plan.hold, "launched", iso(now)))
     slots, service = Slots(client("ecs"), plan.spec), plan.spec.slot_service(plan.candidate)
     again = iso(first) != iso(now) and now < first + ECS_LAG
     count = _count(plan, slots, journal)
@@ -52,7 +52,7 @@ def handler(plan: Plan, task_definition: str, deadline: Timestamp) -> Launched:
     )
 
 
-def _count(plan: Plan, slots: Slots, journal: Journal) -> int:
+def _count(plan: HeldPlan, slots: Slots, journal: Journal) -> int:
     """As many tasks as the stable slot is to run: of those that run, some may just be replaced.
 
     A further launch of the same deployment has no fewer than one before it: of the most that was ever wanted
@@ -61,10 +61,10 @@ def _count(plan: Plan, slots: Slots, journal: Journal) -> int:
     if plan.stable is None:
         return plan.spec.tasks
     stable = slots.describe(plan.stable)
-    desired, known = stable.desired if stable else 0, journal.history(plan.service, plan.deployment).wanted
+    desired, known = stable.desired if stable else 0, journal.history.of(plan.service, plan.deployment).wanted
     if desired == 0:
         return 0
     wanted = max(desired, known or 0)
     if wanted != known:
-        journal.wanted(plan, wanted)
+        journal.history.wanted(plan.hold, wanted)
     return wanted

@@ -229,7 +229,7 @@ def _tagged(spec: ServiceSpec, release: Release, state: State, journal: Journal,
     tags = Registry(client("ecr")).tags(spec.release.repository, release.digest)
     others = [tag for tag in tags if tag != release.version and spec.deploys(tag)]
     same_tag = state.newest is not None and (state.newest.at, state.newest.digest) == (at, release.digest)
-    if not same_tag and (others or journal.knows(spec.service, release.digest)):
+    if not same_tag and (others or journal.history.knows(spec.service, release.digest)):
         raise released_before(spec.service, release, state, at)
     return release.model_copy(update={"tagged": at})
 
@@ -258,7 +258,7 @@ def _version(image: Image, spec: ServiceSpec) -> str:
 def _is_warm(spec: ServiceSpec, release: Release, state: State, journal: Journal) -> bool:
     """Whether the old slot still runs what a person asks for."""
     return state.warm is not None and is_warm(
-        release, state, journal.history(spec.service, state.warm.deployment).plan
+        release, state, journal.history.of(spec.service, state.warm.deployment).plan
     )
 
 
@@ -268,7 +268,7 @@ def _is_given_up(execution: str, spec: ServiceSpec, state: State, journal: Journ
         return False
     deploys = machine_of(state.holder) == machine_of(execution)
     entered = Executions(client("stepfunctions")).entered(state.holder) if deploys else None
-    history = journal.history(spec.service, state.deployment)
+    history = journal.history.of(spec.service, state.deployment)
     return is_given_up(state, history, execution, entered)
 
 

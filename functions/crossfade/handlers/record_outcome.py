@@ -4,7 +4,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from crossfade import stack
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import Outcome
 from crossfade.domain.rollback.assessment import Failure
 from crossfade.metrics import measure_outcome, metrics
@@ -20,7 +20,7 @@ class Recorded(Model):
 
 @step
 def handler(
-    plan: Plan,
+    plan: HeldPlan,
     outcome: Outcome,
     reason: str,
     executions: tuple[str, ...],
@@ -32,7 +32,7 @@ def handler(
     All but ``failure`` is what WriteReport was asked for; that is how it failed for the last time.
     """
     journal = stack.journal()
-    history = journal.history(plan.service, plan.deployment)
+    history = journal.history.of(plan.service, plan.deployment)
     if history.outcome == outcome and history.certificate:
         return Recorded(reason=None, certificate=history.certificate)
     why = (
@@ -40,7 +40,7 @@ def handler(
         "docs/operations.md has the command that draws the report up by hand. "
         f"It failed with {failure.sentence}"
     )
-    journal.end(plan, outcome, reason, ended, not_reported=why, executions=executions)
+    journal.history.end(plan.hold, outcome, reason, ended, not_reported=why, executions=executions)
     logger.error("ReportNotWritten: %s", why)
     measure_outcome(plan.service, outcome, round((ended - plan.began).total_seconds(), 3))
     metrics.add_metric(name="ReportsNotWritten", unit=MetricUnit.Count, value=1)

@@ -13,7 +13,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ForeignChange, ResourceGone
 from crossfade.domain.journal import State
 from crossfade.domain.model import Model, Timestamp, iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.proof.certificate import Outcome
 from crossfade.domain.rollback.target import RestoreTarget, is_fit, restore_target
 from crossfade.domain.slots import Slot
@@ -43,7 +43,7 @@ class Restored(Model):
 
 @step
 def handler(
-    plan: Plan,
+    plan: HeldPlan,
     deadline: Timestamp,
     tasks_deadline: Timestamp,
     rounds: int,
@@ -58,7 +58,7 @@ def handler(
     """
     journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)
-    state = journal.refuse_lost(plan)
+    state = journal.refuse_lost(plan.hold)
     try:
         rule = traffic.rule()
         live = rule.weights(plan.spec.target_groups) if rule else None
@@ -76,7 +76,7 @@ def handler(
             # Always written, even if the wanted weights are read: what is read may be old.
             known = state.best_known(rule, live) if rule else None
             set_at = _write(plan, target, journal, traffic, known, verified=verified)
-        if not visible(traffic, journal.refuse_lost(plan)):
+        if not visible(traffic, journal.refuse_lost(plan.hold)):
             reason = f"the load balancer does not show what was written ({wanted}) yet"
             return _left("waiting", reason, set_at)
     except ForeignChange as foreign:
@@ -86,7 +86,7 @@ def handler(
         return _left("barred" if utc_now() >= deadline else "waiting", str(gone), written)
     moved = written is not None or live != wanted or _met(plan, state, wanted, rounds)
     at = utc_now()
-    journal.milestone(plan, "restored", iso(at))
+    journal.history.milestone(plan.hold, "restored", iso(at))
     won_back = target.winner == plan.stable
     previous = plan.previous.version if plan.previous else None
     version = previous if won_back else plan.release.version
@@ -106,7 +106,7 @@ def _left(status: Literal["waiting", "barred"], reason: str, written: datetime |
 
 
 def _target(
-    plan: Plan,
+    plan: HeldPlan,
     state: State,
     journal: Journal,
     traffic: Traffic,
@@ -116,7 +116,7 @@ def _target(
     tasks_deadline: datetime,
 ) -> RestoreTarget:
     now = utc_now()
-    history = journal.history(plan.service, plan.deployment)
+    history = journal.history.of(plan.service, plan.deployment)
     healthy = {slot: traffic.health(slot).healthy for slot in (plan.stable, plan.candidate) if slot}
     patient = now < tasks_deadline and history.refused is None
     worth_a_wait = patient and plan.stable and 0 < healthy[plan.stable] < healthy[plan.candidate]
@@ -133,7 +133,7 @@ def _target(
     )
 
 
-def _short(plan: Plan, journal: Journal, stable: Slot) -> str | None:
+def _short(plan: HeldPlan, journal: Journal, stable: Slot) -> str | None:
     """What the stable slot lacks to carry all traffic; it is asked for.
 
     Weights do not depend on ECS: where that does not answer, they are restored without it.
@@ -151,12 +151,12 @@ def _verified(plan: Plan, state: State, journal: Journal, winner: Slot | None) -
     if winner == state.stable:
         return state.verified
     if winner == plan.candidate:
-        return journal.history(plan.service, plan.deployment).verified
+        return journal.history.of(plan.service, plan.deployment).verified
     return bool(plan.stable_answers)
 
 
 def _write(
-    plan: Plan,
+    plan: HeldPlan,
     target: RestoreTarget,
     journal: Journal,
     traffic: Traffic,
@@ -168,10 +168,10 @@ def _write(
     wanted = Weights.share(target.winner, 100) if target.winner else plan.before
     if target.winner == plan.candidate:
         # A retry must recognise these weights as Crossfade's own; those from before the plan it knows.
-        journal.intend(plan, wanted, utc_now())
+        journal.live.intend(plan.hold, wanted, utc_now())
     answer = traffic.write(wanted, rule)
     now = utc_now()
-    journal.reinstate(plan, target.winner, now, answer, verified=verified)
+    journal.live.reinstate(plan, target.winner, now, answer, verified=verified)
     return now
 
 

@@ -17,7 +17,7 @@ from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.journal import refuse_going_back
 from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.rollout import drain
 from crossfade.domain.tasks.capacity import Capacity
 from crossfade.domain.tasks.reasons import advice
@@ -46,7 +46,7 @@ class Retired(Model):
 
 @step
 def handler(
-    plan: Plan,
+    plan: HeldPlan,
     probe: str | None,
     shifted: Timestamp,
     candidate_since: Timestamp,
@@ -63,7 +63,7 @@ def handler(
     string. ``quiet`` is what production has answered so far.
     """
     journal = stack.journal()
-    state = journal.refuse_lost(plan)
+    state = journal.refuse_lost(plan.hold)
     promoted = state.stable == plan.candidate
     counted_from = shown or shifted  # from then on the old version has its time to go
     deadline = counted_from + timedelta(seconds=plan.spec.retire.deadline_seconds)
@@ -81,7 +81,7 @@ def handler(
     if plan.stable and not promoted and verdict.action != "roll_back":
         verdict = _with_all_tasks(plan, verdict, keep_up(plan, journal), deadline)
     if verdict.action == "roll_back":
-        journal.judged(plan, verdict, plan.stages[-1].weight, utc_now())
+        journal.history.judged(plan.hold, verdict, plan.stages[-1].weight, utc_now())
     if verdict.action == "advance":
         try:
             left = _retire(plan, journal, counted_from)
@@ -161,18 +161,18 @@ def _with_all_tasks(plan: Plan, verdict: Verdict, capacity: Capacity, deadline: 
     )
 
 
-def _retire(plan: Plan, journal: Journal, counted_from: datetime) -> int:
+def _retire(plan: HeldPlan, journal: Journal, counted_from: datetime) -> int:
     """Promote the candidate; stop the old slot unless it is kept warm, and say how many tasks to wait for."""
     slot = plan.stable
     if slot is None:
-        journal.promote(plan, utc_now())
+        journal.live.promote(plan, utc_now())
         return 0
-    state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
+    state, live = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).weights()
     if state.stable != plan.candidate:
         refuse_going_back(state)
     refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
     # After this a rollback may not route traffic to the old slot: the journal must say so before it stops.
-    journal.promote(plan, utc_now())
+    journal.live.promote(plan, utc_now())
     if plan.spec.retire.warm_seconds > 0:
         return 0
     left = Slots(client("ecs"), plan.spec).stop(slot)

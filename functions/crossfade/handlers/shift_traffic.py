@@ -10,7 +10,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.tasks.reasons import advice
 from crossfade.domain.traffic.rule import refuse_stickiness
@@ -37,7 +37,7 @@ class Shifted(Model):
 
 @step
 def handler(
-    plan: Plan,
+    plan: HeldPlan,
     stage: int,
     deadline: Timestamp,
     cursor: str | None,
@@ -62,7 +62,7 @@ def handler(
         short = capacity.short_for(weights.of(plan.candidate), late=late)
         # If the stable slot serves nothing, any target of the candidate is better than none.
         if short and not (emergency and capacity.healthy):
-            state = journal.refuse_lost(plan)
+            state = journal.refuse_lost(plan.hold)
             has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
             if late or (has_clients and not capacity.healthy):
                 what = advice(short, "Look at that slot's tasks.")
@@ -73,8 +73,8 @@ def handler(
     if began is None:
         # The stage begins before the write, so that every answer under the new weights is judged.
         began = _write(plan, journal, traffic, weights)
-        journal.watched(plan, StageRecord(weight=entered.weight, began=began), cursor)
-    if not visible(traffic, journal.refuse_lost(plan)):
+        journal.history.watched(plan.hold, StageRecord(weight=entered.weight, began=began), cursor)
+    if not visible(traffic, journal.refuse_lost(plan.hold)):
         reason = f"the load balancer does not show the new weights ({weights}) yet"
         return Shifted(status="waiting", reason=reason, written=began)
     # The stage's time counts from here, so that no release is rolled back because AWS was slow.
@@ -83,15 +83,15 @@ def handler(
     return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=ends)
 
 
-def _write(plan: Plan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
+def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
     """Set the weights, unless they were changed outside Crossfade; returns when that began."""
-    state, rule = journal.refuse_lost(plan), traffic.rule()
+    state, rule = journal.refuse_lost(plan.hold), traffic.rule()
     live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):
         refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
     refuse_stickiness(rule, [])  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
-    journal.intend(plan, weights, began)
+    journal.live.intend(plan.hold, weights, began)
     answer = traffic.write(weights, state.best_known(rule, live) if rule else None)
-    journal.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
+    journal.live.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
     return began

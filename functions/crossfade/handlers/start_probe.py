@@ -9,7 +9,7 @@ from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain.errors import ProbeCannotStart
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.tasks.reasons import advice
 from crossfade.step import step, utc_now
 
@@ -23,7 +23,7 @@ class Started(Model):
 
 
 @step
-def handler(plan: Plan, attempt: int, ask: int = 1, deadline: Timestamp | None = None) -> Started:
+def handler(plan: HeldPlan, attempt: int, ask: int = 1, deadline: Timestamp | None = None) -> Started:
     """Run the probe task, or find it running; a place for it is waited for.
 
     ``attempt`` is 1, or 2 when the first probe died. ``ask`` counts the requests for it that were answered.
@@ -32,8 +32,8 @@ def handler(plan: Plan, attempt: int, ask: int = 1, deadline: Timestamp | None =
     """
     journal, now = stack.journal(), utc_now()
     if deadline:
-        refuse_superseded(journal.refuse_lost(plan))
-    journal.asking_for_probe(plan, now)
+        refuse_superseded(journal.refuse_lost(plan.hold))
+    journal.history.asking_for_probe(plan.hold, now)
     task, refusal = ProbeTasks(client("ecs"), plan.spec).start(
         plan,
         attempt,
@@ -49,5 +49,5 @@ def handler(plan: Plan, attempt: int, ask: int = 1, deadline: Timestamp | None =
                 + advice(refusal, "Correct what ECS names, then deploy again.")
             )
         return Started(status="waiting", task=None, reason=refusal)
-    journal.probing(plan, task)
+    journal.history.probing(plan.hold, task)
     return Started(status="started", task=task, reason="")

@@ -10,7 +10,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ResourceGone, SlotHasTraffic
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.rollback.target import still_needed
 from crossfade.domain.slots import SLOTS, Slot, other
 from crossfade.domain.traffic.weights import refuse_stop
@@ -30,7 +30,7 @@ class Stopped(Model):
 
 
 @step
-def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool) -> Stopped:
+def handler(plan: HeldPlan, slot: Slot | None, deadline: Timestamp, undecided: bool) -> Stopped:
     """Stop the slot, or say why it keeps running, or fail with SlotHasTraffic.
 
     ``slot`` is None if there is no loser. Until ``deadline`` it keeps running while the other one lacks
@@ -38,7 +38,7 @@ def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool)
     """
     journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)
-    state = journal.refuse_lost(plan)
+    state = journal.refuse_lost(plan.hold)
     if slot is None:
         return Stopped(status="stopped", reason="there is no slot to stop")
     live, now = traffic.weights(), utc_now()
@@ -53,14 +53,14 @@ def handler(plan: Plan, slot: Slot | None, deadline: Timestamp, undecided: bool)
         needed = _still_needed(plan, slot, journal, traffic, deadline=deadline, undecided=undecided)
         if needed:
             return needed
-    journal.forget_warm(plan)
-    journal.milestone(plan, "stopped", slot)
+    journal.live.forget_warm(plan.hold)
+    journal.history.milestone(plan.hold, "stopped", slot)
     Slots(client("ecs"), plan.spec).stop(slot)
     return Stopped(status="stopped", reason=f"{slot} was scaled to 0 tasks")
 
 
 def _still_needed(
-    plan: Plan, loser: Slot, journal: Journal, traffic: Traffic, *, deadline: datetime, undecided: bool
+    plan: HeldPlan, loser: Slot, journal: Journal, traffic: Traffic, *, deadline: datetime, undecided: bool
 ) -> Stopped | None:
     try:
         healthy = {slot: traffic.health(slot).healthy for slot in SLOTS}
@@ -71,7 +71,7 @@ def _still_needed(
     late = utc_now() >= deadline
     needed = still_needed(
         plan,
-        journal.history(plan.service, plan.deployment),
+        journal.history.of(plan.service, plan.deployment),
         loser,
         healthy=healthy,
         short=short,

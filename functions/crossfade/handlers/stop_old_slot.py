@@ -6,7 +6,7 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import LiveServesNothing, SlotHasTraffic
 from crossfade.domain.model import Model
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.step import step, utc_now
@@ -19,7 +19,7 @@ class Stopped(Model):
 
 
 @step
-def handler(plan: Plan) -> Stopped:
+def handler(plan: HeldPlan) -> Stopped:
     """Stop the old slot, unless another deployment or a rollback has made use of it.
 
     Raises
@@ -33,16 +33,16 @@ def handler(plan: Plan) -> Stopped:
     free = journal.state(plan.service)
     if free.holder is None and free.warm and free.warm.deployment == plan.deployment:
         _refuse_dead(plan, plan.stable)
-    if not journal.reclaim(plan):
+    if not journal.holding.reclaim(plan.hold):
         return Stopped(slot=None)
-    state, live = journal.refuse_lost(plan), Traffic(client("elbv2"), plan.spec).weights()
+    state, live = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).weights()
     stopped = True
     try:
         refuse_stop(plan.stable, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
         Slots(client("ecs"), plan.spec).stop(plan.stable)
     except SlotHasTraffic:  # changed outside Crossfade: the next plan refuses it with the reason
         stopped = False
-    journal.release(plan, utc_now())
+    journal.holding.release(plan.hold, utc_now())
     return Stopped(slot=plan.stable if stopped else None)
 
 

@@ -21,7 +21,7 @@ def handler(plan: Plan, executions: tuple[str, ...], task: str | None) -> None:
     if task and task not in stopped and probes.stop(task):
         stopped.append(task)
     if not listed:
-        history = stack.journal().history(plan.service, plan.deployment)
+        history = stack.journal().history.of(plan.service, plan.deployment)
         # An earlier probe that died can be stopped too, and says nothing about the last one.
         asked = history.probe_asked if history.probe not in stopped else None
         if asked and utc_now() < asked + ECS_LAG:

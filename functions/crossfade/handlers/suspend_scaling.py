@@ -3,7 +3,7 @@
 from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.scalable_targets import Scaling
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, SuspendedState
 from crossfade.step import step, utc_now
@@ -11,7 +11,7 @@ from crossfade.watching.capacity import win_back
 
 
 @step
-def handler(plan: Plan, loser: Slot | None = None) -> None:
+def handler(plan: HeldPlan, loser: Slot | None = None) -> None:
     """Write down how the live slot's scaling stands, then suspend scale-in on the slots that run.
 
     ``loser`` is the slot that is about to be stopped, if there is one. Its scaling is suspended as a whole,
@@ -21,12 +21,14 @@ def handler(plan: Plan, loser: Slot | None = None) -> None:
     journal, now = stack.journal(), utc_now()
     scaling = Scaling(client("application-autoscaling"), plan.spec)
     live = scaling.target(plan.stable) if plan.stable else None
-    last = journal.refuse_lost(plan).resumed
+    last = journal.refuse_lost(plan.hold).resumed
     # Just after a deployment, Application Auto Scaling may still show the suspension that it has ended.
     after = last.suspension if last and plan.stable and last.still_counts(plan.stable, now) else None
     known = after or (live.suspension if live else ACTIVE)
-    before = SuspendedState.model_validate(journal.milestone(plan, "scaling", known.model_dump()))
-    history = journal.history(plan.service, plan.deployment)
+    before = SuspendedState.model_validate(
+        journal.history.milestone(plan.hold, "scaling", known.model_dump())
+    )
+    history = journal.history.of(plan.service, plan.deployment)
     if loser and plan.stable:  # while the loser's count still tells what is needed
         win_back(plan, journal, other(loser))
     for slot in (plan.stable, plan.candidate if history.launched else None):

@@ -84,7 +84,7 @@ def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:
     """Whether the loser wins after all; a first release has no other slot."""
     if plan.stable is None:
         return False
-    traffic, history = Traffic(client("elbv2"), plan.spec), journal.history(plan.service, plan.deployment)
+    traffic, history = Traffic(client("elbv2"), plan.spec), journal.history.of(plan.service, plan.deployment)
     try:
         healthy = {slot: traffic.health(slot).healthy for slot in SLOTS}
     except ResourceGone:

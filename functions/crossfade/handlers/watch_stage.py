@@ -14,7 +14,7 @@ from crossfade.domain.gate.state import GateState
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.naming import called, other_answers
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.verdict import Verdict
 from crossfade.step import step, utc_now
@@ -34,7 +34,7 @@ class Watched(Model):
     to advance to, by its place in the plan.
     """
 
-    plan: Plan
+    plan: HeldPlan
     verdict: Verdict
     next_stage: int
     gate: str
@@ -44,7 +44,7 @@ class Watched(Model):
 
 @step
 def handler(
-    plan: Plan,
+    plan: HeldPlan,
     probe: str,
     stage: int,
     began: Timestamp,
@@ -67,7 +67,7 @@ def handler(
 
     tail = Tail(plan, probe, cursor)
     for records in tail:
-        refuse_superseded(journal.refuse_lost(plan))
+        refuse_superseded(journal.refuse_lost(plan.hold))
         versions = other_answers(records, plan, candidate_since) if unsure else ()
         if versions:
             unsure = False
@@ -84,7 +84,7 @@ def handler(
         keeping_up.current()
     now, weight = utc_now(), plan.stages[stage].weight
     if verdict.action == "roll_back":
-        journal.judged(plan, verdict, weight, now)
+        journal.history.judged(plan.hold, verdict, weight, now)
     record = StageRecord(
         weight=weight,
         began=began,
@@ -92,7 +92,7 @@ def handler(
         verdict=verdict.action,
         reason=verdict.reason,
     )
-    journal.watched(plan, record, tail.cursor)
+    journal.history.watched(plan.hold, record, tail.cursor)
     return Watched(
         plan=plan,
         verdict=verdict,
@@ -108,7 +108,7 @@ def _following(stage: int, plan: Plan, verdict: Verdict) -> int:
     return max(stage + 1, len(plan.stages) - 1 if verdict.emergency else 0)
 
 
-def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
+def _known_as(plan: HeldPlan, versions: Iterable[str], journal: Journal) -> HeldPlan:
     """The plan with the version that is a tag of the release's image, if one is: tags come one by one."""
     registry = Registry(client("ecr"))
     for attempt in range(TRIES):
@@ -118,7 +118,7 @@ def _known_as(plan: Plan, versions: Iterable[str], journal: Journal) -> Plan:
         for version in versions:
             if version in tags and plan.spec.deploys(version):
                 known = called(plan, version)
-                journal.rename(known)
+                journal.holding.rename(known)
                 return known
     return plan
 

@@ -17,10 +17,10 @@ from crossfade.aws.clients import client
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.journal import State
+from crossfade.domain.journal import Hold, State
 from crossfade.domain.ledger import read_record
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.proof.certificate import Certificate, Outcome, Reading, certify
 from crossfade.domain.proof.tally import Tally
 from crossfade.metrics import measure_outcome, metrics
@@ -41,7 +41,7 @@ class Reported(Model):
 
 @step
 def by_workflow(
-    plan: Plan,
+    plan: HeldPlan,
     outcome: Outcome,
     reason: str,
     executions: tuple[str, ...],
@@ -61,9 +61,9 @@ def by_workflow(
         executions=executions,
         probed=probed,
         ended=ended,
-        held=True,
+        hold=plan.hold,
     )
-    journal.close(plan, certificate, key, ended)
+    journal.history.close(plan.hold, certificate, key, ended)
     _measure(certificate)
     return Reported(certificate=key)
 
@@ -78,7 +78,7 @@ def by_hand(service: str, deployment: str) -> Reported:
         The deployment runs, or has its certificate.
     """
     journal = stack.journal()
-    history = journal.history(service, deployment)
+    history = journal.history.of(service, deployment)
     if history.not_reported is None or history.outcome is None or history.ended is None:
         found = f"its certificate is {history.certificate}" if history.outcome else "it has not ended"
         raise InvalidInput(
@@ -93,9 +93,9 @@ def by_hand(service: str, deployment: str) -> Reported:
         executions=history.executions,
         probed=False,
         ended=history.ended,
-        held=False,
+        hold=None,
     )
-    journal.supplement(history.plan, certificate, key)
+    journal.history.supplement(history.plan, certificate, key)
     return Reported(certificate=key)
 
 
@@ -114,12 +114,12 @@ def _report(
     executions: tuple[str, ...],
     probed: bool,
     ended: datetime,
-    held: bool,
+    hold: Hold | None,
 ) -> tuple[Certificate, str]:
-    """Store ledger and certificate; ``held``: only while the deployment still holds its service."""
+    """Store ledger and certificate; ``hold``: only while the service is still held so."""
     evidence = Certificates(client("s3"), os.environ["EVIDENCE_BUCKET"])
-    history = journal.history(plan.service, plan.deployment)
-    winner = _winner(plan, outcome, journal.refuse_lost(plan) if held else State())
+    history = journal.history.of(plan.service, plan.deployment)
+    winner = _winner(plan, outcome, journal.refuse_lost(hold) if hold else State())
     until: float | None = None
     while True:
         first = until is None
@@ -132,8 +132,8 @@ def _report(
             # A ledger with gaps is read again while there is time. A cut one is read once more as well:
             # waiting at a stream's end does not show lines that appear late before it.
             if (late or not gaps) and not (cut and first):
-                if held:
-                    journal.refuse_lost(plan)
+                if hold:
+                    journal.refuse_lost(hold)
                 upload.complete()
                 break
         if gaps:

@@ -13,7 +13,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.errors import ResourceGone
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.capacity import Capacity
 
@@ -23,21 +23,21 @@ REFRESH_SECONDS = 5
 Value = TypeVar("Value")
 
 
-def keep_up(plan: Plan, journal: Journal) -> Capacity:
+def keep_up(plan: HeldPlan, journal: Journal) -> Capacity:
     """Ask for as many tasks of the candidate as the live slot was wanted to have; returns the count before.
 
     A count that is read may be stale. One that is too low is asked for again at the next reading.
     """
     candidate, wanted = _service(plan, plan.candidate), None
     if plan.stable:
-        known, now = journal.history(plan.service, plan.deployment).wanted, _desired(plan, plan.stable)
+        known, now = journal.history.of(plan.service, plan.deployment).wanted, _desired(plan, plan.stable)
         wanted = max((count for count in (known, now) if count is not None), default=None)
         if wanted is not None and wanted != known:
-            journal.wanted(plan, wanted)
+            journal.history.wanted(plan.hold, wanted)
     return _measured(plan, journal, plan.candidate, candidate, wanted)
 
 
-def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
+def win_back(plan: HeldPlan, journal: Journal, winner: Slot) -> Capacity | None:
     """The same for the slot that is to have all traffic, as many as the other one is asked to have included.
 
     Bounds of its scalable target are no shortage. None where nothing is asked of it: it stands at 0, by its
@@ -53,8 +53,8 @@ def win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
         return None
 
 
-def _win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
-    history, loser = journal.history(plan.service, plan.deployment), other(winner)
+def _win_back(plan: HeldPlan, journal: Journal, winner: Slot) -> Capacity | None:
+    history, loser = journal.history.of(plan.service, plan.deployment), other(winner)
     service = _service(plan, winner)
     if service is None or service.desired == 0 or history.stopped == winner:
         return None
@@ -67,7 +67,7 @@ def _win_back(plan: Plan, journal: Journal, winner: Slot) -> Capacity | None:
 
 
 def _measured(
-    plan: Plan, journal: Journal, slot: Slot, service: SlotService | None, wanted: int | None
+    plan: HeldPlan, journal: Journal, slot: Slot, service: SlotService | None, wanted: int | None
 ) -> Capacity:
     asked, target = service.desired if service else 0, None
     if asked < (wanted or 0):
@@ -81,7 +81,7 @@ def _measured(
         trouble=service.trouble(plan.began) if service else "",
     )
     if capacity.to_ask is not None:
-        journal.refuse_lost(plan)  # another rollback may have stopped the slot
+        journal.refuse_lost(plan.hold)  # another rollback may have stopped the slot
         Slots(client("ecs"), plan.spec).grow(slot, capacity.to_ask)
     return capacity
 

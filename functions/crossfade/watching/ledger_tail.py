@@ -54,5 +54,5 @@ class Tail:
 
 def _stopped(plan: Plan, task: str) -> str | None:
     journal = stack.journal()
-    asked = journal.history(plan.service, plan.deployment).probe_asked
+    asked = journal.history.of(plan.service, plan.deployment).probe_asked
     return ProbeTasks(client("ecs"), plan.spec).stopped(task, asked=asked, now=utc_now())

@@ -18,6 +18,7 @@ import boto3
 import pytest
 
 if TYPE_CHECKING:
+    from tests.sandbox_parts.containers.cluster import Cluster
     from tests.sandbox_parts.containers.workflows import Workflows
 
 PROJECT = Path(__file__).parents[3]
@@ -28,7 +29,7 @@ RUN make everything
 FROM ${BASE}
 ARG VERSION=0.0.0
 ENV VERSION=${VERSION} GREETING="hello ${VERSION}"
-RUN pip install nothing
+RUN make nothing
 WORKDIR /app
 COPY --from=build /out /out
 COPY app.py ./
@@ -79,7 +80,7 @@ class Sandbox:
             env=os.environ | {"AWS_ENDPOINT_URL": self.endpoint},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,  # packages may have to be installed
         )
 
 
@@ -111,6 +112,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One running sandbox for all tests that only use it."""
     with started(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(sandbox: Sandbox) -> Cluster:
+    """A cluster of that sandbox."""
+    from tests.sandbox_parts.containers.cluster import Cluster
+
+    made = Cluster(sandbox)
+    made.prepare()
+    return made
 
 
 @pytest.fixture

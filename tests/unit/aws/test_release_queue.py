@@ -11,7 +11,7 @@ from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.domain.errors import AwsUnavailable, ServiceChanged
 from crossfade.domain.journal import State
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from tests.unit.account import TABLE, Account
 from tests.unit.examples import EXECUTION, NEWER, at, waiting
 
@@ -33,21 +33,21 @@ def line(account: Account) -> ReleaseQueue:
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal) -> Plan:
+def held(account: Account, journal: Journal) -> HeldPlan:
     """Return a deployment that holds the service."""
     plan = account.first_plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     return plan
 
 
-def test_a_release_waits_for_a_held_service(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
+def test_a_release_waits_for_a_held_service(journal: Journal, line: ReleaseQueue, held: HeldPlan) -> None:
     """With all that is needed to start it later; nobody is dropped."""
     assert line.queue("web", FIRST, at(31)) is None
     assert journal.state("web").waiting == FIRST
     assert journal.state("web").holder == held.execution
 
 
-def test_queueing_twice_is_queueing_once(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
+def test_queueing_twice_is_queueing_once(journal: Journal, line: ReleaseQueue, held: HeldPlan) -> None:
     """A retried write drops nobody, least of all itself."""
     for _ in range(2):
         assert line.queue("web", FIRST, at(31)) is None
@@ -55,7 +55,7 @@ def test_queueing_twice_is_queueing_once(journal: Journal, line: ReleaseQueue, h
 
 
 def test_the_newer_one_takes_the_place(
-    account: Account, journal: Journal, line: ReleaseQueue, held: Plan
+    account: Account, journal: Journal, line: ReleaseQueue, held: HeldPlan
 ) -> None:
     """The dropped one gets an item under its execution's name: how it ended, when, and why."""
     line.queue("web", FIRST, at(31))
@@ -68,10 +68,10 @@ def test_the_newer_one_takes_the_place(
 
 
 def test_a_free_service_has_no_line(
-    account: Account, journal: Journal, line: ReleaseQueue, held: Plan
+    account: Account, journal: Journal, line: ReleaseQueue, held: HeldPlan
 ) -> None:
     """It was freed since the plan was made: whoever waited there would wait for ever."""
-    journal.release(held, at(60))
+    journal.holding.release(held.hold, at(60))
     with pytest.raises(ServiceChanged, match="was freed"):
         line.queue("web", FIRST, at(31))
     assert journal.state("web") == State(freed=at(60))
@@ -88,7 +88,7 @@ def test_of_two_that_come_at_once_one_plans_anew(
     account: Account,
     journal: Journal,
     line: ReleaseQueue,
-    held: Plan,
+    held: HeldPlan,
     monkeypatch: pytest.MonkeyPatch,
     before: Any,
 ) -> None:
@@ -97,7 +97,7 @@ def test_of_two_that_come_at_once_one_plans_anew(
         line.queue("web", before, at(31))
     seen = journal.state("web")
     line.queue("web", SECOND, at(41))
-    monkeypatch.setattr(line._journal, "state", lambda _: seen)
+    monkeypatch.setattr(line._table, "state", lambda _: seen)
     with pytest.raises(ServiceChanged, match="another release was queued"):
         line.queue("web", THIRD, at(51))
     assert journal.state("web").waiting == SECOND
@@ -105,7 +105,7 @@ def test_of_two_that_come_at_once_one_plans_anew(
 
 
 def test_a_conflict_is_worth_another_try(
-    account: Account, line: ReleaseQueue, held: Plan, monkeypatch: pytest.MonkeyPatch
+    account: Account, line: ReleaseQueue, held: HeldPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says nothing of the line."""
 
@@ -123,7 +123,7 @@ def test_a_conflict_is_worth_another_try(
     assert isinstance(translate(cancelled.value), AwsUnavailable)
 
 
-def test_what_was_started_leaves_the_line(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
+def test_what_was_started_leaves_the_line(journal: Journal, line: ReleaseQueue, held: HeldPlan) -> None:
     """Twice."""
     line.queue("web", FIRST, at(31))
     for _ in range(2):
@@ -131,7 +131,7 @@ def test_what_was_started_leaves_the_line(journal: Journal, line: ReleaseQueue, 
     assert journal.state("web").waiting is None
 
 
-def test_whoever_waits_by_now_stays_in_the_line(journal: Journal, line: ReleaseQueue, held: Plan) -> None:
+def test_whoever_waits_by_now_stays_in_the_line(journal: Journal, line: ReleaseQueue, held: HeldPlan) -> None:
     """Another one came between the start and this, even one of the same image."""
     again = FIRST.model_copy(update={"execution": f"{EXECUTION}:w9"})
     line.queue("web", FIRST, at(31))
@@ -155,7 +155,7 @@ def test_other_refusals_are_passed_on(
 
 
 def test_an_older_release_does_not_push_a_newer_one_out(
-    journal: Journal, line: ReleaseQueue, held: Plan
+    journal: Journal, line: ReleaseQueue, held: HeldPlan
 ) -> None:
     """A try that took long looks at a line that others have joined meanwhile: it has to plan anew."""
     line.queue("web", SECOND, at(41))
@@ -165,13 +165,13 @@ def test_an_older_release_does_not_push_a_newer_one_out(
 
 
 def test_what_was_started_waits_no_more(
-    account: Account, journal: Journal, line: ReleaseQueue, held: Plan
+    account: Account, journal: Journal, line: ReleaseQueue, held: HeldPlan
 ) -> None:
     """An earlier try's release left the line and runs: queued again it would supersede itself."""
     line.queue("web", FIRST, at(31))
     line.dequeue("web", FIRST)
-    journal.release(held, at(60))
-    journal.claim(
+    journal.holding.release(held.hold, at(60))
+    journal.holding.claim(
         account.first_plan(deployment=FIRST.deployment, execution=f"{EXECUTION}:{FIRST.deployment}")
     )
     with pytest.raises(ServiceChanged):

@@ -66,7 +66,7 @@ def test_the_journal_is_read(account: Account, path: Path, change: Callable[[Any
     assert (state.stable, state.weights, state.intended) != (None, None, None)
     assert state.waiting is not None
     assert state.warm is not None
-    history = journal.history("web", state.deployment or "")
+    history = journal.history.of("web", state.deployment or "")
     assert [stage.weight for stage in history.stages] == [0, 10]
     assert history.scaling is not None
     assert Plan.model_validate(history.plan.model_dump(mode="json")) == history.plan
@@ -78,7 +78,10 @@ def test_a_service_is_found_that_another_version_has_claimed(account: Account) -
         account.dynamodb.put_item(TableName=TABLE, Item=item)
     journal = Journal(account.dynamodb, TABLE)
     assert journal.services() == ["web"]
-    assert journal.last_plan("web") == journal.history("web", journal.state("web").deployment or "").plan
+    assert (
+        journal.history.last_plan("web")
+        == journal.history.of("web", journal.state("web").deployment or "").plan
+    )
 
 
 def test_a_plan_is_not_judged_again(account: Account) -> None:

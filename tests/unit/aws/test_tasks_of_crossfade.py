@@ -13,7 +13,7 @@ from crossfade.aws.probe_tasks import ATTEMPTS, Asked, ProbeTasks
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.aws.unknown_fields import tell_unknown_fields
 from crossfade.domain.errors import PatternUnusable
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.planning.task_definition import COPIED
 from tests.unit.account import PROBE, SESSION, Account, running_release
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
@@ -328,11 +328,11 @@ def probes(account: Account) -> ProbeTasks:
     return ProbeTasks(account.ecs, account.spec)
 
 
-def _ask(probes: ProbeTasks, plan: Plan, attempt: int = 1, ask: int = 1) -> Asked:
+def _ask(probes: ProbeTasks, plan: HeldPlan, attempt: int = 1, ask: int = 1) -> Asked:
     return probes.start(plan, attempt, ask, task_definition=PROBE, container="probe", log_group="ledger")
 
 
-def _start(probes: ProbeTasks, plan: Plan, attempt: int = 1) -> str:
+def _start(probes: ProbeTasks, plan: HeldPlan, attempt: int = 1) -> str:
     task = _ask(probes, plan, attempt).task
     assert task
     return task
@@ -390,16 +390,16 @@ def test_a_probe_that_died_is_started_once_more(account: Account, probes: ProbeT
 
 def test_a_rollback_has_a_probe_of_its_own(account: Account, probes: ProbeTasks) -> None:
     """The execution counts, and not the deployment."""
-    mine = account.plan(execution=f"{ROLLBACKS}:mine")
+    mine = account.plan(holder=f"{ROLLBACKS}:mine")
     assert _start(probes, account.plan()) != _start(probes, mine)
 
 
 def test_whoever_has_started_a_probe_is_enough_to_stop_it(account: Account, probes: ProbeTasks) -> None:
     """Every attempt of every execution; other deployments' probes run on."""
-    mine = account.plan(execution=f"{ROLLBACKS}:mine")
+    mine = account.plan(holder=f"{ROLLBACKS}:mine")
     started = [_start(probes, account.plan()), _start(probes, account.plan(), 2), _start(probes, mine, 2)]
     theirs = _start(probes, account.plan(execution=f"{EXECUTION}:d2"))
-    assert probes.stop_all([account.plan().execution, mine.execution]) == started
+    assert probes.stop_all([account.plan().holder, mine.holder]) == started
     assert all(_stopped(probes, task) for task in started)
     assert _stopped(probes, theirs) is None
 

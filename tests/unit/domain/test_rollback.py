@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crossfade.domain.errors import InvalidInput
-from crossfade.domain.journal import DELETION, LONGEST_WAIT, State, Tried
+from crossfade.domain.journal import DELETION, LONGEST_WAIT, Hold, State, Tried
 from crossfade.domain.model import iso
 from crossfade.domain.planning.request import STARTED_BY
 from crossfade.domain.proof.certificate import History
@@ -324,7 +324,7 @@ def test_why_a_service_is_taken_over(
     assert why(order, holder, DEPLOYMENT) == reason
 
 
-TAKEN = plan(execution=MINE)
+TAKEN = Hold("web", "d1", MINE)
 
 
 def test_before_the_promotion_the_candidate_goes() -> None:
@@ -334,7 +334,7 @@ def test_before_the_promotion_the_candidate_goes() -> None:
         action="roll_back",
         reason="why",
         service="web",
-        plan=TAKEN,
+        plan=plan().held_by(TAKEN),
         loser="green",
         probe="task",
         cursor="c",

@@ -5,6 +5,7 @@ import pytest
 from crossfade.domain.errors import ServiceLost, Superseded
 from crossfade.domain.journal import (
     DELETION,
+    Hold,
     State,
     machine_of,
     refuse_going_back,
@@ -15,11 +16,12 @@ from crossfade.domain.traffic.weights import Overwritten, Weights
 from tests.unit.examples import DEPLOY, EXECUTION, OLD, ROLLBACK, ROLLBACKS, at, candidate, waiting
 
 MINE = f"{EXECUTION}:d1"
+HOLD = Hold("web", "d1", MINE)
 
 
 def test_the_holder_goes_on() -> None:
     """Whatever else the state says."""
-    refuse_lost(State(holder=MINE, deployment="d1"), "web", "d1", MINE)
+    refuse_lost(State(holder=MINE, deployment="d1"), HOLD)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_the_holder_goes_on() -> None:
 def test_whoever_holds_nothing_changes_nothing(holder: str | None) -> None:
     """Not the deployment counts, but the execution: a rollback works on the same deployment."""
     with pytest.raises(ServiceLost, match="d1 does not hold web any more"):
-        refuse_lost(State(holder=holder, deployment="d1"), "web", "d1", MINE)
+        refuse_lost(State(holder=holder, deployment="d1"), HOLD)
 
 
 @pytest.mark.parametrize("state", [State(), State(waiting=waiting())], ids=["nothing-waits", "queued"])

@@ -187,10 +187,10 @@ def blue_live(account: Account, journal: Journal) -> None:
     """Make 0.0.1 live in blue by a deployment that has ended; green has tasks as well."""
     before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
     blue = Weights.share("blue", 100)
-    journal.claim(before)
+    journal.holding.claim(before)
     Traffic(account.elbv2, account.spec).write(blue)
-    journal.wrote(before, blue, at(-900))
-    journal.release(before, at(-600))
+    journal.live.wrote(before, blue, at(-900))
+    journal.holding.release(before.hold, at(-600))
     for slot in SLOTS:
         account.run(slot, account.spec.pattern.task_definition)
         account.register_targets(slot, "10.0.0.10", "10.0.0.11")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from faults.files import ROOT, functions
 from tests.statemachine.definitions import event_keys
 from tests.unit.account import Account
@@ -35,10 +35,10 @@ assert client.cache_info().currsize == 0
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal) -> Plan:
+def held(account: Account, journal: Journal) -> HeldPlan:
     """Return a first deployment that holds the service."""
     plan = account.first_plan(release=account.release("0.0.2"))
-    journal.claim(plan)
+    journal.holding.claim(plan)
     return plan
 
 
@@ -153,7 +153,7 @@ def test_failures_of_aws_get_names(
     account: Account,
     invoke: Invoke,
     aws: Aws,
-    held: Plan,
+    held: HeldPlan,
     name: str,
     operation: str,
     event: dict[str, Any],
@@ -177,14 +177,14 @@ def test_every_handler_is_in_the_table() -> None:
     assert sorted(name for name, *_ in CALLS) == STEPS
 
 
-def test_no_answer_is_worth_another_try(invoke: Invoke, aws: Aws, held: Plan) -> None:
+def test_no_answer_is_worth_another_try(invoke: Invoke, aws: Aws, held: HeldPlan) -> None:
     """A broken connection is no refusal."""
     aws.fail("UpdateItem", EndpointConnectionError(endpoint_url="https://dynamodb"))
     with pytest.raises(errors.AwsUnavailable, match="did not answer"):
         invoke("release_service", plan=held)
 
 
-def test_logs_are_found_under_the_deployments_name(invoke: Invoke, held: Plan, logged: Logged) -> None:
+def test_logs_are_found_under_the_deployments_name(invoke: Invoke, held: HeldPlan, logged: Logged) -> None:
     """One line for an answer."""
     answer = invoke("start_probe", plan=held, attempt=1)
     (line,) = logged()
@@ -192,10 +192,10 @@ def test_logs_are_found_under_the_deployments_name(invoke: Invoke, held: Plan, l
     assert answer["status"] == "started"
 
 
-def test_failures_are_logged_in_words(invoke: Invoke, held: Plan, logged: Logged) -> None:
+def test_failures_are_logged_in_words(invoke: Invoke, held: HeldPlan, logged: Logged) -> None:
     """The name and the sentence, as the state machine shows them."""
     with pytest.raises(errors.ServiceChanged):
-        invoke("claim_service", plan=held.model_copy(update={"deployment": "d2", "execution": "other"}))
+        invoke("claim_service", plan=held.model_copy(update={"deployment": "d2", "holder": "other"}))
     (line,) = logged()
     assert line["level"] == "WARNING"
     assert line["message"].startswith("ServiceChanged: Service web was held by")

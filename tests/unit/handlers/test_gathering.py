@@ -10,7 +10,7 @@ from crossfade.domain import errors
 from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.blocks.from_metrics import READ_SECONDS
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.planning.plan import Feed, LogStreams, Plan
+from crossfade.domain.planning.plan import Feed, HeldPlan, LogStreams
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.watching.filters import ALARM_SECONDS
@@ -25,36 +25,36 @@ FEED = Feed(
 )
 
 
-def _plan(account: Account, journal: Journal, probe: str, users: str, **changes: Any) -> Plan:
+def _plan(account: Account, journal: Journal, probe: str, users: str, **changes: Any) -> HeldPlan:
     gate = GateSettings.model_validate({"users": users, "probe_margin": 0.05, "warm_up_seconds": 0})
     spec = account.spec.model_copy(update={"gate": gate})
     plan = account.plan(**changes).model_copy(update={"spec": spec})
-    journal.claim(plan)
-    journal.probing(plan, probe)
+    journal.holding.claim(plan)
+    journal.history.probing(plan.hold, probe)
     return plan
 
 
 @pytest.fixture
-def fed(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+def fed(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> HeldPlan:
     """Return a deployment into green whose application writes an outcome feed."""
     account.logs.create_log_group(logGroupName="/crossfade/web")
     return _plan(account, journal, probe, "feed", feed=FEED)
 
 
 @pytest.fixture
-def metered(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+def metered(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> HeldPlan:
     """Return a deployment into green of whose users the target groups' metrics tell."""
     return _plan(account, journal, probe, "metrics")
 
 
 @pytest.fixture
-def alarmed(account: Account, metered: Plan) -> Plan:
+def alarmed(account: Account, metered: HeldPlan) -> HeldPlan:
     """Return a deployment that heeds an alarm, which is not raised."""
     account.alarm("errors")
     return metered.model_copy(update={"spec": metered.spec.model_copy(update={"alarms": ("errors",)})})
 
 
-def _watch(invoke: Invoke, plan: Plan, probe: str, /, *, stage: int = 1, **given: Any) -> dict[str, Any]:
+def _watch(invoke: Invoke, plan: HeldPlan, probe: str, /, *, stage: int = 1, **given: Any) -> dict[str, Any]:
     """Watch the stage in which both slots have users, with what an earlier watch handed on."""
     return invoke(
         "watch_stage",
@@ -105,7 +105,7 @@ def _times(aws: Aws, clock: Clock, operation: str) -> list[float]:
 
 
 def test_users_prove_a_good_candidate_by_their_feed(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """The feeds of all tasks of both slots, told apart by their streams."""
     account.write_ledger(fed.ledger, *every_lane("." * 300))
@@ -120,7 +120,7 @@ def test_users_prove_a_good_candidate_by_their_feed(
 
 
 def test_users_tell_of_a_bad_candidate_by_their_feed(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, fed: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, fed: HeldPlan
 ) -> None:
     """Though it answers the probe well."""
     account.write_ledger(fed.ledger, *every_lane("." * 300))
@@ -131,11 +131,11 @@ def test_users_tell_of_a_bad_candidate_by_their_feed(
     assert verdict["reason"].startswith(
         "candidate (green) fails 500 of 5,000, stable (blue) 0 of 45,000 of the users' requests"
     )
-    assert journal.history("web", "d1").judged == at(36)
+    assert journal.history.of("web", "d1").judged == at(36)
 
 
 def test_without_word_of_users_the_stage_is_held(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """Silence is not success: not of the feed either."""
     account.write_ledger(fed.ledger, *every_lane("." * 520))
@@ -149,7 +149,7 @@ def test_without_word_of_users_the_stage_is_held(
 
 
 def test_a_stable_slot_without_a_feed_compares_nothing(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """The release before may have logged elsewhere; the candidate's word is still heard."""
     account.write_ledger(fed.ledger, *every_lane("." * 520))
@@ -164,7 +164,7 @@ def test_a_stable_slot_without_a_feed_compares_nothing(
 
 
 def test_the_feed_is_read_no_oftener_than_it_brings_news(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """The watch looks several times a second, and FilterLogEvents has a quota."""
     times = _times(aws, clock, "FilterLogEvents")
@@ -176,7 +176,7 @@ def test_the_feed_is_read_no_oftener_than_it_brings_news(
 
 
 def test_the_feed_is_not_read_before_a_block_can_be_complete(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """The one after the last ends 5 s later, and settles for 10 s."""
     _feed(account, range(5, 6))
@@ -188,7 +188,7 @@ def test_the_feed_is_not_read_before_a_block_can_be_complete(
 
 
 def test_a_line_that_cannot_be_read_stops_nobody(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan, logged: Logged
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: HeldPlan, logged: Logged
 ) -> None:
     """It is told, once, however often it is read: a feed that is never read must not be a riddle."""
     account.write_ledger(fed.ledger, *every_lane("." * 90))
@@ -204,7 +204,7 @@ def test_a_line_that_cannot_be_read_stops_nobody(
 
 
 def test_two_watches_of_a_feed_decide_as_one(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """The state hands on all that was heard; what is read twice counts once."""
     account.write_ledger(fed.ledger, *every_lane("." * 90))
@@ -223,7 +223,7 @@ def test_two_watches_of_a_feed_decide_as_one(
 
 
 def test_a_line_that_comes_late_still_counts(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """A task's log may become visible long after another's: here its failures, half a minute late."""
     account.write_ledger(fed.ledger, *every_lane("." * 90))
@@ -247,7 +247,7 @@ def _failures(answer: dict[str, Any]) -> int:
 
 
 def test_a_watch_of_a_feed_that_runs_again_says_the_same(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """Step Functions invokes again whatever it has no answer from."""
     account.write_ledger(fed.ledger, *every_lane("." * 150))
@@ -269,7 +269,7 @@ def _meter(account: Account, failures: int = 0, seconds: float = 0) -> None:
     account.count("green", "HTTPCode_Target_5XX_Count", at(seconds), failures + 1)
 
 
-def _probed(account: Account, invoke: Invoke, clock: Clock, plan: Plan, probe: str) -> dict[str, Any]:
+def _probed(account: Account, invoke: Invoke, clock: Clock, plan: HeldPlan, probe: str) -> dict[str, Any]:
     """Watch the probe's minute, so that its requests are known when the minute's metrics come."""
     lanes = both_lanes("." * 29 + "x" + "." * 570)
     production = [request("production", n, n, version="0.0.1") for n in range(1, 21)]
@@ -279,7 +279,7 @@ def _probed(account: Account, invoke: Invoke, clock: Clock, plan: Plan, probe: s
     return _watch(invoke, plan, probe)
 
 
-def _goes_on(account: Account, plan: Plan) -> None:
+def _goes_on(account: Account, plan: HeldPlan) -> None:
     """The probe goes on, from 110 s to 135 s: going on needs news."""
     lanes = both_lanes("." * 250, seconds=110, first=601)
     production = [request("production", n, 85 + n) for n in range(26, 51)]
@@ -287,7 +287,7 @@ def _goes_on(account: Account, plan: Plan) -> None:
 
 
 def test_users_prove_a_good_candidate_by_metrics(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: HeldPlan
 ) -> None:
     """Without the probe's own requests, on whichever lane they were sent."""
     first = _probed(account, invoke, clock, metered, probe)
@@ -304,7 +304,7 @@ def test_users_prove_a_good_candidate_by_metrics(
 
 
 def test_users_tell_of_a_bad_candidate_by_metrics(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: HeldPlan
 ) -> None:
     """Answers with 5xx and connections that failed; a minute alone is too little, two are enough."""
     before = _probed(account, invoke, clock, metered, probe)
@@ -323,7 +323,7 @@ def test_users_tell_of_a_bad_candidate_by_metrics(
 
 
 def test_an_unfinished_minute_is_waited_for(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: HeldPlan
 ) -> None:
     """Its numbers still grow until a minute after its end."""
     _meter(account)
@@ -335,7 +335,7 @@ def test_an_unfinished_minute_is_waited_for(
 
 
 def test_a_minute_that_still_grows_is_not_taken(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, metered: HeldPlan
 ) -> None:
     """A minute after its end a part of it may be missing yet: here the failures."""
     first = _probed(account, invoke, clock, metered, probe)
@@ -351,7 +351,7 @@ def test_a_minute_that_still_grows_is_not_taken(
 
 
 def test_metrics_are_read_no_oftener_than_they_bring_news(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, metered: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, metered: HeldPlan
 ) -> None:
     """Each reading is paid for."""
     times = _times(aws, clock, "GetMetricData")
@@ -376,7 +376,7 @@ def _raise(account: Account, aws: Aws, seconds: float) -> None:
 
 
 def test_an_alarm_that_is_not_raised_changes_nothing(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: HeldPlan
 ) -> None:
     """Nor is it told."""
     account.write_ledger(alarmed.ledger, *every_lane("." * 150))
@@ -389,7 +389,7 @@ def test_an_alarm_that_is_not_raised_changes_nothing(
 
 
 def test_an_alarm_that_is_raised_goes_back(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, probe: str, alarmed: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, probe: str, alarmed: HeldPlan
 ) -> None:
     """In the middle of a watch, though all else is well."""
     clock.meanwhile = [lambda: _raise(account, aws, 0.2)]
@@ -401,11 +401,11 @@ def test_an_alarm_that_is_raised_goes_back(
         "emergency": False,
     }
     assert ALARM_SECONDS <= clock.seconds < ALARM_SECONDS + 1
-    assert journal.history("web", "d1").judged == at(clock.seconds)
+    assert journal.history.of("web", "d1").judged == at(clock.seconds)
 
 
 def test_an_alarm_of_before_is_told_and_no_verdict(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: HeldPlan
 ) -> None:
     """It says nothing about the candidate, and a deployment may be what puts it right."""
     account.write_ledger(alarmed.ledger, *every_lane("." * 150))
@@ -420,7 +420,7 @@ def test_an_alarm_of_before_is_told_and_no_verdict(
 
 
 def test_an_alarm_that_is_gone_holds_until_the_deadline(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, alarmed: HeldPlan
 ) -> None:
     """Somebody deleted it meanwhile: it would never be raised."""
     account.write_ledger(alarmed.ledger, *every_lane("." * 600))
@@ -441,7 +441,7 @@ def test_alarms_are_asked_for_some_times_a_minute(
     aws: Aws,
     clock: Clock,
     probe: str,
-    alarmed: Plan,
+    alarmed: HeldPlan,
     named: bool,
     calls: int,
 ) -> None:
@@ -458,7 +458,7 @@ def test_alarms_are_asked_for_some_times_a_minute(
 
 
 def test_a_dead_candidate_waits_for_no_word_of_users(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: HeldPlan
 ) -> None:
     """What takes time comes after what does not."""
     account.write_ledger(fed.ledger, *every_lane("x" * 40, "." * 40))
@@ -468,7 +468,7 @@ def test_a_dead_candidate_waits_for_no_word_of_users(
 
 
 def test_users_who_are_not_heard_of_hold(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: Plan, logged: Logged
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, fed: HeldPlan, logged: Logged
 ) -> None:
     """A throttled reading is made again; the probe's evidence counts meanwhile, and silence is no success."""
     account.write_ledger(fed.ledger, *every_lane("." * 300))
@@ -482,7 +482,7 @@ def test_users_who_are_not_heard_of_hold(
 
 
 def test_a_reading_that_is_refused_is_a_failure(
-    account: Account, invoke: Invoke, aws: Aws, probe: str, fed: Plan
+    account: Account, invoke: Invoke, aws: Aws, probe: str, fed: HeldPlan
 ) -> None:
     """No other try mends a role that lacks a right."""
     aws.refuse("FilterLogEvents", "AccessDeniedException")
@@ -491,7 +491,7 @@ def test_a_reading_that_is_refused_is_a_failure(
 
 
 def test_alarms_stand_as_they_were_last_heard_of(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, alarmed: HeldPlan
 ) -> None:
     """The first time they must be heard of: what is not known is not well."""
     account.write_ledger(alarmed.ledger, *every_lane("." * 60))

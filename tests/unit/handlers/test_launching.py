@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectTimeoutError
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, Resumption, SuspendedState
 from tests.unit.account import Account
@@ -21,10 +21,10 @@ OPENED = '{"type":"opened","deployment":"d1","at":"2026-11-23T04:00:00.000Z","la
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal) -> Plan:
+def held(account: Account, journal: Journal) -> HeldPlan:
     """Return a first deployment that holds the service."""
     plan = account.first_plan(release=account.release("0.0.2"))
-    journal.claim(plan)
+    journal.holding.claim(plan)
     return plan
 
 
@@ -72,7 +72,7 @@ def _meanwhile(happens: Callable[[], object]) -> Any:
     return edit
 
 
-def _launch(invoke: Invoke, plan: Plan, task_definition: str) -> dict[str, Any]:
+def _launch(invoke: Invoke, plan: HeldPlan, task_definition: str) -> dict[str, Any]:
     return invoke("launch_candidate", plan=plan, task_definition=task_definition, deadline=at(60))
 
 
@@ -83,7 +83,7 @@ def test_services_and_tasks_have_the_patterns_tags(account: Account, invoke: Inv
     account.push("0.0.2")
     ask = {"service": "web", "image_tag": "0.0.2"}
     answer = invoke("plan_release", input=ask, execution=f"{EXECUTION}:d1", deployment="d1")
-    plan = Plan.model_validate(answer["plan"])
+    plan = HeldPlan.model_validate(answer["plan"])
     invoke("claim_service", plan=plan)
     definition = invoke("register_task_definition", plan=plan)["task_definition"]
     _launch(invoke, plan, definition)
@@ -99,7 +99,7 @@ def test_services_and_tasks_have_the_patterns_tags(account: Account, invoke: Inv
     assert tags == [{"key": "CostCenter", "value": "7"}]
 
 
-def _start_probe(invoke: Invoke, plan: Plan, attempt: int = 1) -> str:
+def _start_probe(invoke: Invoke, plan: HeldPlan, attempt: int = 1) -> str:
     return str(invoke("start_probe", plan=plan, attempt=attempt)["task"])
 
 
@@ -112,49 +112,49 @@ def test_a_claim_has_its_holder(account: Account, invoke: Invoke, journal: Journ
 
 
 def test_a_service_that_was_claimed_meanwhile_is_planned_anew(
-    account: Account, invoke: Invoke, held: Plan
+    account: Account, invoke: Invoke, held: HeldPlan
 ) -> None:
     """It was free when the plan was made; the next plan will wait for it."""
     with pytest.raises(errors.ServiceChanged, match=f"held by {held.execution}"):
         invoke("claim_service", plan=account.first_plan(deployment="d2", execution=f"{EXECUTION}:d2"))
 
 
-def test_a_release_is_registered_once(invoke: Invoke, held: Plan) -> None:
+def test_a_release_is_registered_once(invoke: Invoke, held: HeldPlan) -> None:
     """Registered twice it is the same revision."""
     first, second = (invoke("register_task_definition", plan=held) for _ in range(2))
     assert first == second
     assert ":task-definition/web:1" in first["task_definition"]
 
 
-def test_a_probe_is_started_once(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_a_probe_is_started_once(account: Account, invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
     """And the journal knows it, for whoever must stop it."""
     first, second = (_start_probe(invoke, held) for _ in range(2))
     assert first == second
-    assert journal.history("web", "d1").probe == first
+    assert journal.history.of("web", "d1").probe == first
 
 
 def test_a_probe_that_died_is_started_once_more(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Its own second start finds it running."""
     first = _start_probe(invoke, held)
     account.kill(first)
     second, third = (_start_probe(invoke, held, attempt=2) for _ in range(2))
     assert (second, account.probes()) == (third, [second])
-    assert journal.history("web", "d1").probe == second
+    assert journal.history.of("web", "d1").probe == second
 
 
 NO_ROOM = "Capacity is unavailable at this time"
 
 
 def test_a_place_for_the_probe_is_waited_for(
-    invoke: Invoke, aws: Aws, clock: Clock, held: Plan, journal: Journal
+    invoke: Invoke, aws: Aws, clock: Clock, held: HeldPlan, journal: Journal
 ) -> None:
     """Until the deadline, in ECS's own words."""
     aws.answer("RunTask", {"tasks": [], "failures": [{"reason": NO_ROOM}]})
     found = invoke("start_probe", plan=held, attempt=1, ask=1, deadline=at(60))
     assert found == {"status": "waiting", "task": None, "reason": NO_ROOM}
-    assert journal.history("web", "d1").probe is None
+    assert journal.history.of("web", "d1").probe is None
     clock.seconds = 60
     with pytest.raises(errors.ProbeCannotStart, match=rf"{NO_ROOM}\. Fargate has no room for these tasks"):
         invoke("start_probe", plan=held, attempt=1, ask=2, deadline=at(60))
@@ -162,7 +162,7 @@ def test_a_place_for_the_probe_is_waited_for(
 
 
 def test_nobody_waits_for_a_probe_of_a_release_that_gives_way(
-    account: Account, invoke: Invoke, held: Plan
+    account: Account, invoke: Invoke, held: HeldPlan
 ) -> None:
     """A newer one may take its place; a rollback, which has no such deadline, starts its probe."""
     account.waits(waiting(supersede=True))
@@ -172,30 +172,30 @@ def test_nobody_waits_for_a_probe_of_a_release_that_gives_way(
 
 
 def test_whoever_lost_the_service_starts_no_probe(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Nobody would look for it."""
-    journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    journal.holding.take_over(held.hold, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _start_probe(invoke, held)
     assert account.probes() == []
 
 
 def test_a_probe_that_comes_too_late_is_found_by_whoever_started_it(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: HeldPlan
 ) -> None:
     """The service was lost while it was started, so that it stands nowhere; the rollback finds it."""
-    aws.edit("RunTask", _meanwhile(lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)))
+    aws.edit("RunTask", _meanwhile(lambda: journal.holding.take_over(held.hold, MINE, FIRST_TRY)))
     with pytest.raises(errors.ServiceLost):
         _start_probe(invoke, held)
-    assert journal.history("web", "d1").probe is None
+    assert journal.history.of("web", "d1").probe is None
     assert len(account.probes()) == 1
-    mine = held.model_copy(update={"execution": MINE})
+    mine = held.held_by(held.hold._replace(holder=MINE))
     invoke("stop_probe", plan=mine, executions=[held.execution, MINE], task=None)
     assert account.probes() == []
 
 
-def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: HeldPlan) -> None:
     """Until its first record is there."""
     task = _start_probe(invoke, held)
     check = {"plan": held, "task": task, "deadline": at(60)}
@@ -212,7 +212,7 @@ def test_the_probe_is_waited_for(account: Account, invoke: Invoke, held: Plan) -
     ],
 )
 def test_a_probe_that_stopped_is_not_waited_for(
-    account: Account, invoke: Invoke, held: Plan, reason: str, advice: str
+    account: Account, invoke: Invoke, held: HeldPlan, reason: str, advice: str
 ) -> None:
     """What to do about it fits ECS's reason."""
     task = _start_probe(invoke, held)
@@ -222,12 +222,12 @@ def test_a_probe_that_stopped_is_not_waited_for(
 
 
 def test_a_probe_that_ecs_does_not_show_yet_is_waited_for(
-    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, held: Plan
+    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """For a minute: DescribeTasks right after RunTask may answer that it is missing."""
     clock.seconds = 10
     task = _start_probe(invoke, held)
-    assert journal.history("web", "d1").probe_asked == at(10)
+    assert journal.history.of("web", "d1").probe_asked == at(10)
     aws.answer("DescribeTasks", {"tasks": [], "failures": [{"arn": task, "reason": "MISSING"}]})
     clock.seconds = 69
     assert invoke("check_probe", plan=held, task=task, deadline=at(300)) == {"status": "waiting"}
@@ -238,7 +238,7 @@ def test_a_probe_that_ecs_does_not_show_yet_is_waited_for(
 
 @pytest.mark.parametrize("known", [True, False], ids=["its-start-was-answered", "its-start-was-cut-off"])
 def test_a_probe_that_was_just_started_is_waited_for_until_it_can_be_stopped(
-    invoke: Invoke, aws: Aws, clock: Clock, held: Plan, known: bool
+    invoke: Invoke, aws: Aws, clock: Clock, held: HeldPlan, known: bool
 ) -> None:
     """ECS may neither list it nor know it yet: that is no reason to leave it running."""
     if known:
@@ -259,7 +259,7 @@ def test_a_probe_that_was_just_started_is_waited_for_until_it_can_be_stopped(
 
 
 def test_a_probe_that_died_is_not_taken_for_the_one_that_was_asked_for_since(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: HeldPlan
 ) -> None:
     """ECS still knows the dead one, and not yet the other, whose start was cut off."""
     dead = _start_probe(invoke, held)
@@ -277,7 +277,7 @@ def test_a_probe_that_died_is_not_taken_for_the_one_that_was_asked_for_since(
     assert account.probes() == []
 
 
-def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: Plan) -> None:
+def test_a_silent_probe_is_given_up(invoke: Invoke, clock: Clock, held: HeldPlan) -> None:
     """No traffic moves without evidence."""
     task = _start_probe(invoke, held)
     clock.seconds = 60
@@ -299,15 +299,15 @@ SCALE_IN = {name: name == "DynamicScalingInSuspended" for name in ALL}
 
 
 @pytest.fixture
-def second(account: Account, journal: Journal, blue_live: None) -> Plan:
+def second(account: Account, journal: Journal, blue_live: None) -> HeldPlan:
     """Return a deployment into green that holds the service; 0.0.1 is live in blue."""
     plan = account.plan(release=account.release("0.0.2"))
-    journal.claim(plan)
+    journal.holding.claim(plan)
     return plan
 
 
 def test_scaling_is_suspended_on_the_slots_that_run(
-    account: Account, invoke: Invoke, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
 ) -> None:
     """Scale-in alone, twice; how the live slot's stood before is kept from the first time.
 
@@ -319,19 +319,19 @@ def test_scaling_is_suspended_on_the_slots_that_run(
         invoke("suspend_scaling", plan=second)
         assert _suspended(account, "blue") == SCALE_IN
         assert _suspended(account, "green") == ALL
-    journal.milestone(second, "launched", iso(at(1)))
+    journal.history.milestone(second.hold, "launched", iso(at(1)))
     invoke("suspend_scaling", plan=second)
     assert _suspended(account, "blue") == _suspended(account, "green") == SCALE_IN
-    assert journal.history("web", "d1").scaling == ACTIVE
+    assert journal.history.of("web", "d1").scaling == ACTIVE
 
 
 def test_what_the_owner_has_suspended_stays_so(
-    account: Account, invoke: Invoke, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
 ) -> None:
     """Nobody lets a slot grow whose owner has said that it is not to grow."""
     account.scale("blue", DynamicScalingOutSuspended=True)
     account.scale("green", **ALL)
-    journal.milestone(second, "launched", iso(at(1)))
+    journal.history.milestone(second.hold, "launched", iso(at(1)))
     invoke("suspend_scaling", plan=second)
     assert _suspended(account, "blue") == _suspended(account, "green")
     assert _suspended(account, "blue") == SCALE_IN | {"DynamicScalingOutSuspended": True}
@@ -339,101 +339,102 @@ def test_what_the_owner_has_suspended_stays_so(
 
 @pytest.mark.parametrize("loser", ["blue", "green"])
 def test_the_slot_that_is_about_to_be_stopped_stands_still(
-    account: Account, invoke: Invoke, journal: Journal, second: Plan, loser: Slot
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan, loser: Slot
 ) -> None:
     """An alarm or a schedule would start it again; the other one goes on as before."""
     account.scale("blue")
     account.scale("green")
-    journal.milestone(second, "launched", iso(at(1)))
+    journal.history.milestone(second.hold, "launched", iso(at(1)))
     invoke("suspend_scaling", plan=second)
     for _ in range(2):
         invoke("suspend_scaling", plan=second, loser=loser)
         assert _suspended(account, loser) == ALL
         assert _suspended(account, other(loser)) == SCALE_IN
-    assert journal.history("web", "d1").scaling == ACTIVE
+    assert journal.history.of("web", "d1").scaling == ACTIVE
 
 
 def test_scaling_that_was_resumed_just_now_is_given_back_whatever_is_read(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, second: HeldPlan
 ) -> None:
     """It may still be read as the deployment before had suspended it; a minute later it counts."""
     account.scale("blue", **ALL)
     left = SuspendedState(scale_in=False, scale_out=True, scheduled=False)
-    journal.resumed(second, Resumption(slot="blue", suspension=left, at=at(-10)))
+    journal.live.resumed(second.hold, Resumption(slot="blue", suspension=left, at=at(-10)))
     invoke("suspend_scaling", plan=second)
-    assert journal.history("web", "d1").scaling == left
-    journal.release(second, at(0))
-    later = second.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
-    journal.claim(later)
+    assert journal.history.of("web", "d1").scaling == left
+    journal.holding.release(second.hold, at(0))
+    own = f"{EXECUTION}:d2"
+    later = second.model_copy(update={"deployment": "d2", "execution": own, "holder": own})
+    journal.holding.claim(later)
     account.scale("blue", **ALL)
     clock.seconds = 50
     invoke("suspend_scaling", plan=later)
-    assert journal.history("web", "d2").scaling == SUSPENDED
+    assert journal.history.of("web", "d2").scaling == SUSPENDED
 
 
 def test_what_the_other_slot_was_left_with_says_nothing(
-    account: Account, invoke: Invoke, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
 ) -> None:
     """Only of the live slot is it known."""
     account.scale("blue", DynamicScalingInSuspended=True)
-    journal.resumed(second, Resumption(slot="green", suspension=ACTIVE, at=at(-10)))
+    journal.live.resumed(second.hold, Resumption(slot="green", suspension=ACTIVE, at=at(-10)))
     invoke("suspend_scaling", plan=second)
-    assert journal.history("web", "d1").scaling == SuspendedState(
+    assert journal.history.of("web", "d1").scaling == SuspendedState(
         scale_in=True, scale_out=False, scheduled=False
     )
 
 
 def test_a_service_that_is_not_scaled_has_nothing_to_suspend(
-    account: Account, invoke: Invoke, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
 ) -> None:
     """No scalable target is made; one that comes later is to be active."""
     invoke("suspend_scaling", plan=second)
     assert (account.scaling("blue"), account.scaling("green")) == (None, None)
-    assert journal.history("web", "d1").scaling == ACTIVE
+    assert journal.history.of("web", "d1").scaling == ACTIVE
 
 
 def test_the_candidates_scaling_is_suspended_too(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """A first release's slot may have a target already; there is no live slot whose setting counts."""
     account.run("blue", account.spec.pattern.task_definition)
     account.scale("blue", ScheduledScalingSuspended=True)
-    journal.milestone(held, "launched", iso(at(1)))
+    journal.history.milestone(held.hold, "launched", iso(at(1)))
     invoke("suspend_scaling", plan=held)
     assert _suspended(account, "blue") == SCALE_IN
-    assert journal.history("web", "d1").scaling == ACTIVE
+    assert journal.history.of("web", "d1").scaling == ACTIVE
 
 
 def test_whoever_lost_the_service_suspends_nothing(
-    account: Account, invoke: Invoke, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
 ) -> None:
     """The rollback may have resumed it already."""
     account.scale("blue")
-    journal.take_over(second, second.execution, MINE, FIRST_TRY)
+    journal.holding.take_over(second.hold, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         invoke("suspend_scaling", plan=second)
     assert not _suspended(account, "blue")
 
 
 def test_a_suspension_that_comes_too_late_is_known_to_the_rollback(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, second: HeldPlan
 ) -> None:
     """How it stood before was written down before it: once functions have ended, it is resumed."""
     account.scale("blue", DynamicScalingInSuspended=True)
     aws.edit(
         "RegisterScalableTarget",
-        _meanwhile(lambda: journal.take_over(second, second.execution, MINE, FIRST_TRY)),
+        _meanwhile(lambda: journal.holding.take_over(second.hold, MINE, FIRST_TRY)),
     )
     invoke("suspend_scaling", plan=second)
     aws.edit("RegisterScalableTarget", lambda answer: answer)
-    mine = second.model_copy(update={"execution": MINE})
-    journal.reinstate(mine, "blue", at(9))
+    mine = second.held_by(second.hold._replace(holder=MINE))
+    journal.live.reinstate(mine, "blue", at(9))
     invoke("resume_scaling", plan=mine)
     assert _suspended(account, "blue") == dict.fromkeys(ALL, False) | {"DynamicScalingInSuspended": True}
 
 
 def test_a_first_release_starts_with_the_specs_count(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """There is nothing to take it from."""
     definition = invoke("register_task_definition", plan=held)["task_definition"]
@@ -450,7 +451,7 @@ def test_a_first_release_starts_with_the_specs_count(
 
 @pytest.mark.parametrize("running", [5, 1, 0])
 def test_a_release_starts_with_the_stable_slots_count(
-    account: Account, invoke: Invoke, aws: Aws, second: Plan, running: int
+    account: Account, invoke: Invoke, aws: Aws, second: HeldPlan, running: int
 ) -> None:
     """As many as are wanted there now, whatever the spec says: it may have been scaled.
 
@@ -463,7 +464,7 @@ def test_a_release_starts_with_the_stable_slots_count(
     assert account.desired("green") == 5
 
 
-def test_a_second_launch_asks_for_no_fewer_tasks(account: Account, invoke: Invoke, second: Plan) -> None:
+def test_a_second_launch_asks_for_no_fewer_tasks(account: Account, invoke: Invoke, second: HeldPlan) -> None:
     """The owner has made the live slot smaller since the first one."""
     definition = invoke("register_task_definition", plan=second)["task_definition"]
     account.resize("blue", 5)
@@ -474,7 +475,7 @@ def test_a_second_launch_asks_for_no_fewer_tasks(account: Account, invoke: Invok
 
 @pytest.mark.parametrize("shown", ["no-service", "no-tasks"])
 def test_a_stable_slot_that_is_not_shown_as_it_is_does_not_set_the_count(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, second: Plan, shown: str
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, second: HeldPlan, shown: str
 ) -> None:
     """For a minute; then somebody has scaled it to 0."""
     definition = invoke("register_task_definition", plan=second)["task_definition"]
@@ -489,7 +490,7 @@ def test_a_stable_slot_that_is_not_shown_as_it_is_does_not_set_the_count(
 
 
 def test_a_deleted_service_is_waited_for_until_the_deadline(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: HeldPlan
 ) -> None:
     """Its name is free once it is gone."""
     definition = invoke("register_task_definition", plan=held)["task_definition"]
@@ -508,7 +509,7 @@ def test_a_deleted_service_is_waited_for_until_the_deadline(
 
 
 def test_a_service_that_an_earlier_try_made_is_waited_for(
-    invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+    invoke: Invoke, aws: Aws, clock: Clock, held: HeldPlan
 ) -> None:
     """ECS knows it, and does not show it yet. A minute later its refusal means what it says."""
     definition = invoke("register_task_definition", plan=held)["task_definition"]
@@ -524,32 +525,30 @@ def test_a_service_that_an_earlier_try_made_is_waited_for(
 
 
 def test_whoever_lost_the_service_launches_nothing(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Not even the time of it is written."""
-    journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    journal.holding.take_over(held.hold, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _launch(invoke, held, account.spec.pattern.task_definition)
     assert account.ecs.list_services(cluster=account.spec.cluster)["serviceArns"] == []
 
 
 def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, second: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, second: HeldPlan
 ) -> None:
     """In its second round, once functions have ended."""
-    aws.edit(
-        "UpdateService", _meanwhile(lambda: journal.take_over(second, second.execution, MINE, FIRST_TRY))
-    )
+    aws.edit("UpdateService", _meanwhile(lambda: journal.holding.take_over(second.hold, MINE, FIRST_TRY)))
     _launch(invoke, second, account.spec.pattern.task_definition)
     assert account.desired("green") > 0
     aws.edit("UpdateService", lambda answer: answer)
-    mine = second.model_copy(update={"execution": MINE})
+    mine = second.held_by(second.hold._replace(holder=MINE))
     invoke("stop_loser", plan=mine, slot="green", deadline=at(60), undecided=True)
     assert account.desired("green") == 0
 
 
 @pytest.fixture
-def launched(account: Account, invoke: Invoke, aws: Aws, held: Plan) -> Plan:
+def launched(account: Account, invoke: Invoke, aws: Aws, held: HeldPlan) -> HeldPlan:
     """Return a plan whose candidate was launched and runs."""
     definition = invoke("register_task_definition", plan=held)["task_definition"]
     _launch(invoke, held, definition)
@@ -558,7 +557,7 @@ def launched(account: Account, invoke: Invoke, aws: Aws, held: Plan) -> Plan:
 
 
 @pytest.fixture
-def rollout(account: Account, launched: Plan) -> dict[str, Any]:
+def rollout(account: Account, launched: HeldPlan) -> dict[str, Any]:
     """Return what ECS answered to the launch."""
     return account.launched("blue", at(0))
 
@@ -567,7 +566,7 @@ Check = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def check(invoke: Invoke, launched: Plan, rollout: dict[str, Any]) -> Check:
+def check(invoke: Invoke, launched: HeldPlan, rollout: dict[str, Any]) -> Check:
     """Return a function that looks whether the launched candidate is ready."""
 
     def look(since: float | None = None, deadline: float = 60) -> dict[str, Any]:
@@ -586,7 +585,7 @@ def test_health_is_held_for_a_while(account: Account, check: Check, clock: Clock
     assert (first["status"], first["healthy_since"]) == ("waiting", iso(at(10)))
     clock.seconds = 15
     assert check(since=10)["status"] == "ready"
-    assert journal.history("web", "d1").healthy == at(10)
+    assert journal.history.of("web", "d1").healthy == at(10)
 
 
 def test_tasks_of_an_earlier_rollout_are_waited_for(account: Account, check: Check, aws: Aws) -> None:
@@ -610,7 +609,7 @@ def test_a_deployment_whose_time_is_over_waits_no_longer(
     account: Account,
     invoke: Invoke,
     journal: Journal,
-    launched: Plan,
+    launched: HeldPlan,
     rollout: dict[str, Any],
     name: str,
     supersede: bool | None,
@@ -626,7 +625,7 @@ def test_a_deployment_whose_time_is_over_waits_no_longer(
     if supersede:
         account.waits(waiting(supersede=True))
     else:
-        journal.take_over(launched, launched.execution, MINE, FIRST_TRY)
+        journal.holding.take_over(launched.hold, MINE, FIRST_TRY)
     with pytest.raises(error):
         invoke(name, plan=launched, deadline=at(60), **events[name])
 

@@ -12,7 +12,7 @@ from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
 from crossfade.domain.journal import DELETION, LatestImage, Waiting
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Feed, LogStreams, Plan, Release
+from crossfade.domain.planning.plan import Feed, HeldPlan, LogStreams, Release
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.weights import Weights
@@ -63,13 +63,13 @@ def _push(tag: str = "0.0.2", digest: str = NEW, repository: str = "web") -> dic
 def live(account: Account, journal: Journal) -> Release:
     """Return 0.0.1, live in blue."""
     release = account.release("0.0.1")
-    journal.claim(account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0"))
+    journal.holding.claim(account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0"))
     account.run("blue", TaskDefinitions(account.ecs).register(account.spec, release))
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     Traffic(account.elbv2, account.spec).write(BLUE)
     before = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
-    journal.wrote(before, BLUE, at(-900))
-    journal.release(before, at(-600))
+    journal.live.wrote(before, BLUE, at(-900))
+    journal.holding.release(before.hold, at(-600))
     return release
 
 
@@ -80,14 +80,14 @@ def test_a_first_release_is_planned(account: Account, invoke: Invoke) -> None:
     stages = (account.spec.stages[0], account.spec.stages[-1])
     expected = account.first_plan(release=release, stages=stages)
     assert (answer["action"], answer["reason"]) == ("deploy", "nothing → 0.0.2 in blue")
-    assert expected == Plan.model_validate(answer["plan"])
+    assert expected == HeldPlan.model_validate(answer["plan"])
 
 
 def test_a_release_is_planned(account: Account, invoke: Invoke, live: Release) -> None:
     """Into the idle slot; what runs is told by the live task definition's tags."""
     release = account.release("0.0.2")
     expected = account.plan(release=release, previous=running_release(live))
-    assert expected == Plan.model_validate(_plan(invoke, ASK)["plan"])
+    assert expected == HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
 
 
 def test_a_live_slot_without_a_healthy_target_is_told(
@@ -132,7 +132,7 @@ def test_whoever_asks_from_another_workflow_stands_in_the_journal(
     """Workflow Studio adds the parent's execution to the input of each workflow that is started."""
     account.push("0.0.2")
     asked = ASK | {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": f"{EXECUTION}:parent"}
-    journal.claim(Plan.model_validate(_plan(invoke, asked)["plan"]))
+    journal.holding.claim(HeldPlan.model_validate(_plan(invoke, asked)["plan"]))
     assert account.item("deployment#d1")["asked_by"] == f"{EXECUTION}:parent"
 
 
@@ -151,12 +151,12 @@ def test_what_runs_is_known_by_what_it_answers(
 ) -> None:
     """It came as 0.0.1 and answers 0.0.7, another tag of its image: the journal knows, the tasks do not."""
     before = account.first_plan(deployment="d7", execution=f"{EXECUTION}:d7", stable="blue")
-    journal.claim(before)
+    journal.holding.claim(before)
     promoted = before.model_copy(update={"release": live.model_copy(update={"version": "0.0.7"})})
-    journal.promote(promoted.model_copy(update={"candidate": "blue"}), at(-900))
-    journal.release(before, at(-600))
+    journal.live.promote(promoted.model_copy(update={"candidate": "blue"}), at(-900))
+    journal.holding.release(before.hold, at(-600))
     account.push("0.0.2")
-    previous = Plan.model_validate(_plan(invoke, ASK)["plan"]).previous
+    previous = HeldPlan.model_validate(_plan(invoke, ASK)["plan"]).previous
     assert previous == running_release(live.model_copy(update={"version": "0.0.7"}))
 
 
@@ -179,7 +179,7 @@ def test_a_live_slot_beyond_the_bounds_of_scaling_is_refused(
 def test_a_push_is_planned_by_its_digest(account: Account, invoke: Invoke, live: Release) -> None:
     """The tag may have moved on meanwhile; the version is the one that was pushed."""
     digest = account.push("0.0.2")
-    plan = Plan.model_validate(_plan(invoke, _push(digest=digest))["plan"])
+    plan = HeldPlan.model_validate(_plan(invoke, _push(digest=digest))["plan"])
     assert (plan.release.version, plan.release.digest) == ("0.0.2", digest)
 
 
@@ -257,9 +257,9 @@ def _change_rule(account: Account) -> None:
     Traffic(account.elbv2, account.spec).write(Weights(blue=50, green=50))
 
 
-def _hold(account: Account) -> Plan:
+def _hold(account: Account) -> HeldPlan:
     plan = account.first_plan(deployment="theirs", execution=f"{EXECUTION}:theirs")
-    Journal(account.dynamodb, "journal").claim(plan)
+    Journal(account.dynamodb, "journal").holding.claim(plan)
     return plan
 
 
@@ -269,7 +269,7 @@ def _hold_and_reject(account: Account) -> None:
 
 
 def _delete_stack(account: Account) -> None:
-    Journal(account.dynamodb, "journal").seize("web", DELETION)
+    Journal(account.dynamodb, "journal").holding.seize("web", DELETION)
 
 
 def _run_idle(account: Account) -> None:
@@ -433,10 +433,10 @@ def test_split_traffic_is_refused(account: Account, invoke: Invoke, journal: Jou
     account.push("0.0.2")
     half = Weights(blue=50, green=50)
     plan = account.plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     Traffic(account.elbv2, account.spec).write(half)
-    journal.wrote(plan, half, START)
-    journal.release(plan, at(60))
+    journal.live.wrote(plan, half, START)
+    journal.holding.release(plan.hold, at(60))
     with pytest.raises(errors.TrafficSplit, match="give it all the traffic"):
         _plan(invoke, ASK)
 
@@ -448,11 +448,11 @@ def test_a_rule_that_is_read_as_before_the_promotion_is_looked_at_again(
     account.push("0.0.2")
     before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
     plan = account.plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     account.run("green", account.spec.pattern.task_definition)
     Traffic(account.elbv2, account.spec).write(GREEN)
-    journal.wrote(plan, GREEN, at(-10))
-    journal.release(plan, at(-5))
+    journal.live.wrote(plan, GREEN, at(-10))
+    journal.holding.release(plan.hold, at(-5))
     aws.answer("DescribeRules", before)
     with pytest.raises(errors.NotYetVisible, match="last wrote blue 0, green 100"):
         _plan(invoke, ASK)
@@ -466,10 +466,10 @@ def test_a_first_rule_that_is_not_seen_yet_is_waited_for(
 ) -> None:
     """It was made just now: no rule is not yet a rule that somebody deleted."""
     plan = account.plan()
-    journal.claim(plan)
-    journal.reinstate(plan, None, at(-20))
-    journal.wrote(plan, BLUE, at(-10))
-    journal.release(plan, at(-5))
+    journal.holding.claim(plan)
+    journal.live.reinstate(plan, None, at(-20))
+    journal.live.wrote(plan, BLUE, at(-10))
+    journal.holding.release(plan.hold, at(-5))
     account.push("0.0.2")
     aws.answer("DescribeRules", {"Rules": []})
     with pytest.raises(errors.NotYetVisible, match="still shows no rule"):
@@ -482,8 +482,8 @@ def test_tasks_of_before_the_last_deployment_are_no_drift(
     """ECS may still show them in the slot that was just stopped; a minute later they are somebody's."""
     account.push("0.0.2")
     plan = account.plan()
-    journal.claim(plan)
-    journal.release(plan, at(-5))
+    journal.holding.claim(plan)
+    journal.holding.release(plan.hold, at(-5))
     account.run("green", account.spec.pattern.task_definition)
     with pytest.raises(errors.NotYetVisible, match="idle slot green stands at 2 tasks"):
         _plan(invoke, ASK)
@@ -499,7 +499,10 @@ def test_what_a_quicker_deployment_does_meanwhile_is_no_drift(
     account.push("0.0.2")
     quicker = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
     begins = iter(
-        [lambda: journal.claim(quicker), lambda: account.run("green", account.spec.pattern.task_definition)]
+        [
+            lambda: journal.holding.claim(quicker),
+            lambda: account.run("green", account.spec.pattern.task_definition),
+        ]
     )
 
     def overtake(answer: dict[str, Any]) -> dict[str, Any]:
@@ -510,7 +513,7 @@ def test_what_a_quicker_deployment_does_meanwhile_is_no_drift(
     aws.edit("DescribeTargetGroupAttributes", overtake)
     with pytest.raises(errors.NotYetVisible, match=f"green stands at 2 tasks.*{EXECUTION}:d2 was at work"):
         _plan(invoke, ASK)
-    journal.release(quicker, at(-600))
+    journal.holding.release(quicker.hold, at(-600))
     with pytest.raises(errors.SlotDrift, match="green stands at 2 tasks"):
         _plan(invoke, ASK)
 
@@ -537,7 +540,7 @@ def test_the_feeds_of_both_sides_are_planned(
 ) -> None:
     """Each release's log streams have names of their own; the running one's are read from what runs."""
     release = account.release("0.0.2")
-    plan = Plan.model_validate(_plan(invoke, ASK)["plan"])
+    plan = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
     assert plan.feed == Feed(candidate=_streams(account, release), stable=_streams(account, live))
 
 
@@ -545,14 +548,14 @@ def test_a_release_that_logs_elsewhere_has_no_feed(account: Account, invoke: Inv
     """It was deployed before the service had one."""
     _log_to(account, LOGS)
     release = account.release("0.0.2")
-    plan = Plan.model_validate(_plan(invoke, ASK)["plan"])
+    plan = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
     assert plan.feed == Feed(candidate=_streams(account, release), stable=None)
 
 
 def test_a_first_release_has_a_feed_of_its_own(account: Account, invoke: Invoke, feeding: None) -> None:
     """There is nothing yet to compare it with."""
     release = account.release("0.0.2")
-    plan = Plan.model_validate(_plan(invoke, ASK)["plan"])
+    plan = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
     assert plan.feed == Feed(candidate=_streams(account, release), stable=None)
 
 
@@ -589,16 +592,16 @@ def test_tasks_that_an_old_version_is_kept_warm_with_are_no_drift(
     """The next release takes their slot."""
     spec = account.spec.model_copy(update={"retire": warm_spec().retire})
     plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2").model_copy(update={"spec": spec})
-    journal.claim(plan)
+    journal.holding.claim(plan)
     account.run("green", account.spec.pattern.task_definition)
     Traffic(account.elbv2, account.spec).write(GREEN)
-    journal.wrote(plan, GREEN, START)
-    journal.promote(plan, START)
-    journal.release(plan, at(-60))
+    journal.live.wrote(plan, GREEN, START)
+    journal.live.promote(plan, START)
+    journal.holding.release(plan.hold, at(-60))
     account.push("0.0.2")
     assert _plan(invoke, ASK)["plan"]["candidate"] == "blue"
-    journal.reclaim(plan)
-    journal.release(plan, at(-60))
+    journal.holding.reclaim(plan.hold)
+    journal.holding.release(plan.hold, at(-60))
     with pytest.raises(errors.SlotDrift, match="idle slot blue stands at 2 tasks"):
         _plan(invoke, ASK)
 
@@ -612,13 +615,14 @@ def test_what_is_still_warm_is_gone_back_to(
     """
     warm = account.spec.model_copy(update={"retire": warm_spec().retire})
     plan = account.plan(previous=running_release(live)).model_copy(update={"spec": warm})
-    plan = plan.model_copy(update={"deployment": "d2", "execution": f"{EXECUTION}:d2"})
-    journal.claim(plan)
+    own = f"{EXECUTION}:d2"
+    plan = plan.model_copy(update={"deployment": "d2", "execution": own, "holder": own})
+    journal.holding.claim(plan)
     account.run("green", account.spec.pattern.task_definition)
     Traffic(account.elbv2, account.spec).write(GREEN)
-    journal.wrote(plan, GREEN, START)
-    journal.promote(plan, START)
-    journal.release(plan, at(-60))
+    journal.live.wrote(plan, GREEN, START)
+    journal.live.promote(plan, START)
+    journal.holding.release(plan.hold, at(-60))
     ask = ASK | {"image_tag": "0.0.1"}
     answer = _plan(invoke, ask)
     assert (answer["action"], answer["service"], answer["warm"]) == ("go_back", "web", "d2")
@@ -640,15 +644,16 @@ def _pushed(aws: Aws, seconds: float) -> None:
     aws.edit("DescribeImages", edit)
 
 
-def _tried(journal: Journal, plan: Plan, seconds: float, digest: str = NEWER) -> None:
+def _tried(journal: Journal, plan: HeldPlan, seconds: float, digest: str = NEWER) -> None:
     """Let an image that was pushed at some time be deployed by a plan, and taken back again."""
     tried = {
         "deployment": "tried",
         "execution": f"{EXECUTION}:tried",
+        "holder": f"{EXECUTION}:tried",
         "release": release("0.0.3", digest, at(seconds)),
     }
-    journal.claim(plan.model_copy(update=tried))
-    journal.release(plan.model_copy(update=tried), at(60))
+    journal.holding.claim(plan.model_copy(update=tried))
+    journal.holding.release(plan.model_copy(update=tried).hold, at(60))
 
 
 @pytest.mark.parametrize(("when_busy", "supersede"), [("queue", False), ("supersede", True)])
@@ -719,7 +724,9 @@ def test_a_deployment_that_fails_is_no_answer_to_who_asks_again(
 ) -> None:
     """Its rollback has not begun yet: a person's request is a new one, a push that is told twice is none."""
     release = account.release("0.0.2")
-    journal.claim(account.first_plan(deployment="theirs", execution=f"{EXECUTION}:theirs", release=release))
+    journal.holding.claim(
+        account.first_plan(deployment="theirs", execution=f"{EXECUTION}:theirs", release=release)
+    )
     aws.answer("GetExecutionHistory", history)
     answer = _plan(invoke, ASK)
     assert (answer["action"], answer["waiting"]["version"]) == ("busy", "0.0.2")
@@ -733,8 +740,8 @@ def test_a_release_that_is_rolled_back_can_be_asked_for_again(
     plan = account.first_plan(
         deployment="theirs", execution=f"{EXECUTION}:theirs", release=account.release("0.0.2")
     )
-    journal.claim(plan)
-    journal.take_over(plan, plan.execution, f"{ROLLBACKS}:r1", FIRST_TRY)
+    journal.holding.claim(plan)
+    journal.holding.take_over(plan.hold, f"{ROLLBACKS}:r1", FIRST_TRY)
     answer = _plan(invoke, ASK)
     assert (answer["action"], answer["reason"]) == ("busy", f"{ROLLBACKS}:r1 holds web")
     account.publish(account.spec.model_copy(update={"when_busy": "reject"}))
@@ -747,7 +754,7 @@ def test_a_deployment_that_nobody_knows_yet_is_under_way(
 ) -> None:
     """Step Functions may not show an execution that has just begun."""
     mine = account.first_plan(release=account.release("0.0.2"))
-    journal.claim(mine)
+    journal.holding.claim(mine)
     aws.refuse("GetExecutionHistory", "ExecutionDoesNotExist")
     assert _plan(invoke, ASK, "d2")["action"] == "nothing_to_do"
 
@@ -758,7 +765,7 @@ def test_who_asks_for_what_is_live_has_the_other_one_go_back(
     """Though the spec rejects what comes meanwhile; a push of it that is told again does nothing."""
     account.publish(account.spec.model_copy(update={"when_busy": "reject"}))
     release = account.release("0.0.2").model_copy(update={"pushed": at(60)})
-    journal.claim(account.plan(deployment="theirs", execution=f"{EXECUTION}:theirs", release=release))
+    journal.holding.claim(account.plan(deployment="theirs", execution=f"{EXECUTION}:theirs", release=release))
     account.live_is("0.0.1", live.digest)
     answer = _plan(invoke, ASK | {"image_tag": "0.0.1"})
     assert (answer["action"], answer["waiting"]["supersede"]) == ("busy", True)
@@ -772,7 +779,7 @@ def test_what_is_being_deployed_is_nothing_to_do(
 ) -> None:
     """ECR's event came twice; for the deployment itself, whose first try's answer was lost, it is."""
     mine = account.first_plan(release=account.release("0.0.2"))
-    journal.claim(mine)
+    journal.holding.claim(mine)
     aws.answer("GetExecutionHistory", _entered("WatchStage"))
     answer = _plan(invoke, ASK, "d2")
     assert (answer["action"], answer["reason"]) == ("nothing_to_do", "0.0.2 is being deployed by d1.")
@@ -853,10 +860,10 @@ def test_a_build_that_is_tagged_as_a_release_is_deployed(
     account: Account, invoke: Invoke, journal: Journal, built: str
 ) -> None:
     """Build once, promote by tag: in the order of the tags. The event that comes again does nothing."""
-    plan = Plan.model_validate(_plan(invoke, _tagged_later(built))["plan"])
+    plan = HeldPlan.model_validate(_plan(invoke, _tagged_later(built))["plan"])
     assert (plan.release.version, plan.release.digest) == ("0.0.2", built)
-    journal.claim(plan)
-    journal.release(plan, at(PROMOTED + 60))
+    journal.holding.claim(plan)
+    journal.holding.release(plan.hold, at(PROMOTED + 60))
     assert _plan(invoke, _tagged_later(built), "d2")["action"] == "ignore"
 
 
@@ -868,11 +875,11 @@ def test_a_build_that_is_tagged_meanwhile_waits_in_the_place_of_its_tag(
     waiting = Waiting.model_validate(_plan(invoke, _tagged_later(built))["waiting"])
     assert waiting.at == waiting.tagged == at(PROMOTED)
     account.waits(waiting)
-    journal.release(theirs, at(-600))
+    journal.holding.release(theirs.hold, at(-600))
     invoke("start_next", service="web")
     ((name, asked),) = account.started().items()
-    plan = Plan.model_validate(_plan(invoke, asked, name)["plan"])
-    journal.claim(plan)
+    plan = HeldPlan.model_validate(_plan(invoke, asked, name)["plan"])
+    journal.holding.claim(plan)
     assert journal.state("web").newest == LatestImage(at=at(PROMOTED), digest=built)
 
 
@@ -915,7 +922,7 @@ def test_what_has_waited_is_what_was_asked_for(account: Account, invoke: Invoke,
     """Tag and digest: the tag may have moved on to another image, and the digest have got more tags."""
     digest = account.push("0.0.2")
     asked = {"service": "web", "image_tag": "a-branch", "image_digest": digest, "asked": iso(at(7))}
-    plan = Plan.model_validate(_plan(invoke, asked)["plan"])
+    plan = HeldPlan.model_validate(_plan(invoke, asked)["plan"])
     assert (plan.release.version, plan.release.digest) == ("a-branch", digest)
 
 

@@ -9,7 +9,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain import errors
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
@@ -30,31 +30,31 @@ def traffic(account: Account) -> Traffic:
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal, traffic: Traffic, blue_live: None) -> Plan:
+def held(account: Account, journal: Journal, traffic: Traffic, blue_live: None) -> HeldPlan:
     """Return a deployment that stands at weight 10."""
     plan = account.plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     traffic.write(SOME)
-    journal.wrote(plan, SOME, at(1))
-    journal.watched(plan, StageRecord(weight=10, began=at(1)), None)
-    journal.milestone(plan, "launched", iso(at(0)))
+    journal.live.wrote(plan, SOME, at(1))
+    journal.history.watched(plan.hold, StageRecord(weight=10, began=at(1)), None)
+    journal.history.milestone(plan.hold, "launched", iso(at(0)))
     return plan
 
 
 @pytest.fixture
-def taken(journal: Journal, held: Plan) -> Plan:
+def taken(journal: Journal, held: HeldPlan) -> HeldPlan:
     """Return the rollback's own plan, once it has taken that deployment over."""
-    return journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    return held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY))
 
 
-def _restore(invoke: Invoke, plan: Plan, rounds: int = 0, written: str | None = None) -> dict[str, Any]:
+def _restore(invoke: Invoke, plan: HeldPlan, rounds: int = 0, written: str | None = None) -> dict[str, Any]:
     return invoke(
         "restore_weights", plan=plan, deadline=at(300), tasks_deadline=at(120), rounds=rounds, written=written
     )
 
 
 def test_the_weights_of_before_are_restored(
-    invoke: Invoke, clock: Clock, journal: Journal, traffic: Traffic, taken: Plan
+    invoke: Invoke, clock: Clock, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """Live, and in the journal; clients are to get the old version, and the candidate is to be stopped."""
     clock.seconds = 30
@@ -70,25 +70,25 @@ def test_the_weights_of_before_are_restored(
     state = journal.state("web")
     assert traffic.weights() == state.weights == BLUE
     assert (state.stable, state.version) == ("blue", "0.0.1")
-    assert journal.history("web", "d1").restored == at(30)
+    assert journal.history.of("web", "d1").restored == at(30)
 
 
 def test_restoring_twice_still_asks_for_proof(
-    invoke: Invoke, clock: Clock, journal: Journal, taken: Plan
+    invoke: Invoke, clock: Clock, journal: Journal, taken: HeldPlan
 ) -> None:
     """The first answer may have been lost: clients did meet the candidate."""
     _restore(invoke, taken)
     clock.seconds = 9
     assert _restore(invoke, taken)["status"] == "moved"
-    assert journal.history("web", "d1").restored == at(0)
+    assert journal.history.of("web", "d1").restored == at(0)
 
 
 def test_a_second_round_asks_for_proof_only_where_something_has_moved(
-    invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, held: HeldPlan
 ) -> None:
     """A function of what was stopped may have written late; else the first round's proof stands."""
-    journal.intend(held, GREEN, at(0))
-    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    journal.live.intend(held.hold, GREEN, at(0))
+    mine = held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY))
     assert _restore(invoke, mine)["status"] == "moved"
     assert _restore(invoke, mine, rounds=1)["status"] == "unmoved"
     traffic.write(GREEN)
@@ -98,7 +98,7 @@ def test_a_second_round_asks_for_proof_only_where_something_has_moved(
 
 
 def test_a_restore_that_was_cut_off_is_finished(
-    invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """The weights were set, and the journal did not hear of it."""
     traffic.write(BLUE)
@@ -107,11 +107,11 @@ def test_a_restore_that_was_cut_off_is_finished(
 
 
 def test_a_shift_that_was_cut_off_is_taken_back(
-    invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, held: HeldPlan
 ) -> None:
     """What was about to be written is no foreign change, as long as it may still be on its way."""
-    journal.intend(held, GREEN, at(0))
-    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    journal.live.intend(held.hold, GREEN, at(0))
+    mine = held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY))
     for _ in range(2):
         traffic.write(GREEN)
         assert _restore(invoke, mine)["status"] == "moved"
@@ -124,14 +124,14 @@ def test_a_candidate_that_nobody_met_needs_no_proof(
 ) -> None:
     """It failed at weight 0, so no weights were moved."""
     plan = account.plan()
-    journal.claim(plan)
-    journal.watched(plan, StageRecord(weight=0, began=at(1)), None)
-    answer = _restore(invoke, journal.take_over(plan, plan.execution, MINE, FIRST_TRY))
+    journal.holding.claim(plan)
+    journal.history.watched(plan.hold, StageRecord(weight=0, began=at(1)), None)
+    answer = _restore(invoke, plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY)))
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("unmoved", "rolled_back", "green")
 
 
 def test_weights_of_somebody_else_are_left_alone(
-    invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """The deployment has failed, not been rolled back; both slots may have clients, so neither loses."""
     foreign = Weights(blue=70, green=30)
@@ -140,10 +140,12 @@ def test_weights_of_somebody_else_are_left_alone(
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("barred", "failed", None)
     assert "outside Crossfade" in answer["reason"]
     assert traffic.weights() == foreign
-    assert journal.history("web", "d1").restored is None
+    assert journal.history.of("web", "d1").restored is None
 
 
-def test_a_rule_that_somebody_deleted_is_left_alone(invoke: Invoke, traffic: Traffic, taken: Plan) -> None:
+def test_a_rule_that_somebody_deleted_is_left_alone(
+    invoke: Invoke, traffic: Traffic, taken: HeldPlan
+) -> None:
     """It is not made again: whoever took the service off the air had a reason."""
     traffic.remove()
     answer = _restore(invoke, taken)
@@ -153,7 +155,7 @@ def test_a_rule_that_somebody_deleted_is_left_alone(invoke: Invoke, traffic: Tra
 
 @pytest.mark.parametrize("error", ["ListenerNotFound", "TargetGroupNotFound"])
 def test_a_listener_or_a_group_that_is_gone_is_believed_after_some_minutes(
-    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, taken: Plan, error: str
+    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, taken: HeldPlan, error: str
 ) -> None:
     """What AWS says once may be a slip, and it would leave clients on a candidate that is bad."""
     aws.refuse("DescribeRules" if error.startswith("Listener") else "DescribeTargetHealth", error)
@@ -163,11 +165,11 @@ def test_a_listener_or_a_group_that_is_gone_is_believed_after_some_minutes(
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("barred", "failed", None)
     assert "which the spec of web names, does not exist" in answer["reason"]
-    assert journal.history("web", "d1").restored is None
+    assert journal.history.of("web", "d1").restored is None
 
 
 def test_a_rule_that_is_deleted_between_two_calls_is_looked_for_again(
-    invoke: Invoke, aws: Aws, taken: Plan
+    invoke: Invoke, aws: Aws, taken: HeldPlan
 ) -> None:
     """Then it is gone, and that has a name of its own."""
     aws.refuse("ModifyRule", "RuleNotFound")
@@ -176,7 +178,7 @@ def test_a_rule_that_is_deleted_between_two_calls_is_looked_for_again(
 
 
 def test_in_a_cluster_that_is_gone_nothing_is_left_to_stop(
-    invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, taken: Plan
+    invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """It goes last, so its services and its probes have gone before."""
     traffic.write(BLUE)
@@ -186,7 +188,7 @@ def test_in_a_cluster_that_is_gone_nothing_is_left_to_stop(
     invoke("stop_probe", plan=taken, executions=[MINE], task="task")
 
 
-def test_a_probe_in_a_cluster_that_is_gone_has_stopped(account: Account, probe: str, taken: Plan) -> None:
+def test_a_probe_in_a_cluster_that_is_gone_has_stopped(account: Account, probe: str, taken: HeldPlan) -> None:
     """Nobody waits for its records."""
     elsewhere = account.spec.model_copy(update={"cluster": f"{account.spec.cluster}x"})
     probes = ProbeTasks(account.ecs, elsewhere)
@@ -194,7 +196,7 @@ def test_a_probe_in_a_cluster_that_is_gone_has_stopped(account: Account, probe: 
 
 
 def test_a_rule_that_leads_elsewhere_is_left_alone(
-    account: Account, invoke: Invoke, traffic: Traffic, taken: Plan
+    account: Account, invoke: Invoke, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """A target group of nobody's knowing is somebody's: the rollback goes on without touching the rule."""
     vpc = account.ec2.describe_vpcs()["Vpcs"][-1]["VpcId"]
@@ -212,7 +214,7 @@ def test_a_rule_that_leads_elsewhere_is_left_alone(
 
 
 def test_adr_13_clients_are_kept_where_somebody_answers(
-    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
+    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """A suspect version is better than none: the deployment has failed, and its candidate is live. Twice."""
     account.deregister_targets("blue", *TARGETS)
@@ -234,10 +236,10 @@ def test_of_a_candidate_that_was_not_judged_nobody_says_what_it_answers(
     The next deployment, which compares itself with it, is promoted all the same, and then it is known again.
     """
     plan = account.plan()
-    journal.claim(plan)
-    journal.milestone(plan, "healthy", iso(at(0)))
+    journal.holding.claim(plan)
+    journal.history.milestone(plan.hold, "healthy", iso(at(0)))
     account.deregister_targets("blue", *TARGETS)
-    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
     for _ in range(2):
         answer = _restore(invoke, mine)
         assert (answer["outcome"], answer["loser"], answer["version"]) == ("failed", "blue", None)
@@ -247,12 +249,12 @@ def test_of_a_candidate_that_was_not_judged_nobody_says_what_it_answers(
     account.write_ledger(mine.ledger, *[request("production", n, n, **others) for n in range(1, 21)])
     clock.seconds = 20
     assert _prove(invoke, mine, version=None, loser="blue")["status"] == "drained"
-    journal.promote(mine, at(30))
+    journal.live.promote(mine, at(30))
     assert journal.state("web").verified
 
 
 def test_a_choice_of_the_candidate_that_was_cut_off_is_finished(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, taken: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """The weights were set, and the journal did not hear of it: a next try knows them for its own."""
     account.deregister_targets("blue", *TARGETS)
@@ -272,7 +274,7 @@ def test_a_choice_of_the_candidate_that_was_cut_off_is_finished(
 
 
 def test_a_stable_slot_that_comes_back_between_two_tries_wins(
-    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, taken: Plan
+    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """What counts is who can serve now."""
     account.deregister_targets("blue", *TARGETS)
@@ -284,7 +286,7 @@ def test_a_stable_slot_that_comes_back_between_two_tries_wins(
 
 
 def test_while_nobody_answers_the_traffic_stays(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, traffic: Traffic, taken: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """Until the deadline; then it goes to the stable slot all the same."""
     for slot in ("blue", "green"):
@@ -292,7 +294,7 @@ def test_while_nobody_answers_the_traffic_stays(
     clock.seconds = 299
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("waiting", "failed", None)
-    assert (traffic.weights(), journal.history("web", "d1").restored) == (SOME, None)
+    assert (traffic.weights(), journal.history.of("web", "d1").restored) == (SOME, None)
     clock.seconds = 300
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
@@ -301,7 +303,7 @@ def test_while_nobody_answers_the_traffic_stays(
 
 
 def test_a_release_that_waits_is_not_kept_waiting_by_two_dead_slots(
-    account: Account, invoke: Invoke, traffic: Traffic, taken: Plan
+    account: Account, invoke: Invoke, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """It may be what mends them: with one there, nobody waits for either slot to come back."""
     for slot in ("blue", "green"):
@@ -316,7 +318,7 @@ def test_a_release_that_waits_is_not_kept_waiting_by_two_dead_slots(
 
 
 @pytest.fixture
-def shrunk(account: Account, taken: Plan) -> Plan:
+def shrunk(account: Account, taken: HeldPlan) -> HeldPlan:
     """Return the rollback's plan where one of two stable tasks is left, and the candidate has four."""
     account.resize("green", 4)
     account.register_targets("green", "10.0.0.12", "10.0.0.13")
@@ -325,7 +327,7 @@ def shrunk(account: Account, taken: Plan) -> Plan:
 
 
 def test_a_stable_slot_that_is_short_of_tasks_is_asked_for_them_and_waited_for(
-    account: Account, invoke: Invoke, clock: Clock, traffic: Traffic, shrunk: Plan
+    account: Account, invoke: Invoke, clock: Clock, traffic: Traffic, shrunk: HeldPlan
 ) -> None:
     """As many as the candidate has; then all traffic comes at once."""
     answer = _restore(invoke, shrunk)
@@ -342,7 +344,7 @@ def test_a_stable_slot_that_is_short_of_tasks_is_asked_for_them_and_waited_for(
 
 
 def test_tasks_that_do_not_come_are_not_waited_for_longer_than_two_minutes(
-    invoke: Invoke, clock: Clock, traffic: Traffic, shrunk: Plan
+    invoke: Invoke, clock: Clock, traffic: Traffic, shrunk: HeldPlan
 ) -> None:
     """It was gone back to for some reason, and one task is better than a suspect version."""
     clock.seconds = 120
@@ -351,17 +353,17 @@ def test_tasks_that_do_not_come_are_not_waited_for_longer_than_two_minutes(
 
 
 def test_a_candidate_that_the_gate_has_refused_is_left_at_once(
-    invoke: Invoke, journal: Journal, traffic: Traffic, shrunk: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, shrunk: HeldPlan
 ) -> None:
     """It is known to harm clients."""
-    journal.judged(shrunk, WORSE, 10, at(5))
+    journal.history.judged(shrunk.hold, WORSE, 10, at(5))
     assert _restore(invoke, shrunk)["status"] == "moved"
     assert traffic.weights() == BLUE
 
 
 @pytest.mark.parametrize("fault", ["ThrottlingException", "AccessDeniedException", "ServerException"])
 def test_weights_are_restored_though_ecs_does_not_answer(
-    invoke: Invoke, aws: Aws, traffic: Traffic, shrunk: Plan, fault: str
+    invoke: Invoke, aws: Aws, traffic: Traffic, shrunk: HeldPlan, fault: str
 ) -> None:
     """The way back does not depend on it."""
     aws.refuse("DescribeServices", fault)
@@ -370,7 +372,7 @@ def test_weights_are_restored_though_ecs_does_not_answer(
 
 
 def test_a_stable_slot_at_0_is_not_started_by_a_rollback(
-    account: Account, invoke: Invoke, traffic: Traffic, shrunk: Plan
+    account: Account, invoke: Invoke, traffic: Traffic, shrunk: HeldPlan
 ) -> None:
     """Its owner has scaled it so, and its last task is on its way out."""
     account.resize("blue", 0)
@@ -379,7 +381,7 @@ def test_a_stable_slot_at_0_is_not_started_by_a_rollback(
 
 
 def test_no_more_is_asked_of_a_stable_slot_than_its_scalable_target_allows(
-    account: Account, invoke: Invoke, shrunk: Plan
+    account: Account, invoke: Invoke, shrunk: HeldPlan
 ) -> None:
     """What it allows is enough."""
     account.scale("blue")
@@ -394,17 +396,17 @@ def test_what_the_last_user_of_the_candidates_slot_has_left_there_asks_for_nothi
     """The deployment was cut off before its launch; the slot was warm."""
     account.resize("green", 6)
     plan = account.plan()
-    journal.claim(plan)
-    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    journal.holding.claim(plan)
+    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
     invoke("suspend_scaling", plan=mine, loser="green")
     assert account.desired("blue") == 2
 
 
 def test_the_winner_of_a_rollback_is_asked_for_what_was_wanted_at_most(
-    account: Account, invoke: Invoke, journal: Journal, taken: Plan
+    account: Account, invoke: Invoke, journal: Journal, taken: HeldPlan
 ) -> None:
     """Whatever ECS shows of the candidate by now."""
-    journal.wanted(taken, 5)
+    journal.history.wanted(taken.hold, 5)
     _restore(invoke, taken)
     invoke("suspend_scaling", plan=taken, loser="green")
     assert account.desired("blue") == 5
@@ -414,18 +416,18 @@ def test_the_winner_of_a_rollback_is_asked_for_what_was_wanted_at_most(
 
 
 @pytest.fixture
-def verified(account: Account, journal: Journal, blue_live: None) -> Plan:
+def verified(account: Account, journal: Journal, blue_live: None) -> HeldPlan:
     """Return a rollback's plan of a deployment that has healthy tasks and no traffic, while blue has died."""
     plan = account.plan()
-    journal.claim(plan)
-    journal.milestone(plan, "launched", iso(at(0)))
-    journal.milestone(plan, "healthy", iso(at(1)))
+    journal.holding.claim(plan)
+    journal.history.milestone(plan.hold, "launched", iso(at(0)))
+    journal.history.milestone(plan.hold, "healthy", iso(at(1)))
     account.deregister_targets("blue", *TARGETS)
-    return journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    return plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
 
 
 def test_traffic_does_not_rest_on_a_dead_slot_though_it_never_left_it(
-    invoke: Invoke, traffic: Traffic, verified: Plan
+    invoke: Invoke, traffic: Traffic, verified: HeldPlan
 ) -> None:
     """The candidate is healthy, and nothing was found against it."""
     answer = _restore(invoke, verified)
@@ -434,10 +436,10 @@ def test_traffic_does_not_rest_on_a_dead_slot_though_it_never_left_it(
 
 
 def test_a_candidate_that_was_refused_before_any_client_met_it_gets_none(
-    invoke: Invoke, journal: Journal, traffic: Traffic, verified: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, verified: HeldPlan
 ) -> None:
     """Nobody is helped by a version that only fails."""
-    journal.judged(verified, WORSE, 0, at(5))
+    journal.history.judged(verified.hold, WORSE, 0, at(5))
     answer = _restore(invoke, verified)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("unmoved", "rolled_back", "green")
     assert "0.0.2 was not verified" in answer["reason"]
@@ -449,9 +451,9 @@ def test_tasks_that_never_were_all_healthy_get_no_client(
 ) -> None:
     """They may even be those of whoever used the slot before."""
     plan = account.plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     account.deregister_targets("blue", *TARGETS)
-    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
     assert _restore(invoke, mine)["status"] == "unmoved"
     assert traffic.weights() == BLUE
 
@@ -461,10 +463,10 @@ def test_a_first_release_is_taken_off_the_air(
 ) -> None:
     """Back to the listener's default answer, twice; that has failed: there is nothing to roll back to."""
     plan = account.first_plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     traffic.write(BLUE)
-    journal.wrote(plan, BLUE, at(1))
-    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    journal.live.wrote(plan, BLUE, at(1))
+    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
     for _ in range(2):
         answer = _restore(invoke, mine)
         assert (answer["status"], answer["outcome"]) == ("moved", "failed")
@@ -474,10 +476,10 @@ def test_a_first_release_is_taken_off_the_air(
 
 
 def test_a_rollback_that_lost_the_service_restores_nothing(
-    invoke: Invoke, journal: Journal, traffic: Traffic, held: Plan, taken: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, held: HeldPlan, taken: HeldPlan
 ) -> None:
     """Another one is at work; nor does the deployment itself."""
-    journal.take_over(taken, MINE, f"{ROLLBACKS}:theirs", FIRST_TRY)
+    journal.holding.take_over(taken.hold, f"{ROLLBACKS}:theirs", FIRST_TRY)
     for plan in (held, taken):
         with pytest.raises(errors.ServiceLost):
             _restore(invoke, plan)
@@ -485,34 +487,34 @@ def test_a_rollback_that_lost_the_service_restores_nothing(
 
 
 @pytest.fixture
-def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, blue_live: None) -> Plan:
+def warm(account: Account, invoke: Invoke, journal: Journal, traffic: Traffic, blue_live: None) -> HeldPlan:
     """Return a deployment that was promoted and has ended; both slots are scaled, and blue is warm."""
     spec = account.spec.model_copy(update={"retire": warm_spec().retire})
     plan = account.plan().model_copy(update={"spec": spec})
-    journal.claim(plan)
+    journal.holding.claim(plan)
     account.scale("blue", DynamicScalingInSuspended=True)
     account.scale("green")
-    journal.milestone(plan, "launched", iso(at(0)))
+    journal.history.milestone(plan.hold, "launched", iso(at(0)))
     invoke("suspend_scaling", plan=plan)
     invoke("suspend_scaling", plan=plan, loser="blue")
     traffic.write(GREEN)
-    journal.wrote(plan, GREEN, at(1))
-    journal.promote(plan, at(50))
+    journal.live.wrote(plan, GREEN, at(1))
+    journal.live.promote(plan, at(50))
     invoke("resume_scaling", plan=plan)
-    journal.release(plan, at(60))
+    journal.holding.release(plan.hold, at(60))
     return plan
 
 
 @pytest.fixture
-def backed_out(invoke: Invoke, warm: Plan) -> Plan:
+def backed_out(invoke: Invoke, warm: HeldPlan) -> HeldPlan:
     """Return the plan of a back-out that holds the service."""
     found = invoke("assess", input={"service": "web"}, execution=MINE, began=at(0))
     assert found["action"] == "back_out"
-    return Plan.model_validate(found["plan"])
+    return HeldPlan.model_validate(found["plan"])
 
 
 def test_a_back_out_goes_to_the_warm_slot(
-    invoke: Invoke, journal: Journal, traffic: Traffic, backed_out: Plan
+    invoke: Invoke, journal: Journal, traffic: Traffic, backed_out: HeldPlan
 ) -> None:
     """At once, and twice: clients did meet the candidate, so that it has to be proved."""
     for _ in range(2):
@@ -522,11 +524,11 @@ def test_a_back_out_goes_to_the_warm_slot(
     state = journal.state("web")
     assert traffic.weights() == state.weights == BLUE
     assert (state.stable, state.version) == ("blue", "0.0.1")
-    assert journal.history("web", "d1").promoted == at(50)
+    assert journal.history.of("web", "d1").promoted == at(50)
 
 
 def test_a_back_out_whose_rule_somebody_has_changed(
-    invoke: Invoke, traffic: Traffic, backed_out: Plan
+    invoke: Invoke, traffic: Traffic, backed_out: HeldPlan
 ) -> None:
     """Since the promotion: that is left alone as ever."""
     traffic.write(SOME)
@@ -547,22 +549,31 @@ def test_a_rule_that_is_read_as_before_the_deployment_is_written_all_the_same(
     """It looks as if nothing were to be put back, while a tenth of the clients meet the candidate."""
     before = _rules(account)
     plan = account.plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     traffic.write(SOME)
-    journal.wrote(plan, SOME, at(1))
+    journal.live.wrote(plan, SOME, at(1))
     aws.answer("DescribeRules", before)
-    assert _restore(invoke, journal.take_over(plan, plan.execution, MINE, FIRST_TRY))["status"] == "moved"
+    assert (
+        _restore(invoke, plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY)))["status"]
+        == "moved"
+    )
     assert traffic.weights() == BLUE
 
 
 def test_weights_that_do_not_show_yet_are_no_proof(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, traffic: Traffic, taken: Plan
+    account: Account,
+    invoke: Invoke,
+    aws: Aws,
+    clock: Clock,
+    journal: Journal,
+    traffic: Traffic,
+    taken: HeldPlan,
 ) -> None:
     """They are waited for, and not written again; what is shown until then is nobody's foreign change."""
     aws.go_on_answering("DescribeRules", _rules(account), after="ModifyRule")
     first = _restore(invoke, taken)
     assert (first["status"], first["written"], clock.seconds) == ("waiting", iso(at(0)), 15)
-    assert journal.history("web", "d1").restored is None
+    assert journal.history.of("web", "d1").restored is None
     aws.refuse("ModifyRule", "TooManyWrites")
     clock.seconds = 250
     assert _restore(invoke, taken, written=first["written"])["status"] == "waiting"
@@ -577,11 +588,11 @@ def test_a_first_rule_that_is_not_seen_yet_is_waited_for_and_removed(
 ) -> None:
     """Cut off between the write and the journal: no rule to be seen is not yet no rule."""
     plan = account.first_plan()
-    journal.claim(plan)
-    journal.intend(plan, BLUE, at(-1))
+    journal.holding.claim(plan)
+    journal.live.intend(plan.hold, BLUE, at(-1))
     aws.answer("DescribeRules", _rules(account))
     traffic.write(BLUE)
-    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
     answer = _restore(invoke, mine)
     assert (answer["status"], clock.seconds) == ("waiting", 0)
     assert "does not show the new rule" in answer["reason"]
@@ -595,11 +606,11 @@ def test_a_first_rule_that_was_seen_goes_even_if_the_next_read_does_not_show_it(
 ) -> None:
     """One answer is newer than the next; the rule would stay, and look like somebody else's in the end."""
     plan = account.first_plan()
-    journal.claim(plan)
-    journal.intend(plan, BLUE, at(-1))
+    journal.holding.claim(plan)
+    journal.live.intend(plan.hold, BLUE, at(-1))
     none = _rules(account)
     traffic.write(BLUE)
-    mine = journal.take_over(plan, plan.execution, MINE, FIRST_TRY)
+    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
     answers = iter([_rules(account)])
     aws.edit("DescribeRules", lambda _: next(answers, none))
     assert _restore(invoke, mine)["status"] == "moved"
@@ -608,7 +619,7 @@ def test_a_first_rule_that_was_seen_goes_even_if_the_next_read_does_not_show_it(
 
 
 def test_a_slot_whose_weight_still_shows_is_waited_for(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, traffic: Traffic, taken: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """It has traffic no more, but that cannot be seen yet; after minutes it has."""
     stale = _rules(account)
@@ -625,7 +636,7 @@ def test_a_slot_whose_weight_still_shows_is_waited_for(
 # ---- the proof ------------------------------------------------------------------------------------------
 
 
-def _prove(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
+def _prove(invoke: Invoke, plan: HeldPlan, **given: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "probe": "task",
         "version": "0.0.1",
@@ -638,7 +649,7 @@ def _prove(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
 
 
 def test_the_stable_version_is_proved(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, taken: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, taken: HeldPlan
 ) -> None:
     """By answers of the old version alone, over two looks."""
     old = {"version": "0.0.1"}
@@ -651,7 +662,7 @@ def test_the_stable_version_is_proved(
 
 
 def test_a_candidate_that_is_kept_is_proved_as_well(
-    account: Account, invoke: Invoke, clock: Clock, taken: Plan
+    account: Account, invoke: Invoke, clock: Clock, taken: HeldPlan
 ) -> None:
     """Clients are to get the winner's version, whichever it is."""
     account.write_ledger(taken.ledger, *[request("production", n, n) for n in range(1, 21)])
@@ -662,7 +673,7 @@ def test_a_candidate_that_is_kept_is_proved_as_well(
 
 @pytest.mark.parametrize("probe_task", [None, "task"], ids=["none-was-started", "it-died"])
 def test_without_a_probe_the_proof_waits_for_one(
-    invoke: Invoke, clock: Clock, taken: Plan, probe_task: str | None
+    invoke: Invoke, clock: Clock, taken: HeldPlan, probe_task: str | None
 ) -> None:
     """And says so soon."""
     answer = _prove(invoke, taken, probe=probe_task)
@@ -670,7 +681,7 @@ def test_without_a_probe_the_proof_waits_for_one(
 
 
 def test_a_probe_that_comes_now_proves_from_its_beginning_on(
-    account: Account, invoke: Invoke, clock: Clock, taken: Plan
+    account: Account, invoke: Invoke, clock: Clock, taken: HeldPlan
 ) -> None:
     """A back-out starts its own, some time after the weights were moved."""
     old = {"version": "0.0.1"}
@@ -686,7 +697,7 @@ def test_a_probe_that_comes_now_proves_from_its_beginning_on(
 
 @pytest.mark.parametrize("probe_task", [None, "task"])
 def test_without_proof_the_rollback_goes_on_late(
-    invoke: Invoke, clock: Clock, taken: Plan, probe_task: str | None
+    invoke: Invoke, clock: Clock, taken: HeldPlan, probe_task: str | None
 ) -> None:
     """It says so in its report."""
     clock.seconds = 120
@@ -703,7 +714,7 @@ def test_without_a_stable_version_the_loser_has_its_drain_time(
 ) -> None:
     """Nothing can be proved, but clients meet a rule that is gone, or was changed, for some seconds more."""
     plan = account.first_plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     first = _prove(invoke, plan, version=None, probe=probe_task)
     assert (first["status"], first["reason"]) == ("wait", "the drain time of 20 s is not over")
     clock.seconds = 20
@@ -713,10 +724,10 @@ def test_without_a_stable_version_the_loser_has_its_drain_time(
 
 
 def test_a_winner_that_dies_is_found_long_before_the_deadline(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, taken: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, taken: HeldPlan
 ) -> None:
     """Clients get nothing, while the loser could still answer them."""
-    journal.milestone(taken, "healthy", iso(at(1)))
+    journal.history.milestone(taken.hold, "healthy", iso(at(1)))
     clock.meanwhile = [lambda: account.deregister_targets("blue", *TARGETS)]
     answer = _prove(invoke, taken, probe=probe)
     assert (answer["status"], answer["reason"]) == ("dead", "blue has no healthy target any more")
@@ -724,7 +735,7 @@ def test_a_winner_that_dies_is_found_long_before_the_deadline(
 
 
 def test_where_nobody_knows_the_stable_version_the_loser_is_seen_to_be_gone(
-    account: Account, invoke: Invoke, clock: Clock, taken: Plan
+    account: Account, invoke: Invoke, clock: Clock, taken: HeldPlan
 ) -> None:
     """A person has changed what runs there, so that it has no name; it is not the candidate's."""
     unknown, by_hand = taken.model_copy(update={"previous": None}), {"version": "by hand"}
@@ -744,11 +755,11 @@ def test_where_nobody_knows_the_stable_version_the_loser_is_seen_to_be_gone(
 # ---- what is left ---------------------------------------------------------------------------------------
 
 
-def _stop(invoke: Invoke, plan: Plan, slot: str | None, *, undecided: bool = True) -> dict[str, Any]:
+def _stop(invoke: Invoke, plan: HeldPlan, slot: str | None, *, undecided: bool = True) -> dict[str, Any]:
     return invoke("stop_loser", plan=plan, slot=slot, deadline=at(150), undecided=undecided)
 
 
-def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic, taken: Plan) -> None:
+def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic, taken: HeldPlan) -> None:
     """Twice, once it has no weight."""
     traffic.write(BLUE)
     for _ in range(2):
@@ -757,15 +768,15 @@ def test_the_loser_is_stopped(account: Account, invoke: Invoke, traffic: Traffic
 
 
 @pytest.fixture
-def restored(invoke: Invoke, journal: Journal, taken: Plan) -> Plan:
+def restored(invoke: Invoke, journal: Journal, taken: HeldPlan) -> HeldPlan:
     """Return the rollback's plan once the stable slot has all the traffic back."""
-    journal.milestone(taken, "healthy", iso(at(1)))
+    journal.history.milestone(taken.hold, "healthy", iso(at(1)))
     _restore(invoke, taken)
     return taken
 
 
 def test_a_loser_runs_on_while_the_winner_lacks_tasks(
-    account: Account, invoke: Invoke, clock: Clock, restored: Plan
+    account: Account, invoke: Invoke, clock: Clock, restored: HeldPlan
 ) -> None:
     """One of two is being replaced. Until the deadline."""
     account.deregister_targets("blue", TARGETS[0])
@@ -780,17 +791,17 @@ def test_a_loser_runs_on_while_the_winner_lacks_tasks(
 
 
 def test_a_loser_that_is_known_to_be_bad_is_of_no_use_to_anybody(
-    account: Account, invoke: Invoke, journal: Journal, restored: Plan
+    account: Account, invoke: Invoke, journal: Journal, restored: HeldPlan
 ) -> None:
     """It is not waited for tasks then, as long as there is one."""
-    journal.judged(restored, WORSE, 10, at(5))
+    journal.history.judged(restored.hold, WORSE, 10, at(5))
     account.deregister_targets("blue", TARGETS[0])
     assert _stop(invoke, restored, "green")["status"] == "stopped"
 
 
 @pytest.mark.parametrize("seconds", [0, 150])
 def test_a_loser_wins_where_nobody_else_answers_any_more(
-    account: Account, invoke: Invoke, clock: Clock, traffic: Traffic, restored: Plan, seconds: int
+    account: Account, invoke: Invoke, clock: Clock, traffic: Traffic, restored: HeldPlan, seconds: int
 ) -> None:
     """However late it is: the weights are looked at once more."""
     account.deregister_targets("blue", *TARGETS)
@@ -802,7 +813,7 @@ def test_a_loser_wins_where_nobody_else_answers_any_more(
 
 
 def test_where_there_is_no_way_back_a_slot_that_serves_is_left_to_a_person(
-    account: Account, invoke: Invoke, clock: Clock, restored: Plan
+    account: Account, invoke: Invoke, clock: Clock, restored: HeldPlan
 ) -> None:
     """Once the time for tasks to be replaced is over."""
     account.deregister_targets("blue", *TARGETS)
@@ -814,29 +825,29 @@ def test_where_there_is_no_way_back_a_slot_that_serves_is_left_to_a_person(
 
 
 def test_a_candidate_that_no_client_may_meet_is_stopped_whoever_answers(
-    account: Account, invoke: Invoke, journal: Journal, verified: Plan
+    account: Account, invoke: Invoke, journal: Journal, verified: HeldPlan
 ) -> None:
     """The gate has refused it at weight 0."""
-    journal.judged(verified, WORSE, 0, at(5))
+    journal.history.judged(verified.hold, WORSE, 0, at(5))
     _restore(invoke, verified)
     assert _stop(invoke, verified, "green")["status"] == "stopped"
 
 
 def test_a_slot_that_a_rollback_has_stopped_is_not_started_by_the_next_one(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, restored: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, restored: HeldPlan
 ) -> None:
     """AWS brings its count within the bounds of its scalable target as soon as that is written."""
     account.scale("blue")
     account.scale("green")
     _stop(invoke, restored, "green")
-    theirs = journal.take_over(restored, MINE, f"{ROLLBACKS}:theirs", FIRST_TRY)
+    theirs = restored.held_by(journal.holding.take_over(restored.hold, f"{ROLLBACKS}:theirs", FIRST_TRY))
     _restore(invoke, theirs)
     invoke("suspend_scaling", plan=theirs, loser="green")
     assert _suspended(account, "green") == set()
     assert account.desired("green") == 0
 
 
-def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, taken: Plan) -> None:
+def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, taken: HeldPlan) -> None:
     """Whoever asks; the traffic goes to the other one, which runs."""
     with pytest.raises(
         errors.SlotHasTraffic, match=r"green slot still has weight 10 .* Give all the traffic to blue"
@@ -845,7 +856,9 @@ def test_a_loser_with_traffic_keeps_running(account: Account, invoke: Invoke, ta
     assert account.desired("green") == 2
 
 
-def test_where_there_is_no_loser_nothing_is_stopped(account: Account, invoke: Invoke, taken: Plan) -> None:
+def test_where_there_is_no_loser_nothing_is_stopped(
+    account: Account, invoke: Invoke, taken: HeldPlan
+) -> None:
     """A promoted first release has no old slot."""
     assert _stop(invoke, taken, None) == {"status": "stopped", "reason": "there is no slot to stop"}
     assert (account.desired("green"), account.desired("blue")) == (2, 2)
@@ -853,7 +866,7 @@ def test_where_there_is_no_loser_nothing_is_stopped(account: Account, invoke: In
 
 @pytest.mark.parametrize("slot", ["green", None])
 def test_whoever_lost_the_service_stops_nothing(
-    account: Account, invoke: Invoke, traffic: Traffic, held: Plan, taken: Plan, slot: str | None
+    account: Account, invoke: Invoke, traffic: Traffic, held: HeldPlan, taken: HeldPlan, slot: str | None
 ) -> None:
     """By now the slot may be somebody else's candidate."""
     traffic.write(BLUE)
@@ -863,33 +876,33 @@ def test_whoever_lost_the_service_stops_nothing(
 
 
 def test_a_warm_slot_that_is_stopped_is_warm_no_more(
-    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+    account: Account, invoke: Invoke, journal: Journal, warm: HeldPlan
 ) -> None:
     """The deployment was cut off before it could free the service: nobody is to go back to stopped tasks."""
-    journal.reclaim(warm)
-    journal.promote(warm, at(60))
-    mine = journal.take_over(warm, warm.execution, MINE, FIRST_TRY)
+    journal.holding.reclaim(warm.hold)
+    journal.live.promote(warm, at(60))
+    mine = warm.held_by(journal.holding.take_over(warm.hold, MINE, FIRST_TRY))
     _stop(invoke, mine, "blue")
     assert (account.desired("blue"), journal.state("web").warm) == (0, None)
 
 
 def test_a_live_slot_that_was_made_smaller_since_its_promotion_stays_so(
-    account: Account, invoke: Invoke, journal: Journal, warm: Plan
+    account: Account, invoke: Invoke, journal: Journal, warm: HeldPlan
 ) -> None:
     """The warm slot still has what was wanted then, and is stopped by a rollback."""
     account.resize("blue", 4)
-    journal.reclaim(warm)
-    mine = journal.take_over(warm, warm.execution, MINE, FIRST_TRY)
+    journal.holding.reclaim(warm.hold)
+    mine = warm.held_by(journal.holding.take_over(warm.hold, MINE, FIRST_TRY))
     assert _stop(invoke, mine, "blue", undecided=False)["status"] == "stopped"
     assert (account.desired("blue"), account.desired("green")) == (0, 2)
 
 
 def test_every_probe_of_the_deployment_is_stopped(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """The deployment's, one that nobody wrote down, and the rollback's own; other deployments' run on."""
     tasks = [invoke("start_probe", plan=held, attempt=attempt)["task"] for attempt in (1, 2)]
-    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    mine = held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY))
     tasks.append(invoke("start_probe", plan=mine, attempt=1)["task"])
     clock.seconds = 60
     _stop_probe(invoke, mine, f"{EXECUTION}:d2")
@@ -899,18 +912,18 @@ def test_every_probe_of_the_deployment_is_stopped(
 
 
 def test_the_probe_on_record_is_stopped_whoever_started_it(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """A rollback in between has, and nobody knows it any more. Twice."""
-    theirs = journal.take_over(held, held.execution, f"{ROLLBACKS}:theirs", FIRST_TRY)
+    theirs = held.held_by(journal.holding.take_over(held.hold, f"{ROLLBACKS}:theirs", FIRST_TRY))
     task = invoke("start_probe", plan=theirs, attempt=1)["task"]
-    mine = journal.take_over(theirs, theirs.execution, MINE, FIRST_TRY)
+    mine = theirs.held_by(journal.holding.take_over(theirs.hold, MINE, FIRST_TRY))
     for _ in range(2):
         _stop_probe(invoke, mine, held.execution, MINE, task=task)
         assert account.probes() == []
 
 
-def _stop_probe(invoke: Invoke, plan: Plan, *executions: str, task: str | None = None) -> None:
+def _stop_probe(invoke: Invoke, plan: HeldPlan, *executions: str, task: str | None = None) -> None:
     invoke("stop_probe", plan=plan, executions=list(executions), task=task)
 
 
@@ -932,14 +945,14 @@ ALL = {"DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScal
     ],
 )
 def test_scaling_is_resumed_as_it_was(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan, own: tuple[str, ...]
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan, own: tuple[str, ...]
 ) -> None:
     """On the slot that has won, twice; the idle slot is not to be scaled up by anybody."""
     account.scale("blue", **dict.fromkeys(own, True))
     account.scale("green")
     invoke("suspend_scaling", plan=held)
     invoke("suspend_scaling", plan=held, loser="blue")
-    journal.promote(held, at(50))
+    journal.live.promote(held, at(50))
     for _ in range(2):
         invoke("resume_scaling", plan=held)
     assert _suspended(account, "green") == set(own)
@@ -947,13 +960,13 @@ def test_scaling_is_resumed_as_it_was(
 
 
 def test_after_a_rollback_scaling_is_resumed_on_the_stable_slot(
-    account: Account, invoke: Invoke, held: Plan, journal: Journal
+    account: Account, invoke: Invoke, held: HeldPlan, journal: Journal
 ) -> None:
     """As it was before the deployment."""
     account.scale("blue", ScheduledScalingSuspended=True)
     account.scale("green")
     invoke("suspend_scaling", plan=held)
-    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    mine = held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY))
     _restore(invoke, mine)
     invoke("suspend_scaling", plan=mine, loser="green")
     invoke("resume_scaling", plan=mine)
@@ -962,7 +975,7 @@ def test_after_a_rollback_scaling_is_resumed_on_the_stable_slot(
 
 
 def test_what_was_not_suspended_is_not_resumed(
-    account: Account, invoke: Invoke, journal: Journal, taken: Plan
+    account: Account, invoke: Invoke, journal: Journal, taken: HeldPlan
 ) -> None:
     """The deployment ended before it came to that: a person's own setting stands."""
     account.scale("blue", DynamicScalingInSuspended=True)
@@ -975,24 +988,24 @@ def test_what_was_not_suspended_is_not_resumed(
 def test_where_nothing_is_live_nothing_is_resumed(account: Account, invoke: Invoke, journal: Journal) -> None:
     """A first release was taken off the air."""
     plan = account.first_plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     invoke("suspend_scaling", plan=plan)
     invoke("resume_scaling", plan=plan)
     assert journal.state("web").resumed is None
 
 
 def test_a_slot_without_a_target_has_nothing_to_resume(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """The service is not scaled automatically."""
     invoke("suspend_scaling", plan=held)
-    journal.promote(held, at(50))
+    journal.live.promote(held, at(50))
     invoke("resume_scaling", plan=held)
     assert account.scaling("green") is None
 
 
 def test_whoever_lost_the_service_resumes_nothing(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan, taken: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan, taken: HeldPlan
 ) -> None:
     """Its rollback does, at the right time."""
     with pytest.raises(errors.ServiceLost):
@@ -1000,7 +1013,7 @@ def test_whoever_lost_the_service_resumes_nothing(
 
 
 def test_a_back_out_leaves_scaling_as_it_was_before_the_deployment(
-    account: Account, invoke: Invoke, backed_out: Plan
+    account: Account, invoke: Invoke, backed_out: HeldPlan
 ) -> None:
     """The old slot's was suspended by the deployment; the slot that has lost is not to be scaled up."""
     assert (_suspended(account, "blue"), _suspended(account, "green")) == (ALL, {"DynamicScalingInSuspended"})
@@ -1012,15 +1025,15 @@ def test_a_back_out_leaves_scaling_as_it_was_before_the_deployment(
 
 
 def test_a_promotion_that_is_taken_back_leaves_scaling_so_too(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """The deployment had resumed the candidate's already."""
     account.scale("blue", ScheduledScalingSuspended=True)
     account.scale("green")
     invoke("suspend_scaling", plan=held)
-    journal.promote(held, at(50))
+    journal.live.promote(held, at(50))
     invoke("resume_scaling", plan=held)
-    mine = journal.take_over(held, held.execution, MINE, FIRST_TRY, take_back=True)
+    mine = held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY, take_back=True))
     _restore(invoke, mine)
     invoke("suspend_scaling", plan=mine, loser="green")
     invoke("resume_scaling", plan=mine)

@@ -13,7 +13,7 @@ from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
 from crossfade.domain.journal import DELETION, State
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.traffic.weights import Weights
 from crossfade.handlers.cleanup import REASON_CHARACTERS
@@ -47,15 +47,15 @@ HISTORY = {"events": [{"type": "TaskStateEntered"}, {"type": "TaskStateExited"}]
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal, aws: Aws) -> Plan:
+def held(account: Account, journal: Journal, aws: Aws) -> HeldPlan:
     """Return a first deployment that holds the service; each execution has entered one state."""
     aws.answer("GetExecutionHistory", HISTORY)
     plan = account.first_plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     return plan
 
 
-def _report(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
+def _report(invoke: Invoke, plan: HeldPlan, **given: Any) -> dict[str, Any]:
     values = {
         "outcome": "promoted",
         "reason": "0.0.2 answered well at every stage",
@@ -72,7 +72,7 @@ def _stored(account: Account, name: str) -> bytes:
 
 
 def test_a_report_stores_the_ledger_and_what_it_proves(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """The certificate's hash is the stored ledger's."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
@@ -91,7 +91,7 @@ def test_a_report_stores_the_ledger_and_what_it_proves(
 
 
 def test_reporting_twice_leaves_one_certificate(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """The same one, however much later the second try comes."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
@@ -102,7 +102,7 @@ def test_reporting_twice_leaves_one_certificate(
     assert first == _stored(account, "certificate.json")
 
 
-def test_a_report_closes_the_journals_item(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_a_report_closes_the_journals_item(account: Account, invoke: Invoke, held: HeldPlan) -> None:
     """It becomes history, which expires long after."""
     account.write_ledger(held.ledger, CLOSED)
     _report(invoke, held, outcome="rolled_back", reason="why")
@@ -113,7 +113,7 @@ def test_a_report_closes_the_journals_item(account: Account, invoke: Invoke, hel
 
 
 def test_a_report_waits_for_the_closing_record(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """The probe takes a moment to end."""
     account.write_ledger(held.ledger, *requests("production", "..x"))
@@ -124,7 +124,7 @@ def test_a_report_waits_for_the_closing_record(
 
 
 def test_a_ledger_that_is_not_closed_is_reported_as_cut(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """After some seconds, and truthfully."""
     account.write_ledger(held.ledger, *requests("production", ".."))
@@ -134,7 +134,7 @@ def test_a_ledger_that_is_not_closed_is_reported_as_cut(
 
 
 def test_a_line_that_shows_late_is_not_skipped(
-    account: Account, aws: Aws, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, aws: Aws, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """CloudWatch shows the closing record, and a line of before it only to whoever reads again."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
@@ -154,7 +154,7 @@ def test_a_line_that_shows_late_is_not_skipped(
 
 
 def test_a_closing_record_that_shows_late_is_not_skipped(
-    account: Account, aws: Aws, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, aws: Aws, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """Whoever waits for it at the stream's end has read past it; so the ledger is read once more."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
@@ -169,7 +169,7 @@ def test_a_closing_record_that_shows_late_is_not_skipped(
     assert clock.seconds == 15
 
 
-def test_a_gap_that_stays_is_reported(account: Account, invoke: Invoke, clock: Clock, held: Plan) -> None:
+def test_a_gap_that_stays_is_reported(account: Account, invoke: Invoke, clock: Clock, held: HeldPlan) -> None:
     """The ledger is not read again and again for ever."""
     account.write_ledger(held.ledger, request("production", 2), CLOSED)
     _report(invoke, held)
@@ -179,7 +179,7 @@ def test_a_gap_that_stays_is_reported(account: Account, invoke: Invoke, clock: C
 
 
 def test_a_probe_that_died_is_reported_with_its_gap(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """Its successor has closed the ledger, so that nothing is waited for; complete it is not."""
     account.write_ledger(held.ledger, opened(0), *requests("production", "."))
@@ -193,25 +193,25 @@ def test_a_probe_that_died_is_reported_with_its_gap(
 
 
 def test_whoever_lost_the_service_reports_nothing_to_the_journal(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """The rollback's report is the one that counts."""
     account.write_ledger(held.ledger, CLOSED)
-    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
+    journal.holding.take_over(held.hold, f"{ROLLBACKS}:mine", FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _report(invoke, held)
     assert "outcome" not in account.item("deployment#d1")
 
 
 def test_whoever_loses_the_service_while_reading_leaves_the_evidence_alone(
-    account: Account, aws: Aws, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, aws: Aws, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """A function runs on after its execution was stopped; the rollback's ledger and certificate stand."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
 
     def take_over(answer: dict[str, Any]) -> dict[str, Any]:
         if journal.state("web").holder == held.execution:
-            journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
+            journal.holding.take_over(held.hold, f"{ROLLBACKS}:mine", FIRST_TRY)
         return answer
 
     aws.edit("GetLogEvents", take_over)
@@ -223,7 +223,7 @@ def test_whoever_loses_the_service_while_reading_leaves_the_evidence_alone(
 NOT_WRITTEN = {"Error": "Lambda.Unknown", "Cause": "it was killed"}
 
 
-def _record_outcome(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
+def _record_outcome(invoke: Invoke, plan: HeldPlan, **given: Any) -> dict[str, Any]:
     values = {
         "outcome": "rolled_back",
         "reason": "why",
@@ -236,7 +236,7 @@ def _record_outcome(invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
 
 
 def test_a_report_that_cannot_be_written_leaves_the_outcome(
-    account: Account, invoke: Invoke, held: Plan, capsys: pytest.CaptureFixture[str]
+    account: Account, invoke: Invoke, held: HeldPlan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The journal has it, and says why there is no certificate; recorded twice it is the same."""
     for _ in range(2):
@@ -252,7 +252,7 @@ def test_a_report_that_cannot_be_written_leaves_the_outcome(
 
 
 def test_a_report_that_was_written_after_all_is_not_missing(
-    account: Account, invoke: Invoke, held: Plan
+    account: Account, invoke: Invoke, held: HeldPlan
 ) -> None:
     """The function was killed each time after it had done its work: only its answer is lost."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
@@ -263,12 +263,12 @@ def test_a_report_that_was_written_after_all_is_not_missing(
 
 
 def test_the_report_of_a_promotion_is_not_that_of_its_rollback(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """A promotion that was reported is taken back by hand, and the second report cannot be written."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     _report(invoke, held)
-    mine = journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY, take_back=True)
+    mine = held.held_by(journal.holding.take_over(held.hold, f"{ROLLBACKS}:mine", FIRST_TRY, take_back=True))
     assert _record_outcome(invoke, mine)["certificate"] is None
     item = account.item("deployment#d1")
     assert (item["outcome"], "certificate" in item) == ("rolled_back", False)
@@ -276,22 +276,22 @@ def test_the_report_of_a_promotion_is_not_that_of_its_rollback(
 
 
 def test_whoever_lost_the_service_records_no_outcome(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """The rollback's word is the one that counts."""
-    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
+    journal.holding.take_over(held.hold, f"{ROLLBACKS}:mine", FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _record_outcome(invoke, held)
     assert "outcome" not in account.item("deployment#d1")
 
 
 def test_a_missing_report_is_drawn_up_by_hand(
-    account: Account, invoke: Invoke, journal: Journal, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, clock: Clock, held: HeldPlan
 ) -> None:
     """As the workflow would have done, long after the service was freed; and only once."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     _record_outcome(invoke, held)
-    journal.release(held, at(61))
+    journal.holding.release(held.hold, at(61))
     clock.seconds = 9_000
     answer = invoke("write_report", service="web", deployment="d1")
     assert answer == {"certificate": "web/d1/certificate.json"}
@@ -311,7 +311,7 @@ def test_a_missing_report_is_drawn_up_by_hand(
     ("deployment", "found"), [("d1", "it has not ended"), ("d9", "no deployment d9 of web")]
 )
 def test_a_report_by_hand_needs_a_deployment_that_ended_without(
-    invoke: Invoke, held: Plan, deployment: str, found: str
+    invoke: Invoke, held: HeldPlan, deployment: str, found: str
 ) -> None:
     """A running one writes its own."""
     with pytest.raises(errors.InvalidInput, match=found):
@@ -319,7 +319,7 @@ def test_a_report_by_hand_needs_a_deployment_that_ended_without(
 
 
 def test_without_a_probe_there_is_nothing_to_wait_for(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """The deployment failed before it was started."""
     _report(invoke, held, outcome="failed", probed=False)
@@ -328,7 +328,7 @@ def test_without_a_probe_there_is_nothing_to_wait_for(
 
 
 def test_a_report_publishes_metrics(
-    account: Account, invoke: Invoke, held: Plan, capsys: pytest.CaptureFixture[str]
+    account: Account, invoke: Invoke, held: HeldPlan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the embedded metric format, under the service's name."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
@@ -345,18 +345,18 @@ def test_a_report_publishes_metrics(
 
 
 def test_the_time_to_restore_is_of_clients(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan, capsys: pytest.CaptureFixture[str]
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """When the weights were read back is a metric of its own; it is earlier than what clients meet."""
     blue = Weights.share("blue", 100)
-    journal.wrote(held, blue, at(0))
-    journal.release(held, at(61))
+    journal.live.wrote(held, blue, at(0))
+    journal.holding.release(held.hold, at(61))
     plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
-    journal.claim(plan)
-    journal.milestone(plan, "healthy", iso(at(5)))
-    journal.watched(plan, StageRecord(weight=10, began=at(10)), None)
-    journal.milestone(plan, "judged", iso(at(20)))
-    journal.milestone(plan, "restored", iso(at(21)))
+    journal.holding.claim(plan)
+    journal.history.milestone(plan.hold, "healthy", iso(at(5)))
+    journal.history.watched(plan.hold, StageRecord(weight=10, began=at(10)), None)
+    journal.history.milestone(plan.hold, "judged", iso(at(20)))
+    journal.history.milestone(plan.hold, "restored", iso(at(21)))
     production = [
         request("production", n, 10 + n, version="0.0.2" if n <= 18 and n % 2 else "0.0.1")
         for n in range(1, 60)
@@ -367,16 +367,16 @@ def test_the_time_to_restore_is_of_clients(
     assert (metrics["TimeToRestoreApi"], metrics["TimeToRestore"]) == ([6.0], [12.0])
 
 
-def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
     """Released twice as well."""
     for _ in range(2):
         invoke("release_service", plan=held)
     assert journal.state("web") == State(freed=at(0))
 
 
-def test_a_former_holder_releases_nothing(invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_a_former_holder_releases_nothing(invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
     """Its rollback still works; that is no failure of the deployment."""
-    journal.take_over(held, held.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
+    journal.holding.take_over(held.hold, f"{ROLLBACKS}:mine", FIRST_TRY)
     invoke("release_service", plan=held)
     assert journal.state("web").holder == f"{ROLLBACKS}:mine"
 
@@ -432,7 +432,7 @@ def _cleanup(aws: Aws, kind: str, service: str = "web") -> None:
 
 
 @pytest.fixture
-def deployed(account: Account, clock: Clock, journal: Journal, held: Plan) -> Plan:
+def deployed(account: Account, clock: Clock, journal: Journal, held: HeldPlan) -> HeldPlan:
     """Return a deployment that runs: its probe too, and its release is live."""
     account.start(DEPLOY, "d1")
     release = account.release("0.0.2")
@@ -443,7 +443,7 @@ def deployed(account: Account, clock: Clock, journal: Journal, held: Plan) -> Pl
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_creating_and_updating_change_nothing(
-    account: Account, aws: Aws, answers: Answers, deployed: Plan, kind: str
+    account: Account, aws: Aws, answers: Answers, deployed: HeldPlan, kind: str
 ) -> None:
     """A stack update can never change what is live."""
     _cleanup(aws, kind)
@@ -462,7 +462,7 @@ def test_creating_and_updating_change_nothing(
 
 
 def test_a_deleted_stack_leaves_nothing_of_crossfade(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """Rule, services, task definitions and state; deleted twice that is still a success."""
     for _ in range(2):
@@ -475,10 +475,10 @@ def test_a_deleted_stack_leaves_nothing_of_crossfade(
 
 
 def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
-    account: Account, aws: Aws, clock: Clock, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, clock: Clock, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """It was made just now, as the journal knows; whoever keeps it keeps the listener's target groups."""
-    journal.wrote(deployed, Weights(blue=100, green=0), at(0))
+    journal.live.wrote(deployed, Weights(blue=100, green=0), at(0))
     aws.answer("DescribeRules", {"Rules": []})
     clock.meanwhile.append(lambda: aws.allow("DescribeRules"))
     _cleanup(aws, "Delete")
@@ -487,7 +487,7 @@ def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
 
 
 def test_a_running_deployment_is_stopped_with_its_probe(
-    account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """It would go on to launch what is deleted; what waits for it goes too, and whoever asked can read so."""
     for attempt in (1, 2):
@@ -508,12 +508,12 @@ def test_a_running_deployment_is_stopped_with_its_probe(
 
 
 def test_a_rollback_is_stopped_with_its_probe(
-    account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """And the deployment, which waits for it."""
     rollback = account.start(ROLLBACK, "mine")
     invoke("start_probe", plan=deployed, attempt=1)
-    mine = journal.take_over(deployed, deployed.execution, rollback, FIRST_TRY)
+    mine = deployed.held_by(journal.holding.take_over(deployed.hold, rollback, FIRST_TRY))
     invoke("start_probe", plan=mine, attempt=2)
     _cleanup(aws, "Delete")
     assert (account.runs(deployed.execution), account.runs(rollback)) == (False, False)
@@ -521,16 +521,16 @@ def test_a_rollback_is_stopped_with_its_probe(
 
 
 def test_whatever_is_under_way_changes_nothing_more(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """A function that runs on after its execution was stopped finds that it holds nothing."""
     refused: list[Exception] = []
 
     def write(answer: dict[str, Any]) -> dict[str, Any]:
         with pytest.raises(errors.ServiceLost) as lost:
-            journal.intend(deployed, Weights(blue=0, green=100), at(0))
+            journal.live.intend(deployed.hold, Weights(blue=0, green=100), at(0))
         with pytest.raises(errors.ServiceLost):
-            journal.take_over(deployed, deployed.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
+            journal.holding.take_over(deployed.hold, f"{ROLLBACKS}:mine", FIRST_TRY)
         refused.append(lost.value)
         return answer
 
@@ -541,7 +541,7 @@ def test_whatever_is_under_way_changes_nothing_more(
 
 
 def test_a_service_that_changes_hands_just_then_is_taken_all_the_same(
-    account: Account, aws: Aws, clock: Clock, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, clock: Clock, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """The deployment was freed between a look and the write: the next look finds out."""
     seen: list[None] = []
@@ -549,7 +549,7 @@ def test_a_service_that_changes_hands_just_then_is_taken_all_the_same(
     def free(answer: dict[str, Any]) -> dict[str, Any]:
         if not seen:
             seen.append(None)
-            journal.release(deployed, at(60))
+            journal.holding.release(deployed.hold, at(60))
         return answer
 
     aws.edit("GetItem", free)
@@ -559,7 +559,7 @@ def test_a_service_that_changes_hands_just_then_is_taken_all_the_same(
 
 
 def test_a_service_that_changes_hands_for_ever_is_told(
-    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: Plan
+    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: HeldPlan
 ) -> None:
     """Nothing of it is deleted; CloudFormation says why."""
     aws.refuse("UpdateItem", "ConditionalCheckFailedException")
@@ -572,7 +572,7 @@ def test_a_service_that_changes_hands_for_ever_is_told(
 
 
 def test_tasks_that_do_not_end_in_time_are_told(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """CloudFormation would otherwise wait for an hour; the stack can be deleted again."""
     draining = {"serviceName": "web-blue", "status": "DRAINING"}
@@ -603,7 +603,7 @@ PROBE_TASK = {
     "given", [{"group": "service:web-green"}, PROBE_TASK], ids=["of-a-slot", "a-probe-whoever-started-it"]
 )
 def test_tasks_that_still_stop_are_waited_for(
-    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: Plan, given: dict[str, Any]
+    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: HeldPlan, given: dict[str, Any]
 ) -> None:
     """Their service is INACTIVE by then, and the cluster and its network cannot be deleted before them."""
     inactive = [{"serviceName": name, "status": "INACTIVE"} for name in ("web-blue", "web-green")]
@@ -622,7 +622,7 @@ def test_tasks_that_still_stop_are_waited_for(
 
 
 def test_tasks_of_others_in_the_cluster_are_left_alone(
-    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: Plan
+    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: HeldPlan
 ) -> None:
     """Another service's, and another service's probe."""
     theirs = {"containerOverrides": [{"environment": [{"name": "PROBE_LOG_STREAM", "value": "web2/d1"}]}]}
@@ -635,7 +635,7 @@ def test_tasks_of_others_in_the_cluster_are_left_alone(
 
 
 def test_what_was_launched_just_now_is_looked_for_until_ecs_shows_it(
-    account: Account, aws: Aws, invoke: Invoke, clock: Clock, answers: Answers, held: Plan
+    account: Account, aws: Aws, invoke: Invoke, clock: Clock, answers: Answers, held: HeldPlan
 ) -> None:
     """A service that ECS does not show yet is not one that is gone; when it is shown, it is deleted."""
     account.start(DEPLOY, "d1")
@@ -658,10 +658,10 @@ def test_what_was_launched_just_now_is_looked_for_until_ecs_shows_it(
 
 
 def test_a_service_that_is_free_is_deleted_as_well(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """No deployment is asked for, and an old slot that is still warm goes too."""
-    journal.release(deployed, at(60))
+    journal.holding.release(deployed.hold, at(60))
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
     assert Traffic(account.elbv2, account.spec).rule() is None
@@ -677,7 +677,7 @@ def test_a_service_that_never_was_deployed_is_deleted(
 
 
 def test_a_name_that_no_service_can_have_needs_no_cleanup(
-    account: Account, aws: Aws, answers: Answers, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, deployed: HeldPlan
 ) -> None:
     """A stack that could not be made has to be deleted all the same; SSM would find web's spec by web:1."""
     for name in ("", "web:1"):
@@ -709,7 +709,7 @@ def _moved(account: Account) -> None:
 
 @pytest.mark.parametrize("happen", [_gone, _malformed, _moved])
 def test_what_was_made_is_known_by_the_journal(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan, happen: Any
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan, happen: Any
 ) -> None:
     """Whatever the spec says by now: where the last deployment was is where everything is removed."""
     happen(account)
@@ -723,7 +723,7 @@ def test_what_was_made_is_known_by_the_journal(
 
 
 def test_a_service_that_was_deleted_before_and_never_deployed_again_is_deleted(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """Its history tells of a listener and a cluster that have gone with the stack of before."""
     _cleanup(aws, "Delete")
@@ -744,7 +744,7 @@ def test_what_has_gone_with_its_place_is_gone(
     aws: Aws,
     answers: Answers,
     journal: Journal,
-    deployed: Plan,
+    deployed: HeldPlan,
     operations: tuple[str, ...],
     error: str,
 ) -> None:
@@ -776,7 +776,7 @@ def test_what_cannot_be_removed_keeps_nothing_else(
     clock: Clock,
     answers: Answers,
     journal: Journal,
-    deployed: Plan,
+    deployed: HeldPlan,
     probe: str,
     operation: str,
 ) -> None:
@@ -809,11 +809,11 @@ def _rule_and_releases(account: Account) -> tuple[Any, list[str]]:
 
 
 def test_a_rule_that_was_given_another_priority_is_removed(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """Nothing was deployed since, so the journal's plans know the old one only; another rule has that."""
     traffic = Traffic(account.elbv2, account.spec)
-    journal.wrote(deployed, Weights(blue=100, green=0), at(1), traffic.write(Weights(blue=100, green=0)))
+    journal.live.wrote(deployed, Weights(blue=100, green=0), at(1), traffic.write(Weights(blue=100, green=0)))
     rule = traffic.rule()
     assert rule
     account.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rule.arn, "Priority": 7}])
@@ -825,7 +825,7 @@ def test_a_rule_that_was_given_another_priority_is_removed(
 
 
 def test_a_service_that_a_failed_deletion_holds_begins_anew(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """Its stack was deleted without the resource; held for ever, no release of the next stack would begin."""
     aws.refuse("DeleteRule", "AccessDenied")
@@ -838,17 +838,17 @@ def test_a_service_that_a_failed_deletion_holds_begins_anew(
 
 
 @pytest.fixture
-def without_history(account: Account, journal: Journal, deployed: Plan) -> Plan:
+def without_history(account: Account, journal: Journal, deployed: HeldPlan) -> HeldPlan:
     """Return the deployment of a service that is live, and was deployed so long ago that no item is left."""
-    journal.promote(deployed, at(50))
-    journal.release(deployed, at(60))
+    journal.live.promote(deployed, at(50))
+    journal.holding.release(deployed.hold, at(60))
     key = {"service": {"S": "web"}, "item": {"S": "deployment#d1"}}
     account.dynamodb.delete_item(TableName=TABLE, Key=key)
     return deployed
 
 
 def test_without_a_history_the_spec_says_what_was_made(
-    account: Account, aws: Aws, answers: Answers, without_history: Plan
+    account: Account, aws: Aws, answers: Answers, without_history: HeldPlan
 ) -> None:
     """History goes after 400 days."""
     _cleanup(aws, "Delete")
@@ -858,7 +858,7 @@ def test_without_a_history_the_spec_says_what_was_made(
 
 @pytest.mark.parametrize("happen", [_gone, _malformed])
 def test_where_nobody_knows_what_was_made_that_is_told(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, without_history: Plan, happen: Any
+    account: Account, aws: Aws, answers: Answers, journal: Journal, without_history: HeldPlan, happen: Any
 ) -> None:
     """Nothing is removed and nothing forgotten; with the spec put back the stack can be deleted."""
     happen(account)
@@ -874,12 +874,12 @@ def test_where_nobody_knows_what_was_made_that_is_told(
 
 
 def test_a_deployment_that_keeps_its_old_slot_warm_is_stopped(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """It holds nothing and waits for hours, and its state machine could not be deleted meanwhile."""
     warm = deployed.model_copy(update={"stable": "green", "spec": warm_spec()})
-    journal.promote(warm, at(50))
-    journal.release(deployed, at(60))
+    journal.live.promote(warm, at(50))
+    journal.holding.release(deployed.hold, at(60))
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
     assert not account.runs(deployed.execution)
@@ -890,7 +890,7 @@ def _replace_spec(account: Account, document: str) -> None:
 
 
 def test_a_spec_that_no_release_can_be_deployed_by_is_good_enough(
-    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: Plan
+    account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
     """It was accepted once, or has a key too many."""
     values = json.loads(account.spec.model_dump_json()) | {"surprise": 1}
@@ -910,7 +910,9 @@ def test_a_spec_that_cannot_be_read_keeps_no_stack_that_never_was_deployed(
     assert answers.bodies[0]["Status"] == "SUCCESS"
 
 
-def test_an_answer_is_no_longer_than_cloudformation_takes(aws: Aws, answers: Answers, deployed: Plan) -> None:
+def test_an_answer_is_no_longer_than_cloudformation_takes(
+    aws: Aws, answers: Answers, deployed: HeldPlan
+) -> None:
     """A longer one is thrown away, and the stack waits for the resource's time-out."""
     aws.fail("StopExecution", RuntimeError("x" * 5_000))
     _cleanup(aws, "Delete")

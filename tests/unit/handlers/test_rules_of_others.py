@@ -7,7 +7,7 @@ import pytest
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import TargetGroups
 from crossfade.domain.traffic.weights import Weights
 from faults.cases.service import login
@@ -28,10 +28,10 @@ def traffic(account: Account) -> Traffic:
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal, blue_live: None) -> Plan:
+def held(account: Account, journal: Journal, blue_live: None) -> HeldPlan:
     """Return a deployment that is about to shift traffic for the first time."""
     plan = account.plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     return plan
 
 
@@ -40,12 +40,12 @@ def _plan(account: Account, invoke: Invoke) -> dict[str, Any]:
     return invoke("plan_release", input=ASK, execution=f"{EXECUTION}:d1", deployment="d1")
 
 
-def _shift(invoke: Invoke, plan: Plan, stage: int = 1) -> dict[str, Any]:
+def _shift(invoke: Invoke, plan: HeldPlan, stage: int = 1) -> dict[str, Any]:
     return invoke("shift_traffic", plan=plan, stage=stage, deadline=at(60), cursor=None, written=None)
 
 
-def _restore(invoke: Invoke, journal: Journal, plan: Plan) -> dict[str, Any]:
-    mine = journal.take_over(plan, plan.execution, f"{ROLLBACKS}:mine", FIRST_TRY)
+def _restore(invoke: Invoke, journal: Journal, plan: HeldPlan) -> dict[str, Any]:
+    mine = plan.held_by(journal.holding.take_over(plan.hold, f"{ROLLBACKS}:mine", FIRST_TRY))
     return invoke(
         "restore_weights", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=0, written=None
     )
@@ -70,7 +70,7 @@ LOGIN = login()["AuthenticateOidcConfig"]
 # ---- what its owner has put before the forward ----------------------------------------------------------
 
 
-def test_a_login_survives_a_shift(account: Account, invoke: Invoke, held: Plan, traffic: Traffic) -> None:
+def test_a_login_survives_a_shift(account: Account, invoke: Invoke, held: HeldPlan, traffic: Traffic) -> None:
     """Before, ModifyRule replaced the list of actions with a forward alone, and nobody was told."""
     enriched = account.enrich_rule()
     for stage, weights in ((1, SOME), (2, GREEN)):
@@ -82,7 +82,7 @@ def test_a_login_survives_a_shift(account: Account, invoke: Invoke, held: Plan, 
 
 
 def test_a_login_survives_a_rollback(
-    account: Account, invoke: Invoke, held: Plan, traffic: Traffic, journal: Journal
+    account: Account, invoke: Invoke, held: HeldPlan, traffic: Traffic, journal: Journal
 ) -> None:
     """Also one that came in the middle of the deployment."""
     _shift(invoke, held)
@@ -101,7 +101,7 @@ def test_a_forward_to_the_stable_group_alone_is_no_foreign_change(
 
 
 def test_stickiness_that_comes_in_the_middle_ends_the_deployment(
-    account: Account, invoke: Invoke, held: Plan, journal: Journal, traffic: Traffic
+    account: Account, invoke: Invoke, held: HeldPlan, journal: Journal, traffic: Traffic
 ) -> None:
     """A shift would leave it on, and not reach the clients that stick; the rollback leaves it on too."""
     _shift(invoke, held)
@@ -119,7 +119,7 @@ def test_stickiness_that_comes_in_the_middle_ends_the_deployment(
 
 
 def test_an_old_read_does_not_take_a_login_away_again(
-    account: Account, invoke: Invoke, aws: Aws, held: Plan, journal: Journal, traffic: Traffic
+    account: Account, invoke: Invoke, aws: Aws, held: HeldPlan, journal: Journal, traffic: Traffic
 ) -> None:
     """It shows overwritten weights, so it is older than the login that was there at the last write."""
     before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
@@ -131,7 +131,7 @@ def test_an_old_read_does_not_take_a_login_away_again(
 
 
 def test_an_old_read_does_not_put_a_login_back(
-    account: Account, invoke: Invoke, aws: Aws, held: Plan, journal: Journal, traffic: Traffic
+    account: Account, invoke: Invoke, aws: Aws, held: HeldPlan, journal: Journal, traffic: Traffic
 ) -> None:
     """Its owner has taken it away, and the last write was made without it."""
     account.enrich_rule()
@@ -146,7 +146,7 @@ def test_an_old_read_does_not_put_a_login_back(
 
 
 def test_an_action_that_could_not_be_kept_bars_the_rollback(
-    account: Account, invoke: Invoke, aws: Aws, held: Plan, journal: Journal
+    account: Account, invoke: Invoke, aws: Aws, held: HeldPlan, journal: Journal
 ) -> None:
     """Whatever it does, it is not undone silently: both slots keep their tasks."""
     _shift(invoke, held)
@@ -178,7 +178,7 @@ def test_a_first_release_beside_a_rule_that_would_be_covered_is_refused(
         _plan(account, invoke)
     account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
-    journal.claim(plan)
+    journal.holding.claim(plan)
     with pytest.raises(errors.RuleCovers, match=said):
         _shift(invoke, plan)
     assert len(account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]) == 2
@@ -214,9 +214,9 @@ def test_the_deletion_of_a_stack_leaves_another_services_rule(
 def live(account: Account, journal: Journal, blue_live: None, traffic: Traffic) -> None:
     """Make 0.0.1 live, as the journal has it from the deployment's own writes."""
     plan = account.plan(deployment="d9", execution=f"{EXECUTION}:d9")
-    journal.claim(plan)
-    journal.wrote(plan, BLUE, at(-900), traffic.write(BLUE))
-    journal.release(plan, at(-600))
+    journal.holding.claim(plan)
+    journal.live.wrote(plan, BLUE, at(-900), traffic.write(BLUE))
+    journal.holding.release(plan.hold, at(-600))
 
 
 @pytest.mark.parametrize(

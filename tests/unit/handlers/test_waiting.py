@@ -8,7 +8,7 @@ from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.journal import DELETION, State, Waiting
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from tests.unit.account import SPECS, Account
 from tests.unit.examples import EXECUTION, NEWER, OLD, at, release, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
@@ -19,17 +19,17 @@ SECOND = waiting(version="0.0.4", digest=OLD, seconds=40, execution=f"{EXECUTION
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal) -> Plan:
+def held(account: Account, journal: Journal) -> HeldPlan:
     """Return a deployment that holds the service."""
     plan = account.first_plan()
-    journal.claim(plan)
+    journal.holding.claim(plan)
     return plan
 
 
 # ---- QueueRelease ---------------------------------------------------------------------------------------
 
 
-def test_a_release_is_queued(invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_a_release_is_queued(invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
     """Twice it is the same."""
     for _ in range(2):
         answer = invoke("queue_release", service="web", waiting=FIRST)
@@ -37,14 +37,14 @@ def test_a_release_is_queued(invoke: Invoke, journal: Journal, held: Plan) -> No
     assert journal.state("web").waiting == FIRST
 
 
-def test_who_waits_is_told_for_whom(invoke: Invoke, held: Plan) -> None:
+def test_who_waits_is_told_for_whom(invoke: Invoke, held: HeldPlan) -> None:
     """In the words of the plan, which has seen who holds the service."""
     answer = invoke("queue_release", service="web", waiting=FIRST, held=f"{held.execution} holds web")
     assert answer["reason"] == f"{WAITS} {held.execution} holds web."
 
 
 def test_only_the_newest_waits(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """Whom it drops is told, and stands in the journal."""
     invoke("queue_release", service="web", waiting=FIRST)
@@ -57,7 +57,9 @@ def test_only_the_newest_waits(
     assert (item["outcome"], item["ended"]) == ("dropped", iso(at(45)))
 
 
-def test_the_same_image_drops_nobody(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_the_same_image_drops_nobody(
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
+) -> None:
     """It was asked for once more, and waits as the last one who asked wants it."""
     again = FIRST.model_copy(update={"execution": f"{EXECUTION}:w2", "at": at(40)})
     invoke("queue_release", service="web", waiting=FIRST)
@@ -67,10 +69,10 @@ def test_the_same_image_drops_nobody(account: Account, invoke: Invoke, journal: 
 
 
 def test_a_service_that_was_freed_meanwhile_is_planned_anew(
-    invoke: Invoke, journal: Journal, held: Plan
+    invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Nobody would start what waits for a free service."""
-    journal.release(held, at(60))
+    journal.holding.release(held.hold, at(60))
     with pytest.raises(errors.ServiceChanged, match="was freed"):
         invoke("queue_release", service="web", waiting=FIRST)
     assert journal.state("web") == State(freed=at(60))
@@ -79,13 +81,13 @@ def test_a_service_that_was_freed_meanwhile_is_planned_anew(
 # ---- StartNext ------------------------------------------------------------------------------------------
 
 
-def _waits(account: Account, journal: Journal, plan: Plan, found: Waiting = FIRST) -> None:
+def _waits(account: Account, journal: Journal, plan: HeldPlan, found: Waiting = FIRST) -> None:
     """Let a release wait for a service that was freed."""
     account.waits(found)
-    journal.release(plan, at(60))
+    journal.holding.release(plan.hold, at(60))
 
 
-def test_what_waits_is_started(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_what_waits_is_started(account: Account, invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
     """With tag and digest, and its place in time: it gives way to whatever is pushed later."""
     _waits(account, journal, held)
     assert invoke("start_next", service="web") == {"started": ["web 0.0.3"]}
@@ -101,7 +103,7 @@ def test_what_waits_is_started(account: Account, invoke: Invoke, journal: Journa
 
 
 def test_where_nothing_waits_nothing_is_started(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Twice as well; and for a service that never was deployed."""
     _waits(account, journal, held)
@@ -112,7 +114,7 @@ def test_where_nothing_waits_nothing_is_started(
 
 
 def test_what_waits_for_a_held_service_waits_on(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Another deployment was quicker: what waits is started at its end."""
     account.waits(FIRST)
@@ -122,7 +124,9 @@ def test_what_waits_for_a_held_service_waits_on(
     assert account.started() == {}
 
 
-def test_all_services_are_looked_at(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_all_services_are_looked_at(
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
+) -> None:
     """By a rollback that does not know which one was forgotten."""
     account.publish(account.spec.model_copy(update={"service": "shop"}))
     _waits(account, journal, held)
@@ -130,7 +134,7 @@ def test_all_services_are_looked_at(account: Account, invoke: Invoke, journal: J
 
 
 def test_what_waits_for_a_service_without_a_spec_is_started(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Its plan says that the spec is gone: the release is not forgotten without a word."""
     account.unpublish("web")
@@ -142,7 +146,7 @@ def test_what_waits_for_a_service_without_a_spec_is_started(
 
 
 def test_a_start_that_was_cut_off_is_done_once(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: HeldPlan
 ) -> None:
     """The execution was started, and still stands in the line: the second try finds it, ended or not."""
     _waits(account, journal, held)
@@ -158,7 +162,9 @@ def test_a_start_that_was_cut_off_is_done_once(
     assert journal.state("web").waiting is None
 
 
-def test_two_that_have_waited_are_two(account: Account, invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_two_that_have_waited_are_two(
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
+) -> None:
     """Even of the same image: whoever has asked is told apart."""
     _waits(account, journal, held)
     invoke("start_next", service="web")
@@ -168,7 +174,7 @@ def test_two_that_have_waited_are_two(account: Account, invoke: Invoke, journal:
 
 
 def test_what_was_started_and_not_yet_dequeued_is_deployed(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """It does not wait for itself."""
     found = account.release("0.0.3")
@@ -186,13 +192,14 @@ def test_a_new_configuration_that_has_waited_is_deployed(
     """The pattern was changed while its image was deployed: from the wait to the plan nothing is lost."""
     image = account.release("0.0.2").model_copy(update={"pushed": at(-60)})
     plan = account.first_plan(release=image)
-    journal.claim(plan)
-    newer = account.repattern(stopTimeout=90).pattern.task_definition
+    journal.holding.claim(plan)
+    newer = account.blueprint(stopTimeout=90)
+    account.publish(account.spec.model_copy(update={"blueprint": newer}))
     ask = {"service": "web", "image_tag": "0.0.2"}
     busy = invoke("plan_release", input=ask, execution=f"{EXECUTION}:w1", deployment="w1")
     assert busy["action"] == "busy"
     invoke("queue_release", service="web", waiting=busy["waiting"])
-    journal.release(plan, at(60))
+    journal.holding.release(plan.hold, at(60))
     invoke("start_next", service="web")
     ((name, asked),) = account.started().items()
     answer = invoke("plan_release", input=asked, execution=f"{EXECUTION}:{name}", deployment=name)
@@ -277,8 +284,8 @@ def test_what_was_tried_and_taken_back_is_not_tried_again(
     _pushed(aws, 0)
     assert _catch_up(account, invoke) == 1
     plan = account.first_plan(release=release("0.0.3", digest, at(0)))
-    journal.claim(plan)
-    journal.release(plan, at(60))
+    journal.holding.claim(plan)
+    journal.holding.release(plan.hold, at(60))
     clock.seconds = 24 * 3600
     assert _catch_up(account, invoke) == 0
 
@@ -305,13 +312,13 @@ def test_what_is_known_is_not_started(
     if known == "newer-tried":
         image = release(pushed=at(21))
     plan = account.first_plan(release=image)
-    journal.claim(plan)
+    journal.holding.claim(plan)
     if known == "waits":
         account.waits(waiting(digest=digest, seconds=20))
     elif known == "live":
-        journal.promote(plan, at(50))
+        journal.live.promote(plan, at(50))
     if known not in {"waits", "running"}:
-        journal.release(plan, at(60))
+        journal.holding.release(plan.hold, at(60))
     assert invoke("catch_up") == {"started": []}
     assert account.started() == {}
 
@@ -371,11 +378,11 @@ def test_a_repository_that_is_gone_stops_nobody_else(account: Account, invoke: I
 
 
 def test_nothing_is_caught_up_with_while_the_service_goes(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Should it be started all the same, its plan is refused."""
     digest = account.push("0.0.3")
-    journal.seize("web", DELETION)
+    journal.holding.seize("web", DELETION)
     invoke("catch_up")
     asked = {"service": "web", "image_tag": "0.0.3", "image_digest": digest, "asked": iso(at(20))}
     with pytest.raises(errors.ServiceBusy, match=DELETION):

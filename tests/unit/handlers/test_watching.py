@@ -11,7 +11,7 @@ from crossfade.domain import errors
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.ledger import Record, Unanswered
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.traffic.weights import Weights
 from crossfade.watching.ledger_tail import PAUSE_SECONDS
@@ -39,16 +39,16 @@ BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 
 
 @pytest.fixture
-def held(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+def held(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> HeldPlan:
     """Return a deployment into green that holds the service; 0.0.1 is live in blue, and a probe runs."""
     plan = account.plan()
-    journal.claim(plan)
-    journal.probing(plan, probe)
+    journal.holding.claim(plan)
+    journal.history.probing(plan.hold, probe)
     return plan
 
 
 def _watch(
-    account: Account, invoke: Invoke, plan: Plan, /, *, stage: int = 0, **given: Any
+    account: Account, invoke: Invoke, plan: HeldPlan, /, *, stage: int = 0, **given: Any
 ) -> dict[str, Any]:
     """Watch the stage at weight 0, in which no users are asked for, with what earlier watches handed on."""
     return invoke(
@@ -65,11 +65,12 @@ def _watch(
 
 def _numbers(answer: dict[str, Any]) -> tuple[int, int, int]:
     """How far each lane was read: green, blue, production."""
-    return GateState.model_validate_json(answer["gate"]).lanes.numbers
+    lanes = GateState.model_validate_json(answer["gate"]).lanes
+    return lanes.candidate.number, lanes.stable.number, lanes.production.number
 
 
 def test_a_good_stage_advances(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """And stands in the journal, with the reason."""
     account.write_ledger(held.ledger, *every_lane("." * 150))
@@ -81,13 +82,13 @@ def test_a_good_stage_advances(
         "emergency": False,
         "error": None,
     }
-    (stage,) = journal.history("web", "d1").stages
+    (stage,) = journal.history.of("web", "d1").stages
     assert (stage.weight, stage.began, stage.ended, stage.verdict) == (0, at(0), at(15), "advance")
     assert stage.reason == answer["verdict"]["reason"]
 
 
 def test_a_stage_holds_until_the_candidate_can_carry_the_next_weight(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """The live slot has grown: the candidate is asked for as many tasks, and watched until they are there."""
     account.resize("blue", 40)
@@ -106,7 +107,7 @@ def test_a_stage_holds_until_the_candidate_can_carry_the_next_weight(
 
 
 def test_at_its_deadline_a_stage_holds_nobody_back(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """The shift then says by name what is missing."""
     account.resize("blue", 40)
@@ -116,7 +117,7 @@ def test_at_its_deadline_a_stage_holds_nobody_back(
 
 
 def test_a_candidate_grows_within_its_bounds(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """Also while a stage is held for another reason; its rollout stays the same."""
     account.scale("green")
@@ -126,7 +127,7 @@ def test_a_candidate_grows_within_its_bounds(
     assert (account.desired("green"), account.rollout("green")) == (8, rollout)
 
 
-def test_a_candidate_is_never_shrunk(account: Account, invoke: Invoke, clock: Clock, held: Plan) -> None:
+def test_a_candidate_is_never_shrunk(account: Account, invoke: Invoke, clock: Clock, held: HeldPlan) -> None:
     """It has grown by its own load, or the live slot was shrunk by its owner."""
     account.resize("green", 5)
     _watch(account, invoke, held)
@@ -134,7 +135,7 @@ def test_a_candidate_is_never_shrunk(account: Account, invoke: Invoke, clock: Cl
 
 
 def test_a_watch_returns_as_soon_as_it_has_a_verdict(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """It looks several times a second; the journal keeps when it was judged."""
     clock.meanwhile = [
@@ -151,21 +152,21 @@ def test_a_watch_returns_as_soon_as_it_has_a_verdict(
         "candidate (green) failed the last 31 requests in a row, for 3.0 s, while stable (blue) answers; "
         "31 of 41: HTTP 500, expected 200. The application failed: read its log"
     )
-    assert journal.history("web", "d1").judged == at(2 * PAUSE_SECONDS)
-    assert journal.history("web", "d1").refused == 0
+    assert journal.history.of("web", "d1").judged == at(2 * PAUSE_SECONDS)
+    assert journal.history.of("web", "d1").refused == 0
 
 
 def test_a_watch_ends_without_a_verdict(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """After some seconds, so that the state machine takes its turn; the stage is still open."""
     answer = _watch(account, invoke, held)
     assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", False, looked(20))
-    assert journal.history("web", "d1").stages[0].ended is None
+    assert journal.history.of("web", "d1").stages[0].ended is None
 
 
 def test_a_request_that_becomes_visible_late_is_not_lost(
-    account: Account, invoke: Invoke, aws: Aws, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, held: HeldPlan
 ) -> None:
     """GetLogEvents' token leads past it; the gap in the numbers tells that it is still to come."""
     account.write_ledger(held.ledger, *every_lane("." * 49 + "x" + "." * 200, "." * 250))
@@ -182,7 +183,7 @@ def test_a_request_that_becomes_visible_late_is_not_lost(
 
 
 def test_a_watch_reads_on_from_the_last_one(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """Two watches see what one would have seen: their evidence is the same to the last digit."""
     account.write_ledger(held.ledger, *every_lane("." * 90))
@@ -195,7 +196,7 @@ def test_a_watch_reads_on_from_the_last_one(
     assert (second["verdict"]["action"], _numbers(second)) == ("advance", (150, 150, 150))
 
 
-def _answers(plan: Plan, version: str, count: int = 150) -> list[Record]:
+def _answers(plan: HeldPlan, version: str, count: int = 150) -> list[Record]:
     """Every lane answers, the candidate's with this version."""
     green = requests("green", "." * count, version=version)
     others = [requests(lane, "." * count, version="0.0.1") for lane in ("blue", "production")]
@@ -203,17 +204,17 @@ def _answers(plan: Plan, version: str, count: int = 150) -> list[Record]:
 
 
 @pytest.fixture
-def tagged(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> Plan:
+def tagged(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> HeldPlan:
     """Return a deployment of an image that came as 2, while CI gives it more tags; its spec deploys all."""
     spec = account.spec.model_copy(update={"push_tags": "^[0-9]+([.][0-9]+)*$"})
     plan = account.plan(release=account.release("2")).model_copy(update={"spec": spec})
-    journal.claim(plan)
-    journal.probing(plan, probe)
+    journal.holding.claim(plan)
+    journal.history.probing(plan.hold, probe)
     return plan
 
 
 def test_a_candidate_may_answer_another_tag_of_its_image(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, tagged: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, tagged: HeldPlan
 ) -> None:
     """The tag came when the deployment had begun. From then on this is the version, in the journal too."""
     account.tag(tagged.release.digest, "2.0.1")
@@ -225,12 +226,13 @@ def test_a_candidate_may_answer_another_tag_of_its_image(
         "candidate (green) fails 0 of 149, stable (blue) 0 of 149",
     )
     assert answer["plan"]["release"] == tagged.release.model_dump(mode="json") | {"version": "2.0.1"}
-    assert journal.history("web", "d1").plan == Plan.model_validate(answer["plan"])
+    known = HeldPlan.model_validate(answer["plan"])
+    assert journal.history.of("web", "d1").plan.held_by(known.hold) == known
     assert journal.state("web").candidate == candidate(digest=tagged.release.digest, version="2.0.1")
 
 
 def test_a_tag_that_ecr_does_not_show_yet_is_looked_for_again(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, tagged: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, tagged: HeldPlan
 ) -> None:
     """It was pushed a moment ago; until it is found nothing is judged."""
     account.tag(tagged.release.digest, "2.0.1")
@@ -255,7 +257,7 @@ def test_a_tag_that_ecr_does_not_show_yet_is_looked_for_again(
     ],
 )
 def test_any_other_version_is_wrong(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, tagged: Plan, tag: str, answered: str
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, tagged: HeldPlan, tag: str, answered: str
 ) -> None:
     """ECR is asked a few times, and never again once that was judged."""
     account.tag(tagged.release.digest, tag)
@@ -277,7 +279,7 @@ def test_any_other_version_is_wrong(
 
 
 def test_once_clients_are_sent_to_it_another_version_is_wrong(
-    account: Account, invoke: Invoke, aws: Aws, tagged: Plan
+    account: Account, invoke: Invoke, aws: Aws, tagged: HeldPlan
 ) -> None:
     """What it answers as was found before; no look at ECR keeps a verdict waiting then."""
     account.tag(tagged.release.digest, "2.0.1")
@@ -287,7 +289,7 @@ def test_once_clients_are_sent_to_it_another_version_is_wrong(
 
 
 def test_a_watch_that_runs_again_says_the_same(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """Its first answer may have been lost on its way to the state machine."""
     account.write_ledger(held.ledger, *every_lane("." * 90))
@@ -297,11 +299,11 @@ def test_a_watch_that_runs_again_says_the_same(
     first, second = (_watch(account, invoke, held, **before) for _ in range(2))
     assert first == second
     assert first["verdict"]["action"] == "roll_back"
-    assert len(journal.history("web", "d1").stages) == 1
+    assert len(journal.history.of("web", "d1").stages) == 1
 
 
 def test_what_came_before_the_candidate_was_healthy_is_not_judged(
-    account: Account, invoke: Invoke, held: Plan
+    account: Account, invoke: Invoke, held: HeldPlan
 ) -> None:
     """Its lane begins with the first answer, and a task that starts may fail a few more."""
     account.write_ledger(held.ledger, *every_lane("x" * 50, seconds=-5.1))
@@ -310,7 +312,7 @@ def test_what_came_before_the_candidate_was_healthy_is_not_judged(
 
 
 def test_the_answer_is_logged_without_the_evidence(
-    account: Account, invoke: Invoke, held: Plan, logged: Logged
+    account: Account, invoke: Invoke, held: HeldPlan, logged: Logged
 ) -> None:
     """It is of no use to a reader, and long."""
     answer = _watch(account, invoke, held)
@@ -321,26 +323,26 @@ def test_the_answer_is_logged_without_the_evidence(
 
 
 def test_a_silent_stage_is_rolled_back_at_its_deadline(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """Silence is not success; the journal keeps when that was judged."""
     clock.seconds = 59.5
     answer = _watch(account, invoke, held)
     assert answer["verdict"]["error"] == "EvidenceMissing"
-    assert journal.history("web", "d1").judged == at(59.5 + looked(0.5))
+    assert journal.history.of("web", "d1").judged == at(59.5 + looked(0.5))
 
 
 def test_the_place_in_the_ledger_is_kept(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """For a rollback that nobody hands it to."""
     account.write_ledger(held.ledger, *every_lane("..."))
     answer = _watch(account, invoke, held)
-    assert journal.history("web", "d1").cursor == answer["cursor"] is not None
+    assert journal.history.of("web", "d1").cursor == answer["cursor"] is not None
 
 
 def test_a_probe_that_died_ends_the_watch(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: HeldPlan
 ) -> None:
     """After some seconds of silence: there is no point in waiting for what nobody writes."""
     account.write_ledger(held.ledger, *every_lane("." * 20))
@@ -348,11 +350,11 @@ def test_a_probe_that_died_ends_the_watch(
     answer = _watch(account, invoke, held)
     assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", True, looked(6))
     assert _numbers(answer) == (20, 20, 20)
-    assert journal.history("web", "d1").cursor == answer["cursor"]
+    assert journal.history.of("web", "d1").cursor == answer["cursor"]
 
 
 def test_silence_counts_from_the_last_word(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, held: HeldPlan
 ) -> None:
     """A probe that dies while it is listened to is found out as soon."""
     clock.meanwhile = [
@@ -365,7 +367,7 @@ def test_silence_counts_from_the_last_word(
 
 
 def test_a_verdict_needs_no_probe_any_more(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, held: HeldPlan
 ) -> None:
     """What the ledger holds was seen, whoever has died since."""
     account.write_ledger(held.ledger, *every_lane("." * 150))
@@ -376,7 +378,7 @@ def test_a_verdict_needs_no_probe_any_more(
 
 
 def test_the_next_probe_is_read_on_from_there(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, probe: str, held: HeldPlan
 ) -> None:
     """Both write to the same ledger: what the first one has seen counts, and the second counts from 1."""
     account.write_ledger(held.ledger, opened(0), *every_lane("." * 90))
@@ -389,7 +391,7 @@ def test_the_next_probe_is_read_on_from_there(
     second = _watch(account, invoke, held, **first)
     assert (second["verdict"]["action"], _numbers(second)) == ("advance", (60, 60, 60))
     assert second["verdict"]["reason"] == "candidate (green) fails 0 of 119, stable (blue) 0 of 119"
-    assert journal.history("web", "d1").probe == task != probe
+    assert journal.history.of("web", "d1").probe == task != probe
 
 
 def _stable_gone(count: int) -> list[Record]:
@@ -405,7 +407,7 @@ def _stable_gone(count: int) -> list[Record]:
 
 @pytest.mark.parametrize("stage", [0, 1], ids=["once-verified", "at-once"])
 def test_adr_13_where_stable_serves_nothing_the_last_stage_is_next(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan, stage: int
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan, stage: int
 ) -> None:
     """It is the watch that says which stage follows."""
     account.write_ledger(held.ledger, *_stable_gone(250))
@@ -422,7 +424,7 @@ def test_adr_13_where_stable_serves_nothing_the_last_stage_is_next(
 
 
 def test_where_stable_serves_nothing_the_tasks_that_there_are_must_do(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """It is asked for the others, and gets the traffic meanwhile; it is not promoted without them."""
     account.resize("blue", 4)
@@ -436,7 +438,7 @@ def test_where_stable_serves_nothing_the_tasks_that_there_are_must_do(
 
 
 def test_an_ordinary_stage_leads_to_the_next_one(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """Whatever there is after that."""
     account.write_ledger(held.ledger, *every_lane("." * 150))
@@ -445,7 +447,7 @@ def test_an_ordinary_stage_leads_to_the_next_one(
 
 
 def test_a_newer_release_that_need_not_wait_ends_the_watch(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """It came in the middle of a look; one that is only queued waits for the end."""
     clock.meanwhile = [
@@ -458,20 +460,20 @@ def test_a_newer_release_that_need_not_wait_ends_the_watch(
 
 
 def test_a_rollback_that_takes_over_ends_the_watch(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """In the middle of a look; no verdict is written over what the rollback writes."""
     account.write_ledger(held.ledger, *requests("green", "."))
-    clock.meanwhile = [lambda: None, lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)]
+    clock.meanwhile = [lambda: None, lambda: journal.holding.take_over(held.hold, MINE, FIRST_TRY)]
     with pytest.raises(errors.ServiceLost):
         _watch(account, invoke, held)
     assert clock.seconds == 2 * PAUSE_SECONDS
-    assert journal.history("web", "d1").stages == ()
+    assert journal.history.of("web", "d1").stages == ()
 
 
 def _shift(
     invoke: Invoke,
-    plan: Plan,
+    plan: HeldPlan,
     stage: int = 1,
     deadline: float = 60,
     cursor: str | None = None,
@@ -483,7 +485,7 @@ def _shift(
 
 
 def test_a_shift_sets_the_stages_weights(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """Live, in the journal, and in the deployment's history."""
     clock.seconds = 5
@@ -497,16 +499,16 @@ def test_a_shift_sets_the_stages_weights(
     }
     assert Traffic(account.elbv2, account.spec).weights() == SOME
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)
-    assert [stage.weight for stage in journal.history("web", "d1").stages] == [10]
+    assert [stage.weight for stage in journal.history.of("web", "d1").stages] == [10]
 
 
-def test_a_shift_tells_how_far_the_ledger_was_read(invoke: Invoke, journal: Journal, held: Plan) -> None:
+def test_a_shift_tells_how_far_the_ledger_was_read(invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
     """A rollback that nobody hands it to reads on from there."""
     _shift(invoke, held, cursor="f/1")
-    assert journal.history("web", "d1").cursor == "f/1"
+    assert journal.history.of("web", "d1").cursor == "f/1"
 
 
-def test_shifting_twice_is_shifting_once(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_shifting_twice_is_shifting_once(account: Account, invoke: Invoke, held: HeldPlan) -> None:
     """Absolute weights, never steps."""
     _shift(invoke, held)
     _shift(invoke, held)
@@ -518,21 +520,23 @@ def test_a_first_release_makes_the_rule(account: Account, invoke: Invoke, journa
     account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
-    journal.claim(plan)
+    journal.holding.claim(plan)
     assert _shift(invoke, plan)["status"] == "shifted"
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
 
 
 def test_a_shift_that_was_cut_off_goes_on(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Written to the load balancer and not yet to the journal is no foreign change."""
-    journal.intend(held, SOME, at(0))
+    journal.live.intend(held.hold, SOME, at(0))
     Traffic(account.elbv2, account.spec).write(SOME)
     assert _shift(invoke, held)["status"] == "shifted"
 
 
-def test_weights_that_somebody_else_set_are_left_alone(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_weights_that_somebody_else_set_are_left_alone(
+    account: Account, invoke: Invoke, held: HeldPlan
+) -> None:
     """Compare and set: the comparison fails."""
     foreign = Weights(blue=70, green=30)
     Traffic(account.elbv2, account.spec).write(foreign)
@@ -541,7 +545,9 @@ def test_weights_that_somebody_else_set_are_left_alone(account: Account, invoke:
     assert Traffic(account.elbv2, account.spec).weights() == foreign
 
 
-def test_a_rule_that_somebody_deleted_is_not_made_again(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_a_rule_that_somebody_deleted_is_not_made_again(
+    account: Account, invoke: Invoke, held: HeldPlan
+) -> None:
     """Whoever took the service off the air had a reason."""
     Traffic(account.elbv2, account.spec).remove()
     with pytest.raises(errors.ForeignChange, match="found no rule"):
@@ -570,15 +576,15 @@ def _meanwhile(*happens: Callable[[], object]) -> Any:
 
 
 def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: HeldPlan
 ) -> None:
     """The rollback has put the weights back already; what was intended is no foreign change."""
-    mine = held.model_copy(update={"execution": MINE})
+    mine = held.held_by(held.hold._replace(holder=MINE))
     aws.edit(
         "ModifyRule",
         _meanwhile(
-            lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY),
-            lambda: journal.reinstate(mine, "blue", at(9)),
+            lambda: journal.holding.take_over(held.hold, MINE, FIRST_TRY),
+            lambda: journal.live.reinstate(mine, "blue", at(9)),
         ),
     )
     with pytest.raises(errors.ServiceLost):
@@ -601,13 +607,13 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
     account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
-    journal.claim(plan)
-    mine = plan.model_copy(update={"execution": MINE})
+    journal.holding.claim(plan)
+    mine = plan.held_by(plan.hold._replace(holder=MINE))
     aws.edit(
         "CreateRule",
         _meanwhile(
-            lambda: journal.take_over(plan, plan.execution, MINE, FIRST_TRY),
-            lambda: journal.reinstate(mine, None, at(9)),
+            lambda: journal.holding.take_over(plan.hold, MINE, FIRST_TRY),
+            lambda: journal.live.reinstate(mine, None, at(9)),
         ),
     )
     with pytest.raises(errors.ServiceLost):
@@ -622,11 +628,11 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
 
 
 def test_a_rollback_at_work_takes_back_what_was_intended(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: HeldPlan
 ) -> None:
     """It was written down before the write, so it is known."""
     _shift(invoke, held)
-    aws.edit("ModifyRule", _meanwhile(lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)))
+    aws.edit("ModifyRule", _meanwhile(lambda: journal.holding.take_over(held.hold, MINE, FIRST_TRY)))
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held, stage=2)
     assert Traffic(account.elbv2, account.spec).weights() == GREEN
@@ -634,17 +640,17 @@ def test_a_rollback_at_work_takes_back_what_was_intended(
 
 
 def test_adr_03_a_rollback_that_takes_over_between_look_and_write_stops_the_write(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: HeldPlan
 ) -> None:
     """The shift has seen that it holds the service; when it writes, a rollback does."""
-    aws.edit("DescribeRules", _meanwhile(lambda: journal.take_over(held, held.execution, MINE, FIRST_TRY)))
+    aws.edit("DescribeRules", _meanwhile(lambda: journal.holding.take_over(held.hold, MINE, FIRST_TRY)))
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
 
 
 def test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: HeldPlan
 ) -> None:
     """The intent was written before the weights: the next try takes them for nobody else's change."""
     aws.edit("ModifyRule", _dies)
@@ -661,10 +667,10 @@ def test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights(
 
 
 def test_a_deployment_that_lost_the_service_shifts_nothing(
-    account: Account, invoke: Invoke, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """A rollback has taken it over."""
-    journal.take_over(held, held.execution, MINE, FIRST_TRY)
+    journal.holding.take_over(held.hold, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
@@ -676,7 +682,7 @@ def _rules(account: Account) -> dict[str, Any]:
 
 
 def test_weights_that_do_not_show_yet_are_waited_for(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, held: HeldPlan
 ) -> None:
     """For 15 s at a time, without writing again; the stage began before the write, its time is from now."""
     aws.go_on_answering("DescribeRules", _rules(account), after="ModifyRule")
@@ -684,7 +690,7 @@ def test_weights_that_do_not_show_yet_are_waited_for(
     assert (first["status"], first["written"], clock.seconds) == ("waiting", iso(at(0)), 15)
     assert "does not show the new weights (blue 90, green 10) yet" in first["reason"]
     # Clients may meet the candidate from here on, also where a rollback comes before the weights show.
-    assert journal.history("web", "d1").stages == (StageRecord(weight=10, began=at(0)),)
+    assert journal.history.of("web", "d1").stages == (StageRecord(weight=10, began=at(0)),)
     aws.refuse("ModifyRule", "TooManyWrites")
     clock.seconds = 100
     second = _shift(invoke, held, written=first["written"])
@@ -698,7 +704,7 @@ def test_weights_that_do_not_show_yet_are_waited_for(
 
 
 def test_weights_that_never_show_are_somebody_elses(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: HeldPlan
 ) -> None:
     """After five minutes."""
     aws.go_on_answering("DescribeRules", _rules(account), after="ModifyRule")
@@ -711,7 +717,7 @@ def test_weights_that_never_show_are_somebody_elses(
 
 
 def test_weights_that_somebody_sets_just_after_the_write_are_seen_at_once(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, held: HeldPlan
 ) -> None:
     """Values that Crossfade never wrote are nothing to wait for."""
     foreign = Weights(blue=70, green=30)
@@ -722,7 +728,7 @@ def test_weights_that_somebody_sets_just_after_the_write_are_seen_at_once(
 
 
 def test_a_shift_goes_on_from_a_rule_that_is_read_as_before_the_last_one(
-    account: Account, invoke: Invoke, aws: Aws, held: Plan
+    account: Account, invoke: Invoke, aws: Aws, held: HeldPlan
 ) -> None:
     """The weights are absolute, and those that it reads are its own."""
     before = _rules(account)
@@ -734,7 +740,7 @@ def test_a_shift_goes_on_from_a_rule_that_is_read_as_before_the_last_one(
 
 
 def test_too_few_targets_are_waited_for_and_then_given_up(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """The weights stay as they are."""
     account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
@@ -746,7 +752,7 @@ def test_too_few_targets_are_waited_for_and_then_given_up(
 
 
 def test_a_candidate_that_has_clients_and_no_target_is_not_waited_for(
-    account: Account, invoke: Invoke, held: Plan
+    account: Account, invoke: Invoke, held: HeldPlan
 ) -> None:
     """Nobody would answer them meanwhile."""
     assert _shift(invoke, held)["status"] == "shifted"
@@ -755,7 +761,7 @@ def test_a_candidate_that_has_clients_and_no_target_is_not_waited_for(
         _shift(invoke, held, stage=2)
 
 
-def test_a_newer_release_does_not_wait_for_targets(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_a_newer_release_does_not_wait_for_targets(account: Account, invoke: Invoke, held: HeldPlan) -> None:
     """Where it may take this one's place."""
     account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
     account.waits(waiting(supersede=True))
@@ -763,7 +769,9 @@ def test_a_newer_release_does_not_wait_for_targets(account: Account, invoke: Inv
         _shift(invoke, held)
 
 
-def test_a_stable_slot_without_targets_is_left_at_once(account: Account, invoke: Invoke, held: Plan) -> None:
+def test_a_stable_slot_without_targets_is_left_at_once(
+    account: Account, invoke: Invoke, held: HeldPlan
+) -> None:
     """Each percent that leaves it is served again; the stage that begins says what comes of the rest."""
     account.deregister_targets("blue", "10.0.0.10", "10.0.0.11")
     assert _shift(invoke, held)["status"] == "shifted"
@@ -771,7 +779,7 @@ def test_a_stable_slot_without_targets_is_left_at_once(account: Account, invoke:
 
 
 def test_a_shift_counts_what_the_live_slot_is_wanted_to_have(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """It has grown since the launch: the candidate is asked for as many, and its share is waited for."""
     account.resize("blue", 4)
@@ -789,7 +797,7 @@ def test_a_shift_counts_what_the_live_slot_is_wanted_to_have(
 
 
 def test_a_live_slot_that_grows_is_no_reason_to_wait(
-    account: Account, invoke: Invoke, clock: Clock, held: Plan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """Its new tasks still start, and the shift takes load away from it."""
     account.resize("blue", 4)
@@ -797,20 +805,20 @@ def test_a_live_slot_that_grows_is_no_reason_to_wait(
 
 
 @pytest.fixture
-def shifted(account: Account, journal: Journal, held: Plan) -> Plan:
+def shifted(account: Account, journal: Journal, held: HeldPlan) -> HeldPlan:
     """Return a deployment that has shifted all traffic."""
     Traffic(account.elbv2, account.spec).write(GREEN)
-    journal.wrote(held, GREEN, at(0))
+    journal.live.wrote(held, GREEN, at(0))
     return held
 
 
-def _clients(account: Account, plan: Plan, *records: Record, seconds: int = 20) -> None:
+def _clients(account: Account, plan: HeldPlan, *records: Record, seconds: int = 20) -> None:
     """Write what clients met, while both slots' lanes are well for so many seconds."""
     found = sorted([*records, *both_lanes("." * 10 * seconds)], key=lambda record: record.at)
     account.write_ledger(plan.ledger, *found)
 
 
-def _retire(account: Account, invoke: Invoke, plan: Plan, **given: Any) -> dict[str, Any]:
+def _retire(account: Account, invoke: Invoke, plan: HeldPlan, **given: Any) -> dict[str, Any]:
     """Retire blue, with what an earlier look has handed on."""
     probe = given.get("probe") or account.item("deployment#d1").get("probe", "task")
     return invoke(
@@ -833,18 +841,18 @@ def _stopped(left: int) -> Any:
 
 
 def test_blue_stays_until_clients_have_left_it(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """The way back stays open that long."""
     _clients(account, shifted, request("production", 1, 5, version="0.0.1"))
     assert _retire(account, invoke, shifted)["verdict"]["action"] == "hold"
-    assert journal.history("web", "d1").promoted is None
+    assert journal.history.of("web", "d1").promoted is None
     assert account.desired("blue") == 2
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before-the-look", "in-the-middle-of-it"])
 def test_blue_stays_where_somebody_asks_for_what_it_runs(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan, late: bool
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan, late: bool
 ) -> None:
     """Clients have left it, and the next thing would be its stop."""
 
@@ -858,12 +866,12 @@ def test_blue_stays_where_somebody_asks_for_what_it_runs(
         ask()
     with pytest.raises(errors.Superseded, match=r"0\.0\.1, which is live, was asked for"):
         _retire(account, invoke, shifted)
-    assert journal.history("web", "d1").promoted is None
+    assert journal.history.of("web", "d1").promoted is None
     assert account.desired("blue") == 2
 
 
 def test_blue_is_stopped_and_seen_gone(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """First the promotion is written, then the slot is stopped."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
@@ -877,11 +885,11 @@ def test_blue_is_stopped_and_seen_gone(
     assert account.desired("blue") == 0
     aws.edit("UpdateService", _stopped(0))
     assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
-    assert journal.history("web", "d1").promoted == at(looked(20))
+    assert journal.history.of("web", "d1").promoted == at(looked(20))
 
 
 def test_adr_05_promoted_is_written_before_the_old_slot_is_stopped(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """A handler that dies at the stop leaves a promotion, from which no rollback goes back by weights."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
@@ -889,24 +897,24 @@ def test_adr_05_promoted_is_written_before_the_old_slot_is_stopped(
     aws.fail("UpdateService", Killed())
     with pytest.raises(Killed):
         _retire(account, invoke, shifted)
-    assert journal.history("web", "d1").promoted == at(20)
+    assert journal.history.of("web", "d1").promoted == at(20)
 
 
 def test_adr_05_the_old_slot_runs_on_while_promoted_cannot_be_written(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """A rollback would go back to it."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
     clock.seconds = 20
-    journal.wanted(shifted, 2)  # else this would be the first thing to be written
+    journal.history.wanted(shifted.hold, 2)  # else this would be the first thing to be written
     aws.refuse("TransactWriteItems", "ThrottlingException")
     with pytest.raises(errors.AwsUnavailable):
         _retire(account, invoke, shifted)
-    assert (account.desired("blue"), journal.history("web", "d1").promoted) == (2, None)
+    assert (account.desired("blue"), journal.history.of("web", "d1").promoted) == (2, None)
 
 
 def test_blue_stays_until_the_candidate_has_as_many_targets(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """Somebody has asked for more of blue at the last moment: the candidate follows before it goes."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
@@ -921,14 +929,14 @@ def test_blue_stays_until_the_candidate_has_as_many_targets(
         "error": None,
     }
     assert (account.desired("blue"), account.desired("green")) == (3, 3)
-    assert journal.history("web", "d1").promoted is None
+    assert journal.history.of("web", "d1").promoted is None
     account.register_targets("green", "10.0.0.12")
     assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"
     assert (account.desired("blue"), account.desired("green")) == (0, 3)
 
 
 def test_a_candidate_that_stays_too_small_is_taken_back(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """Blue is still there to go back to."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 120)], seconds=120)
@@ -940,16 +948,16 @@ def test_a_candidate_that_stays_too_small_is_taken_back(
         "120 s after the last shift: green has 1 healthy targets of 2 tasks and needs 2 for weight 100. "
         "Look at that slot's tasks."
     )
-    assert journal.history("web", "d1").judged == at(120)
+    assert journal.history.of("web", "d1").judged == at(120)
     assert account.desired("blue") == 2
 
 
 def test_an_owner_who_shrinks_the_old_slot_lets_no_release_through_short(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """It has no clients left, and the new one has one of its two tasks: what was wanted at most counts."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 120)], seconds=120)
-    journal.wanted(shifted, 2)
+    journal.history.wanted(shifted.hold, 2)
     account.resize("blue", 1)
     account.deregister_targets("green", "10.0.0.11")
     clock.seconds = 120
@@ -959,7 +967,7 @@ def test_an_owner_who_shrinks_the_old_slot_lets_no_release_through_short(
 
 
 def test_an_old_slot_may_be_kept_warm(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """It is promoted as any other; nobody waits for tasks that are to run on."""
     spec = account.spec.model_copy(update={"retire": warm_spec().retire})
@@ -973,7 +981,7 @@ def test_an_old_slot_may_be_kept_warm(
         "emergency": False,
         "error": None,
     }
-    assert journal.history("web", "d1").promoted == at(20)
+    assert journal.history.of("web", "d1").promoted == at(20)
     warm = journal.state("web").warm
     assert warm is not None
     assert (warm.slot, warm.execution, warm.until) == ("blue", plan.execution, at(620))
@@ -981,7 +989,7 @@ def test_an_old_slot_may_be_kept_warm(
 
 
 def test_a_probe_that_dies_while_clients_leave(
-    account: Account, invoke: Invoke, clock: Clock, probe: str, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, probe: str, shifted: HeldPlan
 ) -> None:
     """Nobody has seen what they got since: the quiet time starts anew with the next probe."""
     _clients(account, shifted, opened(0), *[request("production", n, n) for n in range(1, 9)])
@@ -1002,7 +1010,7 @@ def test_a_probe_that_dies_while_clients_leave(
 
 
 def test_a_task_that_does_not_end_is_not_waited_for_for_ever(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: HeldPlan
 ) -> None:
     """ECS finishes what it has begun."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 241)], seconds=240)
@@ -1012,7 +1020,7 @@ def test_a_task_that_does_not_end_is_not_waited_for_for_ever(
 
 
 def test_an_old_version_that_does_not_go_is_a_failure(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """Blue keeps running."""
     _clients(
@@ -1029,7 +1037,7 @@ def test_an_old_version_that_does_not_go_is_a_failure(
 
 
 def test_a_candidate_that_turns_bad_while_clients_leave_blue(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """The gate watches on: blue is still there to go back to, and nobody waits for a deadline."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 16)], seconds=15)
@@ -1039,12 +1047,12 @@ def test_a_candidate_that_turns_bad_while_clients_leave_blue(
     clock.seconds = 19
     verdict = _retire(account, invoke, shifted)["verdict"]
     assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
-    assert journal.history("web", "d1").judged == at(19 + PAUSE_SECONDS)
+    assert journal.history.of("web", "d1").judged == at(19 + PAUSE_SECONDS)
     assert account.desired("blue") == 2
 
 
 def test_an_alarm_is_heeded_until_blue_is_retired(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: HeldPlan
 ) -> None:
     """Clients leave it, and one that is raised meanwhile takes them back."""
     account.alarm("errors", "ALARM")
@@ -1062,7 +1070,7 @@ def test_an_alarm_is_heeded_until_blue_is_retired(
 
 
 def test_a_candidate_under_suspicion_does_not_retire_blue(
-    account: Account, invoke: Invoke, clock: Clock, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, shifted: HeldPlan
 ) -> None:
     """Clients left blue long ago, and the evidence to go on is missing: blue stays until the deadline."""
     account.write_ledger(shifted.ledger, *[request("production", n, n) for n in range(1, 110)])
@@ -1080,7 +1088,7 @@ def test_a_candidate_under_suspicion_does_not_retire_blue(
 
 
 def test_what_was_promoted_is_judged_no_more(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: Plan
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: HeldPlan
 ) -> None:
     """There is no way back by weights: the old tasks are waited for, whatever the candidate does."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
@@ -1094,7 +1102,7 @@ def test_what_was_promoted_is_judged_no_more(
 
 
 def test_a_slot_with_traffic_is_not_retired(
-    account: Account, invoke: Invoke, clock: Clock, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, shifted: HeldPlan
 ) -> None:
     """Somebody moved the traffic back meanwhile."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
@@ -1106,12 +1114,12 @@ def test_a_slot_with_traffic_is_not_retired(
 
 
 def test_weights_that_do_not_show_yet_hold_and_what_was_seen_is_kept(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """The load balancer answers as before the last write: no look begins at an old place of the ledger."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
-    journal.wrote(shifted, SOME, at(-1))
-    journal.wrote(shifted, GREEN, at(0))
+    journal.live.wrote(shifted, SOME, at(-1))
+    journal.live.wrote(shifted, GREEN, at(0))
     Traffic(account.elbv2, account.spec).write(SOME)
     clock.seconds = 20
     first = _retire(account, invoke, shifted)
@@ -1124,11 +1132,11 @@ def test_weights_that_do_not_show_yet_hold_and_what_was_seen_is_kept(
 
 
 def test_a_deployment_that_lost_the_service_retires_nothing(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """A rollback is on its way to blue."""
     _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
-    journal.take_over(shifted, shifted.execution, MINE, FIRST_TRY)
+    journal.holding.take_over(shifted.hold, MINE, FIRST_TRY)
     clock.seconds = 20
     with pytest.raises(errors.ServiceLost):
         _retire(account, invoke, shifted)
@@ -1136,7 +1144,7 @@ def test_a_deployment_that_lost_the_service_retires_nothing(
 
 
 def test_a_promotion_needs_news(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
 ) -> None:
     """Clients left blue, and the probe fell silent before the drain time was over: the old way stays open."""
     _clients(account, shifted, *[request("production", n, n / 2) for n in range(1, 25)], seconds=12)
@@ -1146,37 +1154,37 @@ def test_a_promotion_needs_news(
     assert answer["verdict"]["reason"].startswith(
         "probe evidence missing: no answer from candidate (green), stable (blue) and production for "
     )
-    assert journal.history("web", "d1").promoted is None
+    assert journal.history.of("web", "d1").promoted is None
     assert account.desired("blue") == 2
 
 
 @pytest.fixture
-def first(account: Account, journal: Journal, probe: str) -> Plan:
+def first(account: Account, journal: Journal, probe: str) -> HeldPlan:
     """Return a first release that has all the traffic."""
     plan = account.first_plan()
-    journal.claim(plan)
-    journal.probing(plan, probe)
+    journal.holding.claim(plan)
+    journal.history.probing(plan.hold, probe)
     return plan
 
 
-def _all_well(account: Account, plan: Plan, *lanes: str) -> None:
+def _all_well(account: Account, plan: HeldPlan, *lanes: str) -> None:
     """20 s of good answers on some lanes."""
     found = [record for lane in lanes for record in requests(lane, "." * 200)]
     account.write_ledger(plan.ledger, *sorted(found, key=lambda record: record.at))
 
 
 def test_a_first_release_is_promoted_when_it_is_what_clients_get(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: HeldPlan
 ) -> None:
     """There is nothing to retire, and from here on nothing to take back."""
     _all_well(account, first, "blue", "production")
     clock.seconds = 20
     assert _retire(account, invoke, first)["verdict"]["action"] == "advance"
-    assert journal.history("web", "d1").promoted == at(20)
+    assert journal.history.of("web", "d1").promoted == at(20)
 
 
 def test_a_first_release_that_no_client_can_get_is_not(
-    account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: Plan
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, first: HeldPlan
 ) -> None:
     """Its own lane answers well, and production does not at all."""
     _all_well(account, first, "blue")
@@ -1186,4 +1194,4 @@ def test_a_first_release_that_no_client_can_get_is_not(
     assert answer["verdict"]["reason"].startswith(
         "probe evidence missing: no answer from candidate (blue) and production"
     )
-    assert journal.history("web", "d1").promoted is None
+    assert journal.history.of("web", "d1").promoted is None

@@ -13,7 +13,7 @@ from crossfade.domain.spec.gate import GateSettings
 
 def seen_on(state: GateState, watch: Watch, lane: Lane) -> Seen:
     """What a lane has shown."""
-    return state.lanes.seen[2 if lane == "production" else int(lane != watch.candidate)]
+    return state.lanes.by_name(watch.candidate)[lane]
 
 
 def failures_met(state: GateState, watch: Watch, lane: Lane) -> str:
@@ -33,11 +33,11 @@ def serves_nothing(state: GateState, settings: GateSettings, watch: Watch, now: 
         return None
     if not state.lanes.stable_serves_nothing(settings):
         return None
-    if state.lanes.stable_gone:
+    if state.lanes.stable.gone:
         return "has no target left"
     if seen.polling:
         return f"does not answer, {seen.polls:,} of {seen.polls:,} requests: {seen.met}"
-    run = state.lanes.stable_run
+    run = seen.run
     return f"failed the last {run.length:,} requests in a row, for {run.last - run.began:.1f} s"
 
 
@@ -68,7 +68,7 @@ def _called(watch: Watch, lane: Lane) -> str:
 def _needed(state: GateState, watch: Watch) -> list[Lane]:
     lanes: list[Lane] = [watch.candidate]
     # At weight 100 no client is sent to the stable slot, and it may be stopped.
-    if not watch.alone and not (watch.stage.weight == 100 and state.lanes.stable_gone):
+    if not watch.alone and not (watch.stage.weight == 100 and state.lanes.stable.gone):
         lanes.append(other(watch.candidate))
     # Before the first release there is no production rule, and in an emergency it does not answer.
     if not watch.alone or watch.stage.weight == 100:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pydantic import Field
+
 from crossfade.domain.answers import Versions, right_versions
 from crossfade.domain.gate.blocks.block import Block
 from crossfade.domain.gate.blocks.from_ledger import Lanes
@@ -26,7 +28,7 @@ class GateState(Model):
     reading of the users' outcomes needs from the last one.
     """
 
-    lanes: Lanes = Lanes()
+    lanes: Lanes = Field(default_factory=Lanes)
     probe: Streams = Streams()
     users: Streams = Streams()
     production: FailureLimit = FailureLimit()

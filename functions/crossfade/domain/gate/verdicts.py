@@ -89,13 +89,13 @@ def _worse(state: GateState, settings: GateSettings, watch: Watch) -> str | None
     """Why to roll back at once; None without such evidence."""
     lanes = state.lanes
     candidate, stable = reasons.roles(watch.candidate)
-    if lanes.gone:
+    if lanes.candidate.gone:
         return f"{candidate} has no target left"
     if lanes.unanswered(settings, alone=watch.alone):
-        seen = lanes.seen[0]
+        seen = lanes.candidate
         return f"{candidate} does not answer any more, {seen.polls:,} of {seen.polls:,} requests: {seen.met}"
     if lanes.dead(settings, alone=watch.alone):
-        run = lanes.run
+        run = lanes.candidate.run
         while_stable = "" if watch.alone else f", while {stable} answers"
         return (
             f"{candidate} failed the last {run.length} requests in a row, for {run.last - run.began:.1f} s"
@@ -120,7 +120,7 @@ def _no_slot_serves(state: GateState, settings: GateSettings, watch: Watch) -> s
     chooses the slot that gets all traffic by its targets.
     """
     candidate, stable = reasons.roles(watch.candidate)
-    if not (state.lanes.stable_gone and _fails_too_much(state, settings) and 0 < watch.stage.weight < 100):
+    if not (state.lanes.stable.gone and _fails_too_much(state, settings) and 0 < watch.stage.weight < 100):
         return None
     return (
         f"{stable} has no target left for its {100 - watch.stage.weight} % of the traffic, and {candidate} "
@@ -160,7 +160,7 @@ def _nothing_to_compare(source: Streams, state: GateState) -> bool:
 
     At weight 100 the stable side has no users, and reports of the candidate's users come late.
     """
-    since = state.users.until - state.lanes.stable_failed_at
+    since = state.users.until - state.lanes.stable.failing_at
     return source.stable_absent and since >= max(OUTAGE_SECONDS, OUTAGE_BLOCKS * source.seconds)
 
 

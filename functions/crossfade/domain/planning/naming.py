@@ -9,7 +9,7 @@ from datetime import datetime
 
 from crossfade.domain.journal import State
 from crossfade.domain.ledger import Record, Request
-from crossfade.domain.planning.plan import Plan, RunningRelease
+from crossfade.domain.planning.plan import HeldPlan, Plan, RunningRelease
 
 
 def other_answers(records: Iterable[Record], plan: Plan, since: datetime) -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def other_answers(records: Iterable[Record], plan: Plan, since: datetime) -> tup
     return tuple(dict.fromkeys(version for version in answers if version not in {None, plan.release.version}))
 
 
-def called(plan: Plan, version: str) -> Plan:
+def called(plan: HeldPlan, version: str) -> HeldPlan:
     """The same deployment, of a release that answers with this version."""
     return plan.model_copy(update={"release": plan.release.model_copy(update={"version": version})})
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from crossfade.domain.errors import AmbiguousRepository, UnknownService
-from crossfade.domain.journal import Waiting
+from crossfade.domain.journal import Hold, Waiting
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.slots import Slot, other
@@ -92,10 +92,10 @@ class Contents(Model):
 
 
 class Plan(Model):
-    """All that a deployment has decided. Only the release's version may change later, in VerifyCandidate; a
-    rollback's copy has the rollback's own execution.
+    """All that a deployment has decided. Only the release's version may change later, in VerifyCandidate.
 
-    ``asked_by`` is the execution of another workflow that asked for it, or the one that has waited.
+    ``execution`` has decided it; who may carry it out is in ``HeldPlan``. ``asked_by`` is the execution of
+    another workflow that asked for it, or the one that has waited.
     """
 
     deployment: str
@@ -138,6 +138,25 @@ class Plan(Model):
         """The log stream that holds the deployment's ledger."""
         return f"{self.spec.service}/{self.deployment}"
 
+    def held_by(self, hold: Hold) -> "HeldPlan":
+        """The same plan in the hands of another execution; the hold is on this plan's deployment."""
+        return HeldPlan.model_validate({**dict(self), "holder": hold.holder})
+
+
+class HeldPlan(Plan):
+    """A plan as it travels through a workflow: with the execution that holds the service, or is to claim it.
+
+    ``holder`` is the one that decided the plan, or a rollback that has taken the service over. It is not
+    stored with the plan: who holds a service is in its state alone.
+    """
+
+    holder: str
+
+    @property
+    def hold(self) -> Hold:
+        """What every write to the journal asks for."""
+        return Hold(self.service, self.deployment, self.holder)
+
 
 class Decision(Model):
     """PlanRelease's answer: deploy by this plan, wait for the service, or why there is nothing to deploy.
@@ -147,7 +166,7 @@ class Decision(Model):
 
     action: Literal["deploy", "busy", "go_back", "nothing_to_do", "ignore"]
     reason: str
-    plan: Plan | None = None
+    plan: HeldPlan | None = None
     service: str | None = None
     waiting: Waiting | None = None
     warm: str | None = None
@@ -211,9 +230,10 @@ def decide(
             reason=f"{spec.service} already runs {running.version} ({release.digest}) in {stable}{same}.",
         )
     candidate: Slot = other(stable or spec.origin or "green")
-    plan = Plan(
+    plan = HeldPlan(
         deployment=deployment,
         execution=execution,
+        holder=execution,
         asked_by=asked_by,
         began=now,
         spec=spec,

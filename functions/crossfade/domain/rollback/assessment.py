@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, ValidationError
 
 from crossfade.domain.errors import InvalidInput, LiveServesNothing
-from crossfade.domain.journal import State, machine_of
+from crossfade.domain.journal import Hold, State, machine_of
 from crossfade.domain.model import Model, faults, iso, unknown_keys
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.planning.request import STARTED_BY
 from crossfade.domain.proof.certificate import History
 from crossfade.domain.slots import Slot
@@ -144,7 +144,7 @@ class Assessment(Model):
     action: Literal["roll_back", "back_out", "finish", "stop_old_slot", "nothing", "wait"]
     reason: str
     service: str | None = None
-    plan: Plan | None = None
+    plan: HeldPlan | None = None
     loser: Slot | None = None
     probe: str | None = None
     cursor: str | None = None
@@ -204,8 +204,12 @@ def why(order: RollbackRequest | ExecutionEnded, holder: str, deployed_by: str) 
     return order.reason
 
 
-def left_undone(history: History, plan: Plan, holder: str, reason: str, *, settle: bool) -> Assessment:
-    """Say what to do for a deployment that was taken over from ``holder``; ``plan`` is the rollback's own."""
+def left_undone(history: History, hold: Hold, before: str, reason: str, *, settle: bool) -> Assessment:
+    """Say what to do for a deployment that was taken over from the holder ``before``.
+
+    ``hold`` is the rollback's own.
+    """
+    plan = history.plan.held_by(hold)
     promoted = history.promoted is not None
     finished = history.outcome == "promoted"
     undone: Literal["finish", "stop_old_slot"] = "stop_old_slot" if finished else "finish"
@@ -217,18 +221,19 @@ def left_undone(history: History, plan: Plan, holder: str, reason: str, *, settl
         loser=plan.stable if promoted else plan.candidate,
         probe=history.probe,
         cursor=history.cursor,
-        executions=tuple(dict.fromkeys((history.plan.execution, holder, plan.execution))),
+        executions=tuple(dict.fromkeys((plan.execution, before, plan.holder))),
         settle=settle,
     )
 
 
-def back_out_plan(promoted: Plan, *, execution: str, now: datetime) -> Plan:
+def back_out_plan(promoted: Plan, *, execution: str, now: datetime) -> HeldPlan:
     """The plan of a promoted deployment, to be taken back under a name of its own."""
     name = execution.rsplit(":", 1)[-1]
-    return promoted.model_copy(update={"deployment": name, "execution": execution, "began": now})
+    own = promoted.model_copy(update={"deployment": name, "execution": execution, "began": now})
+    return own.held_by(Hold(own.service, name, execution))
 
 
-def backing_out(plan: Plan, reason: str) -> Assessment:
+def backing_out(plan: HeldPlan, reason: str) -> Assessment:
     """What to do to roll a promoted release back to the one before it, which is still warm."""
     return Assessment(
         action="back_out",
@@ -236,7 +241,7 @@ def backing_out(plan: Plan, reason: str) -> Assessment:
         service=plan.service,
         plan=plan,
         loser=plan.candidate,
-        executions=(plan.execution,),
+        executions=(plan.holder,),
     )
 
 

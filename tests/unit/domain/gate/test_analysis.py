@@ -257,7 +257,7 @@ def test_a_new_probe_counts_from_one() -> None:
     old, again = ledger("." * 300, "." * 300), ledger("." * 300, "." * 300)
     new: list[Record] = [_opened(20), *[_later(record, 20) for record in again]]
     state, _ = glance([*old, *new])
-    assert state.probe.failing.rate.requests + state.lanes.stable.requests == 2 * 300
+    assert state.probe.failing.rate.requests + state.lanes.stable.open.requests == 2 * 300
     assert state == glance([*old, *new], state=state)[0]
 
 

@@ -146,8 +146,8 @@ def test_what_failed_before_the_candidate_was_healthy_is_not_judged() -> None:
         "advance",
         "candidate (green) fails 0 of 1,100, stable (blue) 0 of 1,100",
     )
-    assert (state.evidence <= 1, state.lanes.seen[0].kinds.total) == (True, 0)
-    assert glance(cold, shown=watch(0, 10))[0].lanes.seen[0].kinds.counts == (
+    assert (state.evidence <= 1, state.lanes.candidate.kinds.total) == (True, 0)
+    assert glance(cold, shown=watch(0, 10))[0].lanes.candidate.kinds.counts == (
         ("HTTP 500", 100),
         ('version "0.0.1"', 100),
     )

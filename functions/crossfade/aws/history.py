@@ -1,0 +1,164 @@
+"""The items of deployments: what each one writes down while it runs, and what is kept of it.
+
+A write that asks for a hold raises ServiceLost where the service is not held so any more.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from crossfade.aws.journal_table import Change, JournalTable, expiry, item_of
+from crossfade.domain.errors import InvalidInput
+from crossfade.domain.journal import Hold
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.proof.certificate import Certificate, History, Outcome, StageRecord
+from crossfade.domain.verdict import Verdict
+
+
+class DeploymentHistory:
+    """The deployments of each service, in the journal's table."""
+
+    def __init__(self, table: JournalTable) -> None:
+        self._table = table
+
+    # ---- what is read ------------------------------------------------------------------------------------
+
+    def of(self, service: str, deployment: str) -> History:
+        """A deployment's plan, milestones and stages.
+
+        Raises
+        ------
+        InvalidInput
+            The journal has no such deployment.
+        """
+        item = self._table.get(service, item_of(deployment))
+        if not item:
+            raise InvalidInput(
+                f"The journal has no deployment {deployment} of {service}. Look the name up in the journal's "
+                "table, and start again."
+            )
+        known = {key: item[key] for key in History.model_fields if key in item}
+        stages = sorted(item["stages"].values(), key=lambda stage: int(stage["weight"]))
+        return History.model_validate(
+            {**known, "plan": Plan.model_validate_json(item["plan"]), "stages": stages}
+        )
+
+    def last_plan(self, service: str) -> Plan | None:
+        """The plan of a service's last deployment or back-out; None where the journal has none any more."""
+        last = max(self._planned(service), key=lambda item: str(item["began"]), default=None)
+        return Plan.model_validate_json(last["plan"]) if last else None
+
+    def knows(self, service: str, digest: str) -> bool:
+        """Whether an image was deployed or tried before, or was live when another one was."""
+        return any(digest in str(item["plan"]) for item in self._planned(service))
+
+    def _planned(self, service: str) -> Iterator[dict[str, Any]]:
+        # One after the other: 400 days of deployments are more than a function's memory holds.
+        return (item for item in self._table.all_of(service, item_of("")) if "plan" in item)
+
+    # ---- while the deployment runs -----------------------------------------------------------------------
+
+    def milestone(self, hold: Hold, name: str, value: Any) -> Any:
+        """Write down a milestone of the deployment (a field of ``History``); the first value stays.
+
+        Returns the value that stands.
+        """
+        self._write(hold, "SET #name = if_not_exists(#name, :value)", {":value": value}, {"#name": name})
+        return self._table.get(hold.service, item_of(hold.deployment))[name]
+
+    def judged(self, hold: Hold, verdict: Verdict, weight: int, now: datetime) -> None:
+        """Write down the verdict to roll back at a weight, and whether it refuses the candidate."""
+        expression, values = "SET judged = if_not_exists(judged, :now)", {":now": iso(now)}
+        if verdict.refuses:
+            self._write(
+                hold,
+                f"{expression}, refused = if_not_exists(refused, :weight)",
+                {**values, ":weight": weight},
+            )
+        else:
+            self._write(hold, expression, values)
+
+    def wanted(self, hold: Hold, count: int) -> None:
+        """Write down the most tasks that the live slot was wanted to have since the candidate's launch."""
+        self._write(hold, "SET wanted = :count", {":count": count})
+
+    def asking_for_probe(self, hold: Hold, now: datetime) -> None:
+        """Write down that a probe task is about to be started, and that none is known to be at work."""
+        self._write(hold, "SET probe_asked = :now REMOVE probe", {":now": iso(now)})
+
+    def probing(self, hold: Hold, task: str) -> None:
+        """Write down which probe task is at work."""
+        self._write(hold, "SET probe = :task", {":task": task})
+
+    def watched(self, hold: Hold, record: StageRecord, cursor: str | None) -> None:
+        """Write down how a stage stands, and how far the ledger was read; a stage is known by its weight.
+
+        Where it goes on, a verdict to roll back that stands there is of a try whose answer was lost.
+        """
+        values = {":record": record.model_dump(mode="json"), ":cursor": cursor}
+        names = {"#weight": str(record.weight), "#cursor": "cursor"}
+        lost = "" if record.verdict == "roll_back" else " REMOVE judged, refused"
+        self._write(hold, f"SET stages.#weight = :record, #cursor = :cursor{lost}", values, names)
+
+    # ---- the end -----------------------------------------------------------------------------------------
+
+    def close(self, hold: Hold, certificate: Certificate, key: str, now: datetime) -> None:
+        """Turn the deployment's item into history: how it went, and where its certificate is."""
+        values = {
+            **_ended(certificate.outcome, certificate.reason, now),
+            ":certificate": key,
+            ":requests": certificate.requests["production"].model_dump(),
+        }
+        self._write(
+            hold, f"{_END}, certificate = :certificate, requests = :requests REMOVE not_reported", values
+        )
+
+    def end(
+        self,
+        hold: Hold,
+        outcome: Outcome,
+        reason: str,
+        now: datetime,
+        *,
+        not_reported: str,
+        executions: Sequence[str],
+    ) -> None:
+        """The same without a certificate; the item says why there is none."""
+        values = {
+            **_ended(outcome, reason, now),
+            ":why": not_reported,
+            ":executions": list(executions),
+        }
+        self._write(hold, f"{_END}, not_reported = :why, executions = :executions", values)
+
+    def supplement(self, plan: Plan, certificate: Certificate, key: str) -> None:
+        """Add the certificate that was missing; the deployment no longer holds its service."""
+        self._table.update(
+            plan.service,
+            item_of(plan.deployment),
+            "SET certificate = :certificate, requests = :requests REMOVE not_reported",
+            {":certificate": key, ":requests": certificate.requests["production"].model_dump()},
+        )
+
+    def abandon(self, service: str, deployment: str, reason: str, now: datetime) -> None:
+        """Close a deployment that will get no report, as failed; harmless if it has its outcome."""
+        self._table.update_if(
+            service,
+            item_of(deployment),
+            _END,
+            _ended("failed", reason, now),
+            condition="attribute_not_exists(outcome)",
+        )
+
+    def _write(
+        self, hold: Hold, expression: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
+    ) -> None:
+        self._table.change_deployment(hold, Change(expression, values, names))
+
+
+_END = "SET outcome = :outcome, reason = :reason, ended = :ended, expires = :expires"
+
+
+def _ended(outcome: Outcome, reason: str, now: datetime) -> dict[str, Any]:
+    return {":outcome": outcome, ":reason": reason, ":ended": iso(now), ":expires": expiry(now)}

@@ -1,0 +1,113 @@
+"""What is live: the weights, the stable slot and its release, whether the old slot is warm.
+
+Each write raises ServiceLost where the service is not held so any more.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from crossfade.aws.journal_table import Change, JournalTable
+from crossfade.domain.journal import Hold, WarmSlot
+from crossfade.domain.model import iso
+from crossfade.domain.planning.plan import HeldPlan
+from crossfade.domain.slots import Slot
+from crossfade.domain.tasks.scaling import Resumption
+from crossfade.domain.traffic.rule import LastRule, LiveRule
+from crossfade.domain.traffic.weights import Weights
+
+
+class Live:
+    """What is live of each service, in the journal's table."""
+
+    def __init__(self, table: JournalTable) -> None:
+        self._table = table
+
+    def intend(self, hold: Hold, weights: Weights, now: datetime) -> None:
+        """Write down the weights that are about to be written."""
+        values = {":weights": weights.model_dump(), ":now": iso(now)}
+        self._table.change_state(hold, "SET intended = :weights, intended_at = :now", values)
+
+    def wrote(self, plan: HeldPlan, weights: Weights, now: datetime, answer: LiveRule | None = None) -> None:
+        """Write down the weights that were written, and the load balancer's own answer."""
+        written, values = self._written(plan, weights, now, answer)
+        self._table.change_state(plan.hold, f"{written}, weights = :weights REMOVE intended", values)
+
+    def reinstate(
+        self,
+        plan: HeldPlan,
+        winner: Slot | None,
+        now: datetime,
+        answer: LiveRule | None = None,
+        *,
+        verified: bool = True,
+    ) -> None:
+        """Write down where a rollback has left all traffic: with ``winner``, or with the origin, as before.
+
+        ``verified``: whether the winner was seen to answer with its version.
+        ``intended`` stays: a write of the deployment's own may still be on its way.
+        """
+        wanted = Weights.share(winner, 100) if winner else plan.before
+        written, values = self._written(plan, wanted, now, answer)
+        written += ", weights = :weights"
+        if winner is None:
+            self._table.change_state(plan.hold, f"{written} REMOVE stable, version, digest, verified", values)
+            return
+        release = plan.release if winner == plan.candidate else plan.previous
+        self._table.change_state(
+            plan.hold,
+            f"{written}, stable = :slot, version = :version, digest = :digest, verified = :verified",
+            {
+                **values,
+                ":verified": verified,
+                ":slot": winner,
+                ":version": release.version if release else None,
+                ":digest": release.digest if release else None,
+            },
+        )
+
+    def promote(self, plan: HeldPlan, now: datetime) -> None:
+        """Write down that the candidate is the stable slot now, and whether the old one is kept warm."""
+        values: dict[str, Any] = {
+            ":slot": plan.candidate,
+            ":version": plan.release.version,
+            ":digest": plan.release.digest,
+            ":verified": True,
+        }
+        expression = "SET stable = :slot, version = :version, digest = :digest, verified = :verified"
+        if plan.stable and plan.spec.retire.warm_seconds > 0:
+            expression += ", warm = :warm"
+            warm = WarmSlot(
+                slot=plan.stable,
+                deployment=plan.deployment,
+                execution=plan.holder,
+                until=now + timedelta(seconds=plan.spec.retire.warm_seconds),
+            )
+            values[":warm"] = warm.model_dump(mode="json")
+        promoted = "SET promoted = if_not_exists(promoted, :now) REMOVE judged, refused"
+        self._table.change_both(plan.hold, Change(expression, values), Change(promoted, {":now": iso(now)}))
+
+    def forget_warm(self, hold: Hold) -> None:
+        """Write down that the old slot is about to be stopped, and so is warm no longer."""
+        self._table.change_state(hold, "REMOVE warm", {})
+
+    def resumed(self, hold: Hold, resumption: Resumption) -> None:
+        """Write down how the live slot's scaling is about to be left."""
+        values = {":resumed": resumption.model_dump(mode="json")}
+        self._table.change_state(hold, "SET resumed = :resumed", values)
+
+    def _written(
+        self, plan: HeldPlan, weights: Weights, now: datetime, answer: LiveRule | None
+    ) -> tuple[str, dict[str, Any]]:
+        """How to write down that the rule was written, and the values."""
+        written = "SET written_at = :now, overwritten = :past"
+        values: dict[str, Any] = {":now": iso(now), ":past": self._past(plan.service, weights, now)}
+        values[":weights"] = weights.model_dump()
+        if answer:
+            written += ", last_rule = :rule"
+            values[":rule"] = LastRule.of(plan.spec, answer, now).model_dump(mode="json")
+        return written, values
+
+    def _past(self, service: str, weights: Weights, now: datetime) -> list[dict[str, Any]]:
+        """What the rule may still be read with; only the holder changes it, so reading it first is safe."""
+        past = self._table.state(service).overwritten_by(weights, now)
+        return [one.model_dump(mode="json") for one in past]
