@@ -46,6 +46,7 @@ def names(world: World) -> dict[str, Any]:
     spec = world.spec
     return {
         "listener": spec.listener, "rule_priority": spec.rule_priority, "cluster": _cluster(world),
+        "pattern": spec.like.rpartition("/")[2],
         "service": spec.service, "stack": "crossfade",
     }  # fmt: skip
 

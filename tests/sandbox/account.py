@@ -64,6 +64,7 @@ def beyond_the_law(cloud: Cloud, before: Held, after: Held, said: Set[str] = fro
         rule_priority=spec["rule_priority"],
         cluster=spec["cluster"].rpartition("/")[2],
         service=SERVICE,
+        pattern=spec["like"].rpartition("/")[2],
         stack=STACK,
     )
     return sorted(

@@ -13,7 +13,7 @@ PARTS = {"s3:CreateMultipartUpload", "s3:UploadPart", "s3:CompleteMultipartUploa
 """What IAM knows as s3:PutObject."""
 NAMES = {
     "listener": "listener/app/web/1/2", "rule_priority": 100, "cluster": "main", "service": "web",
-    "stack": "crossfade",
+    "pattern": "shop", "stack": "crossfade",
 }  # fmt: skip
 RULE = Resource("listener rule", "listener/app/web/1/2 100")
 ACTION = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "a", "Weight": 1}]}}
@@ -102,3 +102,12 @@ def test_the_bounds_of_a_scalable_target_may_not_differ() -> None:
     assert law.allows(Change(target, "SuspendedState.DynamicScalingInSuspended"), made=False)
     assert not law.allows(Change(target, "MinCapacity"), made=True)
     assert not law.allows(Change(target, "comes"), made=False)
+
+
+def test_of_the_owners_service_only_what_runs_and_how_many_may_differ() -> None:
+    """All else of it is its owner's, and it is never made or deleted."""
+    law, service = Law(**NAMES), Resource("ECS service", "main/shop")
+    assert law.allows(Change(service, "taskDefinition"), made=False)
+    assert law.allows(Change(service, "desiredCount"), made=False)
+    for what in ("networkConfiguration.awsvpcConfiguration.subnets[]", "tags", "comes", "goes"):
+        assert not law.allows(Change(service, what), made=False)
