@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from crossfade.aws.errors import error_code
 from crossfade.domain.errors import ResourceGone
 from crossfade.domain.model import Model
-from crossfade.domain.planning.pattern import updated_settings
+from crossfade.domain.planning.pattern import created_settings, updated_settings
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.names import SERVICE_TAG
 from crossfade.domain.spec.placed import Placed
@@ -179,7 +179,7 @@ class Slots:
         return self._stop(self._spec.slot_service(slot))
 
     def stop_pattern(self) -> int:
-        """The same for the owner's own service, whoever takes the place of which slot."""
+        """The same for the owner's own service, also where it takes no slot's place."""
         return self._stop(self._spec.like.rpartition("/")[2])
 
     def _stop(self, service: str) -> int:
@@ -255,7 +255,7 @@ class Slots:
                 taskDefinition=task_definition,
                 desiredCount=count,
                 tags=self._tags(),
-                **spec.pattern.settings,
+                **created_settings(spec.pattern),
                 **self._settings(slot),
             )
         except ClientError as error:

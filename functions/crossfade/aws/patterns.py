@@ -63,17 +63,19 @@ class Patterns:
         return newest, _unknown(answer)
 
     def _group(self, service: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        groups = [one["targetGroupArn"] for one in service["loadBalancers"] if "targetGroupArn" in one]
+        groups = [
+            one["targetGroupArn"] for one in service.get("loadBalancers", []) if "targetGroupArn" in one
+        ]
         if len(groups) != 1:
             return {}, {}
         try:
             (group,) = self._elbv2.describe_target_groups(TargetGroupArns=groups)["TargetGroups"]
-            told = self._elbv2.describe_target_group_attributes(TargetGroupArn=groups[0])["Attributes"]
+            answer = self._elbv2.describe_target_group_attributes(TargetGroupArn=groups[0])
         except ClientError as error:
             if error_code(error) != "TargetGroupNotFound":
                 raise
             return {}, {}
-        return group, {attribute["Key"]: attribute["Value"] for attribute in told}
+        return group, {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
 
 
 def _unknown(answer: dict[str, Any]) -> set[str]:

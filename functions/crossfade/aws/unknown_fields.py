@@ -9,7 +9,7 @@ from typing import Any
 
 UNKNOWN = "crossfadeUnknownFields"
 """The key that is added to the answers: a list of names."""
-TOLD = {
+DESCRIBED = {
     "DescribeTaskDefinition": "taskDefinition",
     "DescribeServices": "services",
     "DescribeServiceRevisions": "serviceRevisions",
@@ -19,7 +19,7 @@ TOLD = {
 
 def tell_unknown_fields(ecs: Any) -> None:
     """Let the answers of a boto3 ``ecs`` client name what boto3 drops from them."""
-    for operation in TOLD:
+    for operation in DESCRIBED:
         event = f"before-parse.ecs.{operation}"
         ecs.meta.events.register(event, _tell, unique_id=f"crossfade-unknown-fields-{operation}")
 
@@ -29,7 +29,7 @@ def _tell(
 ) -> None:
     if response_dict["status_code"] != 200:
         return
-    key = TOLD[operation_model.name]
+    key = DESCRIBED[operation_model.name]
     answered = json.loads(response_dict["body"]).get(key)
     shape = operation_model.output_shape.members[key]
     customized_response_dict[UNKNOWN] = list(_unknown(answered, shape, ()))

@@ -133,9 +133,9 @@ def test_the_newest_revision_is_read_and_what_boto3_would_drop_is_told(
     )
     ecs = SESSION.client("ecs")
     tell_unknown_fields(ecs)
-    (shown,) = account.ecs.describe_services(cluster="web", services=["web"])["services"]
+    (found,) = account.ecs.describe_services(cluster="web", services=["web"])["services"]
     service = {
-        key: value for key, value in shown.items() if key not in {"deployments", "events", "createdAt"}
+        key: value for key, value in found.items() if key not in {"deployments", "events", "createdAt"}
     }
     deployments = [{"status": "PRIMARY", "id": "ecs-svc/1", "aurora": {"on": True}}]
     revisions = [{"arn": f"arn:revision/{n}"} for n in (2, 1)]

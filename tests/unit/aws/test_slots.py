@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.ecs_services import Slots, SlotService, Stop, stop_reason
 from crossfade.domain.errors import ResourceGone
-from crossfade.domain.planning.pattern import COPIED, REFUSED
+from crossfade.domain.planning.pattern import COPIED, REFUSED, SWITCHED_OFF
 from crossfade.domain.tasks.reasons import Event
 from faults.files import ROOT
 from tests.unit.account import Account
@@ -52,7 +52,8 @@ def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch:
     breaker = made["deploymentConfiguration"]["deploymentCircuitBreaker"]
     assert breaker == {"enable": True, "rollback": False}
     assert made["tags"] == [{"key": "crossfade:service", "value": "web"}]
-    assert made.keys() & {"propagateTags", "capacityProviderStrategy", "enableExecuteCommand"} == set()
+    assert "capacityProviderStrategy" not in made
+    assert {key: made[key] for key in SWITCHED_OFF} == SWITCHED_OFF
 
 
 def _like(account: Account, **changes: Any) -> Slots:

@@ -107,6 +107,7 @@ def test_every_field_has_a_decision() -> None:
     update = set(model.operation_model("UpdateService").input_shape.members)
     assert {*COPIED} - update == BEYOND_UPDATE
     assert {*TAKEN_OUT, *SWITCHED_OFF} <= update & {*COPIED}
+    assert not TAKEN_OUT.keys() & SWITCHED_OFF.keys()
 
 
 def test_every_field_is_read_where_it_is_told() -> None:
@@ -115,6 +116,10 @@ def test_every_field_is_read_where_it_is_told() -> None:
     names = ("Service", "Deployment", "ServiceRevision")
     shown = {name: set(model.shape_for(name).members) for name in names}
     decided = {*COPIED, *REFUSED}
+    created = model.operation_model("CreateService").input_shape.members
+    for name in COPIED:  # what is shown has the shape of what is sent
+        places = [model.shape_for(place).members for place in names]
+        assert {place[name].name for place in places if name in place} == {created[name].name}
     assert set(OF_A_ROLLOUT) == (decided - shown["Service"]) & shown["Deployment"]
     assert set(OF_A_REVISION) == decided - shown["Service"] - shown["Deployment"]
     assert set(OF_A_REVISION) <= shown["ServiceRevision"]

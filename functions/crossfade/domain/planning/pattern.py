@@ -58,16 +58,17 @@ SWITCHED_OFF: Mapping[str, Any] = {
     "enableExecuteCommand": False,
     "enableECSManagedTags": False,
     "propagateTags": "NONE",
+    "serviceConnectConfiguration": {"enabled": False},
 }
-"""What an update leaves as it is unless it is told; told each time."""
+"""What is set in any case: where it is left out an update keeps what is there, and a new service takes the
+cluster's default namespace (documentation of ``ClusterServiceConnectDefaultsRequest``)."""
 TAKEN_OUT: Mapping[str, Any] = {
     "capacityProviderStrategy": [],
     "placementConstraints": [],
     "placementStrategy": [],
-    "serviceConnectConfiguration": {"enabled": False},
     "volumeConfigurations": [],
 }
-"""How UpdateService takes out what a service has (its documentation of each); told only where it has it."""
+"""How UpdateService takes out what a service has (its documentation of each); sent only where it has it."""
 
 PERCENTAGES = ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "strategy")
 """What Crossfade sets, or knows, of a deployment configuration."""
@@ -135,7 +136,7 @@ def read_pattern(spec: ServiceSpec, found: Found) -> Pattern:
         ),
         desired=service["desiredCount"],
         settings=slot_settings(service, found.revision),
-        tags=_own_tags(service),
+        tags=_owners_tags(service),
         left_out=(*_left_out(service), *found.unknown),
         warnings=tuple(_warnings(found)),
     )
@@ -143,19 +144,21 @@ def read_pattern(spec: ServiceSpec, found: Found) -> Pattern:
 
 def slot_settings(service: Shown, revision: Shown) -> dict[str, Any]:
     """What a service has of ``COPIED``, in the words of CreateService."""
-    told = {
+    shown = {
         **{key: service.get(key) for key in COPIED},
         **{key: _rollout(service).get(key) for key in OF_A_ROLLOUT if key in COPIED},
         **{key: revision.get(key) for key in OF_A_REVISION},
     }
-    connect = told["serviceConnectConfiguration"] or {}
-    if not connect.get("enabled"):
-        told.pop("serviceConnectConfiguration")
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in shown.items() if value}
+
+
+def created_settings(pattern: Pattern) -> dict[str, Any]:
+    """What CreateService gets, so that a slot has what the pattern has, and nothing else."""
+    return {**SWITCHED_OFF, **pattern.settings}
 
 
 def updated_settings(pattern: Pattern, slot: Shown) -> dict[str, Any]:
-    """What UpdateService is told, so that a slot has what the pattern has, and nothing that it has not.
+    """The same for UpdateService and a slot that is there.
 
     ``slot`` is the slot's service as DescribeServices shows it, empty where it shows none.
     """
@@ -179,8 +182,8 @@ def _kind(spec: ServiceSpec, service: Shown) -> Iterator[str]:
         yield f"{name} is the name of a slot of Crossfade: give service in the spec another name"
     if service.get("schedulingStrategy", "REPLICA") != "REPLICA":
         yield f"its scheduling strategy is {service['schedulingStrategy']}, and must be REPLICA"
-    if len(_own_tags(service)) >= MOST_TAGS:
-        yield f"it has {len(_own_tags(service))} tags, Crossfade adds one, and ECS allows {MOST_TAGS}"
+    if len(_owners_tags(service)) >= MOST_TAGS:
+        yield f"it has {len(_owners_tags(service))} tags, Crossfade adds one, and ECS allows {MOST_TAGS}"
 
 
 def _deployments(service: Shown) -> Iterator[str]:
@@ -292,7 +295,7 @@ def _network(service: Shown) -> Shown:
     return found
 
 
-def _own_tags(service: Shown) -> dict[str, str]:
+def _owners_tags(service: Shown) -> dict[str, str]:
     """The tags that the owner has given it."""
     return {
         tag["key"]: tag.get("value", "")
