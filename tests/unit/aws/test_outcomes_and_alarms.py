@@ -93,6 +93,27 @@ def test_all_pages_of_a_feed_are_read(logs: Stubber) -> None:
     assert [line.outcomes.ended for line in found] == [at(5), at(10)]
 
 
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_why_a_log_cannot_be_read_is_cloudwatchs_word(logs: Stubber, code: str) -> None:
+    """Of a group that Crossfade may not read, and of one that is not there."""
+    asked = {"logGroupName": STREAMS.group, "logStreamNamePrefix": STREAMS.prefix, "limit": 1}
+    logs.add_client_error("filter_log_events", code, "no", http_status_code=400, expected_params=asked)
+    assert code in FeedLog(logs.client).unreadable(STREAMS)
+
+
+def test_a_log_without_a_line_can_be_read(account: Account) -> None:
+    """The release's streams come with its tasks."""
+    account.logs.create_log_group(logGroupName=STREAMS.group)
+    assert FeedLog(account.logs).unreadable(STREAMS) == ""
+
+
+def test_another_refusal_of_the_look_is_passed_on(logs: Stubber) -> None:
+    """It says nothing of the log."""
+    logs.add_client_error("filter_log_events", "LimitExceededException", http_status_code=400)
+    with pytest.raises(logs.client.exceptions.ClientError, match="LimitExceeded"):
+        FeedLog(logs.client).unreadable(STREAMS)
+
+
 # ---- the ledger's beginning -----------------------------------------------------------------------------
 
 
