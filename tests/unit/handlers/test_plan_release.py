@@ -32,7 +32,7 @@ from tests.unit.examples import (
 )
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
-READS = ("Describe", "Get", "List")
+READS = ("Describe", "Filter", "Get", "List")
 BLUE, GREEN = Weights(blue=100, green=0), Weights(blue=0, green=100)
 ASK = {"service": "web", "image_tag": "0.0.2"}
 LOGS = {"awslogs-group": "/crossfade/web", "awslogs-stream-prefix": "ecs", "awslogs-region": "us-east-1"}
@@ -115,7 +115,7 @@ def test_the_plan_says_what_runs_the_image_and_what_does_not(account: Account, i
         "released": ["app", "migrate"],
         "kept": {"proxy": "proxy:1"},
         "left_out": [],
-        "tags": {"CostCenter": "7"},
+        "warnings": [],
     }
 
 
@@ -246,7 +246,8 @@ def _break_spec(account: Account) -> None:
 
 
 def _remove_container(account: Account) -> None:
-    account.publish(account.spec.model_copy(update={"container": "sidecar"}))
+    release = account.spec.release.model_copy(update={"containers": ("app", "sidecar")})
+    account.publish(account.spec.model_copy(update={"release": release}))
 
 
 def _share_repository(account: Account) -> None:
@@ -286,6 +287,8 @@ def _log_to(account: Account, options: dict[str, str], driver: str = "awslogs") 
     gate = account.spec.gate.model_copy(update={"users": "feed"})
     account.spec = account.repattern(**logs).model_copy(update={"gate": gate})
     account.publish(account.spec)
+    if options.get("awslogs-group") == LOGS["awslogs-group"]:
+        account.logs.create_log_group(logGroupName=LOGS["awslogs-group"])
 
 
 def _log_nowhere(account: Account) -> None:
@@ -388,15 +391,15 @@ def _lose(what: str) -> Callable[[Account], None]:
             _log_without_a_prefix,
             ASK,
             errors.PatternUnusable,
-            "with an awslogs-stream-prefix",
+            "and an awslogs-stream-prefix",
             id="both-slots-in-one-stream",
         ),
         pytest.param(
             _log_where_nobody_may_read,
             ASK,
             errors.PatternUnusable,
-            "begins with /crossfade/",
-            id="log-group-of-another-name",
+            "log group /web .*ResourceNotFoundException.* parameter Adopted",
+            id="log-that-cannot-be-read",
         ),
         pytest.param(
             _name_an_unknown_alarm,
@@ -550,6 +553,19 @@ def test_a_release_that_logs_elsewhere_has_no_feed(account: Account, invoke: Inv
     release = account.release("0.0.2")
     plan = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
     assert plan.feed == Feed(candidate=_streams(account, release), stable=None)
+
+
+def test_a_release_whose_log_cannot_be_read_has_no_feed(
+    account: Account, invoke: Invoke, feeding: None, live: Release
+) -> None:
+    """It logs to a group that was deleted since, or that Crossfade may not read any more."""
+    release = account.release("0.0.2")
+    _log_to(account, LOGS | {"awslogs-group": "/crossfade/newer"})
+    account.logs.create_log_group(logGroupName="/crossfade/newer")
+    account.logs.delete_log_group(logGroupName=LOGS["awslogs-group"])
+    plan = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
+    expected = _streams(account, release).model_copy(update={"group": "/crossfade/newer"})
+    assert plan.feed == Feed(candidate=expected, stable=None)
 
 
 def test_a_first_release_has_a_feed_of_its_own(account: Account, invoke: Invoke, feeding: None) -> None:
