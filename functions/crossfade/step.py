@@ -17,7 +17,7 @@ from crossfade.domain.model import Model
 
 logger = Logger(service="crossfade")
 
-LARGE = ("plan", "gate")
+LARGE = ("plan", "watching")
 """Parts of an answer that are of no use in a log."""
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]

@@ -45,21 +45,19 @@ def make(folder: Path) -> Path:
 
 
 def _a_field_more(folder: Path) -> None:
-    """Watch counts its looks: it must be told how many there were."""
-    _edit(folder / WATCH, "    cursor: str | None,\n", "    cursor: str | None,\n    looks: int,\n")
-    _edit(folder / WATCH, "    cursor: str | None\n", "    cursor: str | None\n    looks: int\n")
+    """Watch counts its looks in the first stage: it must be told how many there were."""
+    _edit(folder / WATCH, "    stage: int,\n", "    stage: int,\n    looks: int,\n")
+    _edit(folder / WATCH, "    next_stage: int\n", "    next_stage: int\n    looks: int\n")
     _edit(
         folder / WATCH,
         "        probe_died=tail.probe_died,\n    )\n",
         "        probe_died=tail.probe_died,\n        looks=looks + 1,\n    )\n",
     )
-    sent = '        gate: "{% $gate %}"\n        cursor: "{% $cursor %}"\n'
+    sent = '        stage: "{% $stage %}"\n        began: "{% $began %}"\n'
     _edit(folder / DEPLOY, sent, f'{sent}        looks: "{{% $looks %}}"\n', times=2)
-    answered = "{% $states.result.Payload.cursor %}"
-    kept = f'      gate: "{{% $states.result.Payload.gate %}}"\n      cursor: "{answered}"\n'
-    more = f'      looks: "{answered.replace("cursor", "looks")}"\n'
-    _edit(folder / DEPLOY, kept, kept + more, times=2)
     _edit(folder / DEPLOY, "      probes: 1\n", "      probes: 1\n      looks: 0\n")
+    answered = '      plan: "{% $states.result.Payload.plan %}"\n'
+    _edit(folder / DEPLOY, answered, f'{answered}      looks: "{{% $states.result.Payload.looks %}}"\n')
 
 
 def _a_field_less(folder: Path) -> None:

@@ -9,6 +9,7 @@ from demo.probe_tag import content_tag, pinned_tag
 from faults.files import template
 
 ROOT = Path(__file__).parents[2]
+OTHERS = sorted((ROOT / "tests/sandbox/apps").rglob("requirements.txt"))
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)$", re.MULTILINE)
 
 
@@ -36,6 +37,15 @@ def test_the_functions_layer_is_the_version_that_is_tested() -> None:
 def test_every_requirement_is_locked() -> None:
     """requirements.txt holds exact versions, and no address of an index."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not PIN.match(line)] == []
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: "-".join(path.parts[-3:-1]))
+def test_other_applications_are_pinned(path: Path) -> None:
+    """Exact versions, for each Python, and no address: a release is the same on each machine."""
+    for_a_python = re.compile(r'; python_version (<|>=) "3\.\d+"$')
+    lines = [for_a_python.sub("", line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert lines
     assert [line for line in lines if not PIN.match(line)] == []
 
 

@@ -91,15 +91,18 @@ class DeploymentHistory:
         """Write down which probe task is at work."""
         self._write(hold, "SET probe = :task", {":task": task})
 
-    def watched(self, hold: Hold, record: StageRecord, cursor: str | None) -> None:
-        """Write down how a stage stands, and how far the ledger was read; a stage is known by its weight.
+    def watched(self, hold: Hold, record: StageRecord, cursor: str | None = None) -> None:
+        """Write down how a stage stands, known by its weight, and how far the ledger was read, if it was.
 
         Where it goes on, a verdict to roll back that stands there is of a try whose answer was lost.
         """
-        values = {":record": record.model_dump(mode="json"), ":cursor": cursor}
-        names = {"#weight": str(record.weight), "#cursor": "cursor"}
+        values: dict[str, Any] = {":record": record.model_dump(mode="json")}
+        expression, names = "SET stages.#weight = :record", {"#weight": str(record.weight)}
+        if cursor:
+            expression += ", #cursor = :cursor"
+            values[":cursor"], names["#cursor"] = cursor, "cursor"
         lost = "" if record.verdict == "roll_back" else " REMOVE judged, refused"
-        self._write(hold, f"SET stages.#weight = :record, #cursor = :cursor{lost}", values, names)
+        self._write(hold, expression + lost, values, names)
 
     # ---- the end -----------------------------------------------------------------------------------------
 

@@ -13,9 +13,8 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import NotYetVisible
-from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.gate.state import Watch
 from crossfade.domain.journal import refuse_going_back
-from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.rollout import drain
@@ -25,7 +24,7 @@ from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.domain.verdict import Verdict
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import keep_up
-from crossfade.watching.gate import Gate, watching
+from crossfade.watching.gate import Gate, Watching, watch_at
 from crossfade.watching.ledger_tail import Tail
 
 ADVICE = "Look at that slot's tasks."
@@ -38,9 +37,7 @@ class Retired(Model):
     """
 
     verdict: Verdict
-    quiet: drain.DrainProgress
-    gate: str
-    cursor: str | None
+    watching: str
     probe_died: bool
 
 
@@ -50,17 +47,14 @@ def handler(
     probe: str | None,
     shifted: Timestamp,
     candidate_since: Timestamp,
-    gate: Json[GateState],
-    quiet: drain.DrainProgress,
-    cursor: str | None,
+    watching: Json[Watching],
     shown: Timestamp | None = None,
 ) -> Retired:
     """Watch until production answers without the old version and nothing speaks against the new one.
 
-    ``shifted`` is when the last stage began; ``cursor`` is the ledger's place at that time or later.
-    ``shown`` is when the load balancer showed its weights, which may be minutes later; None from an earlier
-    version of Crossfade. ``candidate_since`` and ``gate`` are those of WatchStage; ``gate`` is JSON in a
-    string. ``quiet`` is what production has answered so far.
+    ``shifted`` is when the last stage began. ``shown`` is when the load balancer showed its weights, which
+    may be minutes later; None from an earlier version of Crossfade. ``candidate_since`` and ``watching`` are
+    those of WatchStage, which has taken in what production has answered since ``shifted``.
     """
     journal = stack.journal()
     state = journal.refuse_lost(plan.hold)
@@ -68,14 +62,15 @@ def handler(
     counted_from = shown or shifted  # from then on the old version has its time to go
     deadline = counted_from + timedelta(seconds=plan.spec.retire.deadline_seconds)
     watch = _watch(plan, began=shifted, deadline=deadline, since=candidate_since)
-    leaving = _Leaving(plan, Gate(plan, watch, gate), quiet, shifted=shifted, shown=counted_from)
-    tail = Tail(plan, probe, cursor)
+    gate, tail = Gate(plan, watch, watching), Tail(plan, probe, watching.cursor)
     verdict = Verdict(action="advance", reason="promoted")
     # After the promotion no weights are restored any more, so there is nothing left to judge.
     if not promoted:
         refuse_going_back(state)
         for records in tail:
-            verdict = leaving.after(records)
+            now = utc_now()
+            judged = gate.analyse(records, now)
+            verdict = _once_drained(plan, judged, gate.quiet, shifted=shifted, shown=counted_from, now=now)
             if verdict.action != "hold":
                 break
     if plan.stable and not promoted and verdict.action != "roll_back":
@@ -93,54 +88,48 @@ def handler(
                 verdict = Verdict(action="hold", reason=f"{verdict.reason}; {left} tasks of the old slot run")
     return Retired(
         verdict=verdict,
-        quiet=leaving.quiet,
-        gate=leaving.gate.state.model_dump_json(),
-        cursor=tail.cursor,
+        watching=gate.watching(tail.cursor).model_dump_json(),
         probe_died=tail.probe_died,
     )
 
 
-class _Leaving:
-    """Clients leave the old slot, and the gate watches on as in the last stage."""
-
-    def __init__(
-        self, plan: Plan, gate: Gate, quiet: drain.DrainProgress, *, shifted: datetime, shown: datetime
-    ) -> None:
-        self.quiet, self.gate = quiet, gate
-        self._plan, self._shifted, self._shown = plan, shifted, shown
-
-    def after(self, records: list[Record]) -> Verdict:
-        """What these new records say, with all before them."""
-        plan, now = self._plan, utc_now()
-        self.quiet, drained = drain.check(
-            self.quiet,
-            records,
-            retire=plan.spec.retire,
-            failing=plan.spec.gate.failing,
-            shifted=self._shifted,
-            shown=self._shown,
-            now=now,
-            version=plan.release.version,
+def _once_drained(
+    plan: Plan,
+    judged: Verdict,
+    quiet: drain.DrainProgress,
+    *,
+    shifted: datetime,
+    shown: datetime,
+    now: datetime,
+) -> Verdict:
+    """The gate's verdict, which may be to advance only once clients have left the old slot."""
+    if judged.action == "roll_back" or plan.stable is None:
+        return judged
+    retire = plan.spec.retire
+    drained = drain.check(
+        quiet,
+        drain.Awaited(plan.release.version),
+        retire=retire,
+        failing=plan.spec.gate.failing,
+        shifted=shifted,
+        shown=shown,
+        now=now,
+    )
+    if drained.action == "late":
+        return Verdict(
+            action="roll_back",
+            reason=f"{retire.deadline_seconds:g} s after the last shift: {drained.reason}. The certificate's "
+            "counts for production show the cause: the load balancer's rule, the release, or the probe.",
+            error="OldVersionStillSeen",
         )
-        judged = self.gate.analyse(records, now)
-        if judged.action == "roll_back" or plan.stable is None:
-            return judged
-        if drained.action == "late":
-            seconds = plan.spec.retire.deadline_seconds
-            return Verdict(
-                action="roll_back",
-                reason=f"{seconds:g} s after the last shift: {drained.reason}. The certificate's "
-                "counts for production show the cause: the load balancer's rule, the release, or the probe.",
-                error="OldVersionStillSeen",
-            )
-        if drained.action == "wait":
-            return Verdict(action="hold", reason=drained.reason)
-        return judged.model_copy(update={"reason": drained.reason} if judged.action == "advance" else {})
+    if drained.action == "wait":
+        return Verdict(action="hold", reason=drained.reason)
+    return judged.model_copy(update={"reason": drained.reason} if judged.action == "advance" else {})
 
 
 def _watch(plan: Plan, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
     """The last stage, which lasts until the old version has to be gone."""
-    watch = watching(plan, len(plan.stages) - 1, began=began, deadline=deadline, since=since)
+    watch = watch_at(plan, len(plan.stages) - 1, began=began, deadline=deadline, since=since)
     longest = {"max_seconds": plan.spec.retire.deadline_seconds}
     return watch._replace(stage=watch.stage.model_copy(update=longest))
 

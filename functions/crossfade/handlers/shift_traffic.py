@@ -40,14 +40,13 @@ def handler(
     plan: HeldPlan,
     stage: int,
     deadline: Timestamp,
-    cursor: str | None,
     emergency: bool = False,
     written: Timestamp | None = None,
 ) -> Shifted:
     """Set the weights of a stage, which is given by its place in the plan, or say why that has to wait.
 
-    Until ``deadline`` the candidate's targets are waited for. ``cursor`` is how far the ledger was read.
-    ``emergency``: the stable slot serves nothing. ``written`` is when an earlier invocation began to write
+    Until ``deadline`` the candidate's targets are waited for. ``emergency``: the stable slot
+    serves nothing. ``written`` is when an earlier invocation began to write
     the weights, if the load balancer did not show them yet.
     """
     entered = plan.stages[stage]
@@ -73,7 +72,7 @@ def handler(
     if began is None:
         # The stage begins before the write, so that every answer under the new weights is judged.
         began = _write(plan, journal, traffic, weights)
-        journal.history.watched(plan.hold, StageRecord(weight=entered.weight, began=began), cursor)
+        journal.history.watched(plan.hold, StageRecord(weight=entered.weight, began=began))
     if not visible(traffic, journal.refuse_lost(plan.hold)):
         reason = f"the load balancer does not show the new weights ({weights}) yet"
         return Shifted(status="waiting", reason=reason, written=began)

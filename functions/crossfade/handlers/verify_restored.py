@@ -47,19 +47,19 @@ def handler(
     verdict = drain.DrainVerdict(action="wait", reason="not checked yet")
     journal = stack.journal()
     is_dead = KeepingUp(lambda: _is_dead(plan, journal, loser))
+    retire, awaited = plan.spec.retire, drain.Awaited(version, _version_of(loser, plan))
 
     tail = Tail(plan, probe, cursor)
     for records in tail:
-        quiet, verdict = drain.check(
+        quiet = quiet.after(records, awaited, shifted=shifted, seconds=retire.quiet_seconds)
+        verdict = drain.check(
             quiet,
-            records,
-            retire=plan.spec.retire,
+            awaited,
+            retire=retire,
             failing=plan.spec.gate.failing,
             shifted=shifted,
             shown=shifted,
             now=utc_now(),
-            version=version,
-            loser=_version_of(loser, plan),
         )
         dead = is_dead.current()
         if dead or verdict.action != "wait":

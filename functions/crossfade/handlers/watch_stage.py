@@ -10,7 +10,6 @@ from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Registry
 from crossfade.aws.journal import Journal
-from crossfade.domain.gate.state import GateState
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.naming import called, other_answers
@@ -19,7 +18,7 @@ from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.verdict import Verdict
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import KeepingUp, keep_up
-from crossfade.watching.gate import Gate, watching
+from crossfade.watching.gate import Gate, Watching, watch_at
 from crossfade.watching.ledger_tail import Tail
 
 TRIES = 3
@@ -37,8 +36,7 @@ class Watched(Model):
     plan: HeldPlan
     verdict: Verdict
     next_stage: int
-    gate: str
-    cursor: str | None
+    watching: str
     probe_died: bool
 
 
@@ -50,29 +48,28 @@ def handler(
     began: Timestamp,
     deadline: Timestamp,
     candidate_since: Timestamp,
-    gate: Json[GateState],
-    cursor: str | None,
+    watching: Json[Watching],
 ) -> Watched:
     """Analyse the evidence until the verdict is not to hold, or until this invocation's time is over.
 
-    ``stage`` is its place in the plan, ``probe`` the probe's task. ``gate`` and ``cursor`` are the state
-    after the last invocation; ``gate`` is JSON in a string, so that the workflow changes no digit of it.
+    ``stage`` is its place in the plan, ``probe`` the probe's task. ``watching`` is what the last
+    invocation handed on; it is JSON in a string, so that the workflow changes no digit of it.
     """
-    watch = partial(watching, place=stage, began=began, deadline=deadline, since=candidate_since)
-    analysis, verdict = Gate(plan, watch(plan), gate), Verdict(action="hold", reason="not analysed yet")
+    watch = partial(watch_at, place=stage, began=began, deadline=deadline, since=candidate_since)
+    analysis, verdict = Gate(plan, watch(plan), watching), Verdict(action="hold", reason="not analysed yet")
     journal = stack.journal()
     # No client reaches the candidate yet, so there is time to ask ECR; a version that was judged stays wrong.
-    unsure = stage == 0 and not gate.lanes.wrong
+    unsure = stage == 0 and not watching.gate.lanes.wrong
     keeping_up = KeepingUp(lambda: keep_up(plan, journal))
 
-    tail = Tail(plan, probe, cursor)
+    tail = Tail(plan, probe, watching.cursor)
     for records in tail:
         refuse_superseded(journal.refuse_lost(plan.hold))
         versions = other_answers(records, plan, candidate_since) if unsure else ()
         if versions:
             unsure = False
             plan = _known_as(plan, versions, journal)
-            analysis = Gate(plan, watch(plan), analysis.state)
+            analysis = Gate(plan, watch(plan), analysis.watching(tail.cursor))
         verdict = analysis.analyse(records, utc_now())
         # In an emergency any target of the candidate is better than none: the others start while it serves.
         following = None if verdict.emergency or utc_now() >= deadline else watch(plan).next_weight
@@ -97,8 +94,7 @@ def handler(
         plan=plan,
         verdict=verdict,
         next_stage=_following(stage, plan, verdict),
-        gate=analysis.state.model_dump_json(),
-        cursor=tail.cursor,
+        watching=analysis.watching(tail.cursor).model_dump_json(),
         probe_died=tail.probe_died,
     )
 

@@ -5,23 +5,40 @@ from datetime import datetime
 from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.state import GateState, Rates, Watch
 from crossfade.domain.ledger import Record
+from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
+from crossfade.domain.rollout.drain import Awaited, DrainProgress
 from crossfade.domain.verdict import Verdict
 from crossfade.watching.filters import filters
 from crossfade.watching.users import Outcomes
 
 
-class Gate:
-    """``state`` is the evidence so far, and travels on to the next invocation."""
+class Watching(Model):
+    """What was found so far, for the next invocation; in the workflow it is JSON in a string.
 
-    def __init__(self, plan: Plan, watch: Watch, state: GateState) -> None:
-        self.state = state
+    ``gate`` is all evidence of the deployment, which no stage begins anew. ``quiet`` is what production has
+    answered since the last shift. ``cursor`` is how far the ledger was read.
+    """
+
+    gate: GateState = GateState()
+    quiet: DrainProgress = DrainProgress()
+    cursor: str | None = None
+
+
+class Gate:
+    """Takes in what is new, and has in ``state`` and ``quiet`` what is known with it."""
+
+    def __init__(self, plan: Plan, watch: Watch, found: Watching) -> None:
+        self.state, self.quiet = found.gate, found.quiet
         self._plan, self._watch = plan, watch
         self._outcomes, self._filters = Outcomes(plan), filters(plan, watch)
 
     def analyse(self, records: list[Record], now: datetime) -> Verdict:
         """Take in new records of the ledger and users' outcomes, and filter the verdict."""
         settings, watch = self._plan.spec.gate, self._watch
+        if watch.next_weight is None:
+            awaited, seconds = Awaited(self._plan.release.version), self._plan.spec.retire.quiet_seconds
+            self.quiet = self.quiet.after(records, awaited, shifted=watch.began, seconds=seconds)
         self.state, verdict = analyse(self.state, records, [], settings=settings, watch=watch, now=now)
         if verdict.action == "roll_back":  # nothing that takes time may come before it
             return verdict
@@ -32,8 +49,12 @@ class Gate:
             verdict = filtered(verdict, now)
         return verdict
 
+    def watching(self, cursor: str | None) -> Watching:
+        """What was found, with the place in the ledger that was reached."""
+        return Watching(gate=self.state, quiet=self.quiet, cursor=cursor)
 
-def watching(plan: Plan, place: int, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
+
+def watch_at(plan: Plan, place: int, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
     """What stays the same while the stage at that place in the plan is watched.
 
     ``since``: since when all targets of the candidate are healthy.

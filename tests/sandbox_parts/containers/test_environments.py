@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.host.environments import Environments, PackagesError
+from sandbox.host.environments import environments as environments_of_the_project
 from sandbox.host.images import build
 from sandbox.push import main
 from tests.sandbox_parts.containers.cluster import Cluster
@@ -173,3 +175,22 @@ def test_a_task_runs_with_its_images_packages(cluster: Cluster, index: Path, tmp
     tasks = [cluster.run(f"tasks:{version}") for version in ("1.0", "2.0")]
 
     assert [cluster.line(task, "greet") for task in tasks] == ["greet 1.0", "greet 2.0"]
+
+
+@pytest.mark.enable_socket
+def test_a_task_whose_packages_are_gone(cluster: Cluster, index: Path, tmp_path: Path):
+    """They are asked for again; where pip fails, the task says so, as of an image that cannot be pulled."""
+    package = index / "greet-1.0-py3-none-any.whl"
+    asked = f"greet @ {package.as_uri()}"
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "requirements.txt").write_text(asked)
+    assert cluster.sandbox.push(folder, "--tag", "gone", "--repository", "tasks").returncode == 0
+    shutil.rmtree(environments_of_the_project.programs([asked]).parent)
+    package.unlink()
+
+    reason = cluster.stopped(cluster.run("tasks:gone"))["stoppedReason"]
+
+    assert reason.startswith("CannotPullContainerError: pip install failed:")
+    assert f"No such file or directory: '{package}'" in reason

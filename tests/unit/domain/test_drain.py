@@ -7,25 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.ledger import Record
-from crossfade.domain.rollout.drain import DrainProgress, DrainVerdict, check
+from crossfade.domain.rollout.drain import Awaited, DrainProgress, DrainVerdict, check
 from crossfade.domain.spec.service import Retire
 from tests.unit.examples import at, lane_event, opened, request
 
 RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
+AWAITED = Awaited("0.0.2")
 
 
 def _look(
     records: list[Record], seconds: float, quiet: DrainProgress | None = None, *, shown: float = 0
 ) -> tuple[DrainProgress, DrainVerdict]:
-    return check(
-        quiet or DrainProgress(),
-        records,
-        retire=RETIRE,
-        failing=0.05,
-        shifted=at(0),
-        shown=at(shown),
-        now=at(seconds),
-        version="0.0.2",
+    quiet = (quiet or DrainProgress()).after(records, AWAITED, shifted=at(0), seconds=RETIRE.quiet_seconds)
+    return quiet, check(
+        quiet, AWAITED, retire=RETIRE, failing=0.05, shifted=at(0), shown=at(shown), now=at(seconds)
     )
 
 
@@ -174,15 +169,15 @@ def test_a_natural_rate_of_failures_is_no_hindrance() -> None:
         ]
         quiet, looks = DrainProgress(), []
         for begin in range(0, 6000, 30):
-            quiet, verdict = check(
+            quiet = quiet.after(records[begin : begin + 30], AWAITED, shifted=at(0), seconds=seconds)
+            verdict = check(
                 quiet,
-                records[begin : begin + 30],
+                AWAITED,
                 retire=retire,
                 failing=0.05,
                 shifted=at(0),
                 shown=at(0),
                 now=at(begin / 10 + 3),
-                version="0.0.2",
             )
             looks.append(verdict.action)
         assert looks.index("drained") * 3 <= max(seconds, 20) + 10

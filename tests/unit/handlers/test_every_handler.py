@@ -63,7 +63,7 @@ def test_a_malformed_event_is_refused(account: Account, aws: Aws, name: str) -> 
     assert aws.called == set()
 
 
-DRAINING = {"shifted": at(0), "probe": "task", "quiet": {}, "cursor": None}
+DRAINING = {"shifted": at(0), "probe": "task"}
 
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
@@ -97,16 +97,19 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
             "began": at(0),
             "deadline": at(60),
             "candidate_since": at(0),
-            "gate": "{}",
-            "cursor": None,
+            "watching": "{}",
         },
     ),
     (
         "shift_traffic",
         "DescribeTargetHealth",
-        {"stage": 1, "deadline": at(60), "cursor": None, "written": None},
+        {"stage": 1, "deadline": at(60), "written": None},
     ),
-    ("retire_stable", "GetLogEvents", {"plan": plan(), "candidate_since": at(0), "gate": "{}", **DRAINING}),
+    (
+        "retire_stable",
+        "GetLogEvents",
+        {"plan": plan(), "candidate_since": at(0), "watching": "{}", **DRAINING},
+    ),
     ("resume_scaling", "GetItem", {}),
     ("stop_probe", "ListTasks", {"executions": ["execution"], "task": None}),
     (
@@ -134,7 +137,11 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         "DescribeRules",
         {"deadline": at(60), "tasks_deadline": at(60), "rounds": 0, "written": None},
     ),
-    ("verify_restored", "GetLogEvents", {"version": "0.0.1", "loser": "green", **DRAINING}),
+    (
+        "verify_restored",
+        "GetLogEvents",
+        {"version": "0.0.1", "loser": "green", "quiet": {}, "cursor": None, **DRAINING},
+    ),
     ("stop_loser", "DescribeRules", {"slot": "green", "deadline": at(60), "undecided": True}),
     ("catch_up", "DescribeImages", {}),
 ]

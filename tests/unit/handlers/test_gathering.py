@@ -9,11 +9,11 @@ from crossfade.aws.journal import Journal
 from crossfade.domain import errors
 from crossfade.domain.gate.blocks.from_feed import FORMAT, Line, Outcomes
 from crossfade.domain.gate.blocks.from_metrics import READ_SECONDS
-from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import Feed, HeldPlan, LogStreams
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.watching.filters import ALARM_SECONDS
+from crossfade.watching.gate import Watching
 from crossfade.watching.users import FEED_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import at, both_lanes, every_lane, request
@@ -64,8 +64,7 @@ def _watch(invoke: Invoke, plan: HeldPlan, probe: str, /, *, stage: int = 1, **g
         began=at(0),
         deadline=at(given.get("deadline", 300)),
         candidate_since=at(0),
-        gate=given.get("gate", "{}"),
-        cursor=given.get("cursor"),
+        watching=given.get("watching", "{}"),
     )
 
 
@@ -212,13 +211,13 @@ def test_two_watches_of_a_feed_decide_as_one(
     clock.seconds = 2
     first = _watch(invoke, fed, probe)
     assert (first["verdict"]["action"], clock.seconds >= 22) == ("hold", True)
-    assert GateState.model_validate_json(first["gate"]).users.until == int(at(10).timestamp())
+    assert Watching.model_validate_json(first["watching"]).gate.users.until == int(at(10).timestamp())
     account.write_ledger(fed.ledger, *every_lane("." * 210, first=91))
     _feed(account, range(15, 31, 5))
     clock.seconds = 36
-    second = _watch(invoke, fed, probe, gate=first["gate"], cursor=first["cursor"])
+    second = _watch(invoke, fed, probe, watching=first["watching"])
     whole = _watch(invoke, fed, probe)
-    assert (second["gate"], second["verdict"]) == (whole["gate"], whole["verdict"])
+    assert (second["watching"], second["verdict"]) == (whole["watching"], whole["verdict"])
     assert second["verdict"]["action"] == "advance"
 
 
@@ -230,20 +229,20 @@ def test_a_line_that_comes_late_still_counts(
     _feed(account, range(5, 11, 5))
     clock.seconds = 12
     first = _watch(invoke, fed, probe)
-    assert GateState.model_validate_json(first["gate"]).users.until == int(at(10).timestamp())
+    assert Watching.model_validate_json(first["watching"]).gate.users.until == int(at(10).timestamp())
     account.write_feed(FEED.candidate, _line("green", 10, 500, 250, "slow"))
     _feed(account, range(15, 31, 5))
     clock.seconds = 36
-    second = _watch(invoke, fed, probe, gate=first["gate"], cursor=first["cursor"])
+    second = _watch(invoke, fed, probe, watching=first["watching"])
     assert _failures(second) == 250
     _feed(account, range(35, 46, 5))
-    third = _watch(invoke, fed, probe, gate=second["gate"], cursor=second["cursor"])
+    third = _watch(invoke, fed, probe, watching=second["watching"])
     assert _failures(third) == 250
 
 
 def _failures(answer: dict[str, Any]) -> int:
     """How many failures of the candidate's users have been compared."""
-    return GateState.model_validate_json(answer["gate"]).users.proof.counts.x_c
+    return Watching.model_validate_json(answer["watching"]).gate.users.proof.counts.x_c
 
 
 def test_a_watch_of_a_feed_that_runs_again_says_the_same(
@@ -331,7 +330,7 @@ def test_an_unfinished_minute_is_waited_for(
     clock.seconds = 99
     answer = _watch(invoke, metered, probe)
     assert clock.seconds < 120
-    assert GateState.model_validate_json(answer["gate"]).users.until == 0
+    assert Watching.model_validate_json(answer["watching"]).gate.users.until == 0
 
 
 def test_a_minute_that_still_grows_is_not_taken(
@@ -345,7 +344,7 @@ def test_a_minute_that_still_grows_is_not_taken(
     clock.meanwhile = [lambda: account.count("green", "HTTPCode_Target_5XX_Count", at(0), 1201)]
     second = _watch(invoke, metered, probe, **first)
     assert second["verdict"]["action"] == "hold"
-    assert GateState.model_validate_json(second["gate"]).users.until == 0
+    assert Watching.model_validate_json(second["watching"]).gate.users.until == 0
     third = _watch(invoke, metered, probe, **second)
     assert third["verdict"]["reason"].startswith("candidate (green) fails 1,200 of 12,000")
 

@@ -41,7 +41,7 @@ def _plan(account: Account, invoke: Invoke) -> dict[str, Any]:
 
 
 def _shift(invoke: Invoke, plan: HeldPlan, stage: int = 1) -> dict[str, Any]:
-    return invoke("shift_traffic", plan=plan, stage=stage, deadline=at(60), cursor=None, written=None)
+    return invoke("shift_traffic", plan=plan, stage=stage, deadline=at(60), written=None)
 
 
 def _restore(invoke: Invoke, journal: Journal, plan: HeldPlan) -> dict[str, Any]:

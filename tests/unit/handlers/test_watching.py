@@ -8,12 +8,13 @@ import pytest
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
-from crossfade.domain.gate.state import GateState
 from crossfade.domain.ledger import Record, Unanswered
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.rollout.drain import DrainProgress
 from crossfade.domain.traffic.weights import Weights
+from crossfade.watching.gate import Watching
 from crossfade.watching.ledger_tail import PAUSE_SECONDS
 from tests.unit.account import Account
 from tests.unit.examples import (
@@ -34,7 +35,6 @@ from tests.unit.examples import (
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, Logged, looked
 
 MINE = f"{ROLLBACKS}:mine"
-HANDED_ON = ("gate", "cursor")
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 
 
@@ -59,13 +59,17 @@ def _watch(
         began=at(0),
         deadline=at(60),
         candidate_since=at(0),
-        **{"gate": "{}", "cursor": None} | {name: given[name] for name in HANDED_ON if name in given},
+        watching=given.get("watching", "{}"),
     )
+
+
+def _found(answer: dict[str, Any]) -> Watching:
+    return Watching.model_validate_json(answer["watching"])
 
 
 def _numbers(answer: dict[str, Any]) -> tuple[int, int, int]:
     """How far each lane was read: green, blue, production."""
-    lanes = GateState.model_validate_json(answer["gate"]).lanes
+    lanes = _found(answer).gate.lanes
     return lanes.candidate.number, lanes.stable.number, lanes.production.number
 
 
@@ -178,7 +182,7 @@ def test_a_request_that_becomes_visible_late_is_not_lost(
         return answer
 
     aws.edit("GetLogEvents", hide)
-    state = GateState.model_validate_json(_watch(account, invoke, held)["gate"])
+    state = _found(_watch(account, invoke, held)).gate
     assert state.probe.proof.counts.x_c == 1
 
 
@@ -192,7 +196,7 @@ def test_a_watch_reads_on_from_the_last_one(
     account.write_ledger(held.ledger, *every_lane("." * 60, first=91))
     second = _watch(account, invoke, held, **first)
     whole = _watch(account, invoke, held)
-    assert (second["gate"], second["verdict"]) == (whole["gate"], whole["verdict"])
+    assert (_found(second).gate, second["verdict"]) == (_found(whole).gate, whole["verdict"])
     assert (second["verdict"]["action"], _numbers(second)) == ("advance", (150, 150, 150))
 
 
@@ -317,9 +321,7 @@ def test_the_answer_is_logged_without_the_evidence(
     """It is of no use to a reader, and long."""
     answer = _watch(account, invoke, held)
     (line,) = logged()
-    assert line["answer"] == {
-        name: answer[name] for name in ("verdict", "next_stage", "cursor", "probe_died")
-    }
+    assert line["answer"] == {name: answer[name] for name in ("verdict", "next_stage", "probe_died")}
 
 
 def test_a_silent_stage_is_rolled_back_at_its_deadline(
@@ -338,7 +340,7 @@ def test_the_place_in_the_ledger_is_kept(
     """For a rollback that nobody hands it to."""
     account.write_ledger(held.ledger, *every_lane("..."))
     answer = _watch(account, invoke, held)
-    assert journal.history.of("web", "d1").cursor == answer["cursor"] is not None
+    assert journal.history.of("web", "d1").cursor == _found(answer).cursor is not None
 
 
 def test_a_probe_that_died_ends_the_watch(
@@ -350,7 +352,7 @@ def test_a_probe_that_died_ends_the_watch(
     answer = _watch(account, invoke, held)
     assert (answer["verdict"]["action"], answer["probe_died"], clock.seconds) == ("hold", True, looked(6))
     assert _numbers(answer) == (20, 20, 20)
-    assert journal.history.of("web", "d1").cursor == answer["cursor"]
+    assert journal.history.of("web", "d1").cursor == _found(answer).cursor
 
 
 def test_silence_counts_from_the_last_word(
@@ -476,11 +478,10 @@ def _shift(
     plan: HeldPlan,
     stage: int = 1,
     deadline: float = 60,
-    cursor: str | None = None,
     written: str | None = None,
     **given: Any,
 ) -> dict[str, Any]:
-    event = {"stage": stage, "deadline": at(deadline), "cursor": cursor, "written": written}
+    event = {"stage": stage, "deadline": at(deadline), "written": written}
     return invoke("shift_traffic", plan=plan, **event | given)
 
 
@@ -502,10 +503,14 @@ def test_a_shift_sets_the_stages_weights(
     assert [stage.weight for stage in journal.history.of("web", "d1").stages] == [10]
 
 
-def test_a_shift_tells_how_far_the_ledger_was_read(invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
+def test_a_shift_keeps_how_far_the_ledger_was_read(
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
+) -> None:
     """A rollback that nobody hands it to reads on from there."""
-    _shift(invoke, held, cursor="f/1")
-    assert journal.history.of("web", "d1").cursor == "f/1"
+    account.write_ledger(held.ledger, *every_lane("..."))
+    watched = _watch(account, invoke, held)
+    _shift(invoke, held)
+    assert journal.history.of("web", "d1").cursor == _found(watched).cursor is not None
 
 
 def test_shifting_twice_is_shifting_once(account: Account, invoke: Invoke, held: HeldPlan) -> None:
@@ -827,8 +832,7 @@ def _retire(account: Account, invoke: Invoke, plan: HeldPlan, **given: Any) -> d
         shifted=at(0),
         candidate_since=at(0),
         probe=probe,
-        **{"gate": "{}", "quiet": {}, "cursor": None}
-        | {name: given[name] for name in ("gate", "quiet", "cursor") if name in given},
+        watching=given.get("watching", "{}"),
     )
 
 
@@ -848,6 +852,25 @@ def test_blue_stays_until_clients_have_left_it(
     assert _retire(account, invoke, shifted)["verdict"]["action"] == "hold"
     assert journal.history.of("web", "d1").promoted is None
     assert account.desired("blue") == 2
+
+
+def test_what_clients_got_in_the_last_stage_counts(
+    account: Account, invoke: Invoke, clock: Clock, shifted: HeldPlan
+) -> None:
+    """Nothing of it is read again, and blue need not wait for another quiet time."""
+    _clients(account, shifted, *[request("production", n, n) for n in range(1, 21)])
+    clock.seconds = 20
+    first = _watch(account, invoke, shifted, stage=len(shifted.stages) - 1)
+    second = _retire(account, invoke, shifted, watching=first["watching"])
+    assert (first["verdict"]["action"], second["verdict"]["reason"]) == ("advance", "only 0.0.2 for 10 s")
+
+
+def test_what_clients_got_before_the_last_stage_does_not_count(
+    account: Account, invoke: Invoke, held: HeldPlan
+) -> None:
+    """Both versions answer there, as they should."""
+    account.write_ledger(held.ledger, *every_lane("." * 50))
+    assert _found(_watch(account, invoke, held)).quiet == DrainProgress()
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before-the-look", "in-the-middle-of-it"])
@@ -1125,7 +1148,7 @@ def test_weights_that_do_not_show_yet_hold_and_what_was_seen_is_kept(
     first = _retire(account, invoke, shifted)
     assert first["verdict"]["action"] == "hold"
     assert "Crossfade looks again" in first["verdict"]["reason"]
-    assert first["cursor"]
+    assert _found(first).cursor
     assert account.desired("blue") == 2
     Traffic(account.elbv2, account.spec).write(GREEN)
     assert _retire(account, invoke, shifted, **first)["verdict"]["action"] == "advance"

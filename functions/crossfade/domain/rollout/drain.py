@@ -16,6 +16,20 @@ SPANS = 20
 """The number of parts in which the quiet time is counted, so that no single answer has to be kept."""
 
 
+class Awaited(NamedTuple):
+    """What clients are to get: the winner's version, or any but the loser's if that is not known."""
+
+    version: str | None
+    loser: str | None = None
+
+    def meets(self, request: Request) -> bool:
+        """Whether a good answer is one of these."""
+        return request.version == self.version if self.version else request.version != self.loser
+
+    def __str__(self) -> str:
+        return f"only {self.version}" if self.version else f"no {self.loser}"
+
+
 class DrainProgress(Model):
     """What production has answered since the last shift.
 
@@ -33,6 +47,18 @@ class DrainProgress(Model):
     met: tuple[Timestamp, str] | None = None
     requests: int = 0
     kinds: Kinds = Kinds()
+
+    def after(
+        self, records: Iterable[Record], awaited: Awaited, *, shifted: datetime, seconds: float
+    ) -> "DrainProgress":
+        """With what these records say of the time from ``shifted`` on; ``seconds`` is the quiet time."""
+        quiet = self
+        for record in records:
+            if isinstance(record, Opened) and record.at >= shifted:
+                quiet = quiet.gap(record.at)
+            if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
+                quiet = quiet.answer(record, seconds, awaited=awaited.meets(record))
+        return quiet
 
     def gap(self, at: datetime) -> "DrainProgress":
         """With a time without a probe, which ended ``at``."""
@@ -87,20 +113,6 @@ class DrainProgress(Model):
         return self.covers(since, seconds) and failures <= failing * requests
 
 
-class Awaited(NamedTuple):
-    """What clients are to get: the winner's version, or any but the loser's if that is not known."""
-
-    version: str | None
-    loser: str | None
-
-    def meets(self, request: Request) -> bool:
-        """Whether a good answer is one of these."""
-        return request.version == self.version if self.version else request.version != self.loser
-
-    def __str__(self) -> str:
-        return f"only {self.version}" if self.version else f"no {self.loser}"
-
-
 class DrainVerdict(Model):
     """``drained``: the other slot may be stopped. ``late``: the deadline came before that."""
 
@@ -110,45 +122,36 @@ class DrainVerdict(Model):
 
 def check(
     quiet: DrainProgress,
-    records: Iterable[Record],
+    awaited: Awaited,
     *,
     retire: Retire,
     failing: float,
     shifted: datetime,
     shown: datetime,
     now: datetime,
-    version: str | None,
-    loser: str | None = None,
-) -> tuple[DrainProgress, DrainVerdict]:
-    """Take in new records and say whether clients get ``version`` only.
+) -> DrainVerdict:
+    """Say whether clients get what is ``awaited`` only.
 
     ``shifted`` is when the weights were set, ``shown`` when the load balancer showed them: the drain time and
     the deadline count from there. Silence is not proof: the quiet time must be covered by good answers, and
-    at most the share ``failing`` of its requests may fail. If it is not known which ``version`` clients are
-    to get, they must get none of the ``loser``'s. If that is not known either, nothing can be proved, and the
-    drain time alone counts.
+    at most the share ``failing`` of its requests may fail. If it is known neither which version clients are
+    to get nor which not, nothing can be proved, and the drain time alone counts.
     """
     elapsed = (now - shown).total_seconds()
     undrained = f"the drain time of {retire.drain_seconds:g} s is not over"
-    awaited = Awaited(version, loser)
-    if version is None and loser is None:
+    if awaited == Awaited(None):
         if elapsed < retire.drain_seconds:
-            return quiet, DrainVerdict(action="wait", reason=undrained)
-        return quiet, DrainVerdict(action="late", reason="there is no stable version")
-    for record in records:
-        if isinstance(record, Opened) and record.at >= shifted:
-            quiet = quiet.gap(record.at)
-        if isinstance(record, Request) and record.lane == "production" and record.at >= shifted:
-            quiet = quiet.answer(record, retire.quiet_seconds, awaited=awaited.meets(record))
+            return DrainVerdict(action="wait", reason=undrained)
+        return DrainVerdict(action="late", reason="there is no stable version")
     failures, requests = quiet.failures()
     if not quiet.covers(shifted, retire.quiet_seconds):
-        awaiting = f"with {version} only" if version else f"without {loser}"
+        awaiting = f"with {awaited.version} only" if awaited.version else f"without {awaited.loser}"
         reason = f"production has not answered {awaiting} for {retire.quiet_seconds:g} s{quiet.found(now)}"
     elif failures > failing * requests:
         reason = f"{failures:,} of the last {requests:,} production requests failed{quiet.found(now)}"
     elif elapsed < retire.drain_seconds:
         reason = undrained
     else:
-        return quiet, DrainVerdict(action="drained", reason=f"{awaited} for {retire.quiet_seconds:g} s")
+        return DrainVerdict(action="drained", reason=f"{awaited} for {retire.quiet_seconds:g} s")
     late = elapsed >= retire.deadline_seconds
-    return quiet, DrainVerdict(action="late" if late else "wait", reason=reason)
+    return DrainVerdict(action="late" if late else "wait", reason=reason)
