@@ -370,7 +370,10 @@ class Account:
             port=8080,
             network=network,
             desired=0,
-            settings={key: service[key] for key in ("launchType", "platformVersion", "networkConfiguration")},
+            settings={
+                key: service[key]
+                for key in ("launchType", "platformVersion", "networkConfiguration", "propagateTags")
+            },
         )
         values = document(
             like=service["serviceArn"],

@@ -26,7 +26,6 @@ def patterns(account: Account) -> Patterns:
 def test_the_accounts_service_is_read(account: Account, patterns: Patterns) -> None:
     """With its settings, and the target group that it has."""
     read = patterns.read(account.spec)
-    assert read.settings.pop("propagateTags") == "NONE"
     assert read == account.spec.pattern
 
 
