@@ -148,6 +148,11 @@ class Account:
         return first_plan(**{"spec": self.origin, "contents": ALONE} | changes)
 
     @property
+    def declared(self) -> ServiceSpec:
+        """The spec as its owner writes it."""
+        return ServiceSpec.model_validate(self.spec.model_dump(mode="json"))
+
+    @property
     def origin(self) -> Placed:
         """The spec before a first release: the owner's service takes the place of green."""
         groups = self.spec.target_groups

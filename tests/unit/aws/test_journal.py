@@ -148,6 +148,8 @@ def test_a_claim_makes_a_holder(journal: Journal, held: HeldPlan) -> None:
         holder=held.execution,
         deployment="d1",
         candidate=candidate(slot="blue").model_copy(update={"pattern": held.release.pattern}),
+        weights=GREEN,
+        origin="green",
     )
     assert journal.history.of("web", "d1").plan.held_by(held.hold) == held
 
@@ -255,7 +257,11 @@ def test_a_release_leaves_the_line_alone(account: Account, journal: Journal) -> 
     account.waits(waiting())
     journal.holding.release(plan.hold, at(60))
     assert journal.state("web") == State(
-        freed=at(60), newest=LatestImage(at=at(10), digest=NEW), waiting=waiting()
+        freed=at(60),
+        newest=LatestImage(at=at(10), digest=NEW),
+        waiting=waiting(),
+        weights=GREEN,
+        origin="green",
     )
 
 
@@ -549,7 +555,7 @@ def test_the_holder_writes_as_often_as_it_likes(account: Account, journal: Journ
 def test_weights_on_their_way_are_known(journal: Journal, held: HeldPlan) -> None:
     """A write that was cut off is not taken for a foreign change."""
     journal.live.intend(held.hold, SOME, at(0))
-    assert (journal.state("web").weights, journal.state("web").intended) == (None, SOME)
+    assert (journal.state("web").weights, journal.state("web").intended) == (GREEN, SOME)
     journal.live.wrote(held, SOME, at(5))
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)
 
@@ -580,13 +586,14 @@ def test_an_unknown_release_is_live_without_a_name(journal: Journal, second: Hel
     assert (state.stable, state.version, state.digest) == ("blue", None, None)
 
 
-def test_a_removed_rule_leaves_nothing_live(journal: Journal, held: HeldPlan) -> None:
+def test_a_first_release_that_is_taken_back_leaves_nothing_live(journal: Journal, held: HeldPlan) -> None:
     """After the rollback of a first release, twice; the next release is a first one again."""
     journal.live.wrote(held, BLUE, at(5))
     journal.live.reinstate(held, None, at(6))
     journal.live.reinstate(held, None, at(6))
     state = journal.state("web")
-    assert (state.weights, state.stable, state.version, state.digest) == (None, None, None, None)
+    assert (state.weights, state.origin) == (GREEN, "green")
+    assert (state.stable, state.version, state.digest) == (None, None, None)
     journal.holding.release(held.hold, at(60))
     journal.holding.claim(_other(held))
 

@@ -346,7 +346,7 @@ def test_specs_are_read(account: Account) -> None:
     specs = Specs(account.ssm, SPECS)
     for n in range(12):
         account.publish(account.spec.model_copy(update={"service": f"shop{n}"}))
-    assert read_spec("web", specs.get("web") or "") == account.spec
+    assert read_spec("web", specs.get("web") or "") == account.declared
     assert set(specs.all()) == {"web", *(f"shop{n}" for n in range(12))}
 
 
@@ -385,4 +385,4 @@ def test_a_secret_spec_is_told_from_a_malformed_one(account: Account) -> None:
     for found in (specs.get("shop"), specs.all()["shop"]):
         with pytest.raises(InvalidServiceSpec, match="service shop's spec is a SecureString"):
             read_spec("shop", found or "")
-    assert read_spec("web", specs.all()["web"]) == account.spec
+    assert read_spec("web", specs.all()["web"]) == account.declared

@@ -12,6 +12,7 @@ from crossfade.domain.errors import AwsUnavailable, ServiceChanged
 from crossfade.domain.journal import State
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import TABLE, Account
 from tests.unit.examples import EXECUTION, NEWER, at, waiting
 
@@ -74,7 +75,7 @@ def test_a_free_service_has_no_line(
     journal.holding.release(held.hold, at(60))
     with pytest.raises(ServiceChanged, match="was freed"):
         line.queue("web", FIRST, at(31))
-    assert journal.state("web") == State(freed=at(60))
+    assert journal.state("web") == State(freed=at(60), weights=Weights.share("green", 100), origin="green")
 
 
 def test_a_service_that_never_was_deployed_has_no_line(line: ReleaseQueue) -> None:
