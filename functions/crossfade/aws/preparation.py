@@ -172,7 +172,11 @@ class Preparation:
         arns = [listener(spec), spec.preview.listener] if spec else []
         for balancer in dict.fromkeys(arn for group in groups for arn in group.shown["LoadBalancerArns"]):
             pages = self._elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
-            arns += [found["ListenerArn"] for page in pages for found in page["Listeners"]]
+            try:
+                arns += [found["ListenerArn"] for page in pages for found in page["Listeners"]]
+            except ClientError as error:
+                if error_code(error) != "LoadBalancerNotFound":
+                    raise
         return list(dict.fromkeys(arns))
 
     def _tags_of(self, shown: Sequence[LiveRule]) -> dict[str, dict[str, str]]:

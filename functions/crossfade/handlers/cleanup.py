@@ -49,7 +49,6 @@ GONE = "ClusterNotFoundException"
 """With the cluster everything in it is gone."""
 IN_USE = "ResourceInUse"
 IN_USE_TRIES = 10
-"""ELB may take a target group for one that a rule still names, a while after that was deleted."""
 
 
 class Removal:
@@ -202,11 +201,12 @@ def _undo(
 ) -> None:
     """Remove the rules, or else the target groups and the secret, each by itself."""
     for step in removal(preparation.names, preparation.beside(spec)):
-        if (step.call.operation == "delete_rule") is rules:
-            removed.tries(step.what, partial(_take, preparation, step, context))
+        if _is_of_a_rule(step) is rules:
+            removed.tries(step.what, partial(_take, preparation, spec, step, context))
 
 
-def _take(preparation: Preparation, step: Step, context: LambdaContext) -> None:
+def _take(preparation: Preparation, spec: ServiceSpec | None, step: Step, context: LambdaContext) -> None:
+    """Remove one thing; a group is in use while a rule names it that may be too new to be shown yet."""
     for _ in range(IN_USE_TRIES):
         try:
             return preparation.take(step)
@@ -214,7 +214,13 @@ def _take(preparation: Preparation, step: Step, context: LambdaContext) -> None:
             if error_code(error) != IN_USE or context.get_remaining_time_in_millis() < RESERVE_MS:
                 raise
         time.sleep(2)
+        for rule in filter(_is_of_a_rule, removal(preparation.names, preparation.beside(spec))):
+            preparation.take(rule)
     return preparation.take(step)
+
+
+def _is_of_a_rule(step: Step) -> bool:
+    return step.call.operation == "delete_rule"
 
 
 def _begin_anew(service: str) -> None:
