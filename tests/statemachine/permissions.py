@@ -30,12 +30,27 @@ SCALING = OF_SCALING | {
 CAPACITY = SLOTS | RESIZE | HEALTH | {"application-autoscaling:DescribeScalableTargets"}
 """The candidate keeps up with the live slot, and the winner of a way back with the loser."""
 START = frozenset({"states:StartExecution"})
+PREPARATION = frozenset(
+    {
+        "ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter",
+        *(
+            f"elasticloadbalancing:{operation}"
+            for operation in (
+                "DescribeListeners", "DescribeTags", "DescribeTargetGroups", "DescribeTargetGroupAttributes",
+                "AddTags", "CreateTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes",
+                "DeleteTargetGroup", "CreateRule", "ModifyRule", "DeleteRule",
+            )
+        ),
+    }
+)  # fmt: skip
+"""What is made beside the owner's load balancer, and removed."""
 
 ACTIONS: dict[str, frozenset[str]] = {
     "plan_release": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS | SERVICES
     | {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
-        "elasticloadbalancing:DescribeTargetGroupAttributes", "ecs:DescribeTaskDefinition",
+        "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetGroupAttributes",
+        "ecs:DescribeServiceRevisions", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents",
         "cloudwatch:DescribeAlarms",
         "application-autoscaling:DescribeScalableTargets", "states:GetExecutionHistory",
     },
@@ -50,8 +65,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "launch_candidate": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
     "check_candidate": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
     "watch_stage": JOURNAL_WRITE | FOLLOW | OUTCOMES | CAPACITY | {"ecr:DescribeImages"},
-    "shift_traffic": JOURNAL_WRITE | RULE | CAPACITY
-    | {"elasticloadbalancing:CreateRule", "elasticloadbalancing:ModifyRule"},
+    "shift_traffic": JOURNAL_WRITE | RULE | CAPACITY | {"elasticloadbalancing:ModifyRule"},
     "retire_stable": JOURNAL_WRITE | FOLLOW | OUTCOMES | RULE | CAPACITY,
     "resume_scaling": JOURNAL_STATE | SCALING,
     "stop_probe": STOP_TASKS | JOURNAL_READ,
@@ -62,14 +76,13 @@ ACTIONS: dict[str, frozenset[str]] = {
     "start_next": JOURNAL_STATE | SERVICES | START,
     "stop_old_slot": JOURNAL_STATE | RULE | HEALTH | SLOTS | RESIZE,
     "assess": JOURNAL_OPEN | SERVICES | {"states:DescribeExecution", "states:StopExecution"},
-    "restore_weights": JOURNAL_WRITE | RULE | CAPACITY
-    | {"elasticloadbalancing:ModifyRule", "elasticloadbalancing:DeleteRule"},
+    "restore_weights": JOURNAL_WRITE | RULE | CAPACITY | {"elasticloadbalancing:ModifyRule"},
     "verify_restored": FOLLOW | JOURNAL_READ | HEALTH,
     "stop_loser": JOURNAL_WRITE | RULE | CAPACITY,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
-    "cleanup": JOURNAL_OPEN | RULE | SLOTS | STOP_TASKS
+    "cleanup": JOURNAL_OPEN | RULE | SLOTS | STOP_TASKS | PREPARATION
     | {
-        "ssm:GetParameter", "elasticloadbalancing:DeleteRule", "ecs:DeleteService", "states:StopExecution",
+        "ecs:DeleteService", "states:StopExecution",
         "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition",
         "ecs:DescribeTasks", "dynamodb:DeleteItem", "dynamodb:Query",
     },
@@ -79,6 +92,8 @@ IMPLIED = {
     "ecs:CreateService": {"ecs:TagResource"},
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
     "ecs:RunTask": {"iam:PassRole"},
+    "elasticloadbalancing:CreateRule": {"elasticloadbalancing:AddTags"},
+    "elasticloadbalancing:CreateTargetGroup": {"elasticloadbalancing:AddTags"},
     "application-autoscaling:RegisterScalableTarget": set(OF_SCALING),
 }
 """Actions that AWS authorises along with a call, so that no call of that name is ever seen."""

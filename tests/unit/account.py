@@ -38,6 +38,11 @@ from tests.unit.examples import DEPLOY, ROLLBACK, first_plan, plan
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 SPECS = "/Staging/services/"  # of a stack that is not named crossfade
 PROBE = "crossfade-probe"
+OWN_TAGS = [
+    {"Key": "crossfade:service", "Value": "web"},
+    {"Key": "crossfade:spec", "Value": f"{SPECS}web"},
+]
+"""Of the target groups and rules that Crossfade made."""
 MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
 STATES_ROLE = f"arn:aws:iam::{ACCOUNT}:role/states"
 ALONE = Contents(released=("app",), kept={}, left_out=(), tags={})
@@ -357,7 +362,9 @@ class Account:
         ids = [subnet["Subnet"]["SubnetId"] for subnet in subnets]
         network = {"subnets": ids, "security_groups": [group], "public_ip": True}
         balancer = self.elbv2.create_load_balancer(Name="web", Subnets=ids)["LoadBalancers"][0]
-        groups = {slot: self._target_group(target_group_name(SPECS, "web", slot), vpc) for slot in SLOTS}
+        groups = {
+            slot: self._target_group(target_group_name(SPECS, "web", slot), vpc, OWN_TAGS) for slot in SLOTS
+        }
         listener = self._listener(balancer["LoadBalancerArn"], 80)
         owners = self._target_group("web", vpc)
         rule = self.elbv2.create_rule(
@@ -365,6 +372,7 @@ class Account:
             Priority=100,
             Conditions=[{"Field": "path-pattern", "Values": ["/*"]}],
             Actions=[{"Type": "forward", "TargetGroupArn": owners}],
+            Tags=OWN_TAGS,
         )["Rules"][0]["RuleArn"]
         self.ecs.create_cluster(clusterName="web")
         service = self._owners_service(owners, ids, group)
@@ -479,10 +487,10 @@ class Account:
         registered = self.ecs.register_task_definition(**values | (definition or {}))
         return str(registered["taskDefinition"]["taskDefinitionArn"])
 
-    def _target_group(self, name: str, vpc: str) -> str:
-        made = self.elbv2.create_target_group(
-            Name=name, Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip"
-        )
+    def _target_group(self, name: str, vpc: str, tags: list[dict[str, str]] | None = None) -> str:
+        values = {"Protocol": "HTTP", "Port": 8080, "VpcId": vpc, "TargetType": "ip"}
+        tagged = {"Tags": tags} if tags else {}
+        made = self.elbv2.create_target_group(Name=name, **values, **tagged)
         return str(made["TargetGroups"][0]["TargetGroupArn"])
 
     def _listener(self, balancer: str, port: int) -> str:
@@ -500,6 +508,7 @@ class Account:
                 Priority=priority,
                 Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
                 Actions=[{"Type": "forward", "TargetGroupArn": group}],
+                Tags=OWN_TAGS,
             )
 
 

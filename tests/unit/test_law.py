@@ -81,10 +81,13 @@ def test_only_the_weights_of_a_rule_may_differ() -> None:
 
 
 def test_another_rule_may_not_differ() -> None:
-    """Nor one of the same priority on another listener."""
+    """Unless Crossfade has made it; and none of another listener, or made or not."""
     law = Law(**NAMES)
-    for name in ("listener/app/web/1/2 101", "listener/app/web/1/3 100"):
-        assert not law.covers(Resource("listener rule", name))
+    assert not law.covers(Resource("listener rule", "listener/app/web/1/3 100"))
+    other = Resource("listener rule", "listener/app/web/1/2 101")
+    assert not law.allows(Change(other, "Conditions"), made=False)
+    assert not law.allows(Change(other, "goes"), made=False)
+    assert law.allows(Change(other, "goes"), made=True)
     assert law.covers(RULE)
 
 

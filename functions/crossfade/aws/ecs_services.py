@@ -13,7 +13,7 @@ from crossfade.domain.planning.pattern import created_settings, updated_settings
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.names import SERVICE_TAG
 from crossfade.domain.spec.placed import Placed
-from crossfade.domain.spec.service import Network
+from crossfade.domain.spec.service import Network, ServiceSpec
 from crossfade.domain.tasks.reasons import Event, passes, said, trouble
 from crossfade.domain.traffic.place import cluster_gone
 
@@ -191,31 +191,6 @@ class Slots:
             return 0
         return int(answer["service"]["runningCount"])
 
-    def delete(self, slot: Slot) -> None:
-        """Delete Crossfade's service of a slot with its tasks; harmless when there is none.
-
-        The owner's own is never deleted, also where it takes the slot's place.
-        """
-        try:
-            self._ecs.delete_service(cluster=self._spec.cluster, service=self._own(slot), force=True)
-        except ClientError as error:
-            if error_code(error) not in GONE:
-                raise
-
-    def left(self, slots: Iterable[Slot] = SLOTS) -> list[str]:
-        """What is there of Crossfade's services of these slots that are not INACTIVE, and of their tasks.
-
-        A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
-        """
-        names = [self._own(slot) for slot in slots]
-        if not names:
-            return []
-        found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
-        services = [service["serviceName"] for service in found if service["status"] != "INACTIVE"]
-        groups = {f"service:{name}" for name in names}
-        tasks = unfinished_tasks(self._ecs, self._spec.cluster)
-        return [*services, *(task["taskArn"] for task in tasks if task.get("group") in groups)]
-
     def _resize(self, slot: Slot, count: int) -> int:
         """Set a slot's desired count; returns how many tasks of its rollout run or start by the answer."""
         answer = self._ecs.update_service(
@@ -234,10 +209,6 @@ class Slots:
             raise cluster_gone(self._spec) from error
         active = (service for service in found if service["status"] == "ACTIVE")
         return next(active, found[0] if found else None)
-
-    def _own(self, slot: Slot) -> str:
-        """The name of Crossfade's service of a slot, whoever takes its place."""
-        return f"{self._spec.service}-{slot}"
 
     def _origin_gone(self) -> ResourceGone:
         return ResourceGone(
@@ -299,6 +270,40 @@ class Slots:
             # Crossfade's own deadline decides first; ECS must not kill tasks for their health before it.
             "healthCheckGracePeriodSeconds": int(spec.launch.deadline_seconds) + 60,
         }
+
+
+class OwnServices:
+    """Removes the services that Crossfade made for the slots; whoever takes a slot's place stays."""
+
+    def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
+        self._ecs = ecs
+        self._spec = spec
+
+    def name(self, slot: Slot) -> str:
+        """The name of Crossfade's service of a slot."""
+        return f"{self._spec.service}-{slot}"
+
+    def delete(self, slot: Slot) -> None:
+        """Delete Crossfade's service of a slot with its tasks; harmless when there is none."""
+        try:
+            self._ecs.delete_service(cluster=self._spec.cluster, service=self.name(slot), force=True)
+        except ClientError as error:
+            if error_code(error) not in GONE:
+                raise
+
+    def left(self, slots: Iterable[Slot] = SLOTS) -> list[str]:
+        """What is there of Crossfade's services of these slots that are not INACTIVE, and of their tasks.
+
+        A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
+        """
+        names = [self.name(slot) for slot in slots]
+        if not names:
+            return []
+        found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
+        services = [service["serviceName"] for service in found if service["status"] != "INACTIVE"]
+        groups = {f"service:{name}" for name in names}
+        tasks = unfinished_tasks(self._ecs, self._spec.cluster)
+        return [*services, *(task["taskArn"] for task in tasks if task.get("group") in groups)]
 
 
 def unfinished_tasks(ecs: Any, cluster: str) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from crossfade.aws.listener_rules import rules
 from crossfade.domain.errors import NotPrepared, NotYetVisible
 from crossfade.domain.preparation import (
     SECRET,
+    Beside,
     Call,
     Found,
     Group,
@@ -22,7 +23,6 @@ from crossfade.domain.preparation import (
     Step,
     groups_like_the_patterns,
     is_made,
-    removal,
     steps,
 )
 from crossfade.domain.slots import SLOTS, Slot, TargetGroups
@@ -84,28 +84,27 @@ class Preparation:
             self._take(step, known)
         return [*planned, *more]
 
-    def removable(self, spec: ServiceSpec | None) -> list[Step]:
-        """The calls that remove the preparation, as far as it is there; rules before what they lead to.
+    def beside(self, spec: ServiceSpec | None) -> Beside:
+        """What there is to remove, on the spec's listeners and on the load balancers of the target groups.
 
-        Without a spec the listeners are found by what the target groups belong to: the owner may have deleted
-        spec and pattern before.
+        A spec is not needed: the owner may have deleted it, and the pattern, before.
         """
         groups = [group for group in self._groups().values() if is_made(self.names, group.tags)]
-        beside = self._beside(groups, spec)
-        return removal(self.names, groups, [rule for rule, tags in beside if is_made(self.names, tags)])
+        arns = {group.arn for group in groups}
+        own: list[LiveRule] = []
+        owners: list[LiveRule] = []
+        defaults: list[LiveRule] = []
+        for found in self._listeners(groups, spec):
+            shown = self._rules_of(found)
+            tags = self._tags_of(shown)
+            defaults += [rule for rule in shown if rule.priority == DEFAULT]
+            others = [rule for rule in shown if rule.priority != DEFAULT]
+            own += [rule for rule in others if is_made(self.names, tags[rule.arn])]
+            owners += [rule for rule in others if arns & set(rule.forwards) and rule not in own]
+        return Beside(tuple(groups), tuple(own), tuple(owners), tuple(defaults))
 
-    def owners_rules(self, spec: ServiceSpec | None) -> list[LiveRule]:
-        """The rules of others that lead to the service's target groups, in whatever share."""
-        groups = list(self._groups().values())
-        own = {group.arn for group in groups}
-        return [
-            rule
-            for rule, tags in self._beside(groups, spec)
-            if own & set(rule.forwards) and not is_made(self.names, tags)
-        ]
-
-    def remove(self, step: Step) -> None:
-        """Make one of the calls that remove; harmless when it was made before."""
+    def take(self, step: Step) -> None:
+        """Make one of the calls that remove or hand back; harmless when it was made before."""
         try:
             self._make(step.call, {})
         except ClientError as error:
@@ -168,20 +167,17 @@ class Preparation:
         found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
         return {attribute["Key"]: attribute["Value"] for attribute in found}
 
-    def _beside(
-        self, groups: Sequence[Group], spec: ServiceSpec | None
-    ) -> list[tuple[LiveRule, dict[str, str]]]:
-        """All rules, with their tags, of the spec's listeners and of the groups' load balancers."""
-        listeners = [listener(spec), spec.preview.listener] if spec else []
+    def _listeners(self, groups: Sequence[Group], spec: ServiceSpec | None) -> list[str]:
+        """The ARNs of the spec's listeners, and of all of the load balancers that the groups belong to."""
+        arns = [listener(spec), spec.preview.listener] if spec else []
         for balancer in dict.fromkeys(arn for group in groups for arn in group.shown["LoadBalancerArns"]):
             pages = self._elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
-            listeners += [found["ListenerArn"] for page in pages for found in page["Listeners"]]
-        found: list[tuple[LiveRule, dict[str, str]]] = []
-        for arn in dict.fromkeys(listeners):
-            shown = self._rules_of(arn)
-            tags = self._tags_of(shown)
-            found += [(rule, tags[rule.arn]) for rule in shown if rule.priority != DEFAULT]
-        return found
+            try:
+                arns += [found["ListenerArn"] for page in pages for found in page["Listeners"]]
+            except ClientError as error:
+                if error_code(error) != "LoadBalancerNotFound":
+                    raise
+        return list(dict.fromkeys(arns))
 
     def _tags_of(self, shown: Sequence[LiveRule]) -> dict[str, dict[str, str]]:
         """The tags of rules; a listener's default rule is always its owner's."""

@@ -13,8 +13,7 @@ from crossfade.aws.errors import error_code
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.preparation import HEADER, LIVE, SECRET
 from crossfade.domain.slots import SLOTS
-from crossfade.domain.spec.placed import Placed
-from crossfade.domain.spec.service import DEPLOYMENT_SECONDS
+from crossfade.domain.spec.service import DEPLOYMENT_SECONDS, ServiceSpec
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.domain.tasks.reasons import said
 
@@ -35,7 +34,7 @@ class Asked(NamedTuple):
 class ProbeTasks:
     """Runs probe tasks through a boto3 ``ecs`` client."""
 
-    def __init__(self, ecs: Any, spec: Placed) -> None:
+    def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
         self._ecs = ecs
         self._spec = spec
 
@@ -58,7 +57,7 @@ class ProbeTasks:
             startedBy=name,
             clientToken=f"{name}-{ask}",
             networkConfiguration={
-                "awsvpcConfiguration": awsvpc(self._spec.probe.network or self._spec.pattern.network)
+                "awsvpcConfiguration": awsvpc(plan.spec.probe.network or plan.spec.pattern.network)
             },
             overrides={
                 "containerOverrides": [{"name": container, "environment": self._environment(plan, log_group)}]
@@ -137,7 +136,7 @@ class ProbeTasks:
             "PROBE_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
             "PROBE_LANES": json.dumps(self._lanes(plan)),
             # Not the secret itself: who may see tasks sees their environment.
-            "PROBE_SECRET_PARAMETER": self._spec.preview_secret,
+            "PROBE_SECRET_PARAMETER": plan.spec.preview_secret,
         }
         return [{"name": name, "value": value} for name, value in values.items()]
 

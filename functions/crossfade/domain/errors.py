@@ -182,7 +182,11 @@ class NothingToRollBack(CrossfadeError):
     """No deployment holds the service and no old version is warm, so there is nothing to go back to."""
 
 
-# ---- when a service's stack is deleted --------------------------------------------------------------------
+# ---- when a service leaves, or its stack is deleted --------------------------------------------------------
+
+
+class StillLive(CrossfadeError):
+    """Clients are still sent to what Crossfade made for the service: hand the service back first."""
 
 
 class DeployedUnknown(CrossfadeError):

@@ -7,10 +7,10 @@ planned here holds ``{secret}`` in place of the secret, and ``<name>`` in place 
 be made.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from crossfade.domain.errors import NotPrepared
+from crossfade.domain.errors import NotPrepared, StillLive
 from crossfade.domain.slots import SLOTS, Slot, TargetGroups
 from crossfade.domain.spec.names import SERVICE_TAG
 from crossfade.domain.spec.service import ExistingRule, OwnRule, ServiceSpec
@@ -154,18 +154,80 @@ def groups_like_the_patterns(spec: ServiceSpec, names: Names, found: Found) -> l
     return [step for slot in SLOTS for step in _group(spec, slot, names, found)]
 
 
-def removal(names: Names, groups: Iterable[Group], rules: Iterable[LiveRule]) -> list[Step]:
-    """The calls that remove the preparation of a service: ``groups`` and ``rules`` are Crossfade's own."""
+class Beside(NamedTuple):
+    """What there is of Crossfade's beside what is the owner's, and which rules lead to it.
+
+    ``own`` are the rules that Crossfade made, ``owners`` those of others that lead to its groups, and
+    ``defaults`` are the default rules of the listeners.
+    """
+
+    groups: tuple[Group, ...]
+    own: tuple[LiveRule, ...]
+    owners: tuple[LiveRule, ...]
+    defaults: tuple[LiveRule, ...]
+
+
+def removal(names: Names, beside: Beside) -> list[Step]:
+    """The calls that remove the preparation of a service: rules before the groups that they lead to."""
     prepare = Call("crossfade", "adopt", {})
     undone = [
         Step(f"the rule {rule.arn}", Call("elbv2", "delete_rule", {"RuleArn": rule.arn}), prepare)
-        for rule in rules
+        for rule in beside.own
     ]
-    for group in groups:
+    for group in beside.groups:
         deletion = Call("elbv2", "delete_target_group", {"TargetGroupArn": group.arn})
         undone.append(Step(f"the target group {group.shown['TargetGroupName']}", deletion, prepare))
     deletion = Call("ssm", "delete_parameter", {"Name": names.secret})
     return [*undone, Step(f"the parameter {names.secret}", deletion, prepare)]
+
+
+def handing_back(beside: Beside, pattern: str | None) -> list[Step]:
+    """The calls by which the owner's rules lead to no group of Crossfade's any more, in no share.
+
+    ``pattern`` is the target group that gets all traffic; None where only a rule itself can tell.
+    """
+    groups = {group.arn for group in beside.groups}
+    back: list[Step] = []
+    for rule in beside.owners:
+        target = pattern or next((group for group in rule.forwards if group not in groups), None)
+        if target:
+            call = Call("elbv2", "modify_rule", {"RuleArn": rule.arn, "Actions": rule.handed_back(target)})
+            before = Call("elbv2", "modify_rule", {"RuleArn": rule.arn, "Actions": list(rule.actions)})
+            back.append(Step(f"the weights of {rule.arn}", call, before))
+    return back
+
+
+def refuse_live(service: str, beside: Beside) -> None:
+    """Let a service leave only while no client is sent to what goes.
+
+    Raises
+    ------
+    StillLive
+        A rule sends clients to a slot of Crossfade's, or only Crossfade's own rule sends them to the owner's.
+    """
+    groups = {group.arn for group in beside.groups}
+    users = [rule for rule in (*beside.own, *beside.owners) if not _values(rule)]
+    for rule in users:
+        if any(weight for group, weight in rule.forwards.items() if group in groups):
+            raise StillLive(
+                f"The rule {rule} sends clients of {service} to a slot of Crossfade's, so nothing was "
+                'removed. Hand the service back first: start a deployment with {"service": "'
+                f'{service}", "leave": true}}, as crossfade leave does, and see it through.'
+            )
+    for rule in users:
+        if rule not in beside.own or not rule.covers_all():
+            continue
+        default = next(one for one in beside.defaults if _listener_of(one) == _listener_of(rule))
+        if not set(default.forwards) & {group for group, weight in rule.forwards.items() if weight}:
+            raise StillLive(
+                f"Crossfade's own rule {rule} leads the clients of {service} to {', '.join(rule.forwards)}, "
+                "and without it the default action of the listener would get them, which leads elsewhere. "
+                "Let that lead to the same target group first."
+            )
+
+
+def _listener_of(rule: LiveRule) -> str:
+    return rule.arn.rpartition("/")[0]
 
 
 def is_made(names: Names, tags: Mapping[str, str]) -> bool:

@@ -1,6 +1,8 @@
-"""The custom resource of a service's stack: removes what Crossfade made for the service with the stack.
+"""The custom resource of a service's stack: prepares the service, and removes what Crossfade made for it.
 
-The journal's plans say what that is. The spec in SSM may be gone by then, malformed, or changed.
+It prepares when the resource is created or updated, and removes when it is deleted. The journal's plans say
+what is to be removed: the spec in SSM may be gone by then, malformed, or changed. ``crossfade leave`` invokes
+it as well, with ``{"service": "web", "leave": true}``, and is answered what was removed.
 
 Not a state of the workflow: CloudFormation calls it, and waits for the answer at the URL it gives.
 """
@@ -20,17 +22,19 @@ from pydantic import ValidationError
 
 from crossfade import stack
 from crossfade.aws.clients import client
-from crossfade.aws.ecs_services import Slots
+from crossfade.aws.ecs_services import OwnServices
 from crossfade.aws.errors import error_code
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.preparation import Preparation
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.task_definitions import TaskDefinitions
-from crossfade.domain.errors import ResourceGone, ServiceChanged
+from crossfade.domain.errors import NotYetVisible, ResourceGone, ServiceBusy, ServiceChanged, UnknownService
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed
+from crossfade.domain.planning.plan import Plan
+from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
 from crossfade.domain.slots import SLOTS
-from crossfade.domain.spec.service import ServiceSpec, is_service_name
+from crossfade.domain.spec.service import ServiceSpec, is_service_name, read_spec
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.step import logger, utc_now
 
@@ -43,18 +47,28 @@ REASON_CHARACTERS = 1_000
 """An answer has 4,096 bytes at most."""
 GONE = "ClusterNotFoundException"
 """With the cluster everything in it is gone."""
+IN_USE = "ResourceInUse"
+IN_USE_TRIES = 10
 
 
 class Removal:
     """Removes one thing after the other; what cannot be removed is named, and the rest is still removed."""
 
     def __init__(self) -> None:
+        self.removed: list[str] = []
         self._left: dict[str, str] = {}
 
     def tries(self, what: str, remove: Callable[[], object]) -> bool:
         """Remove something, or remember why not; True where it is gone."""
+        gone = self.sees_to(what, remove)
+        if gone:
+            self.removed.append(what)
+        return gone
+
+    def sees_to(self, what: str, act: Callable[[], object]) -> bool:
+        """Do what removes nothing by itself, or remember why not; True where it was done."""
         try:
-            remove()
+            act()
         except ClientError as error:
             if error_code(error) != GONE:
                 self._left[what] = str(error)
@@ -77,35 +91,136 @@ class Removal:
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Answer CloudFormation: created and updated at once, deleted when everything is gone."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[str]] | None:
+    """Answer CloudFormation when the service is prepared, or when everything is gone; or a person's leave."""
+    if event.get("leave") is True:
+        return {"removed": _leave(str(event["service"]), context)}
     service = event["ResourceProperties"]["Service"]
     reason = ""
     try:
         if event["RequestType"] == "Delete":
             _remove(service, context)
-        if event["RequestType"] == "Create":
-            _begin_anew(service)
+        else:
+            if event["RequestType"] == "Create":
+                _begin_anew(service)
+            _prepare(service, context)
     except Exception as error:  # CloudFormation needs an answer in any case
         logger.exception("cleanup failed")
         reason = f"{type(error).__name__}: {error}"
     _answer(event, service, reason)
+    return None
 
 
-def _remove(service: str, context: LambdaContext) -> None:
+def _preparation(service: str) -> Preparation:
+    return Preparation(
+        client("ecs"), client("elbv2"), client("ssm"), service, specs_path=os.environ["SPECS_PATH"]
+    )
+
+
+def _prepare(service: str, context: LambdaContext) -> None:
+    """Make what is missing of target groups, rules and secret; nothing of it moves traffic.
+
+    Raises
+    ------
+    UnknownService
+        The parameter of its spec is not there.
+    """
+    document = stack.specs().get(service) if is_service_name(service) else None
+    if document is None:
+        raise UnknownService(
+            f"There is no spec of {service}: the parameter {os.environ['SPECS_PATH']}{service} must be there "
+            "before its Custom::CrossfadeService, so let that depend on it."
+        )
+    spec, preparation = read_spec(service, document), _preparation(service)
+    while True:
+        try:
+            done = preparation.prepare(spec)
+        except NotYetVisible:
+            if context.get_remaining_time_in_millis() < RESERVE_MS:
+                raise
+            time.sleep(2)
+        else:
+            logger.info("prepared", service=service, done=[step.what for step in done])
+            return
+
+
+def _leave(service: str, context: LambdaContext) -> list[str]:
+    """Remove what Crossfade made for a service that its owner has back; returns what was removed.
+
+    Raises
+    ------
+    ServiceBusy
+        A deployment holds it.
+    StillLive
+        Clients are sent to a slot.
+    """
+    state = stack.journal().state(service)
+    if state.holder not in (None, DELETION):
+        raise ServiceBusy(f"{state.holder} holds {service}. Wait until it ends, then leave again.")
+    refuse_live(service, _preparation(service).beside(None))
+    return _remove(service, context)
+
+
+def _remove(service: str, context: LambdaContext) -> list[str]:
     if not is_service_name(service):
-        return  # nothing can have been deployed under it
-    journal, removal = stack.journal(), Removal()
-    settled = _stop_deployment(service, journal, removal)
+        return []  # nothing can have been deployed under it
+    journal, removed = stack.journal(), Removal()
+    settled = _stop_deployment(service, journal, removed)
     state = journal.state(service)
-    if state.was_deployed:
-        spec = _deployed_spec(service, journal)
-        traffic = Traffic(client("elbv2"), spec)
-        removal.tries("the production rule", partial(_remove_rule, traffic, state, context))
-        _remove_tasks(spec, settled, context, removal)
-        _deregister(spec, removal)
-    removal.refuse_left(service)
+    plan = journal.history.last_plan(service) if state.was_deployed else None
+    spec = plan.spec if plan else _spec(service)
+    if state.was_deployed and spec is None:
+        raise deployed_unknown(service, f"{os.environ['SPECS_PATH']}{service}")
+    preparation = _preparation(service)
+    removed.sees_to("the weights of the owner's rules", partial(_hand_back, preparation, spec, plan))
+    # Before the tasks go, no client is sent to them any more.
+    removed.sees_to("the rules", partial(_undo, preparation, spec, context, removed, rules=True))
+    if state.was_deployed and spec:
+        _remove_tasks(spec, settled, context, removed)
+        _deregister(spec, removed)
+    removed.sees_to("the target groups", partial(_undo, preparation, spec, context, removed, rules=False))
+    removed.refuse_left(service)
     journal.holding.forget(service)
+    return removed.removed
+
+
+def _hand_back(preparation: Preparation, spec: ServiceSpec | None, plan: Plan | None) -> None:
+    """Let the owner's rules lead to the pattern alone; nobody needs the slots any more."""
+    pattern = plan.spec.pattern.target_group if plan else None
+    for step in handing_back(preparation.beside(spec), pattern):
+        preparation.take(step)
+
+
+def _undo(
+    preparation: Preparation,
+    spec: ServiceSpec | None,
+    context: LambdaContext,
+    removed: Removal,
+    *,
+    rules: bool,
+) -> None:
+    """Remove the rules, or else the target groups and the secret, each by itself."""
+    for step in removal(preparation.names, preparation.beside(spec)):
+        if _is_of_a_rule(step) is rules:
+            removed.tries(step.what, partial(_take, preparation, spec, step, context))
+
+
+def _take(preparation: Preparation, spec: ServiceSpec | None, step: Step, context: LambdaContext) -> None:
+    """Remove one thing; a group is in use while a rule names it that may be too new to be shown yet."""
+    for _ in range(IN_USE_TRIES):
+        try:
+            return preparation.take(step)
+        except ClientError as error:
+            if error_code(error) != IN_USE or context.get_remaining_time_in_millis() < RESERVE_MS:
+                raise
+        time.sleep(2)
+        for rule in filter(_is_of_a_rule, removal(preparation.names, preparation.beside(spec))):
+            preparation.take(rule)
+    return preparation.take(step)
+
+
+def _is_of_a_rule(step: Step) -> bool:
+    return step.call.operation == "delete_rule"
 
 
 def _begin_anew(service: str) -> None:
@@ -116,31 +231,21 @@ def _begin_anew(service: str) -> None:
             journal.holding.forget(service)
 
 
-def _deployed_spec(service: str, journal: Journal) -> ServiceSpec:
-    """The spec by which the service was deployed last.
-
-    Raises
-    ------
-    DeployedUnknown
-        The journal has no plan any more, and there is no spec that can be read either.
-    """
-    plan = journal.history.last_plan(service)
-    if plan:
-        return plan.spec
-    document = stack.specs().get(service)
+def _spec(service: str) -> ServiceSpec | None:
+    """The spec in SSM, be it one that no release can be deployed by; None where it cannot be read."""
     try:
-        return ServiceSpec.model_validate_json(document or "")
-    except ValidationError as error:
-        raise deployed_unknown(service, f"{os.environ['SPECS_PATH']}{service}") from error
+        return ServiceSpec.model_validate_json(stack.specs().get(service) or "")
+    except ValidationError:
+        return None
 
 
 def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, removal: Removal) -> None:
-    """Delete both slots and stop the probes, and see every task end; until ``settled`` some may be unseen.
+    """Delete Crossfade's two services and stop the probes, and see every task end.
 
-    What AWS refuses to delete is not waited for.
+    Until ``settled`` some may be unseen. What AWS refuses to delete is not waited for.
     """
-    slots, probes = Slots(client("ecs"), spec), ProbeTasks(client("ecs"), spec)
-    going = [slot for slot in SLOTS if removal.tries(spec.slot_service(slot), partial(slots.delete, slot))]
+    slots, probes = OwnServices(client("ecs"), spec), ProbeTasks(client("ecs"), spec)
+    going = [slot for slot in SLOTS if removal.tries(slots.name(slot), partial(slots.delete, slot))]
     staying: set[str] = set()
 
     def end_tasks() -> None:
@@ -148,17 +253,18 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
             for task in probes.left():
                 if task not in staying and not removal.tries(task, partial(probes.stop, task)):
                     staying.add(task)
+            of_slots = slots.left(going)
             for slot in going:
-                if slots.describe(slot):  # too new for the first try to find it
+                if slots.name(slot) in of_slots:  # too new for the first try to find it
                     slots.delete(slot)
-            left = [*slots.left(going), *(task for task in probes.left() if task not in staying)]
+            left = [*of_slots, *(task for task in probes.left() if task not in staying)]
             if not left and utc_now() >= settled:
                 return
             if context.get_remaining_time_in_millis() < RESERVE_MS:
                 raise TimeoutError(f"{left or 'ECS'} did not settle in time")
             time.sleep(2)
 
-    removal.tries(f"the tasks in {spec.cluster}", end_tasks)
+    removal.sees_to(f"the tasks in {spec.cluster}", end_tasks)
 
 
 def _deregister(spec: ServiceSpec, removal: Removal) -> None:
@@ -169,16 +275,7 @@ def _deregister(spec: ServiceSpec, removal: Removal) -> None:
         for release in definitions.releases(spec):
             removal.tries(release, partial(definitions.deregister, release))
 
-    removal.tries(f"the task definitions of {spec.service}", each)
-
-
-def _remove_rule(traffic: Traffic, state: State, context: LambdaContext) -> None:
-    """Remove the rule, also one that is too new for the load balancer to show it yet."""
-    known = state.live_rule.arn if state.live_rule else None
-    while not traffic.remove(known) and state.may_hide_a_rule(utc_now()):
-        if context.get_remaining_time_in_millis() < RESERVE_MS:
-            raise TimeoutError("the load balancer did not show it in time")
-        time.sleep(2)
+    removal.sees_to(f"the task definitions of {spec.service}", each)
 
 
 def _stop_deployment(service: str, journal: Journal, removal: Removal) -> datetime:
@@ -207,7 +304,7 @@ def _stop_deployment(service: str, journal: Journal, removal: Removal) -> dateti
 
 
 def _stop(execution: str, why: str, removal: Removal) -> None:
-    removal.tries(execution, partial(Executions(client("stepfunctions")).stop, execution, why))
+    removal.sees_to(execution, partial(Executions(client("stepfunctions")).stop, execution, why))
 
 
 def _seize(service: str, journal: Journal) -> State:

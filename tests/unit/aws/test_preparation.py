@@ -9,8 +9,8 @@ from moto import mock_aws
 
 from crossfade.aws.errors import error_code
 from crossfade.aws.preparation import Preparation, slot_groups
-from crossfade.domain.errors import NotPrepared, NotYetVisible, PriorityTaken, RuleCovers
-from crossfade.domain.preparation import Step
+from crossfade.domain.errors import NotPrepared, NotYetVisible, PriorityTaken, RuleCovers, StillLive
+from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
 from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import REGION
 from faults.cases.service import document
@@ -142,6 +142,10 @@ def _calls(steps: list[Step]) -> list[str]:
     return [step.call.operation for step in steps]
 
 
+def _removal(preparation: Preparation, spec: ServiceSpec | None) -> list[Step]:
+    return removal(preparation.names, preparation.beside(spec))
+
+
 def _slot_names(preparation: Preparation) -> list[str]:
     return [preparation.names.groups[slot] for slot in ("blue", "green")]
 
@@ -269,7 +273,7 @@ def test_the_secret_stands_in_no_plan(owner: Owner, preparation: Preparation) ->
     owner.elbv2.modify_rule(
         RuleArn=owner.rules()["1"]["RuleArn"], Actions=[{"Type": "forward", "TargetGroupArn": owner.group}]
     )
-    steps += [*preparation.missing(owner.spec()), *preparation.removable(owner.spec())]
+    steps += [*preparation.missing(owner.spec()), *_removal(preparation, owner.spec())]
     assert owner.secret() not in repr(steps)
 
 
@@ -363,9 +367,9 @@ def test_a_login_is_passed_by_a_third_rule(owner: Owner, preparation: Preparatio
 
 
 def _remove(preparation: Preparation, spec: ServiceSpec | None) -> list[str]:
-    steps = preparation.removable(spec)
+    steps = _removal(preparation, spec)
     for step in steps:
-        preparation.remove(step)
+        preparation.take(step)
     return [step.what for step in steps]
 
 
@@ -404,16 +408,51 @@ def test_what_another_crossfade_made_stays(owner: Owner, preparation: Preparatio
     assert set(owner.groups()) == set(_slot_names(other))
 
 
-def test_a_rule_of_the_owner_that_leads_to_a_slot_is_named(owner: Owner, preparation: Preparation) -> None:
-    """Its traffic has to be handed back before the group can go."""
+@pytest.mark.parametrize("told", [True, False])
+def test_the_traffic_of_an_owners_rule_is_handed_back(
+    owner: Owner, preparation: Preparation, told: bool
+) -> None:
+    """ELB deletes no group that a rule names, be it with a weight of 0."""
     arn = owner.rule(100, HOST)
     spec = owner.spec(traffic=[{"rule": arn}])
     preparation.prepare(spec)
-    assert preparation.owners_rules(spec) == []
+    assert preparation.beside(spec).owners == ()
     groups = slot_groups(owner.elbv2, spec, PATH)
-    forward = {"Type": "forward", "TargetGroupArn": groups.blue}
-    owner.elbv2.modify_rule(RuleArn=arn, Actions=[forward])
-    assert [rule.arn for rule in preparation.owners_rules(None)] == [arn]
+    weights = [{"TargetGroupArn": groups.blue, "Weight": 0}, {"TargetGroupArn": owner.group, "Weight": 1}]
+    owner.elbv2.modify_rule(
+        RuleArn=arn, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}]
+    )
+    refuse_live("web", preparation.beside(None))
+    for step in handing_back(preparation.beside(None), owner.group if told else None):
+        preparation.take(step)
+    assert _leads_to(owner.rules()["100"]) == [owner.group]
+    _remove(preparation, None)
+    assert owner.groups() == {}
+
+
+def test_a_service_that_is_live_in_a_slot_does_not_leave(owner: Owner, preparation: Preparation) -> None:
+    """Its clients would meet nobody."""
+    arn = owner.rule(100, HOST)
+    spec = owner.spec(traffic=[{"rule": arn}])
+    preparation.prepare(spec)
+    groups = slot_groups(owner.elbv2, spec, PATH)
+    owner.elbv2.modify_rule(RuleArn=arn, Actions=[{"Type": "forward", "TargetGroupArn": groups.blue}])
+    with pytest.raises(
+        StillLive, match=r"listener-rule/app/web/.*\(priority 100, host-header shop.example\)"
+    ):
+        refuse_live("web", preparation.beside(spec))
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_the_default_action_takes_over_again(owner: Owner, preparation: Preparation, default: bool) -> None:
+    """Without Crossfade's own rule it gets the requests, so it must lead where they went."""
+    preparation.prepare(owner.spec())
+    refuse_live("web", preparation.beside(None))
+    if not default:
+        answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
+        owner.elbv2.modify_listener(ListenerArn=owner.listener, DefaultActions=[answer])
+        with pytest.raises(StillLive, match="which leads elsewhere"):
+            refuse_live("web", preparation.beside(None))
 
 
 def test_a_slot_without_its_group(owner: Owner) -> None:
