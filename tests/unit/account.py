@@ -121,6 +121,7 @@ class Account:
             digest=digest,
             image=f"{home['repositoryUri']}@{digest}",
             pattern=self.spec.pattern.task_definition,
+            settings=self.spec.pattern.fingerprint,
             pushed=found["imageDetails"][0]["imagePushedAt"],
         )
 
@@ -594,4 +595,9 @@ def _key(item: str) -> dict[str, Any]:
 
 def running_release(release: Release) -> RunningRelease:
     """A release as the stable slot tells of it."""
-    return RunningRelease(version=release.version, digest=release.digest, pattern=release.pattern)
+    return RunningRelease(
+        version=release.version,
+        digest=release.digest,
+        pattern=release.pattern,
+        settings=release.settings,
+    )

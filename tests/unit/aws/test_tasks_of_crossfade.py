@@ -134,6 +134,7 @@ def test_the_patterns_tags_are_kept(account: Account) -> None:
         "crossfade:version": "0.0.2",
         "crossfade:digest": release.digest,
         "crossfade:pattern": account.spec.pattern.task_definition,
+        "crossfade:settings": account.spec.pattern.fingerprint,
         "crossfade:cluster": "web",
     }
 
