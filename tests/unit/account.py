@@ -186,6 +186,12 @@ class Account:
             TargetGroupArn=self.spec.target_groups.of(slot), Targets=[{"Id": ip} for ip in addresses]
         )
 
+    def register_pattern_targets(self, *addresses: str) -> None:
+        """Put targets into the target group of the owner's service."""
+        self.elbv2.register_targets(
+            TargetGroupArn=self.spec.pattern.target_group, Targets=[{"Id": ip} for ip in addresses]
+        )
+
     def waits(self, waiting: Waiting) -> None:
         """Let a release wait for the service, however that has come about."""
         found = {
@@ -433,6 +439,10 @@ class Account:
         """The production rule as DescribeRules tells it."""
         rules = self.elbv2.describe_rules(ListenerArn=self.spec.listener)["Rules"]
         return next(rule for rule in rules if rule["Priority"] == "100")
+
+    def delete_rule(self) -> None:
+        """Delete the production rule, as somebody may who takes the service off the air."""
+        self.elbv2.delete_rule(RuleArn=self.spec.rule)
 
     def enrich_rule(self, *, backwards: bool = False) -> dict[str, Any]:
         """Put a login before the production rule's forward, and a condition, as its owner may; returns it."""
