@@ -117,7 +117,8 @@ def test_no_action_has_a_wildcard(owner: str, statement: dict[str, Any]) -> None
 def test_roles_are_passed_to_ecs_only(owner: str, statement: dict[str, Any]) -> None:
     """And only those under Crossfade's path, or those that the stack is given."""
     if "iam:PassRole" in _listed(statement["Action"]):
-        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+        to = "ecs" if owner == "LaunchCandidateFunction" else "ecs-tasks"  # a volume's role is for ECS itself
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": f"{to}.amazonaws.com"}}
         given = statement["Resource"]
         if "Fn::If" in given:
             condition, listed, given = given["Fn::If"]
@@ -129,12 +130,14 @@ def test_roles_are_passed_to_ecs_only(owner: str, statement: dict[str, Any]) -> 
 
 
 def test_roles_that_are_checked_are_those_that_may_be_passed() -> None:
-    """PlanRelease compares with a variable what RegisterTaskDefinition's role is granted."""
-    (passed,) = (
+    """PlanRelease compares with a variable what those are granted that register and launch."""
+    passed, also = (
         statement["Resource"]["Fn::If"]
-        for statement in _statements(functions()["RegisterTaskDefinitionFunction"]["Policies"])
+        for name in ("RegisterTaskDefinitionFunction", "LaunchCandidateFunction")
+        for statement in _statements(functions()[name]["Policies"])
         if statement["Action"] == "iam:PassRole"
     )
+    assert passed == also
     checked = template()["Globals"]["Function"]["Environment"]["Variables"]["TASK_ROLES"]["Fn::If"]
     assert checked == [passed[0], {"Fn::Join": [",", passed[1]]}, passed[2]]
 
