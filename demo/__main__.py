@@ -157,8 +157,8 @@ def _announcement(account: Account, left_before: bool) -> list[str]:
     return [
         f"The exercise in account {account.number}, region {account.region}, as the stack {account.stack}:",
         "sam deploy, two images built with Docker, three deployments, and all of it removed at the end.",
-        f"It takes about 45 minutes. The stack costs about ${hourly:.2f} for each hour that it stands: a NAT",
-        "gateway, a load balancer, addresses and tasks. Each deployment costs a few cents. The prices are",
+        f"It takes about 45 minutes. The stack costs about ${hourly:.2f} for each hour that it stands: a",
+        "load balancer, addresses and tasks. Each deployment costs a few cents. The prices are",
         "the list prices of us-east-1.",
         *(["An earlier call has left something there, which is removed first."] if left_before else []),
     ]

@@ -14,8 +14,6 @@ HOURS_A_MONTH = 730
 
 # List prices of us-east-1 in dollars, as AWS published them in 2025. Other regions differ by up to a half.
 PRICES = {
-    "NAT gateway, hour": 0.045,
-    "NAT gateway, GB": 0.045,
     "load balancer, hour": 0.0225,
     "public IPv4 address, hour": 0.005,
     "Fargate x86 vCPU, hour": 0.04048,
@@ -59,13 +57,10 @@ def standing() -> list[Standing]:
     sample = resources("sample_app/template.yaml")
     tasks = int(template("sample_app/template.yaml")["Parameters"]["TaskCount"]["Default"])
     balancers = [given for kind, given in sample if kind == "AWS::ElasticLoadBalancingV2::LoadBalancer"]
-    gateways = sum(kind == "AWS::EC2::NatGateway" for kind, _ in sample)
-    addresses = sum(kind == "AWS::EC2::EIP" for kind, _ in sample)
     # The load balancer has an address in each of its subnets, each task of the sample one of its own.
-    addresses += sum(len(given["Subnets"]) for given in balancers) + tasks
+    addresses = sum(len(given["Subnets"]) for given in balancers) + tasks
     alarms = sum(kind == "AWS::CloudWatch::Alarm" for kind, _ in [*sample, *resources("template.yaml")])
     found = [
-        Standing("NAT gateway", gateways, gateways * PRICES["NAT gateway, hour"]),
         Standing("public IPv4 addresses", addresses, addresses * PRICES["public IPv4 address, hour"]),
         Standing("tasks", tasks, tasks * task_hour("sample_app/template.yaml")),
         Standing("load balancer", len(balancers), len(balancers) * PRICES["load balancer, hour"]),
@@ -88,10 +83,9 @@ def deployment(used: Consumed) -> float:
         + used.invocations / 1_000_000 * PRICES["Lambda, million requests"]
         + used.lambda_gb_seconds * PRICES["Lambda arm64, GB-second"]
         + used.log_bytes / 1e9 * PRICES["CloudWatch Logs, GB"]
-        # The probe writes its ledger through the NAT gateway.
-        + used.log_bytes / 1e9 * PRICES["NAT gateway, GB"]
         + used.candidate_seconds / 3600 * candidate
-        + used.probe_seconds / 3600 * task_hour("template.yaml")
+        # The probe runs in the pattern's network, with an address of its own.
+        + used.probe_seconds / 3600 * (task_hour("template.yaml") + PRICES["public IPv4 address, hour"])
     )
 
 

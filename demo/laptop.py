@@ -32,7 +32,7 @@ class Laptop(Cloud):
 
     def __init__(self, state: Path) -> None:
         super().__init__(state, "crossfade")
-        self.gateway, self.production, self.preview = free_ports(3)
+        self.gateway, self.production = free_ports(2)
         self.endpoint = f"http://{_HOST}:{self.gateway}"
 
     def __enter__(self) -> Self:
@@ -83,7 +83,7 @@ class Laptop(Cloud):
         return self.run(f"push-{folder}-{tag}", *command, seconds=self.patience.push)[-1]
 
     def _deploy_options(self) -> list[str]:
-        ports = {"SampleProductionPort": self.production, "SamplePreviewPort": self.preview}
+        ports = {"SampleProductionPort": self.production}
         overrides = [f"{name}={value}" for name, value in (parameter_overrides("sandbox") | ports).items()]
         return ["--config-env", "sandbox", "--parameter-overrides", *overrides]
 

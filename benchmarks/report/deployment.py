@@ -7,7 +7,7 @@ from typing import Any
 
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan, Release, RunningRelease
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.placed import Placed
 
 REQUESTS_A_SECOND = 300
 """Three lanes at the highest rate that a spec takes; 4 hours of it are 4.3 million requests."""
@@ -32,26 +32,30 @@ def plan() -> HeldPlan:
     """A deployment of 0.0.2 into green; blue is stable."""
     network = {"subnets": ["subnet-1"], "security_groups": ["sg-1"], "public_ip": False}
     load_balancer = _ARN.format("elasticloadbalancing", "{}")
-    spec = ServiceSpec.model_validate(
+    listener = load_balancer.format("listener/app/web/1/2")
+    spec = Placed.model_validate(
         {
             "service": "web",
-            "cluster": _ARN.format("ecs", "cluster/web"),
-            "blueprint": _ARN.format("ecs", "task-definition/web-blueprint:1"),
-            "container": "app",
-            "port": 8080,
-            "repository": "web",
-            "push_tags": ".*",
-            "listener": load_balancer.format("listener/app/web/1/2"),
-            "rule_priority": 100,
+            "like": _ARN.format("ecs", "service/web/web"),
+            "release": {"repository": "web", "push_tags": ".*"},
+            "traffic": [{"listener": listener, "priority": 100}],
+            "preview": {"listener": listener},
+            "version_path": "/version",
+            "pattern": {
+                "task_definition": _ARN.format("ecs", "task-definition/web-stack:1"),
+                "target_group": load_balancer.format("targetgroup/web/3"),
+                "container": "app",
+                "port": 8080,
+                "network": network,
+                "desired": 0,
+            },
+            "listener": listener,
+            "rule": load_balancer.format("listener-rule/app/web/1/2/3"),
             "target_groups": {
                 "blue": load_balancer.format("targetgroup/blue/1"),
                 "green": load_balancer.format("targetgroup/green/2"),
             },
-            "production_url": "http://web.example:80",
-            "preview_url": "http://web.example:8081",
-            "version_path": "/version",
-            "network": network,
-            "desired_count": 2,
+            "preview_secret": "/crossfade/preview/web",
             "stages": [
                 {"weight": 0, "min_seconds": 1, "max_seconds": 60},
                 {"weight": 50, "min_seconds": 1, "max_seconds": 13_000},
@@ -59,7 +63,7 @@ def plan() -> HeldPlan:
             ],
             "launch": {"deadline_seconds": 60, "hold_seconds": 5},
             "retire": {"quiet_seconds": 5, "drain_seconds": 5, "deadline_seconds": 60},
-            "probe": {"production_rate": 100, "slot_rate": 100, "network": network},
+            "probe": {"url": "http://web.example:80", "production_rate": 100, "slot_rate": 100},
         }
     )
     execution = _ARN.format("states", "execution:crossfade-deploy:bench")
@@ -73,12 +77,14 @@ def plan() -> HeldPlan:
             version="0.0.2",
             digest=f"sha256:{'2' * 64}",
             image=f"web@sha256:{'2' * 64}",
-            blueprint=spec.blueprint,
+            pattern=spec.pattern.task_definition,
             pushed=None,
         ),
         stable="blue",
         candidate="green",
-        previous=RunningRelease(version="0.0.1", digest=f"sha256:{'1' * 64}", blueprint=spec.blueprint),
+        previous=RunningRelease(
+            version="0.0.1", digest=f"sha256:{'1' * 64}", pattern=spec.pattern.task_definition
+        ),
         stages=spec.stages,
     )
 

@@ -36,13 +36,12 @@ class Place:
     """An account, in which there is a stand-in for Docker; and what is asked of it."""
 
     environment: dict[str, str]
-    ports: tuple[int, int]
+    port: int
 
     def command(self, *options: str) -> list[str]:
         """The command line of `make aws-demo`."""
-        production, preview = self.ports
-        parameters = [f"SampleProductionPort={production}", f"SamplePreviewPort={preview}"]
-        return [sys.executable, "-m", "demo", "aws", "--config-env", "sandbox", *options, *parameters]
+        port = f"SampleProductionPort={self.port}"
+        return [sys.executable, "-m", "demo", "aws", "--config-env", "sandbox", *options, port]
 
     def call(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run `make aws-demo` to its end; nobody answers its question."""
@@ -150,7 +149,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "DOCKER_CALLS": str(folder / "docker-calls"),
             },
-            (sandbox.production_port, sandbox.preview_port),
+            sandbox.production_port,
         )
     finally:
         left = sandbox.stop()

@@ -38,7 +38,7 @@ def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandb
 def deployed(sandbox: Sandbox, home: Path, config: pytest.Config) -> Cloud:
     """The stack, deployed by `sam deploy`, the probe's image, neighbours; no release of the service yet."""
     endpoint = f"http://127.0.0.1:{sandbox.port}"
-    ready = Cloud(endpoint, sandbox.production_port, sandbox.preview_port, home)
+    ready = Cloud(endpoint, sandbox.production_port, home)
     ready.sam_deploy()
     config.stash[CLOUD] = ready
     settle(ready)

@@ -41,7 +41,7 @@ class Sandbox:
     """
 
     def __init__(self, state: Path, **settings: str) -> None:
-        self.port, self.production_port, self.preview_port = free_ports(3)
+        self.port, self.production_port = free_ports(2)
         self.log = state / "sandbox.log"
         self._state = state
         self._seen: dict[int, str] = {}
@@ -91,7 +91,7 @@ class Sandbox:
             for pid, (_, command) in listed.items()
             if self._seen.get(pid) == command or str(self._state) in command
         ]
-        ports = (self.port, self.production_port, self.preview_port)
+        ports = (self.port, self.production_port)
         return left + [f"port {port}" for port in ports if answers(port)]
 
     def log_tail(self, lines: int = 40) -> str:

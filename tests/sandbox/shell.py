@@ -22,16 +22,14 @@ def machine_arn(name: str) -> str:
 class Shell:
     """A shell that has been told the sandbox's endpoint: `aws`, `sam`, and the push of images."""
 
-    def __init__(self, endpoint: str, production_port: int, preview_port: int, home: Path) -> None:
+    def __init__(self, endpoint: str, production_port: int, home: Path) -> None:
         self.endpoint = endpoint
         self.url = f"http://localhost:{production_port}"
-        self.preview_url = f"http://localhost:{preview_port}"
         self.said: list[str] = []
         """Every word of what people told AWS to change, and the names of what they have deployed."""
         self._parameters = {
             "PowertoolsLayer": "/crossfade/sandbox/powertools-layer",
             "SampleProductionPort": str(production_port),
-            "SamplePreviewPort": str(preview_port),
             "SamplePace": "rehearsal",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST"))}

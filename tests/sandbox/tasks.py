@@ -18,7 +18,7 @@ import requests
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.patience import until
-from tests.sandbox.shell import SERVICE
+from tests.sandbox.shell import SERVICE, STACK
 
 LONG_SECONDS = 600
 METADATA = re.compile(r"ECS_CONTAINER_METADATA_URI_V4=(\S+)")
@@ -63,7 +63,9 @@ class Tasks:
         )
 
     def _status(self, slot: str, path: str) -> int:
-        url, headers = f"{self._cloud.preview_url}{path}", {"x-crossfade-slot": slot}
+        parameter = f"/{STACK}/preview/{SERVICE}"
+        found = self._cloud.client("ssm").get_parameter(Name=parameter, WithDecryption=True)["Parameter"]
+        url, headers = f"{self._cloud.url}{path}", {"x-crossfade-slot": f"{found['Value']}-{slot}"}
         return requests.get(url, headers=headers, timeout=10).status_code
 
     def kill_probe(self) -> str:

@@ -62,7 +62,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "start_probe": JOURNAL_WRITE | {"ecs:ListTasks", "ecs:RunTask", "iam:PassRole"},
     "check_probe": JOURNAL_READ | FOLLOW,
     "suspend_scaling": JOURNAL_WRITE | SCALING | CAPACITY,
-    "launch_candidate": JOURNAL_WRITE | SLOTS | RESIZE | {"ecs:CreateService", "ecs:TagResource"},
+    "launch_candidate": JOURNAL_WRITE | SLOTS | RESIZE 
+    | {"ecs:CreateService", "ecs:TagResource", "iam:PassRole"},
     "check_candidate": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
     "watch_stage": JOURNAL_WRITE | FOLLOW | OUTCOMES | CAPACITY | {"ecr:DescribeImages"},
     "shift_traffic": JOURNAL_WRITE | RULE | CAPACITY | {"elasticloadbalancing:ModifyRule"},
@@ -89,7 +90,7 @@ ACTIONS: dict[str, frozenset[str]] = {
 }  # fmt: skip
 
 IMPLIED = {
-    "ecs:CreateService": {"ecs:TagResource"},
+    "ecs:CreateService": {"ecs:TagResource", "iam:PassRole"},
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
     "ecs:RunTask": {"iam:PassRole"},
     "elasticloadbalancing:CreateRule": {"elasticloadbalancing:AddTags"},

@@ -23,7 +23,7 @@ from faults.files import MACHINES, ROOT, definition, template
 from tests.statemachine.permissions import ACTIONS
 
 STACKS = ("template.yaml", "sample_app/template.yaml")
-CODE = {"ProbeTaskDefinition": "probe", "Blueprint": "sample_app/app"}
+CODE = {"ProbeTaskDefinition": "probe", "TaskDefinition": "sample_app/app"}
 """Task definition → the folder of what its container runs."""
 MANAGED = {
     "AWS::Lambda::Function": {"AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"},
@@ -43,6 +43,7 @@ WAITING_RULE = (
     "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
     "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 )
+SECRETS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/preview/*"
 ANYWHERE = object()
 """In place of resources: those of functions are compared elsewhere."""
 
@@ -90,9 +91,15 @@ def granted(role: dict[str, Any]) -> Grants:
     """What a role's own policies grant."""
     found: Grants = {}
     for policy in role.get("Policies", []):
-        for statement in policy["PolicyDocument"]["Statement"]:
+        for statement in map(always, policy["PolicyDocument"]["Statement"]):
             for action in _listed(statement["Action"]):
                 found.setdefault(action, set()).update(map(_text, _listed(statement["Resource"])))
+    return found
+
+
+def always(statement: dict[str, Any]) -> dict[str, Any]:
+    """A statement of a policy, also one that stands there only where the stack is given something."""
+    found: dict[str, Any] = statement.get("Fn::If", [None, statement])[1]
     return found
 
 
@@ -180,11 +187,13 @@ def _by_starting_a_task(stack: Stack, owner: Owner, properties: dict[str, Any]) 
 
 
 def _by_a_tasks_code(stack: Stack, owner: Owner, properties: dict[str, Any]) -> Needs:
-    """What its code calls through boto3; the probe, which alone calls anything, writes the ledger."""
+    """What its code calls through boto3; the probe, which alone calls anything: its ledger, its secret."""
     variables = stack["Resources"].get("StartProbeFunction", {}).get("Properties", {}).get("Environment", {})
     for service, operation in calls_in(CODE[owner.name]):
-        ledger = variables["Variables"]["LEDGER_GROUP"]["Ref"]
-        yield f"{service}:{operation}", [_arn_of(ledger)]
+        if service == "ssm":
+            yield f"{service}:{operation}", [{"Fn::Sub": SECRETS}]
+        else:
+            yield f"{service}:{operation}", [_arn_of(variables["Variables"]["LEDGER_GROUP"]["Ref"])]
 
 
 _NEEDS: dict[tuple[str, str], Any] = {

@@ -25,11 +25,10 @@ def spec_of(pace: str) -> ServiceSpec:
         if isinstance(lookup, dict) and "Fn::FindInMap" in lookup:
             text = text.replace(f"${{{name}}}", chosen[lookup["Fn::FindInMap"][2]])
     text = text.replace("${TaskCount}", "2")
-    for port in ("ProductionPort", "PreviewPort"):
-        text = text.replace(f"http://${{LoadBalancer.DNSName}}:${{{port}}}", "http://localhost:8080")
+    text = text.replace("http://${LoadBalancer.DNSName}:${ProductionPort}", "http://localhost:8080")
     found = json.loads(re.sub(r"\$\{\w[\w.]*\}", "x", text))
     return ServiceSpec.model_validate(
-        found | {name: document()[name] for name in ("cluster", "blueprint", "service")}
+        found | {name: document()[name] for name in ("service", "like", "traffic", "preview")}
     )
 
 

@@ -1,6 +1,7 @@
 """Least privilege: each function may do what its handler does, where it does it, and nothing else."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,25 @@ from typing import Any
 import cfnlint
 import pytest
 
-from faults.files import MACHINES, functions, machine_properties, resources
+from faults.files import MACHINES, functions, machine_properties, resources, template
 from tests.statemachine.definitions import strings
 from tests.statemachine.permissions import ACTIONS, IMPLIED
+from tests.statemachine.roles import always, roles, stacks
 
 KNOWN_ACTIONS = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())
+ADOPTED = {"Ref": "Adopted"}
+TAGGED = {
+    f"elasticloadbalancing:{operation}": f"aws:{whose}Tag"
+    for whose, operations in {
+        "Request": ("CreateTargetGroup", "CreateRule"),
+        "Resource": (
+            "ModifyTargetGroup", "ModifyTargetGroupAttributes", "DeleteTargetGroup",
+            "ModifyRule", "DeleteRule",
+        ),
+    }.items()
+    for operation in operations
+}  # fmt: skip
+"""Calls that are allowed on what carries Crossfade's tag, or is to carry it."""
 WIDE = {
     "ecs:ListTasks": "authorised on container instances, and Fargate has none",
     "cloudwatch:DescribeAlarms": "composite alarms are returned only where it is granted on all",
@@ -22,16 +37,27 @@ WIDE = {
 
 def _statements(policies: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for policy in policies:
-        yield from policy.get("PolicyDocument", policy)["Statement"]
+        yield from map(always, policy.get("PolicyDocument", policy)["Statement"])
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _granted(function: str) -> list[str]:
-    statements = _statements(functions()[function]["Policies"])
-    return [action for statement in statements for action in _listed(statement["Action"])]
+def _granted(function: str) -> list[tuple[str, str]]:
+    """Actions, and whether on what is ``adopted``, on the ``sample``, or on what is known by its name."""
+    return [
+        (action, _on(statement))
+        for statement in _statements(functions()[function]["Policies"])
+        for action in _listed(statement["Action"])
+    ]
+
+
+def _on(statement: dict[str, Any]) -> str:
+    if statement["Resource"] == ADOPTED:
+        return "adopted"
+    one = statement["Resource"]
+    return "sample" if isinstance(one, dict) and "SampleServiceName" in one.get("Fn::Sub", "") else "named"
 
 
 def _handler(function: str) -> str:
@@ -52,7 +78,7 @@ def _every_statement() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("function", functions())
 def test_a_function_may_do_what_its_handler_does(function: str) -> None:
     """Nothing is missing, and nothing is granted that is not used."""
-    assert sorted(ACTIONS[_handler(function)]) == sorted(set(_granted(function)))
+    assert sorted(ACTIONS[_handler(function)]) == sorted({action for action, _ in _granted(function)})
 
 
 @pytest.mark.parametrize("function", functions())
@@ -89,13 +115,93 @@ def test_no_action_has_a_wildcard(owner: str, statement: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(("owner", "statement"), list(_every_statement()))
 def test_roles_are_passed_to_ecs_only(owner: str, statement: dict[str, Any]) -> None:
-    """And only those under Crossfade's paths."""
+    """And only those under Crossfade's path, or those that the stack is given."""
     if "iam:PassRole" in _listed(statement["Action"]):
-        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+        to = "ecs" if owner == "LaunchCandidateFunction" else "ecs-tasks"  # a volume's role is for ECS itself
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": f"{to}.amazonaws.com"}}
+        given = statement["Resource"]
+        if "Fn::If" in given:
+            condition, listed, given = given["Fn::If"]
+            assert (condition, listed) == ("HasTaskRoles", {"Ref": "TaskRoles"})
         assert all(
             text.endswith((":role/crossfade/tasks/*", "Arn")) or text.startswith("Probe")
-            for text in strings(statement["Resource"])
+            for text in strings(given)
         )
+
+
+def test_roles_that_are_checked_are_those_that_may_be_passed() -> None:
+    """PlanRelease compares with a variable what those are granted that register and launch."""
+    passed, also = (
+        statement["Resource"]["Fn::If"]
+        for name in ("RegisterTaskDefinitionFunction", "LaunchCandidateFunction")
+        for statement in _statements(functions()[name]["Policies"])
+        if statement["Action"] == "iam:PassRole"
+    )
+    assert passed == also
+    checked = template()["Globals"]["Function"]["Environment"]["Variables"]["TASK_ROLES"]["Fn::If"]
+    assert checked == [passed[0], {"Fn::Join": [",", passed[1]]}, passed[2]]
+
+
+# ---- what the owners have given --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("owner", "statement"), list(_every_statement()))
+def test_of_others_that_only_which_was_given(owner: str, statement: dict[str, Any]) -> None:
+    """A rule or a group is Crossfade's by its tag, which it has from the moment that it is made."""
+    for action in _listed(statement["Action"]):
+        if action not in TAGGED or statement["Resource"] == ADOPTED:
+            continue
+        assert statement["Condition"] == {"Null": {f"{TAGGED[action]}/crossfade:service": "false"}}, owner
+    if "elasticloadbalancing:AddTags" in _listed(statement["Action"]):
+        created = {"elasticloadbalancing:CreateAction": ["CreateTargetGroup", "CreateRule"]}
+        assert statement["Condition"] == {"StringEquals": created}
+
+
+@pytest.mark.parametrize("function", functions())
+def test_nothing_is_granted_on_an_empty_list(function: str) -> None:
+    """IAM refuses a policy with an empty resource, and the stack with it."""
+    for policy in functions()[function]["Policies"]:
+        for statement in policy["Statement"]:
+            if "Fn::If" in statement:
+                condition, then, otherwise = statement["Fn::If"]
+                assert (condition, otherwise) == ("HasAdopted", {"Ref": "AWS::NoValue"})
+                assert then["Resource"] == ADOPTED
+            else:
+                assert statement["Resource"] != ADOPTED
+    for name, parameter in (("HasAdopted", "Adopted"), ("HasTaskRoles", "TaskRoles")):
+        joined = {"Fn::Join": [",", {"Ref": parameter}]}
+        assert template()["Conditions"][name] == {"Fn::Not": [{"Fn::Equals": [joined, ""]}]}
+
+
+def _resolved(value: Any, adopted: list[str]) -> Any:
+    """A policy as CloudFormation writes it: with every list given, and names as long as they usually are."""
+    if isinstance(value, list):
+        return [_resolved(one, adopted) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value == ADOPTED:
+        return adopted
+    if "Fn::If" in value:
+        return _resolved(value["Fn::If"][1], adopted)
+    if "Fn::Sub" in value:
+        known = {"AWS::Partition": "aws", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012"}
+        return re.sub(
+            r"\$\{([^}]+)\}", lambda name: known.get(name[1], "a-name-of-a-stack"), value["Fn::Sub"]
+        )
+    if value.keys() & {"Ref", "Fn::GetAtt"}:
+        return f"arn:aws:dynamodb:eu-central-1:123456789012:table/{'n' * 40}"
+    return {key: _resolved(one, adopted) for key, one in value.items()}
+
+
+def test_a_full_list_fits_into_each_role() -> None:
+    """A parameter has 4,096 bytes, the policies of a role 10,240 characters without spaces (IAM's quotas)."""
+    arn = f"arn:aws:ecs:eu-central-1:123456789012:service/{'c' * 20}/{'s' * 20}"
+    full = [arn] * (4_096 // (len(arn) + 1))
+    lengths = {
+        name: len(json.dumps(_resolved(role.get("Policies", []), full), separators=(",", ":")))
+        for name, role in roles(stacks()["template.yaml"]).items()
+    }
+    assert {name: length for name, length in lengths.items() if length > 10_240} == {}
 
 
 def test_implied_actions_are_granted_with_their_calls() -> None:

@@ -50,9 +50,9 @@ def test_the_roles_of_every_kind_are_there() -> None:
 
 @pytest.mark.parametrize(("path", "role"), ROLES)
 def test_a_right_that_no_owner_uses_is_found(path: str, role: str) -> None:
-    """ModifyRule, added to one role after the other; the shift and the restore have it already."""
+    """ModifyRule, added to one role after the other; three have it already."""
     found = with_more(path, role, Policies=[MODIFY_RULE])
-    if role in {"ShiftTrafficFunctionRole", "RestoreWeightsFunctionRole"}:
+    if role in {"ShiftTrafficFunctionRole", "RestoreWeightsFunctionRole", "CleanupFunctionRole"}:
         assert found == []
     else:
         assert found == [
@@ -92,6 +92,7 @@ def test_another_resource_is_found() -> None:
 
 
 def test_calls_are_found_in_the_code() -> None:
-    """The probe writes its ledger; the sample application calls nothing."""
-    assert calls_in("probe") == {("logs", "CreateLogStream"), ("logs", "PutLogEvents")}
+    """The probe reads its secret and writes its ledger; the sample application calls nothing."""
+    ledger = {("logs", "CreateLogStream"), ("logs", "PutLogEvents")}
+    assert calls_in("probe") == ledger | {("ssm", "GetParameter")}
     assert calls_in("sample_app/app") == set()

@@ -81,18 +81,37 @@ def test_tables_are_encrypted_and_recoverable() -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_stacks_own_no_live_state(stack: str) -> None:
-    """No ECS service and no rule on the production listener: a stack update cannot change what is live."""
-    assert resources("AWS::ECS::Service", stack) == {}
-    rules = resources("AWS::ElasticLoadBalancingV2::ListenerRule", stack)
-    assert all(rule["ListenerArn"] == {"Ref": "PreviewListener"} for rule in rules.values())
+    """No rule, and no ECS service with tasks: a stack update cannot change what is live."""
+    assert all(service["DesiredCount"] == 0 for service in resources("AWS::ECS::Service", stack).values())
+    assert resources("AWS::ElasticLoadBalancingV2::ListenerRule", stack) == {}
+    assert resources("AWS::ApplicationAutoScaling::ScalableTarget", stack) == {}
 
 
-def test_the_preview_is_reachable_by_the_probe_only() -> None:
-    """Nobody else sees a version before it is verified."""
-    groups = resources("AWS::EC2::SecurityGroup", "sample_app/template.yaml")
-    ingress = groups["LoadBalancerSecurityGroup"]["SecurityGroupIngress"]
-    preview = [rule["CidrIp"] for rule in ingress if rule["FromPort"] == {"Ref": "PreviewPort"}]
-    assert preview == [{"Fn::Sub": "${ProbeAddress.PublicIp}/32"}]
+def test_the_sample_is_named_as_its_rights_are_given() -> None:
+    """Without a list of what was adopted: by the names of its cluster, service and load balancer."""
+    for kind, name in {
+        "AWS::ECS::Cluster": "ClusterName",
+        "AWS::ECS::Service": "ServiceName",
+        "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
+    }.items():
+        (found,) = resources(kind, "sample_app/template.yaml").values()
+        assert found[name] == {"Ref": "ServiceName"}
+    patterns = [template(stack)["Parameters"] for stack in STACKS]
+    assert patterns[0]["SampleServiceName"]["AllowedPattern"] == patterns[1]["ServiceName"]["AllowedPattern"]
+
+
+def test_what_changes_the_slots_groups_has_them_prepared_anew() -> None:
+    """CloudFormation calls the function again only where a property of its resource differs."""
+    sample = template("sample_app/template.yaml")["Resources"]
+    told = sample["CrossfadeService"]["Properties"].values()
+    group = sample["TargetGroup"]["Properties"]
+    assert {"Fn::GetAtt": ["Spec", "Value"]} in told
+    assert group["HealthCheckIntervalSeconds"] in told
+    assert all(
+        attribute["Value"] in told
+        for attribute in group["TargetGroupAttributes"]
+        if isinstance(attribute["Value"], dict)
+    )
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -155,13 +174,16 @@ def test_specs_are_in_one_place() -> None:
     (spec,) = resources("AWS::SSM::Parameter", "sample_app/template.yaml").values()
     assert spec["Name"] == {"Fn::Sub": "${SpecsPath}${ServiceName}"}
     granted = {
-        statement["Resource"]["Fn::Sub"].partition(":parameter")[2].rstrip("*").rstrip("/")
+        resource["Fn::Sub"].partition(":parameter")[2].rstrip("*").rstrip("/")
         for function in functions().values()
         for policy in function.get("Policies", [])
         for statement in policy["Statement"]
-        if "ssm:" in str(statement["Action"])
+        if "ssm:" in str(statement.get("Action"))
+        for resource in (
+            statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        )
     }
-    assert granted == {"/${AWS::StackName}/services"}
+    assert granted == {"/${AWS::StackName}/services", "/${AWS::StackName}/preview"}
 
 
 def _containers(stack: str) -> list[dict[str, Any]]:

@@ -121,6 +121,7 @@ class Account:
             digest=digest,
             image=f"{home['repositoryUri']}@{digest}",
             pattern=self.spec.pattern.task_definition,
+            settings=self.spec.pattern.fingerprint,
             pushed=found["imageDetails"][0]["imagePushedAt"],
         )
 
@@ -183,6 +184,12 @@ class Account:
         """Put targets into a slot's group; moto's are healthy at once."""
         self.elbv2.register_targets(
             TargetGroupArn=self.spec.target_groups.of(slot), Targets=[{"Id": ip} for ip in addresses]
+        )
+
+    def register_pattern_targets(self, *addresses: str) -> None:
+        """Put targets into the target group of the owner's service."""
+        self.elbv2.register_targets(
+            TargetGroupArn=self.spec.pattern.target_group, Targets=[{"Id": ip} for ip in addresses]
         )
 
     def waits(self, waiting: Waiting) -> None:
@@ -433,6 +440,10 @@ class Account:
         rules = self.elbv2.describe_rules(ListenerArn=self.spec.listener)["Rules"]
         return next(rule for rule in rules if rule["Priority"] == "100")
 
+    def delete_rule(self) -> None:
+        """Delete the production rule, as somebody may who takes the service off the air."""
+        self.elbv2.delete_rule(RuleArn=self.spec.rule)
+
     def enrich_rule(self, *, backwards: bool = False) -> dict[str, Any]:
         """Put a login before the production rule's forward, and a condition, as its owner may; returns it."""
         rule = self.production_rule()
@@ -594,4 +605,9 @@ def _key(item: str) -> dict[str, Any]:
 
 def running_release(release: Release) -> RunningRelease:
     """A release as the stable slot tells of it."""
-    return RunningRelease(version=release.version, digest=release.digest, pattern=release.pattern)
+    return RunningRelease(
+        version=release.version,
+        digest=release.digest,
+        pattern=release.pattern,
+        settings=release.settings,
+    )

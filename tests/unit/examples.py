@@ -73,20 +73,26 @@ def warm_spec(**changes: Any) -> Placed:
     return placed(retire=document()["retire"] | {"warm_seconds": 600}, **changes)
 
 
+_OF_THE_PATTERN: dict[str, str] = {
+    "pattern": pattern().task_definition,
+    "settings": pattern().fingerprint,
+}
+
+
 def release(version: str = "0.0.2", digest: str = NEW, pushed: datetime | None = None) -> Release:
     """The release that is deployed."""
     return Release(
         version=version,
         digest=digest,
         image=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web@{digest}",
-        pattern=found()["pattern"]["task_definition"],
+        **_OF_THE_PATTERN,
         pushed=pushed,
     )
 
 
 def candidate(slot: Slot = "green", digest: str = NEW, version: str = "0.0.2") -> Candidate:
     """The release that is deployed, as the journal tells of it."""
-    return Candidate(slot=slot, version=version, digest=digest, pattern=found()["pattern"]["task_definition"])
+    return Candidate(slot=slot, version=version, digest=digest, **_OF_THE_PATTERN)
 
 
 def waiting(version: str = "0.0.3", digest: str = NEWER, seconds: float = 30, **changes: Any) -> Waiting:
@@ -97,7 +103,7 @@ def waiting(version: str = "0.0.3", digest: str = NEWER, seconds: float = 30, **
 
 def running() -> RunningRelease:
     """The release that the stable slot runs."""
-    return RunningRelease(version="0.0.1", digest=OLD, pattern=found()["pattern"]["task_definition"])
+    return RunningRelease(version="0.0.1", digest=OLD, **_OF_THE_PATTERN)
 
 
 def plan(**changes: Any) -> HeldPlan:

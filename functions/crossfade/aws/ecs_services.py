@@ -273,7 +273,7 @@ class Slots:
 
 
 class OwnServices:
-    """Removes the services that Crossfade made for the slots; whoever takes a slot's place stays."""
+    """Removes the services that Crossfade made for the slots, and never the owner's own."""
 
     def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
         self._ecs = ecs

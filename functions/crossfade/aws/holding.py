@@ -207,4 +207,5 @@ def _candidate(plan: HeldPlan) -> dict[str, str]:
         "version": release.version,
         "digest": release.digest,
         "pattern": release.pattern,
+        "settings": release.settings,
     }

@@ -35,7 +35,8 @@ class Declined(Model):
 def is_under_way(release: Release, state: State) -> bool:
     """Whether the release is the one that the service is held for: the same image, the same pattern."""
     running = state.candidate
-    return running is not None and (running.digest, running.pattern) == (release.digest, release.pattern)
+    made_of = (release.digest, release.pattern, release.settings)
+    return running is not None and (running.digest, running.pattern, running.settings) == made_of
 
 
 def is_given_up(state: State, history: History, own: str, entered: str | None) -> bool:
@@ -58,7 +59,8 @@ def is_warm(release: Release, state: State, promoted: Plan) -> bool:
     return (
         state.holder is None
         and before is not None
-        and (before.digest, before.pattern) == (release.digest, release.pattern)
+        and (before.digest, before.pattern, before.settings)
+        == (release.digest, release.pattern, release.settings)
     )
 
 

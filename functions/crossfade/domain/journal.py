@@ -40,6 +40,7 @@ class Candidate(Model):
     version: str
     digest: str
     pattern: str = ""
+    settings: str = ""
 
 
 class Waiting(Model):

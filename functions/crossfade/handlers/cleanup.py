@@ -232,7 +232,7 @@ def _begin_anew(service: str) -> None:
 
 
 def _spec(service: str) -> ServiceSpec | None:
-    """The spec in SSM, be it one that no release can be deployed by; None where it cannot be read."""
+    """The spec in SSM, also one that no release can be deployed by; None where it cannot be read."""
     try:
         return ServiceSpec.model_validate_json(stack.specs().get(service) or "")
     except ValidationError:

@@ -213,6 +213,7 @@ def _release(
         digest=image.digest,
         image=image.uri,
         pattern=pattern.task_definition,
+        settings=pattern.fingerprint,
         pushed=image.pushed,
         tagged=request.tagged if isinstance(request, DeployRequest) else None,
     )
@@ -373,7 +374,13 @@ def _running(
         digest = Registry(client("ecr")).by_tag(spec.release.repository, tag).digest
     except ImageTagNotFound:
         return None
-    return RunningRelease(version=tag, digest=digest, pattern=running.task_definition, verified=False)
+    return RunningRelease(
+        version=tag,
+        digest=digest,
+        pattern=running.task_definition,
+        settings=spec.pattern.fingerprint,  # of its own
+        verified=False,
+    )
 
 
 def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:

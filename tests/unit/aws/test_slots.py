@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.ecs_services import Slots, SlotService, Stop, stop_reason
+from crossfade.aws.ecs_services import OwnServices, Slots, SlotService, Stop, stop_reason
 from crossfade.domain.errors import ResourceGone
 from crossfade.domain.planning.pattern import COPIED, REFUSED, SWITCHED_OFF
 from crossfade.domain.tasks.reasons import Event
@@ -23,17 +23,23 @@ def slots(account: Account) -> Slots:
     return Slots(account.ecs, account.spec)
 
 
+@pytest.fixture
+def own(account: Account) -> OwnServices:
+    """Return the services that Crossfade made for the slots."""
+    return OwnServices(account.ecs, account.declared)
+
+
 def _service(account: Account) -> dict[str, Any]:
     found = account.ecs.describe_services(cluster=account.spec.cluster, services=["web-green"])
     return found["services"][0]
 
 
-def test_a_slot_that_never_was_has_no_service(slots: Slots) -> None:
+def test_a_slot_that_never_was_has_no_service(slots: Slots, own: OwnServices) -> None:
     """Stopping and deleting it are harmless."""
     slots.stop("green")
-    slots.delete("green")
+    own.delete("green")
     assert slots.describe("green") is None
-    assert slots.left() == []
+    assert own.left() == []
 
 
 def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,12 +174,14 @@ def test_of_the_owners_own_service_little_is_set(account: Account, monkeypatch: 
     assert calls[1] == {"cluster": account.spec.cluster, "service": "web", "desiredCount": 0}
 
 
-def test_the_owners_own_service_is_never_made(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_owners_own_service_is_never_made(
+    account: Account, own: OwnServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor deleted; where it is gone that is said."""
     origin = Slots(account.ecs, account.spec.model_copy(update={"origin": "green"}))
-    origin.delete("green")
+    own.delete("green")
     assert account.ecs.describe_services(cluster="web", services=["web"])["services"][0]["status"] == "ACTIVE"
-    assert origin.left() == []
+    assert own.left() == []
     made = _record(account, monkeypatch, "create_service")
     monkeypatch.setattr(account.ecs, "update_service", _refuse("ServiceNotFoundException"))
     with pytest.raises(ResourceGone, match=r"service/web/web.* does not exist"):
@@ -181,12 +189,13 @@ def test_the_owners_own_service_is_never_made(account: Account, monkeypatch: pyt
     assert made == []
 
 
-def test_what_crossfade_made_for_a_slot_is_deleted_whoever_takes_its_place(account: Account) -> None:
+def test_what_crossfade_made_for_a_slot_is_deleted_whoever_takes_its_place(
+    account: Account, slots: Slots, own: OwnServices
+) -> None:
     """A service that has left Crossfade has both slots' services still, at 0."""
-    _launch(Slots(account.ecs, account.spec), account.spec.pattern.task_definition, 1)
-    origin = Slots(account.ecs, account.spec.model_copy(update={"origin": "green"}))
-    assert origin.left()[0] == "web-green"
-    origin.delete("green")
+    _launch(slots, account.spec.pattern.task_definition, 1)
+    assert own.left()[0] == "web-green"
+    own.delete("green")
     assert account.status("green") != "ACTIVE"
 
 
@@ -358,7 +367,7 @@ def test_a_create_that_is_refused_is_passed_on(
 
 @pytest.mark.parametrize("write", ["update_service", "create_service", "delete_service", "list_tasks"])
 def test_other_refusals_are_passed_on(
-    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch, write: str
+    account: Account, slots: Slots, own: OwnServices, monkeypatch: pytest.MonkeyPatch, write: str
 ) -> None:
     """Only what is understood is translated."""
     monkeypatch.setattr(account.ecs, write, _refuse("AccessDeniedException"))
@@ -366,7 +375,7 @@ def test_other_refusals_are_passed_on(
     asked = {
         "update_service": lambda: slots.stop("green"),
         "create_service": lambda: _launch(slots, account.spec.pattern.task_definition, 1),
-        "delete_service": lambda: slots.delete("green"),
+        "delete_service": lambda: own.delete("green"),
         "list_tasks": lambda: slots.stops("green", "ecs-svc/1"),
     }
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -397,13 +406,13 @@ def test_what_still_runs_is_told_by_the_answer_to_the_stop(
 
 @pytest.mark.parametrize("code", ["ServiceNotFoundException", "ServiceNotActiveException"])
 def test_a_slot_without_a_service_is_stopped_already(
-    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch, code: str
+    account: Account, slots: Slots, own: OwnServices, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     """By the write's own answer, and deleted as well."""
     monkeypatch.setattr(account.ecs, "update_service", _refuse(code))
     monkeypatch.setattr(account.ecs, "delete_service", _refuse(code))
     assert slots.stop("green") == 0
-    slots.delete("green")
+    own.delete("green")
 
 
 def test_stopping_twice_is_stopping_once(account: Account, slots: Slots) -> None:
@@ -416,11 +425,11 @@ def test_stopping_twice_is_stopping_once(account: Account, slots: Slots) -> None
     assert found.desired == 0
 
 
-def test_a_deleted_slot_is_gone(account: Account, slots: Slots) -> None:
+def test_a_deleted_slot_is_gone(account: Account, slots: Slots, own: OwnServices) -> None:
     """Deleted twice, with its tasks, and then launched anew."""
     _launch(slots, account.spec.pattern.task_definition, 2)
-    slots.delete("green")
-    slots.delete("green")
+    own.delete("green")
+    own.delete("green")
     assert slots.describe("green") is None
 
 
@@ -435,7 +444,12 @@ def test_a_deleted_slot_is_gone(account: Account, slots: Slots) -> None:
     ],
 )
 def test_what_is_left(
-    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch, status: str, task: str, left: list[str]
+    account: Account,
+    own: OwnServices,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    task: str,
+    left: list[str],
 ) -> None:
     """A service is INACTIVE before its tasks have ended."""
     services = [{"serviceName": "web-blue", "status": status}]
@@ -447,7 +461,7 @@ def test_what_is_left(
     monkeypatch.setattr(account.ecs, "describe_services", lambda **_: {"services": services})
     monkeypatch.setattr(account.ecs, "get_paginator", lambda _: pages)
     monkeypatch.setattr(account.ecs, "describe_tasks", lambda **_: {"tasks": tasks})
-    assert slots.left() == left
+    assert own.left() == left
 
 
 def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,7 @@ def test_the_patterns_tags_are_kept(account: Account) -> None:
         "crossfade:version": "0.0.2",
         "crossfade:digest": release.digest,
         "crossfade:pattern": account.spec.pattern.task_definition,
+        "crossfade:settings": account.spec.pattern.fingerprint,
         "crossfade:cluster": "web",
     }
 
@@ -358,14 +359,24 @@ def test_a_probe_is_told_all_by_its_environment(account: Account, probes: ProbeT
         "PROBE_LOG_STREAM": "web/d1",
         "PROBE_DEADLINE_SECONDS": "14400",
         "PROBE_TIMEOUT_SECONDS": "5",
+        "PROBE_SECRET_PARAMETER": "/Staging/preview/web",
     }
     assert [(lane["name"], lane["starts"], lane["pauses"], lane["headers"]) for lane in lanes] == [
         ("production", "at_once", False, {}),
-        ("blue", "at_once", True, {"x-crossfade-slot": "blue"}),
-        ("green", "when_answered", True, {"x-crossfade-slot": "green"}),
+        ("blue", "at_once", True, {"x-crossfade-slot": "{secret}-blue"}),
+        ("green", "when_answered", True, {"x-crossfade-slot": "{secret}-green"}),
     ]
-    assert {lane["url"] for lane in lanes[1:]} == {"http://web.example:8081/version"}
-    assert lanes[0]["url"] == "http://web.example:80/version"
+    assert {lane["url"] for lane in lanes} == {"http://web.example:80/version"}
+
+
+def test_production_behind_a_login_is_met_by_the_rule_without_it(
+    account: Account, probes: ProbeTasks
+) -> None:
+    """The third preview rule leads where users get to."""
+    spec = account.spec.model_copy(update={"login_bypass": True})
+    plan = account.plan().model_copy(update={"spec": spec})
+    environment = _environment(account, _start(probes, plan))
+    assert json.loads(environment["PROBE_LANES"])[0]["headers"] == {"x-crossfade-slot": "{secret}-live"}
 
 
 def test_lanes_of_a_first_release_wait_for_an_answer(account: Account, probes: ProbeTasks) -> None:

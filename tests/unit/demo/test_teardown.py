@@ -28,6 +28,7 @@ FREE = {
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
     "AWS::ECS::TaskDefinition",
+    "AWS::ECS::Service",
     "AWS::SSM::Parameter",
     "AWS::IAM::Role",
     "Custom::CrossfadeService",

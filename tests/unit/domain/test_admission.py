@@ -149,10 +149,10 @@ def test_the_state_that_a_deployment_fails_in_is_there() -> None:
     assert ROLL_BACK in definition("deploy")["States"]
 
 
-def test_a_changed_pattern_is_another_release() -> None:
+@pytest.mark.parametrize("changed", [{"pattern": f"{release().pattern}1"}, {"settings": "of-other-subnets"}])
+def test_a_changed_pattern_is_another_release(changed: dict[str, str]) -> None:
     """The same image with a new configuration is not being deployed yet."""
-    changed = release().model_copy(update={"pattern": f"{release().pattern}1"})
-    assert _action(changed, RUNNING, None) == "deploy"
+    assert _action(release().model_copy(update=changed), RUNNING, None) == "deploy"
 
 
 def test_what_has_waited_takes_its_turn() -> None:

@@ -63,7 +63,13 @@ def test_the_document_has_exactly_the_promised_names() -> None:
         "reason": "0.0.2 answered well at every stage",
         "from": {"version": "0.0.1", "digest": OLD},
         "to": {"version": "0.0.2", "digest": NEW},
-        "contents": {"released": ["app"], "kept": {"proxy": "proxy:1"}, "left_out": [], "tags": {}},
+        "contents": {
+            "released": ["app"],
+            "kept": {"proxy": "proxy:1"},
+            "left_out": [],
+            "tags": {},
+            "warnings": [],
+        },
         "requests": {"production": nothing | {"sent": 1, "ok": 1}, "blue": nothing, "green": nothing},
         "failures": {"production": [], "blue": [], "green": []},
         "versions": {

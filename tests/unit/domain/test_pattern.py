@@ -289,3 +289,17 @@ def test_a_pattern_that_is_not_there(status: str, said: str) -> None:
 def test_a_slot_that_is_not_shown_has_nothing_to_take_out() -> None:
     """It may have been made just now."""
     assert updated_settings(pattern(settings={"launchType": "FARGATE"}), {}) == dict(SWITCHED_OFF)
+
+
+def test_a_change_of_any_setting_changes_the_fingerprint() -> None:
+    """Or of a tag: the next release takes it along. In which order AWS lists something says nothing."""
+    first = {"awsvpcConfiguration": NETWORK | {"subnets": ["a", "b"]}}
+    turned = {"awsvpcConfiguration": NETWORK | {"subnets": ["b", "a"]}}
+    same, also, other, tagged = (
+        pattern(settings={"networkConfiguration": first}).fingerprint,
+        pattern(settings={"networkConfiguration": turned}).fingerprint,
+        pattern(settings={"networkConfiguration": first, "enableExecuteCommand": True}).fingerprint,
+        pattern(settings={"networkConfiguration": first}, tags={"CostCenter": "7"}).fingerprint,
+    )
+    assert same == also
+    assert len({same, other, tagged}) == 3

@@ -76,6 +76,7 @@ def test_only_the_image_of_the_container_changes() -> None:
             {"key": "crossfade:version", "value": "0.0.2"},
             {"key": "crossfade:digest", "value": NEW},
             {"key": "crossfade:pattern", "value": placed().pattern.task_definition},
+            {"key": "crossfade:settings", "value": placed().pattern.fingerprint},
             {"key": "crossfade:cluster", "value": "web"},
         ],
     }
@@ -125,7 +126,7 @@ def test_a_release_that_is_the_pushed_image_alone_needs_no_words() -> None:
     """As most are."""
     own = [DEFINITION["containerDefinitions"][0]]
     found = contents(_definition(containerDefinitions=own), placed(), release())
-    assert found == Contents(released=("app",), kept={}, left_out=())
+    assert found == Contents(released=("app",), kept={}, left_out=(), tags={})
     assert found.summary == ""
 
 
@@ -137,11 +138,24 @@ def test_what_is_not_copied_is_told() -> None:
     assert found.summary.endswith("not copied from the pattern: newField, volumes.data.newer")
 
 
+def test_what_the_service_lacks_and_warns_of_is_said_with_it() -> None:
+    """The reason of PlanRelease is where its owner looks."""
+    spec = placed(pattern=pattern(left_out=("deploymentConfiguration.alarms",), warnings=("slow start",)))
+    own = [DEFINITION["containerDefinitions"][0]]
+    found = contents(_definition(containerDefinitions=own), spec, release())
+    assert found.summary == (
+        "app run the pushed image; not copied from the pattern: deploymentConfiguration.alarms; slow start"
+    )
+    warned = placed(pattern=pattern(warnings=("slow start",)))
+    alone = contents(_definition(containerDefinitions=own), warned, release())
+    assert alone.summary == "app run the pushed image; slow start"
+
+
 def test_tags_of_the_pattern_are_kept() -> None:
     """Its owner counts costs by them; Crossfade's own win."""
     theirs = _definition(tags={"CostCenter": "7", "crossfade:version": "pattern"})
     tags = {tag["key"]: tag["value"] for tag in registration(theirs, placed(), release())["tags"]}
-    assert (tags["CostCenter"], tags["crossfade:version"], len(tags)) == ("7", "0.0.2", 5)
+    assert (tags["CostCenter"], tags["crossfade:version"], len(tags)) == ("7", "0.0.2", 6)
 
 
 @pytest.mark.parametrize(
@@ -198,14 +212,14 @@ def test_ports_of_a_range_are_for_aws_to_judge() -> None:
     refuse_unusable(_definition(containerDefinitions=[app]), placed(), ROLES)
 
 
-@pytest.mark.parametrize(("tags", "fits"), [(46, True), (47, False)])
+@pytest.mark.parametrize(("tags", "fits"), [(45, True), (46, False)])
 def test_there_is_room_for_the_tags(tags: int, fits: bool) -> None:
     """ECS allows 50 of them."""
     theirs = _definition(tags={f"tag{n}": "x" for n in range(tags)})
     if fits:
         refuse_unusable(theirs, placed(), ROLES)
     else:
-        with pytest.raises(PatternUnusable, match="47 tags, Crossfade adds 4, and ECS allows 50"):
+        with pytest.raises(PatternUnusable, match="46 tags, Crossfade adds 5, and ECS allows 50"):
             refuse_unusable(theirs, placed(), ROLES)
 
 
@@ -304,7 +318,7 @@ def test_a_pattern_that_left_crossfade_gets_no_second_prefix() -> None:
     found = log_streams(again, "app")
     assert found is not None
     assert found.prefix == f"ecs/0.0.3-{'3' * 12}-1/app/"
-    assert len(again["tags"]) == 4
+    assert len(again["tags"]) == 5
 
 
 def test_everything_that_can_be_registered_is_copied() -> None:
@@ -361,6 +375,7 @@ def test_tags_tell_what_runs() -> None:
     found = running_release(tags)
     assert found is not None
     assert (found.version, found.digest, found.pattern) == ("0.0.2", NEW, release().pattern)
+    assert found.settings == placed().pattern.fingerprint
 
 
 @pytest.mark.parametrize("tags", [{}, {"crossfade:version": "1"}, {"Name": "web"}])

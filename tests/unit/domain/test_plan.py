@@ -82,9 +82,10 @@ def test_the_same_release_again_is_nothing_to_do() -> None:
     assert again.reason == f"web already runs 0.0.1 ({OLD}) in blue."
 
 
-def test_a_changed_pattern_is_deployed() -> None:
+@pytest.mark.parametrize("changed", [{"pattern": f"{release().pattern}2"}, {"settings": "of-other-subnets"}])
+def test_a_changed_pattern_is_deployed(changed: dict[str, str]) -> None:
     """A change of configuration goes live the same way as one of the image."""
-    newer = release(digest=OLD).model_copy(update={"pattern": f"{release().pattern}2"})
+    newer = release(digest=OLD).model_copy(update=changed)
     assert _decide("blue", release=newer).action == "deploy"
 
 

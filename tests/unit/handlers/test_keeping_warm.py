@@ -119,7 +119,7 @@ def test_a_live_slot_that_its_owner_has_switched_off_keeps_nothing_warm(
 
 def test_a_service_that_is_off_the_air_is_cooled(account: Account, invoke: Invoke, warm: HeldPlan) -> None:
     """Somebody has removed the rule, so nobody is sent anywhere."""
-    Traffic(account.elbv2, account.spec).remove()
+    account.delete_rule()
     assert invoke("stop_old_slot", plan=warm) == {"slot": "blue"}
 
 

@@ -78,8 +78,9 @@ def _launch(invoke: Invoke, plan: HeldPlan, task_definition: str) -> dict[str, A
 
 def test_services_and_tasks_have_the_patterns_tags(account: Account, invoke: Invoke) -> None:
     """Costs are counted by them; and a service that was made before has them too."""
-    account.repattern(tags={"CostCenter": "7"})
-    account.publish(account.spec)
+    mine, own = {"key": "CostCenter", "value": "7"}, {"key": "crossfade:service", "value": "web"}
+    account.repattern(tags={"Team": "shop"})
+    account.ecs.tag_resource(resourceArn=account.spec.like, tags=[mine])
     account.push("0.0.2")
     ask = {"service": "web", "image_tag": "0.0.2"}
     answer = invoke("plan_release", input=ask, execution=f"{EXECUTION}:d1", deployment="d1")
@@ -91,12 +92,13 @@ def test_services_and_tasks_have_the_patterns_tags(account: Account, invoke: Inv
         cluster=account.spec.cluster, services=["web-blue"], include=["TAGS"]
     )
     (service,) = found["services"]
-    assert service["tags"] == [{"key": "CostCenter", "value": "7"}]
-    assert service["propagateTags"] == "TASK_DEFINITION"
+    assert service["tags"] == [mine, own]
+    found = account.ecs.describe_task_definition(taskDefinition=definition, include=["TAGS"])
+    assert {"key": "Team", "value": "shop"} in found["tags"]
     account.ecs.untag_resource(resourceArn=service["serviceArn"], tagKeys=["CostCenter"])
     _launch(invoke, plan, definition)
     tags = account.ecs.list_tags_for_resource(resourceArn=service["serviceArn"])["tags"]
-    assert tags == [{"key": "CostCenter", "value": "7"}]
+    assert sorted(tags, key=lambda tag: str(tag["key"])) == [mine, own]
 
 
 def _start_probe(invoke: Invoke, plan: HeldPlan, attempt: int = 1) -> str:
@@ -123,7 +125,7 @@ def test_a_release_is_registered_once(invoke: Invoke, held: HeldPlan) -> None:
     """Registered twice it is the same revision."""
     first, second = (invoke("register_task_definition", plan=held) for _ in range(2))
     assert first == second
-    assert ":task-definition/web:1" in first["task_definition"]
+    assert ":task-definition/crossfade-web:1" in first["task_definition"]
 
 
 def test_a_probe_is_started_once(account: Account, invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
@@ -531,7 +533,7 @@ def test_whoever_lost_the_service_launches_nothing(
     journal.holding.take_over(held.hold, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _launch(invoke, held, account.spec.pattern.task_definition)
-    assert account.ecs.list_services(cluster=account.spec.cluster)["serviceArns"] == []
+    assert account.ecs.list_services(cluster=account.spec.cluster)["serviceArns"] == [account.spec.like]
 
 
 def test_a_launch_that_comes_too_late_is_stopped_by_the_rollback(

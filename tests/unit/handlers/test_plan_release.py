@@ -115,6 +115,7 @@ def test_the_plan_says_what_runs_the_image_and_what_does_not(account: Account, i
         "released": ["app", "migrate"],
         "kept": {"proxy": "proxy:1"},
         "left_out": [],
+        "tags": {"CostCenter": "7"},
         "warnings": [],
     }
 

@@ -1,5 +1,6 @@
 """The rollback's work: restore, prove, stop, resume; each as often as one likes."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,12 +10,12 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain import errors
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import HeldPlan
+from crossfade.domain.planning.plan import HeldPlan, RunningRelease
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
 from tests.unit.account import Account
-from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, opened, request, waiting, warm_spec
+from tests.unit.examples import EXECUTION, FIRST_TRY, OLD, ROLLBACKS, at, opened, request, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 
 MINE = f"{ROLLBACKS}:mine"
@@ -144,18 +145,20 @@ def test_weights_of_somebody_else_are_left_alone(
 
 
 def test_a_rule_that_somebody_deleted_is_left_alone(
-    invoke: Invoke, traffic: Traffic, taken: HeldPlan
+    account: Account, invoke: Invoke, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """It is not made again: whoever took the service off the air had a reason."""
-    traffic.remove()
+    account.delete_rule()
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"]) == ("barred", "failed")
     assert traffic.rule() is None
 
 
-@pytest.mark.parametrize("error", ["ListenerNotFound", "TargetGroupNotFound"])
+@pytest.mark.parametrize(
+    ("error", "what"), [("ListenerNotFound", "listener"), ("TargetGroupNotFound", "target group")]
+)
 def test_a_listener_or_a_group_that_is_gone_is_believed_after_some_minutes(
-    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, taken: HeldPlan, error: str
+    invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, taken: HeldPlan, error: str, what: str
 ) -> None:
     """What AWS says once may be a slip, and it would leave clients on a candidate that is bad."""
     aws.refuse("DescribeRules" if error.startswith("Listener") else "DescribeTargetHealth", error)
@@ -164,7 +167,7 @@ def test_a_listener_or_a_group_that_is_gone_is_believed_after_some_minutes(
     clock.seconds = 300
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("barred", "failed", None)
-    assert "which the spec of web names, does not exist" in answer["reason"]
+    assert re.search(rf"The {what} arn:\S+.* of web.* does not exist", answer["reason"])
     assert journal.history.of("web", "d1").restored is None
 
 
@@ -190,8 +193,8 @@ def test_in_a_cluster_that_is_gone_nothing_is_left_to_stop(
 
 def test_a_probe_in_a_cluster_that_is_gone_has_stopped(account: Account, probe: str, taken: HeldPlan) -> None:
     """Nobody waits for its records."""
-    elsewhere = account.spec.model_copy(update={"cluster": f"{account.spec.cluster}x"})
-    probes = ProbeTasks(account.ecs, elsewhere)
+    elsewhere = account.spec.like.replace(":service/web/", ":service/gone/")
+    probes = ProbeTasks(account.ecs, account.spec.model_copy(update={"like": elsewhere}))
     assert probes.stopped(probe, asked=None, now=at(90)) == "ECS no longer knows the task"
 
 
@@ -458,21 +461,49 @@ def test_tasks_that_never_were_all_healthy_get_no_client(
     assert traffic.weights() == BLUE
 
 
-def test_a_first_release_is_taken_off_the_air(
-    account: Account, invoke: Invoke, journal: Journal, traffic: Traffic
-) -> None:
-    """Back to the listener's default answer, twice; that has failed: there is nothing to roll back to."""
+@pytest.fixture
+def first(account: Account, journal: Journal) -> HeldPlan:
+    """Return the plan of a first release, which holds the service: the pattern stands at 0 tasks."""
     plan = account.first_plan()
     journal.holding.claim(plan)
-    traffic.write(BLUE)
-    journal.live.wrote(plan, BLUE, at(1))
-    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
+    return plan
+
+
+def test_a_first_release_is_taken_off_the_air(
+    account: Account, invoke: Invoke, journal: Journal, first: HeldPlan
+) -> None:
+    """The rule leads to the pattern's empty group again; that has failed: nothing is rolled back to."""
+    Traffic(account.elbv2, first.spec).write(BLUE)
+    journal.live.wrote(first, BLUE, at(1))
+    mine = first.held_by(journal.holding.take_over(first.hold, MINE, FIRST_TRY))
     for _ in range(2):
         answer = _restore(invoke, mine)
         assert (answer["status"], answer["outcome"]) == ("moved", "failed")
         assert (answer["loser"], answer["version"]) == ("blue", None)
-    assert traffic.rule() is None
-    assert journal.state("web").weights is None
+    groups = account.production_rule()["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    assert [group["TargetGroupArn"] for group in groups if group["Weight"]] == [
+        account.spec.pattern.target_group
+    ]
+    state = journal.state("web")
+    assert (state.weights, state.stable, state.version) == (GREEN, None, None)
+
+
+def test_a_service_that_was_adopted_goes_back_to_its_owners_tasks(
+    account: Account, invoke: Invoke, journal: Journal
+) -> None:
+    """They have run all the while, so that this is a rollback like any other."""
+    previous = RunningRelease(version="0.0.0", digest=OLD, pattern="web-stack:1", verified=False)
+    plan = account.first_plan(stable="green", previous=previous)
+    account.register_pattern_targets(*TARGETS)
+    journal.holding.claim(plan)
+    Traffic(account.elbv2, plan.spec).write(BLUE)
+    journal.live.wrote(plan, BLUE, at(1))
+    answer = _restore(invoke, plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY)))
+    assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "blue")
+    assert answer["version"] is None  # it was never seen what they answer with
+    assert Traffic(account.elbv2, plan.spec).weights() == GREEN
+    state = journal.state("web")
+    assert (state.stable, state.version, state.verified, state.origin) == ("green", "0.0.0", False, "green")
 
 
 def test_a_rollback_that_lost_the_service_restores_nothing(
@@ -583,39 +614,17 @@ def test_weights_that_do_not_show_yet_are_no_proof(
     assert traffic.weights() == BLUE
 
 
-def test_a_first_rule_that_is_not_seen_yet_is_waited_for_and_removed(
-    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, traffic: Traffic
+def test_first_weights_that_are_not_seen_yet_are_taken_back(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, first: HeldPlan
 ) -> None:
-    """Cut off between the write and the journal: no rule to be seen is not yet no rule."""
-    plan = account.first_plan()
-    journal.holding.claim(plan)
-    journal.live.intend(plan.hold, BLUE, at(-1))
-    aws.answer("DescribeRules", _rules(account))
-    traffic.write(BLUE)
-    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
-    answer = _restore(invoke, mine)
-    assert (answer["status"], clock.seconds) == ("waiting", 0)
-    assert "does not show the new rule" in answer["reason"]
-    aws.allow("DescribeRules")
+    """Cut off between the write and the journal: what is shown is old, and is written all the same."""
+    journal.live.intend(first.hold, BLUE, at(-1))
+    before = _rules(account)
+    Traffic(account.elbv2, first.spec).write(BLUE)
+    mine = first.held_by(journal.holding.take_over(first.hold, MINE, FIRST_TRY))
+    aws.answer("DescribeRules", before)
     assert _restore(invoke, mine)["status"] == "moved"
-    assert traffic.rule() is None
-
-
-def test_a_first_rule_that_was_seen_goes_even_if_the_next_read_does_not_show_it(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, traffic: Traffic
-) -> None:
-    """One answer is newer than the next; the rule would stay, and look like somebody else's in the end."""
-    plan = account.first_plan()
-    journal.holding.claim(plan)
-    journal.live.intend(plan.hold, BLUE, at(-1))
-    none = _rules(account)
-    traffic.write(BLUE)
-    mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
-    answers = iter([_rules(account)])
-    aws.edit("DescribeRules", lambda _: next(answers, none))
-    assert _restore(invoke, mine)["status"] == "moved"
-    aws.edit("DescribeRules", lambda answer: answer)
-    assert traffic.rule() is None
+    assert Traffic(account.elbv2, first.spec).weights() == GREEN
 
 
 def test_a_slot_whose_weight_still_shows_is_waited_for(

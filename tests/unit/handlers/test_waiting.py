@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.aws.journal import Journal
 from crossfade.domain import errors
-from crossfade.domain.journal import DELETION, State, Waiting
+from crossfade.domain.journal import DELETION, Waiting
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
 from tests.unit.account import SPECS, Account
@@ -75,7 +75,8 @@ def test_a_service_that_was_freed_meanwhile_is_planned_anew(
     journal.holding.release(held.hold, at(60))
     with pytest.raises(errors.ServiceChanged, match="was freed"):
         invoke("queue_release", service="web", waiting=FIRST)
-    assert journal.state("web") == State(freed=at(60))
+    state = journal.state("web")
+    assert (state.holder, state.waiting, state.freed) == (None, None, at(60))
 
 
 # ---- StartNext ------------------------------------------------------------------------------------------
@@ -193,8 +194,7 @@ def test_a_new_configuration_that_has_waited_is_deployed(
     image = account.release("0.0.2").model_copy(update={"pushed": at(-60)})
     plan = account.first_plan(release=image)
     journal.holding.claim(plan)
-    newer = account.blueprint(stopTimeout=90)
-    account.publish(account.spec.model_copy(update={"blueprint": newer}))
+    newer = account.repattern(stopTimeout=90).pattern.task_definition
     ask = {"service": "web", "image_tag": "0.0.2"}
     busy = invoke("plan_release", input=ask, execution=f"{EXECUTION}:w1", deployment="w1")
     assert busy["action"] == "busy"
@@ -373,7 +373,7 @@ def test_a_malformed_spec_stops_nobody_else(account: Account, invoke: Invoke) ->
 def test_a_repository_that_is_gone_stops_nobody_else(account: Account, invoke: Invoke) -> None:
     """Of a service whose stack is half deleted, say."""
     account.push("0.0.3")
-    _second_service(account, repository="gone")
+    _second_service(account, release=account.spec.release.model_copy(update={"repository": "gone"}))
     assert invoke("catch_up") == {"started": ["web 0.0.3"]}
 
 

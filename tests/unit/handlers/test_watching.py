@@ -520,14 +520,16 @@ def test_shifting_twice_is_shifting_once(account: Account, invoke: Invoke, held:
     assert Traffic(account.elbv2, account.spec).weights() == SOME
 
 
-def test_a_first_release_makes_the_rule(account: Account, invoke: Invoke, journal: Journal) -> None:
-    """There was none."""
+def test_a_first_release_gets_the_traffic_of_an_empty_group(
+    account: Account, invoke: Invoke, journal: Journal
+) -> None:
+    """The rule leads to the pattern's group until then."""
     account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
     journal.holding.claim(plan)
     assert _shift(invoke, plan)["status"] == "shifted"
-    assert Traffic(account.elbv2, account.spec).weights() == BLUE
+    assert Traffic(account.elbv2, plan.spec).weights() == BLUE
 
 
 def test_a_shift_that_was_cut_off_goes_on(
@@ -554,7 +556,7 @@ def test_a_rule_that_somebody_deleted_is_not_made_again(
     account: Account, invoke: Invoke, held: HeldPlan
 ) -> None:
     """Whoever took the service off the air had a reason."""
-    Traffic(account.elbv2, account.spec).remove()
+    account.delete_rule()
     with pytest.raises(errors.ForeignChange, match="found no rule"):
         _shift(invoke, held)
     assert Traffic(account.elbv2, account.spec).rule() is None
@@ -605,17 +607,17 @@ def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
     assert Traffic(account.elbv2, account.spec).weights() == BLUE
 
 
-def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
+def test_a_first_shift_that_comes_too_late_is_taken_back_by_the_second_round(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal
 ) -> None:
-    """There was none before."""
+    """The rule leads to the pattern's group again."""
     account.run("blue", account.spec.pattern.task_definition)
     account.register_targets("blue", "10.0.0.10", "10.0.0.11")
     plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
     journal.holding.claim(plan)
     mine = plan.held_by(plan.hold._replace(holder=MINE))
     aws.edit(
-        "CreateRule",
+        "ModifyRule",
         _meanwhile(
             lambda: journal.holding.take_over(plan.hold, MINE, FIRST_TRY),
             lambda: journal.live.reinstate(mine, None, at(9)),
@@ -623,13 +625,14 @@ def test_a_first_rule_that_comes_too_late_is_removed_by_the_second_round(
     )
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, plan)
+    aws.edit("ModifyRule", lambda answer: answer)
     assert (
         invoke(
             "restore_weights", plan=mine, deadline=at(300), tasks_deadline=at(120), rounds=1, written=None
         )["status"]
         == "moved"
     )
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert Traffic(account.elbv2, plan.spec).weights() == GREEN
 
 
 def test_a_rollback_at_work_takes_back_what_was_intended(

@@ -18,15 +18,17 @@ from crossfade.domain.verdict import EMERGENCY
 class Release(Model):
     """An image, pinned by digest, and what it runs with.
 
-    ``pattern`` is the ARN of the task definition that the owner's ECS service had. ``version`` is the image's
-    tag, of several the one that the candidate answers with (see ``naming.py``). ``pushed`` is when ECR
-    received the image; ``tagged`` is when it got its tag, if that was much later.
+    ``pattern`` is the ARN of the task definition that the owner's ECS service had, ``settings`` the
+    fingerprint of what else the slots get of it. ``version`` is the image's tag, of several the one that the
+    candidate answers with (see ``naming.py``). ``pushed`` is when ECR received the image; ``tagged`` is when
+    it got its tag, if that was much later.
     """
 
     version: str
     digest: str
     image: str
     pattern: str
+    settings: str = ""
     pushed: Timestamp | None = None
     tagged: Timestamp | None = None
 
@@ -49,6 +51,7 @@ class RunningRelease(Model):
     version: str
     digest: str
     pattern: str
+    settings: str = ""
     verified: bool = True
 
 
@@ -71,12 +74,14 @@ class Contents(Model):
 
     ``released`` names the containers that run the pushed image, ``kept`` the others with the pattern's own
     image. ``left_out`` is what the pattern has and the release has not, because this version of Crossfade
-    or of boto3 does not know it. ``warnings`` are the pattern's.
+    or of boto3 does not know it. ``tags`` are those of the pattern's task definition,
+    ``warnings`` say what else its owner should know.
     """
 
     released: tuple[str, ...]
     kept: dict[str, str]
     left_out: tuple[str, ...]
+    tags: dict[str, str]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -222,8 +227,8 @@ def decide(
     target of the stable slot is healthy; if not, the reason says so, and the gate decides by what that slot
     answers. ``leaves``: what is live goes to the owner's own ECS service.
     """
-    same_release = running and (running.digest, running.pattern) == (release.digest, release.pattern)
-    if running and same_release and not leaves:
+    live = running and (running.digest, running.pattern, running.settings)
+    if running and live == (release.digest, release.pattern, release.settings) and not leaves:
         same = "" if release.version == running.version else f"; {release.version} is the same image"
         return Decision(
             action="nothing_to_do",

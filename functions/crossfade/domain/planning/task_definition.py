@@ -46,9 +46,11 @@ _ECR = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[^/]+/([^:@]+)
 GROUP, PREFIX = "awslogs-group", "awslogs-stream-prefix"
 
 VERSION, DIGEST, PATTERN = "crossfade:version", "crossfade:digest", "crossfade:pattern"
+SETTINGS = "crossfade:settings"
+"""The fingerprint of the settings that the pattern's service had."""
 CLUSTER = "crossfade:cluster"
 """The name of the service's cluster: a service's name may be another one's in another cluster."""
-OWN_TAGS = (VERSION, DIGEST, PATTERN, CLUSTER)
+OWN_TAGS = (VERSION, DIGEST, PATTERN, SETTINGS, CLUSTER)
 
 
 class Definition(NamedTuple):
@@ -120,6 +122,7 @@ def contents(pattern: Definition, spec: Placed, release: Release) -> Contents:
             *pattern.unknown,
             *spec.pattern.left_out,
         ),
+        tags=dict(pattern.tags),
         warnings=spec.pattern.warnings,
     )
 
@@ -181,6 +184,7 @@ def _tags(pattern: Definition, spec: Placed, release: Release) -> dict[str, str]
         VERSION: release.version,
         DIGEST: release.digest,
         PATTERN: release.pattern,
+        SETTINGS: release.settings,
         CLUSTER: spec.cluster.rpartition("/")[2],
     }
     return {**pattern.tags, **own}
@@ -230,4 +234,9 @@ def running_release(tags: Mapping[str, str]) -> RunningRelease | None:
     """What the tags of a task definition say that it runs; None when Crossfade did not register it."""
     if not {VERSION, DIGEST, PATTERN} <= tags.keys():
         return None
-    return RunningRelease(version=tags[VERSION], digest=tags[DIGEST], pattern=tags[PATTERN])
+    return RunningRelease(
+        version=tags[VERSION],
+        digest=tags[DIGEST],
+        pattern=tags[PATTERN],
+        settings=tags.get(SETTINGS, ""),
+    )

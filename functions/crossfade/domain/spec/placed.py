@@ -1,5 +1,7 @@
 """A spec with all that it names looked up: where the slots are, and what the pattern says."""
 
+import hashlib
+import json
 from typing import Any
 
 from pydantic import Field
@@ -28,6 +30,23 @@ class Pattern(Model):
     tags: dict[str, str] = Field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that differ where settings or tags do; the order of a list says nothing."""
+        text = json.dumps(_in_order([self.settings, self.tags]), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _in_order(value: Any) -> Any:
+    """The same with each list in one order: AWS promises none, e.g. for subnets."""
+    if isinstance(value, dict):
+        return {key: _in_order(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return sorted(
+            (_in_order(inner) for inner in value), key=lambda inner: json.dumps(inner, sort_keys=True)
+        )
+    return value
 
 
 class Placed(ServiceSpec):
