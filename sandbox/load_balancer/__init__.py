@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from sandbox import patching
-from sandbox.load_balancer import actions, api, cloudformation, health, rules, targets
+from sandbox.load_balancer import actions, api, checks, cloudformation, conditions, health, targets
 from sandbox.load_balancer.listeners import data_plane
 from sandbox.load_balancer.metrics import request_metrics
 
 __all__ = ["PATCHES", "drained", "healthy", "install", "patch", "start", "stop"]
 
-PATCHES = (actions, rules, api, targets, health, cloudformation)
+PATCHES = (actions, conditions, api, checks, targets, health, cloudformation)
 """What changes the emulator, in the order in which it is installed."""
 
 _patched = False

@@ -21,6 +21,12 @@ Problem = tuple[str, str]
 MAX_WEIGHT = 999
 MAX_GROUPS = 5
 OIDC = "authenticate-oidc"
+_LOGIN = {
+    "Scope": "openid",
+    "SessionCookieName": alb.OIDC_DEFAULT_COOKIE_NAME,
+    "SessionTimeout": str(alb.OIDC_DEFAULT_SESSION_TIMEOUT),
+    "OnUnauthenticatedRequest": "authenticate",
+}
 
 
 def forward_weights(action: Action) -> list[tuple[str, int]]:
@@ -70,12 +76,24 @@ def problem_with_secrets(actions: Iterable[Action], stored: Iterable[Action]) ->
     """
     for login in _logins(actions):
         given, kept = "ClientSecret" in login, bool(login.get("UseExistingClientSecret"))
-        if given == kept or (kept and _secret(stored) is None):
+        if given and kept:
+            return (
+                "InvalidLoadBalancerAction",
+                "You cannot both specify a client secret and set UseExistingClientSecret to true",
+            )
+        if not given and (not kept or _secret(stored) is None):
             return (
                 "InvalidLoadBalancerAction",
                 "You must specify a client secret, or UseExistingClientSecret where there is one",
             )
     return None
+
+
+def login(given: dict[str, Any]) -> dict[str, Any]:
+    """A template's AuthenticateOidcConfig as the API stores it: what is not given by AWS's defaults."""
+    flag = str(given.get("UseExistingClientSecret", False)).lower() == "true"
+    secret = {"UseExistingClientSecret": True} if flag else {}
+    return _LOGIN | {k: str(v) for k, v in given.items() if k != "UseExistingClientSecret"} | secret
 
 
 def keep_secret(actions: Iterable[Action], stored: Iterable[Action]) -> None:
@@ -164,10 +182,13 @@ def parse_forward_config(
 
 @replaces(alb, "_action_xml", version="1.5.33")
 def show_forward_config(emulator: Callable[[Action], str], action: Action) -> str:
-    """Every action of an answer is shown by this name. MiniStack escapes no fixed body."""
-    if fixed := action.get("FixedResponseConfig"):
-        action = {**action, "FixedResponseConfig": {k: alb._esc(str(v)) for k, v in fixed.items()}}
-    xml = emulator(action)
+    """Every action of an answer is shown by this name. MiniStack escapes nothing but a redirect's query."""
+    escaped: Action = {
+        config: {k: v if k == "Query" else alb._esc(str(v)) for k, v in action[config].items()}
+        for config in ("FixedResponseConfig", "RedirectConfig", "AuthenticateOidcConfig")
+        if config in action
+    }
+    xml = emulator({**action, **escaped})
     if config := action.get("ForwardConfig"):
         xml = xml.removesuffix("</member>") + _forward_config_xml(config) + "</member>"
     return xml
