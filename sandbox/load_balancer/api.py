@@ -8,7 +8,7 @@ from typing import Any
 from ministack.services import alb
 
 from sandbox.load_balancer import rules
-from sandbox.load_balancer.actions import Action, Params, keep_secret
+from sandbox.load_balancer.gates import Action, Params, keep_secret
 from sandbox.load_balancer.listeners import PortTaken, data_plane
 from sandbox.load_balancer.targets import DEFAULT_ATTRIBUTES
 from sandbox.patching import replaces

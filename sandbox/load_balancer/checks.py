@@ -12,13 +12,8 @@ from typing import Any
 from ministack.services import alb
 
 from sandbox.load_balancer import conditions, rules
-from sandbox.load_balancer.actions import (
-    Params,
-    Problem,
-    forward_weights,
-    problem_with,
-    problem_with_secrets,
-)
+from sandbox.load_balancer.actions import forward_weights, problem_with
+from sandbox.load_balancer.gates import Params, Problem, problem_with_secrets
 from sandbox.patching import replaces
 
 HIGHEST_PRIORITY = 50_000

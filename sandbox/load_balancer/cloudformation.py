@@ -13,20 +13,19 @@ from ministack.services import alb
 from ministack.services.cloudformation import provisioners
 
 from sandbox.load_balancer import rules
-from sandbox.load_balancer.actions import (
-    OIDC,
-    Action,
-    Problem,
-    complete,
-    keep_secret,
-    login,
-    problem_with,
-    problem_with_secrets,
-)
+from sandbox.load_balancer.actions import complete, problem_with
 from sandbox.load_balancer.api import DNS_NAME
 from sandbox.load_balancer.checks import problem_with_certificates
 from sandbox.load_balancer.conditions import Condition, stored
 from sandbox.load_balancer.conditions import problem_with as problem_with_conditions
+from sandbox.load_balancer.gates import (
+    CONFIGS,
+    Action,
+    Problem,
+    keep_secret,
+    problem_with_secrets,
+    with_defaults,
+)
 from sandbox.load_balancer.listeners import PortTaken, data_plane
 from sandbox.patching import replaces
 
@@ -99,11 +98,13 @@ def update_with_free_priority(
 
 
 def _refuse_secrets(props: Properties, name: str, stored: list[Action]) -> None:
-    given = [action for action in props.get(name) or [] if action.get("Type") == OIDC]
-    logins = [
-        {**action, "AuthenticateOidcConfig": login(action["AuthenticateOidcConfig"])} for action in given
-    ]
-    _refuse(problem_with_secrets(logins, stored))
+    _refuse(problem_with_secrets([action | _gate(action) for action in props.get(name) or []], stored))
+
+
+def _gate(action: Action) -> Action:
+    """What a template's action says of a login, or of what else stands before a forward."""
+    config = CONFIGS.get(action.get("Type", ""), "")
+    return {config: with_defaults(action["Type"], action[config])} if config in action else {}
 
 
 def _refuse_taken_priority(props: Properties, but: set[str]) -> None:
@@ -125,8 +126,7 @@ def read_actions(
     for source, action in zip(given, emulator(props, lb_arn, prop), strict=True):
         if source.get("ForwardConfig") and not source.get("TargetGroupArn"):
             action.pop("TargetGroupArn", None)  # MiniStack's guess: the first group
-        if config := source.get("AuthenticateOidcConfig"):
-            action["AuthenticateOidcConfig"] = login(config)
+        action |= _gate(source)
         found.append(complete(action, source.get("ForwardConfig")))
     _refuse(problem_with(found))
     return found

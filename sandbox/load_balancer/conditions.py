@@ -15,7 +15,7 @@ from typing import Any
 
 from ministack.services import alb
 
-from sandbox.load_balancer.actions import Params, Problem
+from sandbox.load_balancer.gates import Params, Problem
 from sandbox.patching import replaces
 
 Condition = dict[str, Any]

@@ -18,8 +18,8 @@ from yarl import URL
 
 from sandbox.host.addresses import addresses
 from sandbox.load_balancer import rules
-from sandbox.load_balancer.actions import OIDC
 from sandbox.load_balancer.conditions import Seen
+from sandbox.load_balancer.gates import OIDC
 from sandbox.load_balancer.metrics import (
     CONNECTION_ERRORS,
     OWN_ERRORS,

@@ -14,9 +14,10 @@ from typing import Any
 from ministack.services import alb
 
 from sandbox.delays import Delay, Past, Stale, delays
-from sandbox.load_balancer.actions import Action, forward_weights
+from sandbox.load_balancer.actions import forward_weights
 from sandbox.load_balancer.conditions import Seen
 from sandbox.load_balancer.conditions import met as condition_met
+from sandbox.load_balancer.gates import Action
 
 Rule = dict[str, Any]
 
