@@ -12,7 +12,7 @@ from sandbox.cloudformation import nested_stacks, templates
 from sandbox.cloudwatch import alarms, metric_data
 from sandbox.ecr import calls as ecr_calls
 from sandbox.ecs import calls as ecs_calls
-from sandbox.ecs import capacity, containers, credentials, rollouts
+from sandbox.ecs import capacity, containers, credentials, rollouts, target_groups
 from sandbox.ecs import delays as ecs_delays
 from sandbox.iam import resources
 from sandbox.lambda_ import functions
@@ -26,6 +26,7 @@ PATCHES = (
     ecr_calls,
     containers,
     ecs_calls,
+    target_groups,
     rollouts,
     capacity,
     ecs_delays,
