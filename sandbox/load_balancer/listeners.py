@@ -124,9 +124,9 @@ class DataPlane:
         changed = {port for port, (*_, names) in self._servers.items() if names != wanted.get(port)}
         for port in (gone | changed) & self._servers.keys():  # a changed one is opened at the next tick
             await self._close(port)
-        for port, bound in list(self._sockets.items()):
-            if port not in self._servers:
-                await self._open(port, bound, proxy, wanted.get(port))
+        for port, names in wanted.items():  # not those that were claimed since: how they speak is not known
+            if port not in self._servers and (bound := self._sockets.get(port)):
+                await self._open(port, bound, proxy, names)
 
     async def _open(self, port: int, bound: socket.socket, proxy: Proxy, names: Names) -> None:
         server = web.Server(
