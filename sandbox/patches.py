@@ -14,7 +14,7 @@ from sandbox.ecr import calls as ecr_calls
 from sandbox.ecs import calls as ecs_calls
 from sandbox.ecs import capacity, containers, credentials, rollouts, target_groups
 from sandbox.ecs import delays as ecs_delays
-from sandbox.iam import resources
+from sandbox.iam import conditions, further_rights, resources
 from sandbox.lambda_ import functions
 from sandbox.logs import delays as log_delays
 from sandbox.logs import events
@@ -32,6 +32,8 @@ PATCHES = (
     ecs_delays,
     scalable_targets,
     resources,
+    conditions,
+    further_rights,
     templates,
     nested_stacks,
     language,
