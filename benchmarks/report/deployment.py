@@ -49,7 +49,7 @@ def plan() -> HeldPlan:
             },
             "production_url": "http://web.example:80",
             "preview_url": "http://web.example:8081",
-            "version_path": "/version",
+            "version": {"path": "/version"},
             "network": network,
             "desired_count": 2,
             "stages": [

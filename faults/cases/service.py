@@ -20,7 +20,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "target_groups": {"blue": f"{GROUP}/blue/1", "green": f"{GROUP}/green/2"},
         "production_url": "http://web.example:80",
         "preview_url": "http://web.example:8081",
-        "version_path": "/version",
+        "version": {"path": "/version"},
         "network": {"subnets": ["subnet-1"], "security_groups": ["sg-1"], "public_ip": True},
         "desired_count": 2,
         "stages": [

@@ -55,6 +55,11 @@ def spec(**changes: Any) -> ServiceSpec:
     return ServiceSpec.model_validate(document(**changes))
 
 
+def nameless(**changes: Any) -> ServiceSpec:
+    """The spec of a service whose answers name no version."""
+    return spec(version={"path": "/", "from": "none"}, **changes)
+
+
 def stage(weight: int = 10, min_seconds: float = 10, max_seconds: float = 60) -> Stage:
     """A stage."""
     return Stage(weight=weight, min_seconds=min_seconds, max_seconds=max_seconds)

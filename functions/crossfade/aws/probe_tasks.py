@@ -138,19 +138,26 @@ class ProbeTasks:
     def _lanes(self, plan: Plan) -> list[dict[str, Any]]:
         """Production counts from the first request where a stable slot serves it; a slot once it answers."""
         spec = self._spec
+        common = {
+            "connect_to": spec.probe.connect_to,
+            "version_from": spec.version.from_.text,
+            "ok": list(spec.version.ok),
+        }
         production = {
+            **common,
             "name": "production",
-            "url": spec.production_url + spec.version_path,
-            "headers": {},
+            "url": spec.production_url + spec.version.path,
+            "headers": spec.probe.headers,
             "rate": spec.probe.production_rate,
             "starts": "at_once" if plan.stable else "when_answered",
             "pauses": False,
         }
         slots = [
             {
+                **common,
                 "name": slot,
-                "url": spec.preview_url + spec.version_path,
-                "headers": {"x-crossfade-slot": slot},
+                "url": spec.preview_url + spec.version.path,
+                "headers": {**spec.probe.headers, "x-crossfade-slot": slot},
                 "rate": spec.probe.slot_rate,
                 "starts": "at_once" if slot == plan.stable else "when_answered",
                 "pauses": True,

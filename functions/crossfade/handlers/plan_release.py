@@ -35,7 +35,7 @@ from crossfade.domain.errors import (
 from crossfade.domain.journal import State, machine_of
 from crossfade.domain.model import Timestamp
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
-from crossfade.domain.planning.naming import as_it_answers
+from crossfade.domain.planning.naming import as_it_answers, refuse_unnamed
 from crossfade.domain.planning.plan import (
     Decision,
     Feed,
@@ -161,6 +161,7 @@ def _release(request: DeployRequest | ImagePushed, spec: ServiceSpec) -> Release
     else:
         version = str(request.image_tag)
         image = registry.by_tag(spec.repository, version)
+    refuse_unnamed(spec, version)
     return Release(
         version=version,
         digest=image.digest,
@@ -202,7 +203,7 @@ def _version(image: Image, spec: ServiceSpec) -> str:
     tags = [tag for tag in image.tags if spec.deploys(tag)] or list(image.tags)
     if not tags:
         raise InvalidInput(
-            f"Image {image.digest} has no tag, and the tag is the version that the probe expects. Tag the "
+            f"Image {image.digest} has no tag, and the tag is what its release is known by. Tag the "
             "image, then deploy again."
         )
     return tags[0]

@@ -73,7 +73,6 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
             {"production_url": "http://u:p@web"}, "production_url: .*password", id="url-with-a-password"
         ),
         pytest.param({"preview_url": "http://w/x"}, "preview_url: .*without a path", id="url-with-path"),
-        pytest.param({"version_path": "version"}, "version_path: ", id="path-without-slash"),
         pytest.param({"desired_count": 0}, "desired_count: ", id="no-task"),
         pytest.param({"surprise": 1}, "surprise: ", id="unknown-key"),
         pytest.param({"stages": []}, r"stages: .*rise from 0 to 100, found \[\]", id="no-stage"),

@@ -13,6 +13,7 @@ from crossfade.domain.model import Model, faults, unknown_keys
 from crossfade.domain.slots import Slot, TargetGroups
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.history_events import MOST_EVENTS, RESERVE, most_events
+from crossfade.domain.spec.version import VersionSource
 from crossfade.domain.text import visible
 
 DEPLOYMENT_SECONDS = 4 * 3600
@@ -100,12 +101,38 @@ class Retire(Model):
     warm_seconds: int = Field(default=0, ge=0, le=86_400)
 
 
+OWN_HEADERS = {"host", "user-agent", "x-crossfade-slot"}
+"""In lower case. What the probe says itself: whom it asks, who it is, and which slot is to answer."""
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[!-~]([\t -~]*[!-~])?")
+"""RFC 9110, section 5.5."""
+
+
 class Probe(Model):
-    """Requests per second on the production lane and on each slot's lane, and where the probe task runs."""
+    """Requests per second on the production lane and on each slot's lane, and where the probe task runs.
+
+    ``connect_to`` is the host, with a port unless it is the address's own, that the probe connects to. What
+    it asks for there, in the Host header and in TLS, stays the address's name. ``headers`` are sent with each
+    request; they are no place for a secret, because the spec stands in the journal and in the execution.
+    """
 
     production_rate: Rate
     slot_rate: Rate
     network: Network
+    connect_to: str | None = Field(
+        default=None, pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s/:?#@\[\]]+)(:[0-9]{1,5})?$"
+    )
+    headers: dict[str, str] = Field(default={})
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
+                raise ValueError(f"{visible(name)} is no header that can be set here")
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"{name} has a value that HTTP does not allow")
+        return headers
 
 
 class ServiceSpec(Model):
@@ -123,7 +150,7 @@ class ServiceSpec(Model):
     target_groups: TargetGroups
     production_url: BaseUrl
     preview_url: BaseUrl
-    version_path: str = Field(pattern=r"^/")
+    version: VersionSource
     network: Network
     desired_count: int = Field(ge=1)
     stages: tuple[Stage, ...]
@@ -133,6 +160,14 @@ class ServiceSpec(Model):
     gate: GateSettings = GateSettings()
     alarms: tuple[AlarmName, ...] = Field(default=(), max_length=20)
     when_busy: Literal["queue", "supersede", "reject"] = "queue"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_crossfade(cls, given: Any) -> Any:
+        """The plan of a running deployment may hold a spec that knew one place for the version only."""
+        if isinstance(given, dict) and "version_path" in given and "version" not in given:
+            return {**given, "version": {"path": given["version_path"]}}
+        return given
 
     @field_validator("push_tags")
     @classmethod
