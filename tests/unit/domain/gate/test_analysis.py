@@ -95,7 +95,8 @@ def test_fail_fast_says_what_it_saw() -> None:
     assert _verdict(ledger("v" * 61, "." * 61), seconds=4)[1] == (
         "candidate (green) failed the last 61 requests in a row, for 3.0 s, while stable (blue) answers; "
         '61 of 61: version "0.0.1", expected "0.0.2". What the application answers must be what '
-        "version.expect makes of the image's tag; look also at whether another service answers at that address"
+        "version.expect makes of the image's tag; look also at whether another service answers at that "
+        "address"
     )
 
 
