@@ -55,8 +55,8 @@ class VersionFrom:
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
-            told = content_type.partition(";")[0].strip()
-            return None, note(f"not JSON but {told or 'of no content type'}")
+            kind = content_type.partition(";")[0].strip()
+            return None, note(f"not JSON but {kind or 'of no content type'}")
         tokens = [token.replace("~1", "/").replace("~0", "~") for token in self.at.split("/")[1:]]
         name = "/".join(tokens)
         try:
