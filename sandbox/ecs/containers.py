@@ -152,10 +152,12 @@ class Runtime:
             program = line[0] if line else "(no command)"
             raise RuntimeError(f"CannotStartContainerError: no such program: {program}")
         container = self._place(labels, float(own.get("stopTimeout") or _DEFAULT_STOP_TIMEOUT))
-        ports = unpacked.ports or [mapping["containerPort"] for mapping in own.get("portMappings", [])]
+        ports = unpacked.ports or _mapped(own)
         if ports:
             env |= {"HOST": "127.0.0.1", "PORT": str(self._free_port())}
-            for port in ports:
+            # Containers of one image may share a task: the port is of the one that maps it.
+            others = {port for c in definition["containerDefinitions"] if c is not own for port in _mapped(c)}
+            for port in set(ports) - others:
                 self._addresses.bind(container.address, port, int(env["PORT"]))
         cwd = Path(unpacked.inside(own.get("workingDirectory") or unpacked.config["WorkingDir"]))
         cwd = cwd if cwd.is_relative_to(unpacked.root) else unpacked.root
@@ -180,6 +182,13 @@ class Runtime:
     def stopping(self, task_arn: str) -> Sequence[Container]:
         """The containers of a task that were told to stop and still run."""
         return [c for c in list(self._alive.values()) if c.task_arn == task_arn and c.stopping]
+
+    def wait_for(self, task_arn: str, name: str) -> int:
+        """The exit status of a container of a task, once it has ended."""
+        (container,) = [
+            c for c in self.list() if c.task_arn == task_arn and c.labels.get(_NAME_LABEL) == name
+        ]
+        return container.wait()["StatusCode"]
 
     def shutdown(self) -> None:
         """End all processes now: SIGTERM, a short wait, SIGKILL."""
@@ -224,6 +233,11 @@ class Runtime:
                     probe.bind(("127.0.0.1", port))
                     return port
         raise RuntimeError("no free port left for a task")
+
+
+def _mapped(definition: dict[str, Any]) -> list[int]:
+    """The ports of a container's mappings."""
+    return [mapping["containerPort"] for mapping in definition.get("portMappings", [])]
 
 
 runtime = Runtime(registry, addresses, credentials, load_balancer.drained)
