@@ -38,7 +38,7 @@ def with_a_tag(of_template: Template) -> None:
 
 
 def test_a_service_behind_its_own_load_balancer(shell: Executions):
-    """It answers when its stack is complete; any change of its service sets the count again; all of it goes."""
+    """It answers when its stack is complete; any change of its service sets the count again; all goes."""
     (port,) = free_ports(1)
     push_images(shell, "plain")
     owner = Owner(shell, "plain", template("plain", {80: port}))
