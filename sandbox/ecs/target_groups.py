@@ -14,15 +14,10 @@ from sandbox.patching import replaces
 Response = tuple[int, dict[str, str], bytes]
 
 
-@replaces(ecs, "_create_service", version="1.5.33")
-@replaces(ecs, "_update_service", version="1.5.33")
 @replaces(ecs, "_ACTION_MAP", "CreateService", version="1.5.33")
 @replaces(ecs, "_ACTION_MAP", "UpdateService", version="1.5.33")
 def refuse_unused_groups(emulator: Callable[[dict[str, Any]], Response], data: dict[str, Any]) -> Response:
-    """Calls come by the table, stacks by the functions' names.
-
-    The sentence is AWS's, as in hashicorp/terraform#32908; a rule of weight 0 is use enough.
-    """
+    """The sentence is AWS's, as in hashicorp/terraform#32908; a rule of weight 0 is use enough."""
     for balancer in data.get("loadBalancers") or []:
         group = balancer.get("targetGroupArn")
         if group and not in_use(group):
