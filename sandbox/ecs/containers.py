@@ -26,6 +26,7 @@ from sandbox.ecs.credentials import TaskCredentials, credentials
 from sandbox.host.addresses import AddressBook, addresses
 from sandbox.host.environments import PackagesError, environments
 from sandbox.host.processes import LocalProcess, stop_all
+from sandbox.load_balancer.certificates import authority
 from sandbox.patching import replaces
 
 _TASK_LABEL = "com.amazonaws.ecs.task-arn"
@@ -143,7 +144,7 @@ class Runtime:
         definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"]))
         own = next(c for c in definition["containerDefinitions"] if c["name"] == labels[_NAME_LABEL])
         role = task.get("overrides", {}).get("taskRoleArn") or definition.get("taskRoleArn")
-        env = self._environment(unpacked, environment, role, labels[_TASK_LABEL])
+        env = authority.trusting(self._environment(unpacked, environment, role, labels[_TASK_LABEL]))
         env["PATH"] = os.pathsep.join([str(programs), env.get("PATH", os.defpath)])
         entrypoint = own.get("entryPoint") or unpacked.config["Entrypoint"]
         arguments = command or ([] if own.get("entryPoint") else unpacked.config["Cmd"])

@@ -6,20 +6,24 @@ one for the same names, and for this machine's. Clients verify it against the au
 
 from __future__ import annotations
 
+import os
 import ssl
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
+import certifi
 from ministack.core import x509_utils
 from ministack.services import acm
 
 _HERE = ("localhost", "127.0.0.1")
+_TRUST = Path(__file__).parents[1] / "host/trust"
+"""Python looks there for what it runs first."""
 
 
 class Authority:
-    """Signs certificates. `file` has its own, in PEM, for those who verify them; thread-safe."""
+    """Signs certificates; thread-safe. `file` has what clients may trust: the public ones and its own."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -33,7 +37,14 @@ class Authority:
             self.file = file
             self._contexts.clear()
             self._pem = x509_utils.generate_ca("Crossfade sandbox", "Crossfade sandbox")
-            file.write_text(self._pem[0], encoding="utf-8")
+            public = Path(certifi.where()).read_text(encoding="utf-8")
+            file.write_text(public + self._pem[0], encoding="utf-8")
+
+    def trusting(self, env: dict[str, str]) -> dict[str, str]:
+        """A program's variables, with those that make it trust this authority unless it has its own."""
+        file, path = str(self.file), [str(_TRUST), *filter(None, [env.get("PYTHONPATH")])]
+        trust = {"SSL_CERT_FILE": file, "REQUESTS_CA_BUNDLE": file}
+        return trust | env | {"PYTHONPATH": os.pathsep.join(path)}
 
     def context(self, names: tuple[str, ...]) -> ssl.SSLContext:
         """What a server needs to show a certificate for these names and this machine's."""
