@@ -181,23 +181,24 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("ConnectionRefusedError",),
-        "Nobody listens there: look at the address and port of production_url and preview_url",
+        "Nobody listens there: look at the address and port of production_url and preview_url, or of "
+        "probe.connect_to",
     ),
     (
         ("gaierror", "NameResolutionError"),
-        "The probe cannot resolve the name: look at production_url and preview_url, and at the DNS of the "
-        "probe's network",
+        "The probe cannot resolve the name: look at production_url and preview_url, or at probe.connect_to, "
+        "and at the DNS of the probe's network",
     ),
     (
         ("SSLCertVerificationError",),
         "The probe trusts public certificate authorities only, and checks the name: give an address that the "
-        "certificate is for",
+        "certificate is for, and in probe.connect_to the host to connect to where that is another one",
     ),
     (("SSLError", "SSLEOFError"), "TLS failed: look at whether that port speaks HTTPS"),
     (
         ("no connection within", "OSError"),
         "The probe does not get through: look at the security groups and subnets in probe.network, and at "
-        "the port of production_url and preview_url",
+        "the port of production_url and preview_url, or of probe.connect_to",
     ),
     (("no answer",), "The application takes longer than the probe waits: read its log"),
     (("",), "Read the application's log, and look at what stands between the probe and it"),

@@ -113,7 +113,8 @@ def test_rule(records: list[Record], seconds: float, action: str) -> None:
             15,
             "production has not answered with 0.0.2 only for 10 s; "
             "2 of 2: ConnectionRefusedError: Connection refused. "
-            "Nobody listens there: look at the address and port of production_url and preview_url",
+            "Nobody listens there: look at the address and port of production_url and preview_url, or of "
+            "probe.connect_to",
         ),
         (
             _production(*range(11, 21)) + _production(15, 17, status=502, version=None),

@@ -68,7 +68,7 @@ class History(Model):
 
     @property
     def verified(self) -> bool:
-        """Whether the candidate was seen to answer with its version: it was judged before clients met it."""
+        """Whether the candidate was seen to answer as it is to: it was judged before clients met it."""
         return any(stage.weight > 0 or stage.verdict == "advance" for stage in self.stages)
 
 
@@ -85,7 +85,7 @@ class Timing(Model):
 
     The last three count from the first bad answer in the ledger: to the verdict, to the weights read back,
     and to the last production request whose answer was, or may have been, the losing version's. Null where
-    there was no bad answer; ``restored`` also where the two versions cannot be told apart, where no client
+    there was no bad answer; ``restored`` also where the two versions cannot be distinguished, where no client
     met the loser, and where it was not seen that clients got the winner alone.
     """
 
