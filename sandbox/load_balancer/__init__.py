@@ -6,13 +6,23 @@
 from __future__ import annotations
 
 from sandbox import patching
-from sandbox.load_balancer import actions, api, checks, cloudformation, conditions, health, rules, targets
+from sandbox.load_balancer import (
+    actions,
+    api,
+    checks,
+    cloudformation,
+    conditions,
+    groups,
+    health,
+    rules,
+    targets,
+)
 from sandbox.load_balancer.listeners import data_plane
 from sandbox.load_balancer.metrics import request_metrics
 
 __all__ = ["PATCHES", "drained", "healthy", "in_use", "install", "patch", "start", "stop"]
 
-PATCHES = (actions, conditions, api, checks, targets, health, cloudformation)
+PATCHES = (actions, conditions, api, groups, checks, targets, health, cloudformation)
 """What changes the emulator, in the order in which it is installed."""
 
 _patched = False

@@ -85,41 +85,6 @@ def note_what_was_written(emulator: Handler, params: Params) -> Any:
     return answer
 
 
-_SETTINGS = {
-    "Protocol": "HTTP",
-    "Port": "80",
-    "VpcId": "",
-    "TargetType": "instance",
-    "HealthCheckProtocol": "HTTP",
-    "HealthCheckPort": "traffic-port",
-    "HealthCheckEnabled": "true",
-    "HealthCheckPath": "/",
-    "HealthCheckIntervalSeconds": "30",
-    "HealthCheckTimeoutSeconds": "5",
-    "HealthyThresholdCount": "5",
-    "UnhealthyThresholdCount": "2",
-}
-"""What a target group is made with, and what it is when it is not given."""
-
-
-@replaces(alb, "_ACTION_MAP", "CreateTargetGroup", version="1.5.33")
-def make_a_group_once(emulator: Handler, params: Params) -> Any:
-    """The same group again is an answer, says CreateTargetGroup's documentation; MiniStack refuses it.
-
-    Of tags AWS says nothing: here they do not count, and stay as they are.
-    """
-    name = alb._p(params, "Name")
-    known = next((group for group in alb._tgs.values() if group["TargetGroupName"] == name), None)
-    if known is None:
-        return emulator(params)
-    asked = {key: alb._p(params, key) or value for key, value in _SETTINGS.items()}
-    same = all(str(known[key]).lower() == value.lower() for key, value in asked.items())
-    if same and known["Matcher"]["HttpCode"] == (alb._p(params, "Matcher.HttpCode") or "200"):
-        return alb._xml(200, "CreateTargetGroup", f"<TargetGroups>{alb._tg_xml(known)}</TargetGroups>")
-    message = f"A target group with the same name '{name}' exists, but with different settings"
-    return alb._error("DuplicateTargetGroupName", message)
-
-
 @replaces(alb, "_ACTION_MAP", "DescribeTags", version="1.5.33")
 def show_tags_escaped(emulator: Handler, params: Params) -> Any:
     """MiniStack writes keys and values into its XML as they are."""

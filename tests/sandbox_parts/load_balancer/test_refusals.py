@@ -100,6 +100,8 @@ def test_a_name_has_at_most_32_characters(elbv2, refused):
         ({"HealthCheckPath": "/healthz"}, False),
         ({"Matcher": {"HttpCode": "200-299"}}, False),
         ({"HealthCheckEnabled": False}, False),
+        ({"ProtocolVersion": "HTTP1", "IpAddressType": "ipv4"}, True),
+        ({"ProtocolVersion": "GRPC"}, False),
     ],
 )
 def test_a_group_is_made_once(elbv2, refused, other, same):
@@ -112,6 +114,18 @@ def test_a_group_is_made_once(elbv2, refused, other, same):
     with pytest.raises(refused, match="DuplicateTargetGroupName"):
         elbv2("CreateTargetGroup", **asked | other)
     assert len(elbv2("DescribeTargetGroups")["TargetGroups"]) == 1
+
+
+def test_a_group_has_its_protocol_version(elbv2):
+    """Of a call, of a template, and AWS's default."""
+    for number, given in enumerate(({}, {"ProtocolVersion": "HTTP2", "IpAddressType": "ipv6"})):
+        asked = {"Port": 80, "Protocol": "HTTP", **given}
+        made = elbv2("CreateTargetGroup", Name=f"call-{number}", **asked)["TargetGroups"][0]
+        of_a_stack, _ = provision("TargetGroup", Name=f"stack-{number}", **asked)
+        shown = elbv2("DescribeTargetGroups", TargetGroupArns=[of_a_stack])["TargetGroups"][0]
+        for group in (made, shown):
+            assert group["ProtocolVersion"] == given.get("ProtocolVersion", "HTTP1")
+            assert group["IpAddressType"] == given.get("IpAddressType", "ipv4")
 
 
 def test_a_load_balancer_has_room_for_so_many_rules(elbv2, listener, groups, refused, monkeypatch):
