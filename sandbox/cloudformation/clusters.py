@@ -22,15 +22,6 @@ _PATIENCE = 120.0
 """Seconds that a stack waits for a cluster's tasks, or those of a capacity provider, to end."""
 
 
-@replaces(provisioners, _HANDLERS, _CLUSTER, "create", version="1.5.33")
-def generate_its_name(
-    emulator: Callable[..., Created], logical_id: str, properties: Properties, stack: str
-) -> Created:
-    """MiniStack: a cluster without a name in its template has one without random letters."""
-    name = properties.get("ClusterName") or provisioners._physical_name(stack, logical_id)
-    return emulator(logical_id, {**properties, "ClusterName": name}, stack)
-
-
 @replaces(provisioners, _HANDLERS, _CLUSTER, "update", version="1.5.33")
 def leave_what_others_associated(
     emulator: Callable[..., Created],
@@ -43,8 +34,7 @@ def leave_what_others_associated(
     """MiniStack: any update takes away the capacity providers that the cluster itself does not name."""
     cluster = ecs._clusters.get(physical_id) or {}
     associated = {key: cluster.get(key) for key in ("capacityProviders", "defaultCapacityProviderStrategy")}
-    named = {"ClusterName": physical_id}
-    updated = emulator(physical_id, {**named, **old}, {**named, **new}, stack, logical_id)
+    updated = emulator(physical_id, old, new, stack, logical_id)
     if (
         updated[0] == physical_id
         and not {"CapacityProviders", "DefaultCapacityProviderStrategy"} & new.keys()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,29 +174,36 @@ def test_an_unknown_property_is_refused(sandbox: Sandbox, images: None):
     assert any("extraneous key [DesiredCuont]" in reason for reason in stack.reasons), stack.reasons
 
 
-def test_names_are_drawn_for_each_stack(sandbox: Sandbox, images: None):
-    """Those of the service, its cluster, a target group and a load balancer; an update keeps them."""
-    balancing = {
-        "Group": {
-            "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
-            "Properties": {"Port": 80, "Protocol": "HTTP", "TargetType": "ip"},
+def around(path: str, days: int) -> Resources:
+    """What else has a generated name; the first is kept when its stack goes."""
+    group = {"Port": 80, "Protocol": "HTTP", "TargetType": "ip", "HealthCheckPath": path}
+    tasks = {"GroupDescription": "tasks", "Tags": [{"Key": "Path", "Value": path}]}
+    return {
+        "Logs": {
+            "Type": "AWS::Logs::LogGroup",
+            "DeletionPolicy": "Retain",
+            "Properties": {"RetentionInDays": days},
         },
+        "Group": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": group},
+        "Tasks": {"Type": "AWS::EC2::SecurityGroup", "Properties": tasks},
         "Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {}},
     }
+
+
+def test_names_are_drawn_for_each_stack(sandbox: Sandbox, images: None):
+    """An update keeps them; what the first stack left behind is not in the second one's way."""
     seen = []
     for _ in range(2):
         stack = Stack(sandbox, "named")
-        assert stack.create(balancing | template(DesiredCount=0)) == "CREATE_COMPLETE", stack.reasons
+        assert stack.create(around("/", 30) | template(DesiredCount=0)) == "CREATE_COMPLETE", stack.reasons
         created = stack.ids()
-        updated = template(DesiredCount=0, EnableExecuteCommand=False, cluster={"Tags": []})
-        balancing["Group"]["Properties"]["HealthCheckPath"] = f"/{time.monotonic()}"
-        assert stack.update(balancing | updated) == "UPDATE_COMPLETE", stack.reasons
+        changed = template(DesiredCount=0, EnableExecuteCommand=False, cluster={"Tags": []})
+        assert stack.update(around("/health", 60) | changed) == "UPDATE_COMPLETE", stack.reasons
         assert stack.ids() == created
         seen.append(created)
         assert stack.delete() == "DELETE_COMPLETE", stack.reasons
     first, second = seen
-    names = [json.dumps(first[part]) for part in ("Service", "Cluster", "Group", "Balancer")]
 
-    assert not {first[part] for part in first} & {second[part] for part in second} - {"named-Providers"}
-    assert all("named-" in name for name in names)
+    assert not {*first.values()} & {*second.values()}
+    assert all("named-" in first[part] for part in ("Service", "Cluster", "Group", "Balancer", "Logs"))
     assert len(first["Group"].split("/")[1]) <= 32
