@@ -106,17 +106,14 @@ def _of(arn: str) -> Service | None:
 
 
 def _wait_until_steady(arn: str) -> None:
-    """Wait for the deployment that is the service's own now. RuntimeError: it has failed, or another took its
-    place.
-    """
+    """Wait until one deployment runs all its tasks. RuntimeError: the one under way now has failed."""
     service = _of(arn)
     if service is None:
         raise RuntimeError(f"Service {arn} was deleted meanwhile.")
-    deployment = ecs._primary_deployment(service)["id"]
+    deployment = ecs._primary_deployment(service)
     deadline = time.monotonic() + _PATIENCE
     while not _steady(service):
-        primary = ecs._primary_deployment(service)
-        if primary["rolloutState"] == "FAILED" or primary["id"] != deployment:
+        if deployment["rolloutState"] == "FAILED":
             reason = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
             raise RuntimeError(f'Resource handler returned message: "{reason}"')
         if service["status"] != "ACTIVE" or time.monotonic() > deadline:

@@ -7,6 +7,7 @@ HTTPS listener with a rule by host and a login, capacity providers, a sidecar, a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -23,9 +24,17 @@ SERVICE = "AWS::ECS::Service"
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Executions]:
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sandbox's folder."""
+    return tmp_path_factory.mktemp("owners")
+
+
+@pytest.fixture(scope="module")
+def shell(
+    state: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Executions]:
     """A sandbox with nothing in it."""
-    with started(tmp_path_factory.mktemp("owners"), pytestconfig) as sandbox:
+    with started(state, pytestconfig) as sandbox:
         endpoint = f"http://127.0.0.1:{sandbox.port}"
         home = tmp_path_factory.mktemp("home")
         yield Executions(endpoint, sandbox.production_port, sandbox.preview_port, home)
@@ -63,7 +72,7 @@ def test_a_service_behind_its_own_load_balancer(shell: Executions):
 
 
 @pytest.mark.long
-def test_a_service_behind_a_shared_listener(shell: Executions):
+def test_a_service_behind_a_shared_listener(shell: Executions, state: Path):
     """All that its template says is there, and goes with it."""
     http, https = free_ports(2)
     push_images(shell, "shared")
@@ -81,6 +90,16 @@ def test_a_service_behind_a_shared_listener(shell: Executions):
     health = shell.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
     scaling = shell.client("application-autoscaling")
     redirect = requests.get(f"http://localhost:{http}/", timeout=10, allow_redirects=False)
+    login, elsewhere = (
+        requests.get(
+            f"https://localhost:{https}/version",
+            headers={"Host": host},
+            verify=str(state / "authority.pem"),
+            timeout=10,
+            allow_redirects=False,
+        )
+        for host in ("web.example.com", "example.org")
+    )
     owner.update(with_a_tag)
     updated = owner.service()
 
@@ -96,6 +115,9 @@ def test_a_service_behind_a_shared_listener(shell: Executions):
     ]
     assert "launchType" not in service
     assert service["enableExecuteCommand"]
+    assert login.status_code == 302
+    assert login.headers["Location"].startswith("https://login.example.com/authorize?client_id=web&")
+    assert (elsewhere.status_code, elsewhere.text) == (404, "No such site.")
     assert (redirect.status_code, redirect.headers["Location"]) == (301, f"https://localhost:{https}/")
     assert (
         scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"][0]["MaxCapacity"] == 10
