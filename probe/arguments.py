@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 from probe.command import CommandSettings
-from probe.settings import is_http_url
+from probe.connection import endpoint
+from probe.settings import is_header, is_http_url
 from probe.shown import visible, without_password
+from probe.version import VersionFrom, version_from
 
 MOST_RATE = 500.0
 """Above this, one Python process measures itself rather than the service."""
@@ -16,7 +18,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 DESCRIPTION = """\
-Asks URL/version again and again at a steady rate, and writes every answer to a text file.
+Asks a service for its version again and again at a steady rate, and writes every answer to a text file.
 
 Requests go out by the clock: a slow answer delays no later request, and a request that could not be sent in
 time is counted as a missed tick. Nothing is retried and no redirect is followed, so what fails here has
@@ -30,6 +32,8 @@ exit status:
 
 examples:
   python -m probe --url http://localhost:8080 --for 60s --rate 20
+  python -m probe --url https://web.example --path /health --version-from header:X-Version
+  python -m probe --url https://web.example --path / --version-from none --connect-to lb-1.example:443
   docker run --rm --user "$(id -u)" --volume "$PWD:/srv/test_client_results" IMAGE \\
     python -m probe --url http://HOST
 
@@ -51,6 +55,31 @@ def parse(arguments: list[str]) -> CommandSettings | None:
     )
     parser.add_argument(
         "--url", type=_url, help="base address of the service, for instance http://localhost:8080"
+    )
+    parser.add_argument(
+        "--path", type=_path, default="/version", metavar="PATH", help="what is asked for there (/version)"
+    )
+    parser.add_argument(
+        "--version-from",
+        type=_version_from,
+        default="json:/version",
+        metavar="WHERE",
+        help="where an answer names its version: json: and a JSON pointer, header: and a name, regex: and an "
+        "expression, whose group is the version if it has one; none: only the status counts (json:/version)",
+    )
+    parser.add_argument(
+        "--header",
+        type=_header,
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="sent with each request; may be given several times. Its value is written nowhere",
+    )
+    parser.add_argument(
+        "--connect-to",
+        type=_connect_to,
+        metavar="HOST[:PORT]",
+        help="connect there instead; the Host header and the name that TLS checks stay the URL's",
     )
     parser.add_argument(
         "--for",
@@ -76,11 +105,14 @@ def parse(arguments: list[str]) -> CommandSettings | None:
     if parsed.url is None:
         parser.error("--url is needed, for instance --url http://localhost:8080")
     return CommandSettings(
-        url=f"{parsed.url}/version",
+        url=parsed.url + parsed.path,
         seconds=parsed.seconds,
         rate=parsed.rate,
         timeout=parsed.timeout,
         out=parsed.out or _default_file(),
+        headers=dict(parsed.header),
+        version_from=parsed.version_from,
+        connect_to=parsed.connect_to,
     )
 
 
@@ -93,6 +125,35 @@ def _url(text: str) -> str:
         shown = visible(without_password(text))
         raise argparse.ArgumentTypeError(f"{shown!r} is not an address like http://localhost:8080")
     return text.rstrip("/")
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or "#" in text or not text.isprintable() or " " in text:
+        raise argparse.ArgumentTypeError(f"{visible(text)!r} is not a path like /version")
+    return text
+
+
+def _version_from(text: str) -> VersionFrom:
+    try:
+        return version_from(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not is_header(name, value.strip()):
+        # Without its text: the value may be a secret.
+        raise argparse.ArgumentTypeError("a header has the form 'Name: value'")
+    return name, value.strip()
+
+
+def _connect_to(text: str) -> str:
+    try:
+        endpoint(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _duration(text: str) -> float:

@@ -3,7 +3,6 @@
 Nothing is retried and no redirect is followed: either would hide a failure that a client has seen.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,17 +11,14 @@ from typing import Any
 import requests
 import urllib3
 
-from probe.connection import Fault, new_session
+from probe.connection import Fault, endpoint, new_session
 from probe.record import utc
 from probe.shown import visible, without_password
+from probe.version import BY_DEFAULT, VersionFrom, note
 
 USER_AGENT = "crossfade-probe"
 """Applications leave such requests out of what they tell of their users."""
-MOST_BYTES = 65_536
-"""A longer answer is a fault: `/version` is a few words."""
 MOST_ERROR_CHARACTERS = 200
-MOST_VERSION_CHARACTERS = 128
-MOST_NOTE_CHARACTERS = 80
 BALANCER = "awselb"
 """How the Server header begins where the load balancer itself has answered."""
 
@@ -69,15 +65,27 @@ class Asker:
         Sent with each request.
     timeout
         Seconds that a request may take, from looking the name up to the last byte of the answer.
+    version_from
+        Where an answer names its version.
+    connect_to
+        `host` or `host:port` to connect to in place of the address's own. What is said there stays the
+        address's: the Host header, the name in the TLS handshake, and the name that the certificate is for.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
-        self._url = url
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        version_from: VersionFrom = BY_DEFAULT,
+        connect_to: str | None = None,
+    ) -> None:
+        self._url, self._version_from = url, version_from
         # A total, unlike a number, leaves for the answer what connecting has not used. The types of requests
         # do not know of it; its documentation does.
         self._timeout: Any = urllib3.Timeout(total=timeout)
         self._timeout_text = f"{timeout:g} s"
-        self._session = new_session()
+        self._session = new_session(endpoint(connect_to) if connect_to else None)
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers})
 
     def ask(self) -> Answer:
@@ -88,20 +96,21 @@ class Asker:
         except _FAULTS as error:
             return Answer(at, None, None, _milliseconds_since(began), self._say(error))
         ms, server = _milliseconds_since(began), headers.get("Server", "").lower()
-        version, note = _version_in(body, headers.get("Content-Type", ""))
+        version, remark = self._version_from.read(body, headers)
         if 300 <= status < 400:
-            note = _redirect(headers.get("Location", ""))
+            remark = _redirect(headers.get("Location", ""))
         elif not 200 <= status < 300:
-            note = "by the load balancer" if server.startswith(BALANCER) else None
-        return Answer(at, status, version, ms, None, note, server)
+            remark = "by the load balancer" if server.startswith(BALANCER) else None
+        return Answer(at, status, version, ms, None, remark, server)
 
     def _exchange(self) -> tuple[int, Mapping[str, str], bytes]:
         with self._session.get(
             self._url, timeout=self._timeout, stream=True, allow_redirects=False
         ) as response:
-            body: bytes = response.raw.read(MOST_BYTES + 1)
-            if len(body) > MOST_BYTES:
-                raise Fault(f"answer longer than {MOST_BYTES} bytes")
+            most = self._version_from.most_bytes
+            body: bytes = response.raw.read(most + 1)
+            if len(body) > most:
+                raise Fault(f"answer longer than {most} bytes")
             return response.status_code, response.headers, body
 
     def _say(self, error: Exception) -> str:
@@ -120,40 +129,9 @@ def _milliseconds_since(began: float) -> float:
     return round((time.monotonic() - began) * 1000, 1)
 
 
-def _version_in(body: bytes, content_type: str) -> tuple[str | None, str | None]:
-    """The version, or what there is instead: never more of the body than that, as it may hold anything."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None, _note(f"not JSON but {content_type.partition(';')[0].strip() or 'of no content type'}")
-    if not isinstance(document, dict):
-        return None, "JSON, but no object"
-    if "version" not in document:
-        return None, 'no "version" in the JSON'
-    version = document["version"]
-    if isinstance(version, str) and version:
-        return _writable(version)[:MOST_VERSION_CHARACTERS], None
-    return None, _note(f'"version" is {_kind(version)}, not a text')
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, str | list | dict):
-        return "empty" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
-    return json.dumps(value)
-
-
 def _redirect(location: str) -> str | None:
     """Where to, without the query, which may hold a login's secrets."""
-    return _note(f"to {without_password(location).partition('?')[0].partition('#')[0]}") if location else None
-
-
-def _note(text: str) -> str:
-    return visible(_writable(text[:MOST_NOTE_CHARACTERS]))[:MOST_NOTE_CHARACTERS]
-
-
-def _writable(text: str) -> str:
-    """Replace what UTF-8 cannot hold (JSON can name half of a surrogate pair)."""
-    return text.encode("utf-8", "replace").decode()
+    return note(f"to {without_password(location).partition('?')[0].partition('#')[0]}") if location else None
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +13,7 @@ from probe.shown import visible, without_password
 from probe.stopping import StopRequest
 from probe.tally import Tally
 from probe.textfile import LANE, ClientFile
+from probe.version import BY_DEFAULT, VersionFrom
 
 USER_AGENT = "crossfade-test-client"
 """Unlike the task's, which applications leave out of what they tell of their users."""
@@ -22,13 +24,19 @@ PLAIN_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class CommandSettings:
-    """What to ask, for how long (seconds), how often (per second), how patiently (seconds), and the file."""
+    """What to ask, for how long (seconds), how often (per second), how patiently (seconds), and the file.
+
+    `headers` are sent with each request; `version_from` and `connect_to` are those of an `Asker`.
+    """
 
     url: str
     seconds: float
     rate: float
     timeout: float
     out: Path
+    headers: Mapping[str, str] = field(default_factory=dict)
+    version_from: VersionFrom = BY_DEFAULT
+    connect_to: str | None = None
 
 
 class Run:
@@ -37,7 +45,14 @@ class Run:
     def __init__(self, settings: CommandSettings, file: ClientFile) -> None:
         self.tally = Tally()
         self._file = file
-        lane = LaneSettings(LANE, settings.url, settings.rate, {"User-Agent": USER_AGENT})
+        lane = LaneSettings(
+            LANE,
+            settings.url,
+            settings.rate,
+            {"User-Agent": USER_AGENT, **settings.headers},
+            version_from=settings.version_from,
+            connect_to=settings.connect_to,
+        )
         # At least one, or a run shorter than an interval would ask nothing.
         ticks = max(1, round(settings.rate * settings.seconds))
         self.lane = Lane(lane, settings.timeout, self._write, ticks)
@@ -100,6 +115,7 @@ class Progress:
     def __init__(self, stream: TextIO, settings: CommandSettings) -> None:
         self._stream = stream
         self._live = stream.isatty()
+        self._named = settings.version_from.kind != "none"
         self._interval = TERMINAL_SECONDS if self._live else PLAIN_SECONDS
         self._began = time.monotonic()
         self._shown_at = self._began
@@ -118,8 +134,9 @@ class Progress:
         self._shown_at = now
         text = (
             f"{now - self._began:7.1f} s  {tally.requests} requests  {tally.failures} failed  {missed} missed"
-            f"  version {visible(tally.newest_version or 'none yet')}"
         )
+        if self._named:
+            text += f"  version {visible(tally.newest_version or 'none yet')}"
         self._stream.write(f"\r{text}\x1b[K" if self._live else f"{text}\n")
         self._stream.flush()
 

@@ -8,6 +8,7 @@ The classes here are theirs, with a deadline, and without their leniency towards
 import io
 import socket
 import time
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -17,7 +18,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NewConnectionError
+from urllib3.util import Url, parse_url
 from urllib3.util.connection import create_connection
 
 if TYPE_CHECKING:
@@ -37,13 +39,33 @@ class Fault(ConnectionError):
     """No whole answer came; the text says why."""
 
 
-def new_session() -> requests.Session:
-    """A session that shares nothing between requests but connections, and asks nobody but the address."""
+Endpoint = tuple[str, int | None]
+"""A host, and a port unless it is the address's own."""
+
+
+def endpoint(text: str) -> Endpoint:
+    """Read `host` or `host:port`; raises ValueError."""
+    try:
+        parts = parse_url(f"http://{text}")
+    except LocationParseError:
+        parts = Url()
+    # What else an address may have, parse_url would take for a part of its own.
+    if not parts.host or parts.netloc != parts.url.removeprefix("http://") or parts.auth:
+        raise ValueError(f"{text!r} is not a host, or host:port")
+    return parts.host.strip("[]"), parts.port
+
+
+def new_session(connect_to: Endpoint | None = None) -> requests.Session:
+    """A session that shares nothing between requests but connections, and asks nobody but the address.
+
+    With `connect_to` it is asked there, as if its name led there.
+    """
     session = _Session()
     # Proxies and passwords from the environment are for other programs.
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = _Adapter(pool_maxsize=MOST_KEPT)
+    adapter.connect_to(connect_to)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -103,6 +125,10 @@ class _Bounded(HTTPConnection):
     response_class = _FinalAnswer
     _made_at = _used_at = 0.0
 
+    def __init__(self, *args: Any, connect_to: Endpoint | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connect_to = connect_to
+
     @property
     def is_connected(self) -> bool:
         """Whether another request may be sent on it; urllib3 asks this before each."""
@@ -126,13 +152,16 @@ class _Bounded(HTTPConnection):
         """Try the addresses of the host one after the other; urllib3 would give each of them the whole time.
 
         How long the name takes to be resolved is up to the system; it counts, and leaves less for the rest.
+        Only the socket leads elsewhere with an endpoint of its own: urllib3 gives TLS the name in `host`.
         """
         ends_at = time.monotonic() + (self.timeout or 0)
         last = OSError("the name has no address")
-        for *_, address in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
+        host, own_port = self._connect_to or (self._dns_host, None)
+        port = own_port or self.port
+        for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             try:
                 link = create_connection(
-                    (str(address[0]), self.port), _left(ends_at), socket_options=self.socket_options
+                    (str(address[0]), port), _left(ends_at), socket_options=self.socket_options
                 )
                 # What is left is for TLS; a moment, so that a wait that has no time fails as one.
                 link.settimeout(max(0.001, ends_at - time.monotonic()))
@@ -157,9 +186,12 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    def connect_to(self, where: Endpoint | None) -> None:
+        """Have new connections lead there; a pool hands what it does not know itself to its connections."""
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": partial(_HttpPool, connect_to=where),
+            "https": partial(_HttpsPool, connect_to=where),
+        }
 
 
 def _left(ends_at: float) -> float:

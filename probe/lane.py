@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from probe.asking import Answer, Asker
 from probe.record import LaneRecord, LaneTotals, RequestRecord, UnansweredRecord, utc
 from probe.schedule import Schedule
+from probe.version import BY_DEFAULT, VersionFrom
 from probe.workers import Workers
 
 POLL_SECONDS = 1.0
@@ -28,7 +29,9 @@ class LaneSettings:
     """Where a lane asks and how.
 
     `rate` is in requests per second. `waits_for_answer`: begin by polling. `pauses`: when the load balancer
-    itself answers 503 there is no target, so poll again instead of counting failures.
+    itself answers 503 there is no target, so poll again instead of counting failures. `version_from` and
+    `connect_to` are those of an `Asker`. `ok` are the statuses that are good, from the first to the last of
+    each pair.
     """
 
     name: str
@@ -37,6 +40,13 @@ class LaneSettings:
     headers: Mapping[str, str]
     waits_for_answer: bool = False
     pauses: bool = False
+    version_from: VersionFrom = BY_DEFAULT
+    connect_to: str | None = None
+    ok: tuple[tuple[int, int], ...] = ((200, 299),)
+
+    def accepts(self, status: int | None) -> bool:
+        """Whether an answer with this status is good; None for no answer."""
+        return status is not None and any(low <= status <= high for low, high in self.ok)
 
 
 class Lane:
@@ -66,7 +76,9 @@ class Lane:
         """What ended the lane against its will, for instance a disk that is full."""
         self._write = write
         self._ticks = ticks
-        self._asker = Asker(settings.url, settings.headers, timeout)
+        self._asker = Asker(
+            settings.url, settings.headers, timeout, settings.version_from, settings.connect_to
+        )
         self._workers = Workers(min(MOST_WORKERS, math.ceil(settings.rate * timeout) + 4), settings.name)
         self._thread = threading.Thread(target=self._guarded(self._run), name=settings.name, daemon=True)
         # Guards everything below; notified whenever a request has been settled.
@@ -203,6 +215,7 @@ class Lane:
             answer.ms,
             answer.error,
             answer.note,
+            self.settings.accepts(answer.status),
         )
         if record.ok:
             self._ok += 1

@@ -43,10 +43,14 @@ class RequestRecord:
     """The fault of the transport; None when an HTTP answer came, whatever its status."""
     note: str | None = None
     """What a 2xx answer has instead of a version, where a 3xx leads, or that the load balancer gave it."""
+    accepted: bool | None = None
+    """Whether an answer came with a status that is good here; None where nobody said which are."""
 
     @property
     def ok(self) -> bool:
-        """Whether an answer with a status of 200 to 299 came."""
+        """Whether an answer came with a status that is good: 200 to 299 where nobody said which are."""
+        if self.accepted is not None:
+            return self.accepted
         return self.status is not None and 200 <= self.status <= 299
 
 

@@ -1,14 +1,21 @@
 """What a deployment tells its probe: environment variables, read once and checked."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
+from probe.connection import endpoint
 from probe.lane import LaneSettings
 from probe.shown import without_password
+from probe.version import VersionFrom, version_from
+
+_STATUSES = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[!-~]([\t -~]*[!-~])?")
 
 
 class BadSetting(ValueError):
@@ -75,7 +82,7 @@ def _lanes(text: str) -> tuple[LaneSettings, ...]:
 
 
 def _lane(entry: object, where: str) -> LaneSettings:
-    expected = {"name", "url", "headers", "rate", "starts", "pauses"}
+    expected = {"name", "url", "connect_to", "headers", "version_from", "ok", "rate", "starts", "pauses"}
     if not isinstance(entry, dict) or set(entry) != expected:
         raise BadSetting(f"{where} must be an object with exactly {', '.join(sorted(expected))}")
     name, url, headers = entry["name"], entry["url"], entry["headers"]
@@ -84,14 +91,58 @@ def _lane(entry: object, where: str) -> LaneSettings:
     if not isinstance(url, str) or not is_http_url(url):
         shown = without_password(str(url))
         raise BadSetting(f"{where}.url must be an http or https address, not {shown!r}")
-    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise BadSetting(f"{where}.headers must be an object of texts")
+    if not isinstance(headers, dict) or not all(is_header(name, value) for name, value in headers.items()):
+        # Without its value, which may be a secret.
+        raise BadSetting(f"{where}.headers must be an object of names and values that HTTP allows")
     if entry["starts"] not in ("at_once", "when_answered"):
         raise BadSetting(f"{where}.starts must be at_once or when_answered, not {entry['starts']!r}")
     if not isinstance(entry["pauses"], bool):
         raise BadSetting(f"{where}.pauses must be true or false, not {entry['pauses']!r}")
-    rate = _positive(entry["rate"], f"{where}.rate")
-    return LaneSettings(name, url, rate, headers, entry["starts"] == "when_answered", entry["pauses"])
+    return LaneSettings(
+        name,
+        url,
+        _positive(entry["rate"], f"{where}.rate"),
+        headers,
+        waits_for_answer=entry["starts"] == "when_answered",
+        pauses=entry["pauses"],
+        version_from=_version_from(entry["version_from"], f"{where}.version_from"),
+        connect_to=_connect_to(entry["connect_to"], f"{where}.connect_to"),
+        ok=_statuses(entry["ok"], f"{where}.ok"),
+    )
+
+
+def _version_from(value: object, where: str) -> VersionFrom:
+    try:
+        return version_from(str(value))
+    except ValueError as error:
+        raise BadSetting(f"{where}: {error}") from error
+
+
+def _connect_to(value: object, where: str) -> str | None:
+    if value is None:
+        return None
+    try:
+        endpoint(str(value))
+    except ValueError as error:
+        raise BadSetting(f"{where}: {error}") from error
+    return str(value)
+
+
+def _statuses(value: object, where: str) -> tuple[tuple[int, int], ...]:
+    matched = [_STATUSES.fullmatch(str(part)) for part in value] if isinstance(value, list) else []
+    if not matched or None in matched:
+        raise BadSetting(f"{where} must be a list of statuses such as 200-299 or 204, not {value!r}")
+    return tuple((int(found[1]), int(found[2] or found[1])) for found in matched if found)
+
+
+def is_header(name: object, value: object) -> bool:
+    """Tell whether a header may have this name and this value (RFC 9110, section 5)."""
+    return (
+        isinstance(name, str)
+        and isinstance(value, str)
+        and _HEADER_NAME.fullmatch(name) is not None
+        and _HEADER_VALUE.fullmatch(value) is not None
+    )
 
 
 def is_http_url(text: str) -> bool:

@@ -7,14 +7,34 @@ capacity comes after the rollouts whose tasks it refuses.
 from __future__ import annotations
 
 from sandbox import load_balancer
-from sandbox.autoscaling import scalable_targets
-from sandbox.cloudformation import nested_stacks, templates
+from sandbox.autoscaling import calls as scaling_calls
+from sandbox.autoscaling import policies
+from sandbox.cloudformation import (
+    clusters,
+    ecs_services,
+    names,
+    nested_stacks,
+    scaling,
+    secrets,
+    security_groups,
+    task_definitions,
+    templates,
+)
 from sandbox.cloudwatch import alarms, metric_data
 from sandbox.ecr import calls as ecr_calls
 from sandbox.ecs import calls as ecs_calls
-from sandbox.ecs import capacity, containers, credentials, rollouts
+from sandbox.ecs import (
+    capacity,
+    containers,
+    credentials,
+    dependencies,
+    parameters,
+    rollouts,
+    service_properties,
+    target_groups,
+)
 from sandbox.ecs import delays as ecs_delays
-from sandbox.iam import resources
+from sandbox.iam import conditions, further_rights, resources
 from sandbox.lambda_ import functions
 from sandbox.logs import delays as log_delays
 from sandbox.logs import events
@@ -25,13 +45,27 @@ PATCHES = (
     credentials,
     ecr_calls,
     containers,
+    dependencies,
+    parameters,
+    service_properties,
     ecs_calls,
+    target_groups,
     rollouts,
     capacity,
     ecs_delays,
-    scalable_targets,
+    scaling_calls,
+    policies,
     resources,
+    conditions,
+    further_rights,
+    names,
     templates,
+    security_groups,
+    secrets,
+    task_definitions,
+    clusters,
+    ecs_services,
+    scaling,
     nested_stacks,
     language,
     executions,

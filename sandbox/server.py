@@ -17,13 +17,14 @@ from typing import TextIO
 from sandbox.patching import PatchesDoNotFit
 
 _HOST = "127.0.0.1"
+_AUTHORITY = "authority.pem"
 _BANNER = """\
 Crossfade sandbox: AWS on http://{host}:{port} (IAM enforced). In other shells:
 
   export AWS_ENDPOINT_URL=http://{host}:{port} AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 
-Log: {log}. Ctrl-C ends everything.
+Log: {log}. HTTPS listeners are verified with {authority}. Ctrl-C ends everything.
 """
 
 
@@ -42,7 +43,9 @@ def main(arguments: list[str]) -> int:
         return 1
     state = options.state.resolve()
     terminal = _prepare(state, options.port)
-    banner = _BANNER.format(host=_HOST, port=options.port, log=state / "sandbox.log")
+    banner = _BANNER.format(
+        host=_HOST, port=options.port, log=state / "sandbox.log", authority=state / _AUTHORITY
+    )
     threading.Thread(target=_announce, args=(options.port, banner, terminal), daemon=True).start()
     try:
         _serve(state)
@@ -95,10 +98,12 @@ def _serve(state: Path) -> None:
     from sandbox.ecr.registry import registry
     from sandbox.ecs.containers import runtime
     from sandbox.lambda_ import functions, powertools_layer
+    from sandbox.load_balancer.certificates import authority
     from sandbox.patches import PATCHES
 
     print(f"sandbox: delays by {delays}", flush=True)
     registry.folder = state / "images"
+    authority.begin(state / _AUTHORITY)
     patching.install(*PATCHES)
     functions.start()
     powertools_layer.publish()

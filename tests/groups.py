@@ -5,6 +5,7 @@ GROUPS = {
     "tests/sandbox/test_5_gate": "rehearsals of the gate",
     "tests/sandbox/test_5_late": "rehearsals where AWS is late",
     "tests/sandbox/test_5_update": "rehearsals of updates",
+    "tests/sandbox/test_owner_": "stacks of owners",
     "tests/sandbox/": "rehearsals",
     # All of these need every scenario unharmed, which takes ten seconds and is kept in the process.
     "tests/faults/test_disturbances": "cases of the simulation",

@@ -40,7 +40,7 @@ def plan() -> HeldPlan:
             "release": {"repository": "web", "push_tags": ".*"},
             "traffic": [{"listener": listener, "priority": 100}],
             "preview": {"listener": listener},
-            "version_path": "/version",
+            "version": {"path": "/version"},
             "pattern": {
                 "task_definition": _ARN.format("ecs", "task-definition/web-stack:1"),
                 "target_group": load_balancer.format("targetgroup/web/3"),

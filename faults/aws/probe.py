@@ -67,10 +67,11 @@ class Lane:
         return UnansweredRecord(self.settings.name, _at(now), self._polls, status, None, error, note)
 
     def _count(self, found: Answer, now: float) -> RequestRecord:
-        good = 200 <= found.status <= 299
+        good = self.settings.accepts(found.status)
+        version = None if self.settings.version_from.kind == "none" else found.version
         self.ok, self.failed = self.ok + good, self.failed + (not good)
         n = self.ok + self.failed
-        return RequestRecord(self.settings.name, n, _at(now), found.status, found.version, 3.0, None)
+        return RequestRecord(self.settings.name, n, _at(now), found.status, version, 3.0, None, accepted=good)
 
     @property
     def totals(self) -> LaneTotals:

@@ -55,6 +55,8 @@ LONG_STAGE = {
     "stages": [stage | {"min_seconds": 100} if stage["weight"] == 10 else stage for stage in SPEC["stages"]]
 }
 FOUR = {"desired_count": 4}
+NAMELESS = {"version": {"path": "/", "from": "none"}}
+"""Its answers name no version."""
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 SCALING = {name: name == SUSPENDED[2] for name in SUSPENDED}
 """How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
@@ -421,6 +423,8 @@ _ALL = (
         spec=FOUR,
         faulted=False,
     ),
+    Scenario("nameless", ask(GOOD), "0.0.2", spec=NAMELESS),
+    Scenario("nameless-worse", push(WORSE), "0.0.1", spec=NAMELESS),
     # Up to all traffic and back, with a rule that is not Crossfade's alone.
     Scenario(
         "login",

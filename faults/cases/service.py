@@ -16,7 +16,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "release": {"repository": "web", "push_tags": "^[0-9]+[.][0-9]+[.][0-9]+$"},
         "traffic": [{"listener": LISTENER, "priority": 100}],
         "preview": {"listener": LISTENER},
-        "version_path": "/version",
+        "version": {"path": "/version"},
         "tasks": 2,
         "stages": [
             {"weight": 0, "min_seconds": 5, "max_seconds": 30},

@@ -23,35 +23,6 @@ def read_yaml_definitions(emulator: Callable[[Properties], str], properties: Pro
     return definition if definition.lstrip().startswith("{") else json.dumps(yaml.safe_load(definition))
 
 
-@replaces(provisioners, "_normalize_container_defs", version="1.5.33")
-def use_the_names_of_ecs(
-    emulator: Callable[..., list[Properties]], of_template: list[Properties]
-) -> list[Properties]:
-    """MiniStack: what is nested in a container, such as Secrets or DependsOn, keeps CloudFormation's names,
-    which ECS does not know.
-    """
-    return container_definitions(of_template)
-
-
-_AS_THEY_ARE = {"options", "dockerLabels"}
-"""Maps of a container definition whose keys are the owner's."""
-
-
-def container_definitions(of_template: list[Properties]) -> list[Properties]:
-    """A template's container definitions as ECS has them; it fills in what a definition leaves out."""
-    return [{"cpu": 0, "essential": True} | _of_ecs(container) for container in of_template]
-
-
-def _of_ecs(value: Any) -> Any:
-    """The same with ECS's names, which begin in lower case."""
-    if isinstance(value, list):
-        return [_of_ecs(inner) for inner in value]
-    if not isinstance(value, dict):
-        return value
-    named = {f"{key[:1].lower()}{key[1:]}": inner for key, inner in value.items()}
-    return {key: inner if key in _AS_THEY_ARE else _of_ecs(inner) for key, inner in named.items()}
-
-
 @changes(provisioners, "_RESOURCE_HANDLERS", version="1.5.33")
 def know_addresses_and_nat_gateways(emulator: dict[str, Any]) -> dict[str, Any]:
     """MiniStack: "Unsupported resource type" for each of these."""

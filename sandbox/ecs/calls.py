@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import ecs
-from ministack.services.cloudformation import provisioners, stacks
 
 from sandbox.ecs.containers import runtime
 from sandbox.patching import replaces
 
 Response = tuple[int, dict[str, str], bytes]
 Action = Callable[[dict[str, Any]], Response]
-
-_CLUSTER_PATIENCE = 120.0  # seconds that CloudFormation waits for a cluster's tasks to end
 
 
 @replaces(ecs, "_ACTION_MAP", "DescribeTasks", version="1.5.33")
@@ -38,7 +34,7 @@ def describe_what_still_stops(emulator: Action, data: dict[str, Any]) -> Respons
     return status, headers, json.dumps(answer).encode()
 
 
-def _drains(service: dict[str, Any]) -> bool:
+def drains(service: dict[str, Any]) -> bool:
     """Whether tasks of a deleted service still wait for the load balancer."""
     group = f"service:{service['serviceName']}"
     return service["status"] == "INACTIVE" and any(
@@ -55,7 +51,7 @@ def describe_what_still_drains(emulator: Action, data: dict[str, Any]) -> Respon
     status, headers, body = emulator(data)
     answer = json.loads(body)
     for service in answer.get("services", []):
-        if _drains(service):
+        if drains(service):
             service["status"] = "DRAINING"
     return status, headers, json.dumps(answer).encode()
 
@@ -64,7 +60,7 @@ def describe_what_still_drains(emulator: Action, data: dict[str, Any]) -> Respon
 def refuse_while_draining(emulator: Action, data: dict[str, Any]) -> Response:
     """MiniStack: a service may be created again while the deleted one of its name still drains."""
     service = _service(data.get("cluster"), data.get("serviceName"))
-    if service and _drains(service):
+    if service and drains(service):
         message = "Unable to Start a service that is still Draining."
         return error_response_json("InvalidParameterException", message, 400)
     return emulator(data)
@@ -72,12 +68,10 @@ def refuse_while_draining(emulator: Action, data: dict[str, Any]) -> Response:
 
 @replaces(ecs, "_ACTION_MAP", "UpdateService", version="1.5.33")
 def refuse_inactive_services(emulator: Action, data: dict[str, Any]) -> Response:
-    """MiniStack: a deleted service can be updated, and what is said of its tags is lost."""
+    """MiniStack: a deleted service can be updated."""
     service = _service(data.get("cluster"), data.get("service"))
     if service and service["status"] != "ACTIVE":
         return error_response_json("ServiceNotActiveException", "Service was not ACTIVE.", 400)
-    if service and "propagateTags" in data:
-        service["propagateTags"] = data["propagateTags"]
     return emulator(data)
 
 
@@ -144,7 +138,7 @@ def refuse_used_clusters(emulator: Action, data: dict[str, Any]) -> Response:
     """MiniStack: a cluster is deleted with all that runs in it."""
     name = ecs._resolve_cluster_name(data.get("cluster", "default"))
     services = [service for key, service in ecs._services.items() if key.startswith(f"{name}/")]
-    if any(service["status"] == "ACTIVE" or _drains(service) for service in services):
+    if any(service["status"] == "ACTIVE" or drains(service) for service in services):
         message = "The Cluster cannot be deleted while Services are active."
         return error_response_json("ClusterContainsServicesException", message, 400)
     tasks = [task for task in list(ecs._tasks.values()) if task["clusterArn"].endswith(f"/{name}")]
@@ -152,25 +146,3 @@ def refuse_used_clusters(emulator: Action, data: dict[str, Any]) -> Response:
         message = "The Cluster cannot be deleted while Tasks are active."
         return error_response_json("ClusterContainsTasksException", message, 400)
     return emulator(data)
-
-
-@replaces(provisioners, "_RESOURCE_HANDLERS", "AWS::ECS::Cluster", "delete", version="1.5.33")
-def delete_cluster_of_a_stack(
-    emulator: Callable[..., None], physical_id: str, properties: dict[str, Any]
-) -> None:
-    """MiniStack: does not look at the answer. On AWS what still runs fails the stack's deletion."""
-    deadline = time.monotonic() + _CLUSTER_PATIENCE
-    while True:
-        status, _, body = ecs._delete_cluster({"cluster": physical_id})
-        error = json.loads(body)
-        if status == 200 or error["__type"] == "ClusterNotFoundException":
-            return
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{error['message']} ({error['__type']})")
-        time.sleep(0.5)
-
-
-@replaces(stacks, "_runs_on_worker_thread", version="1.5.33")
-def wait_for_clusters_aside(emulator: Callable[[str], bool], resource_type: str) -> bool:
-    """The types whose deletion may wait, and so must not hold the emulator up."""
-    return resource_type == "AWS::ECS::Cluster" or emulator(resource_type)

@@ -26,6 +26,7 @@ from sandbox.ecs.credentials import TaskCredentials, credentials
 from sandbox.host.addresses import AddressBook, addresses
 from sandbox.host.environments import PackagesError, environments
 from sandbox.host.processes import LocalProcess, stop_all
+from sandbox.load_balancer.certificates import authority
 from sandbox.patching import replaces
 
 _TASK_LABEL = "com.amazonaws.ecs.task-arn"
@@ -143,7 +144,7 @@ class Runtime:
         definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"]))
         own = next(c for c in definition["containerDefinitions"] if c["name"] == labels[_NAME_LABEL])
         role = task.get("overrides", {}).get("taskRoleArn") or definition.get("taskRoleArn")
-        env = self._environment(unpacked, environment, role, labels[_TASK_LABEL])
+        env = authority.trusting(self._environment(unpacked, environment, role, labels[_TASK_LABEL]))
         env["PATH"] = os.pathsep.join([str(programs), env.get("PATH", os.defpath)])
         entrypoint = own.get("entryPoint") or unpacked.config["Entrypoint"]
         arguments = command or ([] if own.get("entryPoint") else unpacked.config["Cmd"])
@@ -152,10 +153,12 @@ class Runtime:
             program = line[0] if line else "(no command)"
             raise RuntimeError(f"CannotStartContainerError: no such program: {program}")
         container = self._place(labels, float(own.get("stopTimeout") or _DEFAULT_STOP_TIMEOUT))
-        ports = unpacked.ports or [mapping["containerPort"] for mapping in own.get("portMappings", [])]
+        ports = unpacked.ports or _mapped(own)
         if ports:
             env |= {"HOST": "127.0.0.1", "PORT": str(self._free_port())}
-            for port in ports:
+            # Containers of one image may share a task: the port is of the one that maps it.
+            others = {port for c in definition["containerDefinitions"] if c is not own for port in _mapped(c)}
+            for port in set(ports) - others:
                 self._addresses.bind(container.address, port, int(env["PORT"]))
         cwd = Path(unpacked.inside(own.get("workingDirectory") or unpacked.config["WorkingDir"]))
         cwd = cwd if cwd.is_relative_to(unpacked.root) else unpacked.root
@@ -180,6 +183,13 @@ class Runtime:
     def stopping(self, task_arn: str) -> Sequence[Container]:
         """The containers of a task that were told to stop and still run."""
         return [c for c in list(self._alive.values()) if c.task_arn == task_arn and c.stopping]
+
+    def wait_for(self, task_arn: str, name: str) -> int:
+        """The exit status of a container of a task, once it has ended."""
+        (container,) = [
+            c for c in self.list() if c.task_arn == task_arn and c.labels.get(_NAME_LABEL) == name
+        ]
+        return container.wait()["StatusCode"]
 
     def shutdown(self) -> None:
         """End all processes now: SIGTERM, a short wait, SIGKILL."""
@@ -224,6 +234,11 @@ class Runtime:
                     probe.bind(("127.0.0.1", port))
                     return port
         raise RuntimeError("no free port left for a task")
+
+
+def _mapped(definition: dict[str, Any]) -> list[int]:
+    """The ports of a container's mappings."""
+    return [mapping["containerPort"] for mapping in definition.get("portMappings", [])]
 
 
 runtime = Runtime(registry, addresses, credentials, load_balancer.drained)

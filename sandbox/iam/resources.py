@@ -1,7 +1,8 @@
 """MiniStack checks some calls against another resource than AWS does; here they meet AWS's own.
 
 The resource of each action is that of AWS's Service Authorization Reference (cfn-lint carries it as data:
-``cfnlint/data/AdditionalSpecs/Policies.json``). Only actions that Crossfade uses are listed.
+``cfnlint/data/AdditionalSpecs/Policies.json``). Only actions that Crossfade uses, and those like them, are
+listed.
 """
 
 from __future__ import annotations
@@ -65,14 +66,23 @@ def _ecr(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | 
 def _ecs(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
     action, data = _call(headers, body)
     cluster = str(data.get("cluster", "default")).rsplit("/", 1)[-1]
-    if action in {"CreateService", "UpdateService", "DeleteService", "DescribeServices"}:
+    if action in {"CreateService", "UpdateService", "DeleteService", "DescribeServices"} | {
+        "ListServiceDeployments"
+    }:
         names = data.get("services") or [data.get("serviceName") or data.get("service", "")]
         return f"service/{cluster}/{str(names[0]).rsplit('/', 1)[-1]}"
     if action in {"DescribeTasks", "StopTask"}:
         tasks = data.get("tasks") or [data.get("task", "")]
         return f"task/{cluster}/{str(tasks[0]).rsplit('/', 1)[-1]}"
-    if action == "TagResource":
+    if action in {"TagResource", "UntagResource", "ListTagsForResource"}:
         return str(data.get("resourceArn", ""))
+    if action in {"DescribeServiceRevisions", "DescribeServiceDeployments"}:
+        kind = action.removeprefix("Describe")
+        arns = data.get(f"{kind[0].lower()}{kind[1:-1]}Arns") or [""]
+        return str(arns[0])
+    if action == "DescribeClusters":
+        clusters = data.get("clusters") or ["default"]
+        return f"cluster/{str(clusters[0]).rsplit('/', 1)[-1]}"
     if action == "ListTasks":
         return f"container-instance/{cluster}/*"
     if action == "RunTask":
@@ -80,25 +90,50 @@ def _ecs(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | 
         return task_definition if task_definition.startswith("arn:") else f"task-definition/{task_definition}"
     if action == "RegisterTaskDefinition":
         return f"task-definition/{data.get('family', '')}:*"
-    if action in {"DescribeTaskDefinition", "ListTaskDefinitions", "DeregisterTaskDefinition"}:
+    if action in _ECS_ANYTHING:
         return ANYTHING
     return None
+
+
+_ECS_ANYTHING = {
+    "DeregisterTaskDefinition",
+    "DescribeTaskDefinition",
+    "ListClusters",
+    "ListServices",
+    "ListTaskDefinitionFamilies",
+    "ListTaskDefinitions",
+}
+"""What cannot be allowed for less than everything."""
 
 
 def _elb(_headers: dict[str, str], body: bytes, query: dict[str, Any]) -> str | None:
     action = iam_actions._param(body, query, "Action")
     if action.startswith("Describe"):
         return ANYTHING
-    if action in {"ModifyRule", "DeleteRule"}:
-        return iam_actions._param(body, query, "RuleArn")
-    return None
+    name = iam_actions._param(body, query, "Name")
+    if action == "CreateTargetGroup":  # its last part is not known before it is there
+        return f"targetgroup/{name}/*"
+    if action == "CreateLoadBalancer":
+        return f"loadbalancer/app/{name}/*"
+    return iam_actions._param(body, query, *_ELB_ARNS) or None
+
+
+_ELB_ARNS = (
+    "RuleArn",
+    "ListenerArn",
+    "TargetGroupArn",
+    "LoadBalancerArn",
+    "ResourceArns.member.1",
+    "RulePriorities.member.1.RuleArn",
+)
+"""Where a call names what it is checked against; the first that it has. A rule is made on its listener."""
 
 
 def _logs(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
     action, data = _call(headers, body)
     if action in {"GetLogEvents", "PutLogEvents"}:
         return f"log-group:{data.get('logGroupName', '')}:log-stream:{data.get('logStreamName', '')}"
-    if action == "FilterLogEvents":
+    if action in {"DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents"}:
         group = str(data.get("logGroupName") or data.get("logGroupIdentifier") or "")
         return f"log-group:{group.split(':log-group:')[-1].removesuffix(':*')}:log-stream:"
     if action == "CreateLogStream":

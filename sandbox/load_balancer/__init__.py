@@ -6,13 +6,23 @@
 from __future__ import annotations
 
 from sandbox import patching
-from sandbox.load_balancer import actions, api, cloudformation, health, rules, targets
+from sandbox.load_balancer import (
+    actions,
+    api,
+    checks,
+    cloudformation,
+    conditions,
+    groups,
+    health,
+    rules,
+    targets,
+)
 from sandbox.load_balancer.listeners import data_plane
 from sandbox.load_balancer.metrics import request_metrics
 
-__all__ = ["PATCHES", "drained", "healthy", "install", "patch", "start", "stop"]
+__all__ = ["PATCHES", "drained", "healthy", "in_use", "install", "patch", "start", "stop"]
 
-PATCHES = (actions, rules, api, targets, health, cloudformation)
+PATCHES = (actions, conditions, api, groups, checks, targets, health, cloudformation)
 """What changes the emulator, in the order in which it is installed."""
 
 _patched = False
@@ -47,6 +57,11 @@ def stop() -> None:
 def drained(ip: str) -> bool:
     """True when no target group has the address registered or draining: its process may get SIGTERM."""
     return targets.table.drained(ip)
+
+
+def in_use(group: str) -> bool:
+    """True when a rule of a load balancer, one of weight 0 too, forwards to a target group."""
+    return group in rules.groups_in_use()
 
 
 def healthy(group: str, ip: str) -> bool:

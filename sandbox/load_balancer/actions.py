@@ -11,16 +11,12 @@ from typing import Any
 
 from ministack.services import alb
 
+from sandbox.load_balancer import gates
+from sandbox.load_balancer.gates import Action, Params, Problem
 from sandbox.patching import replaces
-
-Action = dict[str, Any]
-Params = dict[str, Any]
-Problem = tuple[str, str]
-"""An API error: its code and its message."""
 
 MAX_WEIGHT = 999
 MAX_GROUPS = 5
-OIDC = "authenticate-oidc"
 
 
 def forward_weights(action: Action) -> list[tuple[str, int]]:
@@ -61,36 +57,6 @@ def problem_with(actions: Iterable[Action]) -> Problem | None:
         if action["Type"] == "forward" and (problem := _problem_with_forward(number, action)):
             return problem
     return None
-
-
-def problem_with_secrets(actions: Iterable[Action], stored: Iterable[Action]) -> Problem | None:
-    """Why AWS refuses logins among these actions, which are to replace the stored ones, or None.
-
-    A login comes with its secret, or says that the stored one stays; MiniStack takes it with neither.
-    """
-    for login in _logins(actions):
-        given, kept = "ClientSecret" in login, bool(login.get("UseExistingClientSecret"))
-        if given == kept or (kept and _secret(stored) is None):
-            return (
-                "InvalidLoadBalancerAction",
-                "You must specify a client secret, or UseExistingClientSecret where there is one",
-            )
-    return None
-
-
-def keep_secret(actions: Iterable[Action], stored: Iterable[Action]) -> None:
-    """Give logins that say so the secret that was stored."""
-    for login in _logins(actions):
-        if login.pop("UseExistingClientSecret", False):
-            login["ClientSecret"] = _secret(stored)
-
-
-def _logins(actions: Iterable[Action]) -> list[dict[str, Any]]:
-    return [action.get("AuthenticateOidcConfig") or {} for action in actions if action["Type"] == OIDC]
-
-
-def _secret(actions: Iterable[Action]) -> str | None:
-    return next((login["ClientSecret"] for login in _logins(actions) if "ClientSecret" in login), None)
 
 
 def _problem_with_forward(number: int, action: Action) -> Problem | None:
@@ -152,22 +118,28 @@ def _forward_config_xml(config: dict[str, Any]) -> str:
 
 
 @replaces(alb, "_parse_actions", version="1.5.33")
-def parse_forward_config(
+def read_configs(
     emulator: Callable[..., list[Action]], params: Params, prefix: str = "DefaultActions"
 ) -> list[Action]:
     """Every action of a call is read by this name."""
-    return [
-        complete(action, _given_forward_config(params, f"{prefix}.member.{number}.ForwardConfig"))
-        for number, action in enumerate(emulator(params, prefix), start=1)
-    ]
+    found = []
+    for number, action in enumerate(emulator(params, prefix), start=1):
+        at = f"{prefix}.member.{number}"
+        gates.read(action, params, at)
+        found.append(complete(action, _given_forward_config(params, f"{at}.ForwardConfig")))
+    return found
 
 
 @replaces(alb, "_action_xml", version="1.5.33")
-def show_forward_config(emulator: Callable[[Action], str], action: Action) -> str:
-    """Every action of an answer is shown by this name. MiniStack escapes no fixed body."""
-    if fixed := action.get("FixedResponseConfig"):
-        action = {**action, "FixedResponseConfig": {k: alb._esc(str(v)) for k, v in fixed.items()}}
-    xml = emulator(action)
+def show_configs(emulator: Callable[[Action], str], action: Action) -> str:
+    """Every action of an answer is shown by this name. MiniStack escapes nothing but a redirect's query."""
+    escaped: Action = {
+        config: {k: v if k == "Query" else alb._esc(str(v)) for k, v in action[config].items()}
+        for config in ("FixedResponseConfig", "RedirectConfig")
+        if config in action
+    }
+    others = {name: value for name, value in action.items() if name not in gates.CONFIGS.values()}
+    more = gates.xml(action)
     if config := action.get("ForwardConfig"):
-        xml = xml.removesuffix("</member>") + _forward_config_xml(config) + "</member>"
-    return xml
+        more += _forward_config_xml(config)
+    return emulator({**others, **escaped}).removesuffix("</member>") + more + "</member>"

@@ -1,7 +1,7 @@
 """The same for stacks: MiniStack's provisioners write the load balancer's state past its API.
 
-They keep only the first target group of a ForwardConfig, give a DNSName that no resolver knows, check no
-priorities, and mangle query-string conditions.
+They keep only the first target group of a ForwardConfig and nothing of a login, give a DNSName that no
+resolver knows, check no priorities, and mangle conditions.
 """
 
 from __future__ import annotations
@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ministack.services import alb
 from ministack.services.cloudformation import provisioners
 
 from sandbox.load_balancer import rules
-from sandbox.load_balancer.actions import Action, complete, problem_with
+from sandbox.load_balancer.actions import complete, problem_with
 from sandbox.load_balancer.api import DNS_NAME
+from sandbox.load_balancer.checks import problem_with_certificates
+from sandbox.load_balancer.conditions import Condition, stored
+from sandbox.load_balancer.conditions import problem_with as problem_with_conditions
+from sandbox.load_balancer.gates import (
+    CONFIGS,
+    Action,
+    Problem,
+    keep_secret,
+    problem_with_secrets,
+    with_defaults,
+)
 from sandbox.load_balancer.listeners import PortTaken, data_plane
 from sandbox.patching import replaces
 
@@ -37,6 +49,7 @@ def give_a_name_that_resolves(emulator: Provisioner, *args: Any, **kwargs: Any) 
 @replaces(provisioners, _HANDLERS, _LISTENER, "create", version="1.5.33")
 def create_on_its_port(emulator: Provisioner, logical_id: str, props: Properties, stack_name: str) -> Any:
     """A listener that cannot listen fails the stack."""
+    _refuse_secrets(props, "DefaultActions", [])
     return _on_its_port(props, "", lambda: emulator(logical_id, props, stack_name))
 
 
@@ -45,10 +58,15 @@ def update_on_its_port(
     emulator: Provisioner, physical_id: str, old: Properties, new: Properties, *args: Any, **kwargs: Any
 ) -> Any:
     """So does one that is changed."""
-    return _on_its_port(new, physical_id, lambda: emulator(physical_id, old, new, *args, **kwargs))
+    stored = alb._listeners.get(physical_id, {}).get("DefaultActions") or []
+    _refuse_secrets(new, "DefaultActions", stored)
+    answer = _on_its_port(new, physical_id, lambda: emulator(physical_id, old, new, *args, **kwargs))
+    keep_secret(alb._listeners[answer[0]]["DefaultActions"], stored)
+    return answer
 
 
 def _on_its_port(props: Properties, listener: str, provision: Callable[[], Any]) -> Any:
+    _refuse(problem_with_certificates(props.get("Protocol"), props.get("Certificates") or []))
     try:
         with data_plane.claim(int(props.get("Port", 80) or 80), props.get("LoadBalancerArn", ""), listener):
             return provision()
@@ -60,8 +78,9 @@ def _on_its_port(props: Properties, listener: str, provision: Callable[[], Any])
 def create_with_free_priority(
     emulator: Provisioner, logical_id: str, props: Properties, stack_name: str
 ) -> Any:
-    """A rule whose priority another one has fails the stack."""
+    """A rule whose priority another one has fails the stack, and so does a login without a secret."""
     _refuse_taken_priority(props, set())
+    _refuse_secrets(props, "Actions", [])
     return emulator(logical_id, props, stack_name)
 
 
@@ -69,9 +88,23 @@ def create_with_free_priority(
 def update_with_free_priority(
     emulator: Provisioner, physical_id: str, old: Properties, new: Properties, *args: Any, **kwargs: Any
 ) -> Any:
-    """So does one that is changed."""
+    """So does one that is changed; a login may keep the secret that it has."""
+    stored = alb._rules.get(physical_id, {}).get("Actions") or []
     _refuse_taken_priority(new, {physical_id})
-    return emulator(physical_id, old, new, *args, **kwargs)
+    _refuse_secrets(new, "Actions", stored)
+    answer = emulator(physical_id, old, new, *args, **kwargs)
+    keep_secret(alb._rules[answer[0]]["Actions"], stored)
+    return answer
+
+
+def _refuse_secrets(props: Properties, name: str, stored: list[Action]) -> None:
+    _refuse(problem_with_secrets([action | _gate(action) for action in props.get(name) or []], stored))
+
+
+def _gate(action: Action) -> Action:
+    """What a template's action says of a login, or of what else stands before a forward."""
+    config = CONFIGS.get(action.get("Type", ""), "")
+    return {config: with_defaults(action["Type"], action[config])} if config in action else {}
 
 
 def _refuse_taken_priority(props: Properties, but: set[str]) -> None:
@@ -81,30 +114,34 @@ def _refuse_taken_priority(props: Properties, but: set[str]) -> None:
 
 
 @replaces(provisioners, "_elbv2_listener_actions", version="1.5.33")
-def read_forward_config(
+def read_actions(
     emulator: Callable[..., list[Action]],
     props: Properties,
     lb_arn: str | None,
     prop: str = "DefaultActions",
 ) -> list[Action]:
-    """All target groups of an action, with their weights."""
+    """All target groups of an action, with their weights, and logins."""
     given = [action for action in props.get(prop) or [] if isinstance(action, dict)]
-    stored = []
+    found = []
     for source, action in zip(given, emulator(props, lb_arn, prop), strict=True):
         if source.get("ForwardConfig") and not source.get("TargetGroupArn"):
             action.pop("TargetGroupArn", None)  # MiniStack's guess: the first group
-        stored.append(complete(action, source.get("ForwardConfig")))
-    if problem := problem_with(stored):
-        raise ValueError(problem[1])
-    return stored
+        action |= _gate(source)
+        found.append(complete(action, source.get("ForwardConfig")))
+    _refuse(problem_with(found))
+    return found
 
 
 @replaces(provisioners, "_flatten_listener_rule_conditions", version="1.5.33")
-def read_query_strings(emulator: Callable[[Any], list[rules.Condition]], given: Any) -> list[rules.Condition]:
-    """Query-string conditions as the API stores them."""
-    stored = emulator(given)
-    for place, condition in enumerate(given or []):
-        if condition.get("Field") == "query-string":
-            pairs = (condition.get("QueryStringConfig") or {}).get("Values") or []
-            stored[place] = rules.query_condition({"Field": "query-string"}, list(pairs))
-    return stored
+def read_conditions(emulator: Callable[[Any], list[Condition]], given: Any) -> list[Condition]:
+    """Conditions as the API stores and refuses them."""
+    found = [
+        stored(condition, source) for source, condition in zip(given or [], emulator(given), strict=True)
+    ]
+    _refuse(problem_with_conditions(found))
+    return found
+
+
+def _refuse(problem: Problem | None) -> None:
+    if problem:
+        raise ValueError(problem[1])

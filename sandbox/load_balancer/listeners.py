@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 from ministack.services import alb
 
+from sandbox.load_balancer.certificates import authority, names_of
 from sandbox.load_balancer.health import HealthChecks
 from sandbox.load_balancer.proxy import Proxy
 
@@ -27,6 +28,9 @@ HOST = "127.0.0.1"
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0  # ALB's default, towards clients and targets
 LONGEST_HEADER = 65_536  # bytes; ALB takes 64 KiB of headers
+
+Names = tuple[str, ...] | None
+"""What a port's certificate is for; None: it speaks plain HTTP."""
 
 
 class PortTaken(Exception):
@@ -46,7 +50,7 @@ class DataPlane:
         self._refused: set[int] = set()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._servers: dict[int, tuple[asyncio.Server, web.Server]] = {}
+        self._servers: dict[int, tuple[asyncio.Server, web.Server, Names]] = {}
 
     def start(self) -> None:
         """Begin serving; returns at once."""
@@ -107,8 +111,8 @@ class DataPlane:
     async def _follow_listeners(self, proxy: Proxy) -> None:
         with self._lock:
             wanted = _wanted_ports()
-            self._refused &= wanted
-            for port in wanted - self._sockets.keys() - self._refused:
+            self._refused &= wanted.keys()
+            for port in wanted.keys() - self._sockets.keys() - self._refused:
                 try:
                     self._sockets[port] = _listen(port)
                 except PortTaken as error:
@@ -117,13 +121,14 @@ class DataPlane:
             gone = self._sockets.keys() - wanted
             for port in gone - self._servers.keys():
                 self._sockets.pop(port).close()
-        for port in gone & self._servers.keys():
+        changed = {port for port, (*_, names) in self._servers.items() if names != wanted.get(port)}
+        for port in (gone | changed) & self._servers.keys():  # a changed one is opened at the next tick
             await self._close(port)
-        for port, bound in list(self._sockets.items()):
-            if port not in self._servers:
-                await self._open(port, bound, proxy)
+        for port, names in wanted.items():  # not those that were claimed since: how they speak is not known
+            if port not in self._servers and (bound := self._sockets.get(port)):
+                await self._open(port, bound, proxy, names)
 
-    async def _open(self, port: int, bound: socket.socket, proxy: Proxy) -> None:
+    async def _open(self, port: int, bound: socket.socket, proxy: Proxy, names: Names) -> None:
         server = web.Server(
             functools.partial(proxy.answer, port),
             handler_cancellation=True,
@@ -133,19 +138,21 @@ class DataPlane:
             max_line_size=LONGEST_HEADER,
             max_field_size=LONGEST_HEADER,
         )
-        accepting = await asyncio.get_running_loop().create_server(server, sock=bound, backlog=1024)
-        self._servers[port] = accepting, server
+        accepting = await asyncio.get_running_loop().create_server(
+            server, sock=bound, backlog=1024, ssl=None if names is None else authority.context(names)
+        )
+        self._servers[port] = accepting, server, names
 
     async def _close(self, port: int) -> None:
         with self._lock:
             self._sockets.pop(port, None)
-            accepting, server = self._servers.pop(port)
+            accepting, server, _ = self._servers.pop(port)
             accepting.close()
         await server.shutdown(timeout=1.0)
 
 
-def _wanted_ports() -> set[int]:
-    return {listener["Port"] for listener in alb._listeners.values()}
+def _wanted_ports() -> dict[int, Names]:
+    return {listener["Port"]: names_of(listener) for listener in alb._listeners.values()}
 
 
 def _listen(port: int) -> socket.socket:

@@ -18,7 +18,8 @@ from yarl import URL
 
 from sandbox.host.addresses import addresses
 from sandbox.load_balancer import rules
-from sandbox.load_balancer.actions import OIDC
+from sandbox.load_balancer.conditions import Seen
+from sandbox.load_balancer.gates import OIDC
 from sandbox.load_balancer.metrics import (
     CONNECTION_ERRORS,
     OWN_ERRORS,
@@ -106,12 +107,14 @@ class Proxy:
         if listener is None:  # deleted a moment ago; the port closes next
             return own_answer(503)
         path, _, query = request.raw_path.partition("?")
-        seen = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
+        headers = {name.lower(): request.headers.getall(name) for name in request.headers}
         pairs = parse_qs(query, keep_blank_values=True)
-        actions = rules.actions_for(listener, request.method, path, seen, pairs)
+        client = request.remote or "127.0.0.1"
+        actions = rules.actions_for(listener, Seen(request.method, path, headers, pairs, client))
         if not actions:
             return self._own_error(listener, 503)
-        seen |= {"x-forwarded-proto": "http", "x-forwarded-port": str(port)}
+        seen = {name: ", ".join(values) for name, values in headers.items()}
+        seen |= {"x-forwarded-proto": listener["Protocol"].lower(), "x-forwarded-port": str(port)}
         *gates, action = actions
         for gate in gates:
             if refusal := await _refusal(gate, request.method, path, seen, pairs, listener):

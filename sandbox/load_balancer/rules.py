@@ -1,4 +1,4 @@
-"""Which rule answers a request: conditions, priorities, weights, and who refers to which target group.
+"""Which rule answers a request: priorities, weights, and who refers to which target group.
 
 The rules are the emulator's own, as they were: on AWS a change reaches clients some ten seconds later, when
 the load balancer has taken it over, and those who read the rules within seconds or minutes.
@@ -14,11 +14,12 @@ from typing import Any
 from ministack.services import alb
 
 from sandbox.delays import Delay, Past, Stale, delays
-from sandbox.load_balancer.actions import Action, forward_weights
-from sandbox.patching import replaces
+from sandbox.load_balancer.actions import forward_weights
+from sandbox.load_balancer.conditions import Seen
+from sandbox.load_balancer.conditions import met as condition_met
+from sandbox.load_balancer.gates import Action
 
 Rule = dict[str, Any]
-Condition = dict[str, Any]
 
 met = Past(Delay.CLIENTS, delays)
 """What clients still meet."""
@@ -68,16 +69,12 @@ def in_order(listener_arn: str) -> list[Rule]:
     )
 
 
-def actions_for(
-    listener: dict[str, Any], method: str, path: str, headers: dict[str, str], query: dict[str, list[str]]
-) -> list[Action]:
+def actions_for(listener: dict[str, Any], seen: Seen) -> list[Action]:
     """The actions of the rule that matches, in their order; none when a listener is just being deleted."""
     for rule in as_met():
         if rule.get("ListenerArn") != listener["ListenerArn"]:
             continue
-        if rule.get("IsDefault") or all(
-            alb._match_condition(condition, method, path, headers, query) for condition in rule["Conditions"]
-        ):
+        if rule.get("IsDefault") or all(condition_met(condition, seen) for condition in rule["Conditions"]):
             return sorted(rule["Actions"], key=lambda action: int(action.get("Order", 1)))
     return []
 
@@ -111,69 +108,3 @@ def priority_in_use(listener_arn: str, priority: str, but: set[str] | None = Non
         str(rule["Priority"]) == str(priority) and rule["RuleArn"] not in (but or set())
         for rule in in_order(listener_arn)
     )
-
-
-def query_condition(condition: Condition, pairs: list[dict[str, str]]) -> Condition:
-    """The stored form of a query-string condition: typed pairs, no flat values."""
-    return {**condition, "Values": [], "QueryStringConfig": {"Values": pairs}}
-
-
-def _query_matches(pairs: list[dict[str, str]], query: dict[str, list[str]]) -> bool:
-    return any(
-        alb._header_value_matches(value, pair.get("Value", ""))
-        for pair in pairs
-        for key, values in query.items()
-        if not pair.get("Key") or alb._header_value_matches(key, pair["Key"])
-        for value in values
-    )
-
-
-# --- query-string conditions: MiniStack drops their values, and then matches every request ------------------
-
-
-@replaces(alb, "_parse_conditions", version="1.5.33")
-def parse_query_strings(
-    emulator: Callable[..., list[Condition]], params: dict[str, Any], prefix: str = "Conditions"
-) -> list[Condition]:
-    """The conditions of a call, with their query strings."""
-    conditions = emulator(params, prefix)
-    for number, condition in enumerate(conditions, start=1):
-        if condition["Field"] != "query-string":
-            continue
-        at = f"{prefix}.member.{number}.QueryStringConfig.Values.member"
-        pairs: list[dict[str, str]] = []
-        while value := alb._p(params, f"{at}.{len(pairs) + 1}.Value"):
-            pairs.append({"Key": alb._p(params, f"{at}.{len(pairs) + 1}.Key"), "Value": value})
-        conditions[number - 1] = query_condition(condition, pairs)
-    return conditions
-
-
-@replaces(alb, "_condition_xml", version="1.5.33")
-def show_query_strings(emulator: Callable[[Condition], str], condition: Condition) -> str:
-    """A condition in an answer, with its query strings; MiniStack does not escape values either."""
-    xml = emulator({**condition, "Values": [alb._esc(value) for value in condition.get("Values", [])]})
-    if config := condition.get("QueryStringConfig"):
-        pairs = "".join(
-            "<member>"
-            + (f"<Key>{alb._esc(pair['Key'])}</Key>" if pair.get("Key") else "")
-            + f"<Value>{alb._esc(pair['Value'])}</Value></member>"
-            for pair in config["Values"]
-        )
-        pairs = f"<QueryStringConfig><Values>{pairs}</Values></QueryStringConfig>"
-        xml = xml.removesuffix("</member>") + pairs + "</member>"
-    return xml
-
-
-@replaces(alb, "_match_condition", version="1.5.33")
-def match_query_strings(
-    emulator: Callable[..., object],
-    condition: Condition,
-    method: str,
-    path: str,
-    headers: dict[str, str],
-    query: dict[str, list[str]],
-) -> bool:
-    """Whether a request meets a condition."""
-    if config := condition.get("QueryStringConfig"):
-        return _query_matches(config["Values"], query)
-    return bool(emulator(condition, method, path, headers, query))

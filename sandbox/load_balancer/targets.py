@@ -29,6 +29,10 @@ DEFAULT_ATTRIBUTES = {
     "load_balancing.algorithm.type": "round_robin",
     "load_balancing.algorithm.anomaly_mitigation": "off",
     "load_balancing.cross_zone.enabled": "use_load_balancer_configuration",
+    "target_group_health.dns_failover.minimum_healthy_targets.count": "1",
+    "target_group_health.dns_failover.minimum_healthy_targets.percentage": "off",
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "1",
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
 }
 
 

@@ -271,7 +271,8 @@ def _probe(world: World, token: str) -> dict[str, Any]:
 
 def _asked_for_a_probe(world: World, token: str) -> dict[str, Any]:
     lane = (
-        '{"name": "production", "url": "http://x/", "headers": {}, "rate": 10, "starts": "at_once", '
+        '{"name": "production", "url": "http://x/", "connect_to": null, "headers": {}, "rate": 10, '
+        '"version_from": "json:/version", "ok": ["200-299"], "starts": "at_once", '
         '"pauses": false}'
     )
     values = {

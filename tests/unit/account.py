@@ -33,7 +33,7 @@ from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import ACCOUNT, REGION, STATES
 from faults.cases.service import document, found, login
 from faults.files import resources
-from tests.unit.examples import DEPLOY, ROLLBACK, first_plan, plan
+from tests.unit.examples import DEPLOY, ROLLBACK, first_plan, nameless, plan
 
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 SPECS = "/Staging/services/"  # of a stack that is not named crossfade
@@ -51,6 +51,11 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 # Clients take long to make, and outlive the account that they were made in.
 SESSION = boto3.Session("test", "test", region_name=REGION)
+
+
+def nameless_of(spec: Placed) -> Placed:
+    """The spec of the same service, whose answers name no version."""
+    return spec.model_copy(update={"version": nameless().version})
 
 
 class Account:

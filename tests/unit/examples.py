@@ -63,6 +63,11 @@ def pattern(**changes: Any) -> Pattern:
     return Pattern.model_validate(found()["pattern"] | changes)
 
 
+def nameless(**changes: Any) -> Placed:
+    """The spec of a service whose answers name no version."""
+    return placed(version={"path": "/", "from": "none"}, **changes)
+
+
 def stage(weight: int = 10, min_seconds: float = 10, max_seconds: float = 60) -> Stage:
     """A stage."""
     return Stage(weight=weight, min_seconds=min_seconds, max_seconds=max_seconds)

@@ -24,8 +24,9 @@ NAMES = sorted(
 
 
 def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """The dotted names of a model's fields; those of a list's elements behind ``[]``."""
-    for name, field in model.model_fields.items():
+    """The dotted names of a model's fields, as they are written; those of a list's elements behind ``[]``."""
+    for known_as, field in model.model_fields.items():
+        name = field.alias or known_as
         inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
         nested = next(
             (part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)), None

@@ -71,7 +71,7 @@ class Live:
             ":slot": plan.candidate,
             ":version": plan.release.version,
             ":digest": plan.release.digest,
-            ":verified": True,
+            ":verified": bool(plan.answers),
         }
         expression = "SET stable = :slot, version = :version, digest = :digest, verified = :verified"
         if plan.stable and plan.spec.retire.warm_seconds > 0:

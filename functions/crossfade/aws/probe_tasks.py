@@ -145,20 +145,27 @@ class ProbeTasks:
 
         All ask the same address. Behind a login production is met by a rule that leads where users get to.
         """
-        spec = self._spec
+        spec = plan.spec
+        common = {
+            "connect_to": spec.probe.connect_to,
+            "version_from": spec.version.from_.text,
+            "ok": list(spec.version.ok),
+        }
         production = {
+            **common,
             "name": "production",
-            "url": spec.probe.url + spec.version_path,
-            "headers": {HEADER: f"{SECRET}-{LIVE}"} if spec.login_bypass else {},
+            "url": spec.probe.url + spec.version.path,
+            "headers": spec.probe.headers | ({HEADER: f"{SECRET}-{LIVE}"} if spec.login_bypass else {}),
             "rate": spec.probe.production_rate,
             "starts": "at_once" if plan.stable else "when_answered",
             "pauses": False,
         }
         slots = [
             {
+                **common,
                 "name": slot,
-                "url": spec.probe.url + spec.version_path,
-                "headers": {HEADER: f"{SECRET}-{slot}"},
+                "url": spec.probe.url + spec.version.path,
+                "headers": spec.probe.headers | {HEADER: f"{SECRET}-{slot}"},
                 "rate": spec.probe.slot_rate,
                 "starts": "at_once" if slot == plan.stable else "when_answered",
                 "pauses": True,

@@ -29,8 +29,10 @@ def right_versions(candidate: Slot, version: str, previous: str | None) -> Mappi
     """Which versions the candidate's lane and production may answer with; any where a lane is not there.
 
     ``version`` is the candidate's, ``previous`` the stable slot's: None where there is no stable slot, empty
-    where its version is not known.
+    where its version is not known. Both are empty where answers name none.
     """
+    if not version:
+        return {}
     production = None if previous == "" else {version, previous or version}
     return {candidate: {version}, "production": production}
 
@@ -38,6 +40,8 @@ def right_versions(candidate: Slot, version: str, previous: str | None) -> Mappi
 class Answered(Protocol):
     """A request in the ledger: see ``ledger.Request``."""
 
+    @property
+    def ok(self) -> bool: ...
     @property
     def status(self) -> int | None: ...
     @property
@@ -49,9 +53,8 @@ class Answered(Protocol):
 
 
 def is_good(answer: Answered, right: Versions) -> bool:
-    """Whether it is a 2xx answer of a version that is right."""
-    status = answer.status
-    return status is not None and 200 <= status < 300 and (right is None or answer.version in right)
+    """Whether it is an answer with a good status, of a version that is right."""
+    return answer.ok and (right is None or answer.version in right)
 
 
 def fault(answer: Answered) -> str:
@@ -62,7 +65,7 @@ def fault(answer: Answered) -> str:
     """
     if answer.status is None:
         said = _OPENSSL.sub("", answer.error or "no answer")
-    elif not 200 <= answer.status < 300:
+    elif not answer.ok:
         said = f"HTTP {answer.status}" + (f" {answer.note}" if answer.note else "")
     elif answer.version is None:
         said = f"no version ({answer.note or 'none was found'})"
@@ -106,26 +109,27 @@ class Kinds(NamedTuple):
         """How many there are."""
         return sum([count for _, count in self.counts]) + self.others
 
-    def summary(self, requests: int, right: Versions = None) -> str:
+    def summary(self, requests: int, right: Versions = None, status: str = "200") -> str:
         """The commonest ones of ``requests``, what was expected and what to do; empty without failures.
 
+        ``right`` and ``status`` are what was expected.
         E.g. ``98 of 98: HTTP 401, expected 200. A login or a web ACL …``.
         """
         ordered = self.commonest
         if not ordered:
             return ""
         first, count = ordered[0]
-        parts = [f"{count:,} of {requests:,}: {first}{expected(first, right)}"]
+        parts = [f"{count:,} of {requests:,}: {first}{expected(first, right, status)}"]
         parts += [f"{count:,}: {kind}" for kind, count in ordered[1:NAMED_KINDS]]
         rest = self.total - sum(count for _, count in ordered[:NAMED_KINDS])
         parts += [f"{rest:,} of other kinds"] if rest else []
         return f"{'; '.join(parts)}. {advice(first)}"
 
 
-def expected(kind: str, right: Versions) -> str:
+def expected(kind: str, right: Versions, status: str) -> str:
     """What was expected instead, to follow the kind; empty where there was no answer at all."""
     if kind.startswith("HTTP "):
-        return ", expected 200"
+        return f", expected {status}"
     if kind.startswith((VERSION, "no version")) and right:
         return f", expected {' or '.join(quoted(version) for version in sorted(right))}"
     return ""
@@ -154,7 +158,7 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("HTTP 404", "HTTP 405", "HTTP 410"),
-        "Nothing is served at that path: look at version_path, and at which listener rule answers",
+        "Nothing is served at that path: look at version.path, and at which listener rule answers",
     ),
     (
         ("HTTP 502", "HTTP 504"),
@@ -165,34 +169,35 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
         "The load balancer has no target for it, or no rule that sends it to this service",
     ),
     (("HTTP 5",), "The application failed: read its log"),
-    (("HTTP ",), "The version path must answer 200 with JSON"),
+    (("HTTP ",), "version.path must answer with a status of version.ok"),
     (
         (VERSION,),
-        "The image's tag and what the application reports at version_path must be the same text; look also "
-        "at whether another service answers at that address",
+        "What the application answers must be what version.expect makes of the image's tag; look also at "
+        "whether another service answers at that address",
     ),
     (
         ("no version",),
-        'version_path must answer JSON with the version as a text, such as {"version": "1.2.3"}',
+        "An answer of version.path must name its version, as a text, where version.from says",
     ),
     (
         ("ConnectionRefusedError",),
-        "Nobody listens there: look at the address and port of probe.url",
+        "Nobody listens there: look at the address and port of probe.url, or of probe.connect_to",
     ),
     (
         ("gaierror", "NameResolutionError"),
-        "The probe cannot resolve the name: look at probe.url, and at the DNS of the probe's network",
+        "The probe cannot resolve the name: look at probe.url, or at probe.connect_to, "
+        "and at the DNS of the probe's network",
     ),
     (
         ("SSLCertVerificationError",),
         "The probe trusts public certificate authorities only, and checks the name: give an address that the "
-        "certificate is for",
+        "certificate is for, and in probe.connect_to the host to connect to where that is another one",
     ),
     (("SSLError", "SSLEOFError"), "TLS failed: look at whether that port speaks HTTPS"),
     (
         ("no connection within", "OSError"),
         "The probe does not get through: look at the security groups and subnets in probe.network, and at "
-        "the port of probe.url",
+        "the port of probe.url, or of probe.connect_to",
     ),
     (("no answer",), "The application takes longer than the probe waits: read its log"),
     (("",), "Read the application's log, and look at what stands between the probe and it"),

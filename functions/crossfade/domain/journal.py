@@ -104,8 +104,8 @@ class State(Model):
 
     ``freed`` is when the last deployment freed the service, after all its changes; ``resumed`` is how it left
     the live slot's scaling. ``verified``: whether the live slot was seen to answer with its version. It was
-    not if a rollback had to route clients to a candidate that was not verified. ``tried`` counts the
-    rollbacks of the deployment that holds the service; None before the first one.
+    not if a rollback had to route clients to a candidate that was not verified, or if answers name none.
+    ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
     """
 
     holder: str | None = None

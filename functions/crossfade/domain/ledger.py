@@ -27,7 +27,8 @@ class Request(Model):
     """One request: ``n`` counts from 1 within the lane without gaps, ``ms`` is its latency.
 
     ``error`` is the transport's fault; ``note`` says what an answer had that was no version, where it
-    redirects, or that the load balancer gave it by itself.
+    redirects, or that the load balancer gave it by itself. ``accepted``: whether its status is one that the
+    spec's ``version.ok`` names; probes of Crossfade 0.2 and before do not say.
     """
 
     type: Literal["request"]
@@ -39,10 +40,13 @@ class Request(Model):
     ms: float
     error: str | None
     note: str | None = None
+    accepted: bool | None = None
 
     @property
     def ok(self) -> bool:
-        """A 2xx answer, of whatever version."""
+        """Whether it was answered with a good status, by whatever version."""
+        if self.accepted is not None:
+            return self.accepted
         return self.status is not None and 200 <= self.status < 300
 
 
@@ -69,6 +73,11 @@ class Unanswered(Model):
     version: str | None
     error: str | None
     note: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Never: no application has answered."""
+        return False
 
 
 class LaneTotals(Model):

@@ -42,8 +42,8 @@ from crossfade.domain.errors import (
 from crossfade.domain.journal import State, machine_of
 from crossfade.domain.model import Timestamp
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
-from crossfade.domain.planning.naming import as_it_answers
-from crossfade.domain.planning.placing import place, refuse_others_traffic, tag_of
+from crossfade.domain.planning.naming import as_it_answers, refuse_unnamed
+from crossfade.domain.planning.placing import image_tag, place, refuse_others_traffic
 from crossfade.domain.planning.plan import (
     Decision,
     Feed,
@@ -208,6 +208,7 @@ def _release(
     else:
         version = str(request.image_tag)
         image = registry.by_tag(repository, version)
+    refuse_unnamed(spec, version)
     return Release(
         version=version,
         digest=image.digest,
@@ -250,7 +251,7 @@ def _version(image: Image, spec: ServiceSpec) -> str:
     tags = [tag for tag in image.tags if spec.deploys(tag)] or list(image.tags)
     if not tags:
         raise InvalidInput(
-            f"Image {image.digest} has no tag, and the tag is the version that the probe expects. Tag the "
+            f"Image {image.digest} has no tag, and the tag is what its release is known by. Tag the "
             "image, then deploy again."
         )
     return tags[0]
@@ -367,7 +368,7 @@ def _running(
     if found or running is None or not of_owner:
         return found
     image = definitions.image(running.task_definition, spec.pattern.container)
-    tag = tag_of(image, spec.release.repository)
+    tag = image_tag(image, spec.release.repository)
     if tag is None:
         return None
     try:

@@ -88,15 +88,15 @@ def handler(
     at = utc_now()
     journal.history.milestone(plan.hold, "restored", iso(at))
     won_back = target.winner == plan.stable
-    previous = plan.previous.version if plan.previous else None
-    version = previous if won_back else plan.release.version
+    previous = plan.spec.version.expected(plan.previous.version) if plan.previous else ""
+    version = previous if won_back else plan.answers
     return Restored(
         status="moved" if moved else "unmoved",
         outcome="rolled_back" if won_back and plan.stable else "failed",
         at=at,
         reason=target.reason,
         loser=plan.candidate if won_back else plan.stable,
-        version=version if verified else None,
+        version=(version or None) if verified else None,
     )
 
 
@@ -151,7 +151,7 @@ def _verified(plan: Plan, state: State, journal: Journal, winner: Slot | None) -
     if winner == state.stable:
         return state.verified
     if winner == plan.candidate:
-        return journal.history.of(plan.service, plan.deployment).verified
+        return bool(plan.answers) and journal.history.of(plan.service, plan.deployment).verified
     return bool(plan.stable_answers)
 
 

@@ -108,12 +108,13 @@ def _once_drained(
     retire = plan.spec.retire
     drained = drain.check(
         quiet,
-        drain.Awaited(plan.release.version),
+        drain.of_candidate(plan),
         retire=retire,
         failing=plan.spec.gate.failing,
         shifted=shifted,
         shown=shown,
         now=now,
+        good_status=plan.spec.version.good,
     )
     if drained.action == "late":
         return Verdict(

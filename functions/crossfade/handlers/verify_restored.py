@@ -40,14 +40,14 @@ def handler(
     """Look until production gives ``version`` alone, until the deadline, or until the winner has died.
 
     ``shifted`` is when the weights were read back. ``version`` is None after a first release, and if the
-    version that ran before is not known. ``loser`` is to be stopped. ``quiet`` and ``cursor`` are the state
-    so far.
+    version that ran before is not known, or answers name none. ``loser`` is to be stopped. ``quiet`` and
+    ``cursor`` are the state so far.
     """
     dead = False
     verdict = drain.DrainVerdict(action="wait", reason="not checked yet")
     journal = stack.journal()
     is_dead = KeepingUp(lambda: _is_dead(plan, journal, loser))
-    retire, awaited = plan.spec.retire, drain.Awaited(version, _version_of(loser, plan))
+    retire, awaited = plan.spec.retire, drain.Awaited(version, _version_of(loser, plan), alike=plan.alike)
 
     tail = Tail(plan, probe, cursor)
     for records in tail:
@@ -60,6 +60,7 @@ def handler(
             shifted=shifted,
             shown=shifted,
             now=utc_now(),
+            good_status=plan.spec.version.good,
         )
         dead = is_dead.current()
         if dead or verdict.action != "wait":
@@ -77,7 +78,7 @@ def _version_of(loser: Slot, plan: Plan) -> str | None:
     """The version that clients are to get no more; None if it is not known, or if there is one slot only."""
     if plan.stable is None:
         return None
-    return plan.release.version if loser == plan.candidate else plan.stable_answers or None
+    return (plan.answers if loser == plan.candidate else plan.stable_answers) or None
 
 
 def _is_dead(plan: Plan, journal: Journal, loser: Slot) -> bool:

@@ -12,7 +12,7 @@ from crossfade.aws.ecr import Registry
 from crossfade.aws.journal import Journal
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.planning.naming import called, other_answers
+from crossfade.domain.planning.naming import called, other_answers, tag_of
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.verdict import Verdict
@@ -105,15 +105,15 @@ def _following(stage: int, plan: Plan, verdict: Verdict) -> int:
 
 
 def _known_as(plan: HeldPlan, versions: Iterable[str], journal: Journal) -> HeldPlan:
-    """The plan with the version that is a tag of the release's image, if one is: tags come one by one."""
+    """The plan with the tag of the release's image that one of them is, if one is: tags come one by one."""
     registry = Registry(client("ecr"))
     for attempt in range(TRIES):
         if attempt:
             time.sleep(TAG_SECONDS)
         tags = registry.tags(plan.spec.release.repository, plan.release.digest)
         for version in versions:
-            if version in tags and plan.spec.deploys(version):
-                known = called(plan, version)
+            if tag := tag_of(version, tags, plan):
+                known = called(plan, tag)
                 journal.holding.rename(known)
                 return known
     return plan

@@ -182,7 +182,7 @@ def _winner(plan: Plan, outcome: Outcome, state: State) -> str | None:
     if outcome == "rolled_back":
         return plan.stable_answers or None
     won = outcome == "failed" and state.stable == plan.candidate and state.verified
-    return plan.release.version if won else None
+    return (plan.answers or None) if won else None
 
 
 def _measure(certificate: Certificate) -> None:

@@ -7,7 +7,7 @@ from crossfade.domain.gate.state import GateState, Rates, Watch
 from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.rollout.drain import Awaited, DrainProgress
+from crossfade.domain.rollout.drain import DrainProgress, of_candidate
 from crossfade.domain.verdict import Verdict
 from crossfade.watching.filters import filters
 from crossfade.watching.users import Outcomes
@@ -37,7 +37,7 @@ class Gate:
         """Take in new records of the ledger and users' outcomes, and filter the verdict."""
         settings, watch = self._plan.spec.gate, self._watch
         if watch.next_weight is None:
-            awaited, seconds = Awaited(self._plan.release.version), self._plan.spec.retire.quiet_seconds
+            awaited, seconds = of_candidate(self._plan), self._plan.spec.retire.quiet_seconds
             self.quiet = self.quiet.after(records, awaited, shifted=watch.began, seconds=seconds)
         self.state, verdict = analyse(self.state, records, [], settings=settings, watch=watch, now=now)
         if verdict.action == "roll_back":  # nothing that takes time may come before it
@@ -67,8 +67,9 @@ def watch_at(plan: Plan, place: int, *, began: datetime, deadline: datetime, sin
         deadline=deadline,
         candidate=plan.candidate,
         candidate_since=since,
-        expected=plan.release.version,
+        expected=plan.answers,
         previous=plan.stable_answers,
         rates=Rates(plan.spec.probe.production_rate, plan.spec.probe.slot_rate),
-        url=plan.spec.probe.url + plan.spec.version_path,
+        url=plan.spec.probe.url + plan.spec.version.path,
+        good_status=plan.spec.version.good,
     )

@@ -229,4 +229,4 @@ def test_pages(scaling: Any):
 def test_another_service_is_not_there(scaling: Any):
     """What the sandbox lacks says so."""
     with pytest.raises(ClientError, match="not in the sandbox"):
-        scaling.describe_scaling_policies(ServiceNamespace="ecs")
+        scaling.describe_scaling_activities(ServiceNamespace="ecs")

@@ -28,12 +28,12 @@ def service(monkeypatch: pytest.MonkeyPatch, as_role: str) -> Iterator[None]:
 
 
 def read() -> list[dict[str, Any]]:
-    return list(scaling._describe({"ServiceNamespace": "ecs"})["ScalableTargets"])
+    return list(scaling.describe({"ServiceNamespace": "ecs"})["ScalableTargets"])
 
 
 def test_a_new_target_is_missing():
     """It is not listed until it is seen."""
-    scaling._register(TARGET | {"MinCapacity": 1, "MaxCapacity": 4})
+    scaling.register(TARGET | {"MinCapacity": 1, "MaxCapacity": 4})
     stale = read()
     scaling.seen.forget()
 
@@ -42,9 +42,9 @@ def test_a_new_target_is_missing():
 
 def test_a_suspended_target_is_not():
     """It reads as it was before it was suspended."""
-    scaling._register(TARGET | {"MinCapacity": 1, "MaxCapacity": 4})
+    scaling.register(TARGET | {"MinCapacity": 1, "MaxCapacity": 4})
     scaling.seen.forget()
-    scaling._register(TARGET | {"SuspendedState": SUSPENDED})
+    scaling.register(TARGET | {"SuspendedState": SUSPENDED})
     stale = read()[0]["SuspendedState"]
     scaling.seen.forget()
 
@@ -54,9 +54,9 @@ def test_a_suspended_target_is_not():
 
 def test_a_deregistered_target_is_there():
     """Until its end is seen."""
-    scaling._register(TARGET | {"MinCapacity": 1, "MaxCapacity": 4})
+    scaling.register(TARGET | {"MinCapacity": 1, "MaxCapacity": 4})
     scaling.seen.forget()
-    scaling._deregister(TARGET)
+    scaling.deregister(TARGET)
     stale = read()
     scaling.seen.forget()
 

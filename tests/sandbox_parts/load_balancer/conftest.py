@@ -17,6 +17,7 @@ from ministack.services import alb
 
 from sandbox import load_balancer
 from sandbox.load_balancer import listeners, targets
+from tests.sandbox_parts.load_balancer.running import Balancer, listening, running
 
 Call = Callable[..., dict[str, Any]]
 
@@ -85,3 +86,17 @@ def groups(elbv2: Call) -> list[str]:
 def refused() -> type[Refused]:
     """The exception of an error answer."""
     return Refused
+
+
+@pytest.fixture(scope="session")
+def process() -> Iterator[Balancer]:
+    """The emulator in a process of its own."""
+    with running() as balancer:
+        yield balancer
+
+
+@pytest.fixture
+def lb(process: Balancer) -> Iterator[Balancer]:
+    """A fresh listener on its load balancer."""
+    with listening(process) as balancer:
+        yield balancer

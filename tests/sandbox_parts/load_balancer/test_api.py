@@ -187,22 +187,6 @@ def test_deleting_a_load_balancer_deletes_its_listeners(elbv2, balancer, listene
     assert not alb._rules
 
 
-def test_query_strings_are_conditions(elbv2, listener, groups):
-    """A query-string condition is kept, and matches one of its pairs only."""
-    pairs = [{"Key": "slot", "Value": "gr*n"}, {"Value": "any"}]
-    wanted = [{"Field": "query-string", "QueryStringConfig": {"Values": pairs}}]
-    rule = create(elbv2, listener, forward((groups[0], 1)), conditions=wanted)
-    assert rule["Conditions"][0]["QueryStringConfig"] == {"Values": pairs}
-    condition = alb._rules[rule["RuleArn"]]["Conditions"][0]
-    queries: list[dict[str, list[str]]] = [{"slot": ["Green"]}, {"x": ["any"]}, {"slot": ["blue"]}, {}]
-    assert [alb._match_condition(condition, "GET", "/", {}, query) for query in queries] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-
-
 def login(order: int = 1, **config: Any) -> dict[str, Any]:
     endpoints = ("Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint")
     given = {name: f"https://login.example/{name}" for name in endpoints} | {"ClientId": "web"} | config

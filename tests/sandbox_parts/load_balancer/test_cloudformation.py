@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from ministack.services import alb
 from ministack.services.cloudformation import provisioners
 
 
@@ -61,17 +60,3 @@ def test_a_taken_port_fails_the_stack(elbv2, balancer, listener):
     """A listener of a stack cannot take a port that is held."""
     with pytest.raises(ValueError, match="already exists on this port"):
         provision("Listener", LoadBalancerArn=balancer, Port=8080, DefaultActions=[])
-
-
-def test_query_strings_of_a_stack_match(elbv2, listener, groups):
-    """A query-string condition of a template matches as one of the API does."""
-    arn, _ = provision(
-        "ListenerRule",
-        ListenerArn=listener,
-        Priority=1,
-        Conditions=[{"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a", "Value": "b"}]}}],
-        Actions=[{"Type": "forward", "TargetGroupArn": groups[0]}],
-    )
-    condition = alb._rules[arn]["Conditions"][0]
-    assert alb._match_condition(condition, "GET", "/", {}, {"a": ["b"]})
-    assert not alb._match_condition(condition, "GET", "/", {}, {"a": ["c"]})

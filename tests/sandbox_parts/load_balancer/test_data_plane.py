@@ -1,189 +1,23 @@
-"""The whole load balancer in a real emulator process, driven by boto3, in front of real local targets."""
+"""What clients get through the load balancer: weights, health, draining, bodies, ports, stacks."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 import requests
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.sandbox_parts.load_balancer.local_target import LocalTarget
+from tests.sandbox_parts.load_balancer.running import NOBODY, UNTIL_MET, forward, free_port, get, until
 
 pytestmark = pytest.mark.enable_socket
-
-ROOT = Path(__file__).parents[3]
-DEADLINE = 20.0
-UNTIL_MET = 0.5  # seconds until clients meet a change of a rule; the emulator of this file delays it by less
-TARGETS = {"10.0.0.1": "one", "10.0.0.2": "two", "10.0.0.3": "three"}
-NOBODY = "10.0.0.9"  # an address that no process listens on
-EVERYTHING = [{"Field": "path-pattern", "Values": ["/*"]}]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """The condition's first true value; fails after DEADLINE seconds."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {DEADLINE} s: {condition}")
-
-
-@dataclass
-class Balancer:
-    """One load balancer with one listener, and the targets that may be registered."""
-
-    elbv2: Any
-    cloudformation: Any
-    targets: dict[str, LocalTarget]
-    port: int = 0
-    arn: str = ""
-    listener: str = ""
-    rules: list[str] = field(default_factory=list)
-    serial: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def group(self, *ips: str) -> str:
-        """A new target group with these targets."""
-        self.serial += 1
-        created = self.elbv2.create_target_group(
-            Name=f"group-{self.serial}",
-            Protocol="HTTP",
-            Port=8080,
-            VpcId="vpc-1",
-            TargetType="ip",
-            HealthCheckPath="/healthz",
-            HealthCheckIntervalSeconds=1,
-            HealthyThresholdCount=2,
-            UnhealthyThresholdCount=2,
-        )
-        arn = str(created["TargetGroups"][0]["TargetGroupArn"])
-        if ips:
-            self.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": ip, "Port": 8080} for ip in ips])
-        return arn
-
-    def rule(self, *weights: tuple[str, int], conditions: Any = None) -> str:
-        """A new rule that forwards by weight."""
-        self.rules.append(
-            self.elbv2.create_rule(
-                ListenerArn=self.listener,
-                Priority=len(self.rules) + 1,
-                Conditions=conditions or EVERYTHING,
-                Actions=forward(*weights),
-            )["Rules"][0]["RuleArn"]
-        )
-        time.sleep(UNTIL_MET)
-        return self.rules[-1]
-
-    def modify(self, rule: str, *weights: tuple[str, int]) -> None:
-        """Other weights for a rule, from now on for clients too."""
-        self.elbv2.modify_rule(RuleArn=rule, Actions=forward(*weights))
-        time.sleep(UNTIL_MET)
-
-    def health(self, group: str) -> dict[str, dict[str, str]]:
-        """TargetHealth by address."""
-        shown = self.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-        return {each["Target"]["Id"]: each["TargetHealth"] for each in shown}
-
-    def states(self, group: str) -> dict[str, str]:
-        return {ip: health["State"] for ip, health in self.health(group).items()}
-
-
-def forward(*weights: tuple[str, int]) -> list[dict[str, Any]]:
-    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights]
-    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Balancer]:
-    """The emulator process with a load balancer in it, ended by its id at the end."""
-    targets = {ip: LocalTarget(name) for ip, name in TARGETS.items()}
-    book = [[ip, 8080, target.server_address[1]] for ip, target in targets.items()] + [
-        ["10.0.0.8", 8080, free_port()]
-    ]
-    gateway = free_port()
-    environment = {
-        **os.environ,
-        "GATEWAY_PORT": str(gateway),
-        "BIND_HOST": "127.0.0.1",
-        "AUTH": "true",
-        "IOT_MTLS_ENABLED": "0",
-        "PYTHONPATH": str(ROOT),
-    }
-    emulator = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("emulator.py")), json.dumps(book)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    endpoint = f"http://127.0.0.1:{gateway}"
-    # Without validation an interval of 1 s passes (AWS's least is 5), which the emulator honours.
-    config = Config(
-        parameter_validation=False, retries={"max_attempts": 1}, connect_timeout=2, read_timeout=10
-    )
-    clients = [
-        session.client(name, endpoint_url=endpoint, config=config) for name in ("elbv2", "cloudformation")
-    ]
-
-    def answers() -> bool:
-        assert emulator.poll() is None
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", gateway)) == 0
-
-    try:
-        until(answers)
-        created = clients[0].create_load_balancer(Name="lb", Subnets=["subnet-1"])["LoadBalancers"][0]
-        yield Balancer(*clients, targets, arn=created["LoadBalancerArn"])
-    finally:
-        emulator.terminate()
-        emulator.wait(timeout=10)
-        for target in targets.values():
-            target.close()
-
-
-@pytest.fixture
-def lb(process: Balancer) -> Iterator[Balancer]:
-    """A fresh listener on the load balancer; its default answer is 503 "no version is live"."""
-    process.port, process.rules = free_port(), []
-    fixed = {"StatusCode": "503", "ContentType": "text/plain", "MessageBody": "no version is live"}
-    created = process.elbv2.create_listener(
-        LoadBalancerArn=process.arn,
-        Protocol="HTTP",
-        Port=process.port,
-        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": fixed}],
-    )
-    process.listener = created["Listeners"][0]["ListenerArn"]
-    yield process
-    process.elbv2.delete_listener(ListenerArn=process.listener)
-
-
-def get(lb: Balancer, path: str = "/", **kwargs: Any) -> requests.Response:
-    return requests.get(lb.url + path, timeout=10, **kwargs)
 
 
 def test_the_default_action_answers(lb):
@@ -218,40 +52,6 @@ def test_clients_meet_a_change_of_weights_later(lb):
         assert {client.get(lb.url, timeout=10).text for _ in range(50)} == {"two"}
     assert [group["Weight"] for group in read[0]["ForwardConfig"]["TargetGroups"]] == [0, 100]
     assert split.keys() == {"one", "two"}
-
-
-LOGIN = {
-    "Issuer": "https://login.example",
-    "AuthorizationEndpoint": "https://login.example/authorize",
-    "TokenEndpoint": "https://login.example/token",
-    "UserInfoEndpoint": "https://login.example/userinfo",
-    "ClientId": "web",
-    "ClientSecret": "s",
-}
-
-
-@pytest.mark.parametrize(
-    ("unauthenticated", "status", "location"),
-    [
-        ({}, 302, "https://login.example/authorize?"),
-        ({"OnUnauthenticatedRequest": "authenticate"}, 302, "https://login.example/authorize?"),
-        ({"OnUnauthenticatedRequest": "deny"}, 401, ""),
-        ({"OnUnauthenticatedRequest": "allow"}, 200, ""),
-    ],
-)
-def test_a_login_stands_before_the_forward(lb, unauthenticated, status, location):
-    """Who has not logged in is sent to do so, refused, or let pass, and then cannot claim to be somebody."""
-    rule = lb.rule((lb.group("10.0.0.1"), 1))
-    last = {**lb.elbv2.describe_rules(RuleArns=[rule])["Rules"][0]["Actions"][0], "Order": 2}
-    gate = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": LOGIN | unauthenticated}
-    lb.elbv2.modify_rule(RuleArn=rule, Actions=[gate, last])
-    time.sleep(UNTIL_MET)
-    path = f"/to-{status}"
-    answer = get(lb, path, headers={"X-Amzn-Oidc-Identity": "me"}, allow_redirects=False)
-    assert answer.status_code == status
-    assert answer.headers.get("Location", "").startswith(location)
-    seen = [each for each in lb.targets["10.0.0.1"].seen if each["path"] == path]
-    assert ["x-amzn-oidc-identity" in each for each in seen] == [False] * (status == 200)
 
 
 def test_a_group_without_targets_answers_503(lb):
@@ -434,7 +234,7 @@ def test_a_stack_makes_the_same(process):
             "Green": {"Value": {"Ref": "Green"}},
         },
     }
-    stacks = process.cloudformation
+    stacks = process.client("cloudformation")
     stacks.create_stack(StackName="lb", TemplateBody=json.dumps(template))
 
     def status() -> str:

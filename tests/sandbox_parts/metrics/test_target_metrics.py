@@ -10,7 +10,7 @@ import requests
 from ministack.services import alb
 
 from sandbox.host.addresses import addresses
-from sandbox.load_balancer import listeners, metrics
+from sandbox.load_balancer import listeners, metrics, rules
 from sandbox.load_balancer.listeners import DataPlane
 from tests.sandbox_parts.containers.conftest import free_port, until
 from tests.sandbox_parts.load_balancer.local_target import LocalTarget
@@ -49,9 +49,10 @@ class Shop:
         return arn
 
     def forward(self, group: str) -> None:
-        """Send everything to that group."""
+        """Send everything to that group, at once."""
         action = {"Type": "forward", "TargetGroupArn": group}
         self.elbv2("ModifyListener", ListenerArn=self.listener, DefaultActions=[action])
+        rules.met.forget()
 
     def get(self, path: str = "/", times: int = 1) -> list[int]:
         """The statuses of these requests."""

@@ -15,6 +15,8 @@ from crossfade.aws.unknown_fields import tell_unknown_fields
 from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.planning.task_definition import COPIED
+from crossfade.domain.spec.placed import Placed
+from probe.settings import read_settings
 from tests.unit.account import PROBE, SESSION, Account, running_release
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
 
@@ -377,6 +379,32 @@ def test_production_behind_a_login_is_met_by_the_rule_without_it(
     plan = account.plan().model_copy(update={"spec": spec})
     environment = _environment(account, _start(probes, plan))
     assert json.loads(environment["PROBE_LANES"])[0]["headers"] == {"x-crossfade-slot": "{secret}-live"}
+
+
+def test_a_probe_asks_as_the_spec_says(account: Account) -> None:
+    """Each lane: where to connect to, what to send, where the version is, and what is good."""
+    probe = {"connect_to": "lb.example", "headers": {"X-Probe": "1"}}
+    version = {"path": "/", "from": {"header": "X-Version"}, "ok": ["200-299", "302"]}
+    spec = Placed.model_validate(
+        account.spec.model_dump() | {"version": version, "probe": account.spec.probe.model_dump() | probe}
+    )
+    probes, plan = ProbeTasks(account.ecs, spec), account.plan().model_copy(update={"spec": spec})
+    lanes = json.loads(_environment(account, _start(probes, plan))["PROBE_LANES"])
+    assert {lane["connect_to"] for lane in lanes} == {"lb.example"}
+    assert {lane["version_from"] for lane in lanes} == {"header:X-Version"}
+    assert [lane["ok"] for lane in lanes] == 3 * [["200-299", "302"]]
+    assert lanes[0]["url"] == "http://web.example:80/"
+    assert [lane["headers"] for lane in lanes] == [
+        {"X-Probe": "1"},
+        {"X-Probe": "1", "x-crossfade-slot": "{secret}-blue"},
+        {"X-Probe": "1", "x-crossfade-slot": "{secret}-green"},
+    ]
+
+
+def test_the_probe_understands_what_it_is_told(account: Account, probes: ProbeTasks) -> None:
+    """Both are built from one source, and deployed one after the other."""
+    settings = read_settings(_environment(account, _start(probes, account.plan())))
+    assert [lane.name for lane in settings.lanes] == ["production", "blue", "green"]
 
 
 def test_lanes_of_a_first_release_wait_for_an_answer(account: Account, probes: ProbeTasks) -> None:

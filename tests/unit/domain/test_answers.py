@@ -39,14 +39,14 @@ ROWS = [
     pytest.param(_answer(502), "did not answer the load balancer properly", id="bad-gateway"),
     pytest.param(
         _answer(version="0.1.1\n"),
-        '98 of 98: version "0.1.1\\n", expected "0.1.1". The image\'s tag and what the application reports',
+        '98 of 98: version "0.1.1\\n", expected "0.1.1". What the application answers must be what',
         id="a-line-end",
     ),
     pytest.param(_answer(version="0.1.1\u200b"), 'version "0.1.1\\u200b", expected', id="no-width"),
     pytest.param(_answer(version="v0.1.1"), 'version "v0.1.1", expected "0.1.1"', id="a-prefix"),
     pytest.param(
         _answer(note='"version" is 1234, not a text'),
-        '98 of 98: no version ("version" is 1234, not a text), expected "0.1.1". version_path must answer',
+        '98 of 98: no version ("version" is 1234, not a text), expected "0.1.1". An answer of version.path',
         id="a-number",
     ),
     pytest.param(_answer(), 'no version (none was found), expected "0.1.1"', id="by-an-older-probe"),
@@ -100,6 +100,15 @@ def test_every_advice_has_a_row() -> None:
     others = {"HTTP ", "SSLError"}  # of any other status, and of a port that does not speak TLS
     rest = {sentence for starts, sentence in ADVICE if others & set(starts)}
     assert given | rest == {sentence for _, sentence in ADVICE}
+
+
+def test_another_status_may_be_expected() -> None:
+    """It is named as the spec names it, and what the probe has judged is not judged again."""
+    login, page = _answer(302, accepted=True), _answer(200, accepted=False)
+    assert is_good(login, None)
+    assert not is_good(page, None)
+    told = Kinds().plus(fault(page)).summary(1, None, "302")
+    assert told == "1 of 1: HTTP 200, expected 302. version.path must answer with a status of version.ok"
 
 
 @pytest.mark.parametrize(

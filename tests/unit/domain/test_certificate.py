@@ -13,7 +13,19 @@ from crossfade.domain.ledger import Record, Request
 from crossfade.domain.planning.plan import Contents
 from crossfade.domain.proof.certificate import Certificate, History, Reading, StageRecord, certify
 from crossfade.domain.proof.tally import MOST_VERSIONS, OTHERS, Gap
-from tests.unit.examples import NEW, OLD, at, closed, first_plan, opened, plan, release, request, requests
+from tests.unit.examples import (
+    NEW,
+    OLD,
+    at,
+    closed,
+    first_plan,
+    nameless,
+    opened,
+    plan,
+    release,
+    request,
+    requests,
+)
 
 
 def _stage(weight: int, began: float, ended: float | None) -> StageRecord:
@@ -56,7 +68,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
     document = json.loads(_certify(records).model_dump_json(by_alias=True))
     nothing = {"sent": 0, "ok": 0, "failed": 0, "missing": 0}
     assert document == {
-        "crossfade": "certificate/3",
+        "crossfade": "certificate/4",
         "service": "web",
         "deployment": "d1",
         "outcome": "promoted",
@@ -104,7 +116,45 @@ def test_the_document_has_exactly_the_promised_names() -> None:
         },
         "transitions": 40,
         "ledger": {"records": 1, "complete": True, "gaps": [], "sha256": "0" * 64},
+        "not_proved": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({}, [], id="all-is-told"),
+        pytest.param(
+            {"spec": nameless()},
+            [
+                "Which image answered: ",
+                "When clients ceased to meet a slot: it is let go by the clock, 20 s ",
+            ],
+            id="no-version",
+        ),
+        pytest.param({"previous": None}, ["That clients met no third version: "], id="an-unknown-version"),
+        pytest.param(
+            {"release": release("0.0.1")}, ["When clients went from one slot to the other: "], id="the-same"
+        ),
+    ],
+)
+def test_what_the_answers_do_not_show_is_said(changes: dict[str, Any], said: list[str]) -> None:
+    """A certificate that is silent on it would be taken for a proof of it."""
+    found = _certify([], _history(plan=plan(**changes))).not_proved
+    assert [len(found), *map(str.startswith, found, said)] == [len(said), *(True for _ in said)]
+
+
+def test_without_a_version_the_status_alone_counts() -> None:
+    """On every lane, and nobody knows when clients were rid of the loser."""
+    history = _history(plan=plan(spec=nameless()), judged=at(40), restored=at(41.5))
+    records = [
+        request("green", 1, 20, version=None),
+        request("green", 2, 30, status=500, version=None),
+        *[request("production", n, 20 + n, version=None) for n in range(1, 60)],
+    ]
+    found = _certify(records, history, ended=90)
+    assert (found.requests["green"].failed, found.requests["production"].failed) == (1, 0)
+    assert (found.timing.restored_api, found.timing.restored) == (11.5, None)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.ledger import Record
-from crossfade.domain.rollout.drain import Awaited, DrainProgress, DrainVerdict, check
+from crossfade.domain.rollout.drain import Awaited, DrainProgress, DrainVerdict, check, of_candidate
 from crossfade.domain.spec.service import Retire
-from tests.unit.examples import at, lane_event, opened, request
+from tests.unit.examples import at, lane_event, nameless, opened, plan, request
 
 RETIRE = Retire(quiet_seconds=10, drain_seconds=20, deadline_seconds=120)
 AWAITED = Awaited("0.0.2")
@@ -113,7 +113,7 @@ def test_rule(records: list[Record], seconds: float, action: str) -> None:
             15,
             "production has not answered with 0.0.2 only for 10 s; "
             "2 of 2: ConnectionRefusedError: Connection refused. "
-            "Nobody listens there: look at the address and port of probe.url",
+            "Nobody listens there: look at the address and port of probe.url, or of probe.connect_to",
         ),
         (
             _production(*range(11, 21)) + _production(15, 17, status=502, version=None),
@@ -190,6 +190,75 @@ def test_time_counts_from_when_the_weights_were_shown() -> None:
     assert _look(records, 260, shown=240)[1].action == "drained"
     assert _look([], 300, shown=240)[1].action == "wait"
     assert _look([], 360, shown=240)[1].action == "late"
+
+
+def _look_alike(records: list[Record], seconds: float, *, shown: float = 0) -> DrainVerdict:
+    awaited = of_candidate(plan(spec=nameless()))
+    return check(
+        DrainProgress().after(records, awaited, shifted=at(0), seconds=RETIRE.quiet_seconds),
+        awaited,
+        retire=RETIRE,
+        failing=0.05,
+        shifted=at(0),
+        shown=at(shown),
+        now=at(seconds),
+        good_status="204",
+    )
+
+
+@pytest.mark.parametrize(
+    ("records", "seconds", "action", "reason"),
+    [
+        pytest.param(
+            _production(1, 12, version=None),
+            20,
+            "drained",
+            "20 s since the load balancer showed the weights; answers name no version",
+            id="the-time-is-over",
+        ),
+        pytest.param(
+            _production(1, 12, version=None),
+            19.9,
+            "wait",
+            "the drain time of 20 s is not over",
+            id="the-time-is-not-over",
+        ),
+        pytest.param(
+            [],
+            30,
+            "wait",
+            "production has not answered for 10 s; the ledger has no request to production",
+            id="silence-is-not-success",
+        ),
+        pytest.param(
+            _production(*range(1, 30), version=None, status=500),
+            30,
+            "wait",
+            "production has not answered for 10 s; 29 of 29: HTTP 500, expected 204. "
+            "The application failed: read its log",
+            id="failures-are-no-answers",
+        ),
+        pytest.param(
+            [],
+            120,
+            "late",
+            "production has not answered for 10 s; the ledger has no request to production",
+            id="the-deadline",
+        ),
+    ],
+)
+def test_where_answers_name_no_version_time_counts(
+    records: list[Record], seconds: float, action: str, reason: str
+) -> None:
+    """Nobody sees who answers: a slot goes when the load balancer has had its time, if production is well."""
+    assert _look_alike(records, seconds) == DrainVerdict(action=action, reason=reason)  # type: ignore[arg-type]
+
+
+def test_that_time_counts_from_when_the_weights_were_shown() -> None:
+    """Good answers before that may all be the old slot's."""
+    records = [record for record in _often(1, 240)]
+    assert _look_alike(records, 250, shown=240).action == "wait"
+    assert _look_alike(records, 260, shown=240).action == "drained"
 
 
 @given(_records, st.randoms())

@@ -2,10 +2,25 @@
 
 import pytest
 
+from crossfade.domain.errors import InvalidInput
 from crossfade.domain.journal import State
-from crossfade.domain.planning.naming import as_it_answers, called, other_answers
+from crossfade.domain.planning.naming import as_it_answers, called, other_answers, refuse_unnamed, tag_of
 from crossfade.domain.planning.plan import RunningRelease
-from tests.unit.examples import NEW, OLD, at, first_plan, lane_event, opened, plan, request, running
+from tests.unit.examples import (
+    NEW,
+    OLD,
+    at,
+    first_plan,
+    lane_event,
+    nameless,
+    opened,
+    placed,
+    plan,
+    release,
+    request,
+    running,
+    spec,
+)
 
 
 def test_answers_by_another_version_are_told_in_their_order() -> None:
@@ -29,6 +44,34 @@ def test_answers_by_another_version_are_told_in_their_order() -> None:
 def test_answers_that_say_nothing_of_it(record: object) -> None:
     """They are judged as ever, and no tag is looked for."""
     assert other_answers([record], plan(), at(0)) == ()  # type: ignore[list-item]
+
+
+def test_without_a_version_there_is_nothing_to_learn() -> None:
+    """Nor is there a version that the tag would have to be."""
+    found = plan(spec=nameless())
+    assert other_answers([request(version=None)], found, at(0)) == ()
+    assert (found.answers, found.stable_answers, found.alike) == ("", "", True)
+    refuse_unnamed(found.spec, "any-tag")
+
+
+RETAGGED = {"version": {"path": "/version", "expect": {"tag": "^prod-(.*)$"}}, "push_tags": "^prod-"}
+
+
+def test_a_version_is_found_in_the_tag() -> None:
+    """CI gives a release tag to what it has built; the application says what it was built as."""
+    service = placed(**RETAGGED)
+    found = plan(spec=service, release=release("prod-1.2.3"))
+    assert found.answers == "1.2.3"
+    assert other_answers([request(version="1.2.3")], found, at(0)) == ()
+    assert other_answers([request(version="1.2.4")], found, at(0)) == ("1.2.4",)
+    assert tag_of("1.2.4", ["1.2.4", "prod-1.2.3", "prod-1.2.4"], found) == "prod-1.2.4"
+    assert tag_of("1.2.4", ["1.2.4", "prod-1.2.3"], found) is None
+
+
+def test_a_tag_without_a_version_is_no_release() -> None:
+    """Nobody could say what it is to answer."""
+    with pytest.raises(InvalidInput, match="finds no version in the tag latest"):
+        refuse_unnamed(spec(**RETAGGED), "latest")
 
 
 def test_only_the_name_changes() -> None:

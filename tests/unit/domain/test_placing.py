@@ -4,7 +4,7 @@ import pytest
 
 from crossfade.domain.errors import ForeignChange, NothingToLeave
 from crossfade.domain.journal import State, WarmSlot
-from crossfade.domain.planning.placing import place, refuse_others_traffic, tag_of
+from crossfade.domain.planning.placing import image_tag, place, refuse_others_traffic
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.traffic.weights import Weights
@@ -91,6 +91,6 @@ def test_before_a_first_release_all_traffic_is_its_owners(live: Weights) -> None
         ("web", None),
     ],
 )
-def test_the_owners_version_is_the_tag_of_its_image(image: str, tag: str | None) -> None:
+def test_the_owners_version_is_the_image_tag_its_image(image: str, tag: str | None) -> None:
     """Only of the repository that is released."""
-    assert tag_of(image, "team/web") == tag
+    assert image_tag(image, "team/web") == tag

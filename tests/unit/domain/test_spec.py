@@ -94,7 +94,6 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         pytest.param(_probe(url="web"), "probe.url: .*URL", id="url-without-scheme"),
         pytest.param(_probe(url="http://u:p@web"), "probe.url: .*password", id="url-with-a-password"),
         pytest.param(_probe(url="http://w/x"), "probe.url: .*without a path", id="url-with-path"),
-        pytest.param({"version_path": "version"}, "version_path: ", id="path-without-slash"),
         pytest.param({"tasks": 0}, "tasks: ", id="no-task"),
         pytest.param({"surprise": 1}, "surprise: ", id="unknown-key"),
         pytest.param({"stages": []}, r"stages: .*rise from 0 to 100, found \[\]", id="no-stage"),

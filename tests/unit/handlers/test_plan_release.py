@@ -432,6 +432,16 @@ def test_an_image_without_a_version_is_refused(account: Account, invoke: Invoke,
         _plan(invoke, {"service": "web", "image_digest": digest})
 
 
+def test_a_tag_that_does_not_say_the_version_is_refused(account: Account, invoke: Invoke, aws: Aws) -> None:
+    """Else it would be found as a wrong version, minutes later and with tasks that run."""
+    version = {"path": "/version", "expect": {"tag": "^prod-(.*)$"}}
+    account.publish(ServiceSpec.model_validate(account.spec.model_dump() | {"version": version}))
+    account.push("0.0.2")
+    with pytest.raises(errors.InvalidInput, match="finds no version in the tag"):
+        _plan(invoke, ASK)
+    assert {action for action in aws.called if not action.split(":")[1].startswith(READS)} == set()
+
+
 def test_split_traffic_is_refused(account: Account, invoke: Invoke, journal: Journal, live: Release) -> None:
     """Though Crossfade itself left it so: the rollback comes first."""
     account.push("0.0.2")

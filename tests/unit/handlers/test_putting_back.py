@@ -14,7 +14,7 @@ from crossfade.domain.planning.plan import HeldPlan, RunningRelease
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
-from tests.unit.account import Account
+from tests.unit.account import Account, nameless_of
 from tests.unit.examples import EXECUTION, FIRST_TRY, OLD, ROLLBACKS, at, opened, request, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 
@@ -759,6 +759,39 @@ def test_where_nobody_knows_the_stable_version_the_loser_is_seen_to_be_gone(
     account.write_ledger(taken.ledger, request("production", 4, 15, **by_hand))
     second = _prove(invoke, unknown, version=None, quiet=first["quiet"], cursor=first["cursor"])
     assert (second["status"], second["reason"]) == ("drained", "no 0.0.2 for 10 s")
+
+
+@pytest.fixture
+def alike(account: Account, journal: Journal, traffic: Traffic, blue_live: None) -> HeldPlan:
+    """Return a deployment of a service whose answers name no version, which a rollback has taken over."""
+    plan = account.plan().model_copy(update={"spec": nameless_of(account.spec)})
+    journal.holding.claim(plan)
+    traffic.write(SOME)
+    journal.live.wrote(plan, SOME, at(0))
+    return plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
+
+
+def test_where_answers_name_no_version_the_loser_has_its_drain_time(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, alike: HeldPlan
+) -> None:
+    """Nobody sees whether clients still meet it: the clock lets it go, once production answers well."""
+    answer = _restore(invoke, alike)
+    assert (answer["loser"], answer["version"]) == ("green", None)
+    account.write_ledger(
+        alike.ledger, *[request("production", n, n, version=None, status=500) for n in range(1, 21)]
+    )
+    clock.seconds = 20
+    first = _prove(invoke, alike, version=None)
+    assert (first["status"], first["reason"].partition(";")[0]) == (
+        "wait",
+        "production has not answered for 10 s",
+    )
+    account.write_ledger(alike.ledger, *[request("production", n, n, version=None) for n in range(21, 45)])
+    second = _prove(invoke, alike, version=None, quiet=first["quiet"], cursor=first["cursor"])
+    assert (second["status"], second["reason"]) == (
+        "drained",
+        "20 s since the load balancer showed the weights; answers name no version",
+    )
 
 
 # ---- what is left ---------------------------------------------------------------------------------------

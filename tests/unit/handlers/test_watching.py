@@ -16,7 +16,7 @@ from crossfade.domain.rollout.drain import DrainProgress
 from crossfade.domain.traffic.weights import Weights
 from crossfade.watching.gate import Watching
 from crossfade.watching.ledger_tail import PAUSE_SECONDS
-from tests.unit.account import Account
+from tests.unit.account import Account, nameless_of
 from tests.unit.examples import (
     FIRST_TRY,
     OLD,
@@ -232,7 +232,9 @@ def test_a_candidate_may_answer_another_tag_of_its_image(
     assert answer["plan"]["release"] == tagged.release.model_dump(mode="json") | {"version": "2.0.1"}
     known = HeldPlan.model_validate(answer["plan"])
     assert journal.history.of("web", "d1").plan.held_by(known.hold) == known
-    assert journal.state("web").candidate == candidate(digest=tagged.release.digest, version="2.0.1")
+    assert journal.state("web").candidate == candidate(
+        digest=tagged.release.digest, version="2.0.1"
+    ).model_copy(update={"pattern": tagged.release.pattern})
 
 
 def test_a_tag_that_ecr_does_not_show_yet_is_looked_for_again(
@@ -1033,6 +1035,21 @@ def test_a_probe_that_dies_while_clients_leave(
     account.write_ledger(shifted.ledger, *sorted(found, key=lambda record: record.at))
     third = _retire(account, invoke, shifted, **second | {"probe": task})
     assert third["verdict"]["reason"].startswith("only 0.0.2 for 10 s")
+
+
+def test_where_answers_name_no_version_blue_has_its_drain_time(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, shifted: HeldPlan
+) -> None:
+    """Its certificate says so. What was promoted was not seen to answer with its version."""
+    plan = shifted.model_copy(update={"spec": nameless_of(account.spec)})
+    lanes = [request(lane, n, n / 10, version=None) for lane in ("blue", "green") for n in range(1, 241)]
+    clients = [request("production", n, n, version=None) for n in range(1, 25)]
+    account.write_ledger(plan.ledger, *sorted([*lanes, *clients], key=lambda record: record.at))
+    early = _retire(account, invoke, plan)
+    assert clock.seconds >= 20
+    assert early["verdict"]["reason"].startswith("20 s since the load balancer showed the weights")
+    assert early["verdict"]["action"] == "advance"
+    assert not journal.state("web").verified
 
 
 def test_a_task_that_does_not_end_is_not_waited_for_for_ever(

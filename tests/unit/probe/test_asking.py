@@ -12,6 +12,7 @@ import pytest
 
 from probe import asking, connection
 from probe.asking import Asker
+from probe.version import MOST_NOTE_CHARACTERS, version_from
 from tests.unit.probe.raw_server import raw_server
 from tests.unit.probe.scripted_servers import Reply, Seen, WebServer
 
@@ -63,7 +64,7 @@ def test_body_without_version(web: StartWeb, body: bytes, note: str) -> None:
 def test_a_long_number_is_cut(web: StartWeb) -> None:
     """What an answer holds is bounded wherever it goes."""
     body = b'{"version": ' + b"7" * 999 + b"}"
-    assert len(ask(web(lambda _: Reply(body=body)).url).note or "") == asking.MOST_NOTE_CHARACTERS
+    assert len(ask(web(lambda _: Reply(body=body)).url).note or "") == MOST_NOTE_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -240,6 +241,23 @@ def test_answer_too_long(web: StartWeb) -> None:
     """`/version` is a few words; a longer answer is not read to its end."""
     answer = ask(web(lambda _: Reply(body=b"x" * 65_537)).url)
     assert (answer.status, answer.error) == (None, "answer longer than 65536 bytes")
+
+
+@pytest.mark.parametrize("where", ["none", "header:X-Version", "regex:v([0-9.]+)"])
+def test_a_page_may_be_longer_than_a_document(web: StartWeb, where: str) -> None:
+    """It is read to its end, as a client reads it: one that is cut short has failed."""
+    page = b"v0.0.1" + b" " * 200_000
+    server = web(lambda _: Reply(body=page, headers={"X-Version": "0.0.1"}))
+    answer = Asker(server.url, {}, 5.0, version_from(where)).ask()
+    assert (answer.status, answer.error) == (200, None)
+    assert answer.version == (None if where == "none" else "0.0.1")
+
+
+def test_a_page_without_end_is_a_fault(web: StartWeb) -> None:
+    """A probe is not there to load a service."""
+    server = web(lambda _: Reply(body=b" " * 1_048_577))
+    answer = Asker(server.url, {}, 5.0, version_from("none")).ask()
+    assert answer.error == "answer longer than 1048576 bytes"
 
 
 def test_redirect_to_nowhere(web: StartWeb) -> None:

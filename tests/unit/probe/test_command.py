@@ -40,6 +40,36 @@ def test_all_answered(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
     assert f"# requests      {len(records)}\n" in text
 
 
+def test_any_service(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
+    """A path, a place of the version, headers and an endpoint; the headers' values are written nowhere."""
+    server = web(lambda _: Reply(body=b"ok", headers={"X-Version": "6.14"}))
+    run = probe(
+        *("--url", "http://web.invalid", "--connect-to", server.url.removeprefix("http://")),
+        *("--path", "/health?deep=1", "--version-from", "header:x-version", "--header", "X-Key: hunter2"),
+        *("--for", "0.5s", "--rate", "10", "--out", "a.txt"),
+    )
+    output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, errors) == (0, "")
+    assert {(seen.path, seen.headers["Host"], seen.headers["X-Key"]) for seen in server.seen} == {
+        ("/health?deep=1", "web.invalid", "hunter2")
+    }
+    assert {record.version for record in textfile.read(tmp_path / "a.txt")} == {"6.14"}
+    assert "hunter2" not in output + (tmp_path / "a.txt").read_text(encoding="utf-8")
+
+
+def test_a_service_without_a_version(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
+    """Its answers count by their status, and no line speaks of a version."""
+    server = web(lambda _: Reply(body=b"<p>hello"))
+    run = probe(
+        *("--url", server.url, "--path", "/", "--version-from", "none"),
+        *("--for", "6s", "--rate", "5", "--out", "a.txt"),
+    )
+    output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, errors) == (0, "")
+    assert "failures      0" in output
+    assert "version" not in output
+
+
 @pytest.mark.parametrize(
     "reply",
     [

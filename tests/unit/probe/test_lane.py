@@ -196,6 +196,17 @@ def test_without_pauses_a_503_has_failed(web: StartWeb, start_lane: StartLane) -
     assert notebook.events == []
 
 
+def test_the_lane_says_which_statuses_are_good(web: StartWeb, start_lane: StartLane) -> None:
+    """A health path may answer 204, and a login's redirect may be what a service is to give."""
+    statuses = {1: 302, 2: 200, 3: 204}
+    server = web(lambda seen: Reply(statuses[seen.number], b""))
+    lane, notebook = start_lane(server.url, ticks=3, ok=((204, 204), (300, 399)))
+    wait_until(lambda: len(notebook.requests) == 3, "three answers")
+    assert {record.status: record.ok for record in notebook.requests} == {302: True, 200: False, 204: True}
+    assert LaneTotals(sent=3, ok=2, failed=1, missed=0) == lane.totals()
+    assert len(server.seen) == 3, "no redirect is followed"
+
+
 def test_502_of_the_load_balancer_has_failed(web: StartWeb, start_lane: StartLane) -> None:
     """Only 503 means that there is no target; another fault of the load balancer is a failed request."""
     lane, notebook = start_lane(web(lambda _: Reply(502, b"", "awselb/2.0")).url, ticks=3, pauses=True)

@@ -9,11 +9,15 @@ import pytest
 from probe import arguments
 from probe.lane import LaneSettings
 from probe.settings import BadSetting, read_settings
+from probe.version import VersionFrom
 
 LANE: dict[str, Any] = {
     "name": "green",
     "url": "http://localhost:9000/version",
+    "connect_to": "lb.example:8443",
     "headers": {"x-crossfade-slot": "green"},
+    "version_from": "header:X-Version",
+    "ok": ["200-299", "304"],
     "rate": 5,
     "starts": "when_answered",
     "pauses": True,
@@ -39,6 +43,9 @@ def test_task_settings() -> None:
         {"x-crossfade-slot": "green"},
         waits_for_answer=True,
         pauses=True,
+        version_from=VersionFrom("header", "X-Version"),
+        connect_to="lb.example:8443",
+        ok=((200, 299), (304, 304)),
     )
     assert (expected,) == settings.lanes
 
@@ -74,6 +81,14 @@ def test_bad_variable(name: str, value: str, message: str) -> None:
         ("url", "localhost:9000"),
         ("url", "http://[broken"),
         ("headers", {"x": 1}),
+        ("headers", {"x y": "1"}),
+        ("headers", {"x": "1\r\ny: 2"}),
+        ("connect_to", "h/p"),
+        ("version_from", "version"),
+        ("version_from", {"json": "/version"}),
+        ("ok", []),
+        ("ok", "200-299"),
+        ("ok", ["2xx"]),
         ("rate", 0),
         ("rate", "often"),
         ("starts", "later"),
@@ -84,6 +99,60 @@ def test_bad_lane(key: str, value: object) -> None:
     """A lane's value that cannot be used is named with its place."""
     with pytest.raises(BadSetting, match=rf"PROBE_LANES\[0\]\.{key}"):
         read_settings({**ENVIRONMENT, "PROBE_LANES": json.dumps([{**LANE, key: value}])})
+
+
+def test_a_bad_header_is_named_without_its_value() -> None:
+    """It may be a secret, and the text goes to the task's log."""
+    lane = {**LANE, "headers": {"authorization": "hunter2\n"}}
+    with pytest.raises(BadSetting) as refused:
+        read_settings({**ENVIRONMENT, "PROBE_LANES": json.dumps([lane])})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "good"), [(None, False), (199, False), (200, True), (299, True), (301, False), (304, True)]
+)
+def test_which_statuses_are_good(status: int | None, good: bool) -> None:
+    """Those in one of the spans."""
+    (lane,) = read_settings(ENVIRONMENT).lanes
+    assert lane.accepts(status) is good
+
+
+def test_the_command_asks_any_service() -> None:
+    """Path, version, headers and endpoint, as a spec says them."""
+    settings = arguments.parse(
+        [
+            *("--url", "https://web.example", "--path", "/-/versions.json"),
+            *("--version-from", "json:/datasette/version", "--connect-to", "lb.example"),
+            *("--header", "X-One: a: b", "--header", "X-Two:c"),
+        ]
+    )
+    assert settings is not None
+    assert settings.url == "https://web.example/-/versions.json"
+    assert settings.version_from == VersionFrom("json", "/datasette/version")
+    assert settings.connect_to == "lb.example"
+    assert settings.headers == {"X-One": "a: b", "X-Two": "c"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--path", "version", "'version' is not a path"),
+        ("--version-from", "xml", "is none of json:POINTER"),
+        ("--header", "hunter2", "'Name: value'"),
+        ("--header", "X-A: hunter2\x00", "'Name: value'"),
+        ("--connect-to", "h/p", "is not a host"),
+    ],
+)
+def test_what_the_command_is_not_told(
+    option: str, value: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake is named, a header's value is not."""
+    with pytest.raises(SystemExit):
+        arguments.parse(["--url", "http://localhost", option, value])
+    said = capsys.readouterr().err
+    assert told in said
+    assert "hunter2" not in said
 
 
 def test_command_line() -> None:

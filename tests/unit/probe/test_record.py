@@ -28,7 +28,7 @@ AT = "2026-11-23T04:00:00.123Z"
             id="opened",
         ),
         pytest.param(
-            RequestRecord("green", 1, AT, 200, "0.0.2", 3.1, None),
+            RequestRecord("green", 1, AT, 200, "0.0.2", 3.1, None, None, True),
             {
                 "type": "request",
                 "lane": "green",
@@ -39,6 +39,7 @@ AT = "2026-11-23T04:00:00.123Z"
                 "ms": 3.1,
                 "error": None,
                 "note": None,
+                "accepted": True,
             },
             id="request",
         ),

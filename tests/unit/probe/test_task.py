@@ -33,7 +33,17 @@ def lane(
 ) -> dict[str, Any]:
     """Return the settings of a lane."""
     headers = {} if name == "production" else {"x-crossfade-slot": name}
-    return {"name": name, "url": url, "headers": headers, "rate": rate, "starts": starts, "pauses": pauses}
+    return {
+        "name": name,
+        "url": url,
+        "connect_to": None,
+        "headers": headers,
+        "version_from": "json:/version",
+        "ok": ["200-299"],
+        "rate": rate,
+        "starts": starts,
+        "pauses": pauses,
+    }
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def seen_on(state: GateState, watch: Watch, lane: Lane) -> Seen:
 def failures_met(state: GateState, watch: Watch, lane: Lane) -> str:
     """The commonest failures of a lane, and what to do about them; empty without failures."""
     seen = seen_on(state, watch, lane)
-    return seen.kinds.summary(seen.requests, watch.right.get(lane))
+    return seen.kinds.summary(seen.requests, watch.right.get(lane), watch.good_status)
 
 
 def serves_nothing(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:

@@ -72,8 +72,9 @@ class Watch(NamedTuple):
 
     ``next_weight``: of the stage after this one; None after the last. ``candidate_since``: since when all
     targets of the candidate are healthy. ``previous``: the stable slot's version, empty if it is not known;
-    None in a service's first deployment, which has no stable slot to compare with. The probe sends requests
-    to ``url``. ``emergency``: the stable slot serves nothing now, so the
+    None in a service's first deployment, which has no stable slot to compare with. ``expected`` is the
+    candidate's, empty where answers name none. The probe sends requests to ``url``, and awaits
+    ``good_status``. ``emergency``: the stable slot serves nothing now, so the
     candidate is judged by itself.
     """
 
@@ -87,6 +88,7 @@ class Watch(NamedTuple):
     previous: str | None
     rates: Rates = Rates()
     url: str = ""
+    good_status: str = "200"
     emergency: bool = False
 
     @property
@@ -101,8 +103,8 @@ class Watch(NamedTuple):
 
     @property
     def versions(self) -> dict[str, Slot]:
-        """Which slot answers with which version; empty if the versions do not differ."""
-        if not self.previous or self.previous == self.expected:
+        """Which slot answers with which version; empty if the versions do not differ, or are not named."""
+        if not self.expected or not self.previous or self.previous == self.expected:
             return {}
         return {self.expected: self.candidate, self.previous: other(self.candidate)}
 

@@ -1,4 +1,4 @@
-"""A release's version: of the tags of its image, the one that the application answers with.
+"""A release's version: of the tags of its image, the one whose version the application answers with.
 
 An image often has several tags, ``2``, ``2.0`` and ``2.0.1``, which come one after the other. Which one the
 application answers with is known as soon as the candidate answers, see ADR 26.
@@ -7,9 +7,12 @@ application answers with is known as soon as the candidate answers, see ADR 26.
 from collections.abc import Iterable
 from datetime import datetime
 
+from crossfade.domain.errors import InvalidInput
 from crossfade.domain.journal import State
 from crossfade.domain.ledger import Record, Request
 from crossfade.domain.planning.plan import HeldPlan, Plan, RunningRelease
+from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.text import visible
 
 
 def other_answers(records: Iterable[Record], plan: Plan, since: datetime) -> tuple[str, ...]:
@@ -22,12 +25,33 @@ def other_answers(records: Iterable[Record], plan: Plan, since: datetime) -> tup
         for record in records
         if isinstance(record, Request) and record.lane == plan.candidate and record.ok and record.at >= since
     )
-    return tuple(dict.fromkeys(version for version in answers if version not in {None, plan.release.version}))
+    return tuple(dict.fromkeys(version for version in answers if version and version != plan.answers))
 
 
-def called(plan: HeldPlan, version: str) -> HeldPlan:
-    """The same deployment, of a release that answers with this version."""
-    return plan.model_copy(update={"release": plan.release.model_copy(update={"version": version})})
+def tag_of(version: str, tags: Iterable[str], plan: Plan) -> str | None:
+    """The tag that an image with these ``tags`` is to answer this version by; None where there is none."""
+    spec = plan.spec
+    return next((tag for tag in tags if spec.deploys(tag) and spec.version.expected(tag) == version), None)
+
+
+def refuse_unnamed(spec: ServiceSpec, tag: str) -> None:
+    """Refuse a release by a tag that does not say which version its answers are to name.
+
+    Raises
+    ------
+    InvalidInput
+        ``version.expect`` finds none in it.
+    """
+    if spec.version.named and not spec.version.expected(tag):
+        raise InvalidInput(
+            f"version.expect in the spec of {spec.service} finds no version in the tag {visible(tag)}. "
+            "Deploy the image by a tag that has one; if such pushes are no releases, narrow push_tags."
+        )
+
+
+def called(plan: HeldPlan, tag: str) -> HeldPlan:
+    """The same deployment, of a release that is known by this tag."""
+    return plan.model_copy(update={"release": plan.release.model_copy(update={"version": tag})})
 
 
 def as_it_answers(running: RunningRelease | None, state: State) -> RunningRelease | None:

@@ -74,7 +74,7 @@ def refuse_others_traffic(state: State, live: Weights, spec: Placed) -> None:
         )
 
 
-def tag_of(image: str, repository: str) -> str | None:
+def image_tag(image: str, repository: str) -> str | None:
     """The tag of an image of ECR, e.g. ``1.2.3``; None of another repository's, or one without a tag."""
     name, _, tag = image.rpartition(":")
     return tag if name.endswith(f"/{repository}") and "@" not in name else None

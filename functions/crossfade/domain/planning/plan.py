@@ -44,7 +44,7 @@ class RunningRelease(Model):
     What its owner runs there has no such tags: its version is the tag of its image, which it need not answer
     with.
 
-    ``version`` is what it answers with, if the journal knows that. If it was not ``verified``, it may answer
+    ``version`` is the tag that it is known by, see ``naming.py``. If it was not ``verified``, it may answer
     with any version.
     """
 
@@ -132,11 +132,22 @@ class Plan(Model):
         return self.candidate == self.spec.origin
 
     @property
+    def answers(self) -> str:
+        """The version that the candidate answers with; empty where answers name none."""
+        return self.spec.version.expected(self.release.version)
+
+    @property
     def stable_answers(self) -> str | None:
         """The version that the stable slot answers with: None without such a slot, empty if not known."""
         if self.stable is None:
             return None
-        return self.previous.version if self.previous and self.previous.verified else ""
+        known = self.previous and self.previous.verified
+        return self.spec.version.expected(self.previous.version) if self.previous and known else ""
+
+    @property
+    def alike(self) -> bool:
+        """Whether there are two slots and no answer says which of them gave it: answers name no version."""
+        return self.stable is not None and not self.answers
 
     @property
     def ledger(self) -> str:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from crossfade.domain.answers import right_versions
+from crossfade.domain.answers import quoted, right_versions
 from crossfade.domain.ledger import Lane, Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Contents, Plan
@@ -68,7 +68,7 @@ class History(Model):
 
     @property
     def verified(self) -> bool:
-        """Whether the candidate was seen to answer with its version: it was judged before clients met it."""
+        """Whether the candidate was seen to answer as it is to: it was judged before clients met it."""
         return any(stage.weight > 0 or stage.verdict == "advance" for stage in self.stages)
 
 
@@ -85,7 +85,7 @@ class Timing(Model):
 
     The last three count from the first bad answer in the ledger: to the verdict, to the weights read back,
     and to the last production request whose answer was, or may have been, the losing version's. Null where
-    there was no bad answer; ``restored`` also where the two versions cannot be told apart, where no client
+    there was no bad answer; ``restored`` also where the two versions cannot be distinguished, where no client
     met the loser, and where it was not seen that clients got the winner alone.
     """
 
@@ -112,9 +112,12 @@ class LedgerCount(Model):
 
 
 class Certificate(Model):
-    """The document ``certificate.json``; ``crossfade`` says which form it has."""
+    """The document ``certificate.json``; ``crossfade`` says which form it has.
 
-    crossfade: Literal["certificate/3"] = "certificate/3"
+    ``not_proved`` says, in sentences, what the answers do not show.
+    """
+
+    crossfade: Literal["certificate/4"] = "certificate/4"
     service: str
     deployment: str
     outcome: Outcome
@@ -129,6 +132,7 @@ class Certificate(Model):
     timing: Timing
     transitions: int | None
     ledger: LedgerCount
+    not_proved: tuple[str, ...]
 
 
 class Reading:
@@ -139,8 +143,9 @@ class Reading:
 
     def __init__(self, history: History, winner: str | None) -> None:
         plan, restored = history.plan, history.restored
-        right = right_versions(plan.candidate, plan.release.version, plan.stable_answers)
-        versions = {plan.release.version, plan.previous.version if plan.previous else None}
+        right = right_versions(plan.candidate, plan.answers, plan.stable_answers)
+        before = plan.spec.version.expected(plan.previous.version) if plan.previous else None
+        versions = {plan.answers, before}
         met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
         until = history.judged or restored
         self.history, self.tally = history, Tally(right, history.healthy)
@@ -208,7 +213,27 @@ def certify(
         timing=_timing(reading, ended),
         transitions=transitions,
         ledger=LedgerCount(records=tally.records, complete=tally.complete, gaps=tally.gaps, sha256=sha256),
+        not_proved=_not_proved(plan),
     )
+
+
+def _not_proved(plan: Plan) -> tuple[str, ...]:
+    """What cannot be read off the answers, because of what they name."""
+    if not plan.answers:
+        drain = f"{plan.spec.retire.drain_seconds:g} s after the load balancer showed the weights"
+        return (
+            "Which image answered: the answers name no version (version.from is none), so those of a slot's "
+            "lane count for the release in that slot, and those of production for either.",
+            f"When clients ceased to meet a slot: it is let go by the clock, {drain}.",
+        )
+    if plan.stable_answers == "":
+        return ("That clients met no third version: it was not known what the stable slot answers with.",)
+    if plan.stable_answers == plan.answers:
+        return (
+            f"When clients went from one slot to the other: both answer {quoted(plan.answers)}, so what "
+            "production answers does not tell them apart.",
+        )
+    return ()
 
 
 def _timing(reading: Reading, ended: datetime) -> Timing:

@@ -1,5 +1,8 @@
 """When a slot may be stopped: once production answers with the other version only, whatever the weights say.
 
+Where answers name no version, nothing shows that. Then time counts: the load balancer shows the weights, and
+has had the drain time to follow them (ADR 40).
+
 This is checked twice: for the old version before it is retired, and for the candidate after a rollback.
 """
 
@@ -10,6 +13,7 @@ from typing import Literal, NamedTuple
 from crossfade.domain.answers import Kinds, fault
 from crossfade.domain.ledger import Opened, Record, Request
 from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.planning.plan import Plan
 from crossfade.domain.spec.service import Retire
 
 SPANS = 20
@@ -17,17 +21,35 @@ SPANS = 20
 
 
 class Awaited(NamedTuple):
-    """What clients are to get: the winner's version, or any but the loser's if that is not known."""
+    """What clients are to get: the winner's version, or any but the loser's if that is not known.
+
+    ``alike``: answers name no version, so any of them may be the winner's.
+    """
 
     version: str | None
     loser: str | None = None
+    alike: bool = False
 
     def meets(self, request: Request) -> bool:
         """Whether a good answer is one of these."""
+        if self.alike:
+            return True
         return request.version == self.version if self.version else request.version != self.loser
+
+    @property
+    def missing(self) -> str:
+        """What is missed, to follow ``production has not answered``."""
+        if self.alike:
+            return ""
+        return f" with {self.version} only" if self.version else f" without {self.loser}"
 
     def __str__(self) -> str:
         return f"only {self.version}" if self.version else f"no {self.loser}"
+
+
+def of_candidate(plan: Plan) -> Awaited:
+    """What clients are to get of a deployment that goes well."""
+    return Awaited(plan.answers or None, alike=not plan.answers)
 
 
 class DrainProgress(Model):
@@ -95,14 +117,14 @@ class DrainProgress(Model):
         """The failures and the requests of the last spans."""
         return sum(failures for _, _, failures in self.spans), sum(requests for _, requests, _ in self.spans)
 
-    def found(self, now: datetime) -> str:
+    def found(self, now: datetime, status: str) -> str:
         """What else production has answered since the shift, to follow a reason."""
         found = []
         if self.met:
             at, what = self.met
             found.append(f"; {(now - at).total_seconds():,.0f} s ago it answered {what}")
         if self.kinds.total:
-            found.append(f"; {self.kinds.summary(self.requests)}")
+            found.append(f"; {self.kinds.summary(self.requests, status=status)}")
         if not self.requests:
             found.append("; the ledger has no request to production")
         return "".join(found)
@@ -129,13 +151,15 @@ def check(
     shifted: datetime,
     shown: datetime,
     now: datetime,
+    good_status: str = "200",
 ) -> DrainVerdict:
     """Say whether clients get what is ``awaited`` only.
 
     ``shifted`` is when the weights were set, ``shown`` when the load balancer showed them: the drain time and
     the deadline count from there. Silence is not proof: the quiet time must be covered by good answers, and
     at most the share ``failing`` of its requests may fail. If it is known neither which version clients are
-    to get nor which not, nothing can be proved, and the drain time alone counts.
+    to get nor which not, nothing can be proved, and the drain time alone counts. Where answers are alike,
+    production must answer well, and it is the drain time that lets the other slot go.
     """
     elapsed = (now - shown).total_seconds()
     undrained = f"the drain time of {retire.drain_seconds:g} s is not over"
@@ -144,13 +168,16 @@ def check(
             return DrainVerdict(action="wait", reason=undrained)
         return DrainVerdict(action="late", reason="there is no stable version")
     failures, requests = quiet.failures()
+    found = quiet.found(now, good_status)
     if not quiet.covers(shifted, retire.quiet_seconds):
-        awaiting = f"with {awaited.version} only" if awaited.version else f"without {awaited.loser}"
-        reason = f"production has not answered {awaiting} for {retire.quiet_seconds:g} s{quiet.found(now)}"
+        reason = f"production has not answered{awaited.missing} for {retire.quiet_seconds:g} s{found}"
     elif failures > failing * requests:
-        reason = f"{failures:,} of the last {requests:,} production requests failed{quiet.found(now)}"
+        reason = f"{failures:,} of the last {requests:,} production requests failed{found}"
     elif elapsed < retire.drain_seconds:
         reason = undrained
+    elif awaited.alike:
+        since = f"{retire.drain_seconds:g} s since the load balancer showed the weights"
+        return DrainVerdict(action="drained", reason=f"{since}; answers name no version")
     else:
         return DrainVerdict(action="drained", reason=f"{awaited} for {retire.quiet_seconds:g} s")
     late = elapsed >= retire.deadline_seconds

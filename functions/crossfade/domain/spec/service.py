@@ -12,6 +12,7 @@ from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.model import Model, faults, unknown_keys
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.history_events import MOST_EVENTS, RESERVE, most_events
+from crossfade.domain.spec.version import VersionSource
 from crossfade.domain.text import visible
 
 DEPLOYMENT_SECONDS = 4 * 3600
@@ -149,16 +150,40 @@ class Retire(Model):
     warm_seconds: int = Field(default=0, ge=0, le=86_400)
 
 
+OWN_HEADERS = {"host", "user-agent", "x-crossfade-slot"}
+"""In lower case. What the probe says itself: whom it asks, who it is, and which slot is to answer."""
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[!-~]([\t -~]*[!-~])?")
+"""RFC 9110, section 5.5."""
+
+
 class Probe(Model):
     """How the probe reaches the service, how often in requests per second, and where its task runs.
 
-    ``slot_rate`` is that of each slot's lane. ``network``: None for that of the pattern.
+    ``slot_rate`` is that of each slot's lane. ``network``: None for that of the pattern. ``connect_to`` is
+    the host, with a port unless it is the address's own, that the probe connects to. What it asks for there,
+    in the Host header and in TLS, stays the address's name. ``headers`` are sent with each request; they are
+    no place for a secret, because the spec stands in the journal and in the execution.
     """
 
     url: BaseUrl
     production_rate: Rate
     slot_rate: Rate
     network: Network | None = None
+    connect_to: str | None = Field(
+        default=None, pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s/:?#@\[\]]+)(:[0-9]{1,5})?$"
+    )
+    headers: dict[str, str] = Field(default={})
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
+                raise ValueError(f"{visible(name)} is no header that can be set here")
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"{name} has a value that HTTP does not allow")
+        return headers
 
 
 class ServiceSpec(Model):
@@ -174,7 +199,7 @@ class ServiceSpec(Model):
     traffic: tuple[ExistingRule | OwnRule, ...] = Field(min_length=1)
     preview: Preview
     login_bypass: bool = False
-    version_path: str = Field(pattern=r"^/")
+    version: VersionSource
     tasks: int = Field(default=1, ge=1)
     stages: tuple[Stage, ...]
     launch: Launch

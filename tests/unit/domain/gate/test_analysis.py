@@ -94,8 +94,9 @@ def test_fail_fast_says_what_it_saw() -> None:
     """The wrong version is named."""
     assert _verdict(ledger("v" * 61, "." * 61), seconds=4)[1] == (
         "candidate (green) failed the last 61 requests in a row, for 3.0 s, while stable (blue) answers; "
-        '61 of 61: version "0.0.1", expected "0.0.2". The image\'s tag and what the application reports at '
-        "version_path must be the same text; look also at whether another service answers at that address"
+        '61 of 61: version "0.0.1", expected "0.0.2". What the application answers must be what '
+        "version.expect makes of the image's tag; look also at whether another service answers at that "
+        "address"
     )
 
 
@@ -290,6 +291,43 @@ def test_the_last_outcomes_of_a_stage_are_compared_in_the_next() -> None:
     """They come late; what both sides met before all the traffic went to one of them still counts."""
     shown = watch(100, None, began=30)
     assert _verdict([], users(*[(450, 60, 50, 0)] * 6), seconds=35, shown=shown)[0] == "roll_back"
+
+
+NAMELESS = {"expected": "", "previous": ""}
+
+
+def _without_versions(records: list[Record]) -> list[Record]:
+    """The same answers, of an application that says no version."""
+    return [
+        record.model_copy(update={"version": None}) if isinstance(record, Request) else record
+        for record in records
+    ]
+
+
+@pytest.mark.parametrize(
+    ("green", "seconds", "action"),
+    [(GOOD, 80, "advance"), (("." * 9 + "x") * 60, 30, "roll_back")],
+    ids=["good", "bad"],
+)
+def test_without_a_version_the_status_decides(green: str, seconds: float, action: str) -> None:
+    """On the slots' lanes the rule says who answers; an answer of production may be anybody's."""
+    records = _without_versions(ledger(green, "." * len(green)))
+    state, verdict = glance(records, HEALTHY, seconds=seconds, shown=watch(**NAMELESS))
+    assert verdict.action == action
+    assert not state.lanes.wrong
+    assert watch(**NAMELESS).versions == {}
+
+
+def test_what_is_not_an_expected_status_is_said_so() -> None:
+    """By the name that the spec gives it."""
+    records = [
+        record.model_copy(update={"accepted": record.lane != "green"})
+        if isinstance(record, Request)
+        else record
+        for record in ledger("." * 61, "." * 61)
+    ]
+    _, verdict = glance(records, seconds=4, shown=watch(good_status="204"))
+    assert "61 of 61: HTTP 200, expected 204. version.path must answer with" in verdict.reason
 
 
 def test_a_version_from_outside_cannot_forge_a_cause() -> None:

@@ -151,7 +151,7 @@ def test_a_first_release_needs_production_answers_of_its_own() -> None:
         "hold",
         "probe evidence missing: production does not answer, 60 of 60 requests: ConnectionRefusedError: "
         "Connection refused (http://web:81/version). Nobody listens there: look at the address and port of "
-        "probe.url",
+        "probe.url, or of probe.connect_to",
     )
     _, late = glance(records, seconds=120, shown=_stage(100, **FIRST))
     assert (late.action, late.error) == ("roll_back", "EvidenceMissing")

@@ -1,0 +1,124 @@
+"""The owner of a service that was not made for Crossfade, who deploys and changes a stack of their own."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.executions import Executions
+from tests.sandbox.patience import until
+
+CDK = Path(__file__).with_name("cdk")
+
+IMAGES: dict[str, dict[str, tuple[str, str, dict[str, str]]]] = {
+    "plain": {"team/plain": ("sample_app", "1.0.0", {"VERSION": "1.0.0"})},
+    "shared": {
+        "team/web": ("sample_app", "prod-1.2.3", {"VERSION": "1.2.3"}),
+        "team/sidecar": ("tests/sandbox/sidecar", "1.0.0", {}),
+    },
+}
+"""By template and repository: what the image is made of, its tag, and the arguments of its build."""
+
+Template = dict[str, Any]
+
+
+def template(name: str, ports: dict[int, int]) -> Template:
+    """What the CDK made of a stack: `plain` or `shared`.
+
+    Its listeners are on ports of this machine, `ports` by those that the CDK gave them. And its containers
+    leave soon, which the sample application does not in general.
+    """
+    made: Template = json.loads((CDK / f"{name}.template.json").read_text(encoding="utf-8"))
+    for resource in made["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::ElasticLoadBalancingV2::Listener":
+            properties["Port"] = ports[properties["Port"]]
+            for action in properties["DefaultActions"]:
+                if redirect := action.get("RedirectConfig"):
+                    redirect["Port"] = str(ports[int(redirect["Port"])])
+        for container in properties.get("ContainerDefinitions", []):
+            leave = {"Name": "SHUTDOWN_GRACE_SECONDS", "Value": "1"}
+            container["Environment"] = [*container.get("Environment", []), leave]
+    return made
+
+
+def properties_of(template: Template, kind: str) -> dict[str, Any]:
+    """The properties of a template's only resource of a type, such as `AWS::ECS::Service`; to be changed."""
+    (found,) = [one for one in template["Resources"].values() if one["Type"] == kind]
+    properties: dict[str, Any] = found["Properties"]
+    return properties
+
+
+def push_images(shell: Executions, name: str) -> None:
+    """Make the repositories that a template's images are in, and push those that it names."""
+    for repository, (folder, tag, build_args) in IMAGES[name].items():
+        shell.aws("ecr", "create-repository", "--repository-name", repository)
+        shell.push(folder, tag, repository, **build_args)
+
+
+class Owner:
+    """Deploys one stack with `aws cloudformation`. Its images are there already."""
+
+    def __init__(self, shell: Executions, stack: str, template: Template, **parameters: str) -> None:
+        self.template = template
+        self._shell, self._stack, self._arn = shell, stack, stack
+        self._parameters = [
+            f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()
+        ]
+
+    def deploy(self) -> None:
+        """Create the stack; AssertionError with CloudFormation's reasons."""
+        self._arn = str(self._change("create-stack")["StackId"])
+        self._end("CREATE_COMPLETE")
+
+    def update(self, change: Callable[[Template], None]) -> None:
+        """Change the template by a function that is given it, and update the stack."""
+        self.template = copy.deepcopy(self.template)
+        change(self.template)
+        self._change("update-stack")
+        self._end("UPDATE_COMPLETE")
+
+    def delete(self) -> None:
+        """Delete the stack."""
+        self._shell.aws("cloudformation", "delete-stack", "--stack-name", self._arn)
+        self._end("DELETE_COMPLETE")
+
+    def resource(self, kind: str) -> str:
+        """The physical id of the stack's only resource of a type, such as `AWS::ECS::Service`."""
+        (found,) = [one["PhysicalResourceId"] for one in self.resources() if one["ResourceType"] == kind]
+        return str(found)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """All that the stack has made."""
+        client = self._shell.client("cloudformation")
+        return list(client.describe_stack_resources(StackName=self._arn)["StackResources"])
+
+    def service(self) -> dict[str, Any]:
+        """The stack's ECS service, as ECS describes it, with its tags."""
+        cluster, arn = self.resource("AWS::ECS::Cluster"), self.resource("AWS::ECS::Service")
+        asked = {"cluster": cluster, "services": [arn], "include": ["TAGS"]}
+        return dict(self._shell.client("ecs").describe_services(**asked)["services"][0])
+
+    def _change(self, command: str) -> dict[str, Any]:
+        return self._shell.aws(
+            *("cloudformation", command, "--stack-name", self._stack),
+            *("--template-body", json.dumps(self.template), "--capabilities", "CAPABILITY_IAM"),
+            *(("--parameters", *self._parameters) if self._parameters else ()),
+        )
+
+    def _end(self, wanted: str) -> None:
+        client = self._shell.client("cloudformation")
+
+        def look() -> str | None:
+            status = client.describe_stacks(StackName=self._arn)["Stacks"][0]["StackStatus"]
+            return None if status.endswith("_IN_PROGRESS") else str(status)
+
+        ended = until(look, f"the end of what {self._stack} does")
+        assert ended == wanted, [
+            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+            for event in client.describe_stack_events(StackName=self._arn)["StackEvents"]
+            if event["ResourceStatus"].endswith("_FAILED")
+        ]
