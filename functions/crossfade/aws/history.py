@@ -11,7 +11,7 @@ from crossfade.aws.journal_table import Change, JournalTable, expiry, item_of
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.journal import Hold
 from crossfade.domain.model import iso
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import Plan, read_plan
 from crossfade.domain.proof.certificate import Certificate, History, Outcome, StageRecord
 from crossfade.domain.verdict import Verdict
 
@@ -31,6 +31,8 @@ class DeploymentHistory:
         ------
         InvalidInput
             The journal has no such deployment.
+        PlanOutdated
+            Its plan has the form of before version 0.2.0.
         """
         item = self._table.get(service, item_of(deployment))
         if not item:
@@ -41,13 +43,19 @@ class DeploymentHistory:
         known = {key: item[key] for key in History.model_fields if key in item}
         stages = sorted(item["stages"].values(), key=lambda stage: int(stage["weight"]))
         return History.model_validate(
-            {**known, "plan": Plan.model_validate_json(item["plan"]), "stages": stages}
+            {**known, "plan": read_plan(service, deployment, item["plan"]), "stages": stages}
         )
 
     def last_plan(self, service: str) -> Plan | None:
-        """The plan of a service's last deployment or back-out; None where the journal has none any more."""
+        """The plan of a service's last deployment or back-out; None where the journal has none any more.
+
+        Raises
+        ------
+        PlanOutdated
+            It has the form of before version 0.2.0.
+        """
         last = max(self._planned(service), key=lambda item: str(item["began"]), default=None)
-        return Plan.model_validate_json(last["plan"]) if last else None
+        return read_plan(service, last["item"].removeprefix(item_of("")), last["plan"]) if last else None
 
     def knows(self, service: str, digest: str) -> bool:
         """Whether an image was deployed or tried before, or was live when another one was."""

@@ -178,6 +178,10 @@ class ServiceChanged(CrossfadeError):
 # ---- rollback ---------------------------------------------------------------------------------------------
 
 
+class PlanOutdated(CrossfadeError):
+    """An earlier version of Crossfade has left a plan that this one cannot read: install that one again."""
+
+
 class NothingToRollBack(CrossfadeError):
     """No deployment holds the service and no old version is warm, so there is nothing to go back to."""
 

@@ -1,7 +1,8 @@
 """What another version of Crossfade has stored is understood: its deployment may be under way in an update.
 
-``stored/journal-0.1.0.json`` is the journal in the middle of a deployment, as 0.1.0 wrote it. It is not made
-anew when a field comes or goes; a later release adds a file of its own.
+``stored/journal-0.2.0.json`` is the journal in the middle of a deployment, as 0.2.0 wrote it, with a second
+service whose old version is warm. It is not made anew when a field comes or goes; a later release adds a file
+of its own. Of ``journal-0.1.0.json`` the state alone is understood: the plan had another form.
 """
 
 import json
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 
 from crossfade.aws.journal import Journal
+from crossfade.domain.errors import PlanOutdated
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.spec.service import DEPLOYMENT_SECONDS
+from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import TABLE, Account
+from tests.unit.examples import NEW, NEWER, at
 
-STORED = sorted((Path(__file__).parent / "stored").glob("journal-*.json"))
+FIRST, *STORED = sorted((Path(__file__).parent / "stored").glob("journal-*.json"))
 
 
 def _newer(value: Any) -> Any:
@@ -55,38 +59,84 @@ def with_more(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [_stages_apart(_newer(item)) for item in items]
 
 
+def put(account: Account, items: list[dict[str, Any]]) -> Journal:
+    """Let the journal be as another version has left it."""
+    for item in items:
+        account.dynamodb.put_item(TableName=TABLE, Item=item)
+    return Journal(account.dynamodb, TABLE)
+
+
+def stored(path: Path) -> list[dict[str, Any]]:
+    """The items of a file."""
+    return list(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("change", [as_it_is, with_more], ids=["older", "newer"])
+@pytest.mark.parametrize("path", [FIRST, *STORED], ids=lambda path: path.stem)
+def test_the_state_is_read(account: Account, path: Path, change: Callable[[Any], Any]) -> None:
+    """Who holds the service, what is live, what waits; also of the first form, whose plans are not read."""
+    state = put(account, change(stored(path))).state("web")
+    assert (state.deployment, state.stable, state.version) == ("d1", "blue", "0.0.1")
+    assert (state.weights, state.intended) == (Weights.share("green", 10), Weights.share("green", 100))
+    assert state.candidate is not None
+    assert (state.candidate.slot, state.candidate.version) == ("green", "0.0.2")
+    assert state.waiting is not None
+    assert state.waiting.version == "0.0.3"
+
+
 @pytest.mark.parametrize("change", [as_it_is, with_more], ids=["older", "newer"])
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_the_journal_is_read(account: Account, path: Path, change: Callable[[Any], Any]) -> None:
-    """The state, the milestones and the plan; and the plan travels on through the workflow."""
-    for item in change(json.loads(path.read_text())):
-        account.dynamodb.put_item(TableName=TABLE, Item=item)
-    journal = Journal(account.dynamodb, TABLE)
+    """The rest of the state, the milestones and the plan; and the plan travels on through the workflow."""
+    journal = put(account, change(stored(path)))
     state = journal.state("web")
-    assert (state.stable, state.weights, state.intended) != (None, None, None)
-    assert state.waiting is not None
-    assert state.warm is not None
-    history = journal.history.of("web", state.deployment or "")
+    assert state.live_rule is not None
+    assert (state.resumed and state.resumed.slot, state.newest and state.newest.at) == ("blue", at(-60))
+    assert [past.until for past in state.overwritten] == [at(41)]
+    history = journal.history.of("web", "d1")
     assert [stage.weight for stage in history.stages] == [0, 10]
-    assert history.scaling is not None
+    assert (history.scaling is None, history.launched, history.wanted) == (False, at(8), 2)
     assert Plan.model_validate(history.plan.model_dump(mode="json")) == history.plan
+    shop = journal.state("shop")
+    assert shop.warm is not None
+    assert (shop.stable, shop.warm.slot, shop.holder, shop.freed) == ("green", "blue", None, at(110))
 
 
-def test_a_service_is_found_that_another_version_has_claimed(account: Account) -> None:
-    """Crossfade was updated in the middle of its deployment, and its spec is gone."""
-    for item in json.loads(STORED[0].read_text()):
-        account.dynamodb.put_item(TableName=TABLE, Item=item)
-    journal = Journal(account.dynamodb, TABLE)
-    assert journal.services() == ["web"]
-    assert (
+@pytest.mark.parametrize("path", [FIRST, *STORED], ids=lambda path: path.stem)
+def test_services_are_found_that_another_version_has_claimed(account: Account, path: Path) -> None:
+    """Crossfade was updated in the middle of a deployment, and its spec is gone."""
+    items = stored(path)
+    services = {item["service"]["S"] for item in items}
+    assert sorted(put(account, items).services()) == sorted(services)
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_the_last_plan_is_found(account: Account, path: Path) -> None:
+    """By it a service is removed whose stack is deleted."""
+    journal = put(account, stored(path))
+    assert journal.history.last_plan("web") == journal.history.of("web", "d1").plan
+
+
+def test_a_plan_of_the_first_form_is_refused_by_name(account: Account) -> None:
+    """Its service stood elsewhere: no part of it may be guessed. The sentence says what to do."""
+    journal = put(account, stored(FIRST))
+    said = r"deployment d1 of web is of an earlier version .* Install that one again.* docs/adopting\.md"
+    with pytest.raises(PlanOutdated, match=said):
+        journal.history.of("web", "d1")
+    with pytest.raises(PlanOutdated, match=said):
         journal.history.last_plan("web")
-        == journal.history.of("web", journal.state("web").deployment or "").plan
-    )
 
 
-def test_a_plan_is_not_judged_again(account: Account) -> None:
+def test_what_the_first_form_deployed_is_known(account: Account) -> None:
+    """A tag on an image that was released before the update leads back to nothing."""
+    journal = put(account, stored(FIRST))
+    assert journal.history.knows("web", NEW)
+    assert not journal.history.knows("web", NEWER)
+
+
+def test_a_plan_is_not_judged_again() -> None:
     """A bound that is newer than the deployment would keep its rollback from ever getting through."""
-    (item,) = [item for item in json.loads(STORED[0].read_text()) if "plan" in item]
-    plan = json.loads(item["plan"]["S"])
+    (text, *_) = [item["plan"]["S"] for item in stored(STORED[0]) if "plan" in item]
+    plan = json.loads(text)
     plan["spec"]["launch"]["deadline_seconds"] = DEPLOYMENT_SECONDS
     assert Plan.model_validate(plan).spec.launch.deadline_seconds == DEPLOYMENT_SECONDS

@@ -371,13 +371,11 @@ def test_a_probe_is_told_all_by_its_environment(account: Account, probes: ProbeT
     assert {lane["url"] for lane in lanes} == {"http://web.example:80/version"}
 
 
-def test_production_behind_a_login_is_met_by_the_rule_without_it(
-    account: Account, probes: ProbeTasks
-) -> None:
+def test_production_behind_a_login_is_met_by_the_rule_without_it(account: Account) -> None:
     """The third preview rule leads where users get to."""
     spec = account.spec.model_copy(update={"login_bypass": True})
     plan = account.plan().model_copy(update={"spec": spec})
-    environment = _environment(account, _start(probes, plan))
+    environment = _environment(account, _start(ProbeTasks(account.ecs, spec), plan))
     assert json.loads(environment["PROBE_LANES"])[0]["headers"] == {"x-crossfade-slot": "{secret}-live"}
 
 

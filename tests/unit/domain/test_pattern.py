@@ -43,6 +43,7 @@ SERVICE: dict[str, Any] = {
         "maximumPercent": 200,
         "minimumHealthyPercent": 100,
         "alarms": OFF,
+        "earlySuccessCriteria": {"enable": False},
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,
     },

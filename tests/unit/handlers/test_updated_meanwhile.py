@@ -1,13 +1,13 @@
 """Crossfade was updated in the middle of a deployment: the new rollback reads what the old version left."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.unit.account import TABLE, Account
-from tests.unit.aws.test_stored_by_others import STORED, as_it_is, with_more
+from crossfade.domain.errors import PlanOutdated
+from tests.unit.account import Account
+from tests.unit.aws.test_stored_by_others import FIRST, STORED, as_it_is, put, stored, with_more
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -32,10 +32,21 @@ def test_a_deployment_of_another_version_is_rolled_back(
     more: dict[str, Any],
 ) -> None:
     """Its journal is understood, its service is taken over, and its plan is one that all steps take."""
-    for item in change(json.loads(path.read_text())):
-        account.dynamodb.put_item(TableName=TABLE, Item=item)
+    put(account, change(stored(path)))
     found = invoke("assess", input=order | more, execution=f"{ROLLBACKS}:mine", began=at(0))
     assert (found["action"], found["loser"], found["plan"]["deployment"]) == ("roll_back", "green", "d1")
     assert account.item("state")["holder"] == f"{ROLLBACKS}:mine"
     invoke("release_service", plan=found["plan"])
     assert "holder" not in account.item("state")
+
+
+@pytest.mark.parametrize("order", [STOPPED, CAUGHT, {"service": "web"}], ids=["stopped", "failed", "by-hand"])
+def test_a_deployment_of_the_first_form_is_left_to_the_version_that_began_it(
+    account: Account, aws: Aws, clock: Clock, invoke: Invoke, order: dict[str, Any]
+) -> None:
+    """Named, with what to do; the service stays held, so that the older version can take it back."""
+    put(account, stored(FIRST))
+    before = account.item("state")
+    with pytest.raises(PlanOutdated, match="Install that one again"):
+        invoke("assess", input=order, execution=f"{ROLLBACKS}:mine", began=at(0))
+    assert account.item("state") == before

@@ -269,7 +269,7 @@ def _group(spec: ServiceSpec, found: Found) -> Iterator[str]:
 def _left_out(service: Shown) -> Iterator[str]:
     """What it has of its deployments' settings and a slot has not."""
     for key, value in service.get("deploymentConfiguration", {}).items():
-        on = value.get("enable") if key == "alarms" else value
+        on = value.get("enable", True) if isinstance(value, Mapping) else value
         if on and key not in PERCENTAGES:
             yield f"deploymentConfiguration.{key}"
 

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from crossfade.domain.errors import AmbiguousRepository, UnknownService
+from pydantic import ValidationError
+
+from crossfade.domain.errors import AmbiguousRepository, PlanOutdated, UnknownService
 from crossfade.domain.journal import Hold, Waiting
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.request import ImagePushed
@@ -157,6 +159,25 @@ class Plan(Model):
     def held_by(self, hold: Hold) -> "HeldPlan":
         """The same plan in the hands of another execution; the hold is on this plan's deployment."""
         return HeldPlan.model_validate({**dict(self), "holder": hold.holder})
+
+
+def read_plan(service: str, deployment: str, stored: str) -> Plan:
+    """Read a plan from the journal.
+
+    Raises
+    ------
+    PlanOutdated
+        It has the form of before version 0.2.0.
+    """
+    try:
+        return Plan.model_validate_json(stored)
+    except ValidationError as error:
+        raise PlanOutdated(
+            f"The plan of deployment {deployment} of {service} is of an earlier version of Crossfade, in a "
+            "form that this one can neither carry on nor take back. Nothing was changed. Install that one "
+            "again, and let its deployments end before the next update. Then hand the service over as "
+            "docs/adopting.md says."
+        ) from error
 
 
 class HeldPlan(Plan):
