@@ -49,10 +49,12 @@ class Live:
         wanted = Weights.share(winner, 100) if winner else None
         written, values = self._written(plan, wanted, now, answer)
         if wanted is None:
-            gone = "weights, stable, version, digest, last_rule, verified"
+            gone = "weights, stable, version, digest, last_rule, verified, verified_by"
             self._table.change_state(plan.hold, f"{written} REMOVE {gone}", values)
             return
         release = plan.release if winner == plan.candidate else plan.previous
+        if winner == plan.candidate:  # of the other slot it stands there already, or is not known
+            written, values = f"{written}, verified_by = :by", {**values, ":by": plan.spec.version.text}
         self._table.change_state(
             plan.hold,
             f"{written}, weights = :weights, stable = :slot, version = :version, digest = :digest, "
@@ -73,8 +75,10 @@ class Live:
             ":version": plan.release.version,
             ":digest": plan.release.digest,
             ":verified": bool(plan.answers),
+            ":by": plan.spec.version.text,
         }
         expression = "SET stable = :slot, version = :version, digest = :digest, verified = :verified"
+        expression += ", verified_by = :by"
         if plan.stable and plan.spec.retire.warm_seconds > 0:
             expression += ", warm = :warm"
             warm = WarmSlot(

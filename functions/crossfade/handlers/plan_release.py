@@ -275,7 +275,7 @@ def _decide(
         release=release,
         stable=stable,
         serves=bool(live_count and live_count.healthy),
-        running=as_it_answers(previous, state),
+        running=as_it_answers(previous, state, spec),
         contents=checked.contents,
         feed=Feed(
             candidate=checked.streams,

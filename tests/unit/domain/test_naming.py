@@ -93,7 +93,7 @@ def test_only_the_name_changes() -> None:
 )
 def test_what_runs(found: RunningRelease | None, state: State, version: str | None) -> None:
     """The journal's version is what the image was seen to answer."""
-    known = as_it_answers(found, state)
+    known = as_it_answers(found, state, spec())
     assert (known.version if known else None) == version
 
 
@@ -103,9 +103,15 @@ def test_what_runs(found: RunningRelease | None, state: State, version: str | No
         pytest.param(State(digest=OLD, version="0.0.1"), "0.0.1", id="it-was-judged"),
         pytest.param(State(digest=OLD, version="0.0.1", verified=False), "", id="it-had-to-serve-unjudged"),
         pytest.param(State(digest=NEW, version="0.0.1", verified=False), "0.0.1", id="another-image-runs"),
+        pytest.param(
+            State(digest=OLD, version="0.0.1", verified_by=spec().version.text), "0.0.1", id="asked-as-now"
+        ),
+        pytest.param(
+            State(digest=OLD, version="0.0.1", verified_by=nameless().version.text), "", id="asked-otherwise"
+        ),
     ],
 )
 def test_what_was_not_judged_may_answer_anything(state: State, answers: str) -> None:
     """No deployment is held because production answers another version than its tag."""
-    found = as_it_answers(running(), state)
+    found = as_it_answers(running(), state, spec())
     assert plan().model_copy(update={"previous": found}).stable_answers == answers
