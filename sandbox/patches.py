@@ -31,6 +31,7 @@ from sandbox.ecs import (
     parameters,
     rollouts,
     service_properties,
+    service_revisions,
     target_groups,
 )
 from sandbox.ecs import delays as ecs_delays
@@ -48,6 +49,7 @@ PATCHES = (
     dependencies,
     parameters,
     service_properties,
+    service_revisions,
     ecs_calls,
     target_groups,
     rollouts,

@@ -49,7 +49,9 @@ def create_with_all_properties(
 def send_all_properties(
     emulator: Callable[..., Created], physical_id: str, old: Properties, new: Properties, stack: str
 ) -> Created:
-    """MiniStack: sends those that have changed, and knows eight. What a template no longer names stays."""
+    """MiniStack: sends those that have changed, and knows eight. What a template no longer names stays: to
+    remove load balancers, its reference says, one has to give an empty list.
+    """
     given = {key: value for key, value in new.items() if key not in _CREATE_ONLY | {"Tags"}}
     force = given.pop("ForceNewDeployment", None)
     asked = request("ecs", "UpdateService", {**given, "Cluster": new["Cluster"], "Service": physical_id})

@@ -13,6 +13,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
+from sandbox.ecs import service_revisions
 from sandbox.ecs.containers import runtime
 from sandbox.patching import replaces
 
@@ -107,7 +108,8 @@ def runs_on_fargate(service: Service) -> bool:
 def _keep(service: Service, data: dict[str, Any]) -> None:
     for name in (_OF_THE_SERVICE | {"serviceRegistries"}) & data.keys():
         service[name] = data[name]
-    service["_asked"] = service.get("_asked", {}) | {n: data[n] for n in _OF_A_DEPLOYMENT & data.keys()}
+    later = _OF_A_DEPLOYMENT | {"monitoring"}
+    service["_asked"] = service.get("_asked", {}) | {name: data[name] for name in later & data.keys()}
 
 
 def _keep_of_deployment(service: Service, before: dict[str, Any]) -> None:
@@ -116,11 +118,14 @@ def _keep_of_deployment(service: Service, before: dict[str, Any]) -> None:
     if primary["id"] == before.get("id"):
         return
     of_service = ("networkConfiguration", "launchType", "capacityProviderStrategy")
-    primary |= service["_asked"] | {name: service[name] for name in of_service}
+    asked = dict(service["_asked"])
+    monitoring = asked.pop("monitoring", None)
+    primary |= asked | {name: service[name] for name in of_service}
     if runs_on_fargate(service):
         version = service["platformVersion"]
         primary["platformVersion"] = "1.4.0" if version in {"", "LATEST"} else version
         primary["platformFamily"] = "Linux"
+    service_revisions.record(service, primary, monitoring)
 
 
 def _same(given: Any, known: Any) -> bool:

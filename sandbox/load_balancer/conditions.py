@@ -24,6 +24,16 @@ MAX_VALUES = 5
 """Of a rule: "Condition values per rule" in ELB's quotas. They cannot be raised."""
 MAX_LENGTH = 128
 
+_FIELDS = (
+    "path-pattern",
+    "host-header",
+    "http-request-method",
+    "query-string",
+    "http-header",
+    "source-ip",
+)
+_SEVERAL = ("http-header", "query-string")
+"""Of the others a rule has one condition, says RuleCondition's documentation."""
 _CONFIGS = {
     "host-header": "HostHeaderConfig",
     "path-pattern": "PathPatternConfig",
@@ -107,15 +117,39 @@ def problem_with(conditions: Sequence[Condition]) -> Problem | None:
     values = [value for condition in conditions for value in _values(condition)]
     if len(values) > MAX_VALUES:
         return "ValidationError", f"A rule can only have '{MAX_VALUES}' condition values"
+    fields = [condition["Field"] for condition in conditions]
     for condition in conditions:
-        if not list(_values(condition)):
-            return "ValidationError", f"A condition value must be specified for '{condition['Field']}'"
+        if problem := _problem_with_one(condition, fields.count(condition["Field"])):
+            return "ValidationError", problem
     if too_long := [value for value in values if len(value) > MAX_LENGTH]:
         return (
             "ValidationError",
             f"Condition value '{too_long[0]}' cannot be longer than '{MAX_LENGTH}' characters",
         )
     return None
+
+
+def _problem_with_one(condition: Condition, times: int) -> str | None:
+    field = condition["Field"]
+    if field not in _FIELDS:
+        return f"Condition field '{field}' must be one of '[{', '.join(_FIELDS)}]'"
+    if times > 1 and field not in _SEVERAL:
+        return f"A rule can only have one '{field}' condition"
+    if not list(_values(condition)):
+        return f"A condition value must be specified for '{field}'"
+    if invalid := [each for each in condition.get("RegexValues") or [] if alb._regex_invalid(each)]:
+        return f"Condition regular expression '{invalid[0]}' is not valid"
+    if field == "source-ip" and (wrong := [each for each in condition["Values"] if not _is_network(each)]):
+        return f"Condition value '{wrong[0]}' is not a valid CIDR block"
+    return None
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
 
 
 def _values(condition: Condition) -> Iterator[str]:

@@ -50,9 +50,12 @@ class Live:
         written, values = self._written(plan, wanted, now, answer)
         written += ", weights = :weights"
         if winner is None:
-            self._table.change_state(plan.hold, f"{written} REMOVE stable, version, digest, verified", values)
+            gone = "stable, version, digest, verified, verified_by"
+            self._table.change_state(plan.hold, f"{written} REMOVE {gone}", values)
             return
         release = plan.release if winner == plan.candidate else plan.previous
+        if winner == plan.candidate:  # of the other slot it stands there already, or is not known
+            written, values = f"{written}, verified_by = :by", {**values, ":by": plan.spec.version.text}
         self._table.change_state(
             plan.hold,
             f"{written}, stable = :slot, version = :version, digest = :digest, verified = :verified",
@@ -72,8 +75,10 @@ class Live:
             ":version": plan.release.version,
             ":digest": plan.release.digest,
             ":verified": bool(plan.answers),
+            ":by": plan.spec.version.text,
         }
         expression = "SET stable = :slot, version = :version, digest = :digest, verified = :verified"
+        expression += ", verified_by = :by"
         if plan.stable and plan.spec.retire.warm_seconds > 0:
             expression += ", warm = :warm"
             warm = WarmSlot(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import Slot
+from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.scaling import Resumption
 from crossfade.domain.traffic.rule import LastRule, LiveRule
 from crossfade.domain.traffic.weights import Overwritten, Weights
@@ -105,6 +106,7 @@ class State(Model):
     ``freed`` is when the last deployment freed the service, after all its changes; ``resumed`` is how it left
     the live slot's scaling. ``verified``: whether the live slot was seen to answer with its version. It was
     not if a rollback had to route clients to a candidate that was not verified, or if answers name none.
+    ``verified_by`` is the spec's ``version`` by which it was, as a text; Crossfade 0.2 and before kept none.
     ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
     """
 
@@ -128,6 +130,11 @@ class State(Model):
     origin: Slot | None = None
     tried: Tried | None = None
     verified: bool = True
+    verified_by: str | None = None
+
+    def knows_the_answers(self, spec: ServiceSpec) -> bool:
+        """Whether the live slot was seen to answer with its version where ``spec`` looks for it."""
+        return self.verified and self.verified_by in {None, spec.version.text}
 
     @property
     def was_deployed(self) -> bool:

@@ -326,7 +326,7 @@ def _decide(
         stable=stable,
         serves=bool(live_count and live_count.healthy),
         leaves=leaves,
-        running=as_it_answers(previous, state),
+        running=as_it_answers(previous, state, spec),
         contents=checked.contents,
         feed=_feed(spec, checked.streams, definitions, running) if checked.streams else None,
     )

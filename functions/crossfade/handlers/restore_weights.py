@@ -88,15 +88,14 @@ def handler(
     at = utc_now()
     journal.history.milestone(plan.hold, "restored", iso(at))
     won_back = target.winner == plan.stable
-    previous = plan.spec.version.expected(plan.previous.version) if plan.previous else ""
-    version = previous if won_back else plan.answers
+    version = plan.stable_answers if won_back else plan.answers if verified else None
     return Restored(
         status="moved" if moved else "unmoved",
         outcome="rolled_back" if won_back and plan.stable else "failed",
         at=at,
         reason=target.reason,
         loser=plan.candidate if won_back else plan.stable,
-        version=(version or None) if verified else None,
+        version=version or None,
     )
 
 

@@ -128,6 +128,25 @@ def test_what_begins_a_deployment(ecs: Any):
     assert service["deploymentConfiguration"].items() >= ROLLOUT.items()
 
 
+def test_each_deployment_has_its_revision(ecs: Any):
+    """Where alone `monitoring` is described; an old one stays as it was."""
+    service = create(ecs, "revised", networkConfiguration=NETWORK)
+    first = service["currentServiceRevisions"][0]["arn"]
+    resolution = {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}
+    other = {"awsvpcConfiguration": {"subnets": ["subnet-3"]}}
+    ecs.update_service(cluster=CLUSTER, service="revised", networkConfiguration=other, monitoring=resolution)
+    second = described(ecs, "revised")["currentServiceRevisions"][0]["arn"]
+    found = ecs.describe_service_revisions(serviceRevisionArns=[first, second, f"{second}0"])
+    before, after = found["serviceRevisions"]
+
+    assert first.startswith(service["serviceArn"].replace(":service/", ":service-revision/"))
+    assert before["networkConfiguration"] == NETWORK
+    assert "monitoring" not in before
+    assert (after["networkConfiguration"], after["monitoring"]) == (other, resolution)
+    assert after["containerImages"] == [{"containerName": "app", "image": "nothing"}]
+    assert [failure["reason"] for failure in found["failures"]] == ["MISSING"]
+
+
 def test_a_capacity_provider_must_be_of_the_cluster(ecs: Any):
     """And none is taken away that a service names."""
     spot, fargate = ([{"capacityProvider": name, "weight": 1}] for name in ("FARGATE_SPOT", "FARGATE"))

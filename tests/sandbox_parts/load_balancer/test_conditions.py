@@ -149,9 +149,25 @@ def test_five_values_are_all_that_a_rule_can_have(elbv2, listener, groups, refus
         provision("ListenerRule", ListenerArn=listener, Priority=12, Conditions=six, Actions=action)
 
 
-@pytest.mark.parametrize("given", [header("x", "v" * 129), path()])
-def test_a_value_is_there_and_not_longer_than_128(elbv2, listener, groups, refused, given):
-    """ValidationError."""
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param([header("x", "v" * 129)], id="long"),
+        pytest.param([path()], id="none"),
+        pytest.param([path("/a"), path("/b")], id="two-of-one-field"),
+        pytest.param([{"Field": "path", "Values": ["/a"]}], id="unknown-field"),
+        pytest.param([source("10.0.0.0/33")], id="no-network"),
+        pytest.param([source("10.0.0.1")], id="address"),
+        pytest.param([expression("path-pattern", "PathPatternConfig", "^/(a")], id="no-expression"),
+    ],
+)
+def test_what_no_request_can_be_compared_with_is_refused(elbv2, listener, groups, refused, given):
+    """ValidationError, from CreateRule and from ModifyRule; a stack fails."""
+    action = forward((groups[0], 1))
+    rule = create(elbv2, listener, action, conditions=[header("x", "v" * 128), header("y", "1")])["RuleArn"]
     with pytest.raises(refused, match="ValidationError"):
-        create(elbv2, listener, forward((groups[0], 1)), conditions=[given])
-    create(elbv2, listener, forward((groups[0], 1)), conditions=[header("x", "v" * 128)])
+        create(elbv2, listener, action, priority=11, conditions=given)
+    with pytest.raises(refused, match="ValidationError"):
+        elbv2("ModifyRule", RuleArn=rule, Conditions=given)
+    with pytest.raises(ValueError, match="'"):
+        provision("ListenerRule", ListenerArn=listener, Priority=12, Conditions=given, Actions=action)

@@ -54,7 +54,10 @@ def test_without_a_version_there_is_nothing_to_learn() -> None:
     refuse_unnamed(found.spec, "any-tag")
 
 
-RETAGGED = {"version": {"path": "/version", "expect": {"tag": "^prod-(.*)$"}}, "push_tags": "^prod-"}
+RETAGGED = {
+    "version": {"path": "/version", "expect": {"tag": "^prod-(.*)$"}},
+    "release": {"repository": "web", "push_tags": "^prod-"},
+}
 
 
 def test_a_version_is_found_in_the_tag() -> None:
@@ -94,7 +97,7 @@ def test_only_the_name_changes() -> None:
 )
 def test_what_runs(found: RunningRelease | None, state: State, version: str | None) -> None:
     """The journal's version is what the image was seen to answer."""
-    known = as_it_answers(found, state)
+    known = as_it_answers(found, state, spec())
     assert (known.version if known else None) == version
 
 
@@ -104,9 +107,15 @@ def test_what_runs(found: RunningRelease | None, state: State, version: str | No
         pytest.param(State(digest=OLD, version="0.0.1"), "0.0.1", id="it-was-judged"),
         pytest.param(State(digest=OLD, version="0.0.1", verified=False), "", id="it-had-to-serve-unjudged"),
         pytest.param(State(digest=NEW, version="0.0.1", verified=False), "0.0.1", id="another-image-runs"),
+        pytest.param(
+            State(digest=OLD, version="0.0.1", verified_by=spec().version.text), "0.0.1", id="asked-as-now"
+        ),
+        pytest.param(
+            State(digest=OLD, version="0.0.1", verified_by=nameless().version.text), "", id="asked-otherwise"
+        ),
     ],
 )
 def test_what_was_not_judged_may_answer_anything(state: State, answers: str) -> None:
     """No deployment is held because production answers another version than its tag."""
-    found = as_it_answers(running(), state)
+    found = as_it_answers(running(), state, spec())
     assert plan().model_copy(update={"previous": found}).stable_answers == answers

@@ -161,6 +161,29 @@ def test_what_runs_is_known_by_what_it_answers(
     assert previous == running_release(live.model_copy(update={"version": "0.0.7"}))
 
 
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [
+        pytest.param({"path": "/version"}, True, id="as-before"),
+        pytest.param({"path": "/version", "expect": "v{tag}"}, False, id="it-may-say-it-in-another-way"),
+        pytest.param({"path": "/", "from": {"header": "X-Version"}}, False, id="it-may-not-say-it-there"),
+    ],
+)
+def test_what_is_asked_in_another_way_now_may_answer_anything(
+    account: Account, invoke: Invoke, journal: Journal, live: Release, version: dict[str, Any], known: bool
+) -> None:
+    """Else an owner who corrects the spec has each release rolled back for the old one's answers."""
+    before = account.first_plan(deployment="d7", execution=f"{EXECUTION}:d7", stable="blue", release=live)
+    journal.holding.claim(before)
+    journal.live.promote(before.model_copy(update={"candidate": "blue"}), at(-900))
+    journal.holding.release(before.hold, at(-600))
+    account.publish(ServiceSpec.model_validate(account.spec.model_dump() | {"version": version}))
+    account.push("0.0.2")
+    plan = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
+    assert plan.previous == running_release(live).model_copy(update={"verified": known})
+    assert plan.stable_answers == ("0.0.1" if known else "")
+
+
 @pytest.mark.parametrize("slot", ["blue", "green"])
 def test_a_live_slot_beyond_the_bounds_of_scaling_is_refused(
     account: Account, invoke: Invoke, live: Release, slot: Slot

@@ -761,6 +761,20 @@ def test_where_nobody_knows_the_stable_version_the_loser_is_seen_to_be_gone(
     assert (second["status"], second["reason"]) == ("drained", "no 0.0.2 for 10 s")
 
 
+def test_where_the_stable_version_is_asked_in_another_way_now_the_loser_is_seen_to_be_gone(
+    invoke: Invoke, journal: Journal, taken: HeldPlan
+) -> None:
+    """The plan takes any version for the old one's. What was known of it in the way of before stays known."""
+    assert taken.previous
+    journal.live.reinstate(taken, "blue", at(2), verified=True)
+    unsure = taken.model_copy(update={"previous": taken.previous.model_copy(update={"verified": False})})
+    before = journal.state("web")
+    answer = _restore(invoke, unsure)
+    assert (answer["loser"], answer["version"]) == ("green", None)
+    state = journal.state("web")
+    assert (state.stable, state.verified, state.verified_by) == ("blue", True, before.verified_by)
+
+
 @pytest.fixture
 def alike(account: Account, journal: Journal, traffic: Traffic, blue_live: None) -> HeldPlan:
     """Return a deployment of a service whose answers name no version, which a rollback has taken over."""

@@ -210,7 +210,8 @@ def _answers(plan: HeldPlan, version: str, count: int = 150) -> list[Record]:
 @pytest.fixture
 def tagged(account: Account, journal: Journal, aws: Aws, probe: str, blue_live: None) -> HeldPlan:
     """Return a deployment of an image that came as 2, while CI gives it more tags; its spec deploys all."""
-    spec = account.spec.model_copy(update={"push_tags": "^[0-9]+([.][0-9]+)*$"})
+    wanted = account.spec.release.model_copy(update={"push_tags": "^[0-9]+([.][0-9]+)*$"})
+    spec = account.spec.model_copy(update={"release": wanted})
     plan = account.plan(release=account.release("2")).model_copy(update={"spec": spec})
     journal.holding.claim(plan)
     journal.history.probing(plan.hold, probe)
@@ -234,7 +235,7 @@ def test_a_candidate_may_answer_another_tag_of_its_image(
     assert journal.history.of("web", "d1").plan.held_by(known.hold) == known
     assert journal.state("web").candidate == candidate(
         digest=tagged.release.digest, version="2.0.1"
-    ).model_copy(update={"pattern": tagged.release.pattern})
+    ).model_copy(update={"pattern": tagged.release.pattern, "settings": tagged.release.settings})
 
 
 def test_a_tag_that_ecr_does_not_show_yet_is_looked_for_again(

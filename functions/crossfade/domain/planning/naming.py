@@ -54,11 +54,14 @@ def called(plan: HeldPlan, tag: str) -> HeldPlan:
     return plan.model_copy(update={"release": plan.release.model_copy(update={"version": tag})})
 
 
-def as_it_answers(running: RunningRelease | None, state: State) -> RunningRelease | None:
+def as_it_answers(running: RunningRelease | None, state: State, spec: ServiceSpec) -> RunningRelease | None:
     """The running release with the version that it answers with, if the journal knows this image.
 
-    The tags of its task definition were written before the application had answered.
+    The tags of its task definition were written before the application had answered. Where the spec looks for
+    the version in another way than it did then, the release may answer with any.
     """
     if running and state.version and state.digest == running.digest:
-        return running.model_copy(update={"version": state.version, "verified": state.verified})
+        return running.model_copy(
+            update={"version": state.version, "verified": state.knows_the_answers(spec)}
+        )
     return running

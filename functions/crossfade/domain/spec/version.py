@@ -104,6 +104,11 @@ class VersionSource(Model):
         """Whether answers name their version."""
         return not self.from_.none
 
+    @property
+    def text(self) -> str:
+        """All of it in one text, to be compared with that of another time."""
+        return self.model_dump_json()
+
     def expected(self, tag: str) -> str:
         """The version that answers of an image with this tag name; empty where that is not known, or none."""
         return self.expect.of(tag) if self.named else ""
