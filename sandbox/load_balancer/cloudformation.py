@@ -40,7 +40,7 @@ _RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
 
 @changes(provisioners, "_STACK_TAG_PROPERTY", version="1.5.33")
 def tag_rules(emulator: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Rules have the tags of their stack and of CloudFormation, says their schema: cloudFormationSystemTags."""
+    """Rules have those of their stack and of CloudFormation, says their schema: cloudFormationSystemTags."""
     emulator[_RULE] = ("Tags", "list")
     return emulator
 
