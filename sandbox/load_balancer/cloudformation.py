@@ -1,7 +1,7 @@
 """The same for stacks: MiniStack's provisioners write the load balancer's state past its API.
 
 They keep only the first target group of a ForwardConfig and nothing of a login, give a DNSName that no
-resolver knows, check no priorities, and mangle conditions.
+resolver knows, check no priorities, mangle conditions, and drop a rule's tags.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sandbox.load_balancer.gates import (
     with_defaults,
 )
 from sandbox.load_balancer.listeners import PortTaken, data_plane
-from sandbox.patching import replaces
+from sandbox.patching import changes, replaces
 
 Properties = dict[str, Any]
 Provisioner = Callable[..., Any]
@@ -36,6 +36,13 @@ _HANDLERS = "_RESOURCE_HANDLERS"
 _BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 _LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 _RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
+
+
+@changes(provisioners, "_STACK_TAG_PROPERTY", version="1.5.33")
+def tag_rules(emulator: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Rules have those of their stack and of CloudFormation, says their schema: cloudFormationSystemTags."""
+    emulator[_RULE] = ("Tags", "list")
+    return emulator
 
 
 @replaces(provisioners, _HANDLERS, _BALANCER, "create", version="1.5.33")
@@ -81,7 +88,9 @@ def create_with_free_priority(
     """A rule whose priority another one has fails the stack, and so does a login without a secret."""
     _refuse_taken_priority(props, set())
     _refuse_secrets(props, "Actions", [])
-    return emulator(logical_id, props, stack_name)
+    made = emulator(logical_id, props, stack_name)
+    alb._tags[made[0]] = provisioners._elbv2_tags(props.get("Tags"))
+    return made
 
 
 @replaces(provisioners, _HANDLERS, _RULE, "update", version="1.5.33")
@@ -94,6 +103,8 @@ def update_with_free_priority(
     _refuse_secrets(new, "Actions", stored)
     answer = emulator(physical_id, old, new, *args, **kwargs)
     keep_secret(alb._rules[answer[0]]["Actions"], stored)
+    tags = alb._tags.setdefault(answer[0], provisioners._elbv2_tags(old.get("Tags")))
+    provisioners._reconcile_tag_list(tags, old, new)
     return answer
 
 

@@ -60,3 +60,22 @@ def test_a_taken_port_fails_the_stack(elbv2, balancer, listener):
     """A listener of a stack cannot take a port that is held."""
     with pytest.raises(ValueError, match="already exists on this port"):
         provision("Listener", LoadBalancerArn=balancer, Port=8080, DefaultActions=[])
+
+
+def test_a_rule_of_a_stack_has_its_tags(elbv2, listener, groups):
+    """An update changes those of the template, and leaves what others have put there."""
+    asked = {
+        "ListenerArn": listener,
+        "Priority": 1,
+        "Conditions": [{"Field": "path-pattern", "Values": ["/*"]}],
+        "Actions": [{"Type": "forward", "TargetGroupArn": groups[0]}],
+    }
+    before = {**asked, "Tags": [{"Key": "team", "Value": "a"}, {"Key": "old", "Value": "x"}]}
+    arn, _ = provision("ListenerRule", **before)
+    elbv2("AddTags", ResourceArns=[arn], Tags=[{"Key": "crossfade:service", "Value": "web"}])
+
+    update = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::ListenerRule"]["update"]
+    update(arn, before, {**asked, "Tags": [{"Key": "team", "Value": "b"}]}, "stack")
+
+    shown = elbv2("DescribeTags", ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in shown} == {"team": "b", "crossfade:service": "web"}

@@ -232,6 +232,7 @@ def test_a_stack_makes_the_same(process):
         "Outputs": {
             "Name": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
             "Green": {"Value": {"Ref": "Green"}},
+            "Rule": {"Value": {"Ref": "Rule"}},
         },
     }
     stacks = process.client("cloudformation")
@@ -247,6 +248,8 @@ def test_a_stack_makes_the_same(process):
     url = f"http://{values['Name']}:{port}/"
     green = requests.get(url, headers={"x-crossfade-slot": "green"}, timeout=10)
     assert (values["Name"], green.text) == ("localhost", "two")
+    tags = process.elbv2.describe_tags(ResourceArns=[values["Rule"]])["TagDescriptions"][0]["Tags"]
+    assert {"Key": "aws:cloudformation:stack-name", "Value": "lb"} in tags
     assert requests.get(url, timeout=10).text == "none"
     stacks.delete_stack(StackName="lb")
 
