@@ -2,8 +2,9 @@
 
 It prepares when the resource is created or updated, and removes when it is deleted. The journal's plans say
 what is to be removed: the spec in SSM may be gone by then, malformed, or changed. ``crossfade leave`` invokes
-it as well, with ``{"service": "web", "leave": true}``, and is answered what was removed. With ``"gone": true``
-besides, clients may still be sent to a slot: the owner's service was deleted, and cannot have them back.
+it as well, with ``{"service": "web", "leave": true}``, and is answered what was removed. Where that says
+``"gone": true`` too, clients may still be sent to a slot: the owner's service was deleted, and cannot have
+them back.
 
 Not a state of the workflow: CloudFormation calls it, and waits for the answer at the URL it gives.
 """
