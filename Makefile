@@ -66,7 +66,7 @@ check: $(INSTALLED) ## format, lint, types, templates
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict functions probe
 	@$(BIN)/mypy sandbox sample_app demo benchmarks faults
-	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml
+	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml docs/examples/service.cloudformation.yaml
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 
 format: $(INSTALLED) ## put the code into its form

@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 from crossfade.aws.errors import error_code
 from crossfade.domain.errors import ForeignChange, NotYetVisible
 from crossfade.domain.model import Model
+from crossfade.domain.preparation import passes_login, past_login
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.placed import Placed
-from crossfade.domain.traffic.place import listener_gone, target_group_gone
+from crossfade.domain.traffic.place import leads_here, listener_gone, target_group_gone
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import Weights
 
@@ -77,13 +78,22 @@ class Traffic:
         actions = rule.weighted(self._spec.target_groups, weights)
         try:
             with self._given():
-                return _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
+                answer = _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
         except ClientError as error:
             if error_code(error) != "RuleNotFound":
                 raise
             raise NotYetVisible(
                 f"The rule {rule.arn} was deleted after it was read. Crossfade reads the rules again."
             ) from error
+        if self._spec.login_bypass:
+            self._lead_past_login(answer)
+        return answer
+
+    def _lead_past_login(self, users: LiveRule) -> None:
+        """Let the rule by which the probe passes the login lead where the users' rule leads by now."""
+        for rule in rules(self._elbv2, self._spec.preview.listener):
+            if passes_login(rule) and leads_here(self._spec.target_groups, rule):
+                self._elbv2.modify_rule(RuleArn=rule.arn, Actions=[past_login(users)])
 
     def sticky_groups(self) -> list[str]:
         """The service's target groups that have sticky sessions on."""

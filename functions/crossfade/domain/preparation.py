@@ -235,6 +235,19 @@ def is_made(names: Names, tags: Mapping[str, str]) -> bool:
     return tags.get(SPEC_TAG) == names.spec
 
 
+def passes_login(rule: LiveRule) -> bool:
+    """Whether this is a service's rule that leads where users get to, and asks for no login."""
+    return _role(rule) == LIVE
+
+
+def past_login(users: LiveRule) -> dict[str, Any]:
+    """What the users' rule does at last, without what it does before."""
+    last = users.actions[-1]
+    # ELB shows the TargetGroupArn of a single group beside the ForwardConfig; one of the two is enough.
+    both = {"TargetGroupArn"} if "ForwardConfig" in last else set()
+    return {key: value for key, value in last.items() if key not in both | {"Order"}}
+
+
 def tagged(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as ELB takes them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -374,10 +387,7 @@ def _leads(role: str, names: Names, found: Found, users: LiveRule | None) -> dic
         }
     if users is None:
         return {"Type": "forward", "TargetGroupArn": found.pattern.arn}
-    last = users.actions[-1]
-    # ELB shows the TargetGroupArn of a single group beside the ForwardConfig; one of the two is enough.
-    both = {"TargetGroupArn"} if "ForwardConfig" in last else set()
-    return {key: value for key, value in last.items() if key not in both | {"Order"}}
+    return past_login(users)
 
 
 def _preview(

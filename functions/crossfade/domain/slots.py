@@ -17,12 +17,14 @@ class TargetGroups(Model):
     """The ARN of each slot's target group.
 
     ``pattern`` is that of the owner's ECS service, which may take the place of a slot's. If it does not, it
-    gets no traffic, and may still stand in the rule with weight 0.
+    gets no traffic, and may still stand in the rule with weight 0. ``replaced`` is Crossfade's own group of
+    the slot whose place it takes, of which the same is true.
     """
 
     blue: str
     green: str
     pattern: str = ""
+    replaced: str = ""
 
     def of(self, slot: Slot) -> str:
         """The target group of a slot."""

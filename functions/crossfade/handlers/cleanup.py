@@ -2,7 +2,9 @@
 
 It prepares when the resource is created or updated, and removes when it is deleted. The journal's plans say
 what is to be removed: the spec in SSM may be gone by then, malformed, or changed. ``crossfade leave`` invokes
-it as well, with ``{"service": "web", "leave": true}``, and is answered what was removed.
+it as well, with ``{"service": "web", "leave": true}``, and is answered what was removed. Where that says
+``"gone": true`` too, clients may still be sent to a slot: the owner's service was deleted, and cannot have
+them back.
 
 Not a state of the workflow: CloudFormation calls it, and waits for the answer at the URL it gives.
 """
@@ -94,7 +96,7 @@ class Removal:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[str]] | None:
     """Answer CloudFormation when the service is prepared, or when everything is gone; or a person's leave."""
     if event.get("leave") is True:
-        return {"removed": _leave(str(event["service"]), context)}
+        return {"removed": _leave(str(event["service"]), context, gone=event.get("gone") is True)}
     service = event["ResourceProperties"]["Service"]
     reason = ""
     try:
@@ -144,7 +146,7 @@ def _prepare(service: str, context: LambdaContext) -> None:
             return
 
 
-def _leave(service: str, context: LambdaContext) -> list[str]:
+def _leave(service: str, context: LambdaContext, *, gone: bool) -> list[str]:
     """Remove what Crossfade made for a service that its owner has back; returns what was removed.
 
     Raises
@@ -157,7 +159,8 @@ def _leave(service: str, context: LambdaContext) -> list[str]:
     state = stack.journal().state(service)
     if state.holder not in (None, DELETION):
         raise ServiceBusy(f"{state.holder} holds {service}. Wait until it ends, then leave again.")
-    refuse_live(service, _preparation(service).beside(None))
+    if not gone:
+        refuse_live(service, _preparation(service).beside(None))
     return _remove(service, context)
 
 

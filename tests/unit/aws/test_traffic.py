@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.listener_rules import Traffic, rules
 from crossfade.domain.errors import ForeignChange, NotYetVisible
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account
@@ -83,6 +83,37 @@ def test_a_write_leaves_all_but_the_weights(account: Account, traffic: Traffic) 
     enriched["Actions"][1]["ForwardConfig"].pop("TargetGroups")
     assert (kept, secret) == (enriched["Actions"], True)
     assert [group["Weight"] for group in groups] == [50, 50]
+
+
+@pytest.mark.parametrize("bypass", [True, False])
+def test_the_rule_past_a_login_leads_where_users_get_to(account: Account, bypass: bool) -> None:
+    """That of the service alone, without the login, and only where the spec asks for it."""
+    groups = account.spec.target_groups
+    twins = {
+        name: account.elbv2.create_rule(
+            ListenerArn=account.spec.listener,
+            Priority=priority,
+            Conditions=[_by_header(f"{name}-live")],
+            Actions=[{"Type": "forward", "TargetGroupArn": group}],
+        )["Rules"][0]["RuleArn"]
+        for priority, (name, group) in enumerate(
+            {"web": groups.pattern, "shop": account.others_rule(50, _by_header("shop"))}.items(), start=10
+        )
+    }
+    traffic = Traffic(account.elbv2, account.spec.model_copy(update={"login_bypass": bypass}))
+    Traffic(account.elbv2, account.spec).write(BLUE)
+    account.enrich_rule()
+    traffic.write(HALF)
+    found = {rule.arn: rule for rule in rules(account.elbv2, account.spec.listener)}
+    half = {groups.blue: 50, groups.green: 50}
+    assert found[twins["web"]].forwards == (half if bypass else {groups.pattern: 1})
+    assert [action["Type"] for action in found[twins["web"]].actions] == ["forward"]
+    assert not set(found[twins["shop"]].forwards) & set(half)
+
+
+def _by_header(value: str) -> dict[str, Any]:
+    header = {"HttpHeaderName": "x-crossfade-slot", "Values": [value]}
+    return {"Field": "http-header", "HttpHeaderConfig": header}
 
 
 def test_a_rule_is_written_as_it_is_known_best(account: Account, traffic: Traffic) -> None:

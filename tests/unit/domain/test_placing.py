@@ -59,6 +59,18 @@ def test_a_service_that_leaves_goes_to_the_idle_slots_place() -> None:
     assert _place(_state("green"), leaves=True, blue=0, green=100).origin == "blue"
 
 
+@pytest.mark.parametrize(("stable", "weights"), [("blue", BLUE), ("green", GREEN)])
+def test_a_rule_that_names_both_slots_is_no_foreign_one_as_a_service_leaves(
+    stable: Slot, weights: Weights
+) -> None:
+    """The idle slot's group stands in the rule with 0; the origin takes that slot's place."""
+    found = _place(_state(stable), leaves=True, blue=weights.blue, green=weights.green)
+    rule = live_rule(forward(blue=weights.blue, green=weights.green))
+    assert rule.weights(found.target_groups) == weights
+    with pytest.raises(ForeignChange, match="forwards to"):
+        live_rule(forward(blue=50, green=50)).weights(found.target_groups)
+
+
 @pytest.mark.parametrize("state", [_state("green", "green"), State()], ids=["left", "never-came"])
 def test_what_is_with_its_owner_cannot_leave(state: State) -> None:
     """The sentence says how to go on."""

@@ -621,11 +621,11 @@ def test_an_answer_is_no_longer_than_cloudformation_takes(
 # ---- a service that leaves ---------------------------------------------------------------------------------
 
 
-def _leave(aws: Aws) -> list[str]:
+def _leave(aws: Aws, **more: Any) -> list[str]:
     aws.called.clear()
     context = Context()
     context.remaining = 900_000
-    removed = module_of("cleanup").handler({"service": "web", "leave": True}, context)["removed"]
+    removed = module_of("cleanup").handler({"service": "web", "leave": True} | more, context)["removed"]
     assert aws.called - ACTIONS["cleanup"] == set()
     return list(removed)
 
@@ -671,6 +671,16 @@ def test_a_service_that_is_live_in_a_slot_does_not_leave(
         _leave(aws)
     assert account.status("blue") == "ACTIVE"
     assert Traffic(account.elbv2, account.spec).rule() is not None
+
+
+def test_a_service_that_its_owner_has_deleted_leaves(
+    account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
+) -> None:
+    """Its clients cannot be handed back to anything, and what is live would keep the owner's cluster."""
+    journal.holding.release(deployed.hold, at(60))
+    _leave(aws, gone=True)
+    assert account.status("blue") == "INACTIVE"
+    assert Traffic(account.elbv2, account.spec).rule() is None
 
 
 def test_a_service_that_is_held_does_not_leave(account: Account, aws: Aws, deployed: HeldPlan) -> None:

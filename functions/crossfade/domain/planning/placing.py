@@ -31,7 +31,9 @@ def place(
         The service is to be handed back, and its owner's ECS service is live already.
     """
     origin = _origin(pattern, rule, state, leaves=leaves)
-    theirs: dict[str, str] = {origin: pattern.target_group} if origin else {}
+    theirs = {"pattern": pattern.target_group}
+    if origin:
+        theirs |= {origin: pattern.target_group, "replaced": own.of(origin)}
     if leaves and state.stable in (None, origin) and rule.forwards.get(pattern.target_group):
         raise NothingToLeave(
             f"{spec.service} is live in its owner's ECS service {spec.like} already, so nothing was "
@@ -44,7 +46,7 @@ def place(
             "pattern": pattern.model_dump(mode="json"),
             "listener": listener,
             "rule": rule.arn,
-            "target_groups": own.model_copy(update={**theirs, "pattern": pattern.target_group}).model_dump(),
+            "target_groups": own.model_copy(update=theirs).model_dump(),
             "origin": origin,
             "leftover": origin is None and warm is not None and warm == state.origin,
             "preview_secret": preview_secret,

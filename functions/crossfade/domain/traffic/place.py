@@ -90,7 +90,7 @@ def leads_here(groups: TargetGroups, rule: LiveRule) -> bool:
 
 
 def _all(groups: TargetGroups) -> set[str]:
-    return {groups.blue, groups.green, groups.pattern}
+    return {groups.blue, groups.green, groups.pattern, groups.replaced}
 
 
 def listener_gone(spec: Placed) -> ResourceGone:

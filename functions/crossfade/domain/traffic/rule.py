@@ -58,7 +58,8 @@ class LiveRule(Model):
             The rule does what Crossfade could not keep: it forwards to a group that is not one of the
             service's, answers by itself, or does something before that is not known here.
         """
-        own = {groups.blue, groups.green, *([] if self.forwards.get(groups.pattern) else [groups.pattern])}
+        beside = {group for group in (groups.pattern, groups.replaced) if not self.forwards.get(group)}
+        own = {groups.blue, groups.green} | beside
         foreign = set(self.forwards) - own
         if foreign:
             raise self._changed(f"forwards to {', '.join(sorted(foreign))}", groups)
