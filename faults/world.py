@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from random import Random
 from typing import Any
 
 from crossfade.domain.slots import SLOTS, Slot
-from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.spec.names import preview_secret, target_group_name
+from crossfade.domain.spec.placed import Placed
+from faults.aws import pattern
 from faults.aws.account import settle
 from faults.aws.autoscaling import Scaling
-from faults.aws.balancer import Balancer
+from faults.aws.balancer import Balancer, share
 from faults.aws.cloudwatch import CloudWatch
 from faults.aws.dynamodb import DynamoDb
 from faults.aws.ecs import Ecs
@@ -18,7 +21,7 @@ from faults.aws.events import EventBus
 from faults.aws.images import Image, Registry
 from faults.aws.logs import Logs
 from faults.aws.machines import Machines
-from faults.aws.names import ACCOUNT, REGION
+from faults.aws.names import ACCOUNT, GROUP
 from faults.aws.stack import environment
 from faults.aws.states import States
 from faults.aws.stores import Buckets, Parameters
@@ -26,26 +29,37 @@ from faults.aws.users import Users
 from faults.aws.views import Views
 from faults.cases.disturbances import Disturber
 from faults.cases.fault import Faults
+from faults.cases.service import found
 from faults.cases.watcher import Watcher
 from faults.cases.writes import Writes
 from faults.client import Client, Made
 from faults.workflow.clock import Clock
 from faults.workflow.execution import Execution
 
+SECRET = "0f" * 16
+"""That of the preview rules."""
 SETTLING_SECONDS = 120.0
 """After the last execution: until ECS has stopped what it was told to stop."""
-LOGS = {
-    "logDriver": "awslogs",
-    "options": {"awslogs-group": "/crossfade/web", "awslogs-region": REGION, "awslogs-stream-prefix": "web"},
-}
-"""Where the service's tasks log."""
+ORIGIN: Slot = "green"
+"""The slot whose place the owner's service takes until a deployment has claimed the service."""
 
 
 class World:
-    """One AWS account in virtual time."""
+    """One AWS account in virtual time, in which a service is prepared for Crossfade.
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.spec = ServiceSpec.model_validate(document)
+    ``document`` is the service's spec, ``runs`` what its owner's own ECS service runs and gets all traffic
+    with; None: that stands at 0 tasks.
+    """
+
+    def __init__(self, document: dict[str, Any], runs: Image | None = None) -> None:
+        path = environment()["SPECS_PATH"]
+        groups = {
+            slot: f"{GROUP}/{target_group_name(path, document['service'], slot)}/{n}"
+            for n, slot in enumerate(SLOTS, start=1)
+        }
+        self._placed = {origin: _placed(document, groups, origin) for origin in (None, *SLOTS)}
+        self.own = self._placed[None]
+        """The spec with both slots' own services and target groups."""
         self.strict = False
         """Whether answers are checked against botocore's models as well."""
         self.clock, self.random = Clock(), Random(0)
@@ -59,30 +73,46 @@ class World:
         self.faults, self.disturber = Faults(self.clock), Disturber(self)
         self.calls: list[Made] = []
         self.watcher = Watcher(self)
-        groups = self.spec.target_groups
-        self.balancer = Balancer(
-            self, self.spec.listener, self.spec.rule_priority, (groups.blue, groups.green)
-        )
+        self.balancer = Balancer(self, self.own.listener)
         self.users = Users(self)
         self.registry, self.logs, self.scaling = Registry(self.clock), Logs(self.users), Scaling(self)
         self.cloudwatch = CloudWatch(self)
         self.parameters, self.buckets = Parameters(), Buckets()
-        self.ecs = Ecs(self, self.spec.cluster)
+        self.ecs = Ecs(self, self.own.cluster)
         self.dynamodb = DynamoDb(environment()["JOURNAL_TABLE"], ("service", "item"))
         self.machines = Machines(self)
         self.bus = EventBus(self.clock, self.machines.start)
-        self.spec_name = f"{environment()['SPECS_PATH']}{self.spec.service}"
-        self.parameters.values[self.spec_name] = self.spec.model_dump_json()
+        self.spec_name = f"{path}{self.own.service}"
+        self.parameters.values[self.spec_name] = json.dumps(document)
+        self.parameters.encrypt(preview_secret(path, self.own.service), SECRET)
+        self.ecs.register_task_definition(
+            family="crossfade-probe",
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="256",
+            memory="512",
+            executionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/crossfade/probe",
+            containerDefinitions=[{"name": "probe", "image": "probe"}],
+        )
+        self.pattern_started = False
+        """Whether the owner's stack has started tasks in its service while others have the traffic."""
+        self.declared_count = 0
+        """How many tasks the owner's stack says that its service has."""
         settle(self)
+        pattern.prepare(self, SECRET)
         self.writes = Writes(self)
-        self._register("crossfade-probe", {"name": "probe", "image": "probe"})
-        app = {
-            "name": self.spec.container,
-            "image": "web-blueprint",
-            "portMappings": [{"containerPort": self.spec.port}],
-            "logConfiguration": LOGS,
-        }
-        self._register("web-blueprint", app)
+        pattern.declare(self, runs)
+
+    @property
+    def origin(self) -> Slot | None:
+        """The slot whose place the owner's service takes, by the journal; as yet, or since the last claim."""
+        state = self.dynamodb.item(self.own.service, "state")
+        return state["origin"]["S"] if "origin" in state else None if state else ORIGIN
+
+    @property
+    def spec(self) -> Placed:
+        """The spec with the services and target groups that the slots have now."""
+        return self._placed[self.origin]
 
     @property
     def models(self) -> dict[str, Any]:
@@ -119,8 +149,8 @@ class World:
         self.clock.run_for(SETTLING_SECONDS)
 
     def weight(self, slot: Slot) -> int:
-        """The weight of a slot in the production rule."""
-        return self.balancer.weights.last.get(self.spec.target_groups.of(slot), 0)
+        """The weight of a slot in the production rule, in percent."""
+        return share(self.balancer.weights.last, self.spec.target_groups.of(slot))
 
     def live(self) -> dict[Slot, tuple[str, ...]]:
         """The tags that run healthy in each slot, one for each target."""
@@ -140,17 +170,11 @@ class World:
         self.views.rest()
         return pickle.dumps(self)
 
-    def _register(self, family: str, container: dict[str, Any]) -> None:
-        self.ecs.register_task_definition(
-            family=family,
-            requiresCompatibilities=["FARGATE"],
-            networkMode="awsvpc",
-            cpu="256",
-            memory="512",
-            executionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/crossfade/tasks/web",
-            containerDefinitions=[container],
-            tags=[{"key": "CostCenter", "value": "7"}],
-        )
+
+def _placed(document: dict[str, Any], groups: dict[Slot, str], origin: Slot | None) -> Placed:
+    theirs = {origin: pattern.TARGET_GROUP} if origin else {}
+    now = {**groups, **theirs, "pattern": pattern.TARGET_GROUP}
+    return Placed.model_validate({**document, **found(target_groups=now, origin=origin)})
 
 
 def thaw(frozen: bytes) -> World:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from faults.aws.definitions import ECS
 from faults.aws.names import GROUP
+from faults.aws.pattern import PRIORITY
 from faults.aws.tasks import Rollout, Service, Task
 from faults.law import Attributes, Held, Resource
 
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
 
 NEIGHBOUR = "api"
 """A service that Crossfade has nothing to do with: in the same cluster, behind the same listener."""
-_TARGET_GROUP = f"{GROUP}/{NEIGHBOUR}/3"
+_TARGET_GROUP = f"{GROUP}/{NEIGHBOUR}/4"
 
 
 def settle(world: World) -> None:
     """Let the neighbours be there: they were before Crossfade, and nothing of theirs may change."""
     host = {"Field": "host-header", "HostHeaderConfig": {"Values": ["api.example"]}}
     forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": _TARGET_GROUP}]}}
-    world.balancer.put_rule("api", world.spec.rule_priority - 1, [host], [forward])
-    for family in (NEIGHBOUR, world.spec.service):
+    world.balancer.put_rule("api", PRIORITY - 1, [host], [forward])
+    for family in (NEIGHBOUR, world.own.service):
         # A family's name is known to all of the account: this one of the service's is a job of somebody's.
         world.ecs.register_task_definition(
             family=family, containerDefinitions=[{"name": "job", "image": "job:1"}]
@@ -43,9 +44,9 @@ def settle(world: World) -> None:
 
 def names(world: World) -> dict[str, Any]:
     """What stands for the braces of the law."""
-    spec = world.spec
+    spec = world.own
     return {
-        "listener": spec.listener, "rule_priority": spec.rule_priority, "cluster": _cluster(world),
+        "listener": spec.listener, "rule_priority": PRIORITY, "cluster": _cluster(world),
         "pattern": spec.like.rpartition("/")[2],
         "service": spec.service, "stack": "crossfade",
     }  # fmt: skip
@@ -62,7 +63,7 @@ def managed(world: World) -> Held:
 
 
 def _managed(world: World) -> Iterator[tuple[Resource, Attributes]]:
-    listener, cluster = world.spec.listener, _cluster(world)
+    listener, cluster = world.own.listener, _cluster(world)
     for rule in world.balancer.listed():
         yield Resource("listener rule", f"{listener} {rule['Priority']}"), rule
     for name, service in world.ecs.services.items():
@@ -98,4 +99,4 @@ def _configured(service: Service) -> Mapping[str, Any]:
 
 
 def _cluster(world: World) -> str:
-    return world.spec.cluster.rpartition("/")[2]
+    return world.own.cluster.rpartition("/")[2]

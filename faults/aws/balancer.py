@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from faults.aws.answer import AwsError
 from faults.aws.history import History
 from faults.aws.images import Image
+from faults.aws.pattern import PRIORITY
 
 if TYPE_CHECKING:
     from faults.world import World
@@ -50,25 +51,32 @@ class Breakdown(NamedTuple):
 
 
 class Balancer:
-    """Operations of ``elbv2`` over one listener and the two target groups of a service."""
+    """Operations of ``elbv2`` over one listener and three target groups: the owner's, and one for each slot.
 
-    def __init__(self, world: World, listener: str, priority: int, groups: tuple[str, str]) -> None:
+    ``previews``: the target group of each header by which one slot is met. ``tags`` by the resource's ARN.
+    """
+
+    def __init__(self, world: World, listener: str) -> None:
+        own = world.own.target_groups
+        groups = (own.blue, own.green, own.pattern)
         self.weights: History[Weights] = History({})
         """As the rule has them."""
         self.served: History[Weights] = History({})
         """As clients meet them, and when they will."""
         self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
         self.broken: dict[str, History[Breakdown]] = {group: History(Breakdown()) for group in groups}
-        self._world, self._priority = world, str(priority)
+        self.previews: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self._world, self._priority = world, str(PRIORITY)
         self.listener: str | None = listener
         """None while the service's listener is deleted."""
         self._rules: dict[str, Rule] = {}
         self._secrets: set[str] = set()
         """Rules that know a login's secret."""
         self.enriched: Rule | None = None
-        """The production rule as its owner has left it, once somebody did more than to weigh it."""
+        """The production rule as its owner has left it; None while the listener is deleted."""
         self._targets: dict[str, dict[str, tuple[str, Image]]] = {group: {} for group in groups}
-        self._created = 0
+        self._created = 3
         self._held = 0.0
 
     # ---- targets, as ECS registers them --------------------------------------------------------------------
@@ -131,6 +139,7 @@ class Balancer:
     def lose_listener(self) -> None:
         """The listener is deleted, and every rule with it."""
         self._weigh({})
+        self.enriched = None
         self._rules.clear()
         self._secrets.clear()
         self.listener = None
@@ -161,14 +170,24 @@ class Balancer:
         """The next change of the weights reaches clients as late as it ever does; see ``_weigh``."""
         self._held = until
 
-    def put_rule(self, name: str, priority: int, conditions: list[Any], actions: list[Any]) -> None:
-        """A rule of somebody else is there, which leads to no target that is simulated."""
+    def put_rule(self, name: str, priority: int, conditions: list[Any], actions: list[Any]) -> str:
+        """A rule is there from before; returns its ARN."""
         assert self.listener
         arn = f"{self.listener.replace(':listener/', ':listener-rule/')}/{name}"
         self._rules[arn] = {
-            "RuleArn": arn, "Priority": str(priority), "Conditions": conditions, "Actions": actions,
-            "IsDefault": False,
+            "RuleArn": arn, "Priority": str(priority), "Conditions": conditions,
+            "Actions": [_told(action, False) for action in actions], "IsDefault": False, "Transforms": [],
         }  # fmt: skip
+        weights = _weights(actions[-1])
+        for condition in conditions:
+            for value in condition.get("HttpHeaderConfig", {}).get("Values", []):
+                self.previews[value] = next(iter(weights))
+        if priority == PRIORITY:
+            now = self._world.clock.now
+            self.weights.set(now, weights)
+            self.served.set(now, weights)
+            self.enriched = self.production_rule()
+        return arn
 
     # ---- the API -------------------------------------------------------------------------------------------
 
@@ -190,6 +209,7 @@ class Balancer:
         Conditions: list[Any],
         Actions: list[Any],
         Transforms: list[Any] | None = None,
+        Tags: list[dict[str, str]] | None = None,
     ) -> dict[str, Any]:
         """A new rule; its ARN is new each time."""
         if ListenerArn != self.listener:
@@ -200,6 +220,7 @@ class Balancer:
         arn = f"{ListenerArn.replace(':listener/', ':listener-rule/')}/{self._created}"
         rule = {"RuleArn": arn, "Priority": str(Priority), "IsDefault": False}
         self._write({**rule, "Conditions": Conditions, "Actions": Actions, "Transforms": Transforms or []})
+        self.tags[arn] = {tag["Key"]: tag["Value"] for tag in Tags or []}
         return {"Rules": [dict(self._rules[arn])]}
 
     def modify_rule(
@@ -222,6 +243,46 @@ class Balancer:
         del self._rules[RuleArn]
         self._secrets.discard(RuleArn)
         return {}
+
+    def describe_target_groups(
+        self, *, Names: list[str] | None = None, TargetGroupArns: list[str] | None = None
+    ) -> dict[str, Any]:
+        """Target groups by name or ARN; if one of them is not there, none."""
+        found = [
+            arn
+            for arn in self._targets
+            if arn.split("/")[1] in (Names or ()) or arn in (TargetGroupArns or ())
+        ]
+        if len(found) < len(Names or TargetGroupArns or ()):
+            raise AwsError("TargetGroupNotFound", "One or more target groups not found")
+        return {"TargetGroups": [self._described(arn) for arn in found]}
+
+    def _described(self, group: str) -> dict[str, Any]:
+        """Whether a load balancer uses it is told by the rules."""
+        balancer = self._world.own.listener.replace(":listener/", ":loadbalancer/").rpartition("/")[0]
+        used = {arn for rule in self._rules.values() for arn in _weights(rule["Actions"][-1])}
+        return {
+            "TargetGroupArn": group,
+            "TargetGroupName": group.split("/")[1],
+            "Protocol": "HTTP",
+            "Port": 8080,
+            "VpcId": "vpc-1",
+            "TargetType": "ip",
+            "HealthCheckPath": "/version",
+            "LoadBalancerArns": [balancer] if group in used else [],
+        }
+
+    def describe_tags(self, *, ResourceArns: list[str]) -> dict[str, Any]:
+        """The tags of rules and target groups."""
+        return {
+            "TagDescriptions": [
+                {
+                    "ResourceArn": arn,
+                    "Tags": [{"Key": key, "Value": value} for key, value in self.tags.get(arn, {}).items()],
+                }
+                for arn in ResourceArns
+            ]
+        }
 
     def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:
         """Every target of a group and its state."""
@@ -267,6 +328,11 @@ class Balancer:
         self.served.set(max(clock.now + lag, self.served.moments[-1]), weights)
         self._world.watcher.look()
         clock.after(self.served.moments[-1] - clock.now, self._world.watcher.look, background=True)
+
+
+def share(weights: Weights, group: str) -> int:
+    """The share of a group in the requests, in percent."""
+    return 100 * weights.get(group, 0) // (sum(weights.values()) or 1)
 
 
 def _weights(action: Rule) -> Weights:

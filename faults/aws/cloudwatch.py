@@ -104,7 +104,7 @@ class CloudWatch:
         group = names.pop("TargetGroup", None)
         groups = [arn for arn in self._world.balancer.healthy if arn.rpartition(":")[2] == group]
         known = namespace == "AWS/ApplicationELB" and metric in {REQUESTS, FAILURES, NEVER}
-        balancer = {"LoadBalancer": self._world.spec.listener.partition("listener/")[2].rpartition("/")[0]}
+        balancer = {"LoadBalancer": self._world.own.listener.partition("listener/")[2].rpartition("/")[0]}
         if not known or not groups or names != balancer or (wanted["Period"], wanted["Stat"]) != (60, "Sum"):
             raise Refused(f"GetMetricData: {wanted}")
         return metric, groups[0]

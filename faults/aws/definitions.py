@@ -52,6 +52,15 @@ class TaskDefinitions:
                 yield found["taskDefinition"]["taskDefinitionArn"], found
 
     def image(self, definition: str) -> Image:
-        """What a release runs."""
+        """What a task definition runs: a release by its digest, what its owner wrote by its tag."""
         found = self.describe_task_definition(taskDefinition=definition)["taskDefinition"]
-        return self._images[found["containerDefinitions"][0]["image"].partition("@")[2]]
+        image = str(found["containerDefinitions"][0]["image"])
+        if "@" in image:
+            return self._images[image.partition("@")[2]]
+        return next(known for known in self._images.values() if known.tag == image.rpartition(":")[2])
+
+    def deregister_task_definition(self, *, taskDefinition: str) -> dict[str, Any]:
+        """Nothing more can be started with it; what runs goes on, and it can still be described."""
+        found = self.describe_task_definition(taskDefinition=taskDefinition)["taskDefinition"]
+        found["status"] = "INACTIVE"
+        return {"taskDefinition": found}

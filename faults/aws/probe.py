@@ -20,6 +20,7 @@ from probe.record import (
     to_json,
     utc,
 )
+from probe.secret import with_secret
 from probe.settings import TaskSettings
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ class Probe:
         """The task runs: the stream is there from now on."""
         now = self._world.clock.now
         self.running = True
-        self._lanes = [Lane(settings, now) for settings in self.settings.lanes]
+        assert self.settings.secret_parameter
+        secret = self._world.parameters.values[self.settings.secret_parameter]
+        self._lanes = [Lane(settings, now) for settings in with_secret(self.settings.lanes, secret)]
         names = tuple(lane.settings.name for lane in self._lanes)
         self._write(now, Opened(self.settings.deployment, _at(now), names))
         self._world.logs.writers.append(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from faults.aws.answer import AwsError
@@ -18,6 +19,7 @@ from faults.aws.tasks import (
     Task,
 )
 from faults.aws.views import Resource
+from faults.workflow.clock import START
 from faults.workflow.query import Refused
 
 if TYPE_CHECKING:
@@ -35,9 +37,11 @@ NO_CAPACITY = (
 """What ECS says where Fargate has no room for a task."""
 CLUSTER_OF_OTHERS = f"{ECS}:cluster/others"
 """It is there, and nothing in it is the service's: it may be looked at, and nothing else."""
-_PLACEMENT = {
-    "loadBalancers", "networkConfiguration", "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing",
-    "deploymentConfiguration", "propagateTags",
+_PLACEMENT = {"loadBalancers", "networkConfiguration", "launchType"}
+"""Without these a service is none of those that are simulated."""
+_SETTINGS = _PLACEMENT | {
+    "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing", "deploymentConfiguration",
+    "propagateTags", "enableExecuteCommand", "enableECSManagedTags", "serviceConnectConfiguration",
 }  # fmt: skip
 
 
@@ -112,17 +116,35 @@ class Services(TaskDefinitions):
             None,
         )
 
-    def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
+    def describe_services(
+        self, *, cluster: str, services: list[str], include: list[str] | None = None
+    ) -> dict[str, Any]:
         """Services by name; of those that are not there it says so."""
         known = {} if cluster == CLUSTER_OF_OTHERS else self.services
         if known:
             self._check(cluster)
-        found = [known[name].described() for name in services if name in known]
+        tagged = include == ["TAGS"]
+        found = [known[name].described(tagged=tagged) for name in services if name in known]
         missing = [name for name in services if name not in known]
         return {"services": found, "failures": [{"arn": name, "reason": "MISSING"} for name in missing]}
 
+    def describe_service_revisions(self, *, serviceRevisionArns: list[str]) -> dict[str, Any]:
+        """Revisions of services: what they run with, and of which AWS tells nowhere else."""
+        found = [service for service in self.services.values() if service.revision in serviceRevisionArns]
+        return {
+            "serviceRevisions": [
+                {
+                    "serviceRevisionArn": service.revision,
+                    "taskDefinition": service.definition,
+                    "createdAt": START + timedelta(seconds=service.primary.created),
+                }
+                for service in found
+            ],
+            "failures": [],
+        }
+
     def create_service(
-        self, *, cluster: str, serviceName: str, taskDefinition: str, desiredCount: int, launchType: str,
+        self, *, cluster: str, serviceName: str, taskDefinition: str, desiredCount: int,
         tags: list[dict[str, str]] | None = None, **placement: Any,
     ) -> dict[str, Any]:  # fmt: skip
         """A new service."""
@@ -132,9 +154,9 @@ class Services(TaskDefinitions):
             raise AwsError("InvalidParameterException", "Unable to Start a service that is still Draining.")
         if known and known.status == "ACTIVE":
             raise AwsError("InvalidParameterException", "Creation of service was not idempotent.")
-        self.describe_task_definition(taskDefinition=taskDefinition)
-        if placement.keys() != _PLACEMENT or launchType != "FARGATE":
-            raise Refused(f"CreateService without {_PLACEMENT}, FARGATE")
+        self._refuse_inactive(taskDefinition)
+        if not _PLACEMENT <= placement.keys() <= _SETTINGS or placement["launchType"] != "FARGATE":
+            raise Refused(f"CreateService with {sorted(placement)}")
         service = Service(serviceName, taskDefinition, desiredCount, placement)
         service.tags = {tag["key"]: tag["value"] for tag in tags or []}
         self.services[serviceName] = service
@@ -150,7 +172,7 @@ class Services(TaskDefinitions):
         self._check(cluster)
         if service not in self.services:
             raise AwsError("ServiceNotFoundException", "Service not found.")
-        if odd := placement.keys() - _PLACEMENT:
+        if odd := placement.keys() - _SETTINGS:
             raise Refused(f"UpdateService: {odd}")
         found = self.services[service]
         if found.deleted:
@@ -158,7 +180,7 @@ class Services(TaskDefinitions):
         after = found.placement | placement
         new = forceNewDeployment or taskDefinition not in {None, found.definition} or after != found.placement
         if taskDefinition:
-            self.describe_task_definition(taskDefinition=taskDefinition)
+            self._refuse_inactive(taskDefinition)
             found.definition = taskDefinition
         found.placement = after
         found.primary.next_try = 0.0
@@ -223,8 +245,17 @@ class Services(TaskDefinitions):
 
     def ask_by_hand(self, service: str, count: int) -> None:
         """The service's owner sets its count."""
+        self.update_by_owner(service, desiredCount=count)
+
+    def update_by_owner(self, service: str, **given: Any) -> None:
+        """The service's owner, or the stack that declares it, sets this of it."""
         self._world.views.wrote(Resource("ecs", service))
-        self.update_service(cluster=self._cluster, service=service, desiredCount=count)
+        self.update_service(cluster=self._cluster, service=service, **given)
+
+    def _refuse_inactive(self, definition: str) -> None:
+        found = self.describe_task_definition(taskDefinition=definition)["taskDefinition"]
+        if found["status"] != "ACTIVE":
+            raise AwsError("ClientException", "TaskDefinition is inactive")
 
     def _find_room(self, service: Service) -> None:
         service.missing = max(service.missing - 1, 0)

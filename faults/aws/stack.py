@@ -36,7 +36,7 @@ class Function:
 
 
 def resolve(value: Any) -> Any:
-    """A value of the template with Ref, Fn::GetAtt, Fn::Sub and Fn::If replaced.
+    """A value of the template with Ref, Fn::GetAtt, Fn::Sub, Fn::If and Fn::Join replaced.
 
     Raises
     ------
@@ -55,7 +55,10 @@ def resolve(value: Any) -> Any:
         return re.sub(r"\$\{([^}]+)\}", lambda found: _substitute(found[1]), value["Fn::Sub"])
     if "Fn::If" in value:
         condition, then, otherwise = value["Fn::If"]
-        return resolve(then if _holds(condition) else otherwise)
+        return resolve(then if _holds(template()["Conditions"][condition]) else otherwise)
+    if "Fn::Join" in value:
+        between, parts = value["Fn::Join"]
+        return between.join(resolve(parts))
     if odd := [key for key in value if key.startswith("Fn::")]:
         raise Refused(f"template: {odd}")
     return {key: resolve(item) for key, item in value.items()}
@@ -122,7 +125,9 @@ def rules() -> list[tuple[str, str, dict[str, Any]]]:
 
 def _allowed(policies: list[dict[str, Any]]) -> frozenset[str]:
     statements = [one for policy in policies for one in policy.get("PolicyDocument", policy)["Statement"]]
-    actions = [one["Action"] for one in statements if one.get("Effect", "Allow") == "Allow"]
+    # What is given only where a parameter names it is given here.
+    given = [one["Fn::If"][1] if "Fn::If" in one else one for one in statements]
+    actions = [one["Action"] for one in given if one.get("Effect", "Allow") == "Allow"]
     return frozenset(
         name for action in actions for name in (action if isinstance(action, list) else [action])
     )
@@ -134,6 +139,10 @@ def _physical(name: str) -> Any:
     logical, _, attribute = name.partition(".")
     if attribute == "Version":
         return _version(logical)
+    if name in template()["Parameters"]:
+        default = template()["Parameters"][name]["Default"]
+        is_list = template()["Parameters"][name]["Type"] == "CommaDelimitedList"
+        return default.split(",") if is_list else default
     known = template()["Resources"].get(name)
     if known is None:
         raise Refused(f"template: Ref {name}")
@@ -145,10 +154,12 @@ def _physical(name: str) -> Any:
     return f"{STACK}-{name}"
 
 
-def _holds(condition: str) -> bool:
-    """Whether a condition that compares a parameter holds where nothing is said of the parameter."""
-    parameter, wanted = template()["Conditions"][condition]["Fn::Equals"]
-    return bool(template()["Parameters"][parameter["Ref"]]["Default"] == wanted)
+def _holds(condition: dict[str, Any]) -> bool:
+    """Whether a condition holds where nothing is said of the parameters that it compares."""
+    if "Fn::Not" in condition:
+        return not _holds(condition["Fn::Not"][0])
+    found, wanted = condition["Fn::Equals"]
+    return bool(resolve(found) == wanted)
 
 
 def _version(function: str) -> str:

@@ -10,21 +10,27 @@ class Parameters:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self._encrypted: set[str] = set()
 
-    def get_parameter(self, *, Name: str) -> dict[str, Any]:
+    def encrypt(self, name: str, value: str) -> None:
+        """A parameter of type SecureString is there."""
+        self.values[name] = value
+        self._encrypted.add(name)
+
+    def get_parameter(self, *, Name: str, WithDecryption: bool = False) -> dict[str, Any]:
         """One parameter."""
         if Name not in self.values:
             raise AwsError("ParameterNotFound", Name)
-        return {"Parameter": _described(Name, self.values[Name])}
+        return {"Parameter": self._described(Name, clear=WithDecryption)}
 
     def get_parameters_by_path(self, *, Path: str) -> dict[str, Any]:
         """Every parameter below a path."""
-        found = {name: value for name, value in self.values.items() if name.startswith(Path)}
-        return {"Parameters": [_described(name, value) for name, value in found.items()]}
+        return {"Parameters": [self._described(name) for name in self.values if name.startswith(Path)]}
 
-
-def _described(name: str, value: str) -> dict[str, Any]:
-    return {"Name": name, "Type": "String", "Value": value}
+    def _described(self, name: str, *, clear: bool = False) -> dict[str, Any]:
+        encrypted = name in self._encrypted
+        value = "AQICAH" if encrypted and not clear else self.values[name]
+        return {"Name": name, "Type": "SecureString" if encrypted else "String", "Value": value}
 
 
 class Buckets:

@@ -15,6 +15,8 @@ STOP_SECONDS = 1.0
 
 CRASH_SECONDS = 1.5
 """How long a task runs that crashes a little after its start: its target is not healthy yet."""
+OF_A_ROLLOUT = frozenset({"serviceConnectConfiguration", "volumeConfigurations"})
+"""Settings that DescribeServices tells of each rollout, and not of the service."""
 MOST_EVENTS = 100
 """So many of a service's events are told, the newest first."""
 REASONS = {"EssentialContainerExited": "Essential container in task exited"}
@@ -104,6 +106,12 @@ class Service:
     """What ECS has to say of it, and when, the last one last."""
 
     @property
+    def revision(self) -> str:
+        """The ARN of the newest revision of the service."""
+        number = self.primary.id.rpartition("/")[2]
+        return f"{ECS}:service-revision/web/{self.name}/{number}"
+
+    @property
     def group(self) -> str:
         """The target group of its tasks."""
         return str(self.placement["loadBalancers"][0]["targetGroupArn"])
@@ -130,8 +138,14 @@ class Service:
         """The tasks of a rollout in one of these states."""
         return [task for task in self.tasks if task.rollout == rollout.id and task.status in statuses]
 
-    def described(self) -> dict[str, Any]:
-        """The service as DescribeServices tells of it; a task that drains counts as running no more."""
+    def described(self, *, tagged: bool = False) -> dict[str, Any]:
+        """The service as DescribeServices tells of it; a task that drains counts as running no more.
+
+        Some of its settings stand in its rollouts. Its tags are told to who asks for them.
+        """
+        settings = {key: value for key, value in self.placement.items() if key not in OF_A_ROLLOUT}
+        of_rollout = {key: value for key, value in self.placement.items() if key in OF_A_ROLLOUT}
+        tags = [{"key": key, "value": value} for key, value in self.tags.items()] if tagged else None
         rollouts = [
             {
                 "id": rollout.id,
@@ -144,10 +158,15 @@ class Service:
                 "failedTasks": rollout.failed,
                 "rolloutState": rollout.state,
                 "rolloutStateReason": f"ECS deployment {rollout.id} is {rollout.state}.",
+                **of_rollout,
             }
             for rollout in reversed(self.rollouts)
         ]
         return {
+            **settings,
+            **({"tags": tags} if tags is not None else {}),
+            "schedulingStrategy": "REPLICA",
+            "currentServiceRevisions": [{"arn": self.revision}],
             "serviceName": self.name,
             "serviceArn": f"{ECS}:service/web/{self.name}",
             "status": self.status,

@@ -1,4 +1,4 @@
-"""What tasks and the service's owner do meanwhile: tasks die, and the live slot is scaled by hand."""
+"""What happens meanwhile: tasks die, the live slot is scaled by hand, the owner's stack is updated."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from crossfade.domain.slots import SLOTS, Slot, other
+from faults.aws import pattern
 from faults.aws.balancer import HEALTH_SECONDS
 from faults.aws.tasks import START_SECONDS, Service
 
@@ -20,14 +21,15 @@ BACK_SECONDS = 30.0
 
 
 class Disturbance(NamedTuple):
-    """``of``: the slot that it concerns, by its role at that moment. ``does`` is given its service.
+    """``of``: the slot that it concerns, by its role at that moment, or the owner's service, whichever role that
+    has. ``does`` is given its service.
 
     ``fits`` where it makes a difference. ``passes``: whether a deployment must end as it would have without
     it; ``good``: it must where it deploys a good release. ``silences``: whether clients may have nobody to
     answer them for a while.
     """
 
-    of: Literal["stable", "candidate"]
+    of: Literal["stable", "candidate", "pattern"]
     does: Callable[[World, Service], None]
     passes: Literal["always", "good", "never"]
     fits: Callable[[World, Service], bool] = lambda _, service: _running(service) > 0
@@ -102,6 +104,24 @@ def _to_0_and_back(world: World, service: Service) -> None:
     world.clock.after(BACK_SECONDS, world.writes.by_owner, back)
 
 
+def _applied(world: World, service: Service) -> None:
+    """The stack of the service's owner is updated, which sends all properties of the pattern."""
+    live = world.balancer.weights.last.get(service.group)
+    world.pattern_started |= not live and world.declared_count > 0
+    pattern.apply(world)
+
+
+def _is_owners(_: World, service: Service) -> bool:
+    """Whether the role is played by the owner's own service."""
+    return service.name == "web"
+
+
+def _idles(world: World, service: Service) -> bool:
+    """Whether the owner's service takes part in nothing, and its stack would start it."""
+    slots = filter(None, (stable(world), candidate(world)))
+    return world.declared_count > 0 and service.name not in {world.spec.slot_service(slot) for slot in slots}
+
+
 DISTURBANCES: dict[str, Disturbance] = {
     "stable-replaced": Disturbance("stable", _replaced, "always"),
     "stable-halved": Disturbance("stable", _halved, "always", _several),
@@ -113,6 +133,9 @@ DISTURBANCES: dict[str, Disturbance] = {
     "owner-down": Disturbance("stable", _down, "always", _several),
     "owner-to-0": Disturbance("stable", _to_0, "never", silences=True),
     "owner-to-0-and-back": Disturbance("stable", _to_0_and_back, "never", silences=True),
+    "stack-over-stable": Disturbance("stable", _applied, "always", _is_owners),
+    "stack-over-candidate": Disturbance("candidate", _applied, "never", _is_owners, silences=True),
+    "stack-over-idle": Disturbance("pattern", _applied, "always", _idles),
 }
 
 
@@ -143,7 +166,7 @@ class Disturber:
 
     def possible(self) -> tuple[str, ...]:
         """What would make a difference now."""
-        services = {role: self._service(role) for role in ("stable", "candidate")}
+        services = {role: self._service(role) for role in ("stable", "candidate", "pattern")}
         return tuple(
             name
             for name, kind in DISTURBANCES.items()
@@ -164,6 +187,8 @@ class Disturber:
             self._world.writes.by_owner(partial(DISTURBANCES[name].does, self._world, service))
 
     def _service(self, role: str) -> Service | None:
+        if role == "pattern":
+            return self._world.ecs.services["web"]
         slot = stable(self._world) if role == "stable" else candidate(self._world)
         return self._world.ecs.services.get(self._world.spec.slot_service(slot)) if slot else None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from faults.aws.services import CLUSTER_OF_OTHERS
 from faults.aws.stores import Parameters
+from faults.cases.service import RULE
 
 Document = dict[str, Any]
 
@@ -26,32 +27,31 @@ def _stages(document: Document) -> None:
     document["stages"] = [first, between | {"weight": 40}, between | {"weight": 60}, last]
 
 
-def _priority(document: Document) -> None:
-    """The production rule is to stand elsewhere."""
-    document["rule_priority"] += 1
+def _rule(document: Document) -> None:
+    """The production rule is to be another one."""
+    document["traffic"] = [{"rule": document["traffic"][0].get("rule", RULE).replace("/3", "/99")}]
 
 
-def _groups(document: Document) -> None:
-    """Each slot has the other one's target group."""
-    groups = document["target_groups"]
-    groups["blue"], groups["green"] = groups["green"], groups["blue"]
+def _like(document: Document) -> None:
+    """The pattern is to be another service, behind another target group."""
+    document["like"] = document["like"].replace("/web/web", "/web/api")
 
 
 def _network(document: Document) -> None:
-    """Tasks are to run elsewhere."""
-    document["network"]["subnets"] = ["subnet-9"]
+    """Probes are to run elsewhere."""
+    document["probe"]["network"]["subnets"] = ["subnet-9"]
 
 
 def _cluster(document: Document) -> None:
     """The cluster is another service's."""
-    document["cluster"] = CLUSTER_OF_OTHERS
+    document["like"] = f"{CLUSTER_OF_OTHERS.replace(':cluster/', ':service/')}/web"
 
 
 CHANGES: dict[str, Callable[[Document], None]] = {
     "spec-times": _times,
     "spec-stages": _stages,
-    "spec-priority": _priority,
-    "spec-groups": _groups,
+    "spec-rule": _rule,
+    "spec-like": _like,
     "spec-network": _network,
     "spec-cluster": _cluster,
 }
@@ -70,7 +70,7 @@ def respec(parameters: Parameters, name: str, kind: str) -> None:
         return
     document = json.loads(text)
     if kind == MALFORMED:
-        document["desired_count"] = 0
+        document["tasks"] = 0
     else:
         CHANGES[kind](document)
     parameters.values[name] = json.dumps(document)

@@ -8,21 +8,22 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.slots import Slot
+from faults.aws.account import NEIGHBOUR
 from faults.aws.autoscaling import SUSPENDED
 from faults.aws.images import Image
 from faults.aws.views import PROBES
 from faults.cases.disturbances import Disturber
 from faults.cases.fault import Faults
 from faults.cases.respecs import respec
-from faults.cases.service import document, login
+from faults.cases.service import RULE, document, login
 from faults.inhabit import inhabited
 from faults.world import World, thaw
 
 # Deadlines leave room for a call that times out and is tried again: that alone must change nothing. Margins
 # are wide: two blocks of 5 s with few requests are proof enough. Users are not waited for.
 SPEC: dict[str, Any] = {
-    "desired_count": 2,
+    "tasks": 2,
     "stages": [
         {"weight": 0, "min_seconds": 1, "max_seconds": 150},
         {"weight": 10, "min_seconds": 2, "max_seconds": 150},
@@ -54,9 +55,11 @@ ALARM = "web-errors"
 LONG_STAGE = {
     "stages": [stage | {"min_seconds": 100} if stage["weight"] == 10 else stage for stage in SPEC["stages"]]
 }
-FOUR = {"desired_count": 4}
 NAMELESS = {"version": {"path": "/", "from": "none"}}
 """Its answers name no version."""
+OF_OWNER = {"traffic": [{"rule": RULE}]}
+"""The production rule is its owner's own, and named by its ARN."""
+FOUR = {"tasks": 4}
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 SCALING = {name: name == SUSPENDED[2] for name in SUSPENDED}
 """How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
@@ -71,7 +74,8 @@ class Scenario:
     ``begins`` sets it going. ``then`` maps points (see ``faults.py``) to what happens when the scenario comes
     by them. ``released`` are the versions that were released before, the last one is live. ``serves`` is what
     must be live in the end where nothing goes wrong (None: nothing), ``or_else`` what may be where calls take
-    long. ``spec`` changes the service's spec. ``always``: what strikes each time at calls, such as
+    long. ``runs``: what the owner's own service ran before Crossfade was there; None: nothing. ``spec``
+    changes the service's spec. ``always``: what strikes each time at calls, such as
     ``write_report:PutObject``. ``uncertified``: no certificate can be written. ``gaps``: the scenario itself
     leaves clients without a target for a while. ``scales``: others change how many tasks a slot is to run.
     ``faulted``: faults are placed at its calls and states; not where it goes as another scenario does, and
@@ -84,6 +88,7 @@ class Scenario:
     then: Mapping[str, Happening] = field(default_factory=dict)
     or_else: str | None = None
     released: tuple[str, ...] = ("0.0.1",)
+    runs: str | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
     always: Mapping[str, str] = field(default_factory=dict)
     uncertified: bool = False
@@ -107,6 +112,11 @@ def ask_again(image: Image, name: str = "again") -> Happening:
     """A person asks for a release that is there already."""
     asked = {"service": "web", "image_tag": image.tag}
     return lambda world: world.machines.start("deploy", asked, name)
+
+
+def hand_back(world: World) -> None:
+    """A person lets the service leave: what is live goes to its owner's own ECS service."""
+    world.machines.start("deploy", {"service": "web", "leave": True}, "leave")
 
 
 def push(image: Image) -> Happening:
@@ -207,12 +217,12 @@ def raise_alarm(world: World) -> None:
 
 def grow(slot: Slot, by: int = 1) -> Happening:
     """A slot's load rises, and an alarm of its scaling policy asks for more tasks; ``by`` below 0: fewer."""
-    return lambda world: world.scaling.alarm(f"web-{slot}", by)
+    return lambda world: world.scaling.alarm(world.spec.slot_service(slot), by)
 
 
 def ask_for(slot: Slot, count: int) -> Happening:
     """The service's owner sets a slot's count by hand."""
-    return lambda world: world.ecs.ask_by_hand(f"web-{slot}", count)
+    return lambda world: world.ecs.ask_by_hand(world.spec.slot_service(slot), count)
 
 
 def lack(seconds: float, *names: str, room: int = 0) -> Happening:
@@ -236,7 +246,7 @@ def short(begins: Happening, seconds: float, *names: str, room: int = 0) -> Happ
 
 
 def scaled(begins: Happening) -> Happening:
-    """Before it begins: both slots are scaled automatically; the idle one stands still, as it was left."""
+    """Before it begins: all there is is scaled automatically; what is idle stands still, as it was left."""
 
     def happen(world: World) -> None:
         _scale(world)
@@ -246,13 +256,15 @@ def scaled(begins: Happening) -> Happening:
 
 
 def _scale(world: World) -> None:
-    for slot in SLOTS:
-        world.scaling.was_registered(
-            f"service/web/web-{slot}",
-            MinCapacity=1,
-            MaxCapacity=4,
-            SuspendedState=SCALING if world.weight(slot) else dict.fromkeys(SUSPENDED, True),
-        )
+    for name, service in world.ecs.services.items():
+        if name != NEIGHBOUR:
+            weighted = world.balancer.weights.last.get(service.group)
+            world.scaling.was_registered(
+                f"service/web/{name}",
+                MinCapacity=1,
+                MaxCapacity=4,
+                SuspendedState=SCALING if weighted else dict.fromkeys(SUSPENDED, True),
+            )
 
 
 def with_login(begins: Happening) -> Happening:
@@ -435,6 +447,52 @@ _ALL = (
         or_else="0.0.2",
         spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
     ),
+    # The owner's service runs with all the traffic, and no deployment of Crossfade was ever there.
+    Scenario("takeover", ask(GOOD), "0.0.2", released=(), runs="0.0.1", spec=OF_OWNER),
+    Scenario("takeover-worse", push(WORSE), "0.0.1", released=(), runs="0.0.1", spec=OF_OWNER),
+    Scenario(
+        "takeover-grows",
+        scaled(ask(GOOD)),
+        "0.0.2",
+        {"deploy.VerifyCandidate#1": grow("green")},
+        released=(),
+        runs="0.0.1",
+        spec=OF_OWNER,
+        scales=True,
+    ),
+    # It is kept warm: a person goes back to it, or the next release comes, which is to have its slot.
+    Scenario(
+        "takeover-back-out",
+        ask(GOOD),
+        "0.0.1",
+        {"deploy.KeepWarm#1": roll_back},
+        released=(),
+        runs="0.0.1",
+        spec=OF_OWNER | WARM,
+    ),
+    Scenario(
+        "takeover-next",
+        ask(GOOD),
+        "0.0.4",
+        {"deploy.KeepWarm#1": push(NEXT)},
+        released=(),
+        runs="0.0.1",
+        spec=OF_OWNER | WARM,
+    ),
+    # Back into the owner's service, from the one slot and from the other.
+    Scenario("leave", hand_back, "0.0.2", released=("0.0.2",), runs="0.0.1", spec=OF_OWNER),
+    Scenario(
+        "leave-alarmed",
+        hand_back,
+        "0.0.4",
+        {"deploy.RetireStable#1": raise_alarm},
+        released=("0.0.2", "0.0.4"),
+        runs="0.0.1",
+        # Where SuspendStable takes long, clients have left by then, and the release is promoted at once.
+        or_else="0.0.4",
+        spec=OF_OWNER | {"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
+    ),
+    Scenario("leave-green", hand_back, "0.0.2", released=_TWICE),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 
@@ -460,13 +518,16 @@ def begun(scenario: Scenario, placed: Mapping[str, str] | None = None) -> World:
 
 def before(scenario: Scenario) -> World:
     """A world in which what the scenario says was released before, and nothing is under way."""
-    return thaw(_before(json.dumps(dict(scenario.spec), sort_keys=True), scenario.released))
+    spec = json.dumps(dict(scenario.spec), sort_keys=True)
+    return thaw(_before(spec, scenario.released, scenario.runs))
 
 
 @cache
-def _before(spec: str, released: tuple[str, ...]) -> bytes:
+def _before(spec: str, released: tuple[str, ...], runs: str | None) -> bytes:
     """A frozen world in which these versions were released, one after the other."""
-    world = World(document(**SPEC | json.loads(spec)))
+    world = World(document(**SPEC | json.loads(spec)), Image(runs) if runs else None)
+    if runs:
+        world.run()
     world.cloudwatch.set_alarm(ALARM, "OK")
     for tag in released:
         ask(Image(tag))(world)

@@ -31,7 +31,7 @@ class Watcher:
     those of which the other slot could have taken the clients, as they met the weights. ``short`` are the
     winners, of a promotion or a rollback, with fewer targets than the stable slot was asked to have at its
     highest since the candidate was launched. ``worse`` are the slots that were stopped though they served,
-    while what was left did not.
+    while what was left did not. ``weighted`` are those that Crossfade stopped though they had weight.
     """
 
     def __init__(self, world: World) -> None:
@@ -39,8 +39,10 @@ class Watcher:
         self.silences: list[Silence] = []
         self.short: list[str] = []
         self.worse: list[str] = []
+        self.weighted: list[str] = []
         self._world = world
-        self._asked: dict[Slot, list[tuple[float, int]]] = {}
+        self._asked: dict[str, list[tuple[float, int]]] = {}
+        """What each ECS service was asked for, and when."""
         self._silent: dict[Slot, float] = {}
         self._stable: History[Slot | None] = History(None)
 
@@ -51,7 +53,9 @@ class Watcher:
         for slot in SLOTS:
             met = served.get(world.spec.target_groups.of(slot), 0)
             weight = max(world.weight(slot), met)
-            if weight > 0 and not self._healthy(slot):
+            # Before a first release the rule may lead to an owner's service that never ran anything.
+            ever = world.spec.slot_service(slot) in self._asked
+            if weight > 0 and ever and not self._healthy(slot):
                 self.gaps.append((now, slot, weight))
             if met > 0 and not self._healthy(slot) and self._healthy(other(slot)):
                 self._silent.setdefault(slot, now)
@@ -80,11 +84,16 @@ class Watcher:
     def resized(self, service: str, before: int, count: int) -> None:
         """A service is told to run so many tasks."""
         now, spec = self._world.clock.now, self._world.spec
+        if before or count:
+            self._asked.setdefault(service, [(now, before)]).append((now, count))
+        if not (before and not count and self._machine()):
+            return
+        group = self._world.ecs.services[service].group
+        if self._world.balancer.weights.last.get(group):
+            self.weighted.append(f"at {now:.2f} {service} was stopped, and had weight")
         for slot in SLOTS:
             if spec.slot_service(slot) == service:
-                self._asked.setdefault(slot, [(now, before)]).append((now, count))
-                if before and not count and self._machine():
-                    self._stopped(slot, before)
+                self._stopped(slot, before)
 
     def _stopped(self, loser: Slot, asked: int) -> None:
         """Crossfade stops a slot that was asked for so many tasks; what is left is the winner."""
@@ -107,13 +116,13 @@ class Watcher:
 
     def _most(self, slot: Slot, *, since: Slot) -> int:
         """How many tasks a slot was asked for at most since the other one was launched."""
-        asked, began = self._asked[slot], self.launched(since)
+        asked, began = self._asked[self._world.spec.slot_service(slot)], self.launched(since)
         then = [count for moment, count in asked if moment <= began][-1:]
         return max([*then, *(count for moment, count in asked if moment > began)], default=0)
 
     def launched(self, slot: Slot) -> float:
         """When a slot was last started."""
-        asked = self._asked[slot]
+        asked = self._asked[self._world.spec.slot_service(slot)]
         return max(moment for (_, before), (moment, count) in pairwise(asked) if count and not before)
 
     def _healthy(self, slot: Slot) -> int:

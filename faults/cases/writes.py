@@ -7,10 +7,11 @@ the beginning to the end of a case: whatever differs then must be the workflow's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from faults.aws.account import held, managed, names, task_resource
+from faults.cases.disturbances import candidate
 from faults.law import COMES, GOES, PAGE, Attributes, Change, Law, Resource, calls, changes, settings, unnamed
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Writes:
                 self._broken(call, f"concerns {resource.kind} {resource.name}")
             elif resource and service in STORES:
                 self._made.add(resource)
+            for what in _BOUNDS.get(call, _unbound)(self._world, given):
+                self._broken(call, what)
 
     def done(self, service: str, operation: str, make: Callable[[], Any]) -> Any:
         """Let a handler's write have its effect, and see what that is."""
@@ -100,8 +103,41 @@ class Writes:
         return Resource(settings()[call][0], name)
 
 
+def _unbound(_: World, __: Request) -> Iterator[str]:
+    yield from ()
+
+
+def _foreign_groups(world: World, request: Request) -> Iterator[str]:
+    """In the production rule stand the service's groups, and no other ones."""
+    groups = world.own.target_groups
+    for action in request.get("Actions", ()):
+        for group in action.get("ForwardConfig", {}).get("TargetGroups", ()):
+            if group["TargetGroupArn"] not in (groups.blue, groups.green, groups.pattern):
+                yield f"forwards to {group['TargetGroupArn']}"
+
+
+def _of_the_owner(world: World, request: Request) -> Iterator[str]:
+    """What is written of the owner's service, and when."""
+    pattern = world.own.like.rpartition("/")[2]
+    if request["service"] != pattern:
+        return
+    if odd := request.keys() - {"cluster", "service", "taskDefinition", "desiredCount", "forceNewDeployment"}:
+        yield f"sets {', '.join(sorted(odd))} of the owner's service"
+    if "taskDefinition" in request and candidate(world) != world.origin:
+        yield "launches something in the owner's service, which is not handed back"
+    if world.origin is None and request["desiredCount"]:
+        yield "starts tasks of the owner's service, which takes no slot's place"
+
+
+_BOUNDS: dict[str, Callable[[World, Request], Iterator[str]]] = {
+    "elasticloadbalancing:ModifyRule": _foreign_groups,
+    "ecs:UpdateService": _of_the_owner,
+}
+"""What the page says in words of what a call sets."""
+
+
 def _rule(world: World, request: Request) -> str | None:
-    listener = world.spec.listener
+    listener = world.own.listener
     for rule in world.balancer.listed():
         if rule["RuleArn"] == request["RuleArn"]:
             return f"{listener} {rule['Priority']}"

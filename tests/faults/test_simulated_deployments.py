@@ -113,8 +113,8 @@ REFUSED = {
     "spec-gone": "UnknownService",
     "spec-malformed": "InvalidServiceSpec",
     "spec-cut-off": "InvalidServiceSpec",
-    "spec-priority": "ServiceMoved",
-    "spec-groups": "ServiceMoved",
+    "spec-rule": "ServiceMoved",
+    "spec-like": "ServiceMoved",
     "spec-cluster": "ServiceMoved",
 }
 
