@@ -67,8 +67,8 @@ def test_every_kind_has_its_rows() -> None:
         assert bool(row.ground) == bool(row.which), row
 
 
-def test_only_the_weights_of_a_rule_may_differ() -> None:
-    """Its conditions, its other actions and settings are its owner's."""
+def test_only_where_a_rule_leads_may_differ() -> None:
+    """Its conditions, its other actions and settings are its owner's. Which groups may stand in it, writes tell."""
     law = Law(**NAMES)
     before = {RULE: {"Conditions": [], "Actions": [{"Type": "authenticate-oidc", "Order": 1}, ACTION]}}
     after = {RULE: {"Conditions": ["x"], "Actions": [ACTION]}}
@@ -76,7 +76,7 @@ def test_only_the_weights_of_a_rule_may_differ() -> None:
     weight = "Actions[].ForwardConfig.TargetGroups[].Weight"
     assert found == {
         "Conditions": False, "Conditions[]": False, "Actions[].Type": False, "Actions[].Order": False,
-        "Actions[].ForwardConfig.TargetGroups[].TargetGroupArn": False, weight: True,
+        "Actions[].ForwardConfig.TargetGroups[].TargetGroupArn": True, weight: True,
     }  # fmt: skip
 
 

@@ -99,6 +99,17 @@ def test_the_probe_understands_how_it_is_started(asked: HeldPlan) -> None:
     assert [lane.name for lane in settings.lanes] == ["production", "blue", "green"]
 
 
+def test_the_owners_service_is_met_where_it_takes_a_slots_place() -> None:
+    """The rule of that slot leads to Crossfade's own target group, in which nothing runs."""
+    ecs = EcsThatTakesNotes()
+    asked = plan(spec=placed(origin="green"))
+    ProbeTasks(ecs, asked.spec).start(
+        asked, 1, 0, task_definition="probe:1", container="probe", log_group="ledger"
+    )
+    lanes = with_secret(read_settings(ecs.environment).lanes, "s")
+    assert [lane.headers.get("x-crossfade-slot") for lane in lanes] == [None, "s-blue", "s-pattern"]
+
+
 @pytest.mark.parametrize("bypass", [False, True])
 def test_the_probe_puts_the_secret_where_it_is_to_stand(bypass: bool) -> None:
     """In the headers of the slots' lanes, and of production's where it must pass a login."""

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from crossfade.aws.ecs_services import awsvpc, stop_reason, unfinished_tasks
 from crossfade.aws.errors import error_code
 from crossfade.domain.planning.plan import HeldPlan, Plan
-from crossfade.domain.preparation import HEADER, LIVE, SECRET
+from crossfade.domain.preparation import HEADER, LIVE, PATTERN, SECRET
 from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.service import DEPLOYMENT_SECONDS, ServiceSpec
 from crossfade.domain.tasks.launch import ECS_LAG
@@ -143,7 +143,8 @@ class ProbeTasks:
     def _lanes(self, plan: Plan) -> list[dict[str, Any]]:
         """Production counts from the first request where a stable slot serves it; a slot once it answers.
 
-        All ask the same address. Behind a login production is met by a rule that leads where users get to.
+        All ask the same address. Where the owner's service takes a slot's place, it is met by a rule of its
+        own. Behind a login production is met by a rule that leads where users get to.
         """
         spec = plan.spec
         common = {
@@ -160,12 +161,13 @@ class ProbeTasks:
             "starts": "at_once" if plan.stable else "when_answered",
             "pauses": False,
         }
+        roles = {slot: PATTERN if slot == spec.origin else slot for slot in SLOTS}
         slots = [
             {
                 **common,
                 "name": slot,
                 "url": spec.probe.url + spec.version.path,
-                "headers": spec.probe.headers | {HEADER: f"{SECRET}-{slot}"},
+                "headers": spec.probe.headers | {HEADER: f"{SECRET}-{roles[slot]}"},
                 "rate": spec.probe.slot_rate,
                 "starts": "at_once" if slot == plan.stable else "when_answered",
                 "pauses": True,

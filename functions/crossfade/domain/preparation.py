@@ -1,10 +1,10 @@
 """What Crossfade makes beside the owner's load balancer before it deploys a service, and how that goes again.
 
 Two target groups like that of the pattern; the production rule, where the owner has none; a rule for each
-group by a secret header; where a login is to be passed, a third rule that leads where the users' one does;
-and the secret. Target groups, conditions, actions and transforms have the shapes of ELB's API. What is
-planned here holds ``{secret}`` in place of the secret, and ``<name>`` in place of the ARN of what is yet to
-be made.
+group, the pattern's as well, by a secret header; where a login is to be passed, one more that leads where
+the users' one does; and the secret. Target groups, conditions, actions and transforms have the shapes of
+ELB's API. What is planned here holds ``{secret}`` in place of the secret, and ``<name>`` in place of the ARN
+of what is yet to be made.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,13 @@ from crossfade.domain.traffic.place import (
 from crossfade.domain.traffic.rule import DEFAULT, LiveRule
 
 HEADER = "x-crossfade-slot"
-"""The header of the preview rules: its value is the secret, a hyphen, and a slot or ``live``."""
+"""The header of the preview rules: its value is the secret, a hyphen, and a slot, ``pattern`` or ``live``."""
+PATTERN = "pattern"
+"""The rule that leads to the owner's service.
+
+Without it no rule would use that one's target group once a slot is live, and there no target becomes healthy
+(``Target.NotInUse`` of botocore's ``TargetHealth``): the service could not be handed back.
+"""
 LIVE = "live"
 """The rule that leads where the users' rule does, and asks for no login."""
 SECRET = "{secret}"  # noqa: S105 - stands in its place
@@ -356,7 +362,7 @@ def _production(spec: ServiceSpec, names: Names, found: Found, groups: TargetGro
 def _previews(spec: ServiceSpec, names: Names, found: Found, users: LiveRule | None) -> Iterator[Step]:
     made = [rule for rule in found.rules if is_made(names, found.tags.get(rule.arn, {}))]
     mine = [rule for rule in made if _values(rule)]
-    roles: tuple[str, ...] = (*SLOTS, LIVE) if spec.login_bypass else SLOTS
+    roles = (*SLOTS, PATTERN, *([LIVE] if spec.login_bypass else []))
     taken = {rule.priority for rule in found.rules}
     free = (number for number in range(1, LAST) if str(number) not in taken)
     limit = _limit(spec, found)
@@ -379,13 +385,13 @@ def _previews(spec: ServiceSpec, names: Names, found: Found, users: LiveRule | N
 
 
 def _leads(role: str, names: Names, found: Found, users: LiveRule | None) -> dict[str, Any]:
-    """The action of a rule: to its slot, or as the users' rule ends, without what that does before."""
+    """The action of a rule: to its group, or as the users' rule ends, without what that does before."""
     if role in SLOTS:
         return {
             "Type": "forward",
             "TargetGroupArn": _arn("blue" if role == "blue" else "green", names, found),
         }
-    if users is None:
+    if role == PATTERN or users is None:
         return {"Type": "forward", "TargetGroupArn": found.pattern.arn}
     return past_login(users)
 

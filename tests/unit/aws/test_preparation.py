@@ -176,13 +176,14 @@ def test_the_groups_are_like_the_patterns(owner: Owner, preparation: Preparation
 
 
 def test_the_rules_by_the_secret_header_lead_to_one_slot_each(owner: Owner, preparation: Preparation) -> None:
-    """They have the lowest priorities that are free."""
+    """They have the lowest priorities that are free. The owner's service is met by one as well."""
     owner.rule(2, HOST)
     preparation.prepare(owner.spec())
     blue, green = (owner.groups()[name]["TargetGroupArn"] for name in _slot_names(preparation))
     rules = owner.rules()
     assert (_header(rules["1"]), _leads_to(rules["1"])) == ([f"{owner.secret()}-blue"], [blue])
     assert (_header(rules["3"]), _leads_to(rules["3"])) == ([f"{owner.secret()}-green"], [green])
+    assert (_header(rules["4"]), _leads_to(rules["4"])) == ([f"{owner.secret()}-pattern"], [owner.group])
     assert len(owner.secret()) == 32
     assert owner.tags(rules["1"]["RuleArn"])["crossfade:service"] == "web"
 
@@ -200,7 +201,7 @@ def test_an_owners_rule_is_not_touched(owner: Owner, preparation: Preparation) -
     before = owner.rules()
     preparation.prepare(owner.spec(traffic=[{"rule": arn}]))
     rules = owner.rules()
-    assert sorted(rules) == ["1", "100", "2", "default"]
+    assert sorted(rules) == ["1", "100", "2", "3", "default"]
     assert (rules["100"], rules["default"]) == (before["100"], before["default"])
 
 
@@ -209,13 +210,13 @@ def test_nothing_is_missing_after_it(owner: Owner, preparation: Preparation) -> 
     done = preparation.prepare(owner.spec())
     assert _calls(done) == [
         "put_parameter", "create_target_group", "create_target_group", "create_rule", "create_rule",
-        "create_rule",
+        "create_rule", "create_rule",
     ]  # fmt: skip
     assert preparation.missing(owner.spec()) == []
     assert preparation.prepare(owner.spec()) == []
 
 
-@pytest.mark.parametrize("calls", range(6))
+@pytest.mark.parametrize("calls", range(7))
 def test_a_try_that_was_cut_off_is_completed(owner: Owner, preparation: Preparation, calls: int) -> None:
     """After whichever call: the next one makes what is missing, and nothing twice."""
     left = calls
@@ -236,7 +237,7 @@ def test_a_try_that_was_cut_off_is_completed(owner: Owner, preparation: Preparat
     left = -1
     preparation.prepare(owner.spec())
     assert preparation.missing(owner.spec()) == []
-    assert sorted(owner.rules()) == ["1", "2", "50000", "default"]
+    assert sorted(owner.rules()) == ["1", "2", "3", "50000", "default"]
     assert _header(owner.rules()["1"]) == [f"{owner.secret()}-blue"]
 
 
@@ -262,7 +263,7 @@ def test_a_secret_that_was_deleted_is_made_anew(owner: Owner, preparation: Prepa
     preparation.prepare(owner.spec())
     before = owner.secret()
     owner.ssm.delete_parameter(Name="/crossfade/preview/web")
-    assert _calls(preparation.prepare(owner.spec())) == ["put_parameter", "modify_rule", "modify_rule"]
+    assert _calls(preparation.prepare(owner.spec())) == ["put_parameter", *["modify_rule"] * 3]
     assert owner.secret() != before
     assert _header(owner.rules()["2"]) == [f"{owner.secret()}-green"]
 
@@ -283,7 +284,7 @@ def test_each_call_has_its_inverse(owner: Owner, preparation: Preparation) -> No
     assert [(step.call.operation, step.inverse.operation) for step in steps] == [
         ("put_parameter", "delete_parameter"),
         *[("create_target_group", "delete_target_group")] * 2,
-        *[("create_rule", "delete_rule")] * 3,
+        *[("create_rule", "delete_rule")] * 4,
     ]
 
 
@@ -345,7 +346,7 @@ def test_a_rule_that_is_not_shown_yet(
         preparation.prepare(owner.spec())
 
 
-def test_a_login_is_passed_by_a_third_rule(owner: Owner, preparation: Preparation) -> None:
+def test_a_login_is_passed_by_one_more_rule(owner: Owner, preparation: Preparation) -> None:
     """It leads where the users' rule does, without the login; where that is, is the workflow's to change."""
     login = {"Type": "fixed-response", "Order": 1, "FixedResponseConfig": {"StatusCode": "401"}}
     forward = {
@@ -356,7 +357,7 @@ def test_a_login_is_passed_by_a_third_rule(owner: Owner, preparation: Preparatio
     arn = owner.rule(100, HOST, forward)
     spec = owner.spec(traffic=[{"rule": arn}], login_bypass=True)
     preparation.prepare(spec)
-    live = owner.rules()["3"]
+    live = owner.rules()["4"]
     assert (_header(live), _leads_to(live)) == ([f"{owner.secret()}-live"], [owner.group])
     owner.elbv2.modify_rule(RuleArn=live["RuleArn"], Actions=[login])
     assert preparation.missing(spec) == []

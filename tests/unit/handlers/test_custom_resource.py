@@ -125,7 +125,7 @@ def test_what_is_missing_is_made(account: Account, aws: Aws, answers: Answers, k
         for condition in rule["Conditions"]
         if condition["Field"] == "http-header"
     ]
-    assert headers == [[f"{secret}-blue"], [f"{secret}-green"]]
+    assert headers == [[f"{secret}-{role}"] for role in ("blue", "green", "pattern")]
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
