@@ -44,16 +44,17 @@ _DECLARED: dict[str, Any] = {
 
 
 def prepare(world: World, secret: str) -> None:
-    """The production rule leads to the owner's service; two rules by a secret header to one slot each."""
+    """The production rule leads to the owner's service; others by a secret header to it and the slots."""
     own = world.own
     tags = {"crossfade:service": own.service, "crossfade:spec": world.spec_name}
-    for slot in SLOTS:
-        group = own.target_groups.of(slot)
-        world.balancer.tags[group] = tags
-        header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"{secret}-{slot}"]}
+    groups = {slot: own.target_groups.of(slot) for slot in SLOTS}
+    for priority, (role, group) in enumerate({**groups, "pattern": TARGET_GROUP}.items(), start=1):
+        header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"{secret}-{role}"]}
         condition = {"Field": "http-header", "HttpHeaderConfig": header}
-        arn = world.balancer.put_rule(slot, 1 + SLOTS.index(slot), [condition], [_forward(group)])
+        arn = world.balancer.put_rule(role, priority, [condition], [_forward(group)])
         world.balancer.tags[arn] = tags
+    for group in groups.values():
+        world.balancer.tags[group] = tags
     path = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
     world.balancer.put_rule(own.rule.rpartition("/")[2], PRIORITY, [path], [_forward(TARGET_GROUP)])
 

@@ -21,7 +21,7 @@ BACK_SECONDS = 30.0
 
 
 class Disturbance(NamedTuple):
-    """``of``: the slot that it concerns, by its role at that moment, or the owner's service, whichever role that
+    """``of``: the slot that it concerns, by its role at that moment; or the owner's service, whatever role it
     has. ``does`` is given its service.
 
     ``fits`` where it makes a difference. ``passes``: whether a deployment must end as it would have without
