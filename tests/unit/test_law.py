@@ -68,7 +68,7 @@ def test_every_kind_has_its_rows() -> None:
 
 
 def test_only_where_a_rule_leads_may_differ() -> None:
-    """All else is its owner's: conditions, other actions, settings. Each call tells which groups stand in it."""
+    """All else is its owner's: conditions, other actions, settings. Its groups are told by each call."""
     law = Law(**NAMES)
     before = {RULE: {"Conditions": [], "Actions": [{"Type": "authenticate-oidc", "Order": 1}, ACTION]}}
     after = {RULE: {"Conditions": ["x"], "Actions": [ACTION]}}
