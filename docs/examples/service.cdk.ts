@@ -29,7 +29,7 @@ export class Web extends Stack {
     const url = `http://${web.loadBalancer.loadBalancerDnsName}`;
     const image = repository.repositoryName;
     const spec = {
-      "service": "web", "like": like, "tasks": 2, "version_path": "/version",
+      "service": "web", "like": like, "tasks": 2, "version": { "path": "/version" },
       "release": { "repository": image, "push_tags": "^[0-9]+[.][0-9]+[.][0-9]+$" },
       "traffic": [{ "listener": listener, "priority": "last" }], "preview": { "listener": listener },
       "stages": [
