@@ -144,11 +144,11 @@ def test_what_the_service_lacks_and_warns_of_is_said_with_it() -> None:
     own = [DEFINITION["containerDefinitions"][0]]
     found = contents(_definition(containerDefinitions=own), spec, release())
     assert found.summary == (
-        "app run the pushed image; not copied from the pattern: deploymentConfiguration.alarms; slow start"
+        "app runs the pushed image; not copied from the pattern: deploymentConfiguration.alarms; slow start"
     )
     warned = placed(pattern=pattern(warnings=("slow start",)))
     alone = contents(_definition(containerDefinitions=own), warned, release())
-    assert alone.summary == "app run the pushed image; slow start"
+    assert alone.summary == "app runs the pushed image; slow start"
 
 
 def test_tags_of_the_pattern_are_kept() -> None:

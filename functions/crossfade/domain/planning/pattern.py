@@ -70,7 +70,7 @@ TAKEN_OUT: Mapping[str, Any] = {
 }
 """How UpdateService takes out what a service has (its documentation of each); sent only where it has it."""
 
-PERCENTAGES = ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "strategy")
+OF_DEPLOYMENTS = ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "strategy")
 """What Crossfade sets, or knows, of a deployment configuration."""
 MOST_TAGS = 50
 """Of a service in ECS; those of AWS's own do not count."""
@@ -270,7 +270,7 @@ def _left_out(service: Shown) -> Iterator[str]:
     """What it has of its deployments' settings and a slot has not."""
     for key, value in service.get("deploymentConfiguration", {}).items():
         on = value.get("enable", True) if isinstance(value, Mapping) else value
-        if on and key not in PERCENTAGES:
+        if on and key not in OF_DEPLOYMENTS:
             yield f"deploymentConfiguration.{key}"
 
 

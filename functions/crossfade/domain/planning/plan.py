@@ -93,9 +93,9 @@ class Contents(Model):
             return ""
         kept = [f"{name} keeps {image}" for name, image in self.kept.items()]
         left_out = [f"not copied from the pattern: {', '.join(self.left_out)}"] if self.left_out else []
-        return "; ".join(
-            [f"{', '.join(self.released)} run the pushed image", *kept, *left_out, *self.warnings]
-        )
+        run = "run" if len(self.released) > 1 else "runs"
+        released = f"{', '.join(self.released)} {run} the pushed image"
+        return "; ".join([released, *kept, *left_out, *self.warnings])
 
 
 class Plan(Model):
