@@ -260,7 +260,7 @@ def test_a_service_of_another_crossfade_is_let_be(account: Account, invoke: Invo
 
 def _stick_group(account: Account) -> None:
     account.elbv2.modify_target_group_attributes(
-        TargetGroupArn=account.spec.target_groups.green,
+        TargetGroupArn=account.spec.target_groups.blue,
         Attributes=[{"Key": "stickiness.enabled", "Value": "true"}],
     )
 
