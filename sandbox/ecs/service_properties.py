@@ -42,7 +42,7 @@ _BEGIN_A_DEPLOYMENT = _OF_A_DEPLOYMENT | {
 }
 """So does a new task definition, which MiniStack knows."""
 
-_ROLLING: dict[str, Any] = {
+_ROLLING = {
     "deploymentCircuitBreaker": {"enable": False, "rollback": False},
     "maximumPercent": 200,
     "minimumHealthyPercent": 100,
@@ -60,7 +60,7 @@ def keep_what_it_is_made_with(emulator: Action, data: dict[str, Any]) -> Respons
     if refused := _unknown_provider(data):
         return refused
     made = {"availabilityZoneRebalancing": "ENABLED", **data}
-    made["deploymentConfiguration"] = _rollout(_ROLLING, data.get("deploymentConfiguration") or {})
+    made["deploymentConfiguration"] = _ROLLING | (data.get("deploymentConfiguration") or {})
     response = emulator(made)
     if response[0] != 200:
         return response
@@ -88,8 +88,9 @@ def change_what_it_is_made_with(emulator: Action, data: dict[str, Any]) -> Respo
     if changed:
         asked["forceNewDeployment"] = True
     if "deploymentConfiguration" in data:
-        asked["deploymentConfiguration"] = _rollout(
-            service["deploymentConfiguration"], data["deploymentConfiguration"]
+        # What is not named stays: Terraform's provider removes a circuit breaker by one that is off.
+        asked["deploymentConfiguration"] = (
+            service["deploymentConfiguration"] | data["deploymentConfiguration"]
         )
     response = emulator(asked)
     if response[0] != 200:
@@ -103,13 +104,6 @@ def runs_on_fargate(service: Service) -> bool:
     """Whether its tasks run on Fargate, by launch type or by capacity provider."""
     providers = {item["capacityProvider"] for item in service.get("capacityProviderStrategy") or []}
     return service.get("launchType") == "FARGATE" or bool(providers & set(ecs._FARGATE_PROVIDERS))
-
-
-def _rollout(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What is not named stays: to remove a circuit breaker, Terraform's provider sends an empty one."""
-    changed = known | given
-    breaker = _ROLLING["deploymentCircuitBreaker"] | changed["deploymentCircuitBreaker"]
-    return changed | {"deploymentCircuitBreaker": breaker}
 
 
 def _keep(service: Service, data: dict[str, Any]) -> None:
