@@ -42,23 +42,22 @@ _METRICS = {
 
 
 def put(parameters: Parameters) -> dict[str, Any]:
-    """PutScalingPolicy. A policy that is changed keeps its type and what is not named, and its ARN."""
+    """PutScalingPolicy. A policy that is changed keeps its type and its ARN."""
     key, name = key_of(parameters), parameters["PolicyName"]
     refuse_unregistered(key)
     known = _of(key, name) or _new(key, name)
-    kind = parameters.get("PolicyType") or known.get("PolicyType", "StepScaling")
-    configuration = _CONFIGURATIONS.get(kind)
+    kind = parameters.get("PolicyType") or known.get("PolicyType")
+    configuration = _CONFIGURATIONS.get(str(kind))
     if configuration is None or known.get("PolicyType", kind) != kind:
         raise Refused(f"The policy type {kind} is not supported for this policy")
-    if given := parameters.get(configuration):
-        known[configuration] = known.get(configuration, {}) | given
-    if configuration not in known:
+    given = parameters.get(configuration) or known.get(configuration)
+    if not given:
         raise Refused(f"{configuration} must be specified")
-    known["PolicyType"] = kind
-    _policies[known["PolicyARN"]] = known
+    policy = known | {"PolicyType": kind, configuration: given}
+    _policies[policy["PolicyARN"]] = policy
     if kind == "TargetTrackingScaling":
-        _put_alarms(known)
-    return {"PolicyARN": known["PolicyARN"], "Alarms": _alarms(known)}
+        _put_alarms(policy)
+    return {"PolicyARN": policy["PolicyARN"], "Alarms": _alarms(policy)}
 
 
 def describe(parameters: Parameters) -> dict[str, Any]:

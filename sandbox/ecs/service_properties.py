@@ -88,6 +88,7 @@ def change_what_it_is_made_with(emulator: Action, data: dict[str, Any]) -> Respo
     if changed:
         asked["forceNewDeployment"] = True
     if "deploymentConfiguration" in data:
+        # What is not named stays: Terraform's provider removes a circuit breaker by one that is off.
         asked["deploymentConfiguration"] = (
             service["deploymentConfiguration"] | data["deploymentConfiguration"]
         )

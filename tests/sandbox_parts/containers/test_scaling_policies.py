@@ -80,19 +80,22 @@ def test_target_tracking_has_its_alarms(sandbox: Sandbox, scaling: Any):
     assert cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"] == []
 
 
-def test_a_policy_that_is_changed_keeps_its_arn_and_what_is_not_named(scaling: Any):
-    """So says PutScalingPolicy's documentation."""
+def test_a_policy_that_is_changed_keeps_its_arn(scaling: Any):
+    """And its type, which only a new one has to name."""
     step = {"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 2}
     configuration = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [step], "Cooldown": 60}
     given = {**TARGET, "PolicyName": "out"}
     first = scaling.put_scaling_policy(
         **given, PolicyType="StepScaling", StepScalingPolicyConfiguration=configuration
     )
-    again = scaling.put_scaling_policy(**given, StepScalingPolicyConfiguration={"Cooldown": 30})
+    changed = configuration | {"Cooldown": 30}
+    again = scaling.put_scaling_policy(**given, StepScalingPolicyConfiguration=changed)
+    with pytest.raises(scaling.exceptions.ValidationException, match="policy type"):
+        scaling.put_scaling_policy(**TARGET, PolicyName="in", StepScalingPolicyConfiguration=changed)
 
     assert again["PolicyARN"] == first["PolicyARN"]
     (policy,) = policies(scaling, PolicyNames=["out"])
-    assert policy["StepScalingPolicyConfiguration"] == configuration | {"Cooldown": 30}
+    assert policy["StepScalingPolicyConfiguration"] == changed
 
 
 def test_a_scheduled_action_forgets_times_that_are_not_named_again(scaling: Any):

@@ -128,6 +128,20 @@ def test_what_begins_a_deployment(ecs: Any):
     assert service["deploymentConfiguration"].items() >= ROLLOUT.items()
 
 
+def test_a_part_of_the_rollout_s_configuration_leaves_the_rest(ecs: Any):
+    """A circuit breaker is removed by one that is off."""
+    breaker, off = {"enable": True, "rollback": True}, {"enable": False, "rollback": False}
+    create(ecs, "broken", deploymentConfiguration={"deploymentCircuitBreaker": breaker})
+    seen = []
+    for change in (ROLLOUT, {"deploymentCircuitBreaker": off}):
+        ecs.update_service(cluster=CLUSTER, service="broken", deploymentConfiguration=change)
+        seen.append(described(ecs, "broken")["deploymentConfiguration"])
+
+    assert seen[0]["deploymentCircuitBreaker"] == breaker
+    assert seen[1]["deploymentCircuitBreaker"] == off
+    assert seen[1].items() >= ROLLOUT.items()
+
+
 def test_each_deployment_has_its_revision(ecs: Any):
     """Where alone `monitoring` is described; an old one stays as it was."""
     service = create(ecs, "revised", networkConfiguration=NETWORK)
