@@ -10,8 +10,9 @@ _ADVICE = (
     ),
     (
         r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError",
-        "Compare the role that AWS names with template.yaml; if it is iam:PassRole, the stack's "
-        "parameter TaskRoles must allow the roles of the pattern's task definition. If both are right, a "
+        "Compare the role that AWS names with template.yaml. What is the service owner's (the pattern, a "
+        "listener, a rule, a log group) must stand in the parameter Adopted of Crossfade's stack; if it is "
+        "iam:PassRole, TaskRoles must allow the roles of the pattern's task definition. If all is right, a "
         "policy of the organization, of the key or of the resource denies it.",
     ),
     (

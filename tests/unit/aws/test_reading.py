@@ -64,7 +64,7 @@ def test_errors_get_names(error: ClientError | BotoCoreError, name: type[Crossfa
 @pytest.mark.parametrize(
     ("code", "advised"),
     [
-        ("AccessDeniedException", "role that AWS names"),
+        ("AccessDeniedException", "parameter Adopted of Crossfade's stack"),
         ("UnauthorizedOperation", "role that AWS names"),
         ("InvalidClientTokenId", "credentials"),
         ("InvalidParameterException", "value that AWS names"),
