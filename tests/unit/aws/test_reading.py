@@ -64,7 +64,7 @@ def test_errors_get_names(error: ClientError | BotoCoreError, name: type[Crossfa
 @pytest.mark.parametrize(
     ("code", "advised"),
     [
-        ("AccessDeniedException", "parameter Adopted of Crossfade's stack"),
+        ("AccessDeniedException", "role that AWS names"),
         ("UnauthorizedOperation", "role that AWS names"),
         ("InvalidClientTokenId", "credentials"),
         ("InvalidParameterException", "value that AWS names"),
@@ -83,7 +83,9 @@ def test_the_advice_fits_the_refusal(code: str, advised: str) -> None:
     """A wrong port was once to be found in a role."""
     found = str(translate(_error(code)))
     assert advised in found
-    assert ("template.yaml" in found) is (advised == "role that AWS names")
+    of_a_role = advised == "role that AWS names"
+    for named in ("template.yaml", "parameter Adopted", "TaskRoles"):
+        assert (named in found) is of_a_role
 
 
 def test_a_refusal_is_one_sentence_after_the_other() -> None:
