@@ -167,7 +167,7 @@ class Account:
     def origin(self) -> Placed:
         """The spec before a first release: the owner's service takes the place of green."""
         groups = self.spec.target_groups
-        theirs = groups.model_copy(update={"green": groups.pattern})
+        theirs = groups.model_copy(update={"green": groups.pattern, "replaced": groups.green})
         return self.spec.model_copy(update={"origin": "green", "target_groups": theirs})
 
     def run(self, slot: Slot, task_definition: str, count: int = 2) -> None:
@@ -195,6 +195,31 @@ class Account:
         """Put targets into the target group of the owner's service."""
         self.elbv2.register_targets(
             TargetGroupArn=self.spec.pattern.target_group, Targets=[{"Id": ip} for ip in addresses]
+        )
+
+    def resize_pattern(self, count: int) -> None:
+        """Let the owner's service run so many tasks, as a deployment of its stack does."""
+        self.ecs.update_service(cluster="web", service="web", desiredCount=count)
+
+    def desired_pattern(self) -> int:
+        """How many tasks the owner's service is to run."""
+        found = self.ecs.describe_services(cluster="web", services=["web"])["services"]
+        return int(found[0]["desiredCount"])
+
+    def start_service(self, name: str, task_definition: str, count: int) -> None:
+        """Run tasks of a task definition in an ECS service, which is made if it is not there."""
+        given = {"cluster": "web", "taskDefinition": task_definition, "desiredCount": count}
+        if self.ecs.describe_services(cluster="web", services=[name])["services"]:
+            self.ecs.update_service(service=name, **given)
+        else:
+            self.ecs.create_service(serviceName=name, **given)
+
+    def stop_service(self, name: str, group: str) -> None:
+        """Stop an ECS service's tasks, and take them out of its target group."""
+        self.ecs.update_service(cluster="web", service=name, desiredCount=0)
+        found = self.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        self.elbv2.deregister_targets(
+            TargetGroupArn=group, Targets=[{"Id": one["Target"]["Id"]} for one in found]
         )
 
     def waits(self, waiting: Waiting) -> None:

@@ -133,7 +133,11 @@ def plan(**changes: Any) -> HeldPlan:
 def origin_placed(**changes: Any) -> Placed:
     """The same before a first release: the owner's service takes the place of green."""
     groups = found()["target_groups"]
-    return placed(origin="green", target_groups=groups | {"green": groups["pattern"]}, **changes)
+    return placed(
+        origin="green",
+        target_groups=groups | {"green": groups["pattern"], "replaced": groups["green"]},
+        **changes,
+    )
 
 
 def first_plan(**changes: Any) -> HeldPlan:

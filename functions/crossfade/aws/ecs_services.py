@@ -180,7 +180,7 @@ class Slots:
 
     def stop_pattern(self) -> int:
         """The same for the owner's own service, also where it takes no slot's place."""
-        return self._stop(self._spec.like.rpartition("/")[2])
+        return self._stop(self._spec.pattern_service)
 
     def _stop(self, service: str) -> int:
         try:

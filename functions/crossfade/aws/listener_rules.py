@@ -12,7 +12,8 @@ from crossfade.domain.model import Model
 from crossfade.domain.preparation import passes_login, past_login
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.placed import Placed
-from crossfade.domain.traffic.place import leads_here, listener_gone, target_group_gone
+from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.traffic.place import leads_here, listener, listener_gone, target_group_gone
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import Weights
 
@@ -135,6 +136,22 @@ def rules(elbv2: Any, listener: str) -> list[LiveRule]:
     """All rules of a listener, as the load balancer shows them."""
     pages = elbv2.get_paginator("describe_rules").paginate(ListenerArn=listener)
     return [_live(rule) for page in pages for rule in page["Rules"]]
+
+
+def listeners_rules(elbv2: Any, spec: ServiceSpec) -> list[LiveRule]:
+    """All rules of the listener of production.
+
+    Raises
+    ------
+    ResourceGone
+        ELB has no such listener.
+    """
+    try:
+        return rules(elbv2, listener(spec))
+    except ClientError as error:
+        if error_code(error) != "ListenerNotFound":
+            raise
+        raise listener_gone(spec) from error
 
 
 def _live(rule: dict[str, Any]) -> LiveRule:

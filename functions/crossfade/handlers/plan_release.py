@@ -13,7 +13,7 @@ from crossfade.aws.ecr import Image, Registry
 from crossfade.aws.ecs_services import Slots, SlotService
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.listener_rules import Traffic, rules
+from crossfade.aws.listener_rules import Traffic, listeners_rules
 from crossfade.aws.outcome_feed import FeedLog
 from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
@@ -174,7 +174,7 @@ def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) 
     """The spec with its slots, its rule and its pattern looked up."""
     elbv2, path = client("elbv2"), os.environ["SPECS_PATH"]
     groups = slot_groups(elbv2, spec, path).model_copy(update={"pattern": pattern.target_group})
-    rule = production_rule(spec, rules(elbv2, listener(spec)), groups)
+    rule = production_rule(spec, listeners_rules(elbv2, spec), groups)
     return place(
         spec,
         pattern,
@@ -391,6 +391,8 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:
     ------
     ForeignChange
         The rule does not stand as Crossfade, or before its first release the owner, has left it.
+    ServiceMoved
+        It is not the rule that Crossfade has left so.
     """
     rule = traffic.rule()
     refuse_stickiness(rule, traffic.sticky_groups())
@@ -401,6 +403,7 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:
         if state.weights:
             refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
     except ForeignChange as changed:
+        refuse_moved(spec, state.live_rule, state.stable)  # it is not the rule that was written
         raise ForeignChange(f"{changed} {PUT_RIGHT}") from changed
     refuse_others_traffic(state, live, spec)
     refuse_moved(spec, state.live_rule, state.stable)

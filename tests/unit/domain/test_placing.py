@@ -49,6 +49,7 @@ def test_where_the_origin_is(state: State, weights: dict[str, int], origin: Slot
     assert found.origin == origin
     groups = found.target_groups
     assert groups.pattern == pattern().target_group
+    assert groups.replaced == (OWN.of(found.origin) if found.origin else "")
     for slot in ("blue", "green"):
         assert groups.of(slot) == (groups.pattern if slot == origin else OWN.of(slot))
 

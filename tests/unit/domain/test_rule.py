@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from crossfade.domain.errors import ForeignChange, StickyTraffic
+from crossfade.domain.slots import TargetGroups
 from crossfade.domain.traffic.rule import LastRule, LiveRule, refuse_stickiness
 from crossfade.domain.traffic.weights import Weights
 from faults.cases.service import login
@@ -35,6 +36,19 @@ def test_a_rule_is_read_as_slots(forwarding: dict[str, Any], expected: Weights) 
     """A group that the rule leaves out has weight 0; what stands before the forward is not looked at."""
     assert live_rule(forwarding).weights(GROUPS) == expected
     assert live_rule(login(), forwarding).weights(GROUPS) == expected
+
+
+BOUND = GROUPS.model_copy(update={"green": GROUPS.pattern, "replaced": GROUPS.green})
+
+
+@pytest.mark.parametrize(
+    ("groups", "idle"), [(GROUPS, "pattern"), (BOUND, "green")], ids=["after-a-takeover", "before-a-leave"]
+)
+def test_the_group_of_no_slot_may_stand_without_traffic(groups: TargetGroups, idle: str) -> None:
+    """It was a slot's in the deployment before; with traffic it is a change from outside."""
+    assert live_rule(forward(blue=100, **{idle: 0})).weights(groups) == Weights(blue=100, green=0)
+    with pytest.raises(ForeignChange, match="forwards to"):
+        live_rule(forward(blue=90, **{idle: 10})).weights(groups)
 
 
 @pytest.mark.parametrize(

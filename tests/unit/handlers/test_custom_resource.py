@@ -522,6 +522,15 @@ def test_a_rule_that_was_given_another_priority_is_removed(
     assert [one["Priority"] for one in found] == ["100", "default"]
 
 
+def test_another_services_rule_in_its_place_is_left(account: Account, aws: Aws, answers: Answers) -> None:
+    """The service was never released; all that it shares with the rule is a priority in its spec."""
+    account.delete_rule()
+    account.others_rule(100, {"Field": "host-header", "Values": ["api.example"]})
+    _cleanup(aws, "Delete")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert account.production_rule()["Conditions"][0]["Field"] == "host-header"
+
+
 def test_a_service_that_a_failed_deletion_holds_begins_anew(
     account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:

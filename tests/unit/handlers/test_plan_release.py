@@ -238,7 +238,8 @@ def test_pushes_of_no_concern_are_ignored(invoke: Invoke, push: dict[str, Any]) 
 
 def test_an_untagged_push_is_ignored_by_every_pattern(account: Account, invoke: Invoke) -> None:
     """Even by one that matches everything."""
-    account.publish(account.spec.model_copy(update={"push_tags": ".*"}))
+    release = account.spec.release.model_copy(update={"push_tags": ".*"})
+    account.publish(account.spec.model_copy(update={"release": release}))
     assert _plan(invoke, _push(tag=""))["action"] == "ignore"
 
 
@@ -298,11 +299,11 @@ def _delete_stack(account: Account) -> None:
 
 
 def _run_idle(account: Account) -> None:
-    account.run("green", account.spec.pattern.task_definition)
+    account.run("blue", account.spec.pattern.task_definition)
 
 
 def _register_target(account: Account) -> None:
-    account.register_targets("green", "10.0.0.99")
+    account.register_targets("blue", "10.0.0.99")
 
 
 def _log_to(account: Account, options: dict[str, str], driver: str = "awslogs") -> None:
@@ -346,16 +347,22 @@ def _lose(what: str) -> Callable[[Account], None]:
     def lose(account: Account) -> None:
         spec = account.spec
         gone = {
-            "listener": {"listener": f"{spec.listener[:-1]}x"},
-            "group": {
-                "target_groups": {"blue": spec.target_groups.blue, "green": f"{spec.target_groups.green}x"}
-            },
-            "cluster": {"cluster": f"{spec.cluster}x"},
-            "repository": {"repository": "nowhere"},
+            "listener": {"traffic": [{"listener": f"{spec.listener[:-1]}x", "priority": 100}]},
+            "cluster": {"like": spec.like.replace("/web/", "/gone/")},
+            "pattern": {"like": spec.like.replace("/web/web", "/web/gone")},
+            "repository": {"release": spec.release.model_dump() | {"repository": "nowhere"}},
         }[what]
         account.publish(ServiceSpec.model_validate(spec.model_dump() | gone))
 
     return lose
+
+
+def _lose_group(account: Account) -> None:
+    group = account.spec.target_groups.green
+    for rule in account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]:
+        if any(action.get("TargetGroupArn") == group for action in rule["Actions"]):
+            account.elbv2.delete_rule(RuleArn=rule["RuleArn"])
+    account.elbv2.delete_target_group(TargetGroupArn=group)
 
 
 @pytest.mark.parametrize(
@@ -395,18 +402,26 @@ def _lose(what: str) -> Callable[[Account], None]:
             _change_rule,
             ASK,
             errors.ForeignChange,
-            "It was made outside Crossfade. It is left alone. Delete it",
-            id="rule-made-by-others",
+            "never deployed by Crossfade, and its production rule .* stands at blue 50, green 50",
+            id="rule-changed-before-the-first-release",
         ),
         pytest.param(_lose("cluster"), ASK, errors.ResourceGone, "The cluster arn:", id="no-cluster"),
         pytest.param(_lose("listener"), ASK, errors.ResourceGone, "The listener arn:", id="no-listener"),
-        pytest.param(_lose("group"), ASK, errors.ResourceGone, "The target group arn:", id="no-target-group"),
+        pytest.param(
+            _lose_group, ASK, errors.NotPrepared, "no target group cf-web-.*-green", id="no-target-group"
+        ),
+        pytest.param(
+            Account.delete_rule, ASK, errors.NotPrepared, "shows no rule of priority 100", id="no-rule"
+        ),
+        pytest.param(
+            _lose("pattern"), ASK, errors.PatternUnusable, "service/web/gone", id="no-service-of-the-owner"
+        ),
         pytest.param(
             _lose("repository"), ASK, errors.ResourceGone, "no repository nowhere", id="no-repository"
         ),
         pytest.param(_hold_and_reject, ASK, errors.ServiceBusy, "theirs", id="busy-and-nobody-waits"),
         pytest.param(_delete_stack, ASK, errors.ServiceBusy, DELETION, id="the-service-goes"),
-        pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot green", id="tasks-that-nobody-started"),
+        pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot blue", id="tasks-that-nobody-started"),
         pytest.param(_log_nowhere, ASK, errors.PatternUnusable, "gate.users is feed", id="no-log"),
         pytest.param(
             _log_by_another_driver, ASK, errors.PatternUnusable, "awslogs driver", id="another-log-driver"
@@ -498,18 +513,23 @@ def test_a_rule_that_is_read_as_before_the_promotion_is_looked_at_again(
         _plan(invoke, ASK)
 
 
-def test_a_first_rule_that_is_not_seen_yet_is_waited_for(
-    account: Account, invoke: Invoke, aws: Aws, journal: Journal, live: Release
+def test_first_weights_that_are_not_seen_yet_are_waited_for(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, clock: Clock
 ) -> None:
-    """It was made just now: no rule is not yet a rule that somebody deleted."""
-    plan = account.plan()
+    """The rule seems to lead to the owner's group still: nobody has set it back."""
+    before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    plan = account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0")
     journal.holding.claim(plan)
-    journal.live.reinstate(plan, None, at(-20))
-    journal.live.wrote(plan, BLUE, at(-10))
+    answer = Traffic(account.elbv2, plan.spec).write(BLUE)
+    journal.live.wrote(plan, BLUE, at(-10), answer)
+    journal.live.promote(plan, at(-8))
     journal.holding.release(plan.hold, at(-5))
     account.push("0.0.2")
-    aws.answer("DescribeRules", {"Rules": []})
-    with pytest.raises(errors.NotYetVisible, match="still shows no rule"):
+    aws.answer("DescribeRules", before)
+    with pytest.raises(errors.NotYetVisible, match="last wrote blue 100, green 0"):
+        _plan(invoke, ASK)
+    clock.seconds = 300
+    with pytest.raises(errors.ForeignChange, match="found blue 0, green 100"):
         _plan(invoke, ASK)
 
 

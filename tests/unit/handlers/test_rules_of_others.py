@@ -1,5 +1,6 @@
 """The production rule has an owner besides Crossfade, and its listener other rules: they stay as they are."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,17 +9,16 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
 from crossfade.domain.planning.plan import HeldPlan
-from crossfade.domain.slots import TargetGroups
+from crossfade.domain.spec.service import ExistingRule, OwnRule
 from crossfade.domain.traffic.weights import Weights
 from faults.cases.service import login
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at
-from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
+from tests.unit.handlers.conftest import Aws, Invoke
 
 ASK = {"service": "web", "image_tag": "0.0.2"}
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 HOST = {"Field": "host-header", "Values": ["api.example"]}
-EVERYTHING = {"Field": "path-pattern", "Values": ["/*"]}
 
 
 @pytest.fixture
@@ -161,50 +161,14 @@ def test_an_action_that_could_not_be_kept_bars_the_rollback(
 # ---- the listener's other rules -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("priority", "condition", "said"),
-    [
-        (200, HOST, r"no request any more: .*\(priority 200, host-header api.example\)"),
-        (50, EVERYTHING, r"\(priority 50, path-pattern /\*\) takes every request"),
-    ],
-)
-def test_a_first_release_beside_a_rule_that_would_be_covered_is_refused(
-    account: Account, invoke: Invoke, journal: Journal, priority: int, condition: dict[str, Any], said: str
-) -> None:
-    """In the plan; and at the first shift, where the rule has come since."""
-    plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
-    account.others_rule(priority, condition)
-    with pytest.raises(errors.RuleCovers, match=said):
-        _plan(account, invoke)
-    account.run("blue", account.spec.pattern.task_definition)
-    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
-    journal.holding.claim(plan)
-    with pytest.raises(errors.RuleCovers, match=said):
-        _shift(invoke, plan)
-    assert len(account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]) == 2
-
-
 def test_a_priority_that_another_rule_has_is_refused(account: Account, invoke: Invoke) -> None:
     """It said that somebody had changed the rule, and to put it back: it was another service's all along."""
-    group = account.others_rule(account.spec.rule_priority, HOST)
-    with pytest.raises(errors.PriorityTaken, match=r"rule_priority 100.*host-header api.example"):
+    account.delete_rule()
+    group = account.others_rule(100, HOST)
+    with pytest.raises(errors.PriorityTaken, match=r"says priority 100.*host-header api.example"):
         _plan(account, invoke)
     rule = account.production_rule()
     assert rule["Actions"][0]["TargetGroupArn"] == group
-
-
-def test_the_deletion_of_a_stack_leaves_another_services_rule(
-    account: Account, aws: Aws, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The service was never released; all that it shares with the rule is a priority in its spec."""
-    account.others_rule(account.spec.rule_priority, HOST)
-    cleanup = module_of("cleanup")
-    reasons: list[str] = []
-    monkeypatch.setattr(cleanup, "_answer", lambda event, service, reason: reasons.append(reason))
-    event = {"RequestType": "Delete", "ResourceProperties": {"Service": "web"}}
-    cleanup.handler(event, Context())
-    assert reasons == [""]
-    assert account.production_rule()["Conditions"][0]["Field"] == "host-header"
 
 
 # ---- a spec that puts a live service elsewhere ----------------------------------------------------------
@@ -212,37 +176,69 @@ def test_the_deletion_of_a_stack_leaves_another_services_rule(
 
 @pytest.fixture
 def live(account: Account, journal: Journal, blue_live: None, traffic: Traffic) -> None:
-    """Make 0.0.1 live, as the journal has it from the deployment's own writes."""
+    """Make 0.0.1 live, as the journal has it from the deployment's own writes; green is idle."""
     plan = account.plan(deployment="d9", execution=f"{EXECUTION}:d9")
     journal.holding.claim(plan)
     journal.live.wrote(plan, BLUE, at(-900), traffic.write(BLUE))
+    journal.live.reinstate(plan, "blue", at(-900), traffic.write(BLUE))
     journal.holding.release(plan.hold, at(-600))
+    account.resize("green", 0)
+    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
+
+
+def _another_rule(account: Account, **forward: str) -> None:
+    """Let the spec name another rule, which leads to some group."""
+    made = account.elbv2.create_rule(
+        ListenerArn=account.spec.listener,
+        Priority=90,
+        Conditions=[HOST],
+        Actions=[{"Type": "forward", **forward}],
+    )
+    rule = ExistingRule(rule=made["Rules"][0]["RuleArn"])
+    account.publish(account.spec.model_copy(update={"traffic": (rule,)}))
+
+
+def _moved_to_the_owners_group(account: Account) -> None:
+    _another_rule(account, TargetGroupArn=account.spec.pattern.target_group)
+
+
+def _moved_with_its_traffic(account: Account) -> None:
+    _another_rule(account, TargetGroupArn=account.spec.target_groups.blue)
+
+
+def _another_cluster(account: Account) -> None:
+    account.ecs.create_cluster(clusterName="shop")
+    found = account.ecs.describe_services(cluster="web", services=["web"])["services"][0]
+    copied = ("taskDefinition", "launchType", "networkConfiguration", "loadBalancers", "schedulingStrategy")
+    made = account.ecs.create_service(
+        cluster="shop", serviceName="web", desiredCount=0, **{key: found[key] for key in copied}
+    )
+    account.publish(account.spec.model_copy(update={"like": made["service"]["serviceArn"]}))
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("change", "said"),
     [
-        ({"rule_priority": 7}, "rule_priority from 100 to 7. The production rule .* still stands at 100"),
-        ({"listener": f"{'a' * 20}"}, f"listener from .* to {'a' * 20}"),
-        ({"cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/shop"}, "cluster from .*/web to .*/shop"),
-        ({"target_groups": TargetGroups(blue="b", green="g")}, "target_groups from .* to blue b, green g"),
+        pytest.param(_moved_with_its_traffic, "rule from .*:listener-rule/.* to ", id="another-rule"),
+        pytest.param(
+            _moved_to_the_owners_group, "rule from .*:listener-rule/.* to ", id="prepared-in-another-place"
+        ),
+        pytest.param(_another_cluster, "cluster from .*/web to .*/shop", id="another-cluster"),
     ],
 )
 def test_a_spec_that_was_changed_is_named(
-    account: Account, invoke: Invoke, live: None, changed: dict[str, Any], said: str
+    account: Account, invoke: Invoke, live: None, change: Callable[[Account], None], said: str
 ) -> None:
     """It said that somebody else had changed the rule, and to correct the journal."""
-    account.publish(account.spec.model_copy(update=changed))
+    change(account)
     with pytest.raises(errors.ServiceMoved, match=said):
         _plan(account, invoke)
 
 
 def test_a_rule_with_a_new_priority_is_deployed_to(account: Account, invoke: Invoke, live: None) -> None:
-    """Its owner has given it the priority that the spec says, as the refusal asks for."""
-    account.elbv2.set_rule_priorities(
-        RulePriorities=[{"RuleArn": account.production_rule()["RuleArn"], "Priority": 7}]
+    """Its owner has given it the priority that the spec says."""
+    account.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": account.spec.rule, "Priority": 7}])
+    account.publish(
+        account.spec.model_copy(update={"traffic": (OwnRule(listener=account.spec.listener, priority=7),)})
     )
-    account.publish(account.spec.model_copy(update={"rule_priority": 7}))
-    account.ecs.update_service(cluster=account.spec.cluster, service="web-green", desiredCount=0)
-    account.deregister_targets("green", "10.0.0.10", "10.0.0.11")
     assert _plan(account, invoke)["reason"].endswith("0.0.2 in green")

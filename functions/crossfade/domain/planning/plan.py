@@ -285,6 +285,8 @@ def decide(
     before, summary = running.version if running else "nothing", contents.summary if contents else ""
     home = f" (back in {spec.slot_service(candidate)})" if leaves else ""
     reason = f"{before} → {release.version} in {candidate}{home}{f': {summary}' if summary else ''}"
+    if spec.pattern.desired and spec.origin is None and not spec.leftover:
+        reason += f"; {spec.pattern_service} runs {spec.pattern.desired} tasks without traffic"
     if stable and not serves:
         reason += f"; {EMERGENCY} ({stable} has no healthy target)"
     return Decision(action="deploy", reason=reason, plan=plan)

@@ -69,4 +69,9 @@ class Placed(ServiceSpec):
 
     def slot_service(self, slot: Slot) -> str:
         """The name of the ECS service that runs a slot."""
-        return self.like.rpartition("/")[2] if slot == self.origin else f"{self.service}-{slot}"
+        return self.pattern_service if slot == self.origin else f"{self.service}-{slot}"
+
+    @property
+    def pattern_service(self) -> str:
+        """The name of the owner's ECS service."""
+        return self.like.rpartition("/")[2]

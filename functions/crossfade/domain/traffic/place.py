@@ -93,11 +93,11 @@ def _all(groups: TargetGroups) -> set[str]:
     return {groups.blue, groups.green, groups.pattern, groups.replaced}
 
 
-def listener_gone(spec: Placed) -> ResourceGone:
+def listener_gone(spec: ServiceSpec) -> ResourceGone:
     """The error for a listener that ELB says it does not have."""
     return ResourceGone(
-        f"The listener {spec.listener}, which the spec of {spec.service} names, does not exist, and so there "
-        f"is no production rule: no client reaches {spec.service} by it. {_PUT_THERE}"
+        f"The listener {listener(spec)}, which the spec of {spec.service} names, does not exist, and so "
+        f"there is no production rule: no client reaches {spec.service} by it. {_PUT_THERE}"
     )
 
 
