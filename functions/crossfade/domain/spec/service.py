@@ -112,7 +112,7 @@ class ExistingRule(Model):
 
 
 class OwnRule(Model):
-    """A listener rule that Crossfade makes with the first shift of weights.
+    """A listener rule that Crossfade makes when the service is prepared.
 
     ``priority``: ``last`` is the highest one that is free, in the place of the listener's default action.
     ``conditions`` have the shape of ELB's ``RuleCondition``; empty for every request (``/*``).
@@ -124,7 +124,7 @@ class OwnRule(Model):
 
 
 class Preview(Model):
-    """The listener that gets two rules by a secret header, which lead to one slot each."""
+    """The listener that gets the rules by a secret header, which lead to one side each."""
 
     listener: ListenerArn
 
@@ -208,6 +208,16 @@ class ServiceSpec(Model):
     gate: GateSettings = GateSettings()
     alarms: tuple[AlarmName, ...] = Field(default=(), max_length=20)
     when_busy: Literal["queue", "supersede", "reject"] = "queue"
+
+    @field_validator("traffic")
+    @classmethod
+    def _one_rule(cls, traffic: tuple[ExistingRule | OwnRule, ...]) -> tuple[ExistingRule | OwnRule, ...]:
+        if len(traffic) > 1:
+            raise ValueError(
+                f"names {len(traffic)} rules, and Crossfade moves the weights of one: leave one of them, to "
+                "which the others may redirect"
+            )
+        return traffic
 
     @field_validator("stages")
     @classmethod
