@@ -13,6 +13,7 @@ from faults.cases.service import LISTENER, document, login
 
 NAMES = Names({"blue": "cf-web-blue", "green": "cf-web-green"}, "/preview/web", "/services/web")
 RULE = LISTENER.replace(":listener/", ":listener-rule/") + "/3"
+ROLES = (*SLOTS, "pattern")
 OWN = {"crossfade:service": "web", "crossfade:spec": "/services/web"}
 REWRITE = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/web", "Replace": "/"}]}}
 HTTP = {"Protocol": "HTTP", "ProtocolVersion": "HTTP1", "Port": 80, "VpcId": "vpc", "TargetType": "ip"}
@@ -54,7 +55,11 @@ def missing(found: Found, **changes: Any) -> list[Step]:
 
 def prepared(rule: LiveRule, *transforms: dict[str, Any], pattern: Group | None = None) -> Found:
     """A service that is prepared."""
-    previews = [preview(slot, str(n), f"cf-{slot}", *transforms) for n, slot in enumerate(SLOTS, start=1)]
+    targets = {"blue": "cf-blue", "green": "cf-green", "pattern": "web"}
+    previews = [
+        preview(role, str(n), target, *transforms)
+        for n, (role, target) in enumerate(targets.items(), start=1)
+    ]
     return Found(
         pattern=pattern or group("web"),
         groups={slot: group(f"cf-{slot}") for slot in SLOTS},
@@ -83,7 +88,7 @@ def test_nothing_is_missing_of_a_service_that_is_prepared() -> None:
 def test_the_probe_meets_what_users_meet() -> None:
     """Transforms of their rule are those of the preview rules."""
     found = prepared(users(REWRITE))._replace(rules=(users(REWRITE),), tags={})
-    assert [step.call.arguments["Transforms"] for step in missing(found)] == [[REWRITE]] * 2
+    assert [step.call.arguments["Transforms"] for step in missing(found)] == [[REWRITE]] * 3
 
 
 @pytest.mark.parametrize(
@@ -96,9 +101,9 @@ def test_the_probe_meets_what_users_meet() -> None:
 def test_transforms_are_put_right(has: list[Any], wanted: list[Any], changed: dict[str, Any]) -> None:
     """And the inverse puts them back."""
     found = missing(prepared(users(*wanted), *has))
-    assert [step.call.arguments for step in found] == [{"RuleArn": slot, **changed} for slot in SLOTS]
+    assert [step.call.arguments for step in found] == [{"RuleArn": role, **changed} for role in ROLES]
     back = {"Transforms": has} if has else {"ResetTransforms": True}
-    assert [step.inverse.arguments for step in found] == [{"RuleArn": slot, **back} for slot in SLOTS]
+    assert [step.inverse.arguments for step in found] == [{"RuleArn": role, **back} for role in ROLES]
 
 
 def test_a_login_stands_before_no_rule_of_the_probe() -> None:
@@ -106,7 +111,7 @@ def test_a_login_stands_before_no_rule_of_the_probe() -> None:
     found = prepared(users(before=(login(),)))
     (step,) = missing(found, login_bypass=True)
     assert step.call.arguments["Actions"] == [{"Type": "forward", "TargetGroupArn": "web"}]
-    assert step.call.arguments["Priority"] == 3
+    assert step.call.arguments["Priority"] == 4
 
 
 def test_a_new_group_gets_the_attributes_that_differ() -> None:
