@@ -42,13 +42,21 @@ BOUND = GROUPS.model_copy(update={"green": GROUPS.pattern, "replaced": GROUPS.gr
 
 
 @pytest.mark.parametrize(
-    ("groups", "idle"), [(GROUPS, "pattern"), (BOUND, "green")], ids=["after-a-takeover", "before-a-leave"]
+    ("groups", "without", "with_traffic"),
+    [
+        pytest.param(
+            GROUPS, forward(blue=100, pattern=0), forward(blue=90, pattern=10), id="after-a-takeover"
+        ),
+        pytest.param(BOUND, forward(blue=100, green=0), forward(blue=90, green=10), id="before-a-leave"),
+    ],
 )
-def test_the_group_of_no_slot_may_stand_without_traffic(groups: TargetGroups, idle: str) -> None:
+def test_the_group_of_no_slot_may_stand_without_traffic(
+    groups: TargetGroups, without: dict[str, Any], with_traffic: dict[str, Any]
+) -> None:
     """It was a slot's in the deployment before; with traffic it is a change from outside."""
-    assert live_rule(forward(blue=100, **{idle: 0})).weights(groups) == Weights(blue=100, green=0)
+    assert live_rule(without).weights(groups) == Weights(blue=100, green=0)
     with pytest.raises(ForeignChange, match="forwards to"):
-        live_rule(forward(blue=90, **{idle: 10})).weights(groups)
+        live_rule(with_traffic).weights(groups)
 
 
 @pytest.mark.parametrize(
