@@ -78,7 +78,7 @@ def warm_spec(**changes: Any) -> Placed:
     return placed(retire=document()["retire"] | {"warm_seconds": 600}, **changes)
 
 
-_OF_THE_PATTERN: dict[str, str] = {
+_OF_THE_PATTERN: dict[str, Any] = {
     "pattern": pattern().task_definition,
     "settings": pattern().fingerprint,
 }
