@@ -36,14 +36,16 @@ IDIOMS = {
     r"gone on with": "advanced",
     r"\b(was|is|are|were) (told|heard)\b": "reported, received",
     r"way back": "restore target, rollback",
+    r"\bblueprint": "pattern",
 }
-"""Phrases of another language's idiom, and the plain ones."""
+"""Phrases of another language's idiom, and a retired word, and the plain ones."""
 COLOURS = {"blue", "green"}
 CODE = sorted([*(ROOT / "functions/crossfade").rglob("*.py"), *(ROOT / "probe").rglob("*.py")])
 PROSE = [
     ROOT / name
     for name in (
         "ARCHITECTURE.md", "README.md", "docs/operations.md", "docs/configuration.md",
+        "docs/what-crossfade-changes.md",
         "statemachine/deploy.asl.yaml", "statemachine/rollback.asl.yaml",
     )
 ]  # fmt: skip
