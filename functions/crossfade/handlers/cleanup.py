@@ -122,6 +122,8 @@ def _preparation(service: str) -> Preparation:
 def _prepare(service: str, context: LambdaContext) -> None:
     """Make what is missing of target groups, rules and secret; nothing of it moves traffic.
 
+    Only when AWS shows all of it: an image may be pushed as soon as the stack is there.
+
     Raises
     ------
     UnknownService
@@ -142,8 +144,10 @@ def _prepare(service: str, context: LambdaContext) -> None:
                 raise
             time.sleep(2)
         else:
-            logger.info("prepared", service=service, done=[step.what for step in done])
-            return
+            break
+    logger.info("prepared", service=service, done=[step.what for step in done])
+    while preparation.missing(spec) and context.get_remaining_time_in_millis() >= RESERVE_MS:
+        time.sleep(2)
 
 
 def _leave(service: str, context: LambdaContext, *, gone: bool) -> list[str]:

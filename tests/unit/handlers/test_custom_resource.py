@@ -156,6 +156,23 @@ def test_a_rule_that_is_made_and_not_shown_is_waited_for(
     assert (answers.bodies[0]["Reason"], clock.seconds) == ("", 2)
 
 
+def test_the_stack_is_there_when_all_that_was_made_is_shown(
+    account: Account, aws: Aws, clock: Clock, answers: Answers
+) -> None:
+    """An image may be pushed a moment later, and its plan must find the rule."""
+    listed = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    rules = {rule["Priority"]: rule["RuleArn"] for rule in listed["Rules"]}
+    account.elbv2.delete_rule(RuleArn=rules["2"])
+    before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    aws.go_on_answering("DescribeRules", before, after="CreateRule")
+    clock.meanwhile = [lambda: None, lambda: aws.allow("DescribeRules")]
+    _cleanup(aws, "Create")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    assert clock.seconds >= 4
+    found = account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]
+    assert len(found) == len(listed["Rules"])
+
+
 def test_a_deleted_stack_leaves_nothing_of_crossfade(
     account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
