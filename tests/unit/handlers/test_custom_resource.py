@@ -170,7 +170,7 @@ def test_the_stack_is_there_when_all_that_was_made_is_shown(
     assert answers.bodies[0]["Status"] == "SUCCESS"
     assert clock.seconds >= 4
     found = account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]
-    assert len(found) == len(listed["Rules"])
+    assert len(found) == len(listed["Rules"]) + 1  # each once, and that of the pattern
 
 
 def test_a_deleted_stack_leaves_nothing_of_crossfade(
