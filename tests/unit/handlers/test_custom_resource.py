@@ -16,6 +16,7 @@ from crossfade.domain.traffic.weights import Weights
 from crossfade.handlers.cleanup import REASON_CHARACTERS
 from tests.statemachine.permissions import ACTIONS
 from tests.unit.account import SPECS, TABLE, Account
+from tests.unit.aws.test_stored_by_others import FIRST, put, stored
 from tests.unit.examples import DEPLOY, EXECUTION, FIRST_TRY, ROLLBACK, ROLLBACKS, at, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
 
@@ -546,6 +547,20 @@ def test_another_services_rule_in_its_place_is_left(account: Account, aws: Aws, 
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
     assert account.production_rule()["Conditions"][0]["Field"] == "host-header"
+
+
+def test_a_service_of_the_first_form_is_left_to_the_version_that_deployed_it(
+    account: Account, aws: Aws, answers: Answers
+) -> None:
+    """Where its rule and its tasks are stands in a plan that is not understood; its holder stays the same."""
+    put(account, stored(FIRST))
+    before = account.item("state")
+    _cleanup(aws, "Delete")
+    assert (answers.bodies[0]["Status"], "Install that one again" in answers.bodies[0]["Reason"]) == (
+        "FAILED",
+        True,
+    )
+    assert account.item("state") == before
 
 
 def test_a_service_that_a_failed_deletion_holds_begins_anew(
