@@ -93,14 +93,33 @@ def test_no_field_is_described_that_a_spec_has_not() -> None:
 @pytest.mark.parametrize(
     "limit",
     [
-        "Network Load Balancer", "sticky", "capacity providers", "Service Connect", "service discovery",
-        "VPC Lattice", "EBS", "ECS Exec", "private CA", "on EC2",
+        "Network", "sticky", "several target groups", "default action", "mTLS", "service discovery",
+        "Service Connect", "VPC Lattice", "on EC2", "DAEMON", "Express Mode", "short ARN", "workers",
+        "account and region", "private CA", "Terraform", "web ACL",
     ],
 )  # fmt: skip
 def test_a_limit_stands_where_one_looks_before_adopting(limit: str) -> None:
-    """What Crossfade has no setting for is named in README's section "When not to use it"."""
+    """What Crossfade cannot take over is named in README's section "When not to use it"."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert limit in readme.split("## When not to use it", 1)[1].split("\n## ", 1)[0]
+
+
+MOST_COMMANDS, MOST_LINES = 8, 40
+
+
+def test_a_service_is_taken_over_and_handed_back_with_few_commands() -> None:
+    """And with few lines that are written by hand."""
+    adopting = (ROOT / "docs/adopting.md").read_text(encoding="utf-8")
+    steps = "".join(
+        adopting.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+        for heading in ("Fifteen minutes", "How to leave")
+    )
+    blocks = re.findall(r"```(\w+)\n(.*?)```", steps, re.DOTALL)
+    commands = "".join(text for kind, text in blocks if kind == "console")
+    assert 1 < commands.count("$ ") <= MOST_COMMANDS
+    assert all(line.startswith("$ ") for line in commands.splitlines())
+    by_hand = "".join(text for kind, text in blocks if kind != "console")
+    assert 1 <= len(by_hand.splitlines()) <= MOST_LINES
 
 
 def test_every_metric_is_described() -> None:

@@ -45,7 +45,7 @@ PROSE = [
     ROOT / name
     for name in (
         "ARCHITECTURE.md", "README.md", "docs/operations.md", "docs/configuration.md",
-        "docs/what-crossfade-changes.md",
+        "docs/adopting.md", "docs/what-crossfade-changes.md",
         "statemachine/deploy.asl.yaml", "statemachine/rollback.asl.yaml",
     )
 ]  # fmt: skip
