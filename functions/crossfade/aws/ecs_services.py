@@ -178,9 +178,10 @@ class Slots:
         """
         return self._stop(self._spec.slot_service(slot))
 
-    def stop_pattern(self) -> int:
-        """The same for the owner's own service, also where it takes no slot's place."""
-        return self._stop(self._spec.pattern_service)
+    def stop_leftover(self) -> None:
+        """The same for what was kept warm and is in no slot's place any more."""
+        if self._spec.leftover_service:
+            self._stop(self._spec.leftover_service)
 
     def _stop(self, service: str) -> int:
         try:

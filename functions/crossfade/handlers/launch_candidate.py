@@ -35,8 +35,7 @@ def handler(plan: HeldPlan, task_definition: str, deadline: Timestamp) -> Launch
         if now >= first + ECS_LAG:
             raise SlotDrift(f"{short}. It was changed outside Crossfade. Scale it up, then deploy again.")
         return Launched(status="waiting", reason=short)
-    if plan.spec.leftover:
-        slots.stop_pattern()  # it was kept warm, and this deployment takes the place of its slot
+    slots.stop_leftover()
     rollout = slots.launch(plan.candidate, task_definition, count, again=again)
     if rollout is None:
         if now >= deadline:

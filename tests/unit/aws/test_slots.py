@@ -200,15 +200,16 @@ def test_what_crossfade_made_for_a_slot_is_deleted_whoever_takes_its_place(
 
 
 def test_the_pattern_is_stopped_where_it_is_in_nobodys_place(
-    account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch
+    account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was kept warm by the deployment before; harmless where it is gone."""
+    slots = Slots(account.ecs, account.spec.model_copy(update={"leftover": True}))
     account.ecs.update_service(cluster="web", service="web", desiredCount=2)
-    slots.stop_pattern()
+    slots.stop_leftover()
     found = account.ecs.describe_services(cluster="web", services=["web"])["services"][0]
     assert found["desiredCount"] == 0
     monkeypatch.setattr(account.ecs, "update_service", _refuse("ServiceNotFoundException"))
-    assert slots.stop_pattern() == 0
+    slots.stop_leftover()
 
 
 def test_a_service_has_the_patterns_tags(account: Account) -> None:
@@ -250,7 +251,7 @@ def test_what_a_deployment_relies_on_is_set_each_time(
 
 def _section() -> str:
     text = (ROOT / "docs/adopting.md").read_text(encoding="utf-8")
-    return text.split("## What is set on the slots' services\n", 1)[1].split("\n## ", 1)[0]
+    return text.split("## What is copied of your service\n", 1)[1].split("\n## ", 1)[0]
 
 
 def test_launching_twice_is_launching_once(account: Account, slots: Slots) -> None:

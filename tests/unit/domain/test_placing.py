@@ -79,9 +79,12 @@ def test_what_is_with_its_owner_cannot_leave(state: State) -> None:
         _place(state, leaves=True, pattern=1)
 
 
-def test_a_warm_origin_is_left_over() -> None:
+def test_what_is_warm_and_in_no_slots_place_is_left_over() -> None:
     """The next deployment uses its slot, and it must not run on without a word."""
-    assert _place(_state("blue", "green", warm=True), blue=100, green=0).leftover
+    assert _place(_state("blue", "green", warm=True), blue=100, green=0).leftover_service == "web"
+    leaving = _place(_state("blue", None, warm=True), leaves=True, blue=100, green=0)
+    assert leaving.leftover_service == "web-green"
+    assert not _place(_state("blue", "green", warm=True), leaves=True, blue=100, green=0).leftover
     assert not _place(_state("blue", None, warm=True), blue=100, green=0).leftover
     assert not _place(State(), pattern=1).leftover
 

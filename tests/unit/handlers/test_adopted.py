@@ -208,6 +208,23 @@ def test_what_is_live_goes_back_to_its_owners_service(
     assert journal.state("web").origin == idle
 
 
+def test_a_warm_slot_in_whose_place_it_goes_back_is_stopped_by_the_launch(
+    account: Account, invoke: Invoke, journal: Journal, owned: str
+) -> None:
+    """No slot's name leads to its service any more, so nobody else would stop it."""
+    account.publish(account.spec.model_copy(update={"retire": warm_spec().retire}))
+    _release(account, invoke, journal, "0.0.1", "d1")
+    _release(account, invoke, journal, "0.0.2", "d2")
+    account.stop_service("web", account.spec.pattern.target_group)
+    assert account.desired("blue") == 2
+    plan = _plan(invoke, LEAVE, "d3")
+    assert (plan.candidate, plan.spec.origin) == ("blue", "blue")
+    invoke("claim_service", plan=plan)
+    definition = invoke("register_task_definition", plan=plan)["task_definition"]
+    invoke("launch_candidate", plan=plan, task_definition=definition, deadline=at(60))
+    assert (account.desired_pattern(), account.desired("blue"), account.desired("green")) == (2, 0, 2)
+
+
 def test_a_service_that_was_handed_back_can_be_taken_over_again(
     account: Account, invoke: Invoke, journal: Journal, owned: str
 ) -> None:

@@ -40,6 +40,7 @@ def place(
             "changed. Go on with crossfade leave, which removes what Crossfade made."
         )
     warm = state.warm.slot if state.warm else None
+    was_origin, is_origin = warm == state.origin, warm == origin
     return Placed.model_validate(
         {
             **spec.model_dump(mode="json"),
@@ -48,7 +49,7 @@ def place(
             "rule": rule.arn,
             "target_groups": own.model_copy(update=theirs).model_dump(),
             "origin": origin,
-            "leftover": origin is None and warm is not None and warm == state.origin,
+            "leftover": warm is not None and was_origin != is_origin,
             "preview_secret": preview_secret,
         }
     )

@@ -54,9 +54,9 @@ class Placed(ServiceSpec):
 
     ``rule`` is the ARN of the production rule, ``listener`` that of its listener. ``target_groups`` are those
     of the slots. ``origin`` is the slot whose place the owner's own ECS service takes: at first it is live,
-    and it is again when the service leaves Crossfade. ``leftover``: the deployment before has kept the origin
-    warm, and this one is to stop it. ``preview_secret`` is the SSM parameter that holds the secret of the
-    preview rules.
+    and it is again when the service leaves Crossfade. ``leftover``: the deployment before has kept a service
+    warm that is in no slot's place any more, and this one is to stop it. ``preview_secret`` is the SSM
+    parameter that holds the secret of the preview rules.
     """
 
     pattern: Pattern
@@ -70,6 +70,13 @@ class Placed(ServiceSpec):
     def slot_service(self, slot: Slot) -> str:
         """The name of the ECS service that runs a slot."""
         return self.pattern_service if slot == self.origin else f"{self.service}-{slot}"
+
+    @property
+    def leftover_service(self) -> str | None:
+        """The name of the ECS service that was kept warm and is in no slot's place; None if there is none."""
+        if not self.leftover:
+            return None
+        return f"{self.service}-{self.origin}" if self.origin else self.pattern_service
 
     @property
     def pattern_service(self) -> str:
