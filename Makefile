@@ -17,7 +17,7 @@ help: ## list the targets
 
 install: $(INSTALLED) ## set .venv up (every other target does it by itself)
 
-$(INSTALLED): requirements.txt
+$(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Crossfade needs Python 3.11 or later; name it: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
@@ -26,6 +26,7 @@ $(INSTALLED): requirements.txt
 	  { echo "$(VENV) cannot be set up; the lines above say why. Remove it if it is no folder of this project." >&2; exit 1; }
 	@echo "Installing into $(VENV); this takes a minute or two the first time."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(INSTALLED) ## the whole exercise on this machine: release 0.0.2, roll a bad 0.0.3 back, prove it
@@ -64,7 +65,7 @@ measure: $(INSTALLED) ## how much code there is to read: sizes, names, shapes, c
 check: $(INSTALLED) ## format, lint, types, templates
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy --strict functions probe
+	@$(BIN)/mypy --strict functions probe cli
 	@$(BIN)/mypy sandbox sample_app demo benchmarks faults
 	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml docs/examples/service.cloudformation.yaml
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
@@ -85,7 +86,7 @@ probe-image: $(INSTALLED) ## build and push the probe alone, before `sam deploy`
 
 lock: $(INSTALLED) ## install requirements.in anew and write what came of it to requirements.txt
 	@$(BIN)/python -m pip install --quiet --upgrade --requirement requirements.in
-	@$(BIN)/python -m pip freeze | LC_ALL=C sort -f > requirements.txt
+	@$(BIN)/python -m pip freeze --exclude-editable | LC_ALL=C sort -f > requirements.txt
 
 clean: ## remove what was installed and what runs have left
 	rm -rf $(VENV) .sandbox .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _install(folder: Path) -> "subprocess.CompletedProcess[str]":
-    for name in ("Makefile", "requirements.txt"):
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     make = ["make", "install", f"PYTHON={sys.executable}"]
     return subprocess.run(make, cwd=folder, capture_output=True, text=True, timeout=60)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
 from crossfade.aws.listener_rules import rules
+from crossfade.aws.routes import balancer_listeners, tags_of
 from crossfade.domain.errors import NotPrepared, NotYetVisible
 from crossfade.domain.preparation import (
     SECRET,
@@ -29,11 +30,10 @@ from crossfade.domain.slots import SLOTS, Slot, TargetGroups
 from crossfade.domain.spec.names import preview_secret, target_group_name
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.place import listener
+from crossfade.domain.traffic.routes import refuse_routes
 from crossfade.domain.traffic.rule import DEFAULT, LiveRule
 
 SECRET_BYTES = 16
-MOST_TAGGED = 20
-"""Resources that DescribeTags takes at once (botocore elbv2 2015-12-01)."""
 ABSENT = {"TargetGroupNotFound", "RuleNotFound", "ListenerNotFound", "ParameterNotFound"}
 """The codes of what is gone already."""
 
@@ -57,10 +57,12 @@ class Preparation:
 
         Raises
         ------
-        NotPrepared, PriorityTaken, RuleCovers
-            It cannot be prepared: see ``domain/preparation.py``.
+        NotPrepared, PriorityTaken, RuleCovers, PatternUnusable
+            It cannot be prepared: see ``domain/preparation.py`` and ``domain/traffic/routes.py``.
         """
-        return steps(spec, self.names, self._found(spec))
+        found = self._found(spec)
+        self._refuse_routes(spec, found)
+        return steps(spec, self.names, found)
 
     def prepare(self, spec: ServiceSpec) -> list[Step]:
         """Make those calls; returns what was done.
@@ -69,9 +71,12 @@ class Preparation:
         ------
         NotYetVisible
             The listener has a rule that it does not show yet: try again.
+        NotPrepared, PriorityTaken, RuleCovers, PatternUnusable
+            It cannot be prepared, see ``missing``.
         """
         secret = self._secret()
         found = self._found(spec, secret)
+        self._refuse_routes(spec, found)
         planned = steps(spec, self.names, found)
         known: dict[str, str | None] = {SECRET: secret}
         for step in planned:
@@ -110,6 +115,13 @@ class Preparation:
         except ClientError as error:
             if error_code(error) not in ABSENT:
                 raise
+
+    def _refuse_routes(self, spec: ServiceSpec, found: Found) -> None:
+        """Refuse a load balancer that leads to the service in more ways than one; see ``refuse_routes``."""
+        groups = [found.pattern, *found.groups.values()]
+        for balancer in found.pattern.shown["LoadBalancerArns"]:
+            listeners = balancer_listeners(self._elbv2, balancer, self.names)
+            refuse_routes(spec, listeners, [group.arn for group in groups])
 
     # ---- reading -------------------------------------------------------------------------------------------
 
@@ -157,7 +169,7 @@ class Preparation:
             if error_code(error) != "TargetGroupNotFound" or "Names" not in which:
                 raise
             return []
-        tags = self._tags([group["TargetGroupArn"] for group in shown])
+        tags = tags_of(self._elbv2, [group["TargetGroupArn"] for group in shown])
         return [
             Group(group, self._attributes(group["TargetGroupArn"]), tags[group["TargetGroupArn"]])
             for group in shown
@@ -181,7 +193,7 @@ class Preparation:
 
     def _tags_of(self, shown: Sequence[LiveRule]) -> dict[str, dict[str, str]]:
         """The tags of rules; a listener's default rule is always its owner's."""
-        return self._tags([rule.arn for rule in shown if rule.priority != DEFAULT])
+        return tags_of(self._elbv2, [rule.arn for rule in shown if rule.priority != DEFAULT])
 
     def _rules_of(self, listener: str) -> list[LiveRule]:
         """The rules of a listener; none where it is gone."""
@@ -191,14 +203,6 @@ class Preparation:
             if error_code(error) != "ListenerNotFound":
                 raise
             return []
-
-    def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {arn: {} for arn in arns}
-        for first in range(0, len(arns), MOST_TAGGED):
-            some = list(arns[first : first + MOST_TAGGED])
-            for shown in self._elbv2.describe_tags(ResourceArns=some)["TagDescriptions"]:
-                found[shown["ResourceArn"]] = {tag["Key"]: tag.get("Value", "") for tag in shown["Tags"]}
-        return found
 
     def _secret(self) -> str | None:
         try:

@@ -1,6 +1,7 @@
 """What Crossfade makes beside the owner's load balancer, against an account in moto."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ from moto import mock_aws
 
 from crossfade.aws.errors import error_code
 from crossfade.aws.preparation import Preparation, slot_groups
-from crossfade.domain.errors import NotPrepared, NotYetVisible, PriorityTaken, RuleCovers, StillLive
+from crossfade.domain.errors import (
+    NotPrepared,
+    NotYetVisible,
+    PatternUnusable,
+    PriorityTaken,
+    RuleCovers,
+    StillLive,
+)
 from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
 from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import REGION
@@ -17,6 +25,7 @@ from faults.cases.service import document
 from tests.unit.account import SESSION
 
 PATH = "/crossfade/services/"
+ANSWER = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
 HOST = [{"Field": "host-header", "HostHeaderConfig": {"Values": ["shop.example"]}}]
 
 
@@ -71,15 +80,20 @@ class Owner:
         )
 
     def rule(self, priority: int, conditions: list[dict[str, Any]], *actions: dict[str, Any]) -> str:
-        """Put a rule on the listener."""
-        forward = {"Type": "forward", "TargetGroupArn": self.group}
+        """Put a rule on the listener, of another service where nothing else is said."""
         made = self.elbv2.create_rule(
             ListenerArn=self.listener,
             Priority=priority,
             Conditions=conditions,
-            Actions=list(actions) or [forward],
+            Actions=list(actions) or [ANSWER],
         )
         return str(made["Rules"][0]["RuleArn"])
+
+    def own_rule(self, priority: int, *actions: dict[str, Any]) -> str:
+        """Let a rule for a host lead to the service, and the default action no more."""
+        self.elbv2.modify_listener(ListenerArn=self.listener, DefaultActions=[ANSWER])
+        forward = {"Type": "forward", "TargetGroupArn": self.group}
+        return self.rule(priority, HOST, *(actions or [forward]))
 
     def rules(self) -> dict[str, dict[str, Any]]:
         """The listener's rules by their priority."""
@@ -197,7 +211,7 @@ def test_the_production_rule_takes_the_default_actions_place(owner: Owner, prepa
 
 def test_an_owners_rule_is_not_touched(owner: Owner, preparation: Preparation) -> None:
     """It is production's, and no other one is made."""
-    arn = owner.rule(100, HOST)
+    arn = owner.own_rule(100)
     before = owner.rules()
     preparation.prepare(owner.spec(traffic=[{"rule": arn}]))
     rules = owner.rules()
@@ -317,7 +331,7 @@ def test_a_pattern_without_exactly_one_target_group(
 
 def test_there_must_be_a_place_before_the_users_rule(owner: Owner, preparation: Preparation) -> None:
     """Behind it the probe's requests would go where users' do."""
-    arn = owner.rule(2, HOST)
+    arn = owner.own_rule(2)
     with pytest.raises(NotPrepared, match=r"before the rule of priority 2 on the listener .*no free place"):
         preparation.prepare(owner.spec(traffic=[{"rule": arn}]))
 
@@ -331,7 +345,7 @@ def test_a_rule_that_takes_every_request_before_them(owner: Owner, preparation: 
 
 def test_a_priority_that_another_service_has(owner: Owner, preparation: Preparation) -> None:
     """Its rule is left alone."""
-    owner.rule(10, HOST, {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}})
+    owner.rule(10, HOST)
     with pytest.raises(PriorityTaken):
         preparation.prepare(owner.spec(traffic=[{"listener": owner.listener, "priority": 10}]))
 
@@ -354,14 +368,73 @@ def test_a_login_is_passed_by_one_more_rule(owner: Owner, preparation: Preparati
         "Order": 2,
         "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": owner.group, "Weight": 3}]},
     }
-    arn = owner.rule(100, HOST, forward)
+    arn = owner.own_rule(100, cognito(), forward)
+    with pytest.raises(PatternUnusable, match=r"asks for a login.*login_bypass: true"):
+        preparation.prepare(owner.spec(traffic=[{"rule": arn}]))
     spec = owner.spec(traffic=[{"rule": arn}], login_bypass=True)
     preparation.prepare(spec)
     live = owner.rules()["4"]
     assert (_header(live), _leads_to(live)) == ([f"{owner.secret()}-live"], [owner.group])
     owner.elbv2.modify_rule(RuleArn=live["RuleArn"], Actions=[login])
     assert preparation.missing(spec) == []
+    owner.elbv2.modify_rule(RuleArn=arn, Actions=[forward])
     assert _calls(preparation.prepare(owner.spec(traffic=[{"rule": arn}]))) == ["delete_rule"]
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_only_one_rule_may_lead_to_the_service(owner: Owner, preparation: Preparation, both: bool) -> None:
+    """Weights move in one: the other would lead to the release of before, and then to no task."""
+    arn = owner.own_rule(100)
+    forward = {"Type": "forward", "TargetGroupArn": owner.group}
+    if both:
+        owner.elbv2.modify_listener(ListenerArn=owner.listener, DefaultActions=[forward])
+    else:
+        owner.listen(8080)
+    with pytest.raises(PatternUnusable, match=r"\(the default rule\) leads to it as well"):
+        preparation.prepare(owner.spec(traffic=[{"rule": arn}]))
+    assert owner.groups() == {}
+
+
+def test_the_default_action_may_lead_where_its_successor_does(owner: Owner, preparation: Preparation) -> None:
+    """It gets no request any more; another rule of the listener would."""
+    preparation.prepare(owner.spec())
+    assert preparation.missing(owner.spec()) == []
+    arn = owner.rule(100, HOST, {"Type": "forward", "TargetGroupArn": owner.group})
+    with pytest.raises(PatternUnusable, match=f"{arn} .* leads to it as well"):
+        preparation.missing(owner.spec())
+
+
+def test_a_login_of_the_default_action_cannot_be_taken_over(owner: Owner, preparation: Preparation) -> None:
+    """A rule in its place would need the login's secret, and ELB tells that to nobody."""
+    forward = {"Type": "forward", "Order": 2, "TargetGroupArn": owner.group}
+    owner.elbv2.modify_listener(ListenerArn=owner.listener, DefaultActions=[cognito(), forward])
+    with pytest.raises(PatternUnusable, match=r"asks for a login.*put the login and the forward into a rule"):
+        preparation.prepare(owner.spec(login_bypass=True))
+
+
+def test_a_listener_that_asks_for_certificates(
+    owner: Owner, preparation: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe has none to show. moto does not know MutualAuthentication."""
+    shown = owner.elbv2.describe_listeners(ListenerArns=[owner.listener])["Listeners"]
+    asking = [one | {"MutualAuthentication": {"Mode": "verify"}} for one in shown]
+    pages = SimpleNamespace(paginate=lambda **_: [{"Listeners": asking}])
+    real = owner.elbv2.get_paginator
+    monkeypatch.setattr(
+        owner.elbv2, "get_paginator", lambda name: pages if name == "describe_listeners" else real(name)
+    )
+    with pytest.raises(PatternUnusable, match=r"asks for a client's certificate \(verify\)"):
+        preparation.prepare(owner.spec())
+
+
+def cognito() -> dict[str, Any]:
+    """A login in front of a forward."""
+    config = {
+        "UserPoolArn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_1",
+        "UserPoolClientId": "web",
+        "UserPoolDomain": "web",
+    }
+    return {"Type": "authenticate-cognito", "Order": 1, "AuthenticateCognitoConfig": config}
 
 
 # ---- the way back ----------------------------------------------------------------------------------------
@@ -402,11 +475,15 @@ def test_what_another_crossfade_made_stays(owner: Owner, preparation: Preparatio
     preparation.prepare(
         owner.spec(traffic=[{"listener": owner.listener, "priority": 200, "conditions": HOST}])
     )
-    spec = owner.spec(traffic=[{"listener": owner.listener, "priority": 300, "conditions": HOST}])
+    owner.serve("api", owner.target_group("api"))
+    spec = owner.spec(
+        like=owner.spec().like.replace("/web/web", "/web/api"),
+        traffic=[{"listener": owner.listener, "priority": 300, "conditions": HOST}],
+    )
     other.prepare(spec)
     _remove(preparation, None)
     assert other.missing(spec) == []
-    assert set(owner.groups()) == set(_slot_names(other))
+    assert set(owner.groups()) == {"api", *_slot_names(other)}
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -414,7 +491,7 @@ def test_the_traffic_of_an_owners_rule_is_handed_back(
     owner: Owner, preparation: Preparation, told: bool
 ) -> None:
     """ELB deletes no group that a rule names, be it with a weight of 0."""
-    arn = owner.rule(100, HOST)
+    arn = owner.own_rule(100)
     spec = owner.spec(traffic=[{"rule": arn}])
     preparation.prepare(spec)
     assert preparation.beside(spec).owners == ()
@@ -433,7 +510,7 @@ def test_the_traffic_of_an_owners_rule_is_handed_back(
 
 def test_a_service_that_is_live_in_a_slot_does_not_leave(owner: Owner, preparation: Preparation) -> None:
     """Its clients would meet nobody."""
-    arn = owner.rule(100, HOST)
+    arn = owner.own_rule(100)
     spec = owner.spec(traffic=[{"rule": arn}])
     preparation.prepare(spec)
     groups = slot_groups(owner.elbv2, spec, PATH)

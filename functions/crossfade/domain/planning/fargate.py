@@ -6,7 +6,7 @@ from typing import Any
 
 from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.task_definition import OWN_TAGS, Definition
-from crossfade.domain.spec.placed import Placed
+from crossfade.domain.spec.placed import Pattern, Placed
 
 MOST_TAGS = 50
 """Of a task definition in ECS; those of AWS's own do not count."""
@@ -49,15 +49,20 @@ def _shape(definition: Mapping[str, Any]) -> Iterator[str]:
             yield f"{size} of the task is not set, and Fargate needs it"
 
 
+def roles_of(definition: Mapping[str, Any], pattern: Pattern) -> dict[str, str]:
+    """The ARNs of the roles that a release is registered and launched with, by the field that names each."""
+    found = {key: definition.get(key) or "" for key in ("executionRoleArn", "taskRoleArn")}
+    for volume in pattern.settings.get("volumeConfigurations", []):
+        role = volume.get("managedEBSVolume", {}).get("roleArn", "")
+        found[f"roleArn of the volume {volume['name']}"] = role
+    return {key: role for key, role in found.items() if ":role/" in role}
+
+
 def _roles(definition: Mapping[str, Any], spec: Placed, roles: Sequence[str]) -> Iterator[str]:
     if not definition.get("executionRoleArn"):
         yield "executionRoleArn is not set, and without one Fargate pulls no image of ECR"
-    wanted = {key: definition.get(key) or "" for key in ("executionRoleArn", "taskRoleArn")}
-    for volume in spec.pattern.settings.get("volumeConfigurations", []):
-        role = volume.get("managedEBSVolume", {}).get("roleArn", "")
-        wanted[f"roleArn of the volume {volume['name']}"] = role
-    for key, role in wanted.items():
-        if ":role/" in role and not any(fnmatchcase(role, allowed) for allowed in roles):
+    for key, role in roles_of(definition, spec.pattern).items():
+        if not any(fnmatchcase(role, allowed) for allowed in roles):
             yield (
                 f"{key} is {role}, and Crossfade may pass only {', '.join(roles)}: add the role's ARN to the "
                 "parameter TaskRoles of Crossfade's stack"

@@ -1,0 +1,186 @@
+"""The command line."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import adopt as adoption
+from cli.account import Account
+from cli.proposal import Said
+from cli.shown import Screen, findings_json, steps_json
+from crossfade.domain.errors import CrossfadeError
+from probe.version import FORMS
+from probe.version import version_from as read_place
+
+F = TypeVar("F", bound=Callable[..., None])
+
+EPILOG = (
+    "Exit status: 0 all is well or was done; 1 something stands in the way, or a deployment failed; "
+    "2 the arguments are wrong, or AWS refuses."
+)
+
+
+def _with_account(command: F) -> F:
+    """Give a command the options by which AWS is reached, and its ``account`` in their place."""
+
+    @click.option("--stack", default="crossfade", show_default=True, help="Crossfade's stack.")
+    @click.option("--profile", help="Profile of AWS's configuration files.")
+    @click.option("--region", help="AWS region.")
+    @click.option("--endpoint-url", help="Address of AWS's APIs, for a sandbox.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, and ask nothing.")
+    @wraps(command)
+    def run(
+        stack: str, profile: str | None, region: str | None, endpoint_url: str | None, **given: Any
+    ) -> None:
+        try:
+            command(account=Account(profile, region, endpoint_url, stack), **given)
+        except CrossfadeError as refused:
+            click.echo(f"{type(refused).__name__}: {refused}", err=True)
+            sys.exit(1)
+        except (ClientError, BotoCoreError) as error:
+            click.echo(f"AWS: {error}", err=True)
+            sys.exit(2)
+
+    return run  # type: ignore[return-value]
+
+
+def _version_from(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Refuse what the probe would not understand."""
+    try:
+        if value is not None:
+            read_place(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Take a running ECS service over into Crossfade, check it, and hand it back."""
+
+
+@main.command(epilog=EPILOG)
+@click.option("--like", required=True, metavar="CLUSTER/SERVICE", help="The running ECS service.")
+@click.option("--name", help="What Crossfade calls it; its own name if left out.")
+@click.option("--url", help="Address by which clients come, such as https://shop.example.")
+@click.option("--push-tags", help="Regular expression of the tags whose push is released.")
+@click.option("--version-path", help="Path that tells the version.  [/version]")
+@click.option("--version-from", callback=_version_from, help=f"Where it says so: {FORMS}.  [json:/version]")
+@click.option(
+    "--expect",
+    help="The version of a tag: a text with {tag} in it, or a regular expression whose group is the "
+    "version, such as ^prod-(.*)$.  [{tag}]",
+)
+@click.option(
+    "--connect-to", metavar="HOST[:PORT]", help="Where the probe connects, under the name of --url."
+)
+@click.option(
+    "--login-bypass/--no-login-bypass",
+    default=None,
+    help="Whether a secret header leads the probe past the login of the rule.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The spec's file, which is read if it is there.  [NAME.crossfade.json]",
+)
+@click.option("--apply", "applies", is_flag=True, help="Make the calls that are shown.")
+@_with_account
+def adopt(
+    account: Account,
+    like: str,
+    name: str | None,
+    url: str | None,
+    push_tags: str | None,
+    version_path: str | None,
+    version_from: str | None,
+    expect: str | None,
+    connect_to: str | None,
+    login_bypass: bool | None,
+    out: Path | None,
+    *,
+    applies: bool,
+    as_json: bool,
+) -> None:
+    """Find out how Crossfade takes a running service over, and with --apply prepare it.
+
+    Without --apply nothing in AWS is changed: the calls are shown, each with the one that undoes it. Neither
+    way starts a task or moves a client: that is what the first release does.
+    """
+    said = Said(url, push_tags, version_path, version_from, expect, login_bypass, connect_to)
+    asks = not as_json and is_person()
+    proposed = adoption.adopt(account, like, name, out, said, asks=asks)
+    proposed.file.write_text(json.dumps(proposed.document, indent=2) + "\n", encoding="utf-8")
+    stopped = bool(proposed.findings.wrong)
+    if not as_json:
+        _show_proposal(proposed, applies=applies)
+    made = adoption.apply(account, proposed) if applies and not stopped else []
+    if as_json:
+        _print_proposal(proposed, made=made)
+    elif made:
+        click.echo(f"\nMade {len(made)} calls. Next: {_next(proposed)}")
+    elif applies and not stopped:
+        click.echo(f"\nNothing was left to do. Next: {_next(proposed)}")
+    sys.exit(1 if stopped else 0)
+
+
+def is_person() -> bool:
+    """Whether there is a terminal to ask at."""
+    return sys.stdin.isatty()
+
+
+def _next(proposed: adoption.Adoption) -> str:
+    verify = f"crossfade verify {proposed.document['service']}"
+    return f"the line of sam deploy above, then {verify}" if proposed.command else verify
+
+
+def _show_proposal(proposed: adoption.Adoption, *, applies: bool) -> None:
+    screen = Screen()
+    screen.heading(f"{proposed.document['service']}, like {proposed.document['like']}")
+    for finding in proposed.findings:
+        screen.finding(finding)
+    screen.heading(f"Spec, by {proposed.from_}: {proposed.file}")
+    screen.line(json.dumps(proposed.document, indent=2))
+    if proposed.findings.wrong:
+        screen.heading("Put right what is wrong, then run this again. Nothing was changed.")
+        return
+    screen.heading("Calls" if applies else "Calls that --apply makes, none of which was made")
+    screen.steps(proposed.steps)
+    if not proposed.steps:
+        screen.line("none: all is there")
+    screen.heading("Crossfade's stack")
+    screen.line(proposed.command or "has all the rights that it needs")
+    screen.line(f"(the list Adopted has {proposed.bytes_left} of 4,096 bytes left then)", "dim")
+    screen.heading("The code that declares the service")
+    for line in adoption.owners_code():
+        screen.line(line)
+
+
+def _print_proposal(proposed: adoption.Adoption, *, made: list[Any]) -> None:
+    click.echo(
+        json.dumps(
+            {
+                "service": proposed.document["service"],
+                "spec": proposed.document,
+                "file": str(proposed.file),
+                "findings": findings_json(proposed.findings),
+                "calls": steps_json(proposed.steps),
+                "made": steps_json(made),
+                "parameters": proposed.parameters,
+                "adopted_bytes_left": proposed.bytes_left,
+                "deploy": proposed.command,
+                "owners_code": adoption.owners_code(),
+            },
+            indent=2,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
