@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -14,6 +13,7 @@ from moto import mock_aws
 
 from cli.__main__ import main
 from faults.aws.names import ACCOUNT, REGION
+from tests.unit.account import SESSION
 
 IMAGES = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/web-execution"
@@ -44,9 +44,8 @@ class Owner:
     """The owner's account, and the calls that the command makes in it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        session: Any = boto3.Session(region_name=REGION)
         self.ecs, self.elbv2, self.ssm, self.ec2, self.ecr, self.cloudwatch, self.wafv2 = (
-            session.client(name) for name in ("ecs", "elbv2", "ssm", "ec2", "ecr", "cloudwatch", "wafv2")
+            SESSION.client(name) for name in ("ecs", "elbv2", "ssm", "ec2", "ecr", "cloudwatch", "wafv2")
         )
         self.parameters = {"Adopted": "", "TaskRoles": ""}
         self.shows: dict[str, Callable[[dict[str, Any]], object]] = {}
@@ -58,7 +57,7 @@ class Owner:
         for tag in ("1.2.3", "1.2.4"):
             self.push("team/web", tag)
         self.serve("web", self.define())
-        self._journal(session.client("dynamodb"))
+        self._journal(SESSION.client("dynamodb"))
         self._record(monkeypatch)
 
     def _network(self) -> None:
@@ -230,7 +229,7 @@ class Owner:
 def owners_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Owner]:
     """An owner's account."""
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "of-the-tests")
+    # A session of its own would read the descriptions of all services anew, in each run of the command.
+    monkeypatch.setattr("cli.account.boto3.Session", lambda **_: SESSION)
     with mock_aws():
         yield Owner(monkeypatch)
