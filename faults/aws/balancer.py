@@ -140,6 +140,7 @@ class Balancer:
         """The listener is deleted, and every rule with it."""
         self._weigh({})
         self.enriched = None
+        self.previews.clear()
         self._rules.clear()
         self._secrets.clear()
         self.listener = None
@@ -179,9 +180,7 @@ class Balancer:
             "Actions": [_told(action, False) for action in actions], "IsDefault": False, "Transforms": [],
         }  # fmt: skip
         weights = _weights(actions[-1])
-        for condition in conditions:
-            for value in condition.get("HttpHeaderConfig", {}).get("Values", []):
-                self.previews[value] = next(iter(weights))
+        self._find_previews(conditions, weights)
         if priority == PRIORITY:
             now = self._world.clock.now
             self.weights.set(now, weights)
@@ -317,8 +316,14 @@ class Balancer:
         else:
             self._secrets.discard(arn)
         self._rules[arn] = {**rule, "Actions": told}
+        self._find_previews(rule["Conditions"], weights)
         if rule["Priority"] == self._priority:
             self._weigh(weights)
+
+    def _find_previews(self, conditions: list[Any], weights: Weights) -> None:
+        for condition in conditions:
+            for value in condition.get("HttpHeaderConfig", {}).get("Values", []):
+                self.previews[value] = next(iter(weights))
 
     def _weigh(self, weights: Weights) -> None:
         clock = self._world.clock

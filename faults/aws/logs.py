@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from faults.aws.answer import AwsError
@@ -60,14 +61,15 @@ class Logs:
         }
 
     def filter_log_events(
-        self, *, logGroupName: str, logStreamNamePrefix: str, startTime: int, filterPattern: str
-    ) -> dict[str, Any]:
+        self, *, logGroupName: str, logStreamNamePrefix: str, startTime: int | None = None,
+        filterPattern: str | None = None, limit: int = PAGE,
+    ) -> dict[str, Any]:  # fmt: skip
         """What the tasks of services wrote since a moment; a prefix without streams is no error."""
-        wanted = _PATTERN.fullmatch(filterPattern)
-        if wanted is None:
+        wanted = _PATTERN.fullmatch(filterPattern) if filterPattern else None
+        if wanted is None and filterPattern:
             raise Refused(f"filter pattern {filterPattern}")
-        since = startTime / 1000 - START.timestamp()
-        events = [
+        since = startTime / 1000 - START.timestamp() if startTime else 0.0
+        events = (
             {
                 "logStreamName": line.stream,
                 "timestamp": _milliseconds(line.moment),
@@ -77,9 +79,9 @@ class Logs:
             for line in self._users.log(since)
             if line.group == logGroupName
             and line.stream.startswith(logStreamNamePrefix)
-            and _field(line.message, wanted["field"]) == wanted["value"]
-        ]
-        return {"events": events, "searchedLogStreams": []}
+            and (wanted is None or _field(line.message, wanted["field"]) == wanted["value"])
+        )
+        return {"events": list(islice(events, limit)), "searchedLogStreams": []}
 
 
 _PATTERN = re.compile(r'\{ \$\.(?P<field>\w+) = "(?P<value>[^"]*)" \}')

@@ -37,7 +37,7 @@ def answer(
     balancer = world.balancer
     weights = balancer.served.at(moment)
     asked = headers.get("x-crossfade-slot")
-    group = balancer.previews[asked] if asked else _chosen(weights, n)
+    group = balancer.previews.get(asked) if asked else _chosen(weights, n)
     healthy = balancer.healthy[group].at(moment) if group else ()
     status = balancer.broken[group].at(moment).status(n) if group else None
     if status == BAD_GATEWAY:  # sent there although the targets are unhealthy: there are no others

@@ -29,7 +29,7 @@ from faults.world import World
 
 WRONG, CRASHES, LATE = (Image("0.0.3", kind) for kind in ("wrong", "crashes", "crashes-late"))
 FOUR = {
-    "desired_count": 4,
+    "tasks": 4,
     "stages": [
         SPEC["stages"][0],
         *({"weight": weight, "min_seconds": 20, "max_seconds": 150} for weight in (10, 50, 90)),
@@ -44,7 +44,7 @@ WAYS: dict[str, Happening] = {
 }
 """In which a slot serves nothing."""
 ONE = FOUR | {
-    "desired_count": 1,
+    "tasks": 1,
     "stages": [*FOUR["stages"][:-1], SPEC["stages"][-1] | {"min_seconds": 100}],
 }
 REPLACED_SECONDS = 75.0

@@ -33,7 +33,7 @@ REPLACED_SECONDS = 60.0
 """So long there is no place for a task; tries come after growing waits, so that it takes a little longer."""
 FOR_GOOD = 900.0
 SLOW = {"retire": SPEC["retire"] | {"drain_seconds": 40}}
-FOUR = {"desired_count": 4} | SLOW
+FOUR = {"tasks": 4} | SLOW
 HELD = Scenario("held", ask(GOOD), "0.0.1", spec=FOUR, scales=True)
 """0.0.2 takes the place of 0.0.1, four tasks each; a rollback by hand takes it back."""
 
@@ -134,7 +134,7 @@ def test_a_rollback_ends_with_as_many_tasks_as_the_live_slot_had_at_most() -> No
 
 def test_a_warm_slot_gets_the_tasks_of_the_live_one_before_it_gets_its_traffic() -> None:
     """The live slot has grown since the promotion."""
-    warm = Scenario("back-out", ask(GOOD), "0.0.1", spec={"desired_count": 4} | WARM, scales=True)
+    warm = Scenario("back-out", ask(GOOD), "0.0.1", spec={"tasks": 4} | WARM, scales=True)
     grown = partial(_grown, then=roll_back)
     world = _run(warm, {"deploy.KeepWarm#1": grown})
     assert violations(warm, world) == []

@@ -278,6 +278,7 @@ def _asked_for_a_probe(world: World, token: str) -> dict[str, Any]:
     values = {
         "PROBE_DEPLOYMENT": "d", "PROBE_LOG_GROUP": "group", "PROBE_LOG_STREAM": "stream",
         "PROBE_DEADLINE_SECONDS": "100", "PROBE_TIMEOUT_SECONDS": "5", "PROBE_LANES": f"[{lane}]",
+        "PROBE_SECRET_PARAMETER": world.own.preview_secret,
     }  # fmt: skip
     environment = [{"name": name, "value": value} for name, value in values.items()]
     return world.ecs.run_task(
@@ -396,7 +397,7 @@ def test_the_log_of_the_tasks() -> None:
     world = before(SCENARIOS["fed"])
     world.clock.run_for(60)
     now = START.timestamp() + world.clock.now
-    definition = world.ecs.describe_task_definition(taskDefinition="web")["taskDefinition"]
+    definition = world.ecs.describe_task_definition(taskDefinition="crossfade-web")["taskDefinition"]
     streams = feed_streams(definition, world.spec)
     request = {
         "logGroupName": streams.group,
@@ -422,7 +423,7 @@ def test_a_buckets_place() -> None:
 def test_a_modified_rule_keeps_what_is_not_given(world: World) -> None:
     """Each list that is given is replaced as a whole; a forward to one group is told with its weight."""
     balancer, groups = world.balancer, world.spec.target_groups
-    (_, rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
+    rule = balancer.production_rule()
     conditions, transforms = MATCHING
     (changed,) = balancer.modify_rule(RuleArn=rule["RuleArn"], Conditions=conditions, Transforms=transforms)[
         "Rules"
@@ -455,7 +456,7 @@ def test_a_modified_rule_keeps_what_is_not_given(world: World) -> None:
 def test_a_logins_secret(world: World, has_one: bool, secret: dict[str, Any], taken: bool) -> None:
     """It is never told, and comes with the action unless the rule has one already."""
     balancer = world.balancer
-    (_, rule, _) = balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
+    rule = balancer.production_rule()
     forward = {**rule["Actions"][0], "Order": 2}
     if has_one:
         balancer.modify_rule(RuleArn=rule["RuleArn"], Actions=[login(ClientSecret="first"), forward])
@@ -483,7 +484,7 @@ def test_the_metrics_of_a_minute(world: World) -> None:
 def test_rules(world: World) -> None:
     """A priority is taken once; a rule that is gone cannot be changed; the default rule is always there."""
     balancer, listener = world.balancer, world.spec.listener
-    (_, rule, default) = balancer.describe_rules(ListenerArn=listener)["Rules"]
+    *_, rule, default = balancer.describe_rules(ListenerArn=listener)["Rules"]
     assert (rule["Priority"], default["IsDefault"]) == ("100", True)
     with pytest.raises(AwsError, match="PriorityInUse"):
         balancer.create_rule(ListenerArn=listener, Priority=100, Conditions=[], Actions=rule["Actions"])

@@ -113,9 +113,9 @@ REFUSED = {
     "spec-gone": "UnknownService",
     "spec-malformed": "InvalidServiceSpec",
     "spec-cut-off": "InvalidServiceSpec",
-    "spec-rule": "ServiceMoved",
-    "spec-like": "ServiceMoved",
-    "spec-cluster": "ServiceMoved",
+    "spec-rule": "NotPrepared",
+    "spec-like": "PatternUnusable",
+    "spec-cluster": "PatternUnusable",
 }
 
 

@@ -67,15 +67,20 @@ def weigh(world: World, blue: int, green: int, late: float = 0) -> Any:
         {"TargetGroupArn": world.spec.target_groups.green, "Weight": green},
     ]
     actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
-    (_, rule, _) = call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"]
+    rule = production(call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"])
     if late:
         world.views.delay(RULES, late)
     return call(world, "elbv2", "modify_rule", RuleArn=rule["RuleArn"], Actions=actions)
 
 
+def production(rules: list[dict[str, Any]]) -> dict[str, Any]:
+    """The production rule among those of its listener."""
+    return next(rule for rule in rules if rule["Priority"] == "100")
+
+
 def weights(world: World) -> list[int]:
     """The weights of the production rule as they are read now."""
-    (_, rule, _) = call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"]
+    rule = production(call(world, "elbv2", "describe_rules", ListenerArn=world.spec.listener)["Rules"])
     return [group["Weight"] for group in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]]
 
 
@@ -127,13 +132,14 @@ def test_a_view_shows_one_write_after_the_other(world: World) -> None:
 def test_a_new_rule_may_not_be_there(world: World) -> None:
     """Its priority is taken all the same."""
     balancer, listener = world.balancer, world.spec.listener
-    (_, rule, _) = balancer.describe_rules(ListenerArn=listener)["Rules"]
+    rule = balancer.production_rule()
     request = {"Priority": 100, "Conditions": [], "Actions": rule["Actions"], "ListenerArn": listener}
     call(world, "elbv2", "delete_rule", RuleArn=rule["RuleArn"])
     world.clock.run_for(1)
     call(world, "elbv2", "create_rule", **request)
     world.views.lag(RULES, 0.5)
-    assert len(call(world, "elbv2", "describe_rules", ListenerArn=listener)["Rules"]) == 2
+    shown = call(world, "elbv2", "describe_rules", ListenerArn=listener)["Rules"]
+    assert "100" not in {rule["Priority"] for rule in shown}
     with pytest.raises(AwsError, match="PriorityInUse"):
         call(world, "elbv2", "create_rule", **request)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from crossfade.domain.journal import LONGEST_WAIT
+from crossfade.domain.spec.service import read_spec
 from faults.aws.names import ACCOUNT, REGION
+from faults.aws.pattern import PRIORITY
 from faults.aws.stack import environment
 from faults.cases.invariants import (
     everything_has_ended,
@@ -34,6 +37,7 @@ from faults.cases.scenarios import (
 )
 from faults.inhabit import inhabited
 from faults.world import World
+from tests.faults.direct import preparation
 
 REPLACED = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/web/1/3"
 """The listener that the service gets in place of the one that was deleted."""
@@ -128,10 +132,13 @@ def test_a_person_gives_the_service_another_listener() -> None:
         ]
         world.balancer.create_rule(
             ListenerArn=REPLACED,
-            Priority=world.spec.rule_priority,
+            Priority=PRIORITY,
             Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
             Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": forward}}],
         )
+        spec = read_spec("web", world.parameters.values[world.spec_name])
+        made = [step.what for step in preparation(world).prepare(spec)]
+        assert made == [f"the preview rule of {role}" for role in ("blue", "green", "pattern")]
         _update_journal(world, "SET weights = :weights REMOVE last_rule")
         world.ecs.ask_by_hand("web-green", 0)
         world.clock.run_for(60)
@@ -142,8 +149,10 @@ def test_a_person_gives_the_service_another_listener() -> None:
 
 
 def _name_listener(world: World) -> None:
-    spec = world.spec.model_copy(update={"listener": REPLACED})
-    world.parameters.values[world.spec_name] = spec.model_dump_json()
+    spec = json.loads(world.parameters.values[world.spec_name])
+    place = {"listener": REPLACED, "priority": PRIORITY}
+    spec |= {"traffic": [place], "preview": {"listener": REPLACED}}
+    world.parameters.values[world.spec_name] = json.dumps(spec)
 
 
 def _update_journal(world: World, expression: str) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from faults.aws.account import NEIGHBOUR
-from faults.aws.names import ACCOUNT, ECS, REGION, STATES
+from faults.aws.names import ACCOUNT, ECS, GROUP, REGION, STATES
 from faults.aws.stack import machine_arn
 from faults.cases.case import named, points, run
 from faults.cases.invariants import nothing_else_changes
 from faults.cases.scenarios import SCENARIOS, before, begun
-from faults.cases.service import document
 from faults.client import Client
 from faults.inhabit import inhabited
 from faults.world import World
@@ -22,8 +21,6 @@ Change = Callable[[Request], Request]
 
 SERVICE = f"{ECS}:task/web/{NEIGHBOUR}"
 RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/web/1/2/{NEIGHBOUR}"
-FIRST_STOPPED = "first/stopped@deploy.WatchStage#1"
-"""A first release that is stopped with traffic: its rule goes."""
 
 
 def more(**attributes: Any) -> Change:
@@ -64,8 +61,10 @@ def sticky(request: Request) -> Request:
 def another_group(request: Request) -> Request:
     """A forward leads to another service's targets."""
     action = request["Actions"][-1]
-    groups = [group | {"TargetGroupArn": document()["target_groups"]["blue"]} for group in
-              action["ForwardConfig"]["TargetGroups"]]  # fmt: skip
+    groups = [
+        group | {"TargetGroupArn": f"{GROUP}/{NEIGHBOUR}/4"}
+        for group in action["ForwardConfig"]["TargetGroups"]
+    ]
     return request | {
         "Actions": [action | {"ForwardConfig": action["ForwardConfig"] | {"TargetGroups": groups}}]
     }
@@ -73,12 +72,13 @@ def another_group(request: Request) -> Request:
 
 PREFERS = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/other"]}}]
 MORE: list[tuple[str, str, Change]] = [
-    ("CreateRule", "first", more(Tags=[{"Key": "a", "Value": "b"}])),
     ("ModifyRule", "healthy", more(Conditions=PREFERS)),
     ("ModifyRule", "healthy", sticky),
     ("ModifyRule", "worse", another_group),
-    ("CreateService", "first", more(enableExecuteCommand=True)),
-    ("UpdateService", "healthy", more(enableExecuteCommand=False)),
+    ("CreateService", "first", more(deploymentController={"type": "ECS"})),
+    ("UpdateService", "healthy", more(serviceRegistries=[])),
+    # The owner's service is given tasks and a release, and nothing else.
+    ("UpdateService", "leave", more(enableExecuteCommand=False)),
     ("RunTask", "healthy", more(count=2)),
     # The bounds are as they were, and it is still not Crossfade's to set them.
     ("RegisterScalableTarget", "scaled-worse", more(MinCapacity=1)),
@@ -94,11 +94,11 @@ MORE: list[tuple[str, str, Change]] = [
 """A call, a case that makes it, and what it sets besides."""
 
 ELSEWHERE: list[tuple[str, str, Change]] = [
-    ("CreateRule", "first", more(Priority=7)),
     ("ModifyRule", "healthy", more(RuleArn=RULE)),
-    ("DeleteRule", FIRST_STOPPED, more(RuleArn=RULE)),
     ("CreateService", "first", more(serviceName="web-red")),
     ("UpdateService", "healthy", more(service=NEIGHBOUR)),
+    ("UpdateService", "healthy", more(service="web")),
+    ("UpdateService", "takeover", more(service="web")),
     ("TagResource", "scaled-worse", more(resourceArn=f"{ECS}:service/web/{NEIGHBOUR}")),
     ("RegisterTaskDefinition", "healthy", more(family=NEIGHBOUR)),
     ("RunTask", "healthy", more(taskDefinition=f"{NEIGHBOUR}:1")),
@@ -154,7 +154,7 @@ def test_without_a_change_nothing_is_found(case: str) -> None:
 def test_every_write_of_the_workflow_is_changed() -> None:
     """Each one that a scenario makes is in both lists, unless the API has no attribute more for it."""
     made = {point.place[-1] for scenario in SCENARIOS for point in points(scenario) if point.kind == "write"}
-    nothing_more = {"DeleteRule", "StopTask", "StopExecution", "RegisterTaskDefinition", "TagResource"}
+    nothing_more = {"StopTask", "StopExecution", "RegisterTaskDefinition", "TagResource"}
     assert made <= {operation for operation, *_ in ELSEWHERE}
     assert made - nothing_more <= {operation for operation, *_ in MORE}
 
@@ -183,7 +183,7 @@ def test_neighbours_are_there() -> None:
     """The law has something to protect."""
     world = before(SCENARIOS["healthy"])
     rules = world.balancer.describe_rules(ListenerArn=world.spec.listener)["Rules"]
-    assert {rule["Priority"] for rule in rules} == {"99", "100", "default"}
+    assert {rule["Priority"] for rule in rules} == {"1", "2", "3", "99", "100", "default"}
     assert RULE in {rule["RuleArn"] for rule in rules}
     assert machine_arn("deploy").startswith(STATES)
     families = [arn.rpartition("/")[2].partition(":")[0] for arn, _ in world.ecs.registered()]
