@@ -47,6 +47,10 @@ class Holding:
         if plan.spec.origin:
             sets.append("origin = :origin")
             values[":origin"] = plan.spec.origin
+        past = state.bound(plan.spec.origin).overwritten
+        if past != state.overwritten:
+            sets.append("overwritten = :past")
+            values[":past"] = [one.model_dump(mode="json") for one in past]
         came = plan.release.came
         if came and (state.newest is None or came > state.newest.at):
             sets.append("newest = :newest")

@@ -6,7 +6,7 @@ The journal is the lock and the memory; what the probe saw is in the ledger.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
 from crossfade.domain.model import Model, Timestamp
@@ -158,6 +158,15 @@ class State(Model):
             past.append(Overwritten(weights=self.intended, until=now))
         last = {one.weights: one for one in past if one.weights != weights and one.may_be_read(now)}
         return tuple(last.values())
+
+    def bound(self, origin: Slot | None) -> Self:
+        """The state as a deployment reads it in which the owner's service takes the place of ``origin``."""
+
+        def now(weights: Weights | None) -> Weights | None:
+            return weights.bound(self.origin, origin) if weights else None
+
+        past = tuple(one.model_copy(update={"weights": now(one.weights)}) for one in self.overwritten)
+        return self.model_copy(update={"origin": origin, "weights": now(self.weights), "overwritten": past})
 
     def own(self, now: datetime) -> tuple[Weights | None, ...]:
         """What may be read of the rule by Crossfade's own doing: written, about to be, or overwritten."""

@@ -400,8 +400,9 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:
         if rule is None:
             raise ForeignChange(f"The production rule {spec.rule} was deleted outside Crossfade.")
         live = rule.weights(spec.target_groups)
-        if state.weights:
-            refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+        known = state.bound(spec.origin)
+        if known.weights:
+            refuse_foreign(known.weights, live, overwritten=known.overwritten, now=utc_now())
     except ForeignChange as changed:
         refuse_moved(spec, state.live_rule, state.stable)  # it is not the rule that was written
         raise ForeignChange(f"{changed} {PUT_RIGHT}") from changed

@@ -5,7 +5,7 @@ import pytest
 from crossfade.domain.errors import ForeignChange, NothingToLeave
 from crossfade.domain.journal import State, WarmSlot
 from crossfade.domain.planning.placing import image_tag, place, refuse_others_traffic
-from crossfade.domain.slots import Slot
+from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.examples import at, forward, live_rule, origin_placed, pattern, placed, spec
@@ -68,8 +68,9 @@ def test_a_rule_that_names_both_slots_is_no_foreign_one_as_a_service_leaves(
     found = _place(_state(stable), leaves=True, blue=weights.blue, green=weights.green)
     rule = live_rule(forward(blue=weights.blue, green=weights.green))
     assert rule.weights(found.target_groups) == weights
-    with pytest.raises(ForeignChange, match="forwards to"):
-        live_rule(forward(blue=50, green=50)).weights(found.target_groups)
+    idle = {other(stable): 0, "beside": 50}
+    split = live_rule(forward(blue=50, green=50)).weights(found.target_groups)
+    assert split == Weights.share(stable, 50).model_copy(update=idle)
 
 
 @pytest.mark.parametrize("state", [_state("green", "green"), State()], ids=["left", "never-came"])

@@ -50,13 +50,12 @@ BOUND = GROUPS.model_copy(update={"green": GROUPS.pattern, "replaced": GROUPS.gr
         pytest.param(BOUND, forward(blue=100, green=0), forward(blue=90, green=10), id="before-a-leave"),
     ],
 )
-def test_the_group_of_no_slot_may_stand_without_traffic(
+def test_the_group_of_no_slot_is_told_apart(
     groups: TargetGroups, without: dict[str, Any], with_traffic: dict[str, Any]
 ) -> None:
-    """It was a slot's in the deployment before; with traffic it is a change from outside."""
+    """It was a slot's in the deployment before: with traffic the rule is that of then, or was changed."""
     assert live_rule(without).weights(groups) == Weights(blue=100, green=0)
-    with pytest.raises(ForeignChange, match="forwards to"):
-        live_rule(with_traffic).weights(groups)
+    assert live_rule(with_traffic).weights(groups) == Weights(blue=90, green=0, beside=10)
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,13 @@ def test_what_is_read_by_crossfades_own_doing() -> None:
 def test_a_service_that_was_deployed_is_told_from_one_that_never_was(state: State, deployed: bool) -> None:
     """Whatever a deployment has come to, it leaves something in the state."""
     assert state.was_deployed is deployed
+
+
+def test_what_was_overwritten_is_known_again_when_the_owners_service_has_left_its_slot() -> None:
+    """ELB may still show the rule of the takeover, in which the green slot was the owner's service."""
+    past = Overwritten(weights=Weights(blue=10, green=90), until=at(60))
+    state = State(weights=Weights(blue=100, green=0), origin="green", overwritten=(past,))
+    bound = state.bound(None)
+    assert bound.own(at(61)) == (Weights(blue=100, green=0), Weights(blue=10, green=0, beside=90))
+    assert (bound.origin, state.bound("green")) == (None, state)
+    assert State().bound("green") == State(origin="green")

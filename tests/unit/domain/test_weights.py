@@ -148,3 +148,29 @@ def test_a_weight_that_was_taken_away_just_now_is_waited_for() -> None:
 def test_a_slot_without_traffic_may_be_stopped(live: Weights | None) -> None:
     """No rule, or weight 0."""
     refuse_stop("green", live, written=BLUE, overwritten=(), now=at(0))
+
+
+def test_the_same_groups_have_other_names_in_another_deployment() -> None:
+    """Once the owner's service takes a slot's place, or has left it, and back again."""
+    adopted = Weights(blue=10, green=90)  # green is the owner's
+    assert adopted.bound("green", None) == Weights(blue=10, green=0, beside=90)
+    assert adopted.bound("green", None).bound(None, "blue") == Weights(blue=90, green=0, beside=10)
+    assert Weights(blue=0, green=100).bound(None, "blue") == Weights(blue=0, green=100)
+    for origin in (None, "green"):
+        assert adopted.bound(origin, origin) == adopted
+
+
+def test_what_is_beside_the_slots_is_told_only_where_there_is_any() -> None:
+    """The journal's weights are compared with such as an earlier version has stored."""
+    assert Weights(blue=100, green=0).model_dump() == {"blue": 100, "green": 0}
+    assert Weights(blue=0, green=0, beside=100).model_dump(mode="json") == {
+        "blue": 0, "green": 0, "beside": 100,
+    }  # fmt: skip
+    assert "100 to a target group that is no slot's now" in str(Weights(blue=0, green=0, beside=100))
+
+
+def test_shares_of_three_groups() -> None:
+    """Of any sum; as they are where the shares are no whole numbers."""
+    assert Weights.shares(0, 0, 1) == Weights(blue=0, green=0, beside=100)
+    assert Weights.shares(1, 1, 2) == Weights(blue=25, green=25, beside=50)
+    assert Weights.shares(1, 1, 1) == Weights(blue=1, green=1, beside=1)

@@ -58,9 +58,9 @@ class LiveRule(Model):
             The rule does what Crossfade could not keep: it forwards to a group that is not one of the
             service's, answers by itself, or does something before that is not known here.
         """
-        beside = {group for group in (groups.pattern, groups.replaced) if not self.forwards.get(group)}
-        own = {groups.blue, groups.green} | beside
-        foreign = set(self.forwards) - own
+        own = {groups.blue, groups.green}
+        beside = {groups.pattern, groups.replaced} - own
+        foreign = set(self.forwards) - own - beside
         if foreign:
             raise self._changed(f"forwards to {', '.join(sorted(foreign))}", groups)
         if not self.forwards:
@@ -72,7 +72,8 @@ class LiveRule(Model):
                 f"could not write that back, so it leaves the rule alone; it can keep {', '.join(KEPT)}. "
                 "Take the action out of the rule, or update Crossfade, then deploy again."
             )
-        return Weights.shares(self.forwards.get(groups.blue, 0), self.forwards.get(groups.green, 0))
+        blue, green = (self.forwards.get(groups.of(slot), 0) for slot in SLOTS)
+        return Weights.shares(blue, green, sum(self.forwards.get(group, 0) for group in beside))
 
     def weighted(self, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:
         """The rule's actions with other weights: all of them, since ModifyRule replaces the whole list."""

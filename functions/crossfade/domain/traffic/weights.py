@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from crossfade.domain.errors import ForeignChange, NotYetVisible, SlotHasTraffic, TrafficSplit
 from crossfade.domain.model import Model, Timestamp
@@ -25,10 +25,21 @@ A running deployment does not say it: its rollback may still stop a slot.
 
 
 class Weights(Model):
-    """The two slots' weights in the production rule, in percent."""
+    """The two slots' weights in the production rule, in percent.
+
+    ``beside`` is that of the service's third target group, which is no slot's now: only a rule from before
+    the owner's service took a slot's place, or left it, has any there, or one that somebody has changed.
+    """
 
     blue: int = Field(ge=0, le=999)
     green: int = Field(ge=0, le=999)
+    beside: int = Field(default=0, ge=0, le=999)
+
+    @model_serializer(mode="wrap")
+    def _shortly(self, handler: SerializerFunctionWrapHandler) -> dict[str, int]:
+        """Without ``beside`` where that is 0: what is stored is compared with what is stored already."""
+        found: dict[str, int] = handler(self)
+        return {name: weight for name, weight in found.items() if weight or name != "beside"}
 
     @classmethod
     def share(cls, slot: Slot, weight: int) -> Self:
@@ -36,19 +47,32 @@ class Weights(Model):
         return cls.model_validate({slot: weight, other(slot): 100 - weight})
 
     @classmethod
-    def shares(cls, blue: int, green: int) -> Self:
-        """The weights of a rule, of any sum, in percent; as they are if that is no whole number."""
-        total = blue + green
-        if total and 100 * blue % total == 0:
-            return cls(blue=100 * blue // total, green=100 * green // total)
-        return cls(blue=blue, green=green)
+    def shares(cls, blue: int, green: int, beside: int = 0) -> Self:
+        """The weights of a rule, of any sum, in percent; as they are if these are no whole numbers."""
+        weights = {"blue": blue, "green": green, "beside": beside}
+        total = sum(weights.values())
+        if total and not any(100 * weight % total for weight in weights.values()):
+            return cls(**{name: 100 * weight // total for name, weight in weights.items()})
+        return cls(**weights)
+
+    def bound(self, before: Slot | None, after: Slot | None) -> Self:
+        """The same weights as they are read where the owner's service takes the place of another slot.
+
+        It took that of ``before``, and takes that of ``after``; None for no slot's.
+        """
+        found = self
+        for slot in (before, after):
+            if slot:
+                found = found.model_copy(update={slot: found.beside, "beside": found.of(slot)})
+        return found
 
     def of(self, slot: Slot) -> int:
         """The weight of a slot."""
         return self.blue if slot == "blue" else self.green
 
     def __str__(self) -> str:
-        return f"blue {self.blue}, green {self.green}"
+        beside = f", and {self.beside} to a target group that is no slot's now" if self.beside else ""
+        return f"blue {self.blue}, green {self.green}{beside}"
 
 
 class Overwritten(Model):
