@@ -27,6 +27,8 @@ LONG_LAGS = 0.1
 OIDC = "authenticate-oidc"
 NOTHING: Any = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
 
+_STACKS = {"aws:cloudformation:stack-name": "web"}
+"""The tags of what a stack has made."""
 Rule = dict[str, Any]
 Weights = dict[str, int]
 """Weight by target group; empty where there is no production rule."""
@@ -66,7 +68,7 @@ class Balancer:
         self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
         self.broken: dict[str, History[Breakdown]] = {group: History(Breakdown()) for group in groups}
         self.previews: dict[str, str] = {}
-        self.tags: dict[str, dict[str, str]] = {}
+        self.tags: dict[str, dict[str, str]] = {group: _STACKS for group in groups}
         self._world, self._priority = world, str(PRIORITY)
         self.listener: str | None = listener
         """None while the service's listener is deleted."""
@@ -181,6 +183,7 @@ class Balancer:
         }  # fmt: skip
         weights = _weights(actions[-1])
         self._find_previews(conditions, weights)
+        self.tags[arn] = _STACKS
         if priority == PRIORITY:
             now = self._world.clock.now
             self.weights.set(now, weights)
@@ -219,7 +222,7 @@ class Balancer:
         arn = f"{ListenerArn.replace(':listener/', ':listener-rule/')}/{self._created}"
         rule = {"RuleArn": arn, "Priority": str(Priority), "IsDefault": False}
         self._write({**rule, "Conditions": Conditions, "Actions": Actions, "Transforms": Transforms or []})
-        self.tags[arn] = {tag["Key"]: tag["Value"] for tag in Tags or []}
+        self.tags[arn] = {tag["Key"]: tag["Value"] for tag in Tags or []} or _STACKS
         return {"Rules": [dict(self._rules[arn])]}
 
     def modify_rule(
@@ -277,7 +280,7 @@ class Balancer:
             "TagDescriptions": [
                 {
                     "ResourceArn": arn,
-                    "Tags": [{"Key": key, "Value": value} for key, value in self.tags.get(arn, {}).items()],
+                    "Tags": [{"Key": key, "Value": value} for key, value in self.tags[arn].items()],
                 }
                 for arn in ResourceArns
             ]

@@ -116,6 +116,11 @@ def _is_owners(_: World, service: Service) -> bool:
     return service.name == "web"
 
 
+def _serves(world: World, service: Service) -> bool:
+    """The same, where its stack says that it is to have tasks: with 0 it would be switched off."""
+    return _is_owners(world, service) and world.declared_count > 0
+
+
 def _idles(world: World, service: Service) -> bool:
     """Whether the owner's service takes part in nothing, and its stack would start it."""
     slots = filter(None, (stable(world), candidate(world)))
@@ -133,7 +138,7 @@ DISTURBANCES: dict[str, Disturbance] = {
     "owner-down": Disturbance("stable", _down, "always", _several),
     "owner-to-0": Disturbance("stable", _to_0, "never", silences=True),
     "owner-to-0-and-back": Disturbance("stable", _to_0_and_back, "never", silences=True),
-    "stack-over-stable": Disturbance("stable", _applied, "always", _is_owners),
+    "stack-over-stable": Disturbance("stable", _applied, "always", _serves),
     "stack-over-candidate": Disturbance("candidate", _applied, "never", _is_owners, silences=True),
     "stack-over-idle": Disturbance("pattern", _applied, "always", _idles),
 }

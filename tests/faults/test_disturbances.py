@@ -132,10 +132,18 @@ def _shares(settings: dict[Setting, set[str]]) -> set[tuple[tuple[str, str, int]
     return {(setting.share, kind) for setting, kinds in settings.items() for kind in kinds}
 
 
+WHERE = {
+    "stack-over-stable": ("takeover", "takeover-worse", "takeover-back-out"),
+    "stack-over-candidate": ("leave", "leave-alarmed", "leave-green"),
+    "stack-over-idle": ("takeover", "takeover-next", "leave"),
+}
+"""Where the owner's service takes part."""
+
+
 @pytest.mark.parametrize("kind", DISTURBANCES)
 def test_each_holds_where_it_matters_most(kind: str) -> None:
-    """At the first state in which each scenario of four tasks comes by it with the most weight."""
-    for name in ("four", "four-worse"):
+    """At the first state in which each scenario of four tasks, or of its own, has the most weight."""
+    for name in WHERE.get(kind, ("four", "four-worse")):
         at = max(
             (point for point in points(name) if kind in point.possible and point.setting),
             key=lambda point: point.setting.weight if point.setting else 0,

@@ -147,6 +147,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("no bad release is live", "fed-unfit", instead(gate, "analyse", let_pass)),
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
+    ("nothing is stopped that has traffic", "takeover", launch_and_stop_the_live_slot),
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
     ("scaling is as before", "grows", instead(Scaling, "suspend")),
     ("the rule is its owners but for the weights", "login", instead(LiveRule, "weighted", forward_alone)),
