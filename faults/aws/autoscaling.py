@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from faults.aws.answer import AwsError
 from faults.aws.functions import Invocation
-from faults.aws.names import ACCOUNT
+from faults.aws.names import ACCOUNT, REGION
 from faults.aws.views import Resource
 from faults.workflow.clock import START
 from faults.workflow.query import Refused
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from faults.world import World
 
 SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
-CALLER_NEEDS = {"ecs:DescribeServices", "ecs:UpdateService", "cloudwatch:DescribeAlarms"}
+CALLER_NEEDS = {
+    "ecs:DescribeServices", "ecs:UpdateService",
+    "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms",
+}  # fmt: skip
 """What whoever registers a scalable target has to be allowed as well."""
 _DIMENSION = "ecs:service:DesiredCount"
+_TARGET = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/"
 
 
 class Scaling:
@@ -27,6 +31,7 @@ class Scaling:
     def __init__(self, world: World) -> None:
         self._world = world
         self.targets: dict[str, dict[str, Any]] = {}
+        self._tags: dict[str, dict[str, str]] = {}
 
     def snapshot(self) -> Self:
         """The targets as they are now."""
@@ -58,7 +63,37 @@ class Scaling:
         after = self._changed(ResourceId, change)
         self._world.ecs.clamp(ResourceId.rpartition("/")[2], after["MinCapacity"], after["MaxCapacity"])
         self.targets[ResourceId] = after
+        return {"ScalableTargetARN": after["ScalableTargetARN"]}
+
+    def describe_scaling_policies(
+        self, *, ServiceNamespace: str, ResourceId: str, ScalableDimension: str
+    ) -> dict[str, Any]:
+        """None: what alarms ask for is told by ``alarm``."""
+        _check(ServiceNamespace, ScalableDimension)
+        return {"ScalingPolicies": []}
+
+    def describe_scheduled_actions(
+        self, *, ServiceNamespace: str, ResourceId: str, ScalableDimension: str
+    ) -> dict[str, Any]:
+        """None: what schedules ask for is told by ``schedule``."""
+        _check(ServiceNamespace, ScalableDimension)
+        return {"ScheduledActions": []}
+
+    def tag_resource(self, *, ResourceARN: str, Tags: dict[str, str]) -> dict[str, Any]:
+        """Tags of a target that is there."""
+        resource = self._tagged(ResourceARN)
+        self._tags[resource] = self._tags.get(resource, {}) | Tags
         return {}
+
+    def list_tags_for_resource(self, *, ResourceARN: str) -> dict[str, Any]:
+        """All tags of a target."""
+        return {"Tags": dict(self._tags.get(self._tagged(ResourceARN), {}))}
+
+    def _tagged(self, arn: str) -> str:
+        resource = resource_of(arn)
+        if resource not in self.targets:
+            raise AwsError("ResourceNotFoundException", f"{arn} does not exist")
+        return resource
 
     def was_registered(self, resource: str, **given: Any) -> None:
         """A target is there since its service ran; whatever that stands at now."""
@@ -98,6 +133,7 @@ class Scaling:
             "ServiceNamespace": "ecs",
             "ResourceId": resource,
             "ScalableDimension": _DIMENSION,
+            "ScalableTargetARN": f"{_TARGET}{resource}",
             "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/scaling",
             "CreationTime": START,
             "SuspendedState": dict.fromkeys(SUSPENDED, False),
@@ -111,6 +147,11 @@ class Scaling:
         caller = self._world.clock.strand
         if isinstance(caller, Invocation) and (missing := CALLER_NEEDS - caller.function.actions):
             raise AwsError("ValidationException", f"The caller is not authorized to perform: {missing}")
+
+
+def resource_of(arn: str) -> str:
+    """The resource id of a target; on AWS its ARN ends with an id that tells nothing."""
+    return arn.removeprefix(_TARGET)
 
 
 def _check(namespace: str, dimension: str) -> None:

@@ -141,6 +141,8 @@ def _target(_: World, request: dict[str, Any]) -> str | None:
     if "ResourceIds" in request:
         (name,) = request["ResourceIds"]
         return str(name)
+    if "ResourceARN" in request:
+        return str(request["ResourceARN"]).rpartition("scalable-target/")[2]
     return str(request["ResourceId"])
 
 

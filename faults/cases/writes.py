@@ -177,6 +177,7 @@ _NAMED: dict[str, Callable[[World, Request], Resource | str | None]] = {
     "ecs:RunTask": lambda _, request: f"{request['taskDefinition'].rpartition('/')[2].partition(':')[0]}/",
     "ecs:StopTask": _task,
     "application-autoscaling:RegisterScalableTarget": lambda _, request: request["ResourceId"],
+    "application-autoscaling:TagResource": _last("ResourceARN", "scalable-target/"),
     "states:StartExecution": lambda _, request: f"{request['stateMachineArn'].rpartition(':')[2]}:",
     "states:StopExecution": _last("executionArn", ":execution:"),
     "dynamodb:PutItem": _item,

@@ -21,12 +21,34 @@ RESIZE = frozenset({"ecs:UpdateService"})
 STOP_TASKS = frozenset({"ecs:ListTasks", "ecs:StopTask"})
 SPECS = frozenset({"ssm:GetParametersByPath"})
 SERVICES = frozenset({"dynamodb:Query"})
-OF_SCALING = frozenset({"ecs:DescribeServices", "ecs:UpdateService", "cloudwatch:DescribeAlarms"})
-"""What Application Auto Scaling asks of the caller of RegisterScalableTarget for an ECS service."""
+OF_SCALING = frozenset(
+    {
+        "ecs:DescribeServices", "ecs:UpdateService",
+        "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms",
+    }
+)  # fmt: skip
+"""What Application Auto Scaling asks of its caller for an ECS service, says its user guide.
+
+PutMetricAlarm and DeleteAlarms it tries with an alarm that has no name.
+"""
 SCALING = OF_SCALING | {
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:RegisterScalableTarget",
 }
+READ_SCALING = frozenset(
+    {"application-autoscaling:DescribeScalingPolicies", "application-autoscaling:DescribeScheduledActions"}
+)
+COPY_SCALING = READ_SCALING | {
+    "cloudwatch:TagResource",
+    *(
+        f"application-autoscaling:{operation}"
+        for operation in (
+            "PutScalingPolicy", "DeleteScalingPolicy", "PutScheduledAction", "DeleteScheduledAction",
+            "DeregisterScalableTarget", "TagResource", "ListTagsForResource",
+        )
+    ),
+}  # fmt: skip
+"""The candidate is scaled like the pattern."""
 CAPACITY = SLOTS | RESIZE | HEALTH | {"application-autoscaling:DescribeScalableTargets"}
 """The candidate keeps up with the live slot, and the winner of a way back with the loser."""
 START = frozenset({"states:StartExecution"})
@@ -46,7 +68,7 @@ PREPARATION = frozenset(
 """What is made beside the owner's load balancer, and removed."""
 
 ACTIONS: dict[str, frozenset[str]] = {
-    "plan_release": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS | SERVICES
+    "plan_release": JOURNAL_READ | RULE | HEALTH | SLOTS | SPECS | SERVICES | READ_SCALING
     | {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetGroupAttributes",
@@ -61,7 +83,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     ),
     "start_probe": JOURNAL_WRITE | {"ecs:ListTasks", "ecs:RunTask", "iam:PassRole"},
     "check_probe": JOURNAL_READ | FOLLOW,
-    "suspend_scaling": JOURNAL_WRITE | SCALING | CAPACITY,
+    "suspend_scaling": JOURNAL_WRITE | SCALING | CAPACITY | COPY_SCALING,
     "launch_candidate": JOURNAL_WRITE | SLOTS | RESIZE 
     | {"ecs:CreateService", "ecs:TagResource", "iam:PassRole"},
     "check_candidate": JOURNAL_WRITE | SLOTS | HEALTH | {"ecs:ListTasks", "ecs:DescribeTasks"},
@@ -86,6 +108,9 @@ ACTIONS: dict[str, frozenset[str]] = {
         "ecs:DeleteService", "states:StopExecution",
         "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition",
         "ecs:DescribeTasks", "dynamodb:DeleteItem", "dynamodb:Query",
+        "application-autoscaling:DescribeScalableTargets", "application-autoscaling:ListTagsForResource",
+        "application-autoscaling:DeregisterScalableTarget",
+        "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms",
     },
 }  # fmt: skip
 
@@ -96,6 +121,7 @@ IMPLIED = {
     "elasticloadbalancing:CreateRule": {"elasticloadbalancing:AddTags"},
     "elasticloadbalancing:CreateTargetGroup": {"elasticloadbalancing:AddTags"},
     "application-autoscaling:RegisterScalableTarget": set(OF_SCALING),
+    "application-autoscaling:PutScalingPolicy": set(OF_SCALING),
 }
 """Actions that AWS authorises along with a call, so that no call of that name is ever seen."""
 
@@ -110,4 +136,5 @@ def actions_of(service: str, operation: str, arguments: dict) -> set[str]:
     if operation in _PUTS:
         operation = "PutObject"
     action = f"{PREFIXES.get(service, service)}:{operation}"
-    return {action} | IMPLIED.get(action, set())
+    tags = {"cloudwatch:TagResource"} if operation == "PutMetricAlarm" and arguments.get("Tags") else set()
+    return {action} | IMPLIED.get(action, set()) | tags

@@ -26,6 +26,9 @@ TAGGED = {
         ),
     }.items()
     for operation in operations
+} | {
+    "application-autoscaling:TagResource": "aws:RequestTag",
+    "application-autoscaling:DeregisterScalableTarget": "aws:ResourceTag",
 }  # fmt: skip
 """Calls that are allowed on what carries Crossfade's tag, or is to carry it."""
 WIDE = {

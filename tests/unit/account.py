@@ -18,7 +18,9 @@ from boto3.dynamodb.types import TypeSerializer
 from moto import mock_aws
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.exceptions import JsonRESTError
 from moto.core.model_instances import reset_model_data
 from moto.logs.responses import LogsResponse
 
@@ -272,11 +274,70 @@ class Account:
         return found[0] if found else None
 
     def _target(self, slot: Slot) -> dict[str, str]:
+        return self.target_of(self.spec.slot_service(slot))
+
+    @staticmethod
+    def target_of(service: str) -> dict[str, str]:
+        """What names an ECS service to Application Auto Scaling."""
         return {
             "ServiceNamespace": "ecs",
-            "ResourceId": f"service/web/{self.spec.slot_service(slot)}",
+            "ResourceId": f"service/web/{service}",
             "ScalableDimension": "ecs:service:DesiredCount",
         }
+
+    def scale_pattern(self, least: int = 2, most: int = 8) -> str:
+        """Scale the owner's service: by CPU, by requests, by steps with an alarm, and by a schedule.
+
+        Returns the ARN of the policy of steps.
+        """
+        target = self.target_of("web")
+        self.autoscaling.register_scalable_target(**target, MinCapacity=least, MaxCapacity=most)
+        group = self.spec.target_groups.pattern.partition(":targetgroup/")[2]
+        metrics = {
+            "cpu": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+            "requests": {
+                "PredefinedMetricType": "ALBRequestCountPerTarget",
+                "ResourceLabel": f"app/web/1/targetgroup/{group}",
+            },
+        }
+        for name, metric in metrics.items():
+            self.autoscaling.put_scaling_policy(
+                **target,
+                PolicyName=name,
+                PolicyType="TargetTrackingScaling",
+                TargetTrackingScalingPolicyConfiguration={
+                    "TargetValue": 60.0,
+                    "PredefinedMetricSpecification": metric,
+                },
+            )
+        steps = {
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+        }
+        arn = self.autoscaling.put_scaling_policy(
+            **target, PolicyName="steps", PolicyType="StepScaling", StepScalingPolicyConfiguration=steps
+        )["PolicyARN"]
+        dimensions = {"ClusterName": "web", "ServiceName": "web"}
+        self.cloudwatch.put_metric_alarm(
+            AlarmName="memory",
+            MetricName="MemoryUtilization",
+            Namespace="AWS/ECS",
+            Statistic="Average",
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+            Period=60,
+            EvaluationPeriods=2,
+            Threshold=0.0,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[arn],
+        )
+        self.autoscaling.put_scheduled_action(
+            **target,
+            ScheduledActionName="morning",
+            Schedule="cron(0 8 * * ? *)",
+            Timezone="Europe/Berlin",
+            ScalableTargetAction={"MinCapacity": 4},
+        )
+        return str(arn)
 
     def resize(self, slot: Slot, count: int) -> None:
         """Let a slot run so many tasks."""
@@ -615,7 +676,25 @@ def read_logs_by_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LogsResponse, "filter_log_events", by_prefix)
 
 
-def refuse_targets_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def scale_as_aws_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let moto's Application Auto Scaling do what Crossfade relies on."""
+    _refuse_targets_without_limits(monkeypatch)
+    _keep_tags_of_targets(monkeypatch)
+    _list_policies_of_one_service(monkeypatch)
+
+
+def _list_policies_of_one_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto lists those of ``web`` with those of ``web-blue``."""
+    describe = ApplicationAutoscalingBackend.describe_scaling_policies
+
+    def of_one(backend: ApplicationAutoscalingBackend, *args: Any, **wanted: Any) -> Any:
+        token, policies = describe(backend, *args, **wanted)
+        return token, [policy for policy in policies if policy.resource_id == wanted["resource_id"]]
+
+    monkeypatch.setattr(ApplicationAutoscalingBackend, "describe_scaling_policies", of_one)
+
+
+def _refuse_targets_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let moto refuse a new scalable target without MinCapacity and MaxCapacity, as AWS does."""
     register = ApplicationAutoscalingBackend.register_scalable_target
 
@@ -627,6 +706,29 @@ def refuse_targets_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         return register(backend, *target, **named)
 
     monkeypatch.setattr(ApplicationAutoscalingBackend, "register_scalable_target", with_limits)
+
+
+def _keep_tags_of_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let moto keep the tags of scalable targets."""
+
+    def found(response: Any, action: str) -> Any:
+        arn = response._get_param("ResourceARN")
+        for targets in response.applicationautoscaling_backend.targets.values():
+            for target in targets.values():
+                if target.arn == arn:
+                    return target
+        raise JsonRESTError("ResourceNotFoundException", f"{arn} does not exist ({action})")
+
+    def tag(response: Any) -> str:
+        target = found(response, "TagResource")
+        target.tags = getattr(target, "tags", {}) | response._get_param("Tags")
+        return "{}"
+
+    def tags(response: Any) -> str:
+        return json.dumps({"Tags": getattr(found(response, "ListTagsForResource"), "tags", {})})
+
+    monkeypatch.setattr(ApplicationAutoScalingResponse, "tag_resource", tag, raising=False)
+    monkeypatch.setattr(ApplicationAutoScalingResponse, "list_tags_for_resource", tags, raising=False)
 
 
 def _key(item: str) -> dict[str, Any]:

@@ -99,12 +99,29 @@ def test_only_what_was_made_is_deleted() -> None:
     assert law.allows(Change(RULE, "Actions[].ForwardConfig.TargetGroups[].Weight"), made=False)
 
 
-def test_the_bounds_of_a_scalable_target_may_not_differ() -> None:
-    """They are its owner's; only whether it is suspended is Crossfade's while a deployment runs."""
-    law, target = Law(**NAMES), Resource("scalable target", "service/main/web-blue")
-    assert law.allows(Change(target, "SuspendedState.DynamicScalingInSuspended"), made=False)
-    assert not law.allows(Change(target, "MinCapacity"), made=True)
-    assert not law.allows(Change(target, "comes"), made=False)
+def test_the_bounds_of_others_scalable_targets_may_not_differ() -> None:
+    """Of the pattern's, and of one that was registered by hand, only whether it is suspended."""
+    law = Law(**NAMES)
+    for name in ("service/main/shop", "service/main/web-blue"):
+        target = Resource("scalable target", name)
+        assert law.allows(Change(target, "SuspendedState.DynamicScalingInSuspended"), made=False)
+        assert not law.allows(Change(target, "MinCapacity"), made=False)
+        assert not law.allows(Change(target, "goes"), made=False)
+    assert not law.allows(Change(Resource("scalable target", "service/main/shop"), "comes"), made=False)
+
+
+def test_a_slots_scaling_is_made_and_removed() -> None:
+    """Its target is Crossfade's own, and its alarms are; those of others are not touched."""
+    law = Law(**NAMES)
+    slots, alarms = (
+        Resource("scalable target", "service/main/web-green"),
+        Resource("alarm", "cf-web-1-blue-a"),
+    )
+    for resource in (slots, alarms):
+        assert law.allows(Change(resource, "comes"), made=False)
+        assert law.allows(Change(resource, "goes"), made=True)
+    assert law.allows(Change(slots, "MaxCapacity"), made=True)
+    assert not law.covers(Resource("alarm", "web-blue-a"))
 
 
 def test_of_the_owners_service_only_what_runs_and_how_many_may_differ() -> None:

@@ -18,6 +18,7 @@ THROTTLED = frozenset(
         "RequestLimitExceeded",
         "SlowDown",
         "LimitExceededException",
+        "ConcurrentUpdateException",
     }
 )
 

@@ -21,20 +21,16 @@ class Scaling:
 
     def target(self, slot: Slot) -> ScalableTarget | None:
         """How a slot is scaled; None where it has no scalable target."""
-        found = self._autoscaling.describe_scalable_targets(
-            ServiceNamespace="ecs", ResourceIds=[self._resource(slot)], ScalableDimension=DIMENSION
-        )["ScalableTargets"]
-        if not found:
+        found = target_of(self._autoscaling, self._resource(slot))
+        if found is None:
             return None
-        state = found[0].get("SuspendedState", {})
+        state = found.get("SuspendedState", {})
         suspension = SuspendedState(
             scale_in=state.get("DynamicScalingInSuspended", False),
             scale_out=state.get("DynamicScalingOutSuspended", False),
             scheduled=state.get("ScheduledScalingSuspended", False),
         )
-        return ScalableTarget(
-            suspension=suspension, least=found[0]["MinCapacity"], most=found[0]["MaxCapacity"]
-        )
+        return ScalableTarget(suspension=suspension, least=found["MinCapacity"], most=found["MaxCapacity"])
 
     def suspend(self, slot: Slot, wanted: SuspendedState) -> None:
         """Suspend or resume the scaling of a slot that runs; nothing is done where there is no target.
@@ -48,11 +44,7 @@ class Scaling:
                 ServiceNamespace="ecs",
                 ResourceId=self._resource(slot),
                 ScalableDimension=DIMENSION,
-                SuspendedState={
-                    "DynamicScalingInSuspended": wanted.scale_in,
-                    "DynamicScalingOutSuspended": wanted.scale_out,
-                    "ScheduledScalingSuspended": wanted.scheduled,
-                },
+                SuspendedState=suspended_state(wanted),
             )
         except ClientError as error:
             # Without limits AWS makes no new target: that it refuses is its word that there is none. A read
@@ -63,3 +55,20 @@ class Scaling:
     def _resource(self, slot: Slot) -> str:
         cluster = self._spec.cluster.partition(":cluster/")[2]
         return f"service/{cluster}/{self._spec.slot_service(slot)}"
+
+
+def target_of(autoscaling: Any, resource: str) -> dict[str, Any] | None:
+    """The scalable target of an ECS service, ``service/<cluster>/<name>``, as AWS shows it."""
+    found: list[dict[str, Any]] = autoscaling.describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=[resource], ScalableDimension=DIMENSION
+    )["ScalableTargets"]
+    return found[0] if found else None
+
+
+def suspended_state(wanted: SuspendedState) -> dict[str, bool]:
+    """What is suspended, in AWS's words."""
+    return {
+        "DynamicScalingInSuspended": wanted.scale_in,
+        "DynamicScalingOutSuspended": wanted.scale_out,
+        "ScheduledScalingSuspended": wanted.scheduled,
+    }

@@ -30,6 +30,7 @@ from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.preparation import Preparation
 from crossfade.aws.probe_tasks import ProbeTasks
+from crossfade.aws.scaling_copies import OwnScaling
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.errors import NotYetVisible, ResourceGone, ServiceBusy, ServiceChanged, UnknownService
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed
@@ -38,6 +39,7 @@ from crossfade.domain.preparation import Step, handing_back, refuse_live, remova
 from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.service import ServiceSpec, is_service_name, read_spec
 from crossfade.domain.tasks.launch import ECS_LAG
+from crossfade.domain.tasks.scaling_copy import alarm_prefix
 from crossfade.step import logger, utc_now
 
 SEIZING_TRIES = 10
@@ -184,6 +186,7 @@ def _remove(service: str, context: LambdaContext) -> list[str]:
     # Before the tasks go, no client is sent to them any more.
     removed.sees_to("the rules", partial(_undo, preparation, spec, context, removed, rules=True))
     if state.was_deployed and spec:
+        _remove_scaling(spec, preparation, removed)
         _remove_tasks(spec, settled, context, removed)
         _deregister(spec, removed)
     removed.sees_to("the target groups", partial(_undo, preparation, spec, context, removed, rules=False))
@@ -245,6 +248,14 @@ def _spec(service: str) -> ServiceSpec | None:
         return ServiceSpec.model_validate_json(stack.specs().get(service) or "")
     except ValidationError:
         return None
+
+
+def _remove_scaling(spec: ServiceSpec, preparation: Preparation, removal: Removal) -> None:
+    """Remove what scales Crossfade's two services."""
+    own = OwnScaling(client("application-autoscaling"), client("cloudwatch"), spec)
+    for slot, group in preparation.names.groups.items():
+        name = f"{spec.service}-{slot}"
+        removal.sees_to(f"the scaling of {name}", partial(own.remove, name, alarm_prefix(group)))
 
 
 def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, removal: Removal) -> None:

@@ -18,6 +18,7 @@ from crossfade.aws.outcome_feed import FeedLog
 from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
 from crossfade.aws.scalable_targets import Scaling
+from crossfade.aws.scaling_copies import PatternScalings
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.domain.admission import (
     busy,
@@ -97,7 +98,7 @@ def _plan(
 ) -> Decision:
     journal = stack.journal()
     state = journal.state(spec.service)
-    pattern = Patterns(client("ecs"), client("elbv2")).read(spec)
+    pattern = _pattern(spec)
     release = _release(request, spec, state, pattern)
     if isinstance(request, ImagePushed) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
@@ -124,6 +125,13 @@ def _plan(
         # Two pushes at once: what the faster one changes is no drift.
         who = now.holder or "A deployment"
         raise NotYetVisible(f"{refused} {who} was at work at the same time.") from refused
+
+
+def _pattern(spec: ServiceSpec) -> Pattern:
+    """The pattern as it is now, with how it is scaled."""
+    pattern = Patterns(client("ecs"), client("elbv2")).read(spec)
+    scalings = PatternScalings(client("application-autoscaling"), client("cloudwatch"))
+    return scalings.read(spec, pattern, utc_now())
 
 
 def _place_in_time(request: DeployRequest | ImagePushed, release: Release) -> datetime | None:
@@ -309,7 +317,9 @@ def _decide(
     live_count = counts[stable] if stable else None
     if stable and live_count:
         scaling = Scaling(client("application-autoscaling"), spec)
-        targets = {slot: scaling.target(slot) for slot in SLOTS}
+        # What the pattern's bounds are is written, with room for what is live, at the candidate's launch.
+        kept = [slot for slot in SLOTS if slot == stable or not spec.copies_scaling(slot)]
+        targets = {slot: scaling.target(slot) for slot in kept}
         refuse_narrow(spec, live_count.desired, targets, stable=stable)
     running = slots.describe(stable) if stable else None
     definitions = TaskDefinitions(client("ecs"))

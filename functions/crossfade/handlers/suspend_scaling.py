@@ -3,9 +3,11 @@
 from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.scalable_targets import Scaling
+from crossfade.aws.scaling_copies import SlotScaling
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import Slot, other
-from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, SuspendedState
+from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, ScalableTarget, SuspendedState
+from crossfade.domain.tasks.scaling_copy import bounds
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back
 
@@ -16,7 +18,7 @@ def handler(plan: HeldPlan, loser: Slot | None = None) -> None:
 
     ``loser`` is the slot that is about to be stopped, if there is one. Its scaling is suspended as a whole,
     while it still runs: a slot that stands at 0 is left alone, since AWS would start it. The winner is asked
-    for as many tasks.
+    for as many tasks. A candidate that was just launched is scaled like the pattern.
     """
     journal, now = stack.journal(), utc_now()
     scaling = Scaling(client("application-autoscaling"), plan.spec)
@@ -31,6 +33,22 @@ def handler(plan: HeldPlan, loser: Slot | None = None) -> None:
     history = journal.history.of(plan.service, plan.deployment)
     if loser and plan.stable:  # while the loser's count still tells what is needed
         win_back(plan, journal, other(loser))
+    if history.launched and loser is None and plan.holder == plan.execution:
+        _like_the_pattern(plan, live, history.wanted or 0)
     for slot in (plan.stable, plan.candidate if history.launched else None):
         if slot and slot != history.stopped:
             scaling.suspend(slot, SUSPENDED if slot == loser else before.growing)
+
+
+def _like_the_pattern(plan: HeldPlan, live: ScalableTarget | None, wanted: int) -> None:
+    """Let the candidate be scaled like the pattern, with room for as many tasks as the live slot's.
+
+    Of the owner's own service nothing is written.
+    """
+    spec, slot = plan.spec, plan.candidate
+    copies = SlotScaling(client("application-autoscaling"), client("cloudwatch"), spec)
+    if spec.pattern.scaling and spec.copies_scaling(slot):
+        within = bounds(spec.pattern.scaling, live, wanted, first=plan.stable is None)
+        copies.copy(slot, spec.pattern.scaling, within)
+    elif slot != spec.origin:
+        copies.remove(slot)

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.unit.account import Account, read_logs_by_prefix, refuse_targets_without_limits, renewed_accounts
+from tests.unit.account import (
+    Account,
+    read_logs_by_prefix,
+    renewed_accounts,
+    scale_as_aws_does,
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,5 +23,5 @@ def renewed() -> Iterator[Callable[[], Account]]:
 def account(monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Account]) -> Account:
     """Return an account with the stacks' resources in it."""
     read_logs_by_prefix(monkeypatch)
-    refuse_targets_without_limits(monkeypatch)
+    scale_as_aws_does(monkeypatch)
     return renewed()

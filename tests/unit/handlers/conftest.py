@@ -34,8 +34,8 @@ from tests.unit.account import (
     TABLE,
     Account,
     read_logs_by_prefix,
-    refuse_targets_without_limits,
     renewed_accounts,
+    scale_as_aws_does,
 )
 from tests.unit.examples import DEPLOY, EXECUTION, at
 
@@ -173,7 +173,7 @@ def account(monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Account]) -> 
     }.items():
         monkeypatch.setenv(name, value)
     read_logs_by_prefix(monkeypatch)
-    refuse_targets_without_limits(monkeypatch)
+    scale_as_aws_does(monkeypatch)
     return renewed()
 
 

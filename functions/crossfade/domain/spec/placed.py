@@ -9,6 +9,7 @@ from pydantic import Field
 from crossfade.domain.model import Model
 from crossfade.domain.slots import Slot, TargetGroups
 from crossfade.domain.spec.service import Network, ServiceSpec
+from crossfade.domain.tasks.scaling import PatternScaling
 
 
 class Pattern(Model):
@@ -17,7 +18,7 @@ class Pattern(Model):
     ``settings`` are those that the slots get, with the names that they have in CreateService; ``tags`` are
     the service's, without AWS's own. ``left_out`` names what it has and the slots do not get, ``warnings``
     say what its owner should know. ``container`` and ``port`` are what the load balancer reaches,
-    ``target_group`` is its own one.
+    ``target_group`` is its own one. ``scaling`` is None where it has no scalable target.
     """
 
     task_definition: str
@@ -30,11 +31,16 @@ class Pattern(Model):
     tags: dict[str, str] = Field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    scaling: PatternScaling | None = None
 
     @property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits that differ where settings or tags do; the order of a list says nothing."""
-        text = json.dumps(_in_order([self.settings, self.tags]), sort_keys=True)
+        """12 hexadecimal digits that differ where settings, tags or scaling do.
+
+        The order of a list says nothing.
+        """
+        scaling = [self.scaling.model_dump(mode="json")] if self.scaling else []
+        text = json.dumps(_in_order([self.settings, self.tags, *scaling]), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -82,3 +88,7 @@ class Placed(ServiceSpec):
     def pattern_service(self) -> str:
         """The name of the owner's ECS service."""
         return self.like.rpartition("/")[2]
+
+    def copies_scaling(self, slot: Slot) -> bool:
+        """Whether a slot is scaled as the pattern says at its launch; the origin is so by itself."""
+        return self.pattern.scaling is not None and slot != self.origin

@@ -5,7 +5,7 @@ from typing import Self
 
 from crossfade.domain.errors import ScalingTooNarrow
 from crossfade.domain.model import Model
-from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.slots import Slot
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.tasks.scaling import ScalableTarget
 from crossfade.domain.traffic.weights import shortfall
@@ -60,14 +60,14 @@ def refuse_narrow(
     """Refuse a deployment in which a scalable target would take tasks away: ``wanted`` of the live slot.
 
     AWS brings a count within the bounds of its target whenever the target is written, if only to suspend it.
+    ``targets`` has those slots alone whose bounds are not set anew.
 
     Raises
     ------
     ScalingTooNarrow
         The live slot has more tasks than its own target, or the candidate's, allows.
     """
-    for slot in SLOTS:
-        target = targets[slot]
+    for slot, target in targets.items():
         if target and target.most < wanted:
             raise ScalingTooNarrow(
                 f"{stable} is live and wanted to have {wanted} tasks, and the scalable target of "
