@@ -96,3 +96,8 @@ def test_bounds_that_would_take_tasks_away_are_refused(slot: str) -> None:
     targets = {"blue": _target(8), "green": _target(8)} | {slot: _target(3)}
     with pytest.raises(ScalingTooNarrow, match=f"4 tasks, and the scalable target of web-{slot} allows 3"):
         refuse_narrow(placed(), 4, targets, stable="blue")  # type: ignore[arg-type]
+
+
+def test_bounds_that_are_set_anew_are_not_looked_at() -> None:
+    """The candidate's, where it is scaled like the pattern."""
+    refuse_narrow(placed(), 4, {"blue": _target(8)}, stable="blue")

@@ -8,6 +8,7 @@ import pytest
 
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.scaling_copies import PatternScalings, SlotScaling
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
 from crossfade.domain.journal import DELETION, State
@@ -187,6 +188,27 @@ def test_a_deleted_stack_leaves_nothing_of_crossfade(
         "taskDefinitionArns"
     ]
     assert found == []
+
+
+def test_what_scaled_the_slots_is_removed(
+    account: Account, aws: Aws, answers: Answers, deployed: HeldPlan
+) -> None:
+    """Targets and alarms that Crossfade has made; what others have registered stays."""
+    account.scale_pattern()
+    read = PatternScalings(account.autoscaling, account.cloudwatch)
+    scaling = read.read(account.spec, account.spec.pattern, at(0)).scaling
+    assert scaling
+    copies = SlotScaling(account.autoscaling, account.cloudwatch, account.spec)
+    copies.copy("blue", scaling, {"MinCapacity": 1, "MaxCapacity": 2})
+    account.run("green", account.spec.pattern.task_definition)
+    account.scale("green")
+    _cleanup(aws, "Delete")
+    assert account.scaling("blue") is None
+    assert account.scaling("green") is not None
+    alarms = account.cloudwatch.describe_alarms(AlarmNamePrefix="cf-")["MetricAlarms"]
+    assert alarms == []
+    assert account.cloudwatch.describe_alarms(AlarmNames=["memory"])["MetricAlarms"]
+    assert [body["Status"] for body in answers.bodies] == ["SUCCESS"]
 
 
 def test_a_rule_that_is_not_seen_yet_is_removed_as_well(

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from crossfade.aws.journal import Journal
+from crossfade.aws.scaling_copies import PatternScalings
 from crossfade.domain import errors
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
@@ -405,6 +406,93 @@ def test_the_candidates_scaling_is_suspended_too(
     invoke("suspend_scaling", plan=held)
     assert _suspended(account, "blue") == SCALE_IN
     assert journal.history.of("web", "d1").scaling == ACTIVE
+
+
+def _launched(account: Account, journal: Journal, plan: HeldPlan, wanted: int = 2) -> HeldPlan:
+    """The same plan of a pattern that is scaled as it is now; its candidate was just launched."""
+    scalings = PatternScalings(account.autoscaling, account.cloudwatch)
+    pattern = scalings.read(plan.spec, plan.spec.pattern, at(0))
+    journal.history.milestone(plan.hold, "launched", iso(at(1)))
+    journal.history.wanted(plan.hold, wanted)
+    return plan.model_copy(update={"spec": plan.spec.model_copy(update={"pattern": pattern})})
+
+
+def _policies(account: Account, service: str) -> list[str]:
+    found = account.autoscaling.describe_scaling_policies(**account.target_of(service))["ScalingPolicies"]
+    return sorted(policy["PolicyName"] for policy in found)
+
+
+def test_a_candidate_is_scaled_like_the_pattern(
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
+) -> None:
+    """Once it was launched, with what its schedule has set of the live slot, and room for as many tasks."""
+    account.scale("blue", DynamicScalingOutSuspended=True)  # between 2 and 8
+    account.scale_pattern(least=1, most=4)
+    invoke("suspend_scaling", plan=second)
+    assert account.scaling("green") is None
+    plan = _launched(account, journal, second, wanted=6)
+    for _ in range(2):
+        invoke("suspend_scaling", plan=plan)
+    target = account.scaling("green")
+    assert target is not None
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 6)
+    assert _suspended(account, "green") == SCALE_IN | {"DynamicScalingOutSuspended": True}
+    assert _policies(account, "web-green") == ["cpu", "requests", "steps"]
+    assert _policies(account, "web-blue") == []
+
+
+def test_a_first_candidate_is_scaled_like_the_pattern(
+    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
+) -> None:
+    """Whose target stands still, as nothing runs there."""
+    account.run("blue", account.spec.pattern.task_definition)
+    account.scale_pattern()
+    plan = _launched(account, journal, held)
+    invoke("suspend_scaling", plan=plan)
+    assert _suspended(account, "blue") == SCALE_IN
+    assert _policies(account, "web-blue") == ["cpu", "requests", "steps"]
+
+
+def test_a_pattern_that_is_scaled_no_more(
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
+) -> None:
+    """Neither is the candidate, at its next launch."""
+    account.scale_pattern()
+    plan = _launched(account, journal, second)
+    invoke("suspend_scaling", plan=plan)
+    account.autoscaling.deregister_scalable_target(**account.target_of("web"))
+    invoke("suspend_scaling", plan=second)
+    assert account.scaling("green") is None
+
+
+def test_a_rollback_copies_nothing(
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
+) -> None:
+    """Who loses is not known, and what the pattern says is for the next release."""
+    account.scale_pattern()
+    plan = _launched(account, journal, second)
+    hold = journal.holding.take_over(second.hold, MINE, FIRST_TRY)
+    invoke("suspend_scaling", plan=plan.held_by(hold))
+    assert account.scaling("green") is None
+
+
+def test_the_owners_own_service_keeps_its_scaling(
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
+) -> None:
+    """A service that is handed back has what its owner gave it; scale-in waits until the end."""
+    account.scale_pattern(least=1, most=4)
+    groups = second.spec.target_groups
+    spec = second.spec.model_copy(
+        update={"origin": "green", "target_groups": groups.model_copy(update={"green": groups.pattern})}
+    )
+    plan = _launched(account, journal, second.model_copy(update={"spec": spec}), wanted=4)
+    invoke("suspend_scaling", plan=plan)
+    target = account.autoscaling.describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=["service/web/web"]
+    )["ScalableTargets"][0]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
+    assert target["SuspendedState"] == SCALE_IN
+    assert _policies(account, "web") == ["cpu", "requests", "steps"]
 
 
 def test_whoever_lost_the_service_suspends_nothing(

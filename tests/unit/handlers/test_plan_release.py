@@ -200,6 +200,23 @@ def test_a_live_slot_beyond_the_bounds_of_scaling_is_refused(
     assert _plan(invoke, ASK)["action"] == "deploy"
 
 
+def test_how_the_pattern_is_scaled_is_in_the_plan(account: Account, invoke: Invoke, live: Release) -> None:
+    """The candidate is scaled so, whatever its slot was left with, and has room for what is live."""
+    account.release("0.0.2")
+    account.run("green", account.spec.pattern.task_definition, count=0)
+    account.scale("green")
+    account.resize("green", 0)
+    account.resize("blue", 9)
+    account.scale_pattern(least=1, most=4)
+    plan = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
+    scaling = plan.spec.pattern.scaling
+    assert scaling
+    assert (scaling.least, scaling.most) == (1, 4)
+    assert [policy["PolicyName"] for policy in scaling.policies] == ["cpu", "requests", "steps"]
+    assert [alarm["AlarmName"] for alarm in scaling.alarms] == ["memory"]
+    assert plan.release.settings == plan.spec.pattern.fingerprint
+
+
 def test_a_push_is_planned_by_its_digest(account: Account, invoke: Invoke, live: Release) -> None:
     """The tag may have moved on meanwhile; the version is the one that was pushed."""
     digest = account.push("0.0.2")
