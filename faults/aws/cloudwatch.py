@@ -65,12 +65,18 @@ class CloudWatch:
         return {"MetricDataResults": results}
 
     def describe_alarms(
-        self, *, AlarmNames: list[str], AlarmTypes: list[str], MaxRecords: int
+        self,
+        *,
+        AlarmTypes: list[str],
+        AlarmNames: list[str] | None = None,
+        AlarmNamePrefix: str = "",
+        MaxRecords: int = 50,
     ) -> dict[str, Any]:
-        """Metric alarms by name; one that is not there is left out."""
-        if "MetricAlarm" not in AlarmTypes or len(AlarmNames) > MaxRecords:
+        """Metric alarms by name, or by how their names begin; one that is not there is left out."""
+        wanted = AlarmNames or [name for name in self.alarms if name.startswith(AlarmNamePrefix)]
+        if "MetricAlarm" not in AlarmTypes or len(wanted) > MaxRecords:
             raise Refused(f"DescribeAlarms: {AlarmTypes}, {MaxRecords}")
-        found = {name: self.alarms[name] for name in AlarmNames if name in self.alarms}
+        found = {name: self.alarms[name] for name in wanted if name in self.alarms}
         return {
             "MetricAlarms": [
                 {
