@@ -205,7 +205,8 @@ _NEEDS: dict[tuple[str, str], Any] = {
 }
 
 
-def calls_in(folder: str) -> set[tuple[str, str]]:
+@cache
+def calls_in(folder: str) -> frozenset[tuple[str, str]]:
     """The calls of AWS in the code of a folder: the service as boto3 names it, and the operation."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / folder).rglob("*.py")]
     called = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -216,12 +217,12 @@ def calls_in(folder: str) -> set[tuple[str, str]]:
         if ast.unparse(node.func) == "boto3.client" and isinstance(node.args[0], ast.Constant)
     }
     assert sum(ast.unparse(node.func).startswith("boto3.") for node in called) == len(services)
-    return {
+    return frozenset(
         (service, operation)
         for service in services
         for operation in botocore.session.get_session().get_service_model(service).operation_names
         if xform_name(operation) in methods
-    }
+    )
 
 
 def _written_out(path: str) -> Stack:

@@ -1,5 +1,6 @@
 """Outages of whatever is not the candidate, and what of the ledger is judged at all."""
 
+from bisect import bisect
 from typing import Any
 
 import pytest
@@ -24,9 +25,11 @@ def _follow(
 ) -> tuple[float, Verdict]:
     """Look every second until there is a verdict; users' blocks come 6 s after their end."""
     state, taken, second = GateState(), 0, shown.began.timestamp() - at(0).timestamp()
+    times = [record.at for record in records if hasattr(record, "at")]
+    assert times == sorted(times)
     while True:
         second += 1
-        known = sum(record.at <= at(second) for record in records if hasattr(record, "at"))
+        known = bisect(times, at(second))
         came = [block for block in blocks if block.end + 6 <= at(second).timestamp()]
         state, verdict = glance(
             records[taken:known], came, seconds=second, state=state, shown=shown, gate=gate
