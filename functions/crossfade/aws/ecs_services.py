@@ -1,6 +1,6 @@
 """The two ECS services of a service: one for each slot, or the owner's own in the place of a slot's."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -292,8 +292,8 @@ class OwnServices:
             if error_code(error) not in GONE:
                 raise
 
-    def left(self, slots: Iterable[Slot] = SLOTS) -> list[str]:
-        """What is there of Crossfade's services of these slots that are not INACTIVE, and of their tasks.
+    def left(self, tasks: Iterable[Mapping[str, Any]], slots: Iterable[Slot] = SLOTS) -> list[str]:
+        """What there is of Crossfade's services of these slots: those not INACTIVE, and tasks of the cluster's.
 
         A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
         """
@@ -303,7 +303,6 @@ class OwnServices:
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
         services = [service["serviceName"] for service in found if service["status"] != "INACTIVE"]
         groups = {f"service:{name}" for name in names}
-        tasks = unfinished_tasks(self._ecs, self._spec.cluster)
         return [*services, *(task["taskArn"] for task in tasks if task.get("group") in groups)]
 
 

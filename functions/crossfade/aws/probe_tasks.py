@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.ecs_services import awsvpc, stop_reason, unfinished_tasks
+from crossfade.aws.ecs_services import awsvpc, stop_reason
 from crossfade.aws.errors import error_code
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.preparation import HEADER, LIVE, PATTERN, SECRET
@@ -88,12 +88,12 @@ class ProbeTasks:
         ]
         return [task for task in tasks if self.stop(task)]
 
-    def left(self) -> list[str]:
-        """The probe tasks of this service, of any execution, that have not ended."""
+    def among(self, tasks: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Those of the cluster's tasks that are probes of this service, of any execution."""
         ledgers = f"{self._spec.service}/"
         return [
             str(task["taskArn"])
-            for task in unfinished_tasks(self._ecs, self._spec.cluster)
+            for task in tasks
             if any(stream.startswith(ledgers) for stream in _ledgers(task))
         ]
 
@@ -177,7 +177,7 @@ class ProbeTasks:
         return [production, *slots]
 
 
-def _ledgers(task: dict[str, Any]) -> list[str]:
+def _ledgers(task: Mapping[str, Any]) -> list[str]:
     """The ledgers that a task is to write: one for a probe, none for any other task."""
     return [
         variable["value"]

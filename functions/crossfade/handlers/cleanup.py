@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from crossfade import stack
 from crossfade.aws.clients import client
-from crossfade.aws.ecs_services import OwnServices
+from crossfade.aws.ecs_services import OwnServices, unfinished_tasks
 from crossfade.aws.errors import error_code
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
@@ -65,7 +65,7 @@ class Removal:
     def tries(self, what: str, remove: Callable[[], object]) -> bool:
         """Remove something, or remember why not; True where it is gone."""
         gone = self.sees_to(what, remove)
-        if gone:
+        if gone and what not in self.removed:
             self.removed.append(what)
         return gone
 
@@ -263,20 +263,21 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
 
     Until ``settled`` some may be unseen. What AWS refuses to delete is not waited for.
     """
-    slots, probes = OwnServices(client("ecs"), spec), ProbeTasks(client("ecs"), spec)
+    ecs = client("ecs")
+    slots, probes = OwnServices(ecs, spec), ProbeTasks(ecs, spec)
     going = [slot for slot in SLOTS if removal.tries(slots.name(slot), partial(slots.delete, slot))]
     staying: set[str] = set()
 
     def end_tasks() -> None:
         while True:
-            for task in probes.left():
-                if task not in staying and not removal.tries(task, partial(probes.stop, task)):
-                    staying.add(task)
-            of_slots = slots.left(going)
+            tasks = list(unfinished_tasks(ecs, spec.cluster))
+            of_probes = [task for task in probes.among(tasks) if task not in staying]
+            staying.update(task for task in of_probes if not removal.tries(task, partial(probes.stop, task)))
+            of_slots = slots.left(tasks, going)
             for slot in going:
                 if slots.name(slot) in of_slots:  # too new for the first try to find it
                     slots.delete(slot)
-            left = [*of_slots, *(task for task in probes.left() if task not in staying)]
+            left = [*of_slots, *(task for task in of_probes if task not in staying)]
             if not left and utc_now() >= settled:
                 return
             if context.get_remaining_time_in_millis() < RESERVE_MS:

@@ -8,7 +8,14 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from crossfade.aws.ecs_services import OwnServices, Slots, SlotService, Stop, stop_reason
+from crossfade.aws.ecs_services import (
+    OwnServices,
+    Slots,
+    SlotService,
+    Stop,
+    stop_reason,
+    unfinished_tasks,
+)
 from crossfade.domain.errors import ResourceGone
 from crossfade.domain.planning.pattern import COPIED, REFUSED, SWITCHED_OFF
 from crossfade.domain.tasks.reasons import Event
@@ -34,12 +41,16 @@ def _service(account: Account) -> dict[str, Any]:
     return found["services"][0]
 
 
-def test_a_slot_that_never_was_has_no_service(slots: Slots, own: OwnServices) -> None:
+def _left(account: Account, own: OwnServices) -> list[str]:
+    return own.left(unfinished_tasks(account.ecs, account.spec.cluster))
+
+
+def test_a_slot_that_never_was_has_no_service(account: Account, slots: Slots, own: OwnServices) -> None:
     """Stopping and deleting it are harmless."""
     slots.stop("green")
     own.delete("green")
     assert slots.describe("green") is None
-    assert own.left() == []
+    assert _left(account, own) == []
 
 
 def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +192,7 @@ def test_the_owners_own_service_is_never_made(
     origin = Slots(account.ecs, account.spec.model_copy(update={"origin": "green"}))
     own.delete("green")
     assert account.ecs.describe_services(cluster="web", services=["web"])["services"][0]["status"] == "ACTIVE"
-    assert own.left() == []
+    assert _left(account, own) == []
     made = _record(account, monkeypatch, "create_service")
     monkeypatch.setattr(account.ecs, "update_service", _refuse("ServiceNotFoundException"))
     with pytest.raises(ResourceGone, match=r"service/web/web.* does not exist"):
@@ -194,7 +205,7 @@ def test_what_crossfade_made_for_a_slot_is_deleted_whoever_takes_its_place(
 ) -> None:
     """A service that has left Crossfade has both slots' services still, at 0."""
     _launch(slots, account.spec.pattern.task_definition, 1)
-    assert own.left()[0] == "web-green"
+    assert _left(account, own)[0] == "web-green"
     own.delete("green")
     assert account.status("green") != "ACTIVE"
 
@@ -462,7 +473,7 @@ def test_what_is_left(
     monkeypatch.setattr(account.ecs, "describe_services", lambda **_: {"services": services})
     monkeypatch.setattr(account.ecs, "get_paginator", lambda _: pages)
     monkeypatch.setattr(account.ecs, "describe_tasks", lambda **_: {"tasks": tasks})
-    assert own.left() == left
+    assert _left(account, own) == left
 
 
 def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:

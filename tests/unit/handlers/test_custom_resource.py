@@ -719,6 +719,20 @@ def test_a_service_whose_owner_has_it_back_leaves(
     assert journal.state("web") == State()
 
 
+def test_a_probe_that_takes_its_time_to_end_is_told_once(
+    account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
+) -> None:
+    """It is asked to stop at each look, since a call may have found it too new to be known."""
+    Traffic(account.elbv2, account.origin).write(Weights(blue=0, green=100))
+    _default_to(account, account.spec.pattern.target_group)
+    journal.holding.release(deployed.hold, at(60))
+    aws.answer("ListTasks", {"taskArns": ["arn:task"]})
+    aws.answer("DescribeTasks", {"tasks": [_task("STOPPING", **PROBE_TASK)]})
+    aws.answer("StopTask", {})
+    clock.meanwhile = [lambda: None] * 40 + [lambda: aws.answer("DescribeTasks", {"tasks": []})]
+    assert _leave(aws).count("arn:task") == 1
+
+
 def _group_names(removed: list[str]) -> list[str]:
     names = [what.rpartition(" ")[2] for what in removed if what.startswith("the target group")]
     assert len(names) == 2
