@@ -293,7 +293,7 @@ class OwnServices:
                 raise
 
     def left(self, tasks: Iterable[Mapping[str, Any]], slots: Iterable[Slot] = SLOTS) -> list[str]:
-        """What there is of Crossfade's services of these slots: those not INACTIVE, and tasks of the cluster's.
+        """Crossfade's services of these slots that are not INACTIVE, and the tasks of all of them.
 
         A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
         """
