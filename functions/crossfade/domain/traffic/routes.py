@@ -62,8 +62,6 @@ def refuse_routes(spec: ServiceSpec, listeners: Iterable[Listener], groups: Iter
 
 
 def _others(spec: ServiceSpec, listeners: list[Listener], groups: set[str]) -> Iterator[str]:
-    if len(spec.traffic) > 1:
-        yield "traffic in the spec names several rules, and Crossfade moves the weights of one"
     for rule in routes_to(groups, listeners):
         if not _is_moved(spec, rule):
             yield f"{rule} leads to it as well, and only one rule may: take its target group out of that one"
