@@ -28,7 +28,8 @@ class Weights(Model):
     """The two slots' weights in the production rule, in percent.
 
     ``beside`` is that of the service's third target group, which is no slot's now: only a rule from before
-    the owner's service took a slot's place, or left it, has any there, or one that somebody has changed.
+    the owner's service took a slot's place, or left it, has any there, or one that was changed outside
+    Crossfade.
     """
 
     blue: int = Field(ge=0, le=999)
