@@ -45,7 +45,9 @@ class Screen:
 
     def row(self, deployment: str, standing: Standing, weights: Weights, sight: str) -> None:
         """Print where a deployment is."""
-        shares = "  ".join(f"{slot} {weight:3}" for slot, weight in weights.items()) if weights else "no rule"
+        shares = (
+            "  ".join(f"{slot} {weight:3}" for slot, weight in weights.items()) if weights else "pattern 100"
+        )
         ended = "" if standing.status == "RUNNING" else f" ({standing.status})"
         self.say(_columns(deployment, standing.state + ended, shares, sight))
 

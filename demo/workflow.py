@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from demo.cloud import Cloud, DemoFailed
 
 EVIDENCE = ("certificate.json", "ledger.jsonl")
+SLOTS = ("blue", "green")
 # States that decide or wait for a moment say less than the work before them.
 _SHOWN = ("TaskStateEntered", "SucceedStateEntered", "FailStateEntered")
 
@@ -51,7 +52,7 @@ class Workflow:
         for arn, event in self._executions(self._outputs["DeployStateMachine"]):
             detail = event.get("detail", {})
             if (detail.get("repository-name"), detail.get("image-tag")) == (
-                self._spec["repository"],
+                self._spec["release"]["repository"],
                 version,
             ):
                 return arn
@@ -74,14 +75,9 @@ class Workflow:
         return None
 
     def weights(self) -> dict[str, int] | None:
-        """The live weights by slot, in percent; None while the service has no production rule."""
-        rules = self._elbv2.describe_rules(ListenerArn=self._spec["listener"])["Rules"]
-        for rule in rules:
-            if rule["Priority"] == str(self._spec["rule_priority"]):
-                groups = rule["Actions"][-1]["ForwardConfig"]["TargetGroups"]
-                weights = {group["TargetGroupArn"]: group["Weight"] for group in groups}
-                return {slot: weights[group] for slot, group in self._spec["target_groups"].items()}
-        return None
+        """The live weights by slot, in percent; None while the production rule leads to the pattern alone."""
+        shares = next(filter(None, map(self._shares, self._rules())), None)
+        return {slot: shares.get(slot, 0) for slot in SLOTS} if shares else None
 
     def fetch_evidence(self, execution: str, folder: Path) -> None:
         """Copy a deployment's certificate and ledger to a folder. Raises DemoFailed when there are none."""
@@ -95,6 +91,23 @@ class Workflow:
                 bucket = self._outputs["EvidenceBucket"]
                 raise DemoFailed(f"There is no {key} in the evidence bucket {bucket}: {error}") from error
             (folder / name).write_bytes(body)
+
+    def _rules(self) -> list[dict[str, Any]]:
+        """The rules of the service's listener that clients come by, not those by a header."""
+        (route,) = self._spec["traffic"]
+        rules = self._elbv2.describe_rules(ListenerArn=route["listener"])["Rules"]
+        return [
+            rule
+            for rule in rules
+            if all(condition["Field"] != "http-header" for condition in rule["Conditions"])
+        ]
+
+    def _shares(self, rule: dict[str, Any]) -> dict[str, int]:
+        """The weights of the slots in a rule; a slot's target group is named after it."""
+        groups = rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups", [])
+        weights = {group["TargetGroupArn"]: group["Weight"] for group in groups}
+        found = {arn: arn.split("/")[-2].rpartition("-")[2] for arn in weights}
+        return {slot: weights[arn] for arn, slot in found.items() if slot in SLOTS}
 
     def _executions(self, state_machine: str) -> Iterator[tuple[str, dict[str, Any]]]:
         listed = self._stepfunctions.list_executions(stateMachineArn=state_machine)["executions"]

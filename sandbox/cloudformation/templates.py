@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from ministack.services import ec2
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from sandbox.patching import changes, replaces
 
 Properties = dict[str, Any]
+Template = dict[str, Any]
+Parameters = dict[str, Any]
 Created = tuple[str, dict[str, str]]
 
 
@@ -21,6 +23,29 @@ def read_yaml_definitions(emulator: Callable[[Properties], str], properties: Pro
     """MiniStack: a state machine's definition in S3 is taken for JSON; SAM uploads YAML as it is."""
     definition = emulator(properties)
     return definition if definition.lstrip().startswith("{") else json.dumps(yaml.safe_load(definition))
+
+
+@replaces(changesets, "_evaluate_conditions", version="1.5.33")
+@replaces(engine, "_evaluate_conditions", version="1.5.33")
+@replaces(handlers, "_evaluate_conditions", version="1.5.33")
+@replaces(stacks, "_evaluate_conditions", version="1.5.33")
+def join_in_conditions(
+    emulator: Callable[[Template, Parameters], dict[str, bool]], template: Template, parameters: Parameters
+) -> dict[str, bool]:
+    """MiniStack: `Fn::Join` in a condition is no text, so that it equals none."""
+    conditions = _joined(template.get("Conditions", {}), parameters)
+    return emulator({**template, "Conditions": conditions}, parameters)
+
+
+def _joined(part: Any, parameters: Parameters) -> Any:
+    """A part of a condition with the text in place of each join."""
+    if isinstance(part, list):
+        return [_joined(inner, parameters) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    if "Fn::Join" in part:
+        return engine._resolve_refs(part, {}, parameters, {}, {}, "", "")
+    return {key: _joined(inner, parameters) for key, inner in part.items()}
 
 
 @changes(provisioners, "_RESOURCE_HANDLERS", version="1.5.33")

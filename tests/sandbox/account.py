@@ -11,10 +11,12 @@ from functools import cache
 from typing import Any
 
 from faults.law import GOES, Attributes, Change, Held, Law, Resource, changes
-from tests.sandbox.cloud import Cloud
+from tests.sandbox.cloud import LAST, Cloud
 from tests.sandbox.shell import SERVICE, STACK
 
 NEIGHBOUR = "neighbour"
+THEIR_PRIORITY = 100
+"""That of the neighbour's rule on the sample's listener."""
 TOLD = {
     "ECS service": {
         "status", "runningCount", "pendingCount", "deployments", "events", "taskSets", "updatedAt",
@@ -47,8 +49,8 @@ def settle(cloud: Cloud) -> None:
         MaxCapacity=3,
     )
     cloud.client("elbv2").create_rule(
-        ListenerArn=cloud.spec["listener"],
-        Priority=cloud.spec["rule_priority"] - 1,
+        ListenerArn=cloud.listener,
+        Priority=THEIR_PRIORITY,
         Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": ["neighbour.example"]}}],
         Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410"}}],
     )
@@ -58,13 +60,12 @@ def settle(cloud: Cloud) -> None:
 
 def beyond_the_law(cloud: Cloud, before: Held, after: Held, said: Set[str] = frozenset()) -> list[str]:
     """What differs and neither Crossfade may change nor somebody has changed who has ``said`` its name."""
-    spec = cloud.spec
     law = Law(
-        listener=spec["listener"],
-        rule_priority=spec["rule_priority"],
-        cluster=spec["cluster"].rpartition("/")[2],
+        listener=cloud.listener,
+        rule_priority=LAST,
+        cluster=cloud.cluster.rpartition("/")[2],
         service=SERVICE,
-        pattern=spec["like"].rpartition("/")[2],
+        pattern=cloud.spec["like"].rpartition("/")[2],
         stack=STACK,
     )
     return sorted(

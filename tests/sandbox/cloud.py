@@ -16,6 +16,8 @@ from tests.sandbox.shell import SERVICE, STACK
 
 Weights = tuple[int, int]
 Counts = tuple[int, int]
+LAST = "50000"
+"""The highest priority of a rule, which the sample's stands at."""
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,51 @@ class Cloud(Executions):
         ]
         return dict(json.loads(found))
 
+    @cached_property
+    def cluster(self) -> str:
+        """The ARN of the cluster that pattern and slots run in."""
+        before, _, rest = self.spec["like"].partition(":service/")
+        return f"{before}:cluster/{rest.partition('/')[0]}"
+
+    @cached_property
+    def listener(self) -> str:
+        """The ARN of the listener that clients come to."""
+        (route,) = self.spec["traffic"]
+        return str(route["listener"])
+
+    @cached_property
+    def target_groups(self) -> dict[str, str]:
+        """The ARNs of the target groups that Crossfade made, by slot."""
+        found = self.client("elbv2").describe_target_groups()["TargetGroups"]
+        own = f"cf-{SERVICE}-"
+        return {
+            group["TargetGroupName"].rpartition("-")[2]: group["TargetGroupArn"]
+            for group in found
+            if group["TargetGroupName"].startswith(own)
+        }
+
     def rule(self) -> dict[str, Any] | None:
-        """The production rule; None when there is none."""
-        rules = self.client("elbv2").describe_rules(ListenerArn=self.spec["listener"])["Rules"]
-        priority = str(self.spec["rule_priority"])
-        return next((rule for rule in rules if rule["Priority"] == priority), None)
+        """The production rule, at the highest priority; None when there is none."""
+        rules = self.client("elbv2").describe_rules(ListenerArn=self.listener)["Rules"]
+        return next((rule for rule in rules if rule["Priority"] == LAST), None)
 
     def weights(self) -> Weights | None:
-        """The live weights of blue and green; None when there is no production rule."""
+        """The live weights of blue and green; None when there is no production rule.
+
+        Before the first release all of it leads to the pattern, which is neither.
+        """
         rule = self.rule()
         if rule is None:
             return None
         groups = rule["Actions"][-1]["ForwardConfig"]["TargetGroups"]
         found = {group["TargetGroupArn"]: group["Weight"] for group in groups}
-        return found[self.spec["target_groups"]["blue"]], found[self.spec["target_groups"]["green"]]
+        blue, green = (found.get(self.target_groups[slot], 0) for slot in ("blue", "green"))
+        return blue, green
 
     def slots(self) -> dict[str, dict[str, Any]]:
         """The ECS services of the slots that have one, by slot."""
         names = {f"{SERVICE}-{slot}": slot for slot in ("blue", "green")}
-        found = self.client("ecs").describe_services(cluster=self.spec["cluster"], services=list(names))
+        found = self.client("ecs").describe_services(cluster=self.cluster, services=list(names))
         return {
             names[service["serviceName"]]: service
             for service in found["services"]
@@ -151,8 +179,10 @@ class Cloud(Executions):
         return Snapshot(
             weights=self.weights(),
             desired={slot: service["desiredCount"] for slot, service in self.slots().items()},
-            releases=ecs.list_task_definitions(familyPrefix=SERVICE, status="ACTIVE")["taskDefinitionArns"],
-            tasks=sorted(ecs.list_tasks(cluster=self.spec["cluster"])["taskArns"]),
+            releases=ecs.list_task_definitions(familyPrefix=f"crossfade-{SERVICE}", status="ACTIVE")[
+                "taskDefinitionArns"
+            ],
+            tasks=sorted(ecs.list_tasks(cluster=self.cluster)["taskArns"]),
             journal=sorted(self.journal()),
             holder=self.holder(),
         )

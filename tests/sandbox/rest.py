@@ -46,7 +46,7 @@ def unrest(cloud: Cloud, tasks: Tasks) -> list[str]:
             f"weights are {weights}, {state.get('weights')} in the journal, where {stable} is stable"
         )
     slots = cloud.slots()
-    wanted_tasks = cloud.grown_to or cloud.spec["desired_count"]
+    wanted_tasks = cloud.grown_to or cloud.spec["tasks"]
     for slot, count in {stable: wanted_tasks, other(stable): 0}.items():
         found += _unrest_of_slot(slot, slots.get(slot, {}), count)
     if stable in slots and not cloud.image_of(stable).endswith(f"@{state['digest']}"):

@@ -25,7 +25,7 @@ ALL_SUSPENDED = (
 
 
 def _resources(cloud: Cloud) -> dict[str, str]:
-    cluster = cloud.spec["cluster"].partition(":cluster/")[2]
+    cluster = cloud.cluster.partition(":cluster/")[2]
     return {f"service/{cluster}/{SERVICE}-{slot}": slot for slot in ("blue", "green")}
 
 
@@ -49,7 +49,7 @@ def register(cloud: Cloud, live: Live | None) -> None:
         )
         if idle:
             service = resource.rsplit("/", 1)[-1]
-            asked = ("--cluster", cloud.spec["cluster"], "--service", service, "--desired-count", "0")
+            asked = ("--cluster", cloud.cluster, "--service", service, "--desired-count", "0")
             cloud.aws("ecs", "update-service", *asked)
             until(lambda slot=slot: cloud.slots()[slot]["runningCount"] == 0, f"no task of {slot}")
 

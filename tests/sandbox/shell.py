@@ -69,7 +69,7 @@ class Shell:
     def sam_deploy(self, folder: Path = PROJECT, **parameters: str) -> str:
         """Run `sam deploy` as a person does, of the project in a folder; returns what it prints."""
         values = [f"{name}={value}" for name, value in {**self._parameters, **parameters}.items()]
-        self.said += [f"{STACK}-probe", f"{SERVICE}-blueprint", f"/{STACK}/services/{SERVICE}"]
+        self.said += [f"{STACK}-probe", SERVICE, f"/{STACK}/services/{SERVICE}"]
         command = ["sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values]
         return self.run(*command, folder=folder).stdout
 

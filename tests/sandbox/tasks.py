@@ -50,7 +50,7 @@ class Tasks:
         return moment
 
     def break_all(self, slot: str, path: str) -> None:
-        """Ask a slot for a path, through the preview listener, until each of its tasks was asked.
+        """Ask a slot for a path, by the preview rule, until each of its tasks was asked.
 
         The load balancer sends a request to whichever task it likes: all were asked when all answers are bad.
         """
@@ -89,13 +89,13 @@ class Tasks:
 
     def _no_room(self, slot: str, seconds: int) -> None:
         tag = {"key": f"sandbox:no-capacity:service:{SERVICE}-{slot}", "value": str(seconds)}
-        self._cloud.client("ecs").tag_resource(resourceArn=self._cloud.spec["cluster"], tags=[tag])
+        self._cloud.client("ecs").tag_resource(resourceArn=self._cloud.cluster, tags=[tag])
 
     def _listed(self, group: str) -> list[str]:
         return [task["taskArn"] for task in self._running() if task["group"] == group]
 
     def _running(self) -> list[dict[str, Any]]:
-        ecs, cluster = self._cloud.client("ecs"), self._cloud.spec["cluster"]
+        ecs, cluster = self._cloud.client("ecs"), self._cloud.cluster
         arns = ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]
         return list(ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]) if arns else []
 

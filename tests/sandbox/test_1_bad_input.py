@@ -69,7 +69,7 @@ REFUSALS: dict[str, tuple[object, str, str]] = {
     "malformed-spec": (
         {"service": "broken", "image_tag": "latest"},
         "InvalidServiceSpec",
-        "port: Input should be less than or equal to 65535",
+        "tasks: Input should be greater than or equal to 1",
     ),
     "stages-do-not-rise": (
         {"service": "falling", "image_tag": "latest"},
@@ -97,9 +97,10 @@ class Refused:
 def specs_of_others(cloud: Cloud) -> Iterator[None]:
     """Two more services whose specs are wrong."""
     stages = [{"weight": weight, "min_seconds": 1, "max_seconds": 9} for weight in (0, 50, 10, 100)]
-    wrong: dict[str, dict[str, Any]] = {"broken": {"port": 70_000}, "falling": {"stages": stages}}
+    wrong: dict[str, dict[str, Any]] = {"broken": {"tasks": 0}, "falling": {"stages": stages}}
     for name, change in wrong.items():
-        document = json.dumps({**cloud.spec, "service": name, "repository": name, **change})
+        release = {**cloud.spec["release"], "repository": name}
+        document = json.dumps({**cloud.spec, "service": name, "release": release, **change})
         cloud.aws(
             *("ssm", "put-parameter", "--type", "String", "--name", f"/crossfade/services/{name}"),
             *("--value", document),
@@ -112,7 +113,7 @@ def specs_of_others(cloud: Cloud) -> Iterator[None]:
 def set_stickiness(cloud: Cloud, enabled: str) -> None:
     """Turn sticky sessions of the green target group on or off."""
     cloud.client("elbv2").modify_target_group_attributes(
-        TargetGroupArn=cloud.spec["target_groups"]["green"],
+        TargetGroupArn=cloud.target_groups["green"],
         Attributes=[{"Key": "stickiness.enabled", "Value": enabled}],
     )
 

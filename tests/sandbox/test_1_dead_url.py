@@ -1,4 +1,4 @@
-"""A first release whose `production_url` nobody listens at: it is not promoted, and the cause says why."""
+"""A first release whose address nobody listens at: it is not promoted, and the cause says why."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NOBODY = "http://127.0.0.1:1"
 def unreached(stage: Stage) -> Rehearsal:
     """The release before the first one that goes live; its last stage is as short as may be."""
     first, *_, last = stage.cloud.spec["stages"]
-    with stage.spec(production_url=NOBODY, stages=[first, last | {"min_seconds": 1, "max_seconds": 25}]):
-        return stage.rehearse("production_url is dead", stage.push("0.0.0"), rests=False)
+    with stage.spec(probe={"url": NOBODY}, stages=[first, last | {"min_seconds": 1, "max_seconds": 25}]):
+        return stage.rehearse("the address is dead", stage.push("0.0.0"), rests=False)
 
 
 def test_it_is_not_promoted(unreached: Rehearsal) -> None:

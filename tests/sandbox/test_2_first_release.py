@@ -33,8 +33,8 @@ def test_the_service_answers(cloud: Cloud, first_release: Rehearsal) -> None:
 
 
 def test_weights_go_from_nothing_to_all(first_release: Rehearsal) -> None:
-    """Nobody can be served by a fraction of a rule that does not exist."""
-    assert first_release.weights_seen == [None, (100, 0)]
+    """Nobody was served by the pattern, which has no task: there is nothing to go on with by halves."""
+    assert first_release.weights_seen == [(0, 0), (100, 0)]
 
 
 def test_only_the_blue_slot_runs(cloud: Cloud, first_release: Rehearsal) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.account import NEIGHBOUR, beyond_the_law, held
+from tests.sandbox.account import NEIGHBOUR, THEIR_PRIORITY, beyond_the_law, held
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.shell import SERVICE
@@ -20,7 +20,7 @@ Act = Callable[[Cloud], Any]
 def attribute(cloud: Cloud, seconds: int = 6) -> Any:
     """A target group of the service gets another attribute."""
     return cloud.client("elbv2").modify_target_group_attributes(
-        TargetGroupArn=cloud.spec["target_groups"]["blue"],
+        TargetGroupArn=cloud.target_groups["blue"],
         Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": str(seconds)}],
     )
 
@@ -35,8 +35,8 @@ def condition(cloud: Cloud, *paths: str) -> Any:
 
 def their_rule(cloud: Cloud) -> Any:
     """The neighbour's rule has another answer."""
-    elbv2, priority = cloud.client("elbv2"), str(cloud.spec["rule_priority"] - 1)
-    rules = elbv2.describe_rules(ListenerArn=cloud.spec["listener"])["Rules"]
+    elbv2, priority = cloud.client("elbv2"), str(THEIR_PRIORITY)
+    rules = elbv2.describe_rules(ListenerArn=cloud.listener)["Rules"]
     (arn,) = (rule["RuleArn"] for rule in rules if rule["Priority"] == priority)
     answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
     return elbv2.modify_rule(RuleArn=arn, Actions=[answer])

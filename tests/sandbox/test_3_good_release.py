@@ -116,7 +116,7 @@ def test_the_certificate_tells_what_happened(good_release: GoodRelease) -> None:
 
 
 def test_all_of_it_is_the_pushed_image(good_release: GoodRelease) -> None:
-    """The blueprint has one container, and nothing in it was left out."""
+    """The pattern has one container, and nothing in it was left out."""
     assert good_release.certificate["contents"] == {
         "released": ["app"],
         "kept": {},
@@ -125,9 +125,9 @@ def test_all_of_it_is_the_pushed_image(good_release: GoodRelease) -> None:
     }
 
 
-def test_service_and_tasks_have_the_blueprints_tags(cloud: Cloud, good_release: GoodRelease) -> None:
+def test_service_and_tasks_have_the_patterns_tags(cloud: Cloud, good_release: GoodRelease) -> None:
     """By them costs are counted; and a task tells by itself which image it runs."""
-    ecs, cluster, slot = cloud.client("ecs"), cloud.spec["cluster"], f"{SERVICE}-green"
+    ecs, cluster, slot = cloud.client("ecs"), cloud.cluster, f"{SERVICE}-green"
     (service,) = ecs.describe_services(cluster=cluster, services=[slot], include=["TAGS"])["services"]
     arns = ecs.list_tasks(cluster=cluster, serviceName=slot)["taskArns"]
     tasks = ecs.describe_tasks(cluster=cluster, tasks=arns, include=["TAGS"])["tasks"]

@@ -22,7 +22,7 @@ SECOND = "second"
 def groups(cloud: Cloud) -> Iterator[dict[str, str]]:
     """Target groups of the second service's own."""
     elbv2 = cloud.client("elbv2")
-    first = elbv2.describe_target_groups(TargetGroupArns=[cloud.spec["target_groups"]["blue"]])
+    first = elbv2.describe_target_groups(TargetGroupArns=[cloud.target_groups["blue"]])
     network = {key: first["TargetGroups"][0][key] for key in ("Protocol", "Port", "VpcId", "TargetType")}
     found: dict[str, str] = {}
     for slot in ("blue", "green"):
@@ -58,5 +58,5 @@ def test_the_first_services_clients_get_its_version(cloud: Cloud, refused: Execu
     """All of them, and by its own rule alone."""
     found = [requests.get(f"{cloud.url}/version", timeout=10).json()["version"] for _ in range(20)]
     assert found == ["0.0.2"] * 20
-    rules = cloud.client("elbv2").describe_rules(ListenerArn=cloud.spec["listener"])["Rules"]
+    rules = cloud.client("elbv2").describe_rules(ListenerArn=cloud.listener)["Rules"]
     assert "50" not in {rule["Priority"] for rule in rules}

@@ -31,7 +31,7 @@ def set_share(cloud: Cloud, share: int) -> Weights:
     rule, stable = cloud.rule(), live(cloud)
     assert rule
     assert stable
-    groups = cloud.spec["target_groups"]
+    groups = cloud.target_groups
     weights = {stable.slot: 100 - share, other(stable.slot): share}
     *before, forward = rule["Actions"]
     for action in before:
@@ -69,7 +69,7 @@ def put_right(stage: Stage) -> list[str]:
     )
     suspend(cloud, idle)
     cloud.aws(
-        *("ecs", "update-service", "--cluster", cloud.spec["cluster"]),
+        *("ecs", "update-service", "--cluster", cloud.cluster),
         *("--service", f"{SERVICE}-{idle}", "--desired-count", "0"),
     )
     return come_to_rest(cloud, stage.tasks)

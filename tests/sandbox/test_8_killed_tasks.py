@@ -86,7 +86,7 @@ def kill_one_for_good(stage: Stage) -> Callable[[str], dict[str, Any]]:
 @contextmanager
 def no_room(stage: Stage, slot: str) -> Iterator[None]:
     """For the time of a block there is no room for new tasks of a slot."""
-    ecs, cluster = stage.cloud.client("ecs"), stage.cloud.spec["cluster"]
+    ecs, cluster = stage.cloud.client("ecs"), stage.cloud.cluster
     key = f"sandbox:no-capacity:service:{SERVICE}-{slot}"
     ecs.tag_resource(resourceArn=cluster, tags=[{"key": key, "value": "600"}])
     try:

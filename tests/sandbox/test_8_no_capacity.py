@@ -30,7 +30,7 @@ def candidate(stage: Stage) -> str:
 def no_room(stage: Stage, group: str, seconds: int) -> None:
     """From now on there is no room for a group of tasks; 0 seconds: there is some again."""
     tag = {"key": f"{KEY}{group}", "value": str(seconds)}
-    stage.cloud.client("ecs").tag_resource(resourceArn=stage.cloud.spec["cluster"], tags=[tag])
+    stage.cloud.client("ecs").tag_resource(resourceArn=stage.cloud.cluster, tags=[tag])
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def shell(
     with started(state, pytestconfig) as sandbox:
         endpoint = f"http://127.0.0.1:{sandbox.port}"
         home = tmp_path_factory.mktemp("home")
-        yield Executions(endpoint, sandbox.production_port, sandbox.preview_port, home)
+        yield Executions(endpoint, sandbox.production_port, home)
 
 
 def with_a_tag(of_template: Template) -> None:
