@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from faults.law import GOES, Attributes, Change, Held, Law, Resource, changes
-from tests.sandbox.cloud import LAST, Cloud
+from tests.sandbox.cloud import Cloud
 from tests.sandbox.shell import SERVICE, STACK
 
 NEIGHBOUR = "neighbour"
@@ -60,11 +60,13 @@ def settle(cloud: Cloud) -> None:
 
 def beyond_the_law(cloud: Cloud, before: Held, after: Held, said: Set[str] = frozenset()) -> list[str]:
     """What differs and neither Crossfade may change nor somebody has changed who has ``said`` its name."""
+    rule = cloud.rule()
+    assert rule
     law = Law(
         listener=cloud.listener,
-        rule_priority=LAST,
+        rule_priority=rule["Priority"],
         cluster=cloud.cluster.rpartition("/")[2],
-        service=SERVICE,
+        service=cloud.service,
         pattern=cloud.spec["like"].rpartition("/")[2],
         stack=STACK,
     )

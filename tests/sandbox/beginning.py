@@ -12,6 +12,7 @@ from demo.probe_tag import pinned_tag
 from tests.sandbox.account import settle
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
+from tests.sandbox.shell import SERVICE
 
 SANDBOX = pytest.StashKey[Sandbox]()
 CLOUD = pytest.StashKey[Cloud]()
@@ -37,12 +38,27 @@ def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandb
 
 def deployed(sandbox: Sandbox, home: Path, config: pytest.Config) -> Cloud:
     """The stack, deployed by `sam deploy`, the probe's image, neighbours; no release of the service yet."""
-    endpoint = f"http://127.0.0.1:{sandbox.port}"
-    ready = Cloud(endpoint, sandbox.production_port, home)
+    ready = _deployed(sandbox, home, config, SERVICE)
+    settle(ready)
+    _push_probe(ready)
+    return ready
+
+
+def deployed_alone(sandbox: Sandbox, home: Path, config: pytest.Config, service: str) -> Cloud:
+    """The same without the sample service: an owner's ``service`` is to be adopted, on the sandbox's port."""
+    ready = _deployed(sandbox, home, config, service)
+    _push_probe(ready)
+    return ready
+
+
+def _deployed(sandbox: Sandbox, home: Path, config: pytest.Config, service: str) -> Cloud:
+    ready = Cloud(f"http://127.0.0.1:{sandbox.port}", sandbox.production_port, home, service)
     ready.sam_deploy()
     config.stash[CLOUD] = ready
-    settle(ready)
+    return ready
+
+
+def _push_probe(ready: Cloud) -> None:
     repository = ready.repository("ProbeRepository")
     ready.push("probe", pinned_tag(), repository=repository)
     ready.ended(ready.started_by_push(repository, pinned_tag()))
-    return ready

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,17 +21,32 @@ RATE = 20
 
 
 class Client:
-    """Asks from the beginning of a `with` block to its end; ``requests`` is what it was answered."""
+    """Asks from the beginning of a `with` block to its end; ``requests`` is what it was answered.
 
-    def __init__(self, url: str, file: Path, rate: int = RATE) -> None:
+    ``options`` are further ones of the command; ``authority`` is the file of one that it trusts besides.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        file: Path,
+        rate: int = RATE,
+        options: Sequence[str] = (),
+        authority: Path | None = None,
+    ) -> None:
         self._file = file
-        self._command = [sys.executable, "-m", "probe", "--url", url, "--for", "10m", "--rate", str(rate)]
+        self._command = [sys.executable, "-m", "probe", "--url", url, "--for", "1h", "--rate", str(rate)]
+        self._command += options
+        self._environment = os.environ | ({"SSL_CERT_FILE": str(authority)} if authority else {})
         self.requests: list[RequestRecord] = []
         self.exit_status: int | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [*self._command, "--out", str(self._file)], cwd=PROJECT, stdout=subprocess.DEVNULL
+            [*self._command, "--out", str(self._file)],
+            cwd=PROJECT,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
         )
         self.more(1)
         return self
@@ -45,6 +62,11 @@ class Client:
         """Wait for so many more answers."""
         wanted = self._answers() + count
         until(lambda: self._answers() >= wanted, f"{count} more answers")
+
+    def last(self, count: int = 20) -> set[tuple[int | None, str | None]]:
+        """The statuses and versions of so many more answers, after as many that may have been under way."""
+        self.more(2 * count)
+        return {(answer.status, answer.version) for answer in read(self._file)[-count:]}
 
     def _answers(self) -> int:
         return len(read(self._file)) if self._file.exists() else 0

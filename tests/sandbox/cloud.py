@@ -79,11 +79,9 @@ class Cloud(Executions):
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """The sample service's spec, as its stack wrote it."""
-        found = self.client("ssm").get_parameter(Name=f"{self.outputs['SpecsPath']}{SERVICE}")["Parameter"][
-            "Value"
-        ]
-        return dict(json.loads(found))
+        """The service's spec, as its stack or `crossfade adopt` wrote it."""
+        name = f"{self.outputs['SpecsPath']}{self.service}"
+        return dict(json.loads(self.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]))
 
     @cached_property
     def cluster(self) -> str:
@@ -95,13 +93,14 @@ class Cloud(Executions):
     def listener(self) -> str:
         """The ARN of the listener that clients come to."""
         (route,) = self.spec["traffic"]
-        return str(route["listener"])
+        of_rule = route.get("rule", "").replace(":listener-rule/", ":listener/").rpartition("/")[0]
+        return str(route.get("listener") or of_rule)
 
     @cached_property
     def target_groups(self) -> dict[str, str]:
         """The ARNs of the target groups that Crossfade made, by slot."""
         found = self.client("elbv2").describe_target_groups()["TargetGroups"]
-        own = f"cf-{SERVICE}-"
+        own = f"cf-{self.service}-"
         return {
             group["TargetGroupName"].rpartition("-")[2]: group["TargetGroupArn"]
             for group in found
@@ -109,9 +108,11 @@ class Cloud(Executions):
         }
 
     def rule(self) -> dict[str, Any] | None:
-        """The production rule, at the highest priority; None when there is none."""
+        """The production rule: its owner's, or the one at the highest priority; None when there is none."""
+        (route,) = self.spec["traffic"]
         rules = self.client("elbv2").describe_rules(ListenerArn=self.listener)["Rules"]
-        return next((rule for rule in rules if rule["Priority"] == LAST), None)
+        names = {route.get("rule"), LAST}
+        return next((rule for rule in rules if names & {rule["RuleArn"], rule["Priority"]}), None)
 
     def weights(self) -> Weights | None:
         """The live weights of blue and green; None when there is no production rule.
@@ -128,7 +129,7 @@ class Cloud(Executions):
 
     def slots(self) -> dict[str, dict[str, Any]]:
         """The ECS services of the slots that have one, by slot."""
-        names = {f"{SERVICE}-{slot}": slot for slot in ("blue", "green")}
+        names = {f"{self.service}-{slot}": slot for slot in ("blue", "green")}
         found = self.client("ecs").describe_services(cluster=self.cluster, services=list(names))
         return {
             names[service["serviceName"]]: service
@@ -155,14 +156,14 @@ class Cloud(Executions):
         return str(found["containerDefinitions"][0]["image"])
 
     def journal(self) -> dict[str, dict[str, Any]]:
-        """The journal's items of the sample service, by their key."""
+        """The journal's items of the service, by their key."""
         stored = self.client("dynamodb").scan(TableName=self.outputs["Journal"], ConsistentRead=True)["Items"]
         plain = TypeDeserializer().deserialize
         items = [{key: plain(value) for key, value in item.items()} for item in stored]
-        return {item["item"]: item for item in items if item["service"] == SERVICE}
+        return {item["item"]: item for item in items if item["service"] == self.service}
 
     def state(self) -> dict[str, Any]:
-        """The journal's item of the sample service itself; empty before its first deployment."""
+        """The journal's item of the service itself; empty before its first deployment."""
         return self.journal().get("state", {})
 
     def item(self, deployment: str) -> dict[str, Any]:
@@ -170,7 +171,7 @@ class Cloud(Executions):
         return self.journal().get(f"deployment#{deployment}", {})
 
     def holder(self) -> str | None:
-        """Who holds the sample service; None when it is free."""
+        """Who holds the service; None when it is free."""
         return self.state().get("holder")
 
     def snapshot(self) -> Snapshot:
@@ -179,7 +180,7 @@ class Cloud(Executions):
         return Snapshot(
             weights=self.weights(),
             desired={slot: service["desiredCount"] for slot, service in self.slots().items()},
-            releases=ecs.list_task_definitions(familyPrefix=f"crossfade-{SERVICE}", status="ACTIVE")[
+            releases=ecs.list_task_definitions(familyPrefix=f"crossfade-{self.service}", status="ACTIVE")[
                 "taskDefinitionArns"
             ],
             tasks=sorted(ecs.list_tasks(cluster=self.cluster)["taskArns"]),
@@ -191,13 +192,16 @@ class Cloud(Executions):
 
     def evidence(self, deployment: str, name: str) -> bytes:
         """A document of a deployment in the evidence bucket."""
-        key = f"{SERVICE}/{deployment}/{name}"
+        key = f"{self.service}/{deployment}/{name}"
         answer = self.client("s3").get_object(Bucket=self.outputs["EvidenceBucket"], Key=key)
         return bytes(answer["Body"].read())
 
     def ledger(self, deployment: str) -> list[dict[str, Any]]:
         """The records of a deployment's ledger so far, as CloudWatch Logs has them."""
-        asked = {"logGroupName": f"/crossfade/{STACK}/ledger", "logStreamName": f"{SERVICE}/{deployment}"}
+        asked = {
+            "logGroupName": f"/crossfade/{STACK}/ledger",
+            "logStreamName": f"{self.service}/{deployment}",
+        }
         records: list[dict[str, Any]] = []
         token: dict[str, str] = {}
         while True:

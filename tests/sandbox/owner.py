@@ -22,14 +22,17 @@ IMAGES: dict[str, dict[str, tuple[str, str, dict[str, str]]]] = {
 }
 """By template and repository: what the image is made of, its tag, and the arguments of its build."""
 
+SOON = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4, "HealthyThresholdCount": 2}
+LET_GO = {"Key": "deregistration_delay.timeout_seconds", "Value": "5"}
+
 Template = dict[str, Any]
 
 
 def template(name: str, ports: dict[int, int]) -> Template:
     """What the CDK made of a stack: `plain` or `shared`.
 
-    Its listeners are on ports of this machine, `ports` by those that the CDK gave them. And its containers
-    leave soon, which the sample application does not in general.
+    Its listeners are on ports of this machine, `ports` by those that the CDK gave them. And what takes
+    minutes on AWS takes seconds: its target groups check and let go soon, and its containers leave soon.
     """
     made: Template = json.loads((CDK / f"{name}.template.json").read_text(encoding="utf-8"))
     for resource in made["Resources"].values():
@@ -39,6 +42,11 @@ def template(name: str, ports: dict[int, int]) -> Template:
             for action in properties["DefaultActions"]:
                 if redirect := action.get("RedirectConfig"):
                     redirect["Port"] = str(ports[int(redirect["Port"])])
+        if resource["Type"] == "AWS::ElasticLoadBalancingV2::TargetGroup":
+            properties |= SOON
+            attributes = {one["Key"]: one for one in properties["TargetGroupAttributes"]}
+            attributes[LET_GO["Key"]] = LET_GO
+            properties["TargetGroupAttributes"] = list(attributes.values())
         for container in properties.get("ContainerDefinitions", []):
             leave = {"Name": "SHUTDOWN_GRACE_SECONDS", "Value": "1"}
             container["Environment"] = [*container.get("Environment", []), leave]
@@ -78,6 +86,7 @@ class Owner:
         """Change the template by a function that is given it, and update the stack."""
         self.template = copy.deepcopy(self.template)
         change(self.template)
+        self._say_what_changes()
         self._change("update-stack")
         self._end("UPDATE_COMPLETE")
 
@@ -101,6 +110,13 @@ class Owner:
         cluster, arn = self.resource("AWS::ECS::Cluster"), self.resource("AWS::ECS::Service")
         asked = {"cluster": cluster, "services": [arn], "include": ["TAGS"]}
         return dict(self._shell.client("ecs").describe_services(**asked)["services"][0])
+
+    def _say_what_changes(self) -> None:
+        """Whose doing the update is: the names are not in the template."""
+        service = self.service()
+        cluster = service["clusterArn"].rpartition("/")[2]
+        family = service["taskDefinition"].rpartition("/")[2].partition(":")[0]
+        self._shell.said += [f"{cluster}/{service['serviceName']}", family]
 
     def _change(self, command: str) -> dict[str, Any]:
         return self._shell.aws(

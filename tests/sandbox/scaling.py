@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.patience import until
-from tests.sandbox.shell import SERVICE
 
 if TYPE_CHECKING:
     from tests.sandbox.rest import Live
@@ -26,7 +25,7 @@ ALL_SUSPENDED = (
 
 def _resources(cloud: Cloud) -> dict[str, str]:
     cluster = cloud.cluster.partition(":cluster/")[2]
-    return {f"service/{cluster}/{SERVICE}-{slot}": slot for slot in ("blue", "green")}
+    return {f"service/{cluster}/{cloud.service}-{slot}": slot for slot in ("blue", "green")}
 
 
 def register(cloud: Cloud, live: Live | None) -> None:

@@ -20,10 +20,13 @@ def machine_arn(name: str) -> str:
 
 
 class Shell:
-    """A shell that has been told the sandbox's endpoint: `aws`, `sam`, and the push of images."""
+    """A shell that has been told the sandbox's endpoint: `aws`, `sam`, `crossfade`, and the push of images.
 
-    def __init__(self, endpoint: str, production_port: int, home: Path) -> None:
-        self.endpoint = endpoint
+    ``service`` is the one that is deployed; all but the sample application are their owners'.
+    """
+
+    def __init__(self, endpoint: str, production_port: int, home: Path, service: str = SERVICE) -> None:
+        self.endpoint, self.service = endpoint, service
         self.url = f"http://localhost:{production_port}"
         self.said: list[str] = []
         """Every word of what people told AWS to change, and the names of what they have deployed."""
@@ -31,6 +34,7 @@ class Shell:
             "PowertoolsLayer": "/crossfade/sandbox/powertools-layer",
             "SampleProductionPort": str(production_port),
             "SamplePace": "rehearsal",
+            "DeploySampleApp": str(service == SERVICE).lower(),
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST"))}
         self._environment = kept | {
@@ -67,8 +71,12 @@ class Shell:
         return dict(json.loads(printed)) if printed.strip() else {}
 
     def sam_deploy(self, folder: Path = PROJECT, **parameters: str) -> str:
-        """Run `sam deploy` as a person does, of the project in a folder; returns what it prints."""
-        values = [f"{name}={value}" for name, value in {**self._parameters, **parameters}.items()]
+        """Run `sam deploy` as a person does, of the project in a folder; returns what it prints.
+
+        Parameters that were given once stay.
+        """
+        self._parameters |= parameters
+        values = [f"{name}={value}" for name, value in self._parameters.items()]
         self.said += [f"{STACK}-probe", SERVICE, f"/{STACK}/services/{SERVICE}"]
         command = ["sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values]
         return self.run(*command, folder=folder).stdout
@@ -91,8 +99,8 @@ class Shell:
         return str(self.aws(*command, "--input", json.dumps(document))["executionArn"])
 
     def roll_back(self) -> str:
-        """Start the rollback of the sample service as a person does; returns the execution's ARN."""
-        return self.start({"service": SERVICE}, "rollback")
+        """Start the rollback of the service as a person does; returns the execution's ARN."""
+        return self.start({"service": self.service}, "rollback")
 
     def stop(self, execution: str) -> None:
         """Stop an execution with `aws stepfunctions stop-execution`: no Catch of it runs."""

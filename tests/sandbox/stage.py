@@ -41,14 +41,14 @@ class Stage:
 
         ``begin`` returns the deployment's execution, which ``meanwhile`` is called with as soon as it runs.
         The end is when the service is at rest; with ``rests`` false, when nobody holds it any more. ``rate``
-        is the client's, in requests per second. Nothing may differ then that Crossfade neither made nor was
-        given, and nobody has changed by name.
+        is the client's, in requests per second; 0 for none. Nothing may differ then that Crossfade neither
+        made nor was given, and nobody has changed by name.
         """
         cloud, before = self.cloud, live(self.cloud)
         account, said = held(cloud), len(cloud.said)
         with ExitStack() as stack:
             file = self._folder / f"{name}.txt"
-            client = stack.enter_context(Client(cloud.url, file, rate)) if before else None
+            client = stack.enter_context(Client(cloud.url, file, rate)) if before and rate else None
             sampler = stack.enter_context(Sampler(cloud))
             began = time.monotonic()
             arn = begin()
@@ -125,7 +125,7 @@ class Stage:
     @contextmanager
     def without_spec(self) -> Iterator[None]:
         """Delete the service's spec for the time of a block."""
-        self.cloud.aws("ssm", "delete-parameter", "--name", f"/crossfade/services/{SERVICE}")
+        self.cloud.aws("ssm", "delete-parameter", "--name", f"/crossfade/services/{self.cloud.service}")
         try:
             yield
         finally:
@@ -138,7 +138,7 @@ class Stage:
     def _put_spec(self, spec: dict[str, Any]) -> None:
         self.cloud.aws(
             *("ssm", "put-parameter", "--overwrite", "--type", "String"),
-            *("--name", f"/crossfade/services/{SERVICE}", "--value", json.dumps(spec)),
+            *("--name", f"/crossfade/services/{self.cloud.service}", "--value", json.dumps(spec)),
         )
 
     def _wait_until_free(self) -> list[str]:

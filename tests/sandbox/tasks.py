@@ -18,7 +18,7 @@ import requests
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.patience import until
-from tests.sandbox.shell import SERVICE, STACK
+from tests.sandbox.shell import STACK
 
 LONG_SECONDS = 600
 METADATA = re.compile(r"ECS_CONTAINER_METADATA_URI_V4=(\S+)")
@@ -33,7 +33,7 @@ class Tasks:
 
     def of_slot(self, slot: str) -> list[str]:
         """The ARNs of a slot's running tasks."""
-        return self._listed(f"service:{SERVICE}-{slot}")
+        return self._listed(f"service:{self._cloud.service}-{slot}")
 
     def probes(self) -> list[str]:
         """The ARNs of the running tasks that are of no slot."""
@@ -63,7 +63,7 @@ class Tasks:
         )
 
     def _status(self, slot: str, path: str) -> int:
-        parameter = f"/{STACK}/preview/{SERVICE}"
+        parameter = f"/{STACK}/preview/{self._cloud.service}"
         found = self._cloud.client("ssm").get_parameter(Name=parameter, WithDecryption=True)["Parameter"]
         url, headers = f"{self._cloud.url}{path}", {"x-crossfade-slot": f"{found['Value']}-{slot}"}
         return requests.get(url, headers=headers, timeout=10).status_code
@@ -88,7 +88,7 @@ class Tasks:
             self._no_room(slot, 0)
 
     def _no_room(self, slot: str, seconds: int) -> None:
-        tag = {"key": f"sandbox:no-capacity:service:{SERVICE}-{slot}", "value": str(seconds)}
+        tag = {"key": f"sandbox:no-capacity:service:{self._cloud.service}-{slot}", "value": str(seconds)}
         self._cloud.client("ecs").tag_resource(resourceArn=self._cloud.cluster, tags=[tag])
 
     def _listed(self, group: str) -> list[str]:

@@ -1,0 +1,152 @@
+"""A service that was not made for Crossfade, as its owner has it taken over and takes it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.client import Client
+from tests.sandbox.cloud import Cloud
+from tests.sandbox.owner import Owner, Template, properties_of
+from tests.sandbox.patience import until
+from tests.sandbox.rehearsal import Rehearsal
+from tests.sandbox.stage import Stage
+
+ECS_SERVICE, TASK_DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
+SHIFTING_SECONDS = 30
+"""For at least this long half of the traffic is the candidate's: an update of its owner's fits in."""
+PACE: dict[str, Any] = {
+    "stages": [
+        {"weight": 0, "min_seconds": 4, "max_seconds": 60},
+        {"weight": 10, "min_seconds": 5, "max_seconds": 60},
+        {"weight": 50, "min_seconds": SHIFTING_SECONDS, "max_seconds": 120},
+        {"weight": 100, "min_seconds": 5, "max_seconds": 60},
+    ],
+    "launch": {"deadline_seconds": 60, "hold_seconds": 1},
+    "retire": {"quiet_seconds": 3, "drain_seconds": 4, "deadline_seconds": 600, "warm_seconds": 0},
+    "gate": {
+        "beta": 0.1,
+        "probe_margin": 0.05,
+        "users_harmed": 0.05,
+        "users_seconds": 6,
+        "users_seen_seconds": 5,
+        "warm_up_seconds": 1,
+        "settle_seconds": 1,
+        "slower_by": 0.5,
+    },
+}
+"""What a person changes in the proposed spec: nobody waits for the pace of production here."""
+
+
+def tagged(value: str) -> Callable[[Template], None]:
+    """A change of the template that has nothing to do with what runs."""
+
+    def change(template: Template) -> None:
+        properties_of(template, ECS_SERVICE)["Tags"] = [{"Key": "Team", "Value": value}]
+
+    return change
+
+
+def cpu(units: str) -> Callable[[Template], None]:
+    """A change that makes CloudFormation register another task definition."""
+
+    def change(template: Template) -> None:
+        properties_of(template, TASK_DEFINITION)["Cpu"] = units
+
+    return change
+
+
+def tasks(count: int) -> Callable[[Template], None]:
+    """Another number of tasks."""
+
+    def change(template: Template) -> None:
+        properties_of(template, ECS_SERVICE)["DesiredCount"] = count
+
+    return change
+
+
+def image(old: str, new: str) -> Callable[[Template], None]:
+    """Another tag of the images that have the old one."""
+
+    def change(template: Template) -> None:
+        definition = properties_of(template, TASK_DEFINITION)
+        given = json.dumps(definition["ContainerDefinitions"])
+        definition["ContainerDefinitions"] = json.loads(given.replace(f":{old}", f":{new}"))
+
+    return change
+
+
+class Takeover:
+    """One service of an owner's: adopted, released, updated by its owner meanwhile, and handed back.
+
+    ``client`` asks all the time. ``lives`` are the statuses and versions that it was answered after a step.
+    """
+
+    def __init__(self, stage: Stage, owner: Owner, client: Client, file: Path) -> None:
+        self.stage, self.owner, self.client = stage, owner, client
+        self.lives: dict[str, set[tuple[int | None, str | None]]] = {}
+        self._file = file
+
+    @property
+    def cloud(self) -> Cloud:
+        """Where it is."""
+        return self.stage.cloud
+
+    def adopt(self, *options: str) -> dict[str, Any]:
+        """Have `crossfade adopt` propose a spec, set the pace in it, apply it, and give Crossfade the rights.
+
+        Returns what the command has printed.
+        """
+        service = self.owner.service()
+        like = f"{service['clusterArn'].rpartition('/')[2]}/{service['serviceName']}"
+        command = ["crossfade", "adopt", "--like", like, "--name", self.cloud.service, "--json"]
+        command += ["--out", str(self._file), *options]
+        self.cloud.run(*command)
+        proposed = json.loads(self._file.read_text(encoding="utf-8"))
+        self._file.write_text(json.dumps({**proposed, **PACE}), encoding="utf-8")
+        said: dict[str, Any] = json.loads(self.cloud.run(*command, "--apply").stdout)
+        self.cloud.sam_deploy(**said["parameters"])
+        self.see("adopted")
+        return said
+
+    def release(
+        self, name: str, push: Callable[[], str], meanwhile: Callable[[str], None] = lambda execution: None
+    ) -> Rehearsal:
+        """Push an image and see its deployment to the end; ``push`` returns its execution."""
+        rehearsal = self.stage.rehearse(f"{self.cloud.service}: {name}", push, meanwhile, rate=0)
+        self.see(name)
+        return rehearsal
+
+    def pushed(self, folder: str, tag: str, repository: str, **build_args: str) -> Callable[[], str]:
+        """Begins a deployment by the push of an image."""
+
+        def begin() -> str:
+            self.cloud.push(folder, tag, repository, **build_args)
+            return self.cloud.started_by_push(repository, tag)
+
+        return begin
+
+    def update(self, *changes: Callable[[Template], None]) -> None:
+        """Have the owner update the stack: all of these at once."""
+
+        def change(template: Template) -> None:
+            for each in changes:
+                each(template)
+
+        self.owner.update(change)
+
+    def reach_half(self) -> None:
+        """Wait until each side has half of the traffic."""
+        until(lambda: 50 in (self.cloud.weights() or ()), "half of the traffic for the candidate")
+
+    def leave(self) -> str:
+        """Have `crossfade leave` hand the service back; returns what it printed."""
+        printed = self.cloud.run("crossfade", "leave", self.cloud.service).stdout
+        self.see("left")
+        return printed
+
+    def see(self, step: str) -> None:
+        """Note what the client is answered from now on."""
+        self.lives[step] = self.client.last()
