@@ -41,6 +41,7 @@ from sandbox.logs import delays as log_delays
 from sandbox.logs import events
 from sandbox.states import delays as execution_delays
 from sandbox.states import executions, language
+from sandbox.waf import web_acls
 
 PATCHES = (
     credentials,
@@ -77,5 +78,6 @@ PATCHES = (
     log_delays,
     metric_data,
     alarms,
+    web_acls,
     *load_balancer.PATCHES,
 )

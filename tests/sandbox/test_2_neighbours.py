@@ -18,9 +18,13 @@ Act = Callable[[Cloud], Any]
 
 
 def attribute(cloud: Cloud, seconds: int = 6) -> Any:
-    """A target group of the service gets another attribute."""
+    """The target group of the pattern gets another attribute."""
+    (pattern,) = cloud.client("ecs").describe_services(cluster=cloud.cluster, services=[cloud.spec["like"]])[
+        "services"
+    ]
+    (balancer,) = pattern["loadBalancers"]
     return cloud.client("elbv2").modify_target_group_attributes(
-        TargetGroupArn=cloud.target_groups["blue"],
+        TargetGroupArn=balancer["targetGroupArn"],
         Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": str(seconds)}],
     )
 

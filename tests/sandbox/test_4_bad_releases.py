@@ -139,7 +139,7 @@ def test_a_version_caught_in_time_meets_no_client(request: pytest.FixtureRequest
             [
                 "in a row",
                 'version "9.9.9", expected "0.0.3"',
-                "The image's tag and what the application reports",
+                "What the application answers must be what version.expect makes of the image's tag",
             ],
             id="wrong-version",
         ),

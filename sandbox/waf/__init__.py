@@ -1,0 +1,1 @@
+"""WAF, where the emulator's differs from AWS's."""
