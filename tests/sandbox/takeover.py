@@ -27,6 +27,7 @@ PACE: dict[str, Any] = {
     "launch": {"deadline_seconds": 60, "hold_seconds": 1},
     "retire": {"quiet_seconds": 3, "drain_seconds": 4, "deadline_seconds": 600, "warm_seconds": 0},
     "gate": {
+        "users": "feed",
         "beta": 0.1,
         "probe_margin": 0.05,
         "users_harmed": 0.05,
