@@ -22,7 +22,7 @@ from faults.aws.images import Image, Registry
 from faults.aws.logs import Logs
 from faults.aws.machines import Machines
 from faults.aws.names import ACCOUNT, GROUP
-from faults.aws.stack import environment
+from faults.aws.stack import environment, resolve
 from faults.aws.states import States
 from faults.aws.stores import Buckets, Parameters
 from faults.aws.users import Users
@@ -33,6 +33,7 @@ from faults.cases.service import found
 from faults.cases.watcher import Watcher
 from faults.cases.writes import Writes
 from faults.client import Client, Made
+from faults.files import resources
 from faults.workflow.clock import Clock
 from faults.workflow.execution import Execution
 
@@ -84,6 +85,8 @@ class World:
         self.bus = EventBus(self.clock, self.machines.start)
         self.spec_name = f"{path}{self.own.service}"
         self.parameters.values[self.spec_name] = json.dumps(document)
+        passable = resources("AWS::SSM::Parameter")["PassableRoles"]
+        self.parameters.values[environment()["TASK_ROLES"]] = resolve(passable["Value"])
         self.parameters.encrypt(preview_secret(path, self.own.service), SECRET)
         self.ecs.register_task_definition(
             family="crossfade-probe",

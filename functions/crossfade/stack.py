@@ -26,7 +26,8 @@ def ledger() -> Ledger:
 
 def task_roles() -> tuple[str, ...]:
     """The ARNs of the roles that Crossfade may pass, in which ``*`` stands for anything."""
-    return tuple(os.environ["TASK_ROLES"].split(","))
+    found = client("ssm").get_parameter(Name=os.environ["TASK_ROLES"])["Parameter"]["Value"]
+    return tuple(found.split(","))
 
 
 def specs() -> Specs:

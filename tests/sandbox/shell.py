@@ -77,7 +77,7 @@ class Shell:
         """
         self._parameters |= parameters
         values = [f"{name}={value}" for name, value in self._parameters.items()]
-        self.said += [f"{STACK}-probe", SERVICE, f"/{STACK}/services/{SERVICE}"]
+        self.said += [f"{STACK}-probe", SERVICE, f"/{STACK}/services/{SERVICE}", f"/{STACK}/task-roles"]
         command = ["sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values]
         return self.run(*command, folder=folder).stdout
 

@@ -133,7 +133,7 @@ def test_roles_are_passed_to_ecs_only(owner: str, statement: dict[str, Any]) -> 
 
 
 def test_roles_that_are_checked_are_those_that_may_be_passed() -> None:
-    """PlanRelease compares with a variable what those are granted that register and launch."""
+    """PlanRelease compares with a parameter what those are granted that register and launch."""
     passed, also = (
         statement["Resource"]["Fn::If"]
         for name in ("RegisterTaskDefinitionFunction", "LaunchCandidateFunction")
@@ -141,8 +141,21 @@ def test_roles_that_are_checked_are_those_that_may_be_passed() -> None:
         if statement["Action"] == "iam:PassRole"
     )
     assert passed == also
-    checked = template()["Globals"]["Function"]["Environment"]["Variables"]["TASK_ROLES"]["Fn::If"]
-    assert checked == [passed[0], {"Fn::Join": [",", passed[1]]}, passed[2]]
+    parameter = template()["Resources"]["PassableRoles"]["Properties"]
+    assert parameter["Name"] == template()["Globals"]["Function"]["Environment"]["Variables"]["TASK_ROLES"]
+    assert parameter["Value"]["Fn::If"] == [passed[0], {"Fn::Join": [",", passed[1]]}, passed[2]]
+
+
+def test_no_variable_of_a_function_changes_with_a_parameter_of_the_stack() -> None:
+    """It would not reach the functions that the definitions name.
+
+    The translator of SAM names a version by the function's properties as they are written, references and
+    all; only another name publishes one (samtranslator, ``SamFunction._construct_version``).
+    """
+    variables = json.dumps(template()["Globals"]["Function"]["Environment"])
+    for name in [*template()["Parameters"], *template()["Conditions"]]:
+        assert f'"{name}"' not in variables, name
+        assert f"${{{name}}}" not in variables, name
 
 
 # ---- what the owners have given --------------------------------------------------------------------------

@@ -183,7 +183,8 @@ def test_specs_are_in_one_place() -> None:
             statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
         )
     }
-    assert granted == {"/${AWS::StackName}/services", "/${AWS::StackName}/preview"}
+    places = ("services", "preview", "task-roles")
+    assert granted == {f"/${{AWS::StackName}}/{place}" for place in places}
 
 
 def _containers(stack: str) -> list[dict[str, Any]]:

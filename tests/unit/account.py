@@ -39,6 +39,7 @@ from tests.unit.examples import DEPLOY, ROLLBACK, first_plan, nameless, plan
 
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 SPECS = "/Staging/services/"  # of a stack that is not named crossfade
+TASK_ROLES = "/Staging/task-roles"
 PROBE = "crossfade-probe"
 OWN_TAGS = [
     {"Key": "crossfade:service", "Value": "web"},
@@ -437,6 +438,8 @@ class Account:
         }
         self.dynamodb.create_table(TableName=TABLE, **wanted)
         self.logs.create_log_group(logGroupName=LEDGER_GROUP)
+        passable = f"arn:aws:iam::{ACCOUNT}:role/crossfade/tasks/*"
+        self.ssm.put_parameter(Name=TASK_ROLES, Value=passable, Type="String")
         for name in MACHINES:
             self.stepfunctions.create_state_machine(name=name, definition="{}", roleArn=STATES_ROLE)
         self.ecs.register_task_definition(

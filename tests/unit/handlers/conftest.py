@@ -21,7 +21,7 @@ from crossfade.domain.slots import SLOTS
 from crossfade.domain.traffic.weights import Weights
 from crossfade.step import logger
 from crossfade.watching.ledger_tail import PAUSE_SECONDS
-from faults.aws.names import ACCOUNT, REGION
+from faults.aws.names import REGION
 from faults.files import ROOT
 from faults.law import READS, calls, unnamed
 from tests.statemachine.permissions import ACTIONS, actions_of
@@ -32,6 +32,7 @@ from tests.unit.account import (
     PROBE,
     SPECS,
     TABLE,
+    TASK_ROLES,
     Account,
     read_logs_by_prefix,
     renewed_accounts,
@@ -164,7 +165,7 @@ def account(monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Account]) -> 
         "AWS_DEFAULT_REGION": REGION,
         "JOURNAL_TABLE": TABLE,
         "SPECS_PATH": SPECS,
-        "TASK_ROLES": f"arn:aws:iam::{ACCOUNT}:role/crossfade/tasks/*",
+        "TASK_ROLES": TASK_ROLES,
         "LEDGER_GROUP": LEDGER_GROUP,
         "EVIDENCE_BUCKET": BUCKET,
         "PROBE_TASK_DEFINITION": PROBE,
