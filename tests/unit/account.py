@@ -80,6 +80,8 @@ class Account:
         """What moto keeps behind locks, behind lambdas and outside of its backends."""
         self.s3.create_bucket(Bucket=BUCKET)
         self.ecr.create_repository(repositoryName="web")
+        passable = f"arn:aws:iam::{ACCOUNT}:role/crossfade/tasks/*"
+        self.ssm.put_parameter(Name=TASK_ROLES, Value=passable, Type="String")
         self.publish(self.spec)
 
     @staticmethod
@@ -438,8 +440,6 @@ class Account:
         }
         self.dynamodb.create_table(TableName=TABLE, **wanted)
         self.logs.create_log_group(logGroupName=LEDGER_GROUP)
-        passable = f"arn:aws:iam::{ACCOUNT}:role/crossfade/tasks/*"
-        self.ssm.put_parameter(Name=TASK_ROLES, Value=passable, Type="String")
         for name in MACHINES:
             self.stepfunctions.create_state_machine(name=name, definition="{}", roleArn=STATES_ROLE)
         self.ecs.register_task_definition(
