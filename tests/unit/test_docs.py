@@ -93,7 +93,7 @@ def test_no_field_is_described_that_a_spec_has_not() -> None:
 @pytest.mark.parametrize(
     "limit",
     [
-        "Network", "sticky", "several target groups", "default action", "mTLS", "service discovery",
+        "Network", "sticky", "gRPC", "several target groups", "default action", "mTLS", "service discovery",
         "Service Connect", "VPC Lattice", "on EC2", "DAEMON", "Express Mode", "short ARN", "workers",
         "account and region", "private CA", "Terraform", "web ACL",
     ],

@@ -233,6 +233,8 @@ OTHER = BALANCER.replace("app/web", "app/shop")
         ),
         pytest.param({"group": {"Protocol": "TCP"}}, "of protocol TCP", id="network-load-balancer"),
         pytest.param({"group": {"Protocol": "GENEVE"}}, "of protocol GENEVE", id="gateway-load-balancer"),
+        pytest.param({"group": {"ProtocolVersion": "GRPC"}}, "takes requests by GRPC alone", id="grpc"),
+        pytest.param({"group": {"ProtocolVersion": "HTTP2"}}, "takes requests by HTTP2 alone", id="http2"),
         pytest.param({"group": {"TargetType": "instance"}}, "of type instance", id="instances"),
         pytest.param({"attributes": {"stickiness.enabled": "true"}}, "is sticky", id="sticky"),
         pytest.param(

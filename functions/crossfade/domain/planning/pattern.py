@@ -52,6 +52,11 @@ OF_A_ROLLOUT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatti
 OF_A_REVISION = ("monitoring",)
 """What DescribeServiceRevisions alone tells (botocore's ``ServiceRevision``)."""
 
+HTTP1 = "HTTP1"
+"""The only protocol version of a target group with which a request by HTTP/1.1 succeeds.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html
+"""
 BEYOND_UPDATE = frozenset({"launchType"})
 """What CreateService takes and UpdateService does not."""
 SWITCHED_OFF: Mapping[str, Any] = {
@@ -252,6 +257,12 @@ def _group(spec: ServiceSpec, found: Found) -> Iterator[str]:
     name = group["TargetGroupName"]
     if group.get("Protocol") not in {"HTTP", "HTTPS"}:
         yield f"its target group {name} is of protocol {group.get('Protocol')}, and must be of HTTP or HTTPS"
+    version = group.get("ProtocolVersion", HTTP1)
+    if version != HTTP1:
+        yield (
+            f"its target group {name} takes requests by {version} alone, and the probe asks by HTTP/1.1, to "
+            "which the load balancer answers with an error"
+        )
     if group.get("TargetType") != "ip":
         yield f"its target group {name} has targets of type {group.get('TargetType')}, and Fargate needs ip"
     if found.attributes.get(STICKINESS) == "true":
