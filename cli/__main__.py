@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,10 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import adopt as adoption
+from cli import leave as leaving
+from cli import verify as checking
 from cli.account import Account
+from cli.findings import Findings
 from cli.proposal import Said
 from cli.shown import Screen, findings_json, steps_json
 from crossfade.domain.errors import CrossfadeError
@@ -180,6 +183,75 @@ def _print_proposal(proposed: adoption.Adoption, *, made: list[Any]) -> None:
             indent=2,
         )
     )
+
+
+@main.command(epilog=EPILOG)
+@click.argument("service")
+@click.argument("tag", required=False)
+@_with_account
+def verify(account: Account, service: str, tag: str | None, *, as_json: bool) -> None:
+    """Check the spec of SERVICE, and the release of its image TAG, without changing anything.
+
+    Without TAG it is the image that the owner's ECS service names. Some real requests are sent to the
+    address in the spec.
+    """
+    findings = Findings()
+    checking.verify(account, service, tag, findings)
+    if as_json:
+        click.echo(json.dumps({"service": service, "findings": findings_json(findings)}, indent=2))
+    else:
+        screen = Screen()
+        for finding in findings:
+            screen.finding(finding)
+    sys.exit(1 if findings.wrong else 0)
+
+
+@main.command(epilog=EPILOG)
+@click.argument("service")
+@click.option("--gone", is_flag=True, help="The owner's stack was deleted: only remove what Crossfade made.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=14_400,
+    show_default=True,
+    help="Seconds to wait for the deployment, which goes on in any case.",
+)
+@_with_account
+def leave(account: Account, service: str, timeout: float, *, gone: bool, as_json: bool) -> None:
+    """Hand SERVICE back to its owner's ECS service, then remove what Crossfade made for it.
+
+    What is live is deployed once more, into the owner's service, with all checks. Ctrl-C ends the waiting
+    and not the deployment.
+    """
+    try:
+        left = leaving.leave(account, service, gone=gone, timeout=timeout, say=partial(click.echo, err=True))
+    except KeyboardInterrupt:
+        click.echo(
+            f"\nWhat is under way goes on. Call crossfade leave {service} again to wait for it and to go on.",
+            err=True,
+        )
+        sys.exit(1)
+    if as_json:
+        click.echo(json.dumps({"service": service, **left._asdict()}, indent=2))
+    else:
+        _show_left(left, gone=gone)
+
+
+def _show_left(left: leaving.Left, *, gone: bool) -> None:
+    screen = Screen()
+    screen.heading("Removed")
+    for what in left.removed or ["nothing: there was nothing any more"]:
+        screen.line(f"  {what}")
+    screen.heading("Left for you")
+    if gone:
+        screen.line("Delete the stack of the service again, if that has failed before.")
+        return
+    if left.image:
+        screen.line(f"Put the image {left.image} and the count {left.tasks} into the code that declares the")
+        screen.line("service, before its stack is updated next: the update writes what stands there.")
+    if left.command:
+        screen.line("Take the service out of the list Adopted of Crossfade's stack:")
+        screen.line(left.command)
 
 
 if __name__ == "__main__":

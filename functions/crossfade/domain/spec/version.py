@@ -113,6 +113,11 @@ class VersionSource(Model):
         """The version that answers of an image with this tag name; empty where that is not known, or none."""
         return self.expect.of(tag) if self.named else ""
 
+    def accepts(self, status: int) -> bool:
+        """Whether an answer with this status is good."""
+        spans = [span.partition("-") for span in self.ok]
+        return any(int(low) <= status <= int(high or low) for low, _, high in spans)
+
     @property
     def good(self) -> str:
         """Which status is expected, in words: ``200`` where that is good."""
