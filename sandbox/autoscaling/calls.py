@@ -51,7 +51,7 @@ async def handle_request(
         return error_response_json("UnknownOperationException", f"not in the sandbox: {action}", 400)
     parameters = json.loads(body or b"{}")
     try:
-        if action == "RegisterScalableTarget":
+        if action in {"RegisterScalableTarget", "PutScalingPolicy"}:
             _refuse_who_may_not_scale(parameters, router.extract_access_key_id(headers, query))
         return json_response(call(action, parameters))
     except Refused as refused:
@@ -74,6 +74,8 @@ _OPERATIONS: dict[str, Callable[[Parameters], dict[str, Any]]] = {
     "RegisterScalableTarget": scalable_targets.register,
     "DescribeScalableTargets": scalable_targets.describe,
     "DeregisterScalableTarget": _deregister,
+    "TagResource": scalable_targets.tag,
+    "ListTagsForResource": scalable_targets.list_tags,
     "PutScalingPolicy": policies.put,
     "DescribeScalingPolicies": policies.describe,
     "DeleteScalingPolicy": policies.delete,
@@ -84,7 +86,7 @@ _OPERATIONS: dict[str, Callable[[Parameters], dict[str, Any]]] = {
 
 
 def _refuse_who_may_not_scale(parameters: Parameters, access_key: str) -> None:
-    """AWS tries the caller's own rights on what is to be scaled, and on alarms."""
+    """AWS tries the caller's own rights on what is to be scaled, and on alarms, with one that has no name."""
     if not app.AUTH:
         return
     region, resource = get_region(), str(parameters.get("ResourceId", ""))
@@ -93,6 +95,8 @@ def _refuse_who_may_not_scale(parameters: Parameters, access_key: str) -> None:
         "ecs:DescribeServices": service,
         "ecs:UpdateService": service,
         "cloudwatch:DescribeAlarms": "*",
+        "cloudwatch:PutMetricAlarm": f"arn:aws:cloudwatch:{region}:{get_account_id()}:alarm:",
+        "cloudwatch:DeleteAlarms": f"arn:aws:cloudwatch:{region}:{get_account_id()}:alarm:",
     }
     for action, arn in needed.items():
         denied = iam_evaluator.enforce(access_key, action, action.partition(":")[0], region, resource_arn=arn)
@@ -118,4 +122,5 @@ def know_condition_keys(
         return found
     data = json.loads(body or b"{}")
     asked = {"service-namespace": "ServiceNamespace", "scalable-dimension": "ScalableDimension"}
-    return found | {f"{SERVICE}:{key}": data[name] for key, name in asked.items() if name in data}
+    tags = {f"aws:RequestTag/{key}": value for key, value in (data.get("Tags") or {}).items()}
+    return found | tags | {f"{SERVICE}:{key}": data[name] for key, name in asked.items() if name in data}

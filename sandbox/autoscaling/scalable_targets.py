@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
@@ -21,6 +22,8 @@ Key = tuple[str, str, str]
 """Of a target: namespace, resource id, dimension."""
 
 _targets = AccountRegionScopedDict()
+_tags = AccountRegionScopedDict()
+"""Of targets, by ARN."""
 seen = Past(Delay.SCALING_READ, delays)
 """What DescribeScalableTargets may still answer, by a target's key."""
 
@@ -125,7 +128,38 @@ def deregister(parameters: Parameters) -> dict[str, Any]:
     if known is None:
         raise not_found("No scalable target found", key)
     seen.wrote("|".join(key), known, key[1])
+    _tags.pop(known["ScalableTargetARN"], None)
     return {}
+
+
+def tag(parameters: Parameters) -> dict[str, Any]:
+    """TagResource."""
+    arn = _registered(parameters)
+    _tags[arn] = tags_of(arn) | parameters["Tags"]
+    return {}
+
+
+def list_tags(parameters: Parameters) -> dict[str, Any]:
+    """ListTagsForResource."""
+    return {"Tags": tags_of(_registered(parameters))}
+
+
+def tags_of(arn: str) -> dict[str, str]:
+    """The tags of a target."""
+    return dict(_tags.get(arn) or {})
+
+
+def all_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """All targets' tags by ARN."""
+    for arn, tags in _tags.items():
+        yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _registered(parameters: Parameters) -> str:
+    arn = str(parameters.get("ResourceARN", ""))
+    if all(target["ScalableTargetARN"] != arn for target in _targets.values()):
+        raise Refused(f"No scalable target found with the ARN {arn}", "ResourceNotFoundException")
+    return arn
 
 
 def not_found(what: str, key: Key) -> Refused:

@@ -1,7 +1,7 @@
 """What a policy's conditions may ask of a call, where MiniStack does not know it.
 
-Tags of load balancers' and of ECS's resources, the tags that a call to ELB names, and the cluster of a call
-to ECS. Which action has which key: AWS's Service Authorization Reference.
+Tags of load balancers', of ECS's and of scalable targets, the tags that a call to ELB names, and the cluster
+of a call to ECS. Which action has which key: AWS's Service Authorization Reference.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import alb, tagging
 
+from sandbox.autoscaling import scalable_targets
 from sandbox.patching import changes, replaces
 
 _OF_A_CLUSTER = {
@@ -42,7 +43,11 @@ def know_which_calls_name_tags(emulator: dict[str, list[str]]) -> dict[str, list
 @changes(tagging, "_RESOURCE_TAG_COLLECTORS", version="1.5.33")
 def know_more_resources(emulator: dict[str, Collector]) -> dict[str, Collector]:
     """Whose tags `aws:ResourceTag/…` asks for."""
-    return emulator | {"elasticloadbalancing": _tags_of_elb, "ecs": tagging._collect_ecs}
+    return emulator | {
+        "elasticloadbalancing": _tags_of_elb,
+        "ecs": tagging._collect_ecs,
+        scalable_targets.SERVICE: scalable_targets.all_tags,
+    }
 
 
 def _tags_of_elb() -> Iterator[tuple[str, list[dict[str, str]]]]:

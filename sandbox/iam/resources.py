@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core import iam_actions
+from ministack.core.responses import get_account_id, get_region
 
 from sandbox.autoscaling import scalable_targets
 from sandbox.patching import replaces
@@ -53,7 +54,18 @@ def _call(headers: dict[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
 
 def _application_autoscaling(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
     action, data = _call(headers, body)
+    if "ResourceARN" in data:
+        return str(data["ResourceARN"])
     return ANYTHING if action.startswith("Describe") else scalable_targets.arn_of(data)
+
+
+def _monitoring(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
+    """Of alarms, and of several the first: the emulator knows a call that names a single one."""
+    _, data = _call(headers, body)
+    if "ResourceARN" in data:
+        return str(data["ResourceARN"])
+    names = data.get("AlarmNames")
+    return f"arn:aws:cloudwatch:{get_region()}:{get_account_id()}:alarm:{names[0]}" if names else None
 
 
 def _ecr(headers: dict[str, str], body: bytes, _query: dict[str, Any]) -> str | None:
@@ -154,5 +166,6 @@ _RESOLVERS: dict[str, Callable[[dict[str, str], bytes, dict[str, Any]], str | No
     "ecs": _ecs,
     "elasticloadbalancing": _elb,
     "logs": _logs,
+    "monitoring": _monitoring,
     "ssm": _ssm,
 }

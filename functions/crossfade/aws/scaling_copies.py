@@ -49,7 +49,7 @@ class PatternScalings:
             target=target,
             policies=policies,
             actions=list(_actions(self._autoscaling, resource)),
-            alarms=[alarm for policy in policies for alarm in self._alarms(policy)],
+            alarms=self._alarms([policy for policy in policies if policy["PolicyType"] == "StepScaling"]),
         )
         return pattern.model_copy(
             update={
@@ -59,13 +59,18 @@ class PatternScalings:
             }
         )
 
-    def _alarms(self, policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _alarms(self, policies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The alarms of step scaling, which are its owner's; target tracking makes its own."""
-        if policy["PolicyType"] == "StepScaling":
+        found: dict[str, dict[str, Any]] = {}
+        for arn in (policy["PolicyARN"] for policy in policies):
             pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
-                ActionPrefix=policy["PolicyARN"], AlarmTypes=["MetricAlarm"]
+                ActionPrefix=arn, AlarmTypes=["MetricAlarm"]
             )
-            yield from (alarm for page in pages for alarm in page["MetricAlarms"])
+            for alarm in (alarm for page in pages for alarm in page["MetricAlarms"]):
+                # A prefix: another policy's name may begin like this one's.
+                if any(arn in alarm.get(kind, []) for kind in ALARM_ACTIONS):
+                    found[alarm["AlarmName"]] = alarm
+        return list(found.values())
 
 
 class SlotScaling:

@@ -188,10 +188,15 @@ def test_a_function_needs_the_right(sandbox: Sandbox, scaling: Any):
     scaling_itself = [
         {"Effect": "Allow", "Action": ["ecs:DescribeServices", "ecs:UpdateService"], "Resource": service},
         {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"],
+            "Resource": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:",
+        },
     ]
     make_function(sandbox, "scaling-reader", reading)
     make_function(sandbox, "scaling-writer", reading, writing, *scaling_itself)
-    make_function(sandbox, "scaling-stranger", reading, writing, scaling_itself[1])
+    make_function(sandbox, "scaling-stranger", reading, writing, *scaling_itself[1:])
 
     def attempt(function: str, operation: str, **parameters: Any) -> dict[str, Any]:
         payload = json.dumps({"call": [prefix, operation, parameters]})

@@ -160,11 +160,67 @@ def test_a_scalable_target_is_registered_by_its_service(account: Account) -> Non
         allow("application-autoscaling:RegisterScalableTarget", target, StringEquals=keys),
         allow(["ecs:DescribeServices", "ecs:UpdateService"], account.arn("service", "ours")),
         allow("cloudwatch:DescribeAlarms"),
+        allow(
+            ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"],
+            "arn:aws:cloudwatch:us-east-1:000000000000:alarm:",
+        ),
     )
     asked = {"ServiceNamespace": "ecs", "ScalableDimension": dimension, "MinCapacity": 0, "MaxCapacity": 1}
     scaling.register_scalable_target(ResourceId="service/ours/ours", **asked)
     with pytest.raises(ClientError, match="not authorized"):
         scaling.register_scalable_target(ResourceId="service/theirs/theirs", **asked)
+
+
+def test_a_scalable_target_is_tagged_and_known_by_it(account: Account) -> None:
+    """A tag is given where a policy asks for it, and only what carries it is deregistered."""
+    owner = account.sandbox.client("application-autoscaling")
+    dimension = "ecs:service:DesiredCount"
+    targets = {
+        name: {
+            "ServiceNamespace": "ecs",
+            "ScalableDimension": dimension,
+            "ResourceId": f"service/{name}/{name}",
+        }
+        for name in ("ours", "theirs")
+    }
+    arns = {
+        name: owner.register_scalable_target(**target, MinCapacity=0, MaxCapacity=1)["ScalableTargetARN"]
+        for name, target in targets.items()
+    }
+    target, key = arns["ours"].rpartition("/")[0] + "/*", "crossfade:service"
+    scaling = account.caller(
+        "application-autoscaling",
+        allow("application-autoscaling:TagResource", target, Null={f"aws:RequestTag/{key}": "false"}),
+        allow(
+            "application-autoscaling:DeregisterScalableTarget",
+            target,
+            Null={f"aws:ResourceTag/{key}": "false"},
+        ),
+        allow("application-autoscaling:ListTagsForResource", target),
+    )
+    assert refusal(scaling.tag_resource, ResourceARN=arns["ours"], Tags={"other": "web"})
+    assert not refusal(scaling.tag_resource, ResourceARN=arns["ours"], Tags={key: "web"})
+    assert scaling.list_tags_for_resource(ResourceARN=arns["ours"])["Tags"] == {key: "web"}
+    assert refusal(scaling.deregister_scalable_target, **targets["theirs"])
+    assert not refusal(scaling.deregister_scalable_target, **targets["ours"])
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        owner.list_tags_for_resource(ResourceARN=arns["ours"])
+
+
+def test_an_alarm_is_made_and_deleted_by_its_name(account: Account) -> None:
+    """As AWS's Service Authorization Reference has it; of several the first is looked at here."""
+    arn = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:cf-*"
+    cloudwatch = account.caller(
+        "cloudwatch", allow(["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"], arn)
+    )
+    alarm = {
+        "MetricName": "Errors", "Namespace": "Web", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
+        "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold",
+    }  # fmt: skip
+    assert refusal(cloudwatch.put_metric_alarm, AlarmName="web-errors", **alarm)
+    assert not refusal(cloudwatch.put_metric_alarm, AlarmName="cf-web-errors", **alarm)
+    assert refusal(cloudwatch.delete_alarms, AlarmNames=["web-errors"])
+    assert not refusal(cloudwatch.delete_alarms, AlarmNames=["cf-web-errors"])
 
 
 def test_a_log_group_is_read_by_its_arn(account: Account) -> None:

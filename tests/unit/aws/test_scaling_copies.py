@@ -87,6 +87,30 @@ def test_a_slot_gets_what_the_pattern_has(account: Account, copies: SlotScaling)
     assert account.scaling("green") is None
 
 
+def test_an_alarm_is_copied_once(account: Account) -> None:
+    """Also where it asks two policies, whose names begin alike; one of another policy is that one's."""
+    first = account.scale_pattern()
+    steps = _copied(account, "web")["steps"]
+    second = account.autoscaling.put_scaling_policy(
+        **account.target_of("web"),
+        PolicyName="steps-2",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration=steps["StepScalingPolicyConfiguration"],
+    )["PolicyARN"]
+    for name, actions in {"both": [first, second], "second": [second]}.items():
+        account.alarm(name)
+        alarm = account.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+        account.cloudwatch.put_metric_alarm(
+            **{key: alarm[key] for key in ("AlarmName", "MetricName", "Namespace", "Statistic", "Period")},
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=actions,
+        )
+    found = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in _scaling(account).alarms}
+    assert found == {"memory": ["steps"], "both": ["steps", "steps-2"], "second": ["steps-2"]}
+
+
 def test_what_is_gone_from_the_pattern_goes_from_the_slot(account: Account, copies: SlotScaling) -> None:
     """Policies, actions and alarms; and a policy that became one of another type is made anew."""
     account.scale_pattern()
