@@ -35,7 +35,6 @@ from crossfade.domain.errors import (
     CrossfadeError,
     ForeignChange,
     ImageNotInRepository,
-    ImageTagNotFound,
     InvalidInput,
     NothingToLeave,
     NotYetVisible,
@@ -203,7 +202,7 @@ def _release(
     if isinstance(request, ImagePushed):
         image, version = _pushed(registry, spec, request), request.tag
     elif request.leave:
-        if state.digest is None:
+        if not state.digest:
             raise NothingToLeave(
                 f"No release of {spec.service} is live by Crossfade, so there is nothing to hand back to "
                 f"{spec.like}. Go on with crossfade leave, which removes what Crossfade made."
@@ -381,13 +380,10 @@ def _running(
     tag = image_tag(image, spec.release.repository)
     if tag is None:
         return None
-    try:
-        digest = Registry(client("ecr")).by_tag(spec.release.repository, tag).digest
-    except ImageTagNotFound:
-        return None
     return RunningRelease(
         version=tag,
-        digest=digest,
+        # Never what the tag is of by now: it may have been moved since the tasks have started.
+        digest=spec.pattern.digest if running.task_definition == spec.pattern.task_definition else "",
         pattern=running.task_definition,
         settings=spec.pattern.fingerprint,  # of its own
         verified=False,

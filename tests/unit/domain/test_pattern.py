@@ -126,6 +126,20 @@ def test_every_field_is_read_where_it_is_told() -> None:
     assert set(OF_A_REVISION) <= shown["ServiceRevision"]
 
 
+def test_the_image_is_told_by_the_revision_of_what_runs_now() -> None:
+    """An update has just changed the task definition, and ECS may show the revision of before."""
+    images = [
+        {"containerName": "proxy", "image": "envoy:1", "imageDigest": "sha256:e"},
+        {"containerName": "app", "image": "web:1", "imageDigest": "sha256:a"},
+    ]
+    revision = {"taskDefinition": read_pattern(spec(), _found()).task_definition, "containerImages": images}
+    assert read_pattern(spec(), _found(revision=revision)).digest == "sha256:a"
+    before = revision | {"taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:0"}
+    assert read_pattern(spec(), _found(revision=before)).digest == ""
+    unresolved = revision | {"containerImages": [{"containerName": "app", "image": "web:1"}]}
+    assert read_pattern(spec(), _found(revision=unresolved)).digest == ""
+
+
 def test_settings_of_a_rollout_and_of_a_revision_are_read() -> None:
     """DescribeServices tells some of the newest rollout only, and one not at all."""
     connect = {"enabled": True, "namespace": "shop"}

@@ -23,11 +23,26 @@ TARGETS = ("10.0.0.50", "10.0.0.51")
 
 
 @pytest.fixture
-def owned(account: Account) -> str:
-    """Let the owner's service run two tasks of 0.0.0; returns the image's digest."""
+def owned(account: Account, aws: Aws) -> str:
+    """Let the owner's service run two tasks of 0.0.0; returns the image's digest, which ECS tells as well."""
     digest = account.push("0.0.0")
     account.resize_pattern(2)
     account.register_pattern_targets(*TARGETS)
+    revision = {
+        "serviceRevisionArn": "arn:revision/1",
+        "createdAt": at(-9_000),
+        "taskDefinition": account.spec.pattern.task_definition,
+        "containerImages": [{"containerName": "app", "image": "web:0.0.0", "imageDigest": digest}],
+    }
+
+    def tell(answer: dict[str, Any]) -> dict[str, Any]:
+        for service in answer["services"]:
+            if service["serviceName"] == "web":
+                service["currentServiceRevisions"] = [{"arn": revision["serviceRevisionArn"]}]
+        return answer
+
+    aws.edit("DescribeServices", tell)
+    aws.answer("DescribeServiceRevisions", {"serviceRevisions": [revision]})
     return digest
 
 
@@ -101,6 +116,28 @@ def test_the_image_that_its_owner_runs_is_no_release(account: Account, invoke: I
     """It is live already."""
     answer = _decide(invoke, ASK | {"image_tag": "0.0.0"})
     assert (answer["action"], answer["plan"]) == ("nothing_to_do", None)
+
+
+def test_a_tag_that_was_moved_since_its_owner_has_deployed_it_is_another_image(
+    account: Account, invoke: Invoke, owned: str
+) -> None:
+    """The tasks run what the tag was of when they started, and the release by that tag is news to them."""
+    moved = account.push("0.0.9")
+    account.tag(moved, "0.0.0")
+    plan = _plan(invoke, ASK | {"image_tag": "0.0.0"})
+    assert plan.release.digest == moved
+    assert plan.previous is not None
+    assert (plan.previous.version, plan.previous.digest) == ("0.0.0", owned)
+
+
+def test_where_ecs_does_not_say_which_image_its_owner_runs_none_is_taken_for_it(
+    account: Account, invoke: Invoke, aws: Aws, owned: str
+) -> None:
+    """Its services of before October 25, 2024 have no revision, and an owner may let tags go unresolved."""
+    aws.answer("DescribeServiceRevisions", {"serviceRevisions": []})
+    plan = _plan(invoke, ASK | {"image_tag": "0.0.0"})
+    assert plan.previous is not None
+    assert (plan.previous.version, plan.previous.digest) == ("0.0.0", "")
 
 
 def test_after_the_first_release_the_slots_are_crossfades_own(

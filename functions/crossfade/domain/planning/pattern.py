@@ -140,6 +140,7 @@ def read_pattern(spec: ServiceSpec, found: Found) -> Pattern:
             public_ip=network.get("assignPublicIp") == "ENABLED",
         ),
         desired=service["desiredCount"],
+        digest=_digest(found, target["containerName"]),
         settings=slot_settings(service, found.revision),
         tags=_owners_tags(service),
         left_out=(*_left_out(service), *found.unknown),
@@ -294,6 +295,16 @@ def _warnings(found: Found) -> Iterator[str]:
         )
     if found.service.get("availabilityZoneRebalancing") == "ENABLED":
         yield "Availability Zone rebalancing is on there and off in the slots"
+
+
+def _digest(found: Found, container: str) -> str:
+    """What ECS has resolved the tag of a container's image to (documentation of ``ContainerImage``).
+
+    Empty without a revision, before its first task has started, and where its owner has disabled that.
+    """
+    current = found.revision.get("taskDefinition") == found.service["taskDefinition"]
+    images = found.revision.get("containerImages", []) if current else []
+    return next((one.get("imageDigest", "") for one in images if one.get("containerName") == container), "")
 
 
 def _rollout(service: Shown) -> Shown:

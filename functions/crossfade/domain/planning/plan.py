@@ -44,7 +44,7 @@ class RunningRelease(Model):
     """The release in the stable slot, read from the tags of the task definition that runs there.
 
     What its owner runs there has no such tags: its version is the tag of its image, which it need not answer
-    with.
+    with, and ``digest`` is empty where ECS does not say which image of that tag it is.
 
     ``version`` is the tag that it is known by, see ``naming.py``. If it was not ``verified``, it may answer
     with any version.

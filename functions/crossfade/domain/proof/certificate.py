@@ -202,7 +202,8 @@ def certify(
         outcome=outcome,
         reason=reason,
         from_=Version(
-            version=previous.version if previous else None, digest=previous.digest if previous else None
+            version=previous.version if previous else None,
+            digest=(previous.digest or None) if previous else None,
         ),
         to=Version(version=plan.release.version, digest=plan.release.digest),
         contents=plan.contents,

@@ -18,7 +18,9 @@ class Pattern(Model):
     ``settings`` are those that the slots get, with the names that they have in CreateService; ``tags`` are
     the service's, without AWS's own. ``left_out`` names what it has and the slots do not get, ``warnings``
     say what its owner should know. ``container`` and ``port`` are what the load balancer reaches,
-    ``target_group`` is its own one. ``scaling`` is None where it has no scalable target.
+    ``target_group`` is its own one. ``digest`` is that of the image which ECS has started the container with;
+    empty where ECS does not say: a tag may have been moved since. ``scaling`` is None where it
+    has no scalable target.
     """
 
     task_definition: str
@@ -27,6 +29,7 @@ class Pattern(Model):
     port: int
     network: Network
     desired: int
+    digest: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
     tags: dict[str, str] = Field(default_factory=dict)
     left_out: tuple[str, ...] = ()
