@@ -49,13 +49,15 @@ def handler(plan: HeldPlan, slot: Slot | None, deadline: Timestamp, undecided: b
             f"{busy} Give all the traffic to {other(slot)}, whose tasks run, then start the rollback state "
             "machine for this service."
         ) from busy
+    slots = Slots(client("ecs"), plan.spec)
+    slots.stop_leftover()  # the deployment may not have come so far, and nobody else would
     if plan.stable:
         needed = _still_needed(plan, slot, journal, traffic, deadline=deadline, undecided=undecided)
         if needed:
             return needed
     journal.live.forget_warm(plan.hold)
     journal.history.milestone(plan.hold, "stopped", slot)
-    Slots(client("ecs"), plan.spec).stop(slot)
+    slots.stop(slot)
     return Stopped(status="stopped", reason=f"{slot} was scaled to 0 tasks")
 
 

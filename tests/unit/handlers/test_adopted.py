@@ -183,6 +183,20 @@ def test_a_warm_origin_is_stopped_by_the_next_launch(
     assert (account.desired_pattern(), account.desired("green")) == (0, 2)
 
 
+def test_a_warm_origin_is_stopped_by_a_rollback_that_comes_before_the_launch(
+    account: Account, invoke: Invoke, journal: Journal, owned: str
+) -> None:
+    """The claim has taken its warm time away, so that nobody else would."""
+    account.publish(account.spec.model_copy(update={"retire": warm_spec().retire}))
+    _release(account, invoke, journal, "0.0.1", "d1")
+    account.push("0.0.2")
+    plan = _plan(invoke, ASK, "d2")
+    invoke("claim_service", plan=plan)
+    answer = invoke("stop_loser", plan=plan, slot=plan.candidate, deadline=at(60), undecided=False)
+    assert answer["status"] == "stopped"
+    assert (account.desired_pattern(), account.desired("blue")) == (0, 2)
+
+
 # ---- by which rule --------------------------------------------------------------------------------------
 
 
