@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
+from cli.__main__ import main
 from crossfade.domain import errors
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.reasons import CAUSES, Cause
@@ -158,6 +159,17 @@ def test_every_make_target_that_is_named_exists(document: str) -> None:
     )
     named = set(re.findall(r"(?:\$ |`)make ([a-z-]+)", (ROOT / document).read_text(encoding="utf-8")))
     assert named - targets == set()
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/adopting.md", "docs/operations.md"])
+def test_the_command_takes_what_a_document_gives_it(document: str) -> None:
+    """Each subcommand and each option that is named after `crossfade` is there."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(r"(?:^\$ |`|\()crossfade ([a-z]+)\b([^`\n|]*)", text, re.MULTILINE)
+    assert named
+    for name, rest in named:
+        takes = {option for given in main.commands[name].params for option in given.opts} | {"--help"}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= takes, name
 
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
