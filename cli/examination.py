@@ -101,7 +101,7 @@ def _placed(account: Account, spec: ServiceSpec, pattern: Pattern, findings: Fin
     rule = found_rule(spec, shown, groups)
     if rule or isinstance(spec.route, ExistingRule):
         rule = production_rule(spec, shown, groups)
-    state = findings.look("journal", lambda: account.journal().state(spec.service)) or State()
+    state = findings.if_allowed("journal", lambda: account.journal().state(spec.service)) or State()
     placed = place(
         spec,
         pattern,
@@ -186,7 +186,7 @@ def _known_alarms(account: Account, spec: ServiceSpec) -> None:
 def _goes_silent(account: Account, spec: ServiceSpec, pattern: Pattern, findings: Findings) -> None:
     cloudwatch = account.client("cloudwatch")
     for kind, ask in (("alarms", silent_alarms), ("dashboards", silent_dashboards)):
-        names = findings.look(kind, partial(ask, cloudwatch, spec, pattern))
+        names = findings.if_allowed(kind, partial(ask, cloudwatch, spec, pattern))
         if names:
             findings.warn(
                 kind,

@@ -57,7 +57,7 @@ class Findings:
             self.wrongs(what, str(refused), type(refused).__name__)
             return None
 
-    def look(self, what: str, ask: Callable[[], T]) -> T | None:
+    def if_allowed(self, what: str, ask: Callable[[], T]) -> T | None:
         """The answer of a look at what need not be there, or None where the caller may not look."""
         try:
             return ask()

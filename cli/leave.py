@@ -14,7 +14,7 @@ from cli.rights import NONE, Rights, deploy_line, parameters
 from crossfade.aws.errors import error_code
 from crossfade.aws.executions import Executions
 from crossfade.domain.errors import ServiceBusy
-from crossfade.domain.journal import State
+from crossfade.domain.journal import DELETION, State
 from crossfade.domain.planning.plan import unknown_service
 from crossfade.domain.spec.service import ExistingRule, ServiceSpec, is_service_name, read_spec
 
@@ -59,7 +59,8 @@ def leave(account: Account, service: str, *, gone: bool, timeout: float, say: Sa
     if document is None and not state.was_deployed and not gone:
         raise unknown_service(service, list(account.specs().all()), account.stack.specs_path)
     spec = read_spec(service, document) if document and not gone else None
-    if spec and not gone:
+    # A removal that has begun lets no deployment change anything any more.
+    if spec and state.holder != DELETION:
         _hand_back(account, service, state, timeout, say)
     image, tasks = _running(account, spec) if spec else (None, None)
     say("Crossfade removes what it made")
@@ -98,16 +99,14 @@ def _under_way(account: Account, service: str, state: State) -> str | None:
         found = account.client("stepfunctions").describe_execution(executionArn=state.holder)
         asked = json.loads(found["input"])
     except ClientError as error:
-        if error_code(error) not in {"ExecutionDoesNotExist", "InvalidArn"}:
+        if error_code(error) != "ExecutionDoesNotExist":
             raise
         asked = {}
     if isinstance(asked, dict) and asked.get("leave") is True:
         return state.holder
-    if state.holder.startswith("arn:"):
-        raise ServiceBusy(
-            f"{state.holder} is at work on {service}. Wait until it ends, then call crossfade leave again."
-        )
-    return None
+    raise ServiceBusy(
+        f"{state.holder} is at work on {service}. Wait until it ends, then call crossfade leave again."
+    )
 
 
 def _started(account: Account, service: str) -> str:
@@ -125,7 +124,13 @@ def _ended(account: Account, execution: str, say: Say) -> bool:
     click.ClickException
         It has ended in another way.
     """
-    found = account.client("stepfunctions").describe_execution(executionArn=execution)
+    try:
+        found = account.client("stepfunctions").describe_execution(executionArn=execution)
+    except ClientError as error:
+        # Step Functions may not show what has just begun (documentation of DescribeExecution).
+        if error_code(error) != "ExecutionDoesNotExist":
+            raise
+        return False
     if found["status"] == "RUNNING":
         return False
     if found["status"] == "SUCCEEDED":

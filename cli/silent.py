@@ -14,14 +14,18 @@ def silent_alarms(cloudwatch: Any, spec: ServiceSpec, pattern: Pattern) -> list[
 
     Those of target tracking are left out: scaling makes them anew for a slot.
     """
-    wanted = _dimensions(spec, pattern)
+    wanted, cluster = _dimensions(spec, pattern), spec.cluster.rpartition("/")[2]
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
     return [
         alarm["AlarmName"]
         for page in pages
         for alarm in page["MetricAlarms"]
         if not alarm["AlarmName"].startswith("TargetTracking-")
-        and any((one["Name"], one["Value"]) in wanted for one in _of_alarm(alarm))
+        and any(
+            (name, value) in wanted and given.get("ClusterName", cluster) == cluster
+            for given in _of_alarm(alarm)
+            for name, value in given.items()
+        )
     ]
 
 
@@ -51,9 +55,10 @@ def _dimensions(spec: ServiceSpec, pattern: Pattern) -> set[tuple[str, str]]:
 
 
 def _of_alarm(alarm: dict[str, Any]) -> Iterator[dict[str, str]]:
-    yield from alarm.get("Dimensions", [])
-    for query in alarm.get("Metrics", []):
-        yield from query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+    """The dimensions of each metric of an alarm, by their names."""
+    queries = [query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", [])]
+    for metric in (alarm, *queries):
+        yield {one["Name"]: one["Value"] for one in metric.get("Dimensions", [])}
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, str]]:

@@ -137,7 +137,7 @@ def _feed(account: Account, examined: Examined, findings: Findings) -> None:
 def _answers(account: Account, spec: ServiceSpec, examined: Examined, findings: Findings) -> None:
     secret = None
     if examined.steps == []:
-        secret = findings.look("preview", lambda: read_secret(account, spec.service))
+        secret = findings.if_allowed("preview", lambda: read_secret(account, spec.service))
     reached = ask_live(spec, _live_version(account, spec, examined, findings), secret, findings)
     if reached and secret and examined.placed:
         ask_slots(examined.placed, secret, findings)
@@ -145,7 +145,7 @@ def _answers(account: Account, spec: ServiceSpec, examined: Examined, findings: 
 
 def _live_version(account: Account, spec: ServiceSpec, examined: Examined, findings: Findings) -> str:
     """What the live release is to answer with; empty where that is not known."""
-    state = findings.look("journal", lambda: account.journal().state(spec.service)) or State()
+    state = findings.if_allowed("journal", lambda: account.journal().state(spec.service)) or State()
     if state.version:
         return spec.version.expected(state.version)
     if examined.placed is None:

@@ -523,8 +523,10 @@ def test_warnings(owner: Owner) -> None:
     owner.elbv2.modify_target_group_attributes(TargetGroupArn=owner.group, Attributes=[attribute])
     owner.shows_service(availabilityZoneRebalancing="ENABLED")
     dimensions = [{"Name": "ClusterName", "Value": "shop"}, {"Name": "ServiceName", "Value": "web"}]
+    elsewhere = [{"Name": "ClusterName", "Value": "test"}, dimensions[1]]
     for name, own in (
         ("ours", dimensions),
+        ("others_cluster", elsewhere),
         ("others", [dimensions[0], {"Name": "ServiceName", "Value": "api"}]),
     ):
         owner.cloudwatch.put_metric_alarm(
@@ -550,6 +552,28 @@ def test_a_web_acl_is_named_with_what_the_probe_sends(owner: Owner) -> None:
     assert "probe sends 50 requests per second from one address, as crossfade-probe" in warned
     assert "rule usual allows 2000 in 300 s, and the probe sends 15000" in warned
     assert "generous" not in warned
+
+
+def test_no_web_acl(owner: Owner) -> None:
+    """AWS WAF may say so by an error."""
+
+    def none(_: dict[str, Any]) -> dict[str, Any]:
+        said: Any = {"Code": "WAFNonexistentItemException", "Message": "none"}
+        raise ClientError({"Error": said}, "GetWebACLForResource")
+
+    owner.answers["GetWebACLForResource"] = none
+    assert "web ACL" not in _warned(owner.json(*ADOPT))
+
+
+def test_what_may_not_be_looked_at_is_said(owner: Owner) -> None:
+    """It need not be there, so that nothing is stopped by it."""
+
+    def refuse(_: dict[str, Any]) -> dict[str, Any]:
+        said: Any = {"Code": "AccessDeniedException", "Message": "no"}
+        raise ClientError({"Error": said}, "ListDashboards")
+
+    owner.answers["ListDashboards"] = refuse
+    assert "could not be looked at with these credentials" in _warned(owner.json(*ADOPT))
 
 
 def test_it_is_shown_to_a_person(owner: Owner) -> None:

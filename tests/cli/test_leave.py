@@ -5,8 +5,10 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from crossfade.aws.journal import Journal
+from crossfade.domain.journal import DELETION
 from faults.aws.names import ACCOUNT, REGION
 from tests.cli.owner import OUTPUTS, Owner
 from tests.unit.account import SESSION
@@ -162,6 +164,34 @@ def test_a_wait_that_was_ended_goes_on(owner: Owner) -> None:
     _removes(owner)
     assert owner.run("leave", "web").exit_code == 0
     assert _asked(owner, "StartExecution") == []
+
+
+def test_a_removal_that_had_begun_goes_on(owner: Owner) -> None:
+    """No deployment could change anything any more."""
+    owner.adopt()
+    _hold(DELETION)
+    _removes(owner, "web-blue")
+    assert owner.json("leave", "web")["removed"] == ["web-blue"]
+    assert _asked(owner, "StartExecution") == []
+    assert _specs(owner) == []
+
+
+def test_an_execution_that_is_not_shown_yet(owner: Owner) -> None:
+    """Step Functions shows what has begun a little later."""
+    owner.adopt()
+    _enters(owner, "WatchStage", "Promoted", **PROMOTED)
+    described, looks = owner.answers["DescribeExecution"], iter(range(2))
+
+    def at_first_unknown(given: dict[str, Any]) -> dict[str, Any]:
+        if next(looks, None) is not None:
+            said: Any = {"Code": "ExecutionDoesNotExist", "Message": "Execution Does Not Exist"}
+            raise ClientError({"Error": said}, "DescribeExecution")
+        assert callable(described)
+        return described(given)
+
+    owner.answers["DescribeExecution"] = at_first_unknown
+    _removes(owner)
+    assert owner.run("leave", "web").exit_code == 0
 
 
 def test_another_deployment_is_at_work(owner: Owner) -> None:

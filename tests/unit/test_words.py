@@ -40,7 +40,9 @@ IDIOMS = {
 }
 """Phrases of another language's idiom, and a retired word, and the plain ones."""
 COLOURS = {"blue", "green"}
-CODE = sorted([*(ROOT / "functions/crossfade").rglob("*.py"), *(ROOT / "probe").rglob("*.py")])
+CODE = sorted(
+    path for folder in ("functions/crossfade", "probe", "cli") for path in (ROOT / folder).rglob("*.py")
+)
 PROSE = [
     ROOT / name
     for name in (
