@@ -274,6 +274,11 @@ class Balancer:
             "LoadBalancerArns": [balancer] if group in used else [],
         }
 
+    def describe_listeners(self, *, LoadBalancerArn: str) -> dict[str, Any]:
+        """The listeners of a load balancer: one, while it is not deleted."""
+        found = {"LoadBalancerArn": LoadBalancerArn, "Protocol": "HTTP", "Port": 80}
+        return {"Listeners": [{**found, "ListenerArn": self.listener}] if self.listener else []}
+
     def describe_tags(self, *, ResourceArns: list[str]) -> dict[str, Any]:
         """The tags of rules and target groups."""
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.service import OwnRule
 from faults.aws.images import Image
 from faults.aws.names import ACCOUNT, ECS, GROUP, REGION
 
@@ -56,7 +57,9 @@ def prepare(world: World, secret: str) -> None:
     for group in groups.values():
         world.balancer.tags[group] = tags
     path = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
-    world.balancer.put_rule(own.rule.rpartition("/")[2], PRIORITY, [path], [_forward(TARGET_GROUP)])
+    users = world.balancer.put_rule(own.rule.rpartition("/")[2], PRIORITY, [path], [_forward(TARGET_GROUP)])
+    if isinstance(own.route, OwnRule):
+        world.balancer.tags[users] = tags
 
 
 def declare(world: World, runs: Image | None) -> None:

@@ -29,7 +29,7 @@ from faults.inhabit import inhabited
 from faults.workflow.clock import START
 from faults.world import World
 
-DRAWS, DRAWS_ELSEWHERE = {"stale-read": 6, "late-effect": 10}, {"stale-read": 2, "late-effect": 3}
+DRAWS, DRAWS_ELSEWHERE = {"stale-read": 6, "late-effect": 10}, {"stale-read": 2, "late-effect": 2}
 """For so many different times a fault that lasts is placed at a point of a place that is new; of one that an
 earlier scenario came by."""
 DISTURBED_ELSEWHERE = 6
@@ -100,7 +100,7 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
     """One fault at one point of the scenario.
 
     Of the points of one place, which are mostly reads in a loop, the first two and the last one are taken.
-    In the first scenario that comes by a place each kind of fault is placed there; in every second of the
+    In the first scenario that comes by a place each kind of fault is placed there; in every fourth of the
     others one that is drawn, at one of these. Faults that last are placed wherever they make a difference,
     for fewer times where a place is known. The spec is changed or lost at every state that no scenario before
     has entered, disturbances come in every setting.
@@ -119,7 +119,7 @@ def singles(scenario: str, *, thorough: bool = False) -> Iterator[Case]:
         some = found if thorough else _some(found)
         if place in known:
             random = Random(f"{scenario}/{found[0].name}")
-            if random.random() < 0.5:
+            if random.random() < 0.25:
                 point = random.choice(some)
                 yield _single(scenario, Fault(random.choice(KINDS[point.kind]), point.name))
         else:

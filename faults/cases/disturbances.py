@@ -204,8 +204,10 @@ class Disturber:
 
 
 def stable(world: World) -> Slot | None:
-    """The slot that the journal calls stable."""
+    """The slot that the journal calls stable; before a first promotion the owner's, if anything ran there."""
     found = _state(world).get("stable")
+    if found is None and world.ecs.services["web"].tasks:
+        return world.origin
     return next((slot for slot in SLOTS if found == {"S": slot}), None)
 
 

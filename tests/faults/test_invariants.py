@@ -34,6 +34,7 @@ from faults.aws.functions import Invocation
 from faults.cases.case import Result, named, run, scenario_of
 from faults.cases.invariants import INVARIANTS
 from faults.cases.scenarios import SCENARIOS, before
+from faults.workflow.execution import Execution
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -61,6 +62,12 @@ def end_well_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = deploy | {"States": deploy["States"] | {"DeploymentFailed": {"Type": "Succeed"}}}
     known = {"deploy": broken, "rollback": stack.definition("rollback")}
     monkeypatch.setattr(machines, "definition", known.__getitem__)
+
+
+def never_hear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No function's answer comes, and no state's time is ever up."""
+    monkeypatch.setattr(Invocation, "_tell", lambda *given: None)
+    monkeypatch.setattr(Execution, "_give_up", lambda *given: None)
 
 
 def never_keep_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +146,7 @@ SHRUNK_LATE = "four-by-hand/owner-down@rollback.StopLoser#1"
 SHRUNK = "four-worse/owner-down@deploy.WatchStage#1"
 """A bad release has clients when the stable slot is scaled from four to one."""
 BROKEN: list[tuple[str, str, Break]] = [
-    ("everything has ended", "healthy", instead(Invocation, "_tell")),
+    ("everything has ended", "healthy", never_hear),
     ("the service is free", "healthy", instead(Holding, "release")),
     ("one slot has all the traffic", "worse", instead(Live, "reinstate")),
     ("the winner can carry the load", "grows", never_keep_up),
