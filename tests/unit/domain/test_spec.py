@@ -82,6 +82,11 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         pytest.param({"like": f"{ECS}:service/web"}, "like: ", id="pattern-of-an-old-short-arn"),
         pytest.param({"traffic": []}, "traffic: ", id="no-route"),
         pytest.param({"traffic": document()["traffic"] * 2}, "traffic: .*of one", id="several-routes"),
+        pytest.param(
+            _route(priority="last", conditions=[{"Field": "host-header", "Values": ["a.example"]}]),
+            "traffic.0.*priority last takes every request",
+            id="the-last-rule-with-conditions",
+        ),
         pytest.param(_route(priority=50_001), "traffic.0.*priority", id="priority-too-large"),
         pytest.param(_route(listener="web"), "traffic.0.*listener", id="listener-is-no-arn"),
         pytest.param(_route(surprise=1), "traffic.0.surprise: ", id="unknown-key-of-a-route"),

@@ -122,6 +122,15 @@ class OwnRule(Model):
     priority: Annotated[int, Field(ge=1, le=50_000)] | Literal["last"]
     conditions: tuple[dict[str, Any], ...] = ()
 
+    @model_validator(mode="after")
+    def _last_takes_every_request(self) -> Self:
+        if self.priority == "last" and self.conditions:
+            raise ValueError(
+                "priority last takes every request, in the place of the default action: give a number, or "
+                "no conditions"
+            )
+        return self
+
 
 class Preview(Model):
     """The listener that gets the rules by a secret header, which lead to one side each."""
