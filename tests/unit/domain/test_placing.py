@@ -73,6 +73,15 @@ def test_a_rule_that_names_both_slots_is_no_foreign_one_as_a_service_leaves(
     assert split == Weights.share(stable, 50).model_copy(update=idle)
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_rule_that_still_shows_the_slot_of_before_is_measured_by_where_the_service_is(leaves: bool) -> None:
+    """The service has left a moment ago, and ELB shows weights of before: its owner's has that slot."""
+    left = _state("green", "green")
+    found = _place(left.model_copy(update={"weights": GREEN}), leaves=leaves, blue=100, pattern=0)
+    assert found.origin == "green"
+    assert live_rule(forward(blue=100, pattern=0)).weights(found.target_groups) == BLUE
+
+
 @pytest.mark.parametrize("state", [_state("green", "green"), State()], ids=["left", "never-came"])
 def test_what_is_with_its_owner_cannot_leave(state: State) -> None:
     """The sentence says how to go on."""

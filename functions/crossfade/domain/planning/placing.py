@@ -56,7 +56,9 @@ def place(
 
 
 def _origin(pattern: Pattern, rule: LiveRule, state: State, *, leaves: bool) -> Slot | None:
-    if rule.forwards.get(pattern.target_group):
+    # A rule that still shows another slot is no reason to look for what is live in that one.
+    written = state.origin and state.weights and state.weights.of(state.origin)
+    if written or rule.forwards.get(pattern.target_group):
         return state.origin or (other(state.stable) if state.stable else ORIGIN)
     return other(state.stable) if leaves and state.stable else None
 
