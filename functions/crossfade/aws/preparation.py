@@ -98,15 +98,16 @@ class Preparation:
         arns = {group.arn for group in groups}
         own: list[LiveRule] = []
         owners: list[LiveRule] = []
-        defaults: list[LiveRule] = []
+        of_others: list[LiveRule] = []
         for found in self._listeners(groups, spec):
             shown = self._rules_of(found)
             tags = self._tags_of(shown)
-            defaults += [rule for rule in shown if rule.priority == DEFAULT]
-            others = [rule for rule in shown if rule.priority != DEFAULT]
-            own += [rule for rule in others if is_made(self.names, tags[rule.arn])]
-            owners += [rule for rule in others if arns & set(rule.forwards) and rule not in own]
-        return Beside(tuple(groups), tuple(own), tuple(owners), tuple(defaults))
+            made = [arn for arn, given in tags.items() if is_made(self.names, given)]
+            own += [rule for rule in shown if rule.arn in made]
+            others = [rule for rule in shown if rule.arn not in made]
+            of_others += others
+            owners += [rule for rule in others if rule.priority != DEFAULT and arns & set(rule.forwards)]
+        return Beside(tuple(groups), tuple(own), tuple(owners), tuple(of_others))
 
     def take(self, step: Step) -> None:
         """Make one of the calls that remove or hand back; harmless when it was made before."""
@@ -224,14 +225,20 @@ class Preparation:
         if step.makes:
             known[f"<{step.makes}>"] = _arn(answer)
 
-    def _make_secret(self, call: Call) -> str | None:
+    def _make_secret(self, call: Call) -> str:
         value = secrets.token_hex(SECRET_BYTES)
         try:
             self._ssm.put_parameter(**{**call.arguments, "Value": value})
         except ClientError as error:
             if error_code(error) != "ParameterAlreadyExists":
                 raise
-            return self._secret()
+            known = self._secret()
+            if known is None:  # a rule without it would be found by anyone
+                raise NotYetVisible(
+                    f"SSM has a parameter {self.names.secret} already, but does not show it yet. Prepare "
+                    "again in a minute."
+                ) from error
+            return known
         return value
 
     def _make(self, call: Call, known: dict[str, str | None]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ ELB's API. What is planned here holds ``{secret}`` in place of the secret, and `
 of what is yet to be made.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from crossfade.domain.errors import NotPrepared, StillLive
@@ -164,13 +166,13 @@ class Beside(NamedTuple):
     """What there is of Crossfade's beside what is the owner's, and which rules lead to it.
 
     ``own`` are the rules that Crossfade made, ``owners`` those of others that lead to its groups, and
-    ``defaults`` are the default rules of the listeners.
+    ``others`` are all rules of the listeners that others made, default rules among them.
     """
 
     groups: tuple[Group, ...]
     own: tuple[LiveRule, ...]
     owners: tuple[LiveRule, ...]
-    defaults: tuple[LiveRule, ...]
+    others: tuple[LiveRule, ...]
 
 
 def removal(names: Names, beside: Beside) -> list[Step]:
@@ -220,16 +222,34 @@ def refuse_live(service: str, beside: Beside) -> None:
                 'removed. Hand the service back first: start a deployment with {"service": "'
                 f'{service}", "leave": true}}, as crossfade leave does, and see it through.'
             )
-    for rule in users:
-        if rule not in beside.own or not rule.covers_all():
-            continue
-        default = next(one for one in beside.defaults if _listener_of(one) == _listener_of(rule))
-        if not set(default.forwards) & {group for group, weight in rule.forwards.items() if weight}:
+    for rule in (rule for rule in users if rule in beside.own):
+        heir = _heir(rule, beside.others)
+        if not set(heir.forwards) & {group for group, weight in rule.forwards.items() if weight}:
             raise StillLive(
                 f"Crossfade's own rule {rule} leads the clients of {service} to {', '.join(rule.forwards)}, "
-                "and without it the default action of the listener would get them, which leads elsewhere. "
-                "Let that lead to the same target group first."
+                f"and without it the rule {heir} would get them, which leads elsewhere. Let that, or a rule "
+                "behind Crossfade's own that has the same conditions, lead to the same target group first."
             )
+
+
+def _heir(rule: LiveRule, others: Iterable[LiveRule]) -> LiveRule:
+    """The rule that gets all the requests of a rule once that is gone: at last the listener's default one."""
+    behind = [one for one in others if _listener_of(one) == _listener_of(rule) and _place(one) > _place(rule)]
+    return next(
+        one
+        for one in sorted(behind, key=_place)
+        if one.covers_all() or _same(one.conditions, rule.conditions)
+    )
+
+
+def _place(rule: LiveRule) -> int:
+    return LAST + 1 if rule.priority == DEFAULT else int(rule.priority)
+
+
+def _same(some: Iterable[Mapping[str, Any]], others: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether conditions are the same, in whatever order."""
+    key = partial(json.dumps, sort_keys=True)
+    return sorted(map(key, some)) == sorted(map(key, others))
 
 
 def _listener_of(rule: LiveRule) -> str:

@@ -471,6 +471,7 @@ def test_a_removal_that_is_repeated_removes_nothing(owner: Owner, preparation: P
 
 def test_what_another_crossfade_made_stays(owner: Owner, preparation: Preparation) -> None:
     """Two may serve services of the same name on one listener."""
+    owner.elbv2.modify_listener(ListenerArn=owner.listener, DefaultActions=[ANSWER])
     other = Preparation(owner.ecs, owner.elbv2, owner.ssm, "web", "/other/services/")
     preparation.prepare(
         owner.spec(traffic=[{"listener": owner.listener, "priority": 200, "conditions": HOST}])
@@ -531,6 +532,46 @@ def test_the_default_action_takes_over_again(owner: Owner, preparation: Preparat
         owner.elbv2.modify_listener(ListenerArn=owner.listener, DefaultActions=[answer])
         with pytest.raises(StillLive, match="which leads elsewhere"):
             refuse_live("web", preparation.beside(None))
+
+
+def test_a_rule_of_the_owner_with_the_same_conditions_takes_over(
+    owner: Owner, preparation: Preparation
+) -> None:
+    """Without Crossfade's own rule for a host nobody else would serve it, and its clients would be lost."""
+    owner.elbv2.modify_listener(ListenerArn=owner.listener, DefaultActions=[ANSWER])
+    spec = owner.spec(traffic=[{"listener": owner.listener, "priority": 200, "conditions": HOST}])
+    preparation.prepare(spec)
+    forward = {"Type": "forward", "TargetGroupArn": owner.group}
+    owner.rule(100, HOST, {**forward, "TargetGroupArn": owner.target_group("maintenance")})
+    with pytest.raises(StillLive, match=r"the default rule.*leads elsewhere"):
+        refuse_live("web", preparation.beside(None))
+    owner.rule(300, HOST, forward)
+    refuse_live("web", preparation.beside(None))
+
+
+def test_a_rule_for_some_requests_leaves_the_default_action_its_own(
+    owner: Owner, preparation: Preparation
+) -> None:
+    """Those that come by the default action would meet no task once the owner's service has stopped."""
+    spec = owner.spec(traffic=[{"listener": owner.listener, "priority": 200, "conditions": HOST}])
+    with pytest.raises(PatternUnusable, match=r"the default rule.*leads to it as well"):
+        preparation.prepare(spec)
+
+
+def test_a_secret_that_is_not_shown_yet_is_waited_for(
+    owner: Owner, preparation: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two prepare at the same time; a rule made without the secret would let everybody past."""
+    preparation.prepare(owner.spec())
+
+    def unseen(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": "no"}}, "GetParameter")
+
+    before = owner.rules()
+    monkeypatch.setattr(owner.ssm, "get_parameter", unseen)
+    with pytest.raises(NotYetVisible, match="/crossfade/preview/web already, but does not show it yet"):
+        preparation.prepare(owner.spec())
+    assert owner.rules() == before
 
 
 def test_a_slot_without_its_group(owner: Owner) -> None:

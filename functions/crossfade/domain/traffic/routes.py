@@ -71,7 +71,8 @@ def _is_moved(spec: ServiceSpec, rule: LiveRule) -> bool:
     """Whether a rule is the one whose weights are moved, or the default action whose place it takes."""
     if isinstance(spec.route, ExistingRule):
         return rule.arn == spec.route.rule
-    return rule.priority == DEFAULT and listener_of(rule.arn) == spec.route.listener
+    in_its_place = rule.priority == DEFAULT and listener_of(rule.arn) == spec.route.listener
+    return in_its_place and not spec.route.conditions  # with some, the others' requests still come by it
 
 
 def _client_certificates(spec: ServiceSpec, listeners: list[Listener]) -> Iterator[str]:
