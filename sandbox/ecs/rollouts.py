@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from sandbox.patching import replaces
 
 _LOOK_SECONDS = 0.1
 _STEADY_SECONDS = 1.0  # a task that dies sooner after its first good health check was never healthy
+_AT_ONCE = 3  # tasks that do not start, before the next try has to wait
+_LONGEST_WAIT = 30.0  # on AWS 27 minutes
 
 Service = dict[str, Any]
 Task = dict[str, Any]
@@ -135,6 +138,25 @@ def count_no_failure_after_a_run(
         ecs._reconcile_service_tasks(cluster, key)
     else:
         emulator(task, digest_resolution_failed)
+
+
+_never_started: Counter[str] = Counter()
+"""Tasks of each deployment that have not started."""
+
+
+@replaces(ecs, "_record_service_task_failure", version="1.5.33")
+def wait_after_failures(emulator: Callable[..., None], task: Task, *args: Any, **options: Any) -> None:
+    """MiniStack: a service's tasks that cannot start are tried again without pause. On AWS "the time between
+    subsequent restart attempts is incrementally increased"; a task that has run is replaced at once.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+    """
+    deployment = str(task.get("_deployment_id"))
+    if task.get("stopCode") == "TaskFailedToStart":
+        _never_started[deployment] += 1
+        too_many = _never_started[deployment] - _AT_ONCE
+        time.sleep(min(2.0**too_many, _LONGEST_WAIT) if too_many > 0 else 0)
+    emulator(task, *args, **options)
 
 
 @replaces(ecs, "_reconcile_service_tasks", version="1.5.33")

@@ -339,6 +339,22 @@ def test_a_service_without_room_says_so_and_tries_again(service: Service):
     assert service.describe()["taskDefinition"] == service.releases["better"]
 
 
+def test_tasks_that_never_start_are_tried_less_and_less(sandbox: Sandbox, releases: dict[str, str]):
+    """Where no circuit breaker ends it, they would otherwise take all of the machine."""
+    ecs, started = sandbox.client("ecs"), {"cluster": CLUSTER, "serviceName": "hopeless"}
+    ecs.create_service(**started, taskDefinition=releases["missing"], desiredCount=1)
+
+    def tried() -> int:
+        return len(ecs.list_tasks(**started, desiredStatus="STOPPED")["taskArns"])
+
+    until(lambda: tried() > 3)
+    time.sleep(2)
+    found = tried()
+    ecs.delete_service(cluster=CLUSTER, service="hopeless", force=True)
+
+    assert found < 8
+
+
 def test_a_token_repeats_that_there_was_no_room(sandbox: Sandbox, releases: dict[str, str]):
     """Also when there is some again; a new token is a new request."""
     ecs = sandbox.client("ecs")
