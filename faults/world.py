@@ -175,8 +175,8 @@ class World:
 
 
 def _placed(document: dict[str, Any], groups: dict[Slot, str], origin: Slot | None) -> Placed:
-    theirs = {origin: pattern.TARGET_GROUP} if origin else {}
-    now = {**groups, **theirs, "pattern": pattern.TARGET_GROUP}
+    now: dict[str, str] = {slot: pattern.TARGET_GROUP if slot == origin else groups[slot] for slot in SLOTS}
+    now["pattern"] = pattern.TARGET_GROUP
     return Placed.model_validate({**document, **found(target_groups=now, origin=origin)})
 
 

@@ -48,7 +48,7 @@ def prepare(world: World, secret: str) -> None:
     """The production rule leads to the owner's service; others by a secret header to it and the slots."""
     own = world.own
     tags = {"crossfade:service": own.service, "crossfade:spec": world.spec_name}
-    groups = {slot: own.target_groups.of(slot) for slot in SLOTS}
+    groups: dict[str, str] = {slot: own.target_groups.of(slot) for slot in SLOTS}
     for priority, (role, group) in enumerate({**groups, "pattern": TARGET_GROUP}.items(), start=1):
         header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"{secret}-{role}"]}
         condition = {"Field": "http-header", "HttpHeaderConfig": header}

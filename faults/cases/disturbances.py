@@ -123,8 +123,9 @@ def _serves(world: World, service: Service) -> bool:
 
 def _idles(world: World, service: Service) -> bool:
     """Whether the owner's service takes part in nothing, and its stack would start it."""
-    slots = filter(None, (stable(world), candidate(world)))
-    return world.declared_count > 0 and service.name not in {world.spec.slot_service(slot) for slot in slots}
+    at_work = (stable(world), candidate(world))
+    taking_part = {world.spec.slot_service(slot) for slot in SLOTS if slot in at_work}
+    return world.declared_count > 0 and service.name not in taking_part
 
 
 DISTURBANCES: dict[str, Disturbance] = {
