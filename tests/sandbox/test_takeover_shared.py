@@ -276,7 +276,7 @@ def test_the_releases_end_as_they_should(story: Story) -> None:
 
 
 def test_the_listener_is_as_it_was(story: Story) -> None:
-    """With its login, its conditions and the rules of others; a forward to one group may be shown otherwise."""
+    """With its login, its conditions and others' rules; a forward to one group may be shown otherwise."""
     before, after = (_without_groups(story.seen[name]) for name in ("rules_before", "rules_after"))
     assert before == after
 
