@@ -18,6 +18,8 @@ from tests.sandbox.patience import until
 from tests.sandbox.shell import PROJECT
 
 RATE = 20
+TRUST = PROJECT / "sandbox/host/trust"
+"""Python looks there first for whom it trusts."""
 
 
 class Client:
@@ -37,7 +39,8 @@ class Client:
         self._file = file
         self._command = [sys.executable, "-m", "probe", "--url", url, "--for", "1h", "--rate", str(rate)]
         self._command += options
-        self._environment = os.environ | ({"SSL_CERT_FILE": str(authority)} if authority else {})
+        trust = {"SSL_CERT_FILE": str(authority), "PYTHONPATH": str(TRUST)} if authority else {}
+        self._environment = os.environ | trust
         self.requests: list[RequestRecord] = []
         self.exit_status: int | None = None
 
