@@ -66,13 +66,17 @@ class Client:
         wanted = self._answers() + count
         until(lambda: self._answers() >= wanted, f"{count} more answers")
 
+    def so_far(self) -> list[RequestRecord]:
+        """What it was answered until now."""
+        return read(self._file) if self._file.exists() else []
+
     def last(self, count: int = 20) -> set[tuple[int | None, str | None]]:
         """The statuses and versions of so many more answers, after as many that may have been under way."""
         self.more(2 * count)
-        return {(answer.status, answer.version) for answer in read(self._file)[-count:]}
+        return {(answer.status, answer.version) for answer in self.so_far()[-count:]}
 
     def _answers(self) -> int:
-        return len(read(self._file)) if self._file.exists() else 0
+        return len(self.so_far())
 
 
 def failed(requests: list[RequestRecord]) -> list[RequestRecord]:

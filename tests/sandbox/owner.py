@@ -90,10 +90,10 @@ class Owner:
         self._change("update-stack")
         self._end("UPDATE_COMPLETE")
 
-    def delete(self) -> None:
-        """Delete the stack."""
+    def delete(self, ends: str = "DELETE_COMPLETE") -> list[str]:
+        """Delete the stack, and see the deletion end so; returns what could not be deleted, and why."""
         self._shell.aws("cloudformation", "delete-stack", "--stack-name", self._arn)
-        self._end("DELETE_COMPLETE")
+        return self._end(ends)
 
     def resource(self, kind: str) -> str:
         """The physical id of the stack's only resource of a type, such as `AWS::ECS::Service`."""
@@ -125,7 +125,7 @@ class Owner:
             *(("--parameters", *self._parameters) if self._parameters else ()),
         )
 
-    def _end(self, wanted: str) -> None:
+    def _end(self, wanted: str) -> list[str]:
         client = self._shell.client("cloudformation")
 
         def look() -> str | None:
@@ -133,8 +133,20 @@ class Owner:
             return None if status.endswith("_IN_PROGRESS") else str(status)
 
         ended = until(look, f"the end of what {self._stack} does")
-        assert ended == wanted, [
+        began = f"{wanted.partition('_')[0]}_IN_PROGRESS"
+        events = client.describe_stack_events(StackName=self._arn)["StackEvents"]  # the newest first
+        last = next(
+            (
+                number
+                for number, event in enumerate(events)
+                if (event["PhysicalResourceId"], event["ResourceStatus"]) == (event["StackId"], began)
+            ),
+            len(events),
+        )
+        reasons = [
             f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-            for event in client.describe_stack_events(StackName=self._arn)["StackEvents"]
+            for event in events[:last]
             if event["ResourceStatus"].endswith("_FAILED")
         ]
+        assert ended == wanted, reasons
+        return reasons

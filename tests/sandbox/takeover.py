@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.client import Client
+from tests.sandbox.client import Client, failed
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.owner import Owner, Template, properties_of
 from tests.sandbox.patience import until
@@ -82,13 +82,16 @@ def image(old: str, new: str) -> Callable[[Template], None]:
 class Takeover:
     """One service of an owner's: adopted, released, updated by its owner meanwhile, and handed back.
 
-    ``client`` asks all the time. ``lives`` are the statuses and versions that it was answered after a step.
+    ``client`` asks all the time, and ``gate`` is what its owner sets of the gate besides. ``lives`` are the
+    statuses and versions that the client was answered after a step.
     """
 
-    def __init__(self, stage: Stage, owner: Owner, client: Client, file: Path) -> None:
+    def __init__(
+        self, stage: Stage, owner: Owner, client: Client, file: Path, gate: dict[str, Any] | None = None
+    ) -> None:
         self.stage, self.owner, self.client = stage, owner, client
         self.lives: dict[str, set[tuple[int | None, str | None]]] = {}
-        self._file = file
+        self._file, self._spec = file, {**PACE, "gate": {**PACE["gate"], **(gate or {})}}
 
     @property
     def cloud(self) -> Cloud:
@@ -106,7 +109,7 @@ class Takeover:
         command += ["--out", str(self._file), *options]
         self.cloud.run(*command)
         proposed = json.loads(self._file.read_text(encoding="utf-8"))
-        self._file.write_text(json.dumps({**proposed, **PACE}), encoding="utf-8")
+        self._file.write_text(json.dumps({**proposed, **self._spec}), encoding="utf-8")
         said: dict[str, Any] = json.loads(self.cloud.run(*command, "--apply").stdout)
         self.cloud.sam_deploy(**said["parameters"])
         self.see("adopted")
@@ -137,6 +140,10 @@ class Takeover:
                 each(template)
 
         self.owner.update(change)
+
+    def failures(self) -> int:
+        """How many of the client's requests have failed so far."""
+        return len(failed(self.client.so_far()))
 
     def reach_half(self) -> None:
         """Wait until each side has half of the traffic."""

@@ -1,0 +1,181 @@
+"""Two applications that nobody here wrote are taken over, released, and handed back.
+
+They drop connections when they are stopped, which their clients know: what an ordinary rolling update of ECS
+costs them is measured first, and Crossfade may cost no more. httpbin says no version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.figures import FIGURES
+from tests.sandbox.applications import APPLICATIONS, Application
+from tests.sandbox.beginning import deployed_alone, started
+from tests.sandbox.client import Client
+from tests.sandbox.owner import Owner, Template, properties_of, template
+from tests.sandbox.rehearsal import Rehearsal
+from tests.sandbox.stage import Stage
+from tests.sandbox.takeover import Takeover, cpu, image, tagged, tasks
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
+
+NO_USERS = {"users": "metrics", "users_seconds": 0, "users_seen_seconds": 0}
+"""Of the gate: a stage does not wait for a minute's metrics of users."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An application: its images by tag, the bad one's, and how its version is found by client and probe."""
+
+    application: Application
+    tags: dict[str, str]
+    path: str
+    version_from: str
+    bad: tuple[str, str]
+
+    @property
+    def repository(self) -> str:
+        """Where its images are."""
+        return f"team/{self.application.name}"
+
+
+OF_EACH = {each.name: each for each in APPLICATIONS}
+SUBJECTS = [
+    pytest.param(
+        # Asked for the page that fails in the bad release: there is nothing else to judge it by.
+        Subject(
+            OF_EACH["httpbin"],
+            {"v1": "1.0.0", "v2": "2.0.0"},
+            OF_EACH["httpbin"].page,
+            "none",
+            ("bad", "3.0.0"),
+        ),
+        id="httpbin",
+    ),
+    pytest.param(
+        # The bad release is an old one under a new tag.
+        Subject(
+            OF_EACH["datasette"],
+            {"v1": "0.64.8", "v2": "0.65.3"},
+            OF_EACH["datasette"].version_path,
+            "json:/datasette/version",
+            ("v1", "0.99.0"),
+        ),
+        id="datasette",
+    ),
+]
+
+
+@dataclass
+class Story:
+    """What happened. ``lost`` are the client's failures in each step, by its name."""
+
+    subject: Subject
+    takeover: Takeover
+    lost: dict[str, int] = field(default_factory=dict)
+    releases: dict[str, Rehearsal] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def counts(self, step: str) -> None:
+        """A step has ended."""
+        self.takeover.client.more(20)
+        self.lost[step] = self.takeover.failures() - sum(self.lost.values())
+
+
+@pytest.fixture(scope="module", params=SUBJECTS)
+def story(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Story]:
+    """All of it, in a sandbox of its own."""
+    subject: Subject = request.param
+    state, home, folder = (tmp_path_factory.mktemp(name) for name in ("apps", "home", "clients"))
+    with started(state, pytestconfig) as sandbox:
+        cloud = deployed_alone(sandbox, home, pytestconfig, "web")
+        cloud.aws("ecr", "create-repository", "--repository-name", subject.repository)
+        cloud.push(str(subject.application.folder("v1")), subject.tags["v1"], subject.repository)
+        owner = Owner(cloud, "app", stack(subject, sandbox.production_port))
+        owner.deploy()
+        stage = Stage(cloud, sandbox, folder, pytestconfig.stash[FIGURES])
+        options = ("--path", subject.path, "--version-from", subject.version_from)
+        with Client(cloud.url, folder / "client.txt", options=options) as client:
+            file = folder / "web.crossfade.json"
+            told = Story(subject, Takeover(stage, owner, client, file, NO_USERS))
+            tell(told)
+            requests = len(client.so_far())
+        lost = ", ".join(f"{step} {count}" for step, count in told.lost.items())
+        stage.note(f"{subject.application.name}: of {requests} client requests failed: {lost}")
+        yield told
+
+
+def stack(subject: Subject, port: int) -> Template:
+    """The CDK's template with this application in it."""
+    made = template("plain", {80: port})
+    (container,) = properties_of(made, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    container["Image"]["Fn::Join"][1][-1] = f"/{subject.repository}:{subject.tags['v1']}"
+    group = properties_of(made, "AWS::ElasticLoadBalancingV2::TargetGroup")
+    group["HealthCheckPath"] = subject.application.health_path
+    return made
+
+
+def tell(story: Story) -> None:
+    """An ordinary rolling update; then adopt, release well, release badly, leave."""
+    takeover, subject = story.takeover, story.subject
+    story.counts("begin")
+    takeover.update(cpu("512"))
+    story.counts("rolling update of ECS")
+    takeover.adopt("--version-path", subject.path, "--version-from", subject.version_from)
+    story.counts("adoption")
+
+    def update_in_the_middle(execution: str) -> None:
+        takeover.reach_half()
+        takeover.update(tagged("during"))
+        story.seen["during"] = (takeover.cloud.status(execution), takeover.cloud.weights())
+
+    def pushed(release: str, tag: str) -> Any:
+        return takeover.pushed(str(subject.application.folder(release)), tag, subject.repository)
+
+    story.releases["good"] = takeover.release("good", pushed("v2", subject.tags["v2"]), update_in_the_middle)
+    story.counts("good release")
+    takeover.update(tasks(0))
+    takeover.update(cpu("256"))
+    story.counts("updates between")
+    story.releases["bad"] = takeover.release("bad", pushed(*subject.bad))
+    story.counts("bad release")
+    takeover.leave()
+    story.counts("leaving")
+    takeover.update(tasks(2), image(subject.tags["v1"], subject.tags["v2"]))
+    story.counts("rolling update of ECS after it")
+    takeover.see("end")
+
+
+def test_crossfade_costs_clients_no_more_than_one_rolling_update(story: Story) -> None:
+    """All of its steps together, no more than one ordinary update that the owner makes without it."""
+    ordinary = {"rolling update of ECS", "rolling update of ECS after it"}
+    own = sum(count for step, count in story.lost.items() if step not in ordinary)
+    assert own <= max(story.lost[step] for step in ordinary), story.lost
+
+
+def test_the_good_release_is_promoted(story: Story) -> None:
+    """Compared with what ran before, in the middle of an update of its owner's."""
+    status, weights = story.seen["during"]
+    good = story.releases["good"]
+
+    assert (status, 50 in weights) == ("RUNNING", True)
+    assert good.certificate["outcome"] == "promoted"
+
+
+def test_the_bad_release_is_rolled_back(story: Story) -> None:
+    """By status, or by the version that it answers."""
+    bad = story.releases["bad"]
+    assert (bad.certificate["outcome"], bad.execution.error) == ("rolled_back", "CandidateWorse")
+
+
+def test_the_good_version_is_live_after_each_step(story: Story) -> None:
+    """Where it says one; the owner's code says the old one until the end."""
+    version = story.subject.application.versions["v2"]
+    for step in ("good", "bad", "left", "end"):
+        assert {answered for _, answered in story.takeover.lives[step]} == {version}, step
