@@ -25,14 +25,20 @@ processor's time."""
 
 @contextmanager
 def started(state: Path, config: pytest.Config, **delays: str) -> Iterator[Sandbox]:
-    """A running sandbox; at the end nothing is left of it."""
+    """A running sandbox; at the end nothing is left of it. A failure has a note of what it was doing."""
     running = Sandbox(state, **WARM, **delays)
     config.stash[SANDBOX] = running
     try:
         running.wait_until_ready()
         yield running
+    except AssertionError as failure:
+        if CLOUD in config.stash:
+            failure.add_note(config.stash[CLOUD].last_states("deploy"))
+        raise
     finally:
         left = running.stop()
+        if CLOUD in config.stash:
+            del config.stash[CLOUD]  # nobody is to wait for its answers
     assert left == []
 
 

@@ -64,6 +64,21 @@ class Shell:
         assert not check or done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
         return done
 
+    def bash(self, script: str, folder: Path) -> str:
+        """Run lines of a shell in a folder, none after one that fails; returns what they print."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), self._environment["PATH"]])
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=folder,
+            env=self._environment | {"PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"{script}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
     def aws(self, *arguments: str) -> dict[str, Any]:
         """Run the AWS CLI; returns the JSON that it prints."""
         self.said += arguments

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.sandbox.client import Client, failed
 from tests.sandbox.cloud import Cloud
+from tests.sandbox.guide import Reader, commands
 from tests.sandbox.owner import Owner, Template, properties_of
 from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
@@ -115,6 +116,22 @@ class Takeover:
         self.see("adopted")
         return said
 
+    def follow(self, guide: Reader) -> str:
+        """Do what docs/adopting.md says until the service can be released; returns what that printed.
+
+        Between looking and preparing the pace is set in the proposed spec.
+        """
+        look, rest = [], commands("Fifteen minutes")
+        while "--apply" not in rest[0]:
+            look.append(rest.pop(0))
+        printed = guide.does(*look)
+        spec = guide.file(f"{self.cloud.service}.crossfade.json")
+        proposed = json.loads(spec.read_text(encoding="utf-8"))
+        spec.write_text(json.dumps({**proposed, **self._spec}), encoding="utf-8")
+        printed += guide.does(*rest)
+        self.see("adopted")
+        return printed
+
     def release(
         self, name: str, push: Callable[[], str], meanwhile: Callable[[str], None] = lambda execution: None
     ) -> Rehearsal:
@@ -149,9 +166,12 @@ class Takeover:
         """Wait until each side has half of the traffic."""
         until(lambda: 50 in (self.cloud.weights() or ()), "half of the traffic for the candidate")
 
-    def leave(self) -> str:
-        """Have `crossfade leave` hand the service back; returns what it printed."""
-        printed = self.cloud.run("crossfade", "leave", self.cloud.service).stdout
+    def leave(self, guide: Reader | None = None) -> str:
+        """Have `crossfade leave` hand the service back, by the guide or not; returns what it printed."""
+        if guide:
+            printed = guide.does(*commands("How to leave"))
+        else:
+            printed = self.cloud.run("crossfade", "leave", self.cloud.service).stdout
         self.see("left")
         return printed
 

@@ -16,6 +16,7 @@ from probe.record import RequestRecord
 from tests.figures import FIGURES
 from tests.sandbox.beginning import deployed_alone, started
 from tests.sandbox.client import Client, failed, versions
+from tests.sandbox.guide import Reader, by_hand, commands
 from tests.sandbox.owner import Owner, push_images, template
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.stage import Stage
@@ -24,6 +25,8 @@ from tests.sandbox.takeover import Takeover, cpu, image, tagged, tasks
 pytestmark = pytest.mark.enable_socket
 
 REPOSITORY = "team/plain"
+MOST_COMMANDS, MOST_LINES = 8, 40
+"""What docs/adopting.md may ask of a person: commands, and lines of text."""
 
 
 @dataclass
@@ -32,7 +35,6 @@ class Story:
 
     takeover: Takeover
     requests: list[RequestRecord] = field(default_factory=list)
-    adopted: dict[str, Any] = field(default_factory=dict)
     releases: dict[str, Rehearsal] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
 
@@ -49,19 +51,19 @@ def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
         stage = Stage(cloud, sandbox, folder, pytestconfig.stash[FIGURES])
         with Client(cloud.url, folder / "client.txt") as client:
             told = Story(Takeover(stage, owner, client, folder / "web.crossfade.json"))
-            tell(told)
+            tell(told, Reader(cloud, tmp_path_factory.mktemp("project")))
         told.requests = client.requests
         stage.note(f"taken over and handed back: {len(failed(told.requests))} of {len(told.requests)} failed")
         yield told
 
 
-def tell(story: Story) -> None:
-    """Adopt, release well, release badly, leave; and an update of the owner's stack wherever it may come."""
+def tell(story: Story, guide: Reader) -> None:
+    """Adopt and leave by docs/adopting.md, release well and badly, and update the stack all the while."""
     takeover, seen = story.takeover, story.seen
     cloud, owner = takeover.cloud, takeover.owner
     takeover.see("before")
     seen["rules_before"] = rules(takeover)
-    story.adopted = takeover.adopt()
+    seen["said"] = takeover.follow(guide)
 
     def update_in_the_middle(execution: str) -> None:
         takeover.reach_half()
@@ -82,7 +84,7 @@ def tell(story: Story) -> None:
     takeover.update(cpu("256"))
     takeover.see("updated between")
     seen["idle"] = counts(owner)
-    seen["printed"] = takeover.leave()
+    seen["printed"] = takeover.leave(guide)
     takeover.update(tasks(2), image("1.0.0", "1.0.1"))
     takeover.see("updated after")
     seen["rules_after"] = rules(takeover)
@@ -113,6 +115,13 @@ def services(takeover: Takeover) -> list[str]:
     """The ARNs of the ECS services in the owner's cluster."""
     cluster = takeover.owner.resource("AWS::ECS::Cluster")
     return list(takeover.cloud.client("ecs").list_services(cluster=cluster)["serviceArns"])
+
+
+def test_the_guide_is_short() -> None:
+    """Each command of it is one that is typed above, as it stands there."""
+    sections = ("Fifteen minutes", "How to leave")
+    assert sum(len(commands(section)) for section in sections) <= MOST_COMMANDS
+    assert sum(len(by_hand(section)) for section in sections) <= MOST_LINES
 
 
 def test_no_client_failed(story: Story) -> None:
