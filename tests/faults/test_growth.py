@@ -154,10 +154,12 @@ def test_a_service_that_nobody_scales_keeps_up_as_well() -> None:
     assert world.live()["green"] == ("0.0.2",) * 4
 
 
-def _narrow(slot_bounds: Mapping[str, int]) -> Happening:
+def _narrow(bounds: Mapping[str, int]) -> Happening:
+    """Services may have fewer tasks than before; the candidate gets the bounds of the owner's, ``web``."""
+
     def happen(world: World) -> None:
-        for slot, most in slot_bounds.items():
-            target = world.scaling.targets[f"service/web/web-{slot}"]
+        for name, most in bounds.items():
+            target = world.scaling.targets[f"service/web/{name}"]
             world.scaling.targets[target["ResourceId"]] = target | {"MaxCapacity": most}
         ask(NEXT)(world)
 
@@ -166,7 +168,7 @@ def _narrow(slot_bounds: Mapping[str, int]) -> Happening:
 
 def test_a_live_slot_that_outgrows_the_candidates_bounds_stays_live() -> None:
     """The owner wants more than the candidate may have: the release goes back, and says why."""
-    narrow = replace(GREW, begins=scaled(_narrow({"blue": 3})))
+    narrow = replace(GREW, begins=scaled(_narrow({"web": 3})))
     world = _run(narrow, deploy__WatchStage__1=grow("green", 2))
     assert world.live() == {"blue": (), "green": ("0.0.2",) * 4}
     (deploy,) = world.executions("deploy")[2:]
@@ -175,8 +177,8 @@ def test_a_live_slot_that_outgrows_the_candidates_bounds_stays_live() -> None:
 
 
 def test_bounds_that_are_too_narrow_are_refused_in_the_plan() -> None:
-    """AWS would stop tasks of the candidate as soon as its target is written."""
-    world = _run(replace(GREW, begins=scaled(_narrow({"blue": 1}))))
+    """AWS would stop tasks of the live slot as soon as its target is written."""
+    world = _run(replace(GREW, begins=scaled(_narrow({"web-green": 1}))))
     (deploy,) = world.executions("deploy")[2:]
     assert (deploy.error, deploy.path[-2][1]) == ("ScalingTooNarrow", "PlanRelease")
     assert world.live() == {"blue": (), "green": ("0.0.2",) * 2}
