@@ -6,6 +6,7 @@ HANDLERS, DOMAIN = "functions/crossfade/handlers", "functions/crossfade/domain"
 STAGES = "tests/unit/handlers/test_watching.py"
 GOING_BACK = "tests/unit/handlers/test_putting_back.py"
 ASSESSING = "tests/unit/handlers/test_assessing.py"
+ADOPTED = "tests/unit/handlers/test_adopted.py"
 WIRING = "tests/statemachine/test_wiring.py"
 FLOOR = "healthy targets"
 
@@ -79,8 +80,8 @@ MUTATIONS = (
         promise="4",
         breaks="no intent of a rollback that chooses the candidate",
         file=f"{HANDLERS}/restore_weights.py",
-        old="            journal.live.intend(plan.hold, wanted, utc_now())\n",
-        new="            pass\n",
+        old="        journal.live.intend(plan.hold, wanted, utc_now())\n",
+        new="        pass\n",
         test=f"{GOING_BACK}::test_a_choice_of_the_candidate_that_was_cut_off_is_finished",
     ),
     Mutation(
@@ -192,6 +193,48 @@ MUTATIONS = (
         old="if short and not (emergency and capacity.healthy):",
         new="if short:",
         test=f"{STAGES}::test_where_stable_serves_nothing_the_tasks_that_there_are_must_do",
+    ),
+    # ---- 41: of the owner's service little is written -----------------------------------------------------
+    Mutation(
+        promise="41",
+        breaks="the owner's service is set as a slot is",
+        file="functions/crossfade/aws/ecs_services.py",
+        old="**({} if origin else self._updated(slot)),",
+        new="**self._updated(slot),",
+        test="tests/unit/aws/test_slots.py::test_of_the_owners_own_service_little_is_set",
+    ),
+    # ---- 43: the origin takes the place of a slot ---------------------------------------------------------
+    Mutation(
+        promise="43",
+        breaks="the origin keeps its place when it is live no more",
+        file=f"{DOMAIN}/planning/placing.py",
+        old="    if rule.forwards.get(pattern.target_group):\n",
+        new="    if state.origin or rule.forwards.get(pattern.target_group):\n",
+        test=f"{ADOPTED}::test_after_the_first_release_the_slots_are_crossfades_own",
+    ),
+    Mutation(
+        promise="43",
+        breaks="what is in no slot's place runs on",
+        file=f"{HANDLERS}/launch_candidate.py",
+        old="    slots.stop_leftover()\n",
+        new="",
+        test=f"{ADOPTED}::test_a_warm_origin_is_stopped_by_the_next_launch",
+    ),
+    Mutation(
+        promise="43",
+        breaks="the owner's tasks without traffic are refused",
+        file=f"{DOMAIN}/planning/drift.py",
+        old="slot not in {warm, spec.origin}",
+        new="slot != warm",
+        test="tests/unit/domain/test_drift.py::test_the_owners_tasks_without_traffic_are_no_drift",
+    ),
+    Mutation(
+        promise="43",
+        breaks="a first release takes over traffic that is not its owner's",
+        file=f"{HANDLERS}/plan_release.py",
+        old="    refuse_others_traffic(state, live, spec)\n",
+        new="",
+        test="tests/unit/handlers/test_plan_release.py::test_bad_input_fails_before_anything_is_changed",
     ),
     # ---- no weight without the healthy targets for it -----------------------------------------------------
     Mutation(
