@@ -11,9 +11,9 @@ from crossfade.aws.scalable_targets import DIMENSION, suspended_state, target_of
 from crossfade.domain.errors import AwsUnavailable
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.names import SERVICE_TAG
-from crossfade.domain.spec.placed import Pattern, Placed
+from crossfade.domain.spec.placed import Pattern, PatternScaling, Placed
 from crossfade.domain.spec.service import ServiceSpec
-from crossfade.domain.tasks.scaling import SUSPENDED, PatternScaling
+from crossfade.domain.tasks.scaling import SUSPENDED
 from crossfade.domain.tasks.scaling_copy import (
     ALARM_ACTIONS,
     Copy,

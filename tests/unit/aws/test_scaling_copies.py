@@ -8,8 +8,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.aws.scaling_copies import OwnScaling, PatternScalings, SlotScaling
 from crossfade.domain.errors import AwsUnavailable
-from crossfade.domain.spec.placed import Pattern
-from crossfade.domain.tasks.scaling import PatternScaling
+from crossfade.domain.spec.placed import Pattern, PatternScaling
 from tests.unit.account import Account
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

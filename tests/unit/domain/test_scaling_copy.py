@@ -6,7 +6,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from crossfade.domain.tasks.scaling import ACTIVE, PatternScaling, ScalableTarget
+from crossfade.domain.spec.placed import PatternScaling
+from crossfade.domain.tasks.scaling import ACTIVE, ScalableTarget
 from crossfade.domain.tasks.scaling_copy import (
     ACTION,
     ALARM,

@@ -9,7 +9,21 @@ from pydantic import Field
 from crossfade.domain.model import Model
 from crossfade.domain.slots import Slot, TargetGroups
 from crossfade.domain.spec.service import Network, ServiceSpec
-from crossfade.domain.tasks.scaling import PatternScaling
+
+
+class PatternScaling(Model):
+    """How the owner's ECS service is scaled, as it was read for a deployment; the slots get the same.
+
+    ``least`` and ``most`` are MinCapacity and MaxCapacity. ``policies``, ``actions`` and ``alarms`` have the
+    shapes of PutScalingPolicy, PutScheduledAction and PutMetricAlarm, without what names the target. The
+    alarms are those of step scaling, and their actions are names of policies.
+    """
+
+    least: int
+    most: int
+    policies: tuple[dict[str, Any], ...] = ()
+    actions: tuple[dict[str, Any], ...] = ()
+    alarms: tuple[dict[str, Any], ...] = ()
 
 
 class Pattern(Model):

@@ -1,7 +1,7 @@
 """Automatic scaling of a slot, in the words of Application Auto Scaling."""
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import Slot
@@ -33,21 +33,6 @@ class ScalableTarget(Model):
     suspension: SuspendedState
     least: int
     most: int
-
-
-class PatternScaling(Model):
-    """How the owner's ECS service is scaled, as it was read for a deployment; the slots get the same.
-
-    ``least`` and ``most`` are MinCapacity and MaxCapacity. ``policies``, ``actions`` and ``alarms`` have the
-    shapes of PutScalingPolicy, PutScheduledAction and PutMetricAlarm, without what names the target. The
-    alarms are those of step scaling, and their actions are names of policies.
-    """
-
-    least: int
-    most: int
-    policies: tuple[dict[str, Any], ...] = ()
-    actions: tuple[dict[str, Any], ...] = ()
-    alarms: tuple[dict[str, Any], ...] = ()
 
 
 class Resumption(Model):

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from crossfade.domain.model import iso
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.names import SERVICE_TAG
-from crossfade.domain.spec.placed import Placed
-from crossfade.domain.tasks.scaling import PatternScaling, ScalableTarget
+from crossfade.domain.spec.placed import PatternScaling, Placed
+from crossfade.domain.tasks.scaling import ScalableTarget
 
 Shown = Mapping[str, Any]
 """What AWS shows of something."""
