@@ -121,7 +121,10 @@ def test_a_slots_scaling_is_made_and_removed() -> None:
         assert law.allows(Change(resource, "comes"), made=False)
         assert law.allows(Change(resource, "goes"), made=True)
     assert law.allows(Change(slots, "MaxCapacity"), made=True)
-    assert not law.covers(Resource("alarm", "web-blue-a"))
+    tracking = "TargetTracking-service/main/{}-AlarmHigh-1"
+    assert law.allows(Change(Resource("alarm", tracking.format("web-blue")), "comes"), made=False)
+    for others in ("web-blue-a", tracking.format("shop")):
+        assert not law.covers(Resource("alarm", others))
 
 
 def test_of_the_owners_service_only_what_runs_and_how_many_may_differ() -> None:
