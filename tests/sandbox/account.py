@@ -10,7 +10,7 @@ from collections.abc import Iterator, Set
 from functools import cache
 from typing import Any
 
-from faults.law import GOES, Attributes, Change, Held, Law, Resource, changes
+from faults.law import COMES, GOES, Attributes, Change, Held, Law, Resource, changes
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.shell import SERVICE, STACK
 
@@ -26,6 +26,8 @@ TOLD = {
               "StateTransitionedTimestamp"},
 }  # fmt: skip
 """Attributes by which AWS tells how something goes: nobody sets them."""
+OF_TARGET_TRACKING = "TargetTracking-"
+"""How the names of the alarms begin that AWS makes for a policy, and deletes with it."""
 
 
 def settle(cloud: Cloud) -> None:
@@ -98,7 +100,8 @@ def _held(cloud: Cloud) -> Iterator[tuple[Resource, Attributes]]:
     for parameter in _pages(cloud, "ssm", "get_parameters_by_path", Path="/", Recursive=True):
         yield Resource("parameter", parameter["Name"]), parameter
     for alarm in _pages(cloud, "cloudwatch", "describe_alarms"):
-        yield Resource("alarm", alarm["AlarmName"]), alarm
+        if not alarm["AlarmName"].startswith(OF_TARGET_TRACKING):
+            yield Resource("alarm", alarm["AlarmName"]), alarm
 
 
 def _load_balancers(elbv2: Any) -> Iterator[tuple[Resource, Attributes]]:
@@ -108,12 +111,20 @@ def _load_balancers(elbv2: Any) -> Iterator[tuple[Resource, Attributes]]:
         for listener in elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]:
             yield Resource("listener", listener["ListenerArn"]), listener
             for rule in elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
-                yield Resource("listener rule", f"{listener['ListenerArn']} {rule['Priority']}"), rule
+                name = f"{listener['ListenerArn']} {rule['Priority']}"
+                yield Resource("listener rule", name), {**rule, "tags": _rule_tags(elbv2, rule["RuleArn"])}
     for group in elbv2.describe_target_groups()["TargetGroups"]:
         arn = group["TargetGroupArn"]
         attributes = elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
         found = {attribute["Key"]: attribute["Value"] for attribute in attributes}
         yield Resource("target group", arn), {**group, "Attributes": found}
+
+
+@cache
+def _rule_tags(elbv2: Any, rule: str) -> tuple[str, ...]:
+    """By key; they are given as a rule is made."""
+    (found,) = elbv2.describe_tags(ResourceArns=[rule])["TagDescriptions"]
+    return tuple(sorted(tag["Key"] for tag in found["Tags"]))
 
 
 def _containers(ecs: Any) -> Iterator[tuple[Resource, Attributes]]:
@@ -146,8 +157,12 @@ def _pages(cloud: Cloud, service: str, method: str, **given: Any) -> Iterator[di
 
 
 def _made(change: Change, before: Held) -> bool:
-    """Whether Crossfade has made what has gone or changed; its task definitions say so by their tags."""
-    if change.resource.kind != "task definition" or change.what != GOES:
+    """Whether Crossfade has made what has gone or changed; task definitions and rules say so by their tags."""
+    by_tags = change.resource.kind == "listener rule" or (change.resource.kind, change.what) == (
+        "task definition",
+        GOES,
+    )
+    if not by_tags or change.what == COMES:
         return True
     return any(tag.startswith("crossfade:") for tag in before[change.resource]["tags"])
 
