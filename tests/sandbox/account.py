@@ -10,7 +10,7 @@ from collections.abc import Iterator, Set
 from functools import cache
 from typing import Any
 
-from faults.law import COMES, GOES, Attributes, Change, Held, Law, Resource, changes
+from faults.law import COMES, Attributes, Change, Held, Law, Resource, changes
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.shell import SERVICE, STACK
 
@@ -26,6 +26,8 @@ TOLD = {
               "StateTransitionedTimestamp"},
 }  # fmt: skip
 """Attributes by which AWS tells how something goes: nobody sets them."""
+TAGGED = {"listener rule", "task definition"}
+"""What is known to be Crossfade's by its tags."""
 OF_TARGET_TRACKING = "TargetTracking-"
 """How the names of the alarms begin that AWS makes for a policy, and deletes with it."""
 
@@ -157,12 +159,8 @@ def _pages(cloud: Cloud, service: str, method: str, **given: Any) -> Iterator[di
 
 
 def _made(change: Change, before: Held) -> bool:
-    """Whether Crossfade has made what has gone or changed; task definitions and rules say so by their tags."""
-    by_tags = change.resource.kind == "listener rule" or (change.resource.kind, change.what) == (
-        "task definition",
-        GOES,
-    )
-    if not by_tags or change.what == COMES:
+    """Whether Crossfade has made what has gone or changed; by their tags rules and task definitions say so."""
+    if change.what == COMES or change.resource.kind not in TAGGED:
         return True
     return any(tag.startswith("crossfade:") for tag in before[change.resource]["tags"])
 
