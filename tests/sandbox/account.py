@@ -159,7 +159,7 @@ def _pages(cloud: Cloud, service: str, method: str, **given: Any) -> Iterator[di
 
 
 def _made(change: Change, before: Held) -> bool:
-    """Whether Crossfade has made what has gone or changed; by their tags rules and task definitions say so."""
+    """Whether Crossfade has made what has gone or changed; rules and task definitions say so by tags."""
     if change.what == COMES or change.resource.kind not in TAGGED:
         return True
     return any(tag.startswith("crossfade:") for tag in before[change.resource]["tags"])
