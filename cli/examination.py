@@ -1,5 +1,6 @@
 """A spec and a release, examined without changing anything, by the functions that plan a deployment."""
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from crossfade.aws.ecr import Image, Registry
 from crossfade.aws.listener_rules import Traffic, rules
 from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
+from crossfade.aws.scaling_copies import PatternScalings
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.domain.errors import NotPrepared
 from crossfade.domain.journal import State
@@ -45,7 +47,7 @@ class Examined(NamedTuple):
 def examine(account: Account, spec: ServiceSpec, tag: str | None, findings: Findings) -> Examined:
     """Examine a spec and the release of a tag, of the one that the pattern runs where it is None."""
     ecs, elbv2 = account.client("ecs"), account.client("elbv2")
-    pattern = findings.check("pattern", lambda: Patterns(ecs, elbv2).read(spec))
+    pattern = findings.check("pattern", lambda: _pattern(account, spec))
     if pattern is None:
         return Examined()
     findings.ok("pattern", f"{spec.like} is to run {pattern.desired} tasks of {pattern.task_definition}")
@@ -67,6 +69,15 @@ def examine(account: Account, spec: ServiceSpec, tag: str | None, findings: Find
         checked=checked,
         rights=needed(spec, pattern, definition, checked.streams if checked else None),
     )
+
+
+def _pattern(account: Account, spec: ServiceSpec) -> Pattern:
+    """The pattern as it is now, with how it is scaled."""
+    ecs, elbv2, autoscaling, cloudwatch = (
+        account.client(name) for name in ("ecs", "elbv2", "application-autoscaling", "cloudwatch")
+    )
+    found = Patterns(ecs, elbv2).read(spec)
+    return PatternScalings(autoscaling, cloudwatch).read(spec, found, datetime.now(UTC))
 
 
 def _balancer(elbv2: Any, pattern: Pattern) -> str:

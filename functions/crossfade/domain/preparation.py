@@ -261,6 +261,11 @@ def is_made(names: Names, tags: Mapping[str, str]) -> bool:
     return tags.get(SPEC_TAG) == names.spec
 
 
+def is_preview(rule: LiveRule) -> bool:
+    """Whether a rule is chosen by the secret header, so that no client meets it."""
+    return bool(_values(rule))
+
+
 def passes_login(rule: LiveRule) -> bool:
     """Whether this is a service's rule that leads where users get to, and asks for no login."""
     return _role(rule) == LIVE

@@ -57,13 +57,15 @@ from crossfade.domain.planning.plan import (
 )
 from crossfade.domain.planning.request import DeployRequest, ImagePushed, NoConcern, read_input
 from crossfade.domain.planning.task_definition import feed_unreadable
+from crossfade.domain.preparation import is_preview
 from crossfade.domain.rollout.alarms import refuse_unknown
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.names import preview_secret
 from crossfade.domain.spec.placed import Pattern, Placed
-from crossfade.domain.spec.service import ServiceSpec, read_spec, repository_of
+from crossfade.domain.spec.service import OwnRule, ServiceSpec, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
 from crossfade.domain.traffic.place import listener, production_rule, refuse_moved
+from crossfade.domain.traffic.routes import Listener, refuse_routes
 from crossfade.domain.traffic.rule import refuse_stickiness
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, refuse_foreign, stable_slot
 from crossfade.step import step, utc_now
@@ -414,7 +416,21 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:
         raise ForeignChange(f"{changed} {PUT_RIGHT}") from changed
     refuse_others_traffic(state, live, spec)
     refuse_moved(spec, state.live_rule, state.stable)
+    _refuse_routes(spec)
     return live
+
+
+def _refuse_routes(spec: Placed) -> None:
+    """Refuse another rule of the listener that leads to the service, and a login that the probe would meet.
+
+    Other listeners were looked at when the service was prepared.
+    """
+    shown = listeners_rules(client("elbv2"), spec)
+    made = [spec.rule] if isinstance(spec.route, OwnRule) else []
+    own = frozenset([*made, *(rule.arn for rule in shown if is_preview(rule))])
+    groups = spec.target_groups
+    production = Listener({"ListenerArn": spec.listener}, tuple(shown), own)
+    refuse_routes(spec, [production], (groups.blue, groups.green, groups.pattern))
 
 
 def _count(slots: Slots, traffic: Traffic, slot: Slot) -> SlotCount | None:

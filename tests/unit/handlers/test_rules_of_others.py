@@ -70,6 +70,34 @@ LOGIN = login()["AuthenticateOidcConfig"]
 # ---- what its owner has put before the forward ----------------------------------------------------------
 
 
+def test_another_rule_that_leads_to_the_service_is_refused(
+    account: Account, invoke: Invoke, blue_live: None
+) -> None:
+    """Its clients would stay on the release of before, and then meet no task at all."""
+    group = account.spec.target_groups.blue
+    account.elbv2.create_rule(
+        ListenerArn=account.spec.listener,
+        Priority=50,
+        Conditions=[HOST],
+        Actions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+    with pytest.raises(errors.PatternUnusable, match=r"\(priority 50, host-header api.example\) leads to it"):
+        _plan(account, invoke)
+
+
+def test_a_login_that_the_probe_would_meet_is_refused(
+    account: Account, invoke: Invoke, blue_live: None
+) -> None:
+    """One that turns unknown clients away; the spec does not say that the probe may pass it by."""
+    rule = account.production_rule()
+    actions = [login(OnUnauthenticatedRequest="authenticate"), {**rule["Actions"][-1], "Order": 2}]
+    account.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=actions)
+    route = ExistingRule(rule=rule["RuleArn"])
+    account.publish(account.spec.model_copy(update={"traffic": (route,)}))
+    with pytest.raises(errors.PatternUnusable, match="asks for a login"):
+        _plan(account, invoke)
+
+
 def test_a_login_survives_a_shift(account: Account, invoke: Invoke, held: HeldPlan, traffic: Traffic) -> None:
     """Before, ModifyRule replaced the list of actions with a forward alone, and nobody was told."""
     enriched = account.enrich_rule()

@@ -38,8 +38,18 @@ def routes_to(groups: Iterable[str], listeners: Iterable[Listener]) -> list[Live
 
 
 def asks_for_login(rule: LiveRule) -> bool:
-    """Whether a rule asks who the client is before it forwards."""
-    return any(action["Type"] in KEPT for action in rule.actions[:-1])
+    """Whether a rule turns away clients that are not known, as a login does unless it says ``allow``.
+
+    botocore elbv2 2015-12-01, OnUnauthenticatedRequest; a JSON web token is asked for in any case.
+    """
+    configs = [
+        config
+        for action in rule.actions[:-1]
+        if action["Type"] in KEPT
+        for key, config in action.items()
+        if key.endswith("Config")
+    ]
+    return any(config.get("OnUnauthenticatedRequest") != "allow" for config in configs)
 
 
 def refuse_routes(spec: ServiceSpec, listeners: Iterable[Listener], groups: Iterable[str]) -> None:
@@ -85,15 +95,15 @@ def _client_certificates(spec: ServiceSpec, listeners: list[Listener]) -> Iterat
 
 def _login(spec: ServiceSpec, listeners: list[Listener], groups: set[str]) -> Iterator[str]:
     """A login keeps the probe from what users get, and the secret of one cannot be read to make it anew."""
-    for rule in filter(asks_for_login, routes_to(groups, listeners)):
+    for rule in routes_to(groups, listeners):
         if not _is_moved(spec, rule):
             continue
-        if isinstance(spec.route, OwnRule):
+        if isinstance(spec.route, OwnRule) and any(action["Type"] in KEPT for action in rule.actions[:-1]):
             yield (
                 f"{rule} asks for a login, and a rule in its place would need that login's secret, which ELB "
                 "shows to nobody: put the login and the forward into a rule, and name its ARN in traffic"
             )
-        elif not spec.login_bypass:
+        elif asks_for_login(rule) and not spec.login_bypass:
             yield (
                 f"{rule} asks for a login, which the probe has not: say login_bypass: true in the spec, and "
                 "see in docs/adopting.md what that means, or let the login be the application's own"
