@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, Superseded
-from crossfade.domain.model import Model, Timestamp
-from crossfade.domain.slots import Slot
+from crossfade.domain.errors import DeployedUnknown, NotRemoved, ServiceLost, StillLive, Superseded
+from crossfade.domain.model import Model, Timestamp, iso
+from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.scaling import Resumption
 from crossfade.domain.traffic.rule import LastRule, LiveRule
-from crossfade.domain.traffic.weights import Overwritten, Weights
+from crossfade.domain.traffic.weights import RULE_SECONDS, Overwritten, Weights
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
@@ -209,6 +209,26 @@ def not_removed(service: str, left: Mapping[str, str]) -> NotRemoved:
         f"Crossfade removed all that it made for {service}, except {', '.join(left)}: "
         f"{'. '.join(reasons)}. Put right what this says, then delete the stack again."
     )
+
+
+def refuse_just_written(service: str, state: State, now: datetime) -> None:
+    """Let a service leave only once what the load balancer shows of its rule is no older than the last write.
+
+    Raises
+    ------
+    StillLive
+        By the journal a slot of Crossfade's has got traffic a moment ago, whatever is shown.
+    """
+    if state.weights is None or state.written_at is None:
+        return
+    live = [slot for slot in SLOTS if slot != state.origin and state.weights.of(slot)]
+    believed = state.written_at + timedelta(seconds=RULE_SECONDS)
+    if live and now < believed:
+        raise StillLive(
+            f"Crossfade has sent clients of {service} to its slot {live[0]} a moment ago, and until "
+            f"{iso(believed)} the load balancer may show older weights, so nothing was removed. Hand the "
+            "service back first, as crossfade leave does; if you did that in the rule by hand, wait until then."
+        )
 
 
 def machine_of(execution: str) -> str:

@@ -33,7 +33,7 @@ from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.scaling_copies import OwnScaling
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.errors import NotYetVisible, ResourceGone, ServiceBusy, ServiceChanged, UnknownService
-from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed
+from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed, refuse_just_written
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
 from crossfade.domain.slots import SLOTS
@@ -166,6 +166,7 @@ def _leave(service: str, context: LambdaContext, *, gone: bool) -> list[str]:
     if state.holder not in (None, DELETION):
         raise ServiceBusy(f"{state.holder} holds {service}. Wait until it ends, then leave again.")
     if not gone:
+        refuse_just_written(service, state, utc_now())
         refuse_live(service, _preparation(service).beside(None))
     return _remove(service, context)
 

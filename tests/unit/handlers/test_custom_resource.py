@@ -750,6 +750,22 @@ def test_a_service_that_is_live_in_a_slot_does_not_leave(
     assert Traffic(account.elbv2, account.spec).rule() is not None
 
 
+def test_a_service_that_went_back_to_a_slot_a_moment_ago_does_not_leave(
+    account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
+) -> None:
+    """Its way to the owner was rolled back, and ELB may show for minutes what was there before that."""
+    Traffic(account.elbv2, account.origin).write(Weights(blue=0, green=100))
+    _default_to(account, account.spec.pattern.target_group)
+    journal.live.wrote(deployed, Weights(blue=100, green=0), at(0))
+    journal.holding.release(deployed.hold, at(0))
+    clock.seconds = 299
+    with pytest.raises(errors.StillLive, match=r"its slot blue a moment ago, .* nothing was removed"):
+        _leave(aws)
+    assert account.status("blue") == "ACTIVE"
+    clock.seconds = 300
+    assert "web-blue" in _leave(aws)
+
+
 def test_a_service_that_its_owner_has_deleted_leaves(
     account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
 ) -> None:
