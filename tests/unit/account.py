@@ -46,6 +46,8 @@ OWN_TAGS = [
     {"Key": "crossfade:spec", "Value": f"{SPECS}web"},
 ]
 """Of the target groups and rules that Crossfade made."""
+SERVICE_TAGS = [{"key": "crossfade:service", "value": "web"}]
+"""Of the ECS services that Crossfade made."""
 MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
 STATES_ROLE = f"arn:aws:iam::{ACCOUNT}:role/states"
 ALONE = Contents(released=("app",), kept={}, left_out=(), tags={})
@@ -182,6 +184,7 @@ class Account:
             serviceName=self.spec.slot_service(slot),
             taskDefinition=task_definition,
             desiredCount=count,
+            tags=SERVICE_TAGS,
         )
 
     def deregister_targets(self, slot: Slot, *addresses: str) -> None:
@@ -217,7 +220,7 @@ class Account:
         if self.ecs.describe_services(cluster="web", services=[name])["services"]:
             self.ecs.update_service(service=name, **given)
         else:
-            self.ecs.create_service(serviceName=name, **given)
+            self.ecs.create_service(serviceName=name, tags=SERVICE_TAGS, **given)
 
     def stop_service(self, name: str, group: str) -> None:
         """Stop an ECS service's tasks, and take them out of its target group."""

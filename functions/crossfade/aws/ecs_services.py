@@ -31,7 +31,8 @@ class SlotService(Model):
     """A slot's ECS service. ``rollout`` is the newest one: ECS's PRIMARY deployment of the service.
 
     ``running`` are tasks of that rollout, ``others`` running tasks of earlier ones; ``tasks`` counts all that
-    run or start. ``events`` are the service's events, the newest first.
+    run or start. ``events`` are the service's events, the newest first. ``given``: Crossfade made it, or it
+    is the owner's in a slot's place, and not another service that has a slot's name.
     """
 
     task_definition: str
@@ -43,6 +44,7 @@ class SlotService(Model):
     rollout_failed: bool
     rollout_reason: str
     events: tuple[Event, ...] = ()
+    given: bool = True
 
     def trouble(self, since: datetime) -> str:
         """What keeps its tasks from running, in ECS's words; empty if ECS has reported no trouble since."""
@@ -97,6 +99,7 @@ class Slots:
             events=tuple(
                 Event(at=event["createdAt"], message=event["message"]) for event in service.get("events", [])
             ),
+            given=slot == self._spec.origin or _is_made(service, self._spec),
         )
 
     def stops(self, slot: Slot, rollout: str) -> list[Stop]:
@@ -203,7 +206,9 @@ class Slots:
     def _find(self, slot: Slot) -> dict[str, Any] | None:
         names = [self._spec.slot_service(slot)]
         try:
-            found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
+            found = self._ecs.describe_services(cluster=self._spec.cluster, services=names, include=["TAGS"])[
+                "services"
+            ]
         except ClientError as error:
             if error_code(error) != "ClusterNotFoundException":
                 raise
@@ -284,6 +289,27 @@ class OwnServices:
         """The name of Crossfade's service of a slot."""
         return f"{self._spec.service}-{slot}"
 
+    def made(self) -> list[Slot]:
+        """The slots whose services are not shown as somebody else's; an own one may be too new to be shown.
+
+        By its name alone another's would be deleted with its tasks.
+        """
+        names = [self.name(slot) for slot in SLOTS]
+        try:
+            found = self._ecs.describe_services(cluster=self._spec.cluster, services=names, include=["TAGS"])[
+                "services"
+            ]
+        except ClientError as error:
+            if error_code(error) != "ClusterNotFoundException":
+                raise
+            return list(SLOTS)
+        others = {
+            service["serviceName"]
+            for service in found
+            if service["status"] == "ACTIVE" and not _is_made(service, self._spec)
+        }
+        return [slot for slot in SLOTS if self.name(slot) not in others]
+
     def delete(self, slot: Slot) -> None:
         """Delete Crossfade's service of a slot with its tasks; harmless when there is none."""
         try:
@@ -322,6 +348,11 @@ def _tasks(ecs: Any, cluster: str, **wanted: str) -> Iterator[dict[str, Any]]:
     for arns in (page["taskArns"] for page in pages):
         if arns:
             yield from ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+
+
+def _is_made(service: dict[str, Any], spec: ServiceSpec) -> bool:
+    """Whether Crossfade has made an ECS service, which is shown with its tags."""
+    return {"key": SERVICE_TAG, "value": spec.service} in service.get("tags", [])
 
 
 def _primary(service: dict[str, Any]) -> dict[str, Any]:

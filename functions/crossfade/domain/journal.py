@@ -227,7 +227,7 @@ def refuse_just_written(service: str, state: State, now: datetime) -> None:
         raise StillLive(
             f"Crossfade has sent clients of {service} to its slot {live[0]} a moment ago, and until "
             f"{iso(believed)} the load balancer may show older weights, so nothing was removed. Hand the "
-            "service back first, as crossfade leave does; if you did that in the rule by hand, wait until then."
+            "service back first, as crossfade leave does; if you did that by hand in the rule, wait for that."
         )
 
 

@@ -36,7 +36,7 @@ from crossfade.domain.errors import NotYetVisible, ResourceGone, ServiceBusy, Se
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed, refuse_just_written
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
-from crossfade.domain.slots import SLOTS
+from crossfade.domain.slots import Slot
 from crossfade.domain.spec.service import ServiceSpec, is_service_name, read_spec
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.domain.tasks.scaling_copy import alarm_prefix
@@ -266,7 +266,9 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
     """
     ecs = client("ecs")
     slots, probes = OwnServices(ecs, spec), ProbeTasks(ecs, spec)
-    going = [slot for slot in SLOTS if removal.tries(slots.name(slot), partial(slots.delete, slot))]
+    made: list[Slot] = []
+    removal.sees_to(f"the services in {spec.cluster}", lambda: made.extend(slots.made()))
+    going = [slot for slot in made if removal.tries(slots.name(slot), partial(slots.delete, slot))]
     staying: set[str] = set()
 
     def end_tasks() -> None:

@@ -439,5 +439,9 @@ def _count(slots: Slots, traffic: Traffic, slot: Slot) -> SlotCount | None:
     if found is None:
         return SlotCount(desired=0, tasks=0, registered=targets.registered) if targets.registered else None
     return SlotCount(
-        desired=found.desired, tasks=found.tasks, registered=targets.registered, healthy=targets.healthy
+        desired=found.desired,
+        tasks=found.tasks,
+        registered=targets.registered,
+        healthy=targets.healthy,
+        given=found.given,
     )

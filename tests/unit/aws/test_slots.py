@@ -481,6 +481,7 @@ def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.Monke
     described = _described(rolloutState="FAILED", rolloutStateReason="circuit breaker", failedTasks=3)
     described["services"][0] |= {"runningCount": 4, "pendingCount": 0}
     described["services"][0]["deployments"][0] |= {"id": "ecs-svc/2", "runningCount": 1}
+    described["services"][0]["tags"] = [{"key": "crossfade:service", "value": "web"}]
     described["services"][0]["events"] = [{"id": "1", "createdAt": at(5), "message": "no room"}]
     described["services"][0]["deployments"][:0] = [
         {"status": "ACTIVE", "failedTasks": 9, "runningCount": 2},

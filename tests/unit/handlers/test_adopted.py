@@ -102,6 +102,24 @@ def test_what_its_owner_runs_is_stable(account: Account, invoke: Invoke, owned: 
     assert plan.stable_answers == ""
 
 
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_service_of_somebody_else_with_a_slots_name_is_left_alone(
+    account: Account, invoke: Invoke, owned: str, count: int
+) -> None:
+    """Its owner has had a blue and a green one of his own, before Crossfade."""
+    account.ecs.create_service(
+        cluster="web",
+        serviceName="web-blue",
+        taskDefinition=account.spec.pattern.task_definition,
+        desiredCount=count,
+    )
+    account.push("0.0.2")
+    with pytest.raises(
+        errors.SlotDrift, match=r"web-blue is not Crossfade's: .* Give service .* another name"
+    ):
+        _decide(invoke, ASK)
+
+
 def test_an_image_of_another_repository_has_no_version(account: Account, invoke: Invoke, owned: str) -> None:
     """It is no release that could be named."""
     account.repattern(image="nginx:1")

@@ -719,6 +719,21 @@ def test_a_service_whose_owner_has_it_back_leaves(
     assert journal.state("web") == State()
 
 
+def test_a_service_of_somebody_else_with_a_slots_name_stays(
+    account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
+) -> None:
+    """A deletion takes its tasks with it, and by its name alone it would be Crossfade's."""
+    Traffic(account.elbv2, account.origin).write(Weights(blue=0, green=100))
+    _default_to(account, account.spec.pattern.target_group)
+    journal.holding.release(deployed.hold, at(60))
+    definition = account.spec.pattern.task_definition
+    account.ecs.create_service(cluster="web", serviceName="web-green", taskDefinition=definition)
+    removed = _leave(aws)
+    assert "web-blue" in removed
+    assert "web-green" not in removed
+    assert account.status("green") == "ACTIVE"
+
+
 def test_a_probe_that_takes_its_time_to_end_is_told_once(
     account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
 ) -> None:

@@ -8,6 +8,7 @@ from crossfade.domain.journal import State
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import RunningRelease
 from crossfade.domain.slots import SLOTS, Slot, other
+from crossfade.domain.spec.names import SERVICE_TAG
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.tasks.launch import ECS_LAG
 
@@ -15,13 +16,14 @@ from crossfade.domain.tasks.launch import ECS_LAG
 class SlotCount(Model):
     """A slot's ECS service and its target group: tasks wanted, there (running or starting), and targets.
 
-    ``healthy`` are those of the targets that the load balancer calls so.
+    ``healthy`` are those of the targets that the load balancer calls so. ``given``: see ``SlotService``.
     """
 
     desired: int
     tasks: int
     registered: int
     healthy: int = 0
+    given: bool = True
 
 
 def refuse_drift(
@@ -39,8 +41,8 @@ def refuse_drift(
     NotYetVisible
         The same within a minute after a deployment freed the service: ECS may show older counts.
     SlotDrift
-        The stable slot has no service or stands at 0, the idle one runs tasks of no deployment, or a
-        target group has targets that are no task of its slot.
+        The stable slot has no service or stands at 0, the idle one runs tasks of no deployment, a target
+        group has targets that are no task of its slot, or a slot's service is somebody else's.
     """
     found = _drift(spec, counts, stable, state.warm.slot if state.warm else None)
     if found and _may_be_old(state, now):
@@ -72,6 +74,14 @@ def _drift(
     spec: Placed, counts: Mapping[Slot, SlotCount | None], stable: Slot | None, warm: Slot | None
 ) -> tuple[str, str] | None:
     """What is not as Crossfade left it, and what to do if that is no stale answer; None without drift."""
+    for slot in SLOTS:
+        found = counts[slot]
+        if found and not found.given:
+            return (
+                f"{spec.slot_service(slot)} is not Crossfade's: it has no tag {SERVICE_TAG}: {spec.service}.",
+                "It is left alone. Give service in the spec another name, or delete that ECS service; if "
+                "Crossfade made it and the tag was taken off, put it back. Then deploy again.",
+            )
     if stable:
         live = counts[stable]
         if live is None or live.desired == 0:
