@@ -450,6 +450,7 @@ _ALL = (
     # The owner's service runs with all the traffic, and no deployment of Crossfade was ever there.
     Scenario("takeover", ask(GOOD), "0.0.2", released=(), runs="0.0.1", spec=OF_OWNER),
     Scenario("takeover-worse", push(WORSE), "0.0.1", released=(), runs="0.0.1", spec=OF_OWNER),
+    # As for a slot that grows, it waits longer for its stop than what is read of it may be old.
     Scenario(
         "takeover-grows",
         scaled(ask(GOOD)),
@@ -457,7 +458,7 @@ _ALL = (
         {"deploy.VerifyCandidate#1": grow("green")},
         released=(),
         runs="0.0.1",
-        spec=OF_OWNER,
+        spec=OF_OWNER | {"retire": SPEC["retire"] | {"drain_seconds": 100, "deadline_seconds": 250}},
         scales=True,
     ),
     # It is kept warm: a person goes back to it, or the next release comes, which is to have its slot.
