@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
 from tests.sandbox.cloud import Cloud
-from tests.sandbox.executions import Execution
+from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import GoodRelease
 
 pytestmark = pytest.mark.enable_socket
@@ -19,44 +18,55 @@ SECOND = "second"
 
 
 @pytest.fixture(scope="module")
-def groups(cloud: Cloud) -> Iterator[dict[str, str]]:
-    """Target groups of the second service's own."""
-    elbv2 = cloud.client("elbv2")
-    first = elbv2.describe_target_groups(TargetGroupArns=[cloud.target_groups["blue"]])
-    network = {key: first["TargetGroups"][0][key] for key in ("Protocol", "Port", "VpcId", "TargetType")}
-    found: dict[str, str] = {}
-    for slot in ("blue", "green"):
-        made = elbv2.create_target_group(Name=f"{SECOND}-{slot}", **network)["TargetGroups"][0]
-        found[slot] = made["TargetGroupArn"]
-    yield found
-    for group in found.values():
-        elbv2.delete_target_group(TargetGroupArn=group)
+def refused(cloud: Cloud, good_release: GoodRelease) -> str:
+    """Its stack: on the first one's listener, with a rule that would stand before its rule."""
+    spec = {**cloud.spec, "service": SECOND, "traffic": [{"listener": cloud.listener, "priority": 50}]}
+    parameter = {"Name": f"{cloud.outputs['SpecsPath']}{SECOND}", "Type": "String", "Value": json.dumps(spec)}
+    service = {
+        "ServiceToken": cloud.outputs["CleanupFunction"],
+        "Service": SECOND,
+        "Spec": {"Fn::GetAtt": ["Spec", "Value"]},
+    }
+    resources: dict[str, Any] = {
+        "Spec": {"Type": "AWS::SSM::Parameter", "Properties": parameter},
+        "Second": {"Type": "Custom::CrossfadeService", "Properties": service},
+    }
+    client = cloud.client("cloudformation")
+    arn = client.create_stack(StackName=SECOND, TemplateBody=json.dumps({"Resources": resources}))["StackId"]
+
+    def rolled_back() -> bool:
+        return bool(client.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE")
+
+    until(rolled_back, "the end of the second service's stack")
+    (reason,) = (
+        event["ResourceStatusReason"]
+        for event in client.describe_stack_events(StackName=arn)["StackEvents"]
+        if event["ResourceStatus"] == "CREATE_FAILED"
+    )
+    cloud.delete_stack(arn)
+    return str(reason)
 
 
-@pytest.fixture(scope="module")
-def refused(cloud: Cloud, groups: dict[str, str], good_release: GoodRelease) -> Execution:
-    """Its first release: on the first one's listener, with a rule that would stand before its rule."""
-    changes: dict[str, Any] = {"service": SECOND, "rule_priority": 50, "target_groups": groups}
-    name = f"{cloud.outputs['SpecsPath']}{SECOND}"
-    cloud.client("ssm").put_parameter(Name=name, Type="String", Value=json.dumps({**cloud.spec, **changes}))
-    try:
-        return cloud.ended(cloud.start({"service": SECOND, "image_tag": "0.0.2"}))
-    finally:
-        cloud.client("ssm").delete_parameter(Name=name)
-
-
-def test_it_is_refused_by_name(cloud: Cloud, refused: Execution) -> None:
-    """The cause names the rule that would get no request any more, its priority and its conditions."""
+def test_it_is_refused_by_name(cloud: Cloud, refused: str) -> None:
+    """The reason names the rule that would get no request any more, its priority and its conditions."""
     rule = cloud.rule()
     assert rule
-    assert (refused.status, refused.error) == ("FAILED", "RuleCovers")
+    assert "RuleCovers" in refused
     named = f"{rule['RuleArn']} (priority {rule['Priority']}, path-pattern /*)"
-    assert named in refused.cause.partition("would get no request any more: ")[2]
+    assert named in refused.partition("would get no request any more: ")[2]
 
 
-def test_the_first_services_clients_get_its_version(cloud: Cloud, refused: Execution) -> None:
+def test_the_first_services_clients_get_its_version(cloud: Cloud, refused: str) -> None:
     """All of them, and by its own rule alone."""
     found = [requests.get(f"{cloud.url}/version", timeout=10).json()["version"] for _ in range(20)]
     assert found == ["0.0.2"] * 20
     rules = cloud.client("elbv2").describe_rules(ListenerArn=cloud.listener)["Rules"]
     assert "50" not in {rule["Priority"] for rule in rules}
+
+
+def test_nothing_was_made_for_it(cloud: Cloud, refused: str) -> None:
+    """No target group of it is left, and no secret."""
+    groups = cloud.client("elbv2").describe_target_groups()["TargetGroups"]
+    assert not [group for group in groups if group["TargetGroupName"].startswith(f"cf-{SECOND}-")]
+    found = cloud.client("ssm").get_parameters_by_path(Path="/crossfade/preview")["Parameters"]
+    assert not [parameter for parameter in found if parameter["Name"].endswith(f"/{SECOND}")]
