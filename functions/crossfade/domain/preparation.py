@@ -316,7 +316,9 @@ def _group(spec: ServiceSpec, slot: Slot, names: Names, found: Found) -> Iterato
         return
     _refuse_unlike(spec, names, name, pattern, group)
     arn = group.arn
-    wanted = {key: pattern.shown[key] for key in HEALTH_CHECK if key in pattern.shown}
+    # What is live need not pass the check that is made for the next release, and ECS would stop it.
+    compared = () if _has_clients(group, found) else HEALTH_CHECK
+    wanted = {key: pattern.shown[key] for key in compared if key in pattern.shown}
     if changed := {key: value for key, value in wanted.items() if group.shown.get(key) != value}:
         before = {key: group.shown[key] for key in changed if key in group.shown}
         yield Step(
@@ -325,6 +327,11 @@ def _group(spec: ServiceSpec, slot: Slot, names: Names, found: Found) -> Iterato
             Call("elbv2", "modify_target_group", {"TargetGroupArn": arn, **before}),
         )
     yield from _attributes(arn, slot, pattern.attributes, group.attributes)
+
+
+def _has_clients(group: Group, found: Found) -> bool:
+    """Whether a rule sends users to a target group, in whatever share."""
+    return any(rule.forwards.get(group.arn) for rule in found.production if not _values(rule))
 
 
 def _attributes(arn: str, slot: Slot, wanted: Mapping[str, str], shown: Mapping[str, str]) -> Iterator[Step]:

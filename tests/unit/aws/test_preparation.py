@@ -272,6 +272,21 @@ def test_what_differs_is_put_right(owner: Owner, preparation: Preparation) -> No
     assert owner.attributes(group["TargetGroupArn"])["slow_start.duration_seconds"] == "30"
 
 
+def test_the_health_check_of_what_is_live_stays(owner: Owner, preparation: Preparation) -> None:
+    """Tasks that serve the users need not pass the next release's check: ECS would stop all of them."""
+    preparation.prepare(owner.spec())
+    blue, green = _slot_names(preparation)
+    users = owner.rules()["50000"]["RuleArn"]
+    live = {"Type": "forward", "TargetGroupArn": owner.groups()[blue]["TargetGroupArn"]}
+    owner.elbv2.modify_rule(RuleArn=users, Actions=[live])
+    owner.elbv2.modify_target_group(TargetGroupArn=owner.group, HealthCheckPath="/up")
+    preparation.prepare(owner.spec())
+    paths = {name: group["HealthCheckPath"] for name, group in owner.groups().items()}
+    assert paths == {blue: "/healthz", green: "/up"}
+    owner.elbv2.modify_rule(RuleArn=users, Actions=[{**live, "TargetGroupArn": owner.group}])
+    assert _calls(preparation.prepare(owner.spec())) == ["modify_target_group"]
+
+
 def test_a_secret_that_was_deleted_is_made_anew(owner: Owner, preparation: Preparation) -> None:
     """And the rules are changed to it."""
     preparation.prepare(owner.spec())
