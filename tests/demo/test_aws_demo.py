@@ -78,7 +78,7 @@ class Place:
 
     def without_docker(self) -> Place:
         """The same, while Docker's daemon does not run."""
-        return Place(self.environment | {"DOCKER_CALLS": "/nowhere/calls"}, self.ports)
+        return Place(self.environment | {"DOCKER_CALLS": "/nowhere/calls"}, self.port)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the place."""
