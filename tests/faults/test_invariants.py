@@ -87,16 +87,14 @@ def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Ve
     return state, Verdict(action="advance", reason="broken")
 
 
-def set_bounds_as_well(self: Scaling, slot: Any, wanted: Any) -> None:
-    """Scaling is suspended by a call that says again what it has found."""
-    self._autoscaling.register_scalable_target(
-        ServiceNamespace="ecs",
-        ResourceId=self._resource(slot),
-        ScalableDimension="ecs:service:DesiredCount",
-        MinCapacity=1,
-        MaxCapacity=4,
-        SuspendedState={"ScheduledScalingSuspended": wanted.scheduled},
-    )
+WEIGHTED = LiveRule.weighted
+
+
+def forward_stickily(rule: LiveRule, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:
+    """Weights are set, and a setting beside them that is the owner's."""
+    *before, forward = WEIGHTED(rule, groups, weights)
+    sticky = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 9}}
+    return [*before, forward | {"ForwardConfig": forward["ForwardConfig"] | sticky}]
 
 
 def never_restore(*given: Any, **named: Any) -> None:
@@ -163,7 +161,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("no request is lost", "queued", instead(Executions, "start", lambda *given: True)),
     ("recovery is one chain", "denied", instead(assess, "too_early")),
     ("statuses are honest", "worse", end_well_whatever_happens),
-    ("nothing else changes", "grows", instead(Scaling, "suspend", set_bounds_as_well)),
+    ("nothing else changes", "healthy", instead(LiveRule, "weighted", forward_stickily)),
     (
         "a fault that passes changes nothing",
         "healthy",

@@ -80,8 +80,7 @@ MORE: list[tuple[str, str, Change]] = [
     # The owner's service is given tasks and a release, and nothing else.
     ("UpdateService", "leave", more(enableExecuteCommand=False)),
     ("RunTask", "healthy", more(count=2)),
-    # The bounds are as they were, and it is still not Crossfade's to set them.
-    ("RegisterScalableTarget", "scaled-worse", more(MinCapacity=1)),
+    ("RegisterScalableTarget", "scaled-worse", more(RoleARN=f"arn:aws:iam::{ACCOUNT}:role/scaling")),
     ("PutObject", "healthy", more(Tagging="a=b")),
     ("UpdateItem", "healthy", more(ReturnConsumedCapacity="TOTAL")),
     (
