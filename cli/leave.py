@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from cli.account import Account
 from cli.rights import NONE, Rights, deploy_line, parameters
+from crossfade.aws.ecs_services import service_of
 from crossfade.aws.errors import error_code
 from crossfade.aws.executions import Executions
 from crossfade.domain.errors import ServiceBusy
@@ -150,10 +151,8 @@ def _ended(account: Account, execution: str, say: Say) -> bool:
 def _running(account: Account, spec: ServiceSpec) -> tuple[str | None, int | None]:
     """Image and count of the owner's service: of the container that its load balancer reaches."""
     ecs = account.client("ecs")
-    name = spec.like.rpartition("/")[2]
-    found = ecs.describe_services(cluster=spec.cluster, services=[name])["services"]
-    service = next((one for one in found if one["status"] == "ACTIVE"), None)
-    if service is None:
+    service = service_of(ecs, spec, spec.pattern_service)
+    if service is None or service["status"] != "ACTIVE":
         return None, None
     definition = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
     reached = service["loadBalancers"][0]["containerName"]

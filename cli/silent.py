@@ -14,7 +14,7 @@ def silent_alarms(cloudwatch: Any, spec: ServiceSpec, pattern: Pattern) -> list[
 
     Those of target tracking are left out: scaling makes them anew for a slot.
     """
-    wanted, cluster = _dimensions(spec, pattern), spec.cluster.rpartition("/")[2]
+    wanted, cluster = _dimensions(spec, pattern), spec.cluster_name
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
     return [
         alarm["AlarmName"]
@@ -49,7 +49,7 @@ def _dimensions(spec: ServiceSpec, pattern: Pattern) -> set[tuple[str, str]]:
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
     """
     return {
-        ("ServiceName", spec.like.rpartition("/")[2]),
+        ("ServiceName", spec.pattern_service),
         ("TargetGroup", pattern.target_group.rpartition(":")[2]),
     }
 

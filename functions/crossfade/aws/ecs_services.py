@@ -204,17 +204,7 @@ class Slots:
         return int(primary.get("runningCount", 0) + primary.get("pendingCount", 0))
 
     def _find(self, slot: Slot) -> dict[str, Any] | None:
-        names = [self._spec.slot_service(slot)]
-        try:
-            found = self._ecs.describe_services(cluster=self._spec.cluster, services=names, include=["TAGS"])[
-                "services"
-            ]
-        except ClientError as error:
-            if error_code(error) != "ClusterNotFoundException":
-                raise
-            raise cluster_gone(self._spec) from error
-        active = (service for service in found if service["status"] == "ACTIVE")
-        return next(active, found[0] if found else None)
+        return service_of(self._ecs, self._spec, self._spec.slot_service(slot))
 
     def _origin_gone(self) -> ResourceGone:
         return ResourceGone(
@@ -285,35 +275,26 @@ class OwnServices:
         self._ecs = ecs
         self._spec = spec
 
-    def name(self, slot: Slot) -> str:
-        """The name of Crossfade's service of a slot."""
-        return f"{self._spec.service}-{slot}"
-
     def made(self) -> list[Slot]:
         """The slots whose services are not shown as somebody else's; an own one may be too new to be shown.
 
         By its name alone another's would be deleted with its tasks.
         """
-        names = [self.name(slot) for slot in SLOTS]
         try:
-            found = self._ecs.describe_services(cluster=self._spec.cluster, services=names, include=["TAGS"])[
-                "services"
-            ]
-        except ClientError as error:
-            if error_code(error) != "ClusterNotFoundException":
-                raise
+            shown = {slot: service_of(self._ecs, self._spec, self._spec.own_service(slot)) for slot in SLOTS}
+        except ResourceGone:
             return list(SLOTS)
-        others = {
-            service["serviceName"]
-            for service in found
-            if service["status"] == "ACTIVE" and not _is_made(service, self._spec)
-        }
-        return [slot for slot in SLOTS if self.name(slot) not in others]
+        return [
+            slot
+            for slot, service in shown.items()
+            if not service or service["status"] != "ACTIVE" or _is_made(service, self._spec)
+        ]
 
     def delete(self, slot: Slot) -> None:
         """Delete Crossfade's service of a slot with its tasks; harmless when there is none."""
         try:
-            self._ecs.delete_service(cluster=self._spec.cluster, service=self.name(slot), force=True)
+            name = self._spec.own_service(slot)
+            self._ecs.delete_service(cluster=self._spec.cluster, service=name, force=True)
         except ClientError as error:
             if error_code(error) not in GONE:
                 raise
@@ -323,13 +304,34 @@ class OwnServices:
 
         A service is INACTIVE as soon as its tasks are STOPPING, and they keep the cluster and its network.
         """
-        names = [self.name(slot) for slot in slots]
+        names = [self._spec.own_service(slot) for slot in slots]
         if not names:
             return []
         found = self._ecs.describe_services(cluster=self._spec.cluster, services=names)["services"]
         services = [service["serviceName"] for service in found if service["status"] != "INACTIVE"]
         groups = {f"service:{name}" for name in names}
         return [*services, *(task["taskArn"] for task in tasks if task.get("group") in groups)]
+
+
+def service_of(ecs: Any, spec: ServiceSpec, name: str) -> dict[str, Any] | None:
+    """An ECS service of the spec's cluster, with its tags; None where ECS shows none of that name.
+
+    One that was deleted and made anew is shown twice for a while: the ACTIVE one counts.
+
+    Raises
+    ------
+    ResourceGone
+        There is no such cluster.
+    """
+    try:
+        answer = ecs.describe_services(cluster=spec.cluster, services=[name], include=["TAGS"])
+    except ClientError as error:
+        if error_code(error) != "ClusterNotFoundException":
+            raise
+        raise cluster_gone(spec) from error
+    found: list[dict[str, Any]] = answer["services"]
+    active = (service for service in found if service["status"] == "ACTIVE")
+    return next(active, found[0] if found else None)
 
 
 def unfinished_tasks(ecs: Any, cluster: str) -> Iterator[dict[str, Any]]:

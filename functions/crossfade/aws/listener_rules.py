@@ -99,7 +99,12 @@ class Traffic:
     def sticky_groups(self) -> list[str]:
         """The service's target groups that have sticky sessions on."""
         groups = [self._spec.target_groups.of(slot) for slot in SLOTS]
-        return [group for group in groups if self._attributes(group).get("stickiness.enabled") == "true"]
+        sticky: list[str] = []
+        for group in groups:
+            with self._given(group):
+                if group_attributes(self._elbv2, group).get("stickiness.enabled") == "true":
+                    sticky.append(group)
+        return sticky
 
     def health(self, slot: Slot) -> TargetHealth:
         """The health of a slot's targets."""
@@ -126,10 +131,11 @@ class Traffic:
                 raise target_group_gone(self._spec, group) from error
             raise
 
-    def _attributes(self, group: str) -> dict[str, str]:
-        with self._given(group):
-            found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
-        return {attribute["Key"]: attribute["Value"] for attribute in found}
+
+def group_attributes(elbv2: Any, group: str) -> dict[str, str]:
+    """The attributes of a target group."""
+    found = elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+    return {attribute["Key"]: attribute["Value"] for attribute in found}
 
 
 def rules(elbv2: Any, listener: str) -> list[LiveRule]:

@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
+from crossfade.aws.listener_rules import group_attributes
 from crossfade.aws.unknown_fields import UNKNOWN
 from crossfade.domain.planning.pattern import Found, pattern_gone, read_pattern
 from crossfade.domain.spec.placed import Pattern
@@ -38,9 +39,9 @@ class Patterns:
         )
 
     def _service(self, spec: ServiceSpec) -> tuple[dict[str, Any], set[str]]:
-        name = spec.like.rpartition("/")[2]
+        names = [spec.pattern_service]
         try:
-            answer = self._ecs.describe_services(cluster=spec.cluster, services=[name], include=["TAGS"])
+            answer = self._ecs.describe_services(cluster=spec.cluster, services=names, include=["TAGS"])
         except ClientError as error:
             if error_code(error) != "ClusterNotFoundException":
                 raise
@@ -70,12 +71,12 @@ class Patterns:
             return {}, {}
         try:
             (group,) = self._elbv2.describe_target_groups(TargetGroupArns=groups)["TargetGroups"]
-            answer = self._elbv2.describe_target_group_attributes(TargetGroupArn=groups[0])
+            attributes = group_attributes(self._elbv2, groups[0])
         except ClientError as error:
             if error_code(error) != "TargetGroupNotFound":
                 raise
             return {}, {}
-        return group, {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
+        return group, attributes
 
 
 def _unknown(answer: dict[str, Any]) -> set[str]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from crossfade.aws.ecs_services import service_of
 from crossfade.aws.errors import error_code
-from crossfade.aws.listener_rules import rules
+from crossfade.aws.listener_rules import group_attributes, rules
 from crossfade.aws.routes import balancer_listeners, tags_of
 from crossfade.domain.errors import NotPrepared, NotYetVisible
 from crossfade.domain.preparation import (
@@ -140,15 +141,9 @@ class Preparation:
         )
 
     def _pattern_group(self, spec: ServiceSpec) -> str:
-        name = spec.like.rpartition("/")[2]
-        found = self._ecs.describe_services(cluster=spec.cluster, services=[name])["services"]
-        groups = [
-            balancer["targetGroupArn"]
-            for service in found
-            if service["status"] == "ACTIVE"
-            for balancer in service.get("loadBalancers", [])
-            if "targetGroupArn" in balancer
-        ]
+        found = service_of(self._ecs, spec, spec.pattern_service)
+        balancers = found.get("loadBalancers", []) if found and found["status"] == "ACTIVE" else []
+        groups = [one["targetGroupArn"] for one in balancers if "targetGroupArn" in one]
         if len(groups) != 1:
             raise NotPrepared(
                 f"The spec of {spec.service} says like {spec.like}, and that is "
@@ -170,15 +165,12 @@ class Preparation:
             if error_code(error) != "TargetGroupNotFound" or "Names" not in which:
                 raise
             return []
-        tags = tags_of(self._elbv2, [group["TargetGroupArn"] for group in shown])
+        arns = [group["TargetGroupArn"] for group in shown]
+        tags = tags_of(self._elbv2, arns)
         return [
-            Group(group, self._attributes(group["TargetGroupArn"]), tags[group["TargetGroupArn"]])
-            for group in shown
+            Group(group, group_attributes(self._elbv2, arn), tags[arn])
+            for group, arn in zip(shown, arns, strict=True)
         ]
-
-    def _attributes(self, group: str) -> dict[str, str]:
-        found = self._elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
-        return {attribute["Key"]: attribute["Value"] for attribute in found}
 
     def _listeners(self, groups: Sequence[Group], spec: ServiceSpec | None) -> list[str]:
         """The ARNs of the spec's listeners, and of all of the load balancers that the groups belong to."""

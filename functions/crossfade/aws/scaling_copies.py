@@ -40,7 +40,7 @@ class PatternScalings:
 
     def read(self, spec: ServiceSpec, pattern: Pattern, now: datetime) -> Pattern:
         """The same pattern with its scaling, and with what of that the slots do not get."""
-        resource = _resource(spec, spec.like.rpartition("/")[2])
+        resource = _resource(spec, spec.pattern_service)
         target = target_of(self._autoscaling, resource)
         if target is None:
             return pattern

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from crossfade.aws.ecs_services import service_of
 from crossfade.aws.errors import error_code
 from crossfade.aws.unknown_fields import UNKNOWN
-from crossfade.domain.errors import PatternUnusable
+from crossfade.domain.errors import PatternUnusable, ResourceGone
 from crossfade.domain.planning.fargate import refuse_unusable
 from crossfade.domain.planning.plan import Contents, LogStreams, Release, RunningRelease
 from crossfade.domain.planning.task_definition import (
@@ -89,7 +90,7 @@ class TaskDefinitions:
         kept = self._of_the_owner(spec)
         for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
             tags = self._describe(arn)[1]
-            if running_release(tags) and tags.get(CLUSTER) == _cluster(spec) and arn not in kept:
+            if running_release(tags) and tags.get(CLUSTER) == spec.cluster_name and arn not in kept:
                 yield arn
 
     def deregister(self, task_definition: str) -> None:
@@ -108,14 +109,10 @@ class TaskDefinitions:
     def _of_the_owner(self, spec: ServiceSpec) -> set[str]:
         """What the owner's service has: a release, if it has left Crossfade. ECS replaces its tasks still."""
         try:
-            found = self._ecs.describe_services(
-                cluster=spec.cluster, services=[spec.like.rpartition("/")[2]]
-            )["services"]
-        except ClientError as error:
-            if error_code(error) != "ClusterNotFoundException":
-                raise
+            found = service_of(self._ecs, spec, spec.pattern_service)
+        except ResourceGone:
             return set()
-        return {service["taskDefinition"] for service in found if service["status"] == "ACTIVE"}
+        return {found["taskDefinition"]} if found and found["status"] == "ACTIVE" else set()
 
     def _pattern(self, spec: Placed) -> Definition:
         arn = spec.pattern.task_definition
@@ -142,8 +139,3 @@ class TaskDefinitions:
 
 def _tags(answer: dict[str, Any]) -> dict[str, str]:
     return {tag["key"]: tag.get("value", "") for tag in answer.get("tags", [])}
-
-
-def _cluster(spec: ServiceSpec) -> str:
-    """The name of a service's cluster."""
-    return spec.cluster.rpartition("/")[2]

@@ -255,7 +255,7 @@ def _remove_scaling(spec: ServiceSpec, preparation: Preparation, removal: Remova
     """Remove what scales Crossfade's two services."""
     own = OwnScaling(client("application-autoscaling"), client("cloudwatch"), spec)
     for slot, group in preparation.names.groups.items():
-        name = f"{spec.service}-{slot}"
+        name = spec.own_service(slot)
         removal.sees_to(f"the scaling of {name}", partial(own.remove, name, alarm_prefix(group)))
 
 
@@ -268,7 +268,7 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
     slots, probes = OwnServices(ecs, spec), ProbeTasks(ecs, spec)
     made: list[Slot] = []
     removal.sees_to(f"the services in {spec.cluster}", lambda: made.extend(slots.made()))
-    going = [slot for slot in made if removal.tries(slots.name(slot), partial(slots.delete, slot))]
+    going = [slot for slot in made if removal.tries(spec.own_service(slot), partial(slots.delete, slot))]
     staying: set[str] = set()
 
     def end_tasks() -> None:
@@ -278,7 +278,7 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
             staying.update(task for task in of_probes if not removal.tries(task, partial(probes.stop, task)))
             of_slots = slots.left(tasks, going)
             for slot in going:
-                if slots.name(slot) in of_slots:  # too new for the first try to find it
+                if spec.own_service(slot) in of_slots:  # too new for the first try to find it
                     slots.delete(slot)
             left = [*of_slots, *(task for task in of_probes if task not in staying)]
             if not left and utc_now() >= settled:

@@ -15,6 +15,7 @@ from crossfade.domain.errors import (
     NotYetVisible,
     PatternUnusable,
     PriorityTaken,
+    ResourceGone,
     RuleCovers,
     StillLive,
 )
@@ -330,6 +331,13 @@ def test_what_elb_cannot_change_is_refused(owner: Owner, preparation: Preparatio
     owner.serve("web2", owner.target_group("web2", Port=9090))
     like = owner.ecs.describe_services(cluster="web", services=["web2"])["services"][0]["serviceArn"]
     with pytest.raises(NotPrepared, match=r"has Port 8080 where the pattern's has 9090, and ELB cannot"):
+        preparation.prepare(owner.spec(like=like))
+
+
+def test_a_pattern_whose_cluster_is_gone(owner: Owner, preparation: Preparation) -> None:
+    """It is said where the spec looks for it."""
+    like = owner.spec().like.replace("service/web/", "service/gone/")
+    with pytest.raises(ResourceGone, match=r"cluster arn:.*:cluster/gone, which the spec of web names"):
         preparation.prepare(owner.spec(like=like))
 
 

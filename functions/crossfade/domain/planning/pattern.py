@@ -184,7 +184,7 @@ def _kind(spec: ServiceSpec, service: Shown) -> Iterator[str]:
             "ARN, see ECS's documentation"
         )
     name = service["serviceName"]
-    if name in {f"{spec.service}-{slot}" for slot in SLOTS}:
+    if name in {spec.own_service(slot) for slot in SLOTS}:
         yield f"{name} is the name of a slot of Crossfade: give service in the spec another name"
     if service.get("schedulingStrategy", "REPLICA") != "REPLICA":
         yield f"its scheduling strategy is {service['schedulingStrategy']}, and must be REPLICA"

@@ -185,7 +185,7 @@ def _tags(pattern: Definition, spec: Placed, release: Release) -> dict[str, str]
         DIGEST: release.digest,
         PATTERN: release.pattern,
         SETTINGS: release.settings,
-        CLUSTER: spec.cluster.rpartition("/")[2],
+        CLUSTER: spec.cluster_name,
     }
     return {**pattern.tags, **own}
 

@@ -92,19 +92,14 @@ class Placed(ServiceSpec):
 
     def slot_service(self, slot: Slot) -> str:
         """The name of the ECS service that runs a slot."""
-        return self.pattern_service if slot == self.origin else f"{self.service}-{slot}"
+        return self.pattern_service if slot == self.origin else self.own_service(slot)
 
     @property
     def leftover_service(self) -> str | None:
         """The name of the ECS service that was kept warm and is in no slot's place; None if there is none."""
         if not self.leftover:
             return None
-        return f"{self.service}-{self.origin}" if self.origin else self.pattern_service
-
-    @property
-    def pattern_service(self) -> str:
-        """The name of the owner's ECS service."""
-        return self.like.rpartition("/")[2]
+        return self.own_service(self.origin) if self.origin else self.pattern_service
 
     def copies_scaling(self, slot: Slot) -> bool:
         """Whether a slot is scaled as the pattern says at its launch; the origin is so by itself."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.model import Model, faults, unknown_keys
+from crossfade.domain.slots import Slot
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.spec.history_events import MOST_EVENTS, RESERVE, most_events
 from crossfade.domain.spec.version import VersionSource
@@ -251,6 +252,20 @@ class ServiceSpec(Model):
         """The ARN of the cluster that the pattern and the slots run in."""
         before, _, rest = self.like.partition(":service/")
         return f"{before}:cluster/{rest.partition('/')[0]}"
+
+    @property
+    def cluster_name(self) -> str:
+        """The name of that cluster."""
+        return self.cluster.rpartition("/")[2]
+
+    @property
+    def pattern_service(self) -> str:
+        """The name of the owner's ECS service."""
+        return self.like.rpartition("/")[2]
+
+    def own_service(self, slot: Slot) -> str:
+        """The name of Crossfade's ECS service of a slot."""
+        return f"{self.service}-{slot}"
 
     @property
     def family(self) -> str:

@@ -132,7 +132,7 @@ def copy(spec: Placed, slot: Slot, scaling: PatternScaling) -> Copy:
     Its own metrics are watched there: dimensions, ResourceLabels and expressions name it.
     """
     prefix = slot_alarm_prefix(spec, slot)
-    rewriting = _Rewriting(spec.cluster.rpartition("/")[2], _pattern_names(spec), _slot_names(spec, slot))
+    rewriting = _Rewriting(spec.cluster_name, _pattern_names(spec), _slot_names(spec, slot))
     return Copy(
         policies=tuple(rewriting.of(policy) for policy in scaling.policies),
         actions=scaling.actions,
@@ -188,7 +188,7 @@ def _alarm_name(prefix: str, name: str) -> str:
 
 def _pattern_names(spec: Placed) -> Names:
     family = spec.pattern.task_definition.rpartition("/")[2].partition(":")[0]
-    return Names(spec.like.rpartition("/")[2], _in_metrics(spec.pattern.target_group), family)
+    return Names(spec.pattern_service, _in_metrics(spec.pattern.target_group), family)
 
 
 def _slot_names(spec: Placed, slot: Slot) -> Names:
