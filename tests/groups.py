@@ -6,6 +6,9 @@ GROUPS = {
     "tests/sandbox/test_5_late": "rehearsals where AWS is late",
     "tests/sandbox/test_5_update": "rehearsals of updates",
     "tests/sandbox/test_owner_": "stacks of owners",
+    "tests/sandbox/test_takeover_apps": "takeovers of applications",
+    "tests/sandbox/test_takeover_plain": "the plain takeover",
+    "tests/sandbox/test_takeover_shared": "the takeover on a shared listener",
     "tests/sandbox/": "rehearsals",
     # All of these need every scenario unharmed, which takes ten seconds and is kept in the process.
     "tests/faults/test_disturbances": "cases of the simulation",
