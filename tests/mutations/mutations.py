@@ -62,7 +62,7 @@ MUTATIONS = (
         promise="4",
         breaks="no intent",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="    journal.live.intend(plan.hold, weights, began)\n",
+        old="    journal.live.intend(plan.hold, weights)\n",
         new="",
         test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
     ),
@@ -70,17 +70,17 @@ MUTATIONS = (
         promise="4",
         breaks="intent after the write",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="    journal.live.intend(plan.hold, weights, began)\n"
+        old="    journal.live.intend(plan.hold, weights)\n"
         "    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)\n",
         new="    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)\n"
-        "    journal.live.intend(plan.hold, weights, began)\n",
+        "    journal.live.intend(plan.hold, weights)\n",
         test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
     ),
     Mutation(
         promise="4",
         breaks="no intent of a rollback that chooses the candidate",
         file=f"{HANDLERS}/restore_weights.py",
-        old="        journal.live.intend(plan.hold, wanted, utc_now())\n",
+        old="        journal.live.intend(plan.hold, wanted)\n",
         new="        pass\n",
         test=f"{GOING_BACK}::test_a_choice_of_the_candidate_that_was_cut_off_is_finished",
     ),

@@ -22,10 +22,9 @@ class Live:
     def __init__(self, table: JournalTable) -> None:
         self._table = table
 
-    def intend(self, hold: Hold, weights: Weights, now: datetime) -> None:
+    def intend(self, hold: Hold, weights: Weights) -> None:
         """Write down the weights that are about to be written."""
-        values = {":weights": weights.model_dump(), ":now": iso(now)}
-        self._table.change_state(hold, "SET intended = :weights, intended_at = :now", values)
+        self._table.change_state(hold, "SET intended = :weights", {":weights": weights.model_dump()})
 
     def wrote(self, plan: HeldPlan, weights: Weights, now: datetime, answer: LiveRule | None = None) -> None:
         """Write down the weights that were written, and the load balancer's own answer."""

@@ -118,7 +118,6 @@ class State(Model):
     digest: str | None = None
     weights: Weights | None = None
     intended: Weights | None = None
-    intended_at: Timestamp | None = None
     written_at: Timestamp | None = None
     last_rule: LastRule | None = None
     overwritten: tuple[Overwritten, ...] = ()

@@ -167,7 +167,7 @@ def _write(
     wanted = Weights.share(target.winner, 100) if target.winner else plan.before
     if target.winner == plan.candidate:
         # A retry must recognise these weights as Crossfade's own; those from before the plan it knows.
-        journal.live.intend(plan.hold, wanted, utc_now())
+        journal.live.intend(plan.hold, wanted)
     answer = traffic.write(wanted, rule)
     now = utc_now()
     journal.live.reinstate(plan, target.winner, now, answer, verified=verified)

@@ -90,7 +90,7 @@ def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights)
         refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
     refuse_stickiness(rule, [])  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
-    journal.live.intend(plan.hold, weights, began)
+    journal.live.intend(plan.hold, weights)
     answer = traffic.write(weights, state.best_known(rule, live) if rule else None)
     journal.live.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
     return began

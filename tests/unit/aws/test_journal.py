@@ -241,7 +241,7 @@ def test_a_claim_ends_the_warmth(journal: Journal, warm: HeldPlan) -> None:
 
 def test_a_released_service_is_free(journal: Journal, second: HeldPlan) -> None:
     """What is live stays known, and so does what waits and what was tried; releasing twice is harmless."""
-    journal.live.intend(second.hold, SOME, at(0))
+    journal.live.intend(second.hold, SOME)
     before = journal.state("web")
     journal.holding.release(second.hold, at(60))
     journal.holding.release(second.hold, at(60))
@@ -492,7 +492,7 @@ def test_a_free_service_can_be_deleted_too(journal: Journal, warm: HeldPlan) -> 
 
 WORSE = Verdict(action="roll_back", reason="candidate (green) fails 12 of 240", error="CandidateWorse")
 WRITES: dict[str, Callable[[Journal, HeldPlan], object]] = {
-    "intend": lambda journal, plan: journal.live.intend(plan.hold, SOME, at(0)),
+    "intend": lambda journal, plan: journal.live.intend(plan.hold, SOME),
     "wrote": lambda journal, plan: journal.live.wrote(plan, SOME, at(5)),
     "reinstate": lambda journal, plan: journal.live.reinstate(plan, "blue", at(5)),
     "reinstate-nothing": lambda journal, plan: journal.live.reinstate(plan, None, at(5)),
@@ -554,7 +554,7 @@ def test_the_holder_writes_as_often_as_it_likes(account: Account, journal: Journ
 
 def test_weights_on_their_way_are_known(journal: Journal, held: HeldPlan) -> None:
     """A write that was cut off is not taken for a foreign change."""
-    journal.live.intend(held.hold, SOME, at(0))
+    journal.live.intend(held.hold, SOME)
     assert (journal.state("web").weights, journal.state("web").intended) == (GREEN, SOME)
     journal.live.wrote(held, SOME, at(5))
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)
@@ -572,7 +572,7 @@ def test_where_a_rollback_leaves_the_traffic_is_what_is_live(
 ) -> None:
     """Also after a promotion; a write that is still on its way stays known."""
     journal.live.promote(second, at(60))
-    journal.live.intend(second.hold, SOME, at(0))
+    journal.live.intend(second.hold, SOME)
     journal.live.reinstate(second, winner, at(70))
     state = journal.state("web")
     assert (state.stable, state.version, state.digest) == (winner, version, digest)

@@ -266,7 +266,7 @@ def test_what_is_live_goes_back_to_its_owners_service(
     plan = HeldPlan.model_validate(answer["plan"])
     idle: Slot = other(live.candidate)
     assert answer["reason"] == f"0.0.{releases} → 0.0.{releases} in {idle} (back in web)"
-    assert (plan.leaves, plan.stable, plan.candidate, plan.spec.origin) == (True, live.candidate, idle, idle)
+    assert (plan.stable, plan.candidate, plan.spec.origin) == (live.candidate, idle, idle)
     assert plan.release.digest == live.release.digest
     _promote(account, journal, plan)
     assert account.desired_pattern() == 2

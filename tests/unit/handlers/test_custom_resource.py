@@ -265,7 +265,7 @@ def test_whatever_is_under_way_changes_nothing_more(
 
     def write(answer: dict[str, Any]) -> dict[str, Any]:
         with pytest.raises(errors.ServiceLost) as lost:
-            journal.live.intend(deployed.hold, Weights(blue=0, green=100), at(0))
+            journal.live.intend(deployed.hold, Weights(blue=0, green=100))
         with pytest.raises(errors.ServiceLost):
             journal.holding.take_over(deployed.hold, f"{ROLLBACKS}:mine", FIRST_TRY)
         refused.append(lost.value)

@@ -88,7 +88,7 @@ def test_a_second_round_asks_for_proof_only_where_something_has_moved(
     invoke: Invoke, journal: Journal, traffic: Traffic, held: HeldPlan
 ) -> None:
     """A function of what was stopped may have written late; else the first round's proof stands."""
-    journal.live.intend(held.hold, GREEN, at(0))
+    journal.live.intend(held.hold, GREEN)
     mine = held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY))
     assert _restore(invoke, mine)["status"] == "moved"
     assert _restore(invoke, mine, rounds=1)["status"] == "unmoved"
@@ -111,7 +111,7 @@ def test_a_shift_that_was_cut_off_is_taken_back(
     invoke: Invoke, journal: Journal, traffic: Traffic, held: HeldPlan
 ) -> None:
     """What was about to be written is no foreign change, as long as it may still be on its way."""
-    journal.live.intend(held.hold, GREEN, at(0))
+    journal.live.intend(held.hold, GREEN)
     mine = held.held_by(journal.holding.take_over(held.hold, MINE, FIRST_TRY))
     for _ in range(2):
         traffic.write(GREEN)
@@ -618,7 +618,7 @@ def test_first_weights_that_are_not_seen_yet_are_taken_back(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, first: HeldPlan
 ) -> None:
     """Cut off between the write and the journal: what is shown is old, and is written all the same."""
-    journal.live.intend(first.hold, BLUE, at(-1))
+    journal.live.intend(first.hold, BLUE)
     before = _rules(account)
     Traffic(account.elbv2, first.spec).write(BLUE)
     mine = first.held_by(journal.holding.take_over(first.hold, MINE, FIRST_TRY))

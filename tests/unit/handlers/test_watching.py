@@ -539,7 +539,7 @@ def test_a_shift_that_was_cut_off_goes_on(
     account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
 ) -> None:
     """Written to the load balancer and not yet to the journal is no foreign change."""
-    journal.live.intend(held.hold, SOME, at(0))
+    journal.live.intend(held.hold, SOME)
     Traffic(account.elbv2, account.spec).write(SOME)
     assert _shift(invoke, held)["status"] == "shifted"
 

@@ -129,11 +129,6 @@ class Plan(Model):
         return Weights.share(self.stable or other(self.candidate), 100)
 
     @property
-    def leaves(self) -> bool:
-        """Whether the service is handed back: the release goes to its owner's ECS service."""
-        return self.candidate == self.spec.origin
-
-    @property
     def answers(self) -> str:
         """The version that the candidate answers with; empty where answers name none."""
         return self.spec.version.expected(self.release.version)
