@@ -276,9 +276,9 @@ class OwnServices:
         self._spec = spec
 
     def made(self) -> list[Slot]:
-        """The slots whose services are not shown as somebody else's; an own one may be too new to be shown.
+        """The slots whose services are not shown as another's; an own one may be too new to be shown.
 
-        By its name alone another's would be deleted with its tasks.
+        Deleted by its name alone, that one would go with its tasks.
         """
         try:
             shown = {slot: service_of(self._ecs, self._spec, self._spec.own_service(slot)) for slot in SLOTS}
