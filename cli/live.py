@@ -7,10 +7,11 @@ from typing import NamedTuple
 from cli.account import Account
 from cli.findings import Findings
 from crossfade.domain.answers import Kinds, Versions, fault, is_good
-from crossfade.domain.preparation import HEADER, LIVE, PATTERN
+from crossfade.domain.preparation import LIVE, PATTERN
 from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.traffic.rule import HEADER
 from probe.asking import Answer, Asker
 from probe.version import version_from
 

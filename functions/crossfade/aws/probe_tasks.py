@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from crossfade.aws.ecs_services import awsvpc, stop_reason
 from crossfade.aws.errors import error_code
 from crossfade.domain.planning.plan import HeldPlan, Plan
-from crossfade.domain.preparation import HEADER, LIVE, PATTERN, SECRET
+from crossfade.domain.preparation import LIVE, PATTERN, SECRET
 from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.service import DEPLOYMENT_SECONDS, ServiceSpec
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.domain.tasks.reasons import said
+from crossfade.domain.traffic.rule import HEADER
 
 TIMEOUT_SECONDS = 5
 ATTEMPTS = (1, 2)

@@ -24,10 +24,8 @@ from crossfade.domain.traffic.place import (
     production_rule,
     refuse_covering,
 )
-from crossfade.domain.traffic.rule import DEFAULT, LiveRule
+from crossfade.domain.traffic.rule import DEFAULT, HEADER, LiveRule
 
-HEADER = "x-crossfade-slot"
-"""The header of the preview rules: its value is the secret, a hyphen, and a slot, ``pattern`` or ``live``."""
 PATTERN = "pattern"
 """The rule that leads to the owner's service.
 

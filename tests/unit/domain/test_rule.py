@@ -154,6 +154,14 @@ CONDITIONS = [
     ),
     ({"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}, "source-ip 10.0.0.0/8", False),
     ({"Field": "host-header", "Values": ["a\nb"]}, r"host-header a\nb", False),
+    (
+        {
+            "Field": "http-header",
+            "HttpHeaderConfig": {"HttpHeaderName": "x-crossfade-slot", "Values": ["0a1b-blue"]},
+        },
+        "http-header x-crossfade-slot (secret)-blue",
+        False,
+    ),
 ]
 
 

@@ -21,6 +21,8 @@ KEPT = (OIDC, "authenticate-cognito", "jwt-validation")
 """What may stand before the forward, and is written back as it was read (botocore elbv2 2015-12-01)."""
 EVERYTHING = {"path-pattern": {"*", "/*"}, "host-header": {"*"}}
 """Values with which a condition is true of every request."""
+HEADER = "x-crossfade-slot"
+"""The header of the preview rules: its value is the secret, a hyphen, and a slot, ``pattern`` or ``live``."""
 DEFAULT = "default"
 """The priority of a listener's default rule."""
 
@@ -175,8 +177,14 @@ def _in_words(condition: Mapping[str, Any]) -> str:
     pairs = [pair for config in configs for pair in config.get("Values", []) if isinstance(pair, dict)]
     queries = ["=".join(filter(None, (pair.get("Key"), pair["Value"]))) for pair in pairs]
     expressions = [value for found in (condition, *configs) for value in found.get("RegexValues", [])]
-    values = dict.fromkeys([*_values(condition), *queries, *(f"regex {value}" for value in expressions)])
+    shown = [_without_secret(value) if names == [HEADER] else value for value in _values(condition)]
+    values = dict.fromkeys([*shown, *queries, *(f"regex {value}" for value in expressions)])
     return " ".join([condition["Field"], *names, " or ".join(visible(value) for value in values)])
+
+
+def _without_secret(value: str) -> str:
+    """The value of a preview rule's header: who knows all of it reaches a slot, so no message has it."""
+    return f"(secret)-{value.rpartition('-')[2]}"
 
 
 def _configs(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
