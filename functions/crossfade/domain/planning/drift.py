@@ -42,7 +42,7 @@ def refuse_drift(
         The same within a minute after a deployment freed the service: ECS may show older counts.
     SlotDrift
         The stable slot has no service or stands at 0, the idle one runs tasks of no deployment, a target
-        group has targets that are no task of its slot, or a slot's service is somebody else's.
+        group has targets that are no task of its slot, or a slot's service was made outside Crossfade.
     """
     found = _drift(spec, counts, stable, state.warm.slot if state.warm else None)
     if found and _may_be_old(state, now):
