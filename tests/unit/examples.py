@@ -1,8 +1,11 @@
 """Small, valid examples of what Crossfade's parts hand to each other; tests change what they are about."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from crossfade.domain.gate.blocks.latency import Latencies, bucket
 from crossfade.domain.journal import Candidate, Tried, Waiting
 from crossfade.domain.ledger import Closed, LaneEvent, LaneTotals, Opened, Request
 from crossfade.domain.planning.plan import HeldPlan, Release, RunningRelease
@@ -204,3 +207,8 @@ def closed(seconds: float = 99, *, rejected: int = 0, **sent: int) -> Closed:
     lanes = {lane: LaneTotals(sent=count, ok=count, failed=0, missed=0) for lane, count in sent.items()}
     values = {"type": "closed", "at": at(seconds), "reason": "stopped", "lanes": lanes, "rejected": rejected}
     return Closed.model_validate(values)
+
+
+def histogram(milliseconds: Iterable[float]) -> Latencies:
+    """Latencies in milliseconds, counted by bucket."""
+    return tuple(sorted(Counter(map(bucket, milliseconds)).items()))

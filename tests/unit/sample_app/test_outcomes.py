@@ -31,6 +31,7 @@ from crossfade.domain.gate.blocks.from_feed import Outcomes, read_outcomes
 from probe.asking import USER_AGENT
 from sample_app.app import outcomes
 from sample_app.app.outcomes import BOUNDS, App, Message, OutcomeFeed, Receive, Send
+from tests.unit.examples import histogram
 
 FOLDER = Path(__file__).parents[3] / "sample_app"
 EXAMPLE = Path(__file__).parents[3] / "docs" / "outcome-feed.md"
@@ -275,7 +276,7 @@ def test_latency_is_until_the_end_of_the_answer() -> None:
         return watched.lines
 
     (line,) = asyncio.run(ask())
-    assert (line.requests, line.latencies) == (2, latency.histogram([90, 90]))
+    assert (line.requests, line.latencies) == (2, histogram([90, 90]))
 
 
 def test_bounds_are_the_gates() -> None:
@@ -308,7 +309,7 @@ def test_buckets_are_the_gates(milliseconds: list[float]) -> None:
         return watched.lines[0], met
 
     line, met = asyncio.run(ask())
-    assert line.latencies == latency.histogram(met)
+    assert line.latencies == histogram(met)
 
 
 def test_spans_end_with_the_clock() -> None:

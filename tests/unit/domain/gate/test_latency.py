@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.domain.gate.blocks.latency import BOUNDS, add, bucket, histogram, quantiles, slower, steps
+from crossfade.domain.gate.blocks.latency import BOUNDS, add, bucket, quantiles, slower, steps
+from tests.unit.examples import histogram
 
 
 @given(st.floats(0, 200_000))

@@ -5,8 +5,6 @@ them. Bucket i holds what is slower than bound i - 1 and at most bound i; the la
 """
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable
 from math import ceil, log
 
 BOUNDS = tuple(1.2 ** (i / 2) for i in range(121))
@@ -19,11 +17,6 @@ Latencies = tuple[tuple[int, int], ...]
 def bucket(ms: float) -> int:
     """The bucket of a latency in milliseconds."""
     return min(bisect_left(BOUNDS, ms), len(BOUNDS))
-
-
-def histogram(milliseconds: Iterable[float]) -> Latencies:
-    """Count latencies in milliseconds."""
-    return tuple(sorted(Counter(map(bucket, milliseconds)).items()))
 
 
 def slower(latencies: Latencies, bound: int) -> int:
