@@ -16,13 +16,15 @@ from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.stage import Stage
 
 ECS_SERVICE, TASK_DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
-SHIFTING_SECONDS = 30
-"""For at least this long half of the traffic is the candidate's: an update of its owner's fits in."""
+UPDATED_SECONDS = 60
+"""For at least this long half of the traffic is the candidate's where the stack is updated meanwhile."""
+Change = Callable[[Template], None]
+"""What the owner changes in the template."""
 PACE: dict[str, Any] = {
     "stages": [
         {"weight": 0, "min_seconds": 4, "max_seconds": 60},
         {"weight": 10, "min_seconds": 5, "max_seconds": 60},
-        {"weight": 50, "min_seconds": SHIFTING_SECONDS, "max_seconds": 120},
+        {"weight": 50, "min_seconds": 5, "max_seconds": 60},
         {"weight": 100, "min_seconds": 5, "max_seconds": 60},
     ],
     "launch": {"deadline_seconds": 60, "hold_seconds": 1},
@@ -42,7 +44,7 @@ PACE: dict[str, Any] = {
 """What a person changes in the proposed spec: nobody waits for the pace of production here."""
 
 
-def tagged(value: str) -> Callable[[Template], None]:
+def tagged(value: str) -> Change:
     """A change of the template that has nothing to do with what runs."""
 
     def change(template: Template) -> None:
@@ -51,7 +53,7 @@ def tagged(value: str) -> Callable[[Template], None]:
     return change
 
 
-def cpu(units: str) -> Callable[[Template], None]:
+def cpu(units: str) -> Change:
     """A change that makes CloudFormation register another task definition."""
 
     def change(template: Template) -> None:
@@ -60,7 +62,7 @@ def cpu(units: str) -> Callable[[Template], None]:
     return change
 
 
-def tasks(count: int) -> Callable[[Template], None]:
+def tasks(count: int) -> Change:
     """Another number of tasks."""
 
     def change(template: Template) -> None:
@@ -69,7 +71,7 @@ def tasks(count: int) -> Callable[[Template], None]:
     return change
 
 
-def image(old: str, new: str) -> Callable[[Template], None]:
+def image(old: str, new: str) -> Change:
     """Another tag of the images that have the old one."""
 
     def change(template: Template) -> None:
@@ -133,12 +135,32 @@ class Takeover:
         return printed
 
     def release(
-        self, name: str, push: Callable[[], str], meanwhile: Callable[[str], None] = lambda execution: None
+        self,
+        name: str,
+        push: Callable[[], str],
+        meanwhile: Callable[[str], dict[str, Any] | None] = lambda execution: None,
     ) -> Rehearsal:
         """Push an image and see its deployment to the end; ``push`` returns its execution."""
         rehearsal = self.stage.rehearse(f"{self.cloud.service}: {name}", push, meanwhile, rate=0)
         self.see(name)
         return rehearsal
+
+    def release_and_update(self, name: str, push: Callable[[], str], *changes: Change) -> Rehearsal:
+        """The same, and while each side has half of the traffic the owner updates the stack, once for each.
+
+        In ``seen``: the execution's status and the weights when the updates were through.
+        """
+
+        def update(execution: str) -> dict[str, Any]:
+            until(lambda: 50 in (self.cloud.weights() or ()), "half of the traffic for the candidate")
+            for change in changes:
+                self.update(change)
+            return {"status": self.cloud.status(execution), "weights": self.cloud.weights()}
+
+        half = {"weight": 50, "min_seconds": UPDATED_SECONDS, "max_seconds": 3 * UPDATED_SECONDS}
+        stages = [half if stage["weight"] == 50 else stage for stage in self._spec["stages"]]
+        with self.stage.spec(stages=stages):
+            return self.release(name, push, update)
 
     def pushed(self, folder: str, tag: str, repository: str, **build_args: str) -> Callable[[], str]:
         """Begins a deployment by the push of an image."""
@@ -149,7 +171,7 @@ class Takeover:
 
         return begin
 
-    def update(self, *changes: Callable[[Template], None]) -> None:
+    def update(self, *changes: Change) -> None:
         """Have the owner update the stack: all of these at once."""
 
         def change(template: Template) -> None:
@@ -161,10 +183,6 @@ class Takeover:
     def failures(self) -> int:
         """How many of the client's requests have failed so far."""
         return len(failed(self.client.so_far()))
-
-    def reach_half(self) -> None:
-        """Wait until each side has half of the traffic."""
-        until(lambda: 50 in (self.cloud.weights() or ()), "half of the traffic for the candidate")
 
     def leave(self, guide: Reader | None = None) -> str:
         """Have `crossfade leave` hand the service back, by the guide or not; returns what it printed."""

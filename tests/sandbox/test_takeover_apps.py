@@ -78,7 +78,6 @@ class Story:
     takeover: Takeover
     lost: dict[str, int] = field(default_factory=dict)
     releases: dict[str, Rehearsal] = field(default_factory=dict)
-    seen: dict[str, Any] = field(default_factory=dict)
 
     def counts(self, step: str) -> None:
         """A step has ended."""
@@ -130,15 +129,12 @@ def tell(story: Story) -> None:
     takeover.adopt("--version-path", subject.path, "--version-from", subject.version_from)
     story.counts("adoption")
 
-    def update_in_the_middle(execution: str) -> None:
-        takeover.reach_half()
-        takeover.update(tagged("during"))
-        story.seen["during"] = (takeover.cloud.status(execution), takeover.cloud.weights())
-
     def pushed(release: str, tag: str) -> Any:
         return takeover.pushed(str(subject.application.folder(release)), tag, subject.repository)
 
-    story.releases["good"] = takeover.release("good", pushed("v2", subject.tags["v2"]), update_in_the_middle)
+    story.releases["good"] = takeover.release_and_update(
+        "good", pushed("v2", subject.tags["v2"]), tagged("during")
+    )
     story.counts("good release")
     takeover.update(tasks(0))
     takeover.update(cpu("256"))
@@ -161,10 +157,9 @@ def test_crossfade_costs_clients_no_more_than_one_rolling_update(story: Story) -
 
 def test_the_good_release_is_promoted(story: Story) -> None:
     """Compared with what ran before, in the middle of an update of its owner's."""
-    status, weights = story.seen["during"]
     good = story.releases["good"]
 
-    assert (status, 50 in weights) == ("RUNNING", True)
+    assert (good.seen["status"], 50 in good.seen["weights"]) == ("RUNNING", True)
     assert good.certificate["outcome"] == "promoted"
 
 

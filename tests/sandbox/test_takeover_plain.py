@@ -60,19 +60,16 @@ def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 def tell(story: Story, guide: Reader) -> None:
     """Adopt and leave by docs/adopting.md, release well and badly, and update the stack all the while."""
     takeover, seen = story.takeover, story.seen
-    cloud, owner = takeover.cloud, takeover.owner
+    owner = takeover.owner
     takeover.see("before")
     seen["rules_before"] = rules(takeover)
     seen["said"] = takeover.follow(guide)
 
-    def update_in_the_middle(execution: str) -> None:
-        takeover.reach_half()
-        takeover.update(tagged("during"))
-        takeover.update(cpu("512"))
-        seen["during"] = (cloud.status(execution), cloud.weights())
-
-    story.releases["good"] = takeover.release(
-        "good", takeover.pushed("sample_app", "1.0.1", REPOSITORY, VERSION="1.0.1"), update_in_the_middle
+    story.releases["good"] = takeover.release_and_update(
+        "good",
+        takeover.pushed("sample_app", "1.0.1", REPOSITORY, VERSION="1.0.1"),
+        tagged("during"),
+        cpu("512"),
     )
     seen["origin"] = counts(owner)
     takeover.update(tasks(0))
@@ -165,8 +162,8 @@ def test_the_good_release_is_compared_with_what_ran_before(story: Story) -> None
 
 def test_the_owner_updated_the_stack_in_the_middle_of_it(story: Story) -> None:
     """Twice, while each side had half of the traffic."""
-    status, weights = story.seen["during"]
-    assert (status, 50 in weights) == ("RUNNING", True)
+    seen = story.releases["good"].seen
+    assert (seen["status"], 50 in seen["weights"]) == ("RUNNING", True)
 
 
 def test_the_bad_release_is_rolled_back(story: Story) -> None:

@@ -179,14 +179,11 @@ def tell(story: Story, https: int) -> None:
         *("--expect", "^prod-(.*)$"),
     )
 
-    def update_in_the_middle(execution: str) -> None:
-        takeover.reach_half()
-        takeover.update(tagged("during"))
-        takeover.update(cpu("1024"))
-        seen["during"] = (cloud.status(execution), cloud.weights())
-
-    story.releases["good"] = takeover.release(
-        "good", takeover.pushed("sample_app", "prod-1.2.4", REPOSITORY, VERSION="1.2.4"), update_in_the_middle
+    story.releases["good"] = takeover.release_and_update(
+        "good",
+        takeover.pushed("sample_app", "prod-1.2.4", REPOSITORY, VERSION="1.2.4"),
+        tagged("during"),
+        cpu("1024"),
     )
     seen["slot"] = slot_service(cloud)
     takeover.update(tasks(0))
@@ -263,8 +260,8 @@ def test_the_slot_is_a_copy(story: Story) -> None:
 
 def test_the_owner_updated_the_stack_in_the_middle_of_it(story: Story) -> None:
     """Twice, while each side had half of the traffic."""
-    status, weights = story.seen["during"]
-    assert (status, 50 in weights) == ("RUNNING", True)
+    seen = story.releases["good"].seen
+    assert (seen["status"], 50 in seen["weights"]) == ("RUNNING", True)
 
 
 def test_the_releases_end_as_they_should(story: Story) -> None:
