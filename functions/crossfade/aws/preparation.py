@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from crossfade.aws.ecs_services import service_of
 from crossfade.aws.errors import error_code
 from crossfade.aws.listener_rules import group_attributes, rules
-from crossfade.aws.routes import balancer_listeners, tags_of
+from crossfade.aws.routes import balancer_listeners, tags_of, with_tags
 from crossfade.domain.errors import NotPrepared, NotYetVisible
 from crossfade.domain.preparation import (
     SECRET,
@@ -101,8 +101,7 @@ class Preparation:
         owners: list[LiveRule] = []
         of_others: list[LiveRule] = []
         for found in self._listeners(groups, spec):
-            shown = self._rules_of(found)
-            tags = self._tags_of(shown)
+            shown, tags = with_tags(self._elbv2, self._rules_of(found))
             made = [arn for arn, given in tags.items() if is_made(self.names, given)]
             own += [rule for rule in shown if rule.arn in made]
             others = [rule for rule in shown if rule.arn not in made]
@@ -130,12 +129,12 @@ class Preparation:
     def _found(self, spec: ServiceSpec, secret: str | None = None) -> Found:
         secret = secret or self._secret()
         pattern = self._described(TargetGroupArns=[self._pattern_group(spec)])[0]
-        preview = [_masked(rule, secret) for rule in rules(self._elbv2, spec.preview.listener)]
+        preview, tags = with_tags(self._elbv2, rules(self._elbv2, spec.preview.listener))
         return Found(
             pattern=pattern,
             groups=self._groups(),
-            rules=tuple(preview),
-            tags=self._tags_of(preview),
+            rules=tuple(_masked(rule, secret) for rule in preview),
+            tags=tags,
             production=tuple(rules(self._elbv2, listener(spec))),
             has_secret=secret is not None,
         )
@@ -170,6 +169,7 @@ class Preparation:
         return [
             Group(group, group_attributes(self._elbv2, arn), tags[arn])
             for group, arn in zip(shown, arns, strict=True)
+            if arn in tags
         ]
 
     def _listeners(self, groups: Sequence[Group], spec: ServiceSpec | None) -> list[str]:
@@ -183,10 +183,6 @@ class Preparation:
                 if error_code(error) != "LoadBalancerNotFound":
                     raise
         return list(dict.fromkeys(arns))
-
-    def _tags_of(self, shown: Sequence[LiveRule]) -> dict[str, dict[str, str]]:
-        """The tags of rules; a listener's default rule is always its owner's."""
-        return tags_of(self._elbv2, [rule.arn for rule in shown if rule.priority != DEFAULT])
 
     def _rules_of(self, listener: str) -> list[LiveRule]:
         """The rules of a listener; none where it is gone."""
