@@ -48,11 +48,8 @@ def tags_of(elbv2: Any, arns: Sequence[str]) -> dict[str, dict[str, str]]:
             if error_code(error) not in GONE:
                 raise
             # One that is gone fails the call for all of them.
-            found |= (
-                {}
-                if len(some) == 1
-                else {arn: tags for one in some for arn, tags in tags_of(elbv2, [one]).items()}
-            )
+            for arn in some if len(some) > 1 else []:
+                found |= tags_of(elbv2, [arn])
     return found
 
 

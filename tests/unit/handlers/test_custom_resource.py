@@ -223,17 +223,6 @@ def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
     assert Traffic(account.elbv2, account.spec).rule() is None
 
 
-def test_a_rule_that_is_shown_after_its_deletion_keeps_nothing(
-    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: HeldPlan
-) -> None:
-    """DescribeRules may show it for minutes; for DescribeTags it is gone, and all others of the call with it."""
-    _cleanup(aws, "Create")
-    shown = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
-    aws.go_on_answering("DescribeRules", shown, after="DeleteRule")
-    _cleanup(aws, "Delete")
-    assert (answers.bodies[-1]["Status"], answers.bodies[-1]["Reason"]) == ("SUCCESS", "")
-
-
 def test_a_running_deployment_is_stopped_with_its_probe(
     account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
