@@ -10,7 +10,7 @@ from tests.unit.examples import live_rule
 
 
 class Tagged:
-    """ELB's DescribeTags: one resource that is gone fails the call for all of them, which moto does not do."""
+    """DescribeTags: one resource that is gone fails the call for all of them, which moto does not do."""
 
     def __init__(self, *there: str, code: str = "RuleNotFound") -> None:
         self._there, self._code = there, code
