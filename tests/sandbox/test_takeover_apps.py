@@ -57,13 +57,13 @@ SUBJECTS = [
         id="httpbin",
     ),
     pytest.param(
-        # The bad release is an old one under a new tag.
+        # The bad release answers another version than its tag says.
         Subject(
             OF_EACH["datasette"],
             {"v1": "0.64.8", "v2": "0.65.3"},
             OF_EACH["datasette"].version_path,
             "json:/datasette/version",
-            ("v1", "0.99.0"),
+            ("bad", "0.99.0"),
         ),
         id="datasette",
     ),
