@@ -10,6 +10,7 @@ from crossfade.domain.journal import Hold, State, Tried, WarmSlot, service_lost
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.tasks.scaling import SuspendedState
+from crossfade.domain.traffic.weights import Overwritten
 
 
 class Holding:
@@ -48,6 +49,8 @@ class Holding:
             sets.append("origin = :origin")
             values[":origin"] = plan.spec.origin
         past = state.bound(plan.spec.origin).overwritten
+        if state.weights is None:  # the rule may have been made just now, and is not shown to every function
+            past = (*past, Overwritten(weights=None, until=plan.began))
         if past != state.overwritten:
             sets.append("overwritten = :past")
             values[":past"] = [one.model_dump(mode="json") for one in past]

@@ -116,6 +116,9 @@ def decline(
         )
     if ordered_at is None:
         return None
+    if state.leaves:  # what waited would take the service away from its owner again
+        reason = f"{service} is being handed back to its owner by {state.deployment}."
+        return _gives_way(service, release, state, reason)
     newest = state.newest
     same_push = given_up and ordered_at == release.came
     if same_push or (newest and (newest.at, newest.digest) == (ordered_at, release.digest)):

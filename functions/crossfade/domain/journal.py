@@ -140,6 +140,11 @@ class State(Model):
         """Whether the service was ever deployed, or was about to be; a deletion alone leaves no trace."""
         return self.model_copy(update={"holder": None}) != State()
 
+    @property
+    def leaves(self) -> bool:
+        """Whether the service is being handed back: the candidate goes to its owner's ECS service."""
+        return self.candidate is not None and self.candidate.slot == self.origin
+
     def would_replace(self, digest: str) -> bool:
         """Whether an image is live, and another one is being deployed in its place."""
         return self.digest == digest and self.candidate is not None and self.candidate.digest != digest

@@ -62,6 +62,8 @@ def handler(
     try:
         rule = traffic.rule()
         live = rule.weights(plan.spec.target_groups) if rule else None
+        if rule is None and None in state.own(utc_now()):
+            return _left("waiting", "the load balancer does not show the production rule yet", written)
         target = _target(
             plan, state, journal, traffic, live, deadline=deadline, tasks_deadline=tasks_deadline
         )

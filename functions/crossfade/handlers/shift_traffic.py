@@ -7,7 +7,7 @@ from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
-from crossfade.domain.errors import TargetsBelowFloor
+from crossfade.domain.errors import NotYetVisible, TargetsBelowFloor
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import HeldPlan
@@ -88,9 +88,11 @@ def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights)
     live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):
         refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
+    if rule is None:
+        raise NotYetVisible(f"The load balancer does not show the production rule {plan.spec.rule} yet.")
     refuse_stickiness(rule, [])  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
     journal.live.intend(plan.hold, weights)
-    answer = traffic.write(weights, state.best_known(rule, live) if rule else None)
+    answer = traffic.write(weights, state.best_known(rule, live))
     journal.live.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
     return began

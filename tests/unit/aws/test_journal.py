@@ -19,7 +19,7 @@ from crossfade.domain.proof.certificate import Reading, StageRecord, certify
 from crossfade.domain.rollback.assessment import back_out_plan
 from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import ACTIVE, Resumption, SuspendedState
-from crossfade.domain.traffic.weights import Weights
+from crossfade.domain.traffic.weights import Overwritten, Weights
 from crossfade.domain.verdict import Verdict
 from tests.unit.account import TABLE, Account
 from tests.unit.examples import (
@@ -29,6 +29,7 @@ from tests.unit.examples import (
     NEWER,
     OLD,
     ROLLBACKS,
+    START,
     at,
     candidate,
     release,
@@ -39,6 +40,8 @@ from tests.unit.examples import (
 
 MINE, THEIRS = f"{ROLLBACKS}:mine", f"{ROLLBACKS}:theirs"
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
+UNSEEN = (Overwritten(weights=None, until=START),)
+"""The rule of an adopted service may be new, and not be shown for a while."""
 
 
 @pytest.fixture
@@ -150,6 +153,7 @@ def test_a_claim_makes_a_holder(journal: Journal, held: HeldPlan) -> None:
         candidate=candidate(slot="blue").model_copy(update={"pattern": held.release.pattern}),
         weights=GREEN,
         origin="green",
+        overwritten=UNSEEN,
     )
     assert journal.history.of("web", "d1").plan.held_by(held.hold) == held
 
@@ -262,6 +266,7 @@ def test_a_release_leaves_the_line_alone(account: Account, journal: Journal) -> 
         waiting=waiting(),
         weights=GREEN,
         origin="green",
+        overwritten=UNSEEN,
     )
 
 

@@ -12,9 +12,9 @@ from crossfade.domain.errors import AwsUnavailable, ServiceChanged
 from crossfade.domain.journal import State
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
-from crossfade.domain.traffic.weights import Weights
+from crossfade.domain.traffic.weights import Overwritten, Weights
 from tests.unit.account import TABLE, Account
-from tests.unit.examples import EXECUTION, NEWER, at, waiting
+from tests.unit.examples import EXECUTION, NEWER, START, at, waiting
 
 FIRST = waiting()
 SECOND = waiting(version="0.0.4", digest=f"sha256:{'4' * 64}", seconds=40, execution=f"{EXECUTION}:w2")
@@ -75,7 +75,12 @@ def test_a_free_service_has_no_line(
     journal.holding.release(held.hold, at(60))
     with pytest.raises(ServiceChanged, match="was freed"):
         line.queue("web", FIRST, at(31))
-    assert journal.state("web") == State(freed=at(60), weights=Weights.share("green", 100), origin="green")
+    assert journal.state("web") == State(
+        freed=at(60),
+        weights=Weights.share("green", 100),
+        origin="green",
+        overwritten=(Overwritten(weights=None, until=START),),
+    )
 
 
 def test_a_service_that_never_was_deployed_has_no_line(line: ReleaseQueue) -> None:

@@ -55,6 +55,17 @@ def _action(given: Release, state: State, seconds: float | None, *, given_up: bo
     return found.action if found else "deploy"
 
 
+def test_a_push_does_not_take_a_service_away_from_its_owner_again() -> None:
+    """While it is handed back; what a person asks for waits."""
+    leaving = RUNNING.model_copy(update={"origin": "green"})
+    found = decline("web", release("0.0.3", NEWER, pushed=at(10)), leaving, ordered_at=at(10))
+    assert found is not None
+    assert found.action == "ignore"
+    assert "0.0.3 gives way: web is being handed back to its owner by d1." in found.reason
+    assert _action(release("0.0.3", NEWER), leaving, None) == "deploy"
+    assert _action(release("0.0.3", NEWER, pushed=at(10)), RUNNING, 10) == "deploy"
+
+
 @pytest.mark.parametrize(
     ("state", "action"),
     [

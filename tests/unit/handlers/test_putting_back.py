@@ -145,13 +145,28 @@ def test_weights_of_somebody_else_are_left_alone(
 
 
 def test_a_rule_that_somebody_deleted_is_left_alone(
-    account: Account, invoke: Invoke, traffic: Traffic, taken: HeldPlan
+    account: Account, invoke: Invoke, clock: Clock, traffic: Traffic, taken: HeldPlan
 ) -> None:
     """It is not made again: whoever took the service off the air had a reason."""
     account.delete_rule()
+    clock.seconds = 300
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"]) == ("barred", "failed")
     assert traffic.rule() is None
+
+
+def test_a_new_rule_that_is_not_shown_yet_is_waited_for(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal
+) -> None:
+    """It was made with the service's stack; after some minutes somebody has deleted it."""
+    plan = account.first_plan()
+    journal.holding.claim(plan)
+    account.delete_rule()
+    waiting_for = _restore(invoke, plan)
+    assert (waiting_for["status"], waiting_for["loser"]) == ("waiting", None)
+    assert waiting_for["reason"] == "the load balancer does not show the production rule yet"
+    clock.seconds = 300
+    assert _restore(invoke, plan)["status"] == "barred"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.rollout.drain import DrainProgress
-from crossfade.domain.traffic.weights import Weights
+from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 from crossfade.watching.gate import Watching
 from crossfade.watching.ledger_tail import PAUSE_SECONDS
 from tests.unit.account import Account, nameless_of
@@ -556,13 +556,30 @@ def test_weights_that_somebody_else_set_are_left_alone(
 
 
 def test_a_rule_that_somebody_deleted_is_not_made_again(
-    account: Account, invoke: Invoke, held: HeldPlan
+    account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
     """Whoever took the service off the air had a reason."""
     account.delete_rule()
+    clock.seconds = RULE_SECONDS
     with pytest.raises(errors.ForeignChange, match="found no rule"):
-        _shift(invoke, held)
+        _shift(invoke, held, deadline=RULE_SECONDS + 60)
     assert Traffic(account.elbv2, account.spec).rule() is None
+
+
+def test_a_new_rule_that_is_not_shown_yet_is_waited_for(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal
+) -> None:
+    """It was made with the service's stack, and the image was pushed a moment later."""
+    plan = account.first_plan()
+    journal.holding.claim(plan)
+    account.register_targets("blue", "10.0.0.10", "10.0.0.11")
+    account.run("blue", account.spec.pattern.task_definition)
+    account.delete_rule()
+    with pytest.raises(errors.NotYetVisible, match="does not show the production rule"):
+        _shift(invoke, plan)
+    clock.seconds = RULE_SECONDS
+    with pytest.raises(errors.ForeignChange, match="found no rule"):
+        _shift(invoke, plan, deadline=RULE_SECONDS + 60)
 
 
 class Killed(Exception):
