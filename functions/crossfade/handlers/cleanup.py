@@ -32,7 +32,14 @@ from crossfade.aws.preparation import Preparation
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.scaling_copies import OwnScaling
 from crossfade.aws.task_definitions import TaskDefinitions
-from crossfade.domain.errors import NotYetVisible, ResourceGone, ServiceBusy, ServiceChanged, UnknownService
+from crossfade.domain.errors import (
+    NotPrepared,
+    NotYetVisible,
+    ResourceGone,
+    ServiceBusy,
+    ServiceChanged,
+    UnknownService,
+)
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed, refuse_just_written
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
@@ -138,11 +145,13 @@ def _prepare(service: str, context: LambdaContext) -> None:
             "before its Custom::CrossfadeService, so let that depend on it."
         )
     spec, preparation = read_spec(service, document), _preparation(service)
+    believed = utc_now() + ECS_LAG  # the pattern may be as new as this resource, and not be shown yet
     while True:
         try:
             done = preparation.prepare(spec)
-        except NotYetVisible:
-            if context.get_remaining_time_in_millis() < RESERVE_MS:
+        except (NotYetVisible, NotPrepared) as unseen:
+            late = isinstance(unseen, NotPrepared) and utc_now() >= believed
+            if late or context.get_remaining_time_in_millis() < RESERVE_MS:
                 raise
             time.sleep(2)
         else:

@@ -12,7 +12,7 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 
 from crossfade.aws.patterns import Patterns
 from crossfade.aws.unknown_fields import tell_unknown_fields
-from crossfade.domain.errors import PatternUnusable, ResourceGone
+from crossfade.domain.errors import NotPrepared, PatternUnusable, ResourceGone
 from tests.unit.account import SESSION, Account
 from tests.unit.examples import at
 
@@ -38,10 +38,10 @@ def test_its_tags_are_asked_for(account: Account, patterns: Patterns) -> None:
 def test_a_service_that_is_not_there(account: Account, patterns: Patterns) -> None:
     """Deleted, or never made; what is live is left alone."""
     never = account.spec.model_copy(update={"like": f"{account.spec.like}2"})
-    with pytest.raises(PatternUnusable, match=r"service/web/web2.* does not exist"):
+    with pytest.raises(NotPrepared, match=r"service/web/web2.* does not exist"):
         patterns.read(never)
     account.ecs.delete_service(cluster="web", service="web", force=True)
-    with pytest.raises(PatternUnusable, match=r"is INACTIVE|does not exist"):
+    with pytest.raises((PatternUnusable, NotPrepared), match=r"is INACTIVE|does not exist"):
         patterns.read(account.spec)
 
 
@@ -169,5 +169,5 @@ def test_a_service_that_is_not_answered_has_no_unknown_fields(account: Account) 
     ecs = SESSION.client("ecs")
     tell_unknown_fields(ecs)
     _answers(ecs, "DescribeServices", {"services": [], "failures": [{"reason": "MISSING"}]})
-    with pytest.raises(PatternUnusable, match="does not exist"):
+    with pytest.raises(NotPrepared, match="does not exist"):
         Patterns(ecs, account.elbv2).read(account.spec)

@@ -175,6 +175,20 @@ def test_the_stack_is_there_when_all_that_was_made_is_shown(
     assert len(found) == len(listed["Rules"]) + 1  # each once, and that of the pattern
 
 
+def test_a_pattern_that_is_not_shown_yet_is_waited_for(
+    account: Account, aws: Aws, clock: Clock, answers: Answers
+) -> None:
+    """The stack made it a moment ago; after a minute there is none."""
+    aws.answer("DescribeServices", {"services": [], "failures": []})
+    clock.meanwhile = [lambda: None, lambda: aws.allow("DescribeServices")]
+    _cleanup(aws, "Create")
+    assert answers.bodies[0]["Status"] == "SUCCESS"
+    aws.answer("DescribeServices", {"services": [], "failures": []})
+    _cleanup(aws, "Update")
+    assert (answers.bodies[1]["Status"], clock.seconds >= 60) == ("FAILED", True)
+    assert answers.bodies[1]["Reason"].startswith("NotPrepared: ")
+
+
 def test_a_deleted_stack_leaves_nothing_of_crossfade(
     account: Account, aws: Aws, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:

@@ -431,7 +431,7 @@ def _lose_group(account: Account) -> None:
             Account.delete_rule, ASK, errors.NotPrepared, "shows no rule of priority 100", id="no-rule"
         ),
         pytest.param(
-            _lose("pattern"), ASK, errors.PatternUnusable, "service/web/gone", id="no-service-of-the-owner"
+            _lose("pattern"), ASK, errors.NotPrepared, "service/web/gone", id="no-service-of-the-owner"
         ),
         pytest.param(
             _lose("repository"), ASK, errors.ResourceGone, "no repository nowhere", id="no-repository"

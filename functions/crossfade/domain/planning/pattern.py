@@ -6,7 +6,7 @@ Every field of CreateService and UpdateService (botocore ecs 2014-11-13) is in o
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from crossfade.domain.errors import PatternUnusable
+from crossfade.domain.errors import NotPrepared, PatternUnusable
 from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.names import SERVICE_TAG
 from crossfade.domain.spec.placed import Pattern
@@ -98,10 +98,13 @@ class Found(NamedTuple):
     unknown: tuple[str, ...] = ()
 
 
-def pattern_gone(spec: ServiceSpec, status: str = "") -> PatternUnusable:
-    """The error for a pattern that does not exist, or that ECS shows with another status than ACTIVE."""
+def pattern_gone(spec: ServiceSpec, status: str = "") -> PatternUnusable | NotPrepared:
+    """The error for a pattern that ECS shows with another status than ACTIVE, or does not show at all.
+
+    One that was made just now is not shown either, and is looked for again.
+    """
     found = f"is {status}" if status else "does not exist"
-    return PatternUnusable(
+    return (PatternUnusable if status else NotPrepared)(
         f"The ECS service {spec.like}, which the spec of {spec.service} names in like, {found}. What is live "
         "runs on. Deploy the stack that declares it again, or correct like."
     )
