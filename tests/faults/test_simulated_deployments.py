@@ -115,7 +115,7 @@ REFUSED = {
     "spec-cut-off": "InvalidServiceSpec",
     "spec-rule": "NotPrepared",
     "spec-like": "PatternUnusable",
-    "spec-cluster": "PatternUnusable",
+    "spec-cluster": "NotPrepared",
 }
 
 
