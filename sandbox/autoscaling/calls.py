@@ -59,7 +59,7 @@ async def handle_request(
 
 
 def call(action: str, parameters: Parameters) -> dict[str, Any]:
-    """The answer of a call, whoever makes it. Raises Refused."""
+    """The answer of a call. Raises Refused."""
     return _OPERATIONS[action](parameters)
 
 

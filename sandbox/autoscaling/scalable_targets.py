@@ -105,7 +105,7 @@ def describe(parameters: Parameters) -> dict[str, Any]:
 
 
 def page(kind: str, things: list[dict[str, Any]], parameters: Parameters) -> dict[str, Any]:
-    """The answer of a Describe call: those of a namespace and a dimension, so many at a time."""
+    """The answer of a Describe call: those of a namespace and a dimension, page by page."""
     namespace, dimension = parameters.get("ServiceNamespace"), parameters.get("ScalableDimension")
     if not namespace:
         raise Refused("ServiceNamespace must be specified")

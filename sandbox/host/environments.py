@@ -73,7 +73,7 @@ def _is_here(line: str) -> bool:
 
 def _make(folder: Path, requirements: str) -> Path:
     """Make an environment; returns the file that its requirements were written to."""
-    shutil.rmtree(folder, ignore_errors=True)  # somebody was interrupted
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier try was interrupted
     venv.create(folder, symlinks=True)
     wanted = folder / "wanted.txt"
     wanted.write_text(requirements, encoding="utf-8")

@@ -71,7 +71,7 @@ class Client:
         return read(self._file) if self._file.exists() else []
 
     def last(self, count: int = 20) -> set[tuple[int | None, str | None]]:
-        """The statuses and versions of so many more answers, after as many that may have been under way."""
+        """The statuses and versions of that many more answers, after as many that may have been under way."""
         self.more(2 * count)
         return {(answer.status, answer.version) for answer in self.so_far()[-count:]}
 

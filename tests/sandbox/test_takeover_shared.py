@@ -98,7 +98,7 @@ def deployed_by_its_owner(cloud: Cloud, http: int, https: int) -> Owner:
 
 
 def stand_beside(cloud: Cloud, owner: Owner, listener: str, name: str, priority: int) -> None:
-    """Let a service of somebody else's be there, for its own host name on the owner's listener."""
+    """Let another service be there, for its own host name on the owner's listener."""
     ecs, elbv2 = cloud.client("ecs"), cloud.client("elbv2")
     theirs = owner.service()
     cloud.aws("ecr", "create-repository", "--repository-name", name)
@@ -153,7 +153,7 @@ def stand_beside(cloud: Cloud, owner: Owner, listener: str, name: str, priority:
 
 
 def session() -> str:
-    """The cookie of somebody who has logged in, as the sandbox's load balancer writes it."""
+    """The cookie of a person who has logged in, as the sandbox's load balancer writes it."""
     found = {"claims": {"sub": "somebody"}, "access_token": "token", "exp": int(time.time()) + 7200}
     text = base64.urlsafe_b64encode(json.dumps(found).encode()).decode().rstrip("=")
     return f"AWSELBAuthSessionCookie-0={text}"

@@ -206,7 +206,7 @@ class Account:
         )
 
     def resize_pattern(self, count: int) -> None:
-        """Let the owner's service run so many tasks, as a deployment of its stack does."""
+        """Let the owner's service run that many tasks, as a deployment of its stack does."""
         self.ecs.update_service(cluster="web", service="web", desiredCount=count)
 
     def desired_pattern(self) -> int:
@@ -538,7 +538,7 @@ class Account:
         return next(rule for rule in rules if rule["Priority"] == "100")
 
     def delete_rule(self) -> None:
-        """Delete the production rule, as somebody may who takes the service off the air."""
+        """Delete the production rule, as a person does who takes the service off the air."""
         self.elbv2.delete_rule(RuleArn=self.spec.rule)
 
     def enrich_rule(self, *, backwards: bool = False) -> dict[str, Any]:

@@ -222,7 +222,7 @@ def behind_a_login(lb: Balancer, login: dict[str, Any]) -> None:
     ],
 )
 def test_a_login_stands_before_the_forward(secure, issuer, unauthenticated, status):
-    """Who has not logged in is sent to do so, refused, or let pass, and then cannot claim to be somebody."""
+    """Who has not logged in is sent to do so, refused, or let pass, and then cannot claim to be logged in."""
     behind_a_login(secure, issuer.login(**unauthenticated))
     path = f"/to-{status}"
     answer = get(

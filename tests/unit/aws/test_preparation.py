@@ -257,7 +257,7 @@ def test_a_try_that_was_cut_off_is_completed(owner: Owner, preparation: Preparat
 
 
 def test_what_differs_is_put_right(owner: Owner, preparation: Preparation) -> None:
-    """The owner has changed the health check, and somebody a rule."""
+    """The owner has changed the health check, and another person a rule."""
     preparation.prepare(owner.spec())
     owner.elbv2.modify_target_group(TargetGroupArn=owner.group, HealthCheckPath="/up")
     owner.set_attribute(owner.group, "slow_start.duration_seconds", "30")
@@ -514,7 +514,7 @@ def test_what_another_crossfade_made_stays(owner: Owner, preparation: Preparatio
 def test_the_traffic_of_an_owners_rule_is_handed_back(
     owner: Owner, preparation: Preparation, told: bool
 ) -> None:
-    """ELB deletes no group that a rule names, be it with a weight of 0."""
+    """ELB deletes no group that a rule names, also with a weight of 0."""
     arn = owner.own_rule(100)
     spec = owner.spec(traffic=[{"rule": arn}])
     preparation.prepare(spec)

@@ -224,7 +224,7 @@ def test_the_pattern_is_stopped_where_it_is_in_nobodys_place(
 
 
 def test_a_service_has_the_patterns_tags(account: Account) -> None:
-    """From its beginning, and those of a later pattern too; what somebody added stays."""
+    """From its beginning, and those of a later pattern too; what others added stays."""
     _launch(_like(account, tags={"CostCenter": "7"}), account.spec.pattern.task_definition, 1)
     service = _service(account)["serviceArn"]
     account.ecs.tag_resource(resourceArn=service, tags=[{"key": "Owner", "value": "me"}])

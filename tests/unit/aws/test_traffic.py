@@ -24,7 +24,7 @@ def _count(account: Account) -> int:
 
 
 def test_before_the_first_release_the_owner_has_all_traffic(account: Account) -> None:
-    """By the rule that is there, whoever made it."""
+    """By the rule that is there, its owner's or Crossfade's."""
     assert Traffic(account.elbv2, account.origin).weights() == Weights(blue=0, green=100)
 
 

@@ -228,7 +228,7 @@ def test_what_scaled_the_slots_is_removed(
 def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
     account: Account, aws: Aws, clock: Clock, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
-    """It was made just now, as the journal knows; whoever keeps it keeps the listener's target groups."""
+    """It was made just now, as the journal knows; while it stays, the listener's target groups stay too."""
     journal.live.wrote(deployed, Weights(blue=100, green=0), at(0))
     aws.answer("DescribeRules", {"Rules": []})
     clock.meanwhile.append(lambda: aws.allow("DescribeRules"))
@@ -240,7 +240,7 @@ def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
 def test_a_running_deployment_is_stopped_with_its_probe(
     account: Account, aws: Aws, invoke: Invoke, answers: Answers, journal: Journal, deployed: HeldPlan
 ) -> None:
-    """It would go on to launch what is deleted; what waits for it goes too, and whoever asked can read so."""
+    """It would go on to launch what is deleted; what waits for it goes too, and its reason can be read."""
     for attempt in (1, 2):
         invoke("start_probe", plan=deployed, attempt=attempt)
     account.waits(waiting())
@@ -446,7 +446,7 @@ def _malformed(account: Account) -> None:
 
 
 def _moved(account: Account) -> None:
-    """The stack has another place by now, which somebody else has taken, and no release followed it."""
+    """The stack has another place by now, which another service has taken, and no release followed it."""
     account.others_rule(50, {"Field": "path-pattern", "Values": ["/shop"]})
     traffic = [{"listener": account.spec.listener, "priority": 50}]
     moved = account.spec.model_dump(mode="json") | {"traffic": traffic}

@@ -158,7 +158,7 @@ def test_a_rule_that_somebody_deleted_is_left_alone(
 def test_a_new_rule_that_is_not_shown_yet_is_waited_for(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal
 ) -> None:
-    """It was made with the service's stack; after some minutes somebody has deleted it."""
+    """It was made with the service's stack; after some minutes it counts as deleted."""
     plan = account.first_plan()
     journal.holding.claim(plan)
     account.delete_rule()
