@@ -95,7 +95,7 @@ def test_a_service_is_read() -> None:
 
 
 def test_every_field_has_a_decision() -> None:
-    """A new one of CreateService or UpdateService is copied, set, refused, or not sent; a person must decide."""
+    """A new one of CreateService or UpdateService is copied, set, refused, or not sent."""
     model = botocore.session.get_session().get_service_model("ecs")
     takes = {
         name
