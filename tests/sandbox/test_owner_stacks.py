@@ -46,6 +46,7 @@ def with_a_tag(of_template: Template) -> None:
     tags.append({"Key": "Team", "Value": "web"})
 
 
+@pytest.mark.long  # the takeover in make test deploys and updates the same stack
 def test_a_service_behind_its_own_load_balancer(shell: Executions):
     """It answers when its stack is complete; any change of its service sets the count again; all goes."""
     (port,) = free_ports(1)
