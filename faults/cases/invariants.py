@@ -119,7 +119,10 @@ def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
         return max(
             (at + PATIENCE_SECONDS for at in _entered("StopOldSlot", slot, world, until)), default=until
         )
-    if slot != world.watcher.stable_at(until - 0.01):
+    stable = world.watcher.stable_at(until - 0.01)
+    if stable is None:  # before a service's first release nobody served, so nothing got worse
+        return until
+    if slot != stable:
         return 0.0
     return max(_entered("CandidateVerified", other(slot), world, until), default=until)
 
