@@ -49,7 +49,7 @@ GOES_ON = {
         "WriteReport",
         "RecordOutcome",
     ): "a report is no reason to hold a service: the journal says that there is none",
-    ("StopLoser", "LoserRunsOn"): "after a promotion the old slot is left to whoever sends clients to it",
+    ("StopLoser", "LoserRunsOn"): "after a promotion the old slot stays with who sends clients to it",
 }
 
 

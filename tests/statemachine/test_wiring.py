@@ -150,7 +150,7 @@ def test_the_two_machines_call_only_what_is_checked_here() -> None:
 
 
 def test_adr_03_only_assess_is_told_what_started_the_rollback() -> None:
-    """Whatever has died, or whoever asks: all else is done by what Assess has found in the journal."""
+    """Whatever has died, and whatever has asked: all else is done by what Assess has found in the journal."""
     told = {
         name
         for name, state in tasks("rollback").items()

@@ -29,7 +29,7 @@ class Holding:
         """
         state = self._table.state(plan.service)
         if state.holder == plan.holder:
-            return  # an earlier try of this claim had its effect
+            return  # an earlier try of this claim was written
         values: dict[str, Any] = {":candidate": _candidate(plan), ":weights": plan.before.model_dump()}
         sets, conditions = ["candidate = :candidate"], ["attribute_not_exists(holder)"]
         # The plan must still fit: a deployment that came and went meanwhile has swapped the slots.

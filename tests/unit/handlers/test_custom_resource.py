@@ -351,7 +351,7 @@ PROBE_TASK = {
 
 
 @pytest.mark.parametrize(
-    "given", [{"group": "service:web-green"}, PROBE_TASK], ids=["of-a-slot", "a-probe-whoever-started-it"]
+    "given", [{"group": "service:web-green"}, PROBE_TASK], ids=["of-a-slot", "a-probe-of-any-execution"]
 )
 def test_tasks_that_still_stop_are_waited_for(
     account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: HeldPlan, given: dict[str, Any]
