@@ -5,6 +5,7 @@ no traffic, and what has to be rehearsed is the one that looks healthy and is no
 """
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -18,6 +19,8 @@ from .settings import Faults
 
 PROBED_PATHS = frozenset({HEALTH_PATH, "/version"})
 """What the load balancer and the probe ask for."""
+PREVIEW_HEADER = b"x-crossfade-slot"
+"""What the preview rules ask for, and nobody in production sends."""
 
 
 class ErrorRate:
@@ -41,15 +44,30 @@ class ErrorRate:
 
 
 class Latency:
-    """Wait before every answer."""
+    """Wait before every answer; in a warm-up three times as long at first, 1.2 times at its end."""
 
-    def __init__(self, app: ASGIApp, milliseconds: float) -> None:
-        self._app, self._seconds = app, milliseconds / 1000
+    def __init__(
+        self,
+        app: ASGIApp,
+        milliseconds: float,
+        warm_up_seconds: float = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app, self._seconds, self._clock = app, milliseconds / 1000, clock
+        self._warm_up_seconds, self._began = warm_up_seconds, clock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_client_request(scope):
-            await asyncio.sleep(self._seconds)
+            await asyncio.sleep(self.seconds)
         await self._app(scope, receive, send)
+
+    @property
+    def seconds(self) -> float:
+        """How long an answer waits now. What is still to warm up falls to a tenth in each warm-up time."""
+        if not self._warm_up_seconds:
+            return self._seconds
+        age = self._clock() - self._began
+        return self._seconds * (1 + 2 * 0.1 ** (age / self._warm_up_seconds))
 
 
 class FailAfter:
@@ -67,21 +85,50 @@ class FailAfter:
 
 
 class BreakOnCall:
-    """Be fine until a path is called; answer 500 to everything else from then on.
+    """Be fine until a path is called; answer 500 to everything else from then on, or for some seconds.
 
-    So a rehearsal chooses the moment. The call itself is answered with the task that it has reached.
+    So a rehearsal chooses the moment. The call itself is answered with the task that it has reached; while
+    the task is broken it changes nothing. ``preview_only``: who comes to production is answered well.
     """
 
-    def __init__(self, app: ASGIApp, path: str, task: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        path: str,
+        task: str,
+        seconds: float = math.inf,
+        preview_only: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._app, self._path, self._task = app, path, task
-        self._broken = False
+        self._seconds, self._preview_only, self._clock = seconds, preview_only, clock
+        self._broken_until = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        broken = self._clock() < self._broken_until
         if _is_client_request(scope) and scope["path"] == self._path:
-            self._broken = True
+            if not broken:
+                self._broken_until = self._clock() + self._seconds
             await JSONResponse({"task": self._task})(scope, receive, send)
-        elif _is_client_request(scope) and self._broken:
+        elif _is_client_request(scope) and broken and (_by_preview(scope) or not self._preview_only):
             await _fail(scope, receive, send, "broken by a call")
+        else:
+            await self._app(scope, receive, send)
+
+
+class Spells:
+    """Be fine but for spells, in which the answer to everything is 500: one at each multiple of an age."""
+
+    def __init__(
+        self, app: ASGIApp, seconds: float, every: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app, self._seconds, self._every, self._clock = app, seconds, every, clock
+        self._began = clock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        age = self._clock() - self._began
+        if _is_client_request(scope) and age >= self._every and age % self._every < self._seconds:
+            await _fail(scope, receive, send, "spell")
         else:
             await self._app(scope, receive, send)
 
@@ -119,13 +166,16 @@ def with_faults(app: ASGIApp, faults: Faults, task: str) -> ASGIApp:
         app = ErrorRate(app, faults.users_error_rate, spared=PROBED_PATHS)
     if faults.fail_after_seconds:
         app = FailAfter(app, faults.fail_after_seconds)
+    if faults.spell_seconds:
+        app = Spells(app, faults.spell_seconds, faults.spell_every_seconds)
     # Around what fails, so that the call that breaks it is answered.
     if faults.break_path:
-        app = BreakOnCall(app, faults.break_path, task)
+        seconds = faults.break_seconds or math.inf
+        app = BreakOnCall(app, faults.break_path, task, seconds, faults.break_preview)
     if faults.never_healthy:
         app = NeverHealthy(app)
     if faults.latency_ms:
-        app = Latency(app, faults.latency_ms)
+        app = Latency(app, faults.latency_ms, faults.warm_up_seconds)
     if faults.crash_after_seconds:
         app = CrashAfter(app, faults.crash_after_seconds)
     return app
@@ -133,6 +183,10 @@ def with_faults(app: ASGIApp, faults: Faults, task: str) -> ASGIApp:
 
 def _is_client_request(scope: Scope) -> bool:
     return bool(scope["type"] == "http" and scope["path"] != HEALTH_PATH)
+
+
+def _by_preview(scope: Scope) -> bool:
+    return any(name == PREVIEW_HEADER for name, _ in scope["headers"])
 
 
 async def _fail(scope: Scope, receive: Receive, send: Send, cause: str) -> None:

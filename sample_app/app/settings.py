@@ -25,6 +25,8 @@ class Faults:
     """The same, but on neither /version nor /healthz: the probe is answered well."""
     latency_ms: float = 0.0
     """Added before every answer."""
+    warm_up_seconds: float = 0.0
+    """latency_ms is three times as long at first, 1.2 times at this age, then the same; 0: from the first."""
     version: str = ""
     """Answered instead of the image's own version."""
     crash_after_seconds: float = 0.0
@@ -35,6 +37,24 @@ class Faults:
     """From this age on every answer is 500; 0: never."""
     break_path: str = ""
     """Once this path was called, every other answer of the task is 500; empty: there is no such path."""
+    break_seconds: float = 0.0
+    """For how long after the call; 0: for good."""
+    break_preview: bool = False
+    """Only for who comes by the preview rule: production is answered well."""
+    spell_seconds: float = 0.0
+    """For so long every answer is 500, then all is well again."""
+    spell_every_seconds: float = 0.0
+    """A spell begins whenever the age is a multiple of this; 0: never."""
+
+
+NEEDED = {
+    "warm_up_seconds": "latency_ms",
+    "break_seconds": "break_path",
+    "break_preview": "break_path",
+    "spell_seconds": "spell_every_seconds",
+    "spell_every_seconds": "spell_seconds",
+}
+"""Settings of a fault that are none without another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,10 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read the settings from environment variables; raises BadSetting."""
+    faults = _faults(environment)
+    for name, other in NEEDED.items():
+        if getattr(faults, name) and not getattr(faults, other):
+            raise BadSetting(f"FAULT_{name.upper()} is no fault without FAULT_{other.upper()}")
     return Settings(
         version=environment.get("VERSION") or "0.0.0",
         task=_task_name(environment),
@@ -58,16 +82,25 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host=environment.get("HOST") or "0.0.0.0",  # noqa: S104
         port=int(_number(environment, "PORT", default=8080, most=65535, whole=True)),
         shutdown_grace_seconds=_number(environment, "SHUTDOWN_GRACE_SECONDS", default=20),
-        faults=Faults(
-            error_rate=_number(environment, "FAULT_ERROR_RATE", most=1),
-            users_error_rate=_number(environment, "FAULT_USERS_ERROR_RATE", most=1),
-            latency_ms=_number(environment, "FAULT_LATENCY_MS"),
-            version=environment.get("FAULT_VERSION", ""),
-            crash_after_seconds=_number(environment, "FAULT_CRASH_AFTER_SECONDS"),
-            never_healthy=_number(environment, "FAULT_NEVER_HEALTHY", most=1, whole=True) == 1,
-            fail_after_seconds=_number(environment, "FAULT_FAIL_AFTER_SECONDS"),
-            break_path=_path(environment, "FAULT_BREAK_PATH"),
-        ),
+        faults=faults,
+    )
+
+
+def _faults(environment: Mapping[str, str]) -> Faults:
+    return Faults(
+        error_rate=_number(environment, "FAULT_ERROR_RATE", most=1),
+        users_error_rate=_number(environment, "FAULT_USERS_ERROR_RATE", most=1),
+        latency_ms=_number(environment, "FAULT_LATENCY_MS"),
+        warm_up_seconds=_number(environment, "FAULT_WARM_UP_SECONDS"),
+        version=environment.get("FAULT_VERSION", ""),
+        crash_after_seconds=_number(environment, "FAULT_CRASH_AFTER_SECONDS"),
+        never_healthy=_number(environment, "FAULT_NEVER_HEALTHY", most=1, whole=True) == 1,
+        fail_after_seconds=_number(environment, "FAULT_FAIL_AFTER_SECONDS"),
+        break_path=_path(environment, "FAULT_BREAK_PATH"),
+        break_seconds=_number(environment, "FAULT_BREAK_SECONDS"),
+        break_preview=_number(environment, "FAULT_BREAK_PREVIEW", most=1, whole=True) == 1,
+        spell_seconds=_number(environment, "FAULT_SPELL_SECONDS"),
+        spell_every_seconds=_number(environment, "FAULT_SPELL_EVERY_SECONDS"),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import requests
 
+from probe.asking import USER_AGENT
 from tests.sandbox.cloud import Cloud
 from tests.sandbox.machine import Sandbox
 from tests.sandbox.patience import until
@@ -65,7 +66,9 @@ class Tasks:
     def _status(self, slot: str, path: str) -> int:
         parameter = f"/{STACK}/preview/{self._cloud.service}"
         found = self._cloud.client("ssm").get_parameter(Name=parameter, WithDecryption=True)["Parameter"]
-        url, headers = f"{self._cloud.url}{path}", {"x-crossfade-slot": f"{found['Value']}-{slot}"}
+        url = f"{self._cloud.url}{path}"
+        # Nobody's outcome: as the probe's own requests it is not counted among the users'.
+        headers = {"x-crossfade-slot": f"{found['Value']}-{slot}", "User-Agent": USER_AGENT}
         return requests.get(url, headers=headers, timeout=10).status_code
 
     def kill_probe(self) -> str:

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from sample_app.app.faults import ErrorRate, FailAfter, with_faults
+from sample_app.app.faults import BreakOnCall, ErrorRate, FailAfter, Latency, Spells, with_faults
 from sample_app.app.pages import pages
 from sample_app.app.settings import BadSetting, Faults, read_settings
 
+PREVIEW = [(b"x-crossfade-slot", b"secret-green")]
 
-def answer_of(app: Any, path: str = "/version") -> tuple[int, dict[str, Any]]:
+
+def answer_of(
+    app: Any, path: str = "/version", headers: list[tuple[bytes, bytes]] | None = None
+) -> tuple[int, dict[str, Any]]:
     """Send one GET request to an ASGI application that waits for nothing, and return status and JSON."""
     sent: list[dict[str, Any]] = []
 
@@ -25,7 +29,7 @@ def answer_of(app: Any, path: str = "/version") -> tuple[int, dict[str, Any]]:
         "type": "http",
         "method": "GET",
         "path": path,
-        "headers": [],
+        "headers": headers or [],
         "query_string": b"",
         "root_path": "",
     }
@@ -81,6 +85,53 @@ def test_the_call_that_breaks_is_answered_by_what_fails_already() -> None:
     assert [status_of(app), status_of(app, "/break")] == [500, 200]
 
 
+def test_broken_for_some_seconds() -> None:
+    """It is well again when the time is over; a call meanwhile changes nothing, one afterwards does."""
+    now = [100.0]
+    app = BreakOnCall(pages("0.0.1", "t"), "/break", "0a0a", seconds=8, clock=lambda: now[0])
+    statuses = []
+    for now[0], path in [
+        (100, "/break"),
+        (106, "/break"),
+        (107.9, "/version"),
+        (108, "/version"),
+        (109, "/break"),
+    ]:
+        statuses.append(status_of(app, path))
+    assert statuses == [200, 200, 500, 200, 200]
+    assert status_of(app) == 500
+
+
+def test_broken_for_the_preview_only() -> None:
+    """Who comes by the preview rule fails, and production is well."""
+    faults = Faults(break_path="/break", break_seconds=60, break_preview=True)
+    app = with_faults(pages("0.0.1", "t"), faults, "t")
+    assert answer_of(app, headers=PREVIEW)[0] == 200
+    assert answer_of(app, "/break", PREVIEW)[0] == 200
+    assert [answer_of(app, headers=PREVIEW)[0], status_of(app)] == [500, 200]
+
+
+def test_spells() -> None:
+    """All fails for 3 s at each multiple of a minute's age, and the health check never does."""
+    now = [100.0]
+    app = Spells(pages("0.0.1", "t"), 3, 60, clock=lambda: now[0])
+    found = []
+    for now[0] in (100, 102, 159.9, 160, 162.9, 163, 219.9, 220):
+        found.append(status_of(app))
+    assert found == [200, 200, 200, 500, 500, 200, 200, 500]
+    assert status_of(app, "/healthz") == 200
+
+
+def test_warm_up() -> None:
+    """Three times as slow at first, 1.2 times at the end of the warm-up; it goes on falling after that."""
+    now = [100.0]
+    app = Latency(pages("0.0.1", "t"), 50, 40, clock=lambda: now[0])
+    found = []
+    for now[0] in (100, 120, 140, 180):
+        found.append(round(app.seconds, 4))
+    assert found == [0.15, 0.0816, 0.06, 0.051]
+
+
 def test_no_fault_no_wrapping() -> None:
     """An ordinary image runs the pages alone."""
     app = pages("0.0.1", "t")
@@ -108,6 +159,11 @@ def test_faults_are_read() -> None:
             "FAULT_NEVER_HEALTHY": "1",
             "FAULT_FAIL_AFTER_SECONDS": "90",
             "FAULT_BREAK_PATH": "/break",
+            "FAULT_BREAK_SECONDS": "8",
+            "FAULT_BREAK_PREVIEW": "1",
+            "FAULT_WARM_UP_SECONDS": "45",
+            "FAULT_SPELL_SECONDS": "3",
+            "FAULT_SPELL_EVERY_SECONDS": "60",
         }
     )
     expected = Faults(
@@ -119,6 +175,11 @@ def test_faults_are_read() -> None:
         never_healthy=True,
         fail_after_seconds=90,
         break_path="/break",
+        break_seconds=8,
+        break_preview=True,
+        warm_up_seconds=45,
+        spell_seconds=3,
+        spell_every_seconds=60,
     )
     assert settings.faults == expected
 
@@ -132,12 +193,17 @@ def test_faults_are_read() -> None:
         ("FAULT_NEVER_HEALTHY", "0.5"),
         ("FAULT_FAIL_AFTER_SECONDS", "nan"),
         ("FAULT_BREAK_PATH", "break"),
+        ("FAULT_BREAK_SECONDS", "8"),
+        ("FAULT_BREAK_PREVIEW", "1"),
+        ("FAULT_WARM_UP_SECONDS", "40"),
+        ("FAULT_SPELL_SECONDS", "3"),
+        ("FAULT_SPELL_EVERY_SECONDS", "60"),
         ("PORT", "http"),
         ("PORT", "70000"),
         ("SHUTDOWN_GRACE_SECONDS", "long"),
     ],
 )
 def test_bad_values(name: str, value: str) -> None:
-    """A value that cannot be used is named."""
+    """A value that cannot be used is named; so is one that would be no fault without another one."""
     with pytest.raises(BadSetting, match=name):
         read_settings({name: value})

@@ -30,6 +30,7 @@ from crossfade.domain.gate.blocks.block import SECONDS
 from crossfade.domain.gate.blocks.from_feed import Outcomes, read_outcomes
 from probe.asking import USER_AGENT
 from sample_app.app import outcomes
+from sample_app.app.faults import Spells
 from sample_app.app.outcomes import BOUNDS, App, Message, OutcomeFeed, Receive, Send
 from tests.unit.examples import histogram
 
@@ -237,6 +238,23 @@ def test_who_is_left_out() -> None:
         return counted(watched.lines[0])
 
     assert asyncio.run(ask()) == (3, 3)
+
+
+def test_a_spell_is_counted_as_users_meet_it() -> None:
+    """What a rehearsal injects is among the users' failures while it lasts; what the probe meets is not."""
+    age = 0.0
+    spells = Spells(saying(start(), body()), 3, 60, clock=lambda: age)  # type: ignore[arg-type]
+
+    async def ask() -> tuple[int, int]:
+        nonlocal age
+        async with Watched(spells, began=1) as watched:  # type: ignore[arg-type]
+            for moment in (59, 60, 62, 63):
+                age = moment
+                for agent in (USER_AGENT, "Mozilla/5.0"):
+                    await watched.ask(agent)
+        return counted(watched.lines[0])
+
+    assert asyncio.run(ask()) == (4, 2)
 
 
 def test_a_request_without_user_agent_counts() -> None:
