@@ -50,18 +50,23 @@ class Answered(Protocol):
     def error(self) -> str | None: ...
     @property
     def note(self) -> str | None: ...
+    @property
+    def path(self) -> str | None: ...
 
 
 def is_good(answer: Answered, right: Versions) -> bool:
-    """Whether it is an answer with a good status, of a version that is right."""
-    return answer.ok and (right is None or answer.version in right)
+    """Whether it is an answer with a good status, of a version that is right.
+
+    What another path than the version path answers names no version: its status alone counts.
+    """
+    return answer.ok and (right is None or answer.path is not None or answer.version in right)
 
 
 def fault(answer: Answered) -> str:
     """What is wrong with an answer that is not good: the transport's error, the status, or the version.
 
     E.g. ``HTTP 401``, ``ConnectionRefusedError: Connection refused``, ``version "0.1.1\\n"``. The same fault
-    has the same words each time.
+    has the same words each time. Where it is not the version path's, the path follows: ``HTTP 500 at /a``.
     """
     if answer.status is None:
         said = _OPENSSL.sub("", answer.error or "no answer")
@@ -71,7 +76,7 @@ def fault(answer: Answered) -> str:
         said = f"no version ({answer.note or 'none was found'})"
     else:
         said = f"{VERSION}{quoted(answer.version)}"
-    return shortened(said)
+    return shortened(said if answer.path is None else f"{said} at {answer.path}")
 
 
 def quoted(version: str) -> str:
@@ -158,7 +163,7 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("HTTP 404", "HTTP 405", "HTTP 410"),
-        "Nothing is served at that path: look at version.path, and at which listener rule answers",
+        "Nothing is served at that path: look at version.path and probe.paths, and at which listener rule answers",
     ),
     (
         ("HTTP 502", "HTTP 504"),
@@ -169,7 +174,7 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
         "The load balancer has no target for it, or no rule that sends it to this service",
     ),
     (("HTTP 5",), "The application failed: read its log"),
-    (("HTTP ",), "version.path must answer with a status of version.ok"),
+    (("HTTP ",), "Each path that the probe asks must answer with a status of version.ok"),
     (
         (VERSION,),
         "What the application answers must be what version.expect makes of the image's tag; look also at "

@@ -28,7 +28,8 @@ class Request(Model):
 
     ``error`` is the transport's fault; ``note`` says what an answer had that was no version, where it
     redirects, or that the load balancer gave it by itself. ``accepted``: whether its status is one that the
-    spec's ``version.ok`` names; probes of Crossfade 0.2 and before do not say.
+    spec's ``version.ok`` names; probes of Crossfade 0.2 and before do not say. ``path``: which one of the
+    spec's ``probe.paths`` was asked; None for the version path.
     """
 
     type: Literal["request"]
@@ -41,6 +42,7 @@ class Request(Model):
     error: str | None
     note: str | None = None
     accepted: bool | None = None
+    path: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -78,6 +80,10 @@ class Unanswered(Model):
     def ok(self) -> bool:
         """Never: no application has answered."""
         return False
+
+    @property
+    def path(self) -> None:
+        """Always the version path: a lane polls there."""
 
 
 class LaneTotals(Model):

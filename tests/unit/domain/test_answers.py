@@ -36,6 +36,16 @@ ROWS = [
         id="no-target",
     ),
     pytest.param(_answer(503), "98 of 98: HTTP 503, expected 200. The application failed", id="application"),
+    pytest.param(
+        _answer(500, path="/orders"),
+        "98 of 98: HTTP 500 at /orders, expected 200. The application failed",
+        id="another-path",
+    ),
+    pytest.param(
+        _answer(None, error="no answer within 5 s", path="/orders"),
+        "98 of 98: no answer within 5 s at /orders. The application takes longer",
+        id="another-path-is-silent",
+    ),
     pytest.param(_answer(502), "did not answer the load balancer properly", id="bad-gateway"),
     pytest.param(
         _answer(version="0.1.1\n"),

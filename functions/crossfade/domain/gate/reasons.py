@@ -1,5 +1,6 @@
 """The evidence behind a verdict, in words for a person on call."""
 
+from collections.abc import Sequence
 from math import floor, log10
 
 from crossfade.domain.gate.blocks.latency import BOUNDS, steps
@@ -31,27 +32,58 @@ def failures(counts: Counts, slot: Slot) -> str:
     return f"{candidate} fails {counts.x_c:,} of {counts.n_c:,}, {stable} {counts.x_s:,} of {counts.n_s:,}"
 
 
-def slowness(counts: Counts, bound: int, settings: GateSettings, slot: Slot) -> str:
-    """E.g. ``candidate (green) takes more than 26 ms in 61 of 100, stable (blue) more than 21 ms in 10``."""
+def slowness(counts: Counts, bound: int, settings: GateSettings, slot: Slot, path: str = "") -> str:
+    """E.g. ``candidate (green) takes more than 26 ms in 61 of 100, stable (blue) more than 21 ms in 10``.
+
+    ``path`` is named where it is known, and one of several.
+    """
     candidate, stable = roles(slot)
     far = min(bound + steps(settings.slower_by), len(BOUNDS) - 1)
     return (
         f"{candidate} takes more than {BOUNDS[far]:.3g} ms in {counts.x_c:,} of {counts.n_c:,}, "
         f"{stable} more than {BOUNDS[bound]:.3g} ms in {counts.x_s:,} of {counts.n_s:,}"
+        f"{f' at {path}' if path else ''}"
     )
 
 
+def slowest(source: Streams, quantile: int, paths: Sequence[str]) -> tuple[Counts, int, str] | None:
+    """The path on which the candidate is slowest beside the stable side, for one of the streams.
+
+    Its counts, its bound and its name, which is empty where only one is asked; None before there are bounds.
+    """
+    of_paths = source.slow_by_path or ((source.slow[quantile].counts,) * len(source.slow),)
+    names = ("the version path", *paths) if len(of_paths) > 1 else ("",)
+    known = [
+        (counts[quantile], bounds[quantile], name)
+        for counts, bounds, name in zip(of_paths, source.slow_bounds, names, strict=False)
+        if bounds
+    ]
+    return max(known, key=lambda found: _more_often(found[0]), default=None)
+
+
+def _more_often(counts: Counts) -> float:
+    return counts.x_c / max(counts.n_c, 1) - counts.x_s / max(counts.n_s, 1)
+
+
 def strongest(
-    sources: dict[str, Streams], evidence: float, settings: GateSettings, candidate: Slot
+    sources: dict[str, Streams],
+    evidence: float,
+    settings: GateSettings,
+    candidate: Slot,
+    paths: Sequence[str] = (),
 ) -> tuple[str, str]:
     """The source of the strongest stream against the candidate, and that stream's counts in words.
 
-    The evidence in the words is that of all streams together.
+    The evidence in the words is that of all streams together. ``paths`` are those that the probe asks besides
+    the version path; of a stream of slow requests the words have the path on which it is slowest.
     """
     found: list[tuple[float, str, str]] = []
     for name, source in sources.items():
         found.append((source.failing.evidence, failures(source.failing.counts, candidate), name))
-        for stream, bound in zip(source.slow, source.slow_bounds, strict=False):
-            found.append((stream.evidence, slowness(stream.counts, bound, settings, candidate), name))
+        for quantile, stream in enumerate(source.slow):
+            if worst := slowest(source, quantile, paths):
+                counts, bound, path = worst
+                words = slowness(counts, bound, settings, candidate, path)
+                found.append((stream.evidence, words, name))
     _, text, name = max(found)
     return name, f"{text}{name} (evidence {odds(evidence)})"

@@ -135,7 +135,9 @@ def _fails_too_much(state: GateState, settings: GateSettings) -> bool:
 
 def _strongest(state: GateState, settings: GateSettings, watch: Watch) -> str:
     """The strongest stream against the candidate; of the probe's streams, with what the probe met."""
-    name, text = reasons.strongest(_sources(state), state.evidence, settings, watch.candidate)
+    name, text = reasons.strongest(
+        _sources(state), state.evidence, settings, watch.candidate, state.lanes.paths
+    )
     return text + _probes(name, state, watch)
 
 

@@ -1,6 +1,7 @@
 """Requests and failures of both sides in the same span of time: what all evidence is made of."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from crossfade.domain.gate.blocks.latency import Latencies, add, slower
@@ -15,15 +16,25 @@ CAP, MINUTE_CAP = 2.5, 5.5
 
 
 class Tally(NamedTuple):
-    """One side's requests in a span. A failed request counts into the latencies too."""
+    """One side's requests in a span. A failed request counts into the latencies too.
+
+    ``latencies`` are those of the only path, or of the first; ``further`` those of the other paths that the
+    probe asks, in the order of ``Lanes.paths``.
+    """
 
     requests: int = 0
     failures: int = 0
     latencies: Latencies = ()
+    further: tuple[Latencies, ...] = ()
+
+    @property
+    def by_path(self) -> tuple[Latencies, ...]:
+        """The latencies of each path."""
+        return self.latencies, *self.further
 
 
 def together(tallies: Sequence[Tally]) -> Tally:
-    """All requests of one side, counted apart so far."""
+    """All requests of one side, counted apart so far; users' requests are of one path."""
     counts: tuple[int, ...] = ()
     for tally in tallies:
         counts = add(counts, tally.latencies)
@@ -83,18 +94,30 @@ class Block(NamedTuple):
         candidate, stable = self.candidate or _NONE, self.stable or _NONE
         return Counts(candidate.requests, candidate.failures, stable.requests, stable.failures)
 
-    def slow(self, bounds: tuple[int, ...], steps: int) -> list[Counts]:
-        """For each bound: requests, and those slower than it; for the candidate, than the bound ``steps`` up.
+    def slow(self, bounds: tuple[tuple[int, ...], ...], steps: int) -> list[list[Counts]]:
+        """By path, for each of its bounds: requests, and those slower than it; for the candidate, than the
+        bound ``steps`` up. ``bounds`` are empty for a path that has none yet: it counts nowhere."""
+        sides = zip_longest(
+            bounds, (self.candidate or _NONE).by_path, (self.stable or _NONE).by_path, fillvalue=()
+        )
+        return [_slow(ours, theirs, of_path, steps) for of_path, ours, theirs in sides]
+
+    def slow_together(self, by_path: Sequence[Sequence[Counts]]) -> list[Counts]:
+        """The same of all paths together: each request was compared with a bound of its own path.
 
         A failed request of the stable side counts as slow, however fast it failed.
         """
-        stable = self.stable or _NONE
-        ours, theirs = (self.candidate or _NONE).latencies, stable.latencies
-        n_c, n_s = sum([count for _, count in ours]), sum([count for _, count in theirs])
-        return [
-            Counts(n_c, slower(ours, bound + steps), n_s, min(slower(theirs, bound) + stable.failures, n_s))
-            for bound in bounds
+        failures = (self.stable or _NONE).failures
+        pooled = [
+            Counts(*map(sum, zip(*counts, strict=True)))
+            for counts in zip(*filter(None, by_path), strict=True)
         ]
+        return [counts._replace(x_s=min(counts.x_s + failures, counts.n_s)) for counts in pooled]
+
+
+def _slow(ours: Latencies, theirs: Latencies, bounds: tuple[int, ...], steps: int) -> list[Counts]:
+    n_c, n_s = sum([count for _, count in ours]), sum([count for _, count in theirs])
+    return [Counts(n_c, slower(ours, bound + steps), n_s, slower(theirs, bound)) for bound in bounds]
 
 
 _NONE = Tally()

@@ -52,10 +52,18 @@ class OpenTally:
     requests: int = 0
     failures: int = 0
     latencies: Counter[int] = field(default_factory=Counter)
+    further: list[Counter[int]] = field(default_factory=list)
+
+    def of_path(self, place: int) -> Counter[int]:
+        """The latencies of a path, by its place: 0 is the version path."""
+        while len(self.further) < place:
+            self.further.append(Counter())
+        return self.further[place - 1] if place else self.latencies
 
     def closed(self) -> Tally:
         """What they come to."""
-        return Tally(self.requests, self.failures, tuple(sorted(self.latencies.items())))
+        latencies, *further = (tuple(sorted(counts.items())) for counts in (self.latencies, *self.further))
+        return Tally(self.requests, self.failures, latencies, tuple(further))
 
 
 @dataclass(slots=True)
@@ -108,7 +116,8 @@ class Lanes:
     """What the ledger has said so far, lane by lane.
 
     ``opened`` is when the probe began, and ``block`` the open block (seconds since 1970). ``alone``: that
-    block began while the stable side served nothing.
+    block began while the stable side served nothing. ``paths`` are those that were asked besides the version
+    path, in the order of their first answers.
     """
 
     candidate: Seen = field(default_factory=Seen)
@@ -117,6 +126,7 @@ class Lanes:
     opened: float = 0
     block: int = 0
     alone: bool = False
+    paths: list[str] = field(default_factory=list)
 
     def by_name(self, candidate: Slot) -> dict[Lane, Seen]:
         """The same three, by their names in the ledger."""
@@ -126,6 +136,14 @@ class Lanes:
     def wrong(self) -> bool:
         """Whether the candidate has answered with a version that was not expected."""
         return any(kind.startswith(VERSION) for kind, _ in self.candidate.kinds.counts)
+
+    def place(self, path: str | None) -> int:
+        """The place of a path among those that are asked: 0 for the version path, which is None."""
+        if path is None:
+            return 0
+        if path not in self.paths:
+            self.paths.append(path)
+        return self.paths.index(path) + 1
 
     def dead(self, settings: GateSettings, *, alone: bool) -> bool:
         """Whether the candidate only fails, for long enough, while the stable lane answers."""
@@ -256,9 +274,9 @@ class _Counting:
             seen.good_at = max(answered, seen.good_at)
         seen.open.requests += 1
         seen.open.failures += failed
-        seen.open.latencies[bucket(record.ms)] += 1
         if seen is lanes.production:
             return
+        seen.open.of_path(lanes.place(record.path))[bucket(record.ms)] += 1
         # An unexpected answer of the stable slot serves its clients all the same.
         dead = failed if seen is lanes.candidate else not _served(record)
         seen.run = seen.run.longer(at) if dead else Run()

@@ -1,17 +1,19 @@
 """All streams that come from one source of outcomes: the probe's slot lanes, or the users."""
 
+from itertools import zip_longest
 from typing import NamedTuple
 
-from crossfade.domain.gate.blocks.block import Block
+from crossfade.domain.gate.blocks.block import Block, Tally
 from crossfade.domain.gate.blocks.latency import add, quantiles, steps
 from crossfade.domain.gate.evidence.comparison import Comparison, Proof
+from crossfade.domain.gate.evidence.e_values import NOTHING, Counts
 from crossfade.domain.gate.evidence.failure_limit import FailureLimit
 from crossfade.domain.spec.gate import GateSettings
 
 QUANTILES = (0.5, 0.9, 0.99)
-"""Of the stable side's earlier latencies: what "slow" is measured from, one stream each."""
+"""Of the stable side's earlier latencies on the same path: what "slow" is measured from, one stream each."""
 LATENCIES = 100
-"""How many latencies of the stable side must be known before a request can be slow."""
+"""How many latencies of the stable side must be known of a path before a request of it can be slow."""
 ABSENT_SECONDS = 30
 ABSENT_BLOCKS = 2
 """After both without a request, the stable side counts as absent: there is nothing to compare with."""
@@ -39,6 +41,11 @@ class Streams(NamedTuple):
     ``seconds``: how long that block was. ``stable_at``: when the stable side last had requests. ``stage``:
     the beginning of the stage that ``proof`` and ``reported_seconds`` belong to. ``reported_seconds``: the
     length of its blocks that report the candidate; ``reported_until``: the end of the last such block.
+
+    ``latencies`` are the stable side's of the only path, or the first; ``further`` those of other paths. Each
+    request is compared with its own path's bounds, and all paths together make the streams ``slow``. So a
+    path adds a histogram to the state and no stream. ``slow_by_path`` has the counts of these streams by
+    path, for the words alone; empty where only one is asked.
     """
 
     until: int = 0
@@ -52,6 +59,8 @@ class Streams(NamedTuple):
     proof: Proof = Proof()
     reported_seconds: int = 0
     reported_until: int = 0
+    further: tuple[tuple[int, ...], ...] = ()
+    slow_by_path: tuple[tuple[Counts, ...], ...] = ()
 
     @property
     def stable_absent(self) -> bool:
@@ -59,11 +68,15 @@ class Streams(NamedTuple):
         return self.until - self.stable_at >= max(ABSENT_SECONDS, ABSENT_BLOCKS * self.seconds)
 
     @property
-    def slow_bounds(self) -> tuple[int, ...]:
-        """The bounds of latency beyond which the stable side's requests are slow, from earlier blocks."""
-        if sum(self.latencies) < LATENCIES:
-            return ()
-        return quantiles(self.latencies, QUANTILES)
+    def slow_bounds(self) -> tuple[tuple[int, ...], ...]:
+        """By path, the bounds of latency beyond which the stable side's requests are slow, from earlier
+        blocks; empty for a path of which too little is known."""
+        return tuple(
+            [
+                quantiles(of_path, QUANTILES) if sum(of_path) >= LATENCIES else ()
+                for of_path in (self.latencies, *self.further)
+            ]
+        )
 
     def at_stage(self, began: float) -> "Streams":
         """The source in a stage: the evidence to advance begins anew with each."""
@@ -93,7 +106,7 @@ class Streams(NamedTuple):
         if block.at < self.until:
             return self
         alone = alone or block.alone
-        counts, latencies = block.failing, self.latencies
+        counts, latencies = block.failing, (self.latencies, *self.further)
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
         proof, failure_limit = self.proof, self.failure_limit
@@ -106,21 +119,24 @@ class Streams(NamedTuple):
             rate = self.failing.rate.guess
             proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=block.cap)
         if block.stable is not None and not alone:
-            latencies = add(latencies, block.stable.latencies)
+            latencies = _known(latencies, block.stable)
+        slow, slow_by_path = self.slow, self.slow_by_path
+        if not alone:
+            slow, slow_by_path = self._slow_after(block, steps(settings.slower_by), compared=compared)
         return Streams(
             until=block.end,
             seconds=block.seconds,
             failing=self._failing_after(block, settings, compared=compared, alone=alone),
-            slow=self.slow
-            if alone
-            else self._slow_after(block, steps(settings.slower_by), compared=compared),
-            latencies=latencies,
+            slow=slow,
+            latencies=latencies[0],
             failure_limit=failure_limit,
             stable_at=block.end if counts.n_s else self.stable_at or block.at,
             stage=self.stage,
             proof=proof,
             reported_seconds=self.reported_seconds + (block.seconds if in_stage else 0),
             reported_until=self.reported_until if block.candidate is None else block.end,
+            further=latencies[1:],
+            slow_by_path=slow_by_path,
         )
 
     def _comparable(self, block: Block, margin: Margin | None) -> bool:
@@ -142,15 +158,47 @@ class Streams(NamedTuple):
             return self.failing.learn(block.failing)
         return self.failing.after(block.failing, scale=1.0, excess=settings.excess, cap=block.cap)
 
-    def _slow_after(self, block: Block, up: int, *, compared: bool) -> tuple[Comparison, ...]:
-        bounds = self.slow_bounds
-        if not bounds:
-            return self.slow
-        return tuple(
+    def _slow_after(
+        self, block: Block, up: int, *, compared: bool
+    ) -> tuple[tuple[Comparison, ...], tuple[tuple[Counts, ...], ...]]:
+        """The streams of slow requests, and what they have counted by path."""
+        by_path = block.slow(self.slow_bounds, up)
+        pooled = block.slow_together(by_path)
+        if not pooled:
+            return self.slow, self.slow_by_path
+        slow = tuple(
             [
                 stream.after(counts, scale=1.0, excess=0.0, cap=block.cap)
                 if compared
                 else stream.learn(counts)
-                for stream, counts in zip(self.slow, block.slow(bounds, up), strict=True)
+                for stream, counts in zip(self.slow, pooled, strict=True)
             ]
         )
+        if not compared or len(by_path) < 2:
+            return slow, self.slow_by_path
+        return slow, _counted(slow, self.slow_by_path, by_path)
+
+
+def _known(latencies: tuple[tuple[int, ...], ...], stable: Tally) -> tuple[tuple[int, ...], ...]:
+    """The stable side's latencies by path, with those of one more block."""
+    both = zip_longest(latencies, stable.by_path, fillvalue=())
+    return tuple([add(known, more) for known, more in both])
+
+
+def _counted(
+    slow: tuple[Comparison, ...], before: tuple[tuple[Counts, ...], ...], block: list[list[Counts]]
+) -> tuple[tuple[Counts, ...], ...]:
+    """The counts of each path with those of one more block; they begin anew when their stream's do."""
+    nothing = (NOTHING,) * len(QUANTILES)
+    counting = [any(stream.counts) or any(stream.pending) for stream in slow]
+    return tuple(
+        [
+            tuple(
+                [
+                    known.plus(more) if goes_on else NOTHING
+                    for known, more, goes_on in zip(of_path or nothing, new or nothing, counting, strict=True)
+                ]
+            )
+            for of_path, new in zip_longest(before, block, fillvalue=())
+        ]
+    )
