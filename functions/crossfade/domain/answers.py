@@ -163,7 +163,8 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("HTTP 404", "HTTP 405", "HTTP 410"),
-        "Nothing is served at that path: look at version.path and probe.paths, and at which listener rule answers",
+        "Nothing is served at that path: look at version.path and probe.paths, and at which listener rule "
+        "answers",
     ),
     (
         ("HTTP 502", "HTTP 504"),
@@ -174,7 +175,7 @@ ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
         "The load balancer has no target for it, or no rule that sends it to this service",
     ),
     (("HTTP 5",), "The application failed: read its log"),
-    (("HTTP ",), "Each path that the probe asks must answer with a status of version.ok"),
+    (("HTTP ",), "version.path must answer with a status of version.ok, and so must each of probe.paths"),
     (
         (VERSION,),
         "What the application answers must be what version.expect makes of the image's tag; look also at "

@@ -118,7 +118,10 @@ def test_another_status_may_be_expected() -> None:
     assert is_good(login, None)
     assert not is_good(page, None)
     told = Kinds().plus(fault(page)).summary(1, None, "302")
-    assert told == "1 of 1: HTTP 200, expected 302. version.path must answer with a status of version.ok"
+    assert told == (
+        "1 of 1: HTTP 200, expected 302. version.path must answer with a status of version.ok, and so must each "
+        "of probe.paths"
+    )
 
 
 @pytest.mark.parametrize(
