@@ -119,8 +119,8 @@ def test_another_status_may_be_expected() -> None:
     assert not is_good(page, None)
     told = Kinds().plus(fault(page)).summary(1, None, "302")
     assert told == (
-        "1 of 1: HTTP 200, expected 302. version.path must answer with a status of version.ok, and so must each "
-        "of probe.paths"
+        "1 of 1: HTTP 200, expected 302. version.path must answer with a status of version.ok, and so must "
+        "each of probe.paths"
     )
 
 
