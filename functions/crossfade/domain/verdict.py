@@ -22,14 +22,31 @@ class Window(Model):
         return cls(began=began, deadline=began + timedelta(seconds=stage.max_seconds))
 
 
+Cause = Literal["dead", "strike", "suspicion", "spells", "alarm"]
+"""Why the weight goes back to 0: the candidate's lane only fails; users' requests fail in a spell; the
+evidence grows; the candidate has more spells of failures than the stable side; an alarm."""
+
+
+class Climb(Model):
+    """Where a candidate that was held at weight 0 goes on: a stage, by its place in the plan.
+
+    ``weight`` is that of a retry, in place of the stage's own, for a short while.
+    """
+
+    stage: int
+    weight: int | None = None
+
+
 class Verdict(Model):
     """What to do, and the reason in words for a person on call.
 
-    ``emergency``: the stable slot serves nothing, so the next stage is the last one. ``error`` names the
-    failure (see ``domain/errors.py``) if the verdict is ``roll_back``.
+    ``step_back``: the weight goes to 0, and the candidate is watched on there; ``cause`` says why. ``climb``
+    says where to go on with ``advance``, if not to the next stage. ``emergency``: the stable slot serves
+    nothing, so the next stage is the last one. ``error`` names the failure (see ``domain/errors.py``) if the
+    verdict is ``roll_back``.
     """
 
-    action: Literal["advance", "hold", "roll_back"]
+    action: Literal["advance", "hold", "step_back", "roll_back"]
     reason: str
     emergency: bool = False
     error: (
@@ -38,6 +55,8 @@ class Verdict(Model):
         ]
         | None
     ) = None
+    cause: Cause | None = None
+    climb: Climb | None = None
 
     @property
     def refuses(self) -> bool:

@@ -160,6 +160,8 @@ def test_a_wrong_field_is_named(changes: dict[str, Any], said: str) -> None:
             for value in (-1, 3601, "long", None)
         ],
         *[("settle_seconds", value) for value in (-1, 3601, "long")],
+        *[("clump_seconds", value) for value in (0, 301, "long", None)],
+        *[("give_up_seconds", value) for value in (0, 14_401, "long", None)],
         *[("suspicion", value) for value in (1, 0, None)],
         *[("excess", value) for value in (-0.001, 0.1)],
         *[("slower_by", value) for value in (0, 10.1)],

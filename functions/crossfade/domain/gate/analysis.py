@@ -55,6 +55,7 @@ def analyse(
         probe_minutes=minutes,
         feed_counted=state.feed_counted,
         minutes_seen=state.minutes_seen,
+        caution=state.caution,
     )
     return state, verdict_of(state, settings=settings, watch=watch, now=now)
 

@@ -11,6 +11,7 @@ from crossfade.domain.gate.blocks.from_ledger import Lanes
 from crossfade.domain.gate.blocks.from_metrics import Glance, ProbeMinutes
 from crossfade.domain.gate.evidence.failure_limit import FailureLimit
 from crossfade.domain.gate.evidence.streams import Streams
+from crossfade.domain.gate.past import Caution
 from crossfade.domain.ledger import Lane
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import Slot, other
@@ -24,7 +25,8 @@ class GateState(Model):
     """All that the gate remembers of a deployment; a few kilobytes of JSON.
 
     Nothing is reset between stages: α holds for the whole deployment. ``production`` and ``stable`` are the
-    failure limits of those two lanes of the probe. ``feed_counted`` and ``minutes_seen`` are what the next
+    failure limits of those two lanes of the probe. ``caution`` is what happened to the candidate's weight.
+    ``feed_counted`` and ``minutes_seen`` are what the next
     reading of the users' outcomes needs from the last one.
     """
 
@@ -36,6 +38,7 @@ class GateState(Model):
     probe_minutes: ProbeMinutes = ()
     feed_counted: tuple[Block, ...] = ()
     minutes_seen: Glance = Glance()
+    caution: Caution = Caution()
 
     @property
     def evidence(self) -> float:
@@ -76,6 +79,10 @@ class Watch(NamedTuple):
     candidate's, empty where answers name none. The probe sends requests to ``url``, and awaits
     ``good_status``. ``emergency``: the stable slot serves nothing now, so the
     candidate is judged by itself.
+
+    ``place`` is the stage's in the plan, ``weights`` are those of all the plan's stages. ``shown`` is when
+    the load balancer showed the stage's weights; None: as ``began``. In a retry ``stage`` is a copy of the
+    plan's first stage with users, with the retry's weight and seconds.
     """
 
     stage: Stage
@@ -90,6 +97,9 @@ class Watch(NamedTuple):
     url: str = ""
     good_status: str = "200"
     emergency: bool = False
+    place: int = 0
+    weights: tuple[int, ...] = ()
+    shown: Timestamp | None = None
 
     @property
     def first(self) -> bool:

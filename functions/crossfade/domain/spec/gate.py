@@ -44,6 +44,11 @@ class GateSettings(Model):
         the stable lane answers.
     warm_up_seconds
         The beginning of the candidate's life that is left out: a cold cache is truly worse, by no fault.
+    clump_seconds
+        How long one spell of failures (a pause, a noisy neighbour) goes on, about. After a step back the
+        candidate climbs again once it was well for so long.
+    give_up_seconds
+        How long after its launch a candidate may still be held back by suspicion; then it is rolled back.
     users
         Where users' outcomes come from: the target groups' metrics, or the application's outcome feed.
     settle_seconds
@@ -65,8 +70,15 @@ class GateSettings(Model):
     dead_requests: int = Field(default=10, ge=5)
     dead_seconds: Seconds = 3
     warm_up_seconds: Seconds = 10
+    clump_seconds: Annotated[float, Field(gt=0, le=300)] = 15
+    give_up_seconds: Annotated[float, Field(gt=0, le=14_400)] = 1800
     users: Literal["metrics", "feed"] = "metrics"
     settle_seconds: Annotated[float, Field(ge=0, le=180)] | None = None
+
+    @property
+    def retry_seconds(self) -> float:
+        """How long a retry at a small weight lasts, before the candidate climbs to where it was."""
+        return self.clump_seconds * 5 / 3
 
     @property
     def users_reported_after(self) -> float:
