@@ -200,6 +200,8 @@ def test_the_gates_defaults() -> None:
         "dead_requests": 10,
         "dead_seconds": 3,
         "warm_up_seconds": 10,
+        "clump_seconds": 15,
+        "give_up_seconds": 1800,
         "users": "metrics",
         "settle_seconds": None,
     }
