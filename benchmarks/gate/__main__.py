@@ -107,8 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = asked.world or list(wild.WORLDS)
     with ProcessPoolExecutor(asked.jobs) as pool:
         if asked.before:
-            deployments = asked.deployments or BEFORE
-            wild_measure.write(_cells(pool, names, deployments, asked.seed), deployments, asked.seed)
+            measured, deployments = wild_measure.commit(), asked.deployments or BEFORE
+            cells = _cells(pool, names, deployments, asked.seed)
+            wild_measure.write(cells, measured, deployments, asked.seed)
             return
         cells = _cells(pool, names, asked.deployments or size.wild, asked.seed)
         others = {

@@ -18,7 +18,9 @@ from crossfade.domain.gate.blocks.from_ledger import FEW_WRONG, RECENT, Lanes, R
 from crossfade.domain.spec.gate import GateSettings
 
 EACH = int(PROBE_RATE)
-"""Requests of a lane in a second."""
+"""Requests of a slot's lane in a second."""
+OF_PRODUCTION = 10
+"""Requests of the production lane in a second."""
 SELDOM = 0.05
 """Below this share the failures of a second are counted first, and then placed."""
 GOOD = "." * RECENT
@@ -92,12 +94,12 @@ class ProbeLanes:
         else:
             candidate.at = stable.at = candidate.good_at = stable.good_at = clock + 1 - 1 / EACH
         share = weight / 100 * _mean(now.candidate) + (1 - weight / 100) * _mean(now.stable)
-        failures = binomial(self._random, EACH, share)
+        failures = binomial(self._random, OF_PRODUCTION, share)
         self._production.failures += failures
         self._production.at = clock + 1
-        if failures < EACH:
+        if failures < OF_PRODUCTION:
             self._production.good_at = clock + 1
-        self._asked += EACH
+        self._asked += OF_PRODUCTION
 
     def close(self, end: int) -> tuple[Block, Tally]:
         """The block that ends now, with the production lane's tally; the next one begins."""

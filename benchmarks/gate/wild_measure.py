@@ -55,7 +55,7 @@ class Cell:
     seconds: float
     failed: float
     slow: float
-    advances: dict[str, tuple[int, int]]
+    advances: dict[str, list[int]]
 
     @classmethod
     def of(cls, outcomes: list[Outcome]) -> "Cell":
@@ -74,7 +74,7 @@ class Cell:
             median(outcome.seconds for outcome in outcomes),
             round(mean(outcome.failed for outcome in outcomes), 1),
             round(median(outcome.slow for outcome in outcomes), 1),
-            {str(weight): (advanced[weight], begun[weight]) for weight in sorted(begun)},
+            {str(weight): [advanced[weight], begun[weight]] for weight in sorted(begun)},
         )
 
     @property
@@ -177,17 +177,21 @@ def peers_in(world: Wild, seed: int, number: int) -> list[tuple[bool, float]]:
     ]
 
 
-def write(cells: Cells, deployments: int, seed: int, path: Path = BEFORE) -> None:
-    """Keep the figures of this commit."""
-    commit = subprocess.run(
+def commit() -> str:
+    """The commit that is measured."""
+    return subprocess.run(
         ["git", "rev-parse", "HEAD"],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
         check=True,
     ).stdout.strip()
+
+
+def write(cells: Cells, of_commit: str, deployments: int, seed: int, path: Path = BEFORE) -> None:
+    """Keep the figures of a commit."""
     text = {
-        "commit": commit,
+        "commit": of_commit,
         "seed": seed,
         "deployments": deployments,
         "weights": [stage.weight for stage in STAGES],
@@ -200,7 +204,9 @@ def write(cells: Cells, deployments: int, seed: int, path: Path = BEFORE) -> Non
 
 
 def read(path: Path = BEFORE) -> Cells:
-    """The figures that were kept."""
+    """The figures that were kept; none where none were."""
+    if not path.exists():
+        return {}
     worlds = json.loads(path.read_text())["worlds"]
     return {
         world: {source: Cell(**cell) for source, cell in of_world.items()}

@@ -16,7 +16,7 @@ from benchmarks.gate.lanes import EACH, ProbeLanes
 from benchmarks.gate.stages import STAGES, Release, Rollout, Weights, moment, stages
 from benchmarks.gate.weather import Glitches, Piece, Pieces, Second, Spells, Weather, Wild
 from benchmarks.gate.wild import HEALTHY, REGRESSIONS, WORLDS
-from benchmarks.gate.wild_measure import Cell, Outcome, peers_in, read, release, write
+from benchmarks.gate.wild_measure import Cell, Outcome, commit, peers_in, read, release, write
 from cli.proposal import STAGES as PROPOSED
 from crossfade.domain.gate.blocks.from_ledger import Lanes, ledger_blocks
 from crossfade.domain.ledger import Lane, Record, Request
@@ -275,9 +275,10 @@ def test_figures_are_kept(tmp_path: Path) -> None:
     ]
     cell = Cell.of([*outcomes, Outcome(None, 300, 1, 0.0, ((0, True), (2, True)))])
     assert (cell.rolled_back, cell.promoted_seconds) == (2, 300)
-    assert cell.advances == {"0": (1, 3), "2": (1, 1)}
+    assert cell.advances == {"0": [1, 3], "2": [1, 1]}
     path = tmp_path / "before.json"
-    write({"a": {"feed": cell}}, 3, 1, path)
+    assert read(path) == {}
+    write({"a": {"feed": cell}}, commit(), 3, 1, path)
     assert read(path) == {"a": {"feed": cell}}
 
 
