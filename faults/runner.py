@@ -16,7 +16,7 @@ from faults.cases.case import Result, UnknownCase, named, pairs, points, run, sc
 from faults.cases.parting import together
 from faults.cases.scenarios import SCENARIOS
 
-SEED, PAIRS = 1, 10
+SEED, PAIRS = 1, 12
 """The seed, and how many pairs it draws for each scenario."""
 
 TOGETHER = 200

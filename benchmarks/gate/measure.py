@@ -80,10 +80,10 @@ def deploy(world: World, random: Random) -> Iterator[tuple[str, float, float]]:
             break
     for name, one in zip(CONTENDERS, everybody, strict=True):
         decided = one.decided if one.decided is not None and one.decided <= DEPLOYMENT_SECONDS else inf
-        yield name, decided - turned, _failed(failures, decided, turned)
+        yield name, decided - turned, failed_until(failures, decided, turned)
 
 
-def _failed(failures: list[tuple[float, float, int]], until: float, since: float) -> float:
+def failed_until(failures: list[tuple[float, float, int]], until: float, since: float) -> float:
     """Failures of users from when the candidate turned bad; a span that is cut counts by its share."""
     total = 0.0
     for began, ended, failed in failures:

@@ -94,7 +94,7 @@ def tally(random: Random, mean: float, rate: float, slowness: float) -> Tally:
     """Requests of which so many are expected, with failures and latencies."""
     found, requests, draw = [], 0, random.random
     if mean >= LARGE:
-        counts = [(place, poisson(random, mean * share)) for place, share in _shares(slowness)]
+        counts = [(place, poisson(random, mean * share)) for place, share in latency_shares(slowness)]
     else:
         counts = [(place, bisect_left(chances, draw())) for place, chances in _chances(mean, slowness)]
     for place, count in counts:
@@ -107,11 +107,11 @@ def tally(random: Random, mean: float, rate: float, slowness: float) -> Tally:
 @lru_cache(maxsize=2000)
 def _chances(mean: float, slowness: float) -> tuple[tuple[int, tuple[float, ...]], ...]:
     """Buckets and the chances of their counts; drawing them is most of a simulation's own time."""
-    return tuple((place, cumulative(mean * share)) for place, share in _shares(slowness) if mean > 0)
+    return tuple((place, cumulative(mean * share)) for place, share in latency_shares(slowness) if mean > 0)
 
 
-@lru_cache
-def _shares(slowness: float) -> tuple[tuple[int, float], ...]:
+@lru_cache(maxsize=1000)
+def latency_shares(slowness: float) -> tuple[tuple[int, float], ...]:
     """Buckets and the shares of requests in them."""
 
     def below(ms: float) -> float:

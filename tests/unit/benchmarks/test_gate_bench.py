@@ -11,7 +11,7 @@ from benchmarks.gate.measure import CONTENDERS, run
 from benchmarks.gate.peers import high
 from benchmarks.gate.sampling import binomial, poisson
 from benchmarks.gate.stages import Rollout
-from benchmarks.gate.traffic import steady
+from benchmarks.gate.wild import WORLDS
 from benchmarks.gate.worlds import FAULTY, HEALTHY
 
 
@@ -44,7 +44,7 @@ def test_a_seed_is_a_deployment() -> None:
 
 def test_a_healthy_release_is_promoted_in_four_minutes() -> None:
     """At 1,000 requests a second with a feed; most are within it, see the bench for the rest."""
-    release = Rollout(steady(1000.0, 0.001), FEED, Random(5)).run()
+    release = Rollout(WORLDS["calm, 1,000 users/s"], FEED, "5").run()
     assert release.promoted
     assert release.seconds <= 240
 

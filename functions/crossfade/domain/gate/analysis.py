@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from crossfade.domain.gate.blocks.block import CAP, Block, Tally
-from crossfade.domain.gate.blocks.from_ledger import ledger_blocks
+from crossfade.domain.gate.blocks.from_ledger import LedgerBlocks, ledger_blocks
 from crossfade.domain.gate.blocks.from_metrics import count_probe
 from crossfade.domain.gate.evidence.failure_limit import FailureLimit
 from crossfade.domain.gate.evidence.streams import Margin, Streams
@@ -37,10 +37,23 @@ def analyse(
         right=watch.right,
         settings=settings,
     )
+    state = state_after(state, ledger, blocks, settings=settings, watch=watch)
+    return state, verdict_of(state, settings=settings, watch=watch, now=now)
+
+
+def state_after(
+    state: GateState,
+    ledger: LedgerBlocks,
+    blocks: Iterable[Block],
+    *,
+    settings: GateSettings,
+    watch: Watch,
+) -> GateState:
+    """The state with what is new in the ledger, and with blocks of users' outcomes."""
     minutes = state.probe_minutes
     if settings.users == "metrics":
         minutes = count_probe(minutes, ledger.requests, watch.versions)
-    state = GateState(
+    return GateState(
         lanes=ledger.lanes,
         probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
         users=take_users(state.users, blocks, settings=settings, watch=watch),
@@ -57,7 +70,6 @@ def analyse(
         minutes_seen=state.minutes_seen,
         caution=state.caution,
     )
-    return state, verdict_of(state, settings=settings, watch=watch, now=now)
 
 
 def take_probe(source: Streams, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Streams:
