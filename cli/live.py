@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import NamedTuple
 
 from cli.account import Account
@@ -28,18 +29,24 @@ class Seen(NamedTuple):
     version: str | None
     error: str | None
     note: str | None
+    path: str | None = None
+    """One of the spec's ``probe.paths``; None for the version path."""
 
 
 def ask_live(spec: ServiceSpec, expected: str, secret: str | None, findings: Findings) -> bool:
-    """Ask as the probe asks production; ``expected`` is the live version, empty where it is not known.
+    """Ask as the probe asks production, each of its paths; ``expected`` is the live version, empty where it is
+    not known.
 
     Returns whether the address was reached from here at all.
     """
     header = {HEADER: f"{secret}-{LIVE}"} if spec.login_bypass and secret else {}
     asker = _asker(spec, header)
+    _, *others = spec.asked_paths
+    turns = cycle((None, *(other.path for other in others)))
     answers = []
-    for _ in range(REQUESTS):
-        answers.append(_seen(spec, asker.ask()))
+    for path in islice(turns, REQUESTS):
+        url = None if path is None else spec.probe.url + path
+        answers.append(_seen(spec, asker.ask(url))._replace(path=path))
         time.sleep(PAUSE_SECONDS)
     right: Versions = {expected} if expected else None
     if spec.version.named and right is None:
@@ -53,7 +60,8 @@ def ask_live(spec: ServiceSpec, expected: str, secret: str | None, findings: Fin
     if all(answer.status is None for answer in answers):
         findings.warn("live", f"{address} does not answer here; the probe asks from its own network: {said}")
         return False
-    if len(bad) == len(answers):
+    # Nothing is released where a path always fails: each of them has its share of a lane's failures.
+    if {answer.path for answer in answers} - {answer.path for answer in answers if answer not in bad}:
         findings.wrongs("live", f"{address}: {said}")
     elif bad:
         findings.warn("live", f"{address}: {said}. {_own_failures(answers)}")

@@ -14,7 +14,7 @@ import urllib3
 from probe.connection import Fault, endpoint, new_session
 from probe.record import utc
 from probe.shown import visible, without_password
-from probe.version import BY_DEFAULT, VersionFrom, note
+from probe.version import BY_DEFAULT, UNNAMED, VersionFrom, note
 
 USER_AGENT = "crossfade-probe"
 """Applications leave such requests out of what they tell of their users."""
@@ -55,7 +55,7 @@ class Answer:
 
 
 class Asker:
-    """Sends GET requests to one address over connections that are kept alive; safe for use by many threads.
+    """Sends GET requests to one service over connections that are kept alive; safe for use by many threads.
 
     Parameters
     ----------
@@ -88,26 +88,27 @@ class Asker:
         self._session = new_session(endpoint(connect_to) if connect_to else None)
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers})
 
-    def ask(self) -> Answer:
-        """Send one request, now, and return what came of it."""
+    def ask(self, other: str | None = None) -> Answer:
+        """Send one request, now, and return what came of it.
+
+        With `other` it goes to that address in place of the own; what is answered there names no version.
+        """
         at, began = utc(time.time()), time.monotonic()
+        version_from = self._version_from if other is None else UNNAMED
         try:
-            status, headers, body = self._exchange()
+            status, headers, body = self._exchange(other or self._url, version_from.most_bytes)
         except _FAULTS as error:
             return Answer(at, None, None, _milliseconds_since(began), self._say(error))
         ms, server = _milliseconds_since(began), headers.get("Server", "").lower()
-        version, remark = self._version_from.read(body, headers)
+        version, remark = version_from.read(body, headers)
         if 300 <= status < 400:
             remark = _redirect(headers.get("Location", ""))
         elif not 200 <= status < 300:
             remark = "by the load balancer" if server.startswith(BALANCER) else None
         return Answer(at, status, version, ms, None, remark, server)
 
-    def _exchange(self) -> tuple[int, Mapping[str, str], bytes]:
-        with self._session.get(
-            self._url, timeout=self._timeout, stream=True, allow_redirects=False
-        ) as response:
-            most = self._version_from.most_bytes
+    def _exchange(self, url: str, most: int) -> tuple[int, Mapping[str, str], bytes]:
+        with self._session.get(url, timeout=self._timeout, stream=True, allow_redirects=False) as response:
             body: bytes = response.raw.read(most + 1)
             if len(body) > most:
                 raise Fault(f"answer longer than {most} bytes")

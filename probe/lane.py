@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from probe.asking import Answer, Asker
 from probe.record import LaneRecord, LaneTotals, RequestRecord, UnansweredRecord, utc
 from probe.schedule import Schedule
+from probe.turns import OtherPath, sequence
 from probe.version import BY_DEFAULT, VersionFrom
 from probe.workers import Workers
 
@@ -31,7 +32,7 @@ class LaneSettings:
     `rate` is in requests per second. `waits_for_answer`: begin by polling. `pauses`: when the load balancer
     itself answers 503 there is no target, so poll again instead of counting failures. `version_from` and
     `connect_to` are those of an `Asker`. `ok` are the statuses that are good, from the first to the last of
-    each pair.
+    each pair. `others` are asked too, in turn with `url` by their weights; a lane polls at `url`.
     """
 
     name: str
@@ -43,6 +44,8 @@ class LaneSettings:
     version_from: VersionFrom = BY_DEFAULT
     connect_to: str | None = None
     ok: tuple[tuple[int, int], ...] = ((200, 299),)
+    weight: int = 1
+    others: tuple[OtherPath, ...] = ()
 
     def accepts(self, status: int | None) -> bool:
         """Whether an answer with this status is good; None for no answer."""
@@ -79,6 +82,8 @@ class Lane:
         self._asker = Asker(
             settings.url, settings.headers, timeout, settings.version_from, settings.connect_to
         )
+        self._turns = sequence([settings.weight, *(other.weight for other in settings.others)])
+        self._asked = 0  # where in the sequence the next request stands
         self._workers = Workers(min(MOST_WORKERS, math.ceil(settings.rate * timeout) + 4), settings.name)
         self._thread = threading.Thread(target=self._guarded(self._run), name=settings.name, daemon=True)
         # Guards everything below; notified whenever a request has been settled.
@@ -88,7 +93,8 @@ class Lane:
         self._reported_at = 0.0  # monotonic seconds
         self._reported = ""
         self._sending_run = 0  # counts the runs of sending: an answer may belong to an earlier one
-        self._in_flight: dict[object, float] = {}  # request → epoch seconds when it was handed to a worker
+        # Request → when it was handed to a worker, in epoch seconds, and what it asks.
+        self._in_flight: dict[object, tuple[float, OtherPath | None]] = {}
         self._closed = False
         self._ok = self._failed = self._missed = 0
         # Set when the state has changed and the lane's thread should look.
@@ -114,9 +120,9 @@ class Lane:
         self.stop()
         with self._settled:
             self._settled.wait_for(lambda: not self._in_flight, timeout=within)
-            for sent_at in self._in_flight.values():
+            for sent_at, other in self._in_flight.values():
                 ms = round((time.time() - sent_at) * 1000, 1)
-                self._count(Answer(utc(sent_at), None, None, ms, "no answer before the probe stopped"))
+                self._count(Answer(utc(sent_at), None, None, ms, "no answer before the probe stopped"), other)
             self._in_flight.clear()
             self._closed = True
 
@@ -177,24 +183,31 @@ class Lane:
         with self._settled:
             if self._polling or self._stopping:
                 return
-            sending_run = self._sending_run
-            self._in_flight[request] = time.time()
+            sending_run, other = self._sending_run, self._next()
+            self._in_flight[request] = time.time(), other
+        url = other.url if other else None
         if not self._workers.start(
-            self._guarded(lambda: self._settle(request, sending_run, self._asker.ask()))
+            self._guarded(lambda: self._settle(request, sending_run, self._asker.ask(url)))
         ):
             with self._settled:
                 del self._in_flight[request]
                 self._missed += 1
 
+    def _next(self) -> OtherPath | None:
+        """The path that is next in the sequence; None for the lane's own address."""
+        place = self._turns[self._asked % len(self._turns)]
+        self._asked += 1
+        return self.settings.others[place - 1] if place else None
+
     def _settle(self, request: object, sending_run: int, answer: Answer) -> None:
         with self._settled:
             if self._closed:
                 return
-            del self._in_flight[request]
+            _, other = self._in_flight.pop(request)
             if answer.no_target and self.settings.pauses:
                 self._pause(sending_run)
             else:
-                self._count(answer)
+                self._count(answer, other)
             self._settled.notify_all()
 
     def _pause(self, sending_run: int) -> None:
@@ -204,7 +217,7 @@ class Lane:
             self._write(LaneRecord(self.settings.name, "paused", utc(time.time())))
             self._changed.set()
 
-    def _count(self, answer: Answer) -> None:
+    def _count(self, answer: Answer, other: OtherPath | None) -> None:
         n = self._ok + self._failed + 1
         record = RequestRecord(
             self.settings.name,
@@ -216,6 +229,7 @@ class Lane:
             answer.error,
             answer.note,
             self.settings.accepts(answer.status),
+            other.path if other else None,
         )
         if record.ok:
             self._ok += 1

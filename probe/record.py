@@ -45,6 +45,8 @@ class RequestRecord:
     """What a 2xx answer has instead of a version, where a 3xx leads, or that the load balancer gave it."""
     accepted: bool | None = None
     """Whether an answer came with a status that is good here; None where nobody said which are."""
+    path: str | None = None
+    """Which one of several paths was asked; None for the one whose answer names the version, or the only."""
 
     @property
     def ok(self) -> bool:
@@ -105,5 +107,8 @@ Record = Opened | RequestRecord | LaneRecord | UnansweredRecord | Closed
 
 
 def to_json(record: Record) -> str:
-    """Return the record as one line of JSON."""
-    return json.dumps({"type": record.type, **asdict(record)}, separators=(",", ":"))
+    """Return the record as one line of JSON; what is asked most often needs no path to be named."""
+    values = {"type": record.type, **asdict(record)}
+    if isinstance(record, RequestRecord) and record.path is None:
+        del values["path"]
+    return json.dumps(values, separators=(",", ":"))

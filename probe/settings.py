@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -11,6 +11,7 @@ from urllib3.util import parse_url
 from probe.connection import endpoint
 from probe.lane import LaneSettings
 from probe.shown import without_password
+from probe.turns import MOST_PATHS, MOST_WEIGHT, OtherPath
 from probe.version import VersionFrom, version_from
 
 _STATUSES = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
@@ -39,14 +40,21 @@ class TaskSettings:
 
 
 def read_settings(environment: Mapping[str, str]) -> TaskSettings:
-    """Read the PROBE_… variables; raises BadSetting."""
+    """Read the PROBE_… variables; raises BadSetting.
+
+    PROBE_PATHS is there where several paths are asked: all of them, the first one being that of the lanes.
+    """
+    lanes = _lanes(_text(environment, "PROBE_LANES"))
+    if environment.get("PROBE_PATHS"):
+        paths = _paths(environment["PROBE_PATHS"])
+        lanes = tuple(_asking(lane, paths) for lane in lanes)
     return TaskSettings(
         deployment=_text(environment, "PROBE_DEPLOYMENT"),
         log_group=_text(environment, "PROBE_LOG_GROUP"),
         log_stream=_text(environment, "PROBE_LOG_STREAM"),
         deadline=_positive(_text(environment, "PROBE_DEADLINE_SECONDS"), "PROBE_DEADLINE_SECONDS"),
         timeout=_positive(_text(environment, "PROBE_TIMEOUT_SECONDS"), "PROBE_TIMEOUT_SECONDS"),
-        lanes=_lanes(_text(environment, "PROBE_LANES")),
+        lanes=lanes,
         secret_parameter=environment.get("PROBE_SECRET_PARAMETER") or None,
     )
 
@@ -108,6 +116,34 @@ def _lane(entry: object, where: str) -> LaneSettings:
         version_from=_version_from(entry["version_from"], f"{where}.version_from"),
         connect_to=_connect_to(entry["connect_to"], f"{where}.connect_to"),
         ok=_statuses(entry["ok"], f"{where}.ok"),
+    )
+
+
+def _paths(text: str) -> dict[str, int]:
+    """Paths and their weights, in order."""
+    try:
+        listed = [(str(each["path"]), int(each["weight"])) for each in json.loads(text)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadSetting(f"PROBE_PATHS is no JSON list of paths and weights: {error!r}") from error
+    paths = {path: weight for path, weight in listed if path.startswith("/") and 1 <= weight <= MOST_WEIGHT}
+    if not 1 <= len(paths) <= MOST_PATHS or len(paths) < len(listed):
+        raise BadSetting(
+            f"PROBE_PATHS must be 1 to {MOST_PATHS} different paths that begin with /, with weights from 1 "
+            f"to {MOST_WEIGHT}"
+        )
+    return paths
+
+
+def _asking(lane: LaneSettings, paths: Mapping[str, int]) -> LaneSettings:
+    """The lane with all its paths."""
+    (own, weight), *others = paths.items()
+    if not lane.url.endswith(own):
+        raise BadSetting(f"PROBE_PATHS must begin with the path of the lane {lane.name}")
+    base = lane.url.removesuffix(own)
+    return replace(
+        lane,
+        weight=weight,
+        others=tuple(OtherPath(path, base + path, of_path) for path, of_path in others),
     )
 
 

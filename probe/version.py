@@ -71,6 +71,7 @@ class VersionFrom:
 
 
 BY_DEFAULT = VersionFrom("json", "/version")
+UNNAMED = VersionFrom("none")
 
 
 def version_from(text: str) -> VersionFrom:

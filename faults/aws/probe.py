@@ -138,7 +138,7 @@ def line(record: Record) -> str:
     """What ``to_json`` gives, without its copies: requests are most of what a simulation writes."""
     if not isinstance(record, RequestRecord):
         return to_json(record)
-    values = {name: getattr(record, name) for name in RequestRecord.__slots__}
+    values = {name: getattr(record, name) for name in RequestRecord.__slots__ if name != "path"}
     return json.dumps({"type": record.type, **values}, separators=(",", ":"))
 
 

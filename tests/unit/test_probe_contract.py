@@ -1,5 +1,6 @@
 """The probe and the workflow are deployed apart; what one writes, the other must read."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain import ledger as read
 from crossfade.domain.planning.plan import HeldPlan
+from faults.cases.service import document
 from probe import record as written
 from probe.secret import with_secret
 from probe.settings import read_settings
+from probe.turns import OtherPath
 from tests.unit.examples import first_plan, placed, plan
 
 AT = "2026-11-23T04:00:00.123Z"
@@ -33,6 +36,11 @@ AT = "2026-11-23T04:00:00.123Z"
             id="with-a-note",
         ),
         pytest.param(
+            written.RequestRecord("green", 4, AT, 200, None, 3.1, None, None, True, "/orders"),
+            read.Request,
+            id="of-another-path",
+        ),
+        pytest.param(
             written.UnansweredRecord("production", AT, 7, 503, None, None, "by the load balancer"),
             read.Unanswered,
             id="unanswered",
@@ -50,7 +58,8 @@ def test_every_record_of_the_probe_is_read(record: written.Record, model: type[r
     found = read.read_records([written.to_json(record)])
 
     assert [model] == [type(each) for each in found]
-    assert written.to_json(record) == found[0].model_dump_json()
+    unset = {"path"} if isinstance(record, written.RequestRecord) and record.path is None else set()
+    assert written.to_json(record) == found[0].model_dump_json(exclude=unset)
 
 
 def test_a_ledger_of_the_first_version_is_read() -> None:
@@ -97,6 +106,47 @@ def test_the_probe_understands_how_it_is_started(asked: HeldPlan) -> None:
         settings.log_stream,
     )
     assert [lane.name for lane in settings.lanes] == ["production", "blue", "green"]
+
+
+def test_the_probe_asks_the_paths_of_the_spec() -> None:
+    """The version path first, wherever the spec has it; every lane asks the same, as often."""
+    ecs = EcsThatTakesNotes()
+    paths = [{"path": "/a", "weight": 3}, "/version", "/b?c=1"]
+    asked = plan(spec=placed(probe=document()["probe"] | {"paths": paths}))
+    ProbeTasks(ecs, asked.spec).start(
+        asked, 1, 0, task_definition="probe:1", container="probe", log_group="ledger"
+    )
+    for lane in read_settings(ecs.environment).lanes:
+        assert (lane.url, lane.weight) == ("http://web.example:80/version", 1)
+        assert lane.others == (
+            OtherPath("/a", "http://web.example:80/a", 3),
+            OtherPath("/b?c=1", "http://web.example:80/b?c=1", 1),
+        )
+
+
+def test_eight_long_paths_fit_into_what_ecs_takes() -> None:
+    """The overrides of RunTask have 8,192 characters at most.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
+    """
+    ecs = EcsThatTakesNotes()
+    paths = ["/version", *({"path": f"/{place}{'a' * 126}", "weight": 100} for place in range(7))]
+    asked = plan(spec=placed(probe=document()["probe"] | {"paths": paths}))
+    ProbeTasks(ecs, asked.spec).start(
+        asked, 1, 0, task_definition="probe:1", container="probe", log_group="ledger"
+    )
+    environment = [{"name": name, "value": value} for name, value in ecs.environment.items()]
+    overrides = {"containerOverrides": [{"name": "probe", "environment": environment}]}
+    assert len(json.dumps(overrides)) < 8192
+
+
+def test_one_path_alone_is_told_as_ever() -> None:
+    """A probe of an earlier Crossfade, whose image is still there, understands it too."""
+    ecs = EcsThatTakesNotes()
+    ProbeTasks(ecs, plan().spec).start(
+        plan(), 1, 0, task_definition="probe:1", container="probe", log_group="ledger"
+    )
+    assert "PROBE_PATHS" not in ecs.environment
 
 
 def test_the_owners_service_is_met_where_it_takes_a_slots_place() -> None:

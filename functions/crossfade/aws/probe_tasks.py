@@ -139,6 +139,9 @@ class ProbeTasks:
             # Not the secret itself: who may see tasks sees their environment.
             "PROBE_SECRET_PARAMETER": plan.spec.preview_secret,
         }
+        if len(plan.spec.asked_paths) > 1:
+            # Once for all lanes: ECS admits 8,192 characters of overrides.
+            values["PROBE_PATHS"] = json.dumps([asked.model_dump() for asked in plan.spec.asked_paths])
         return [{"name": name, "value": value} for name, value in values.items()]
 
     def _lanes(self, plan: Plan) -> list[dict[str, Any]]:

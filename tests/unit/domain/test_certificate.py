@@ -13,6 +13,7 @@ from crossfade.domain.ledger import Record, Request
 from crossfade.domain.planning.plan import Contents
 from crossfade.domain.proof.certificate import Certificate, History, Reading, StageRecord, certify
 from crossfade.domain.proof.tally import MOST_VERSIONS, OTHERS, Gap
+from faults.cases.service import document
 from tests.unit.examples import (
     NEW,
     OLD,
@@ -21,6 +22,7 @@ from tests.unit.examples import (
     first_plan,
     nameless,
     opened,
+    placed,
     plan,
     release,
     request,
@@ -83,6 +85,13 @@ def test_the_document_has_exactly_the_promised_names() -> None:
             "warnings": [],
         },
         "requests": {"production": nothing | {"sent": 1, "ok": 1}, "blue": nothing, "green": nothing},
+        "paths": [
+            {
+                "path": "/version",
+                "requests": {"production": 1, "blue": 0, "green": 0},
+                "failed": {"production": 0, "blue": 0, "green": 0},
+            }
+        ],
         "failures": {"production": [], "blue": [], "green": []},
         "versions": {
             "production": [
@@ -396,6 +405,42 @@ def test_natural_failures_do_not_stretch_the_time() -> None:
     restored = _certify(records, history, ended=90, winner="0.0.1").timing.restored
     assert restored is not None
     assert 13.9 <= restored <= 13.9 + 10
+
+
+def test_good_answers_of_other_paths_are_nobodys() -> None:
+    """They name no version; what failed there may have been the loser's."""
+    history = _history(judged=at(40), restored=at(41.5))
+    elsewhere = [request("production", 500 + n, 20 + n, version=None, path="/a") for n in range(70)]
+    failed = request("production", 600, 46, status=500, version=None, path="/a")
+    records = [
+        request("green", 1, 30, status=500),
+        *_production((20, 90, "old"), (20, 44, "new")),
+        *elsewhere,
+    ]
+    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored == 13.9
+    records = sorted([*records, failed], key=lambda record: record.at)
+    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored == 16.0
+
+
+def test_each_path_is_counted() -> None:
+    """All that the spec names, in the order in which the probe has them, asked or not."""
+    paths = ["/a", {"path": "/version", "weight": 2}, "/b"]
+    asked = plan(spec=placed(probe=document()["probe"] | {"paths": paths}))
+    records = [
+        *requests("green", "..x", seconds=10),
+        request("green", 4, 11, version=None, path="/a"),
+        request("green", 5, 11, version=None, status=500, path="/a"),
+        request("green", 5, 11, version=None, status=500, path="/a"),
+        request("production", 1, 11, version=None, path="/a"),
+    ]
+    certificate = _certify(records, _history(plan=asked))
+    assert [count.path for count in certificate.paths] == ["/version", "/a", "/b"]
+    assert certificate.paths[0].requests == {"production": 0, "blue": 0, "green": 3}
+    assert certificate.paths[0].failed == {"production": 0, "blue": 0, "green": 1}
+    assert certificate.paths[1].requests == {"production": 1, "blue": 0, "green": 2}
+    assert certificate.paths[1].failed == {"production": 0, "blue": 0, "green": 1}
+    assert certificate.failures["green"][0].what == "HTTP 500"
+    assert certificate.failures["green"][1].what == "HTTP 500 at /a"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,24 @@ def _often(began: int, ended: int) -> list[Record]:
             id="other-lanes-prove-nothing",
         ),
         pytest.param(_production(1, 10), 500, "drained", id="good-evidence-beats-the-deadline"),
+        pytest.param(
+            _production(1, 20, version=None, path="/orders"),
+            30,
+            "wait",
+            id="what-names-no-version-proves-nothing",
+        ),
+        pytest.param(
+            _production(1, 10) + _production(5, 15, version=None, path="/orders"),
+            20,
+            "drained",
+            id="and-is-no-other-version",
+        ),
+        pytest.param(
+            _production(1, 15) + _production(5, 7, status=500, version=None, path="/orders"),
+            20,
+            "wait",
+            id="its-failures-count",
+        ),
         pytest.param([opened(-5), *_production(1, 10)], 20, "drained", id="probe-from-before-the-shift"),
         pytest.param([*_production(1, 10), opened(11)], 20, "wait", id="nobody-saw-the-gap-of-a-new-probe"),
         pytest.param(

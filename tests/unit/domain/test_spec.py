@@ -62,6 +62,10 @@ def _route(**changes: Any) -> dict[str, Any]:
     return {"traffic": [document()["traffic"][0] | changes]}
 
 
+def _paths(*paths: Any) -> dict[str, Any]:
+    return _probe(paths=list(paths))
+
+
 def _probe(**changes: Any) -> dict[str, Any]:
     return {"probe": document()["probe"] | changes}
 
@@ -102,6 +106,47 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         pytest.param(_probe(url="http://w/x"), "probe.url: .*without a path", id="url-with-path"),
         pytest.param({"tasks": 0}, "tasks: ", id="no-task"),
         pytest.param({"surprise": 1}, "surprise: ", id="unknown-key"),
+        pytest.param(
+            _paths("orders", "/version"),
+            "probe.paths.0.path: .*orders is not a path such as",
+            id="path-without-slash",
+        ),
+        pytest.param(_paths("/a b"), "probe.paths.0.path: .*/a b is not a path", id="path-with-a-space"),
+        pytest.param(_paths("/a#b"), "probe.paths.0.path: .*/a#b is not a path", id="path-with-a-fragment"),
+        pytest.param(_paths("/" * 129), "probe.paths.0.path: .*129 characters, and 128", id="long-path"),
+        pytest.param(_paths("/version", "/a", "/a"), "probe.paths: .*name /a twice", id="path-twice"),
+        pytest.param(
+            _paths("/version", *(f"/{place}" for place in range(8))),
+            "probe.paths: .*are 9, and 8",
+            id="nine-paths",
+        ),
+        pytest.param(
+            _paths("/version", {"path": "/a", "weight": 0}),
+            "probe.paths.1.weight: .*from 1 to 100",
+            id="weight-0",
+        ),
+        pytest.param(
+            _paths("/version", {"path": "/a", "weight": 101}),
+            "probe.paths.1.weight: .*from 1 to",
+            id="weight-101",
+        ),
+        pytest.param(
+            _paths("/version", {"path": "/a", "weight": 1.5}), "probe.paths.1.weight: ", id="weight-1.5"
+        ),
+        pytest.param(_paths({"weight": 1}), "probe.paths.0.path: ", id="weight-of-nothing"),
+        pytest.param(
+            _paths({"path": "/version", "wieght": 2}),
+            "probe.paths.0.wieght: there is no such field",
+            id="misspelt-weight",
+        ),
+        pytest.param(
+            _paths("/a", "/b"), "version.path /version is not among them: name it too", id="no-version-path"
+        ),
+        pytest.param(
+            _paths({"path": "/version", "weight": 1}, {"path": "/a", "weight": 10}),
+            "version.path /version has the weight 1 of 11, and needs a tenth at least",
+            id="version-path-too-seldom",
+        ),
         pytest.param({"stages": []}, r"stages: .*rise from 0 to 100, found \[\]", id="no-stage"),
         pytest.param({"stages": _stages(0, 50, 50, 100)}, "stages: .*rise", id="stages-stand-still"),
         pytest.param({"stages": _stages(0, 50, 10, 100)}, "stages: .*rise", id="stages-fall"),

@@ -12,6 +12,7 @@ from probe import lane as lane_module
 from probe import schedule
 from probe.lane import Lane, LaneSettings
 from probe.record import LaneRecord, LaneTotals, RequestRecord, UnansweredRecord
+from probe.turns import OtherPath
 from tests.unit.probe.scripted_servers import Reply, Seen, WebServer, wait_until
 
 pytestmark = pytest.mark.enable_socket
@@ -83,6 +84,43 @@ def test_numbers_without_gaps(web: StartWeb, start_lane: StartLane) -> None:
     notebook.assert_no_gaps()
     assert lane.totals() == LaneTotals(sent=40, ok=20, failed=20, missed=0)
     assert notebook.requests[-1].at == min(record.at for record in notebook.requests)
+
+
+def test_several_paths_are_asked_in_turn(web: StartWeb, start_lane: StartLane) -> None:
+    """By weight, in an order that is the same each time; only the lane's own address names a version."""
+    server = web(lambda _: Reply(body=b'{"version": "0.0.1"}'))
+    others = OtherPath("/a", f"{server.url}/a", 2), OtherPath("/b?c=1", f"{server.url}/b?c=1")
+    lane, notebook = start_lane(f"{server.url}/version", rate=50, ticks=40, others=others)
+    wait_until(lambda: len(notebook.requests) == 40, "all answers")
+    lane.finish(within=5)
+    turn = ["/a", "/version", "/b?c=1", "/a"]
+    assert sorted(seen.path for seen in server.seen) == sorted(turn * 10)
+    assert {(record.path, record.version) for record in notebook.requests} == {
+        (None, "0.0.1"),
+        ("/a", None),
+        ("/b?c=1", None),
+    }
+    notebook.assert_no_gaps()
+
+
+def test_a_request_that_is_not_answered_names_its_path(web: StartWeb, start_lane: StartLane) -> None:
+    """Also when the probe stops before."""
+    hold = threading.Event()
+    server = web(lambda _: Reply(hold=hold))
+    lane, notebook = start_lane(server.url, ticks=2, others=(OtherPath("/a", f"{server.url}/a"),))
+    wait_until(lambda: len(server.seen) == 2, "both requests")
+    lane.finish(within=0)
+    hold.set()
+    assert sorted(record.path or "" for record in notebook.requests) == ["", "/a"]
+
+
+def test_a_lane_polls_where_the_version_is(web: StartWeb, start_lane: StartLane) -> None:
+    """Whether there is an application is asked at one address."""
+    server = web(lambda seen: NO_TARGET if seen.number < 4 else Reply())
+    others = (OtherPath("/a", f"{server.url}/a", 5),)
+    _, notebook = start_lane(f"{server.url}/version", waits_for_answer=True, ticks=6, others=others)
+    wait_until(lambda: len(notebook.requests) == 6, "all answers")
+    assert {seen.path for seen in server.seen[:4]} == {"/version"}
 
 
 def test_slow_answer_delays_no_other(web: StartWeb, start_lane: StartLane) -> None:

@@ -9,6 +9,7 @@ import pytest
 from probe import arguments
 from probe.lane import LaneSettings
 from probe.settings import BadSetting, read_settings
+from probe.turns import OtherPath
 from probe.version import VersionFrom
 
 LANE: dict[str, Any] = {
@@ -99,6 +100,38 @@ def test_bad_lane(key: str, value: object) -> None:
     """A lane's value that cannot be used is named with its place."""
     with pytest.raises(BadSetting, match=rf"PROBE_LANES\[0\]\.{key}"):
         read_settings({**ENVIRONMENT, "PROBE_LANES": json.dumps([{**LANE, key: value}])})
+
+
+def _with_paths(*paths: Any) -> dict[str, str]:
+    return {**ENVIRONMENT, "PROBE_PATHS": json.dumps(paths)}
+
+
+def test_several_paths() -> None:
+    """All of them once for all lanes; the first is that of the lanes."""
+    paths = {"path": "/version", "weight": 2}, {"path": "/a", "weight": 3}
+    (lane,) = read_settings(_with_paths(*paths)).lanes
+    assert (lane.url, lane.weight) == ("http://localhost:9000/version", 2)
+    assert lane.others == (OtherPath("/a", "http://localhost:9000/a", 3),)
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        ([1], "no JSON list of paths and weights"),
+        ([{"path": "/version"}], "no JSON list of paths and weights"),
+        ([{"path": "/version", "weight": "much"}], "no JSON list of paths and weights"),
+        ([{"path": "/version", "weight": 0}], "with weights from 1 to 100"),
+        ([{"path": "version", "weight": 1}], "begin with /"),
+        ([{"path": "/version", "weight": 1}] * 2, "different paths"),
+        ([{"path": f"/{place}", "weight": 1} for place in range(9)], "must be 1 to 8"),
+        ([{"path": "/a", "weight": 1}], "must begin with the path of the lane green"),
+        ([], "must be 1 to 8"),
+    ],
+)
+def test_bad_paths(paths: list[Any], said: str) -> None:
+    """They are refused before anything is asked."""
+    with pytest.raises(BadSetting, match=said):
+        read_settings(_with_paths(*paths))
 
 
 def test_a_bad_header_is_named_without_its_value() -> None:

@@ -10,7 +10,7 @@ from crossfade.domain.ledger import Lane, Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Contents, Plan
 from crossfade.domain.proof.restoration import FirstBad, LoserSeen
-from crossfade.domain.proof.tally import Failed, Gap, LaneCount, Tally, VersionSeen
+from crossfade.domain.proof.tally import Failed, Gap, LaneCount, PathCount, Tally, VersionSeen
 from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import SuspendedState
 
@@ -126,6 +126,7 @@ class Certificate(Model):
     to: Version
     contents: Contents | None
     requests: dict[Lane, LaneCount]
+    paths: tuple[PathCount, ...]
     failures: dict[Lane, tuple[Failed, ...]]
     versions: dict[Lane, tuple[VersionSeen, ...]]
     stages: tuple[StageRecord, ...]
@@ -208,6 +209,7 @@ def certify(
         to=Version(version=plan.release.version, digest=plan.release.digest),
         contents=plan.contents,
         requests=tally.counts(),
+        paths=tally.paths(plan.spec.version.path, [asked.path for asked in plan.spec.asked_paths[1:]]),
         failures=tally.failures(),
         versions=tally.versions(),
         stages=history.stages,

@@ -16,10 +16,10 @@ class LoserSeen:
     """Takes a ledger in record by record, and finds the loser's last answer on the production lane.
 
     ``winner`` is the version that clients are to get; ``weights`` is when its weights were read back;
-    ``met`` is from when on clients may have met the loser. A failed request that names no version may have
-    been anybody's. It counts as the loser's until production has given the winner alone for
-    ``quiet_seconds``, with no more than the share ``failing`` of failures: whatever fails later is the
-    winner's own.
+    ``met`` is from when on clients may have met the loser. A good answer of a path that names no version says
+    nothing. A failed request that names none may have been anybody's. It counts as the loser's until
+    production has given the winner alone for ``quiet_seconds``, with no more than the share ``failing`` of
+    failures: whatever fails later is the winner's own.
     """
 
     def __init__(
@@ -48,17 +48,20 @@ class LoserSeen:
             self._answer(record)
 
     def _answer(self, request: Request) -> None:
-        at, named = request.at, request.ok or request.version is not None
+        at, silent = request.at, request.ok and request.path is not None
+        named = request.version is not None or (request.ok and not silent)
         if named and request.version != self._winner:
             self._last, self._proved = max(at, self._last or at), False
             self._quiet = self._quiet.gap(at)
         elif self._proved:
             return
-        elif not named:
+        elif not named and not silent:
             self._last = max(at, self._last or at)
         if at >= self._weights:
             self._quiet = self._quiet.answer(
-                request, self._quiet_seconds, awaited=request.version == self._winner
+                request,
+                self._quiet_seconds,
+                awaited=None if silent else request.version == self._winner,
             )
             self._proved = self._quiet.alone(self._weights, self._quiet_seconds, self._failing)
 

@@ -1,6 +1,7 @@
 """A ledger counted record by record: what is kept does not grow with the number of records."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import pairwise
 
@@ -24,6 +25,14 @@ class LaneCount(Model):
     ok: int
     failed: int
     missing: int
+
+
+class PathCount(Model):
+    """A path that was asked: how many requests of each lane, and how many of them failed."""
+
+    path: str
+    requests: dict[Lane, int]
+    failed: dict[Lane, int]
 
 
 class Failed(Model):
@@ -59,6 +68,7 @@ class Tally:
     def __init__(self, right: Mapping[Lane, Versions], since: datetime | None) -> None:
         self._right, self._since = right, since
         self._kinds: dict[Lane, Kinds] = {lane: Kinds() for lane in LANES}
+        self._paths: Counter[tuple[str | None, Lane, bool]] = Counter()
         self._runs = [_Run()]
         self._opened: Opened | None = None
         self._seen: dict[Lane, dict[str, _Sight]] = {lane: {} for lane in LANES}
@@ -78,6 +88,7 @@ class Tally:
             good = is_good(record, self._right.get(record.lane) if self._judged(record.at) else None)
             if not run.lanes[record.lane].take(record, good=good):
                 return False
+            self._paths[record.path, record.lane, good] += 1
             if not good:
                 self._kinds[record.lane] = self._kinds[record.lane].plus(fault(record))
             if record.ok and record.version is not None:
@@ -118,6 +129,18 @@ class Tally:
     def counts(self) -> dict[Lane, LaneCount]:
         """The requests of each lane."""
         return {lane: self._count(lane) for lane in LANES}
+
+    def paths(self, version_path: str, others: Iterable[str]) -> tuple[PathCount, ...]:
+        """The requests by path: first of the version path, which records do not name."""
+        found = self._paths
+        return tuple(
+            PathCount(
+                path=name or version_path,
+                requests={lane: found[name, lane, True] + found[name, lane, False] for lane in LANES},
+                failed={lane: found[name, lane, False] for lane in LANES},
+            )
+            for name in (None, *others)
+        )
 
     def failures(self) -> dict[Lane, tuple[Failed, ...]]:
         """What the failures of each lane were, the commonest first."""

@@ -30,10 +30,12 @@ class Awaited(NamedTuple):
     loser: str | None = None
     alike: bool = False
 
-    def meets(self, request: Request) -> bool:
-        """Whether a good answer is one of these."""
+    def meets(self, request: Request) -> bool | None:
+        """Whether a good answer is one of these; None where it names no version and others do."""
         if self.alike:
             return True
+        if request.path is not None:
+            return None
         return request.version == self.version if self.version else request.version != self.loser
 
     @property
@@ -86,8 +88,8 @@ class DrainProgress(Model):
         """With a time without a probe, which ended ``at``."""
         return self.model_copy(update={"last_other": max(at, self.last_other or at)})
 
-    def answer(self, request: Request, seconds: float, *, awaited: bool) -> "DrainProgress":
-        """With one more answer, ``awaited`` or not; only the last of ``seconds`` are kept."""
+    def answer(self, request: Request, seconds: float, *, awaited: bool | None) -> "DrainProgress":
+        """With one more answer, ``awaited`` or not, or None for neither; the last ``seconds`` count."""
         at = request.at
         number = int(at.timestamp() * SPANS // max(seconds, 1))
         counts = {span: (requests, failures) for span, requests, failures in self.spans}
@@ -100,11 +102,11 @@ class DrainProgress(Model):
         }
         if request.ok and awaited:
             update["last_answer"] = max(at, self.last_answer or at)
-        elif request.ok:
+        elif request.ok and awaited is not None:
             update["last_other"] = max(at, self.last_other or at)
             met = (at, fault(request))
             update["met"] = max(met, self.met or met)
-        else:
+        elif not request.ok:
             update["kinds"] = self.kinds.plus(fault(request))
         return self.model_copy(update=update)
 

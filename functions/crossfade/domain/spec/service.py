@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from crossfade.domain.errors import InvalidServiceSpec
 from crossfade.domain.model import Model, faults, unknown_keys
@@ -167,13 +167,50 @@ _HEADER_VALUE = re.compile(r"[!-~]([\t -~]*[!-~])?")
 """RFC 9110, section 5.5."""
 
 
+MOST_PATHS, MOST_WEIGHT = 8, 100
+PATH_CHARACTERS = 128
+"""The gate's state and the ledger's records have the names of paths."""
+VERSION_SHARE = 0.1
+"""The least share of the probe's requests for the version path: what a wrong version fails must not be little
+enough to be borne, nor clients' last answers of an old version be seen late."""
+
+
+class ProbePath(Model):
+    """A path that the probe asks, and how often: ``weight`` requests of as many as all weights together."""
+
+    path: str
+    weight: Annotated[int, Field(strict=True)] = 1
+
+    @field_validator("path")
+    @classmethod
+    def _asked(cls, value: str) -> str:
+        if not re.fullmatch(r"/[!-\"$-~]*", value):
+            raise ValueError(f"{visible(value) or 'nothing'} is not a path such as /orders?page=1")
+        if len(value) > PATH_CHARACTERS:
+            raise ValueError(f"has {len(value)} characters, and {PATH_CHARACTERS} are allowed")
+        return value
+
+    @field_validator("weight")
+    @classmethod
+    def _some(cls, value: int) -> int:
+        if not 1 <= value <= MOST_WEIGHT:
+            raise ValueError(f"must be a whole number from 1 to {MOST_WEIGHT}")
+        return value
+
+
+def _path(value: Any) -> Any:
+    """A text is short for an object."""
+    return {"path": value} if isinstance(value, str) else value
+
+
 class Probe(Model):
     """How the probe reaches the service, how often in requests per second, and where its task runs.
 
     ``slot_rate`` is that of each slot's lane. ``network``: None for that of the pattern. ``connect_to`` is
     the host, with a port unless it is the address's own, that the probe connects to. What it asks for there,
     in the Host header and in TLS, stays the address's name. ``headers`` are sent with each request; they are
-    no place for a secret, because the spec stands in the journal and in the execution.
+    no place for a secret, because the spec stands in the journal and in the execution. ``paths`` are all that
+    are asked, the version path among them; empty for that one alone.
     """
 
     url: BaseUrl
@@ -184,6 +221,17 @@ class Probe(Model):
         default=None, pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s/:?#@\[\]]+)(:[0-9]{1,5})?$"
     )
     headers: dict[str, str] = Field(default={})
+    paths: tuple[Annotated[ProbePath, BeforeValidator(_path)], ...] = ()
+
+    @field_validator("paths")
+    @classmethod
+    def _a_few(cls, paths: tuple[ProbePath, ...]) -> tuple[ProbePath, ...]:
+        if len(paths) > MOST_PATHS:
+            raise ValueError(f"are {len(paths)}, and {MOST_PATHS} are allowed")
+        names = [path.path for path in paths]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"name {twice} twice: give it a weight")
+        return paths
 
     @field_validator("headers")
     @classmethod
@@ -246,6 +294,12 @@ class ServiceSpec(Model):
     def deploys(self, tag: str) -> bool:
         """Whether a push of this tag starts a deployment."""
         return re.search(self.release.push_tags, tag) is not None
+
+    @property
+    def asked_paths(self) -> tuple[ProbePath, ...]:
+        """All paths that the probe asks, the version path first."""
+        paths = self.probe.paths or (ProbePath(path=self.version.path),)
+        return tuple(sorted(paths, key=lambda asked: asked.path != self.version.path))
 
     @property
     def cluster(self) -> str:
@@ -327,6 +381,25 @@ def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
         )
 
 
+def _unclear_version(spec: ServiceSpec) -> Iterator[str]:
+    """Paths among which the one that names the version is missing, or asked too seldom."""
+    path, paths = spec.version.path, spec.probe.paths
+    if not paths:
+        return
+    total = sum(asked.weight for asked in paths)
+    weight = sum(asked.weight for asked in paths if asked.path == path)
+    if not weight:
+        yield (
+            f"probe.paths are all paths that the probe asks, and version.path {path} is not among them: "
+            "name it too"
+        )
+    elif weight < VERSION_SHARE * total:
+        yield (
+            f"probe.paths: version.path {path} has the weight {weight} of {total}, and needs a tenth at "
+            "least: elsewhere a wrong version is not seen"
+        )
+
+
 def _malformed(name: str, wrong: list[str]) -> InvalidServiceSpec:
     return InvalidServiceSpec(
         f"The spec of service {name} in SSM is malformed. {'; '.join(wrong)}. "
@@ -358,7 +431,7 @@ def read_spec(name: str, document: str) -> ServiceSpec:
     given, twice = _parsed(document)
     wrong = [f"{key}: is given twice" for key in twice]
     wrong += [f"{key}: there is no such field" for key in unknown_keys(given, spec)]
-    if wrong := wrong or list(_never_ends_well(spec)):
+    if wrong := wrong or [*_unclear_version(spec), *_never_ends_well(spec)]:
         raise _malformed(name, wrong)
     if spec.service != name:
         raise InvalidServiceSpec(
