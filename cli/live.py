@@ -34,8 +34,9 @@ class Seen(NamedTuple):
 
 
 def ask_live(spec: ServiceSpec, expected: str, secret: str | None, findings: Findings) -> bool:
-    """Ask as the probe asks production, each of its paths; ``expected`` is the live version, empty where it is
-    not known.
+    """Ask as the probe asks production, each of its paths in turn.
+
+    ``expected`` is the live version, empty where it is not known.
 
     Returns whether the address was reached from here at all.
     """

@@ -152,6 +152,28 @@ def test_what_the_probe_would_meet(
     assert re.search(said, _lines(owner.json("verify", "web", status=1)))
 
 
+@pytest.mark.parametrize(
+    ("status", "level", "said"),
+    [
+        (200, "ok", "answers with version 1.2.3"),
+        (404, "wrong", "10 of 20: HTTP 404 at /orders, expected 200. Nothing is served at that path"),
+    ],
+)
+def test_each_path_that_the_probe_asks(
+    owner: Owner, behind: Callable[[Script], str], status: int, level: str, said: str
+) -> None:
+    """One that always fails is wrong, however well the others answer: no release would be promoted."""
+    orders = Reply(status=status, body=b"[]")
+    url = behind(lambda seen: orders if seen.path == "/orders" else _of_the_owner(seen))
+    spec = owner.adopt("--url", url)
+    spec["probe"]["paths"] = ["/orders", spec["version"]["path"]]
+    owner.ssm.put_parameter(
+        Name="/crossfade/services/web", Value=json.dumps(spec), Type="String", Overwrite=True
+    )
+    lines = _lines(owner.json("verify", "web", status=1 if level == "wrong" else 0))
+    assert re.search(f"{level} live: .*{said}", lines)
+
+
 def test_an_application_that_names_no_version(owner: Owner, behind: Callable[[Script], str]) -> None:
     """It is judged by status and latency, and that is said."""
     url = behind(
