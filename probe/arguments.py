@@ -10,6 +10,7 @@ from probe.command import CommandSettings
 from probe.connection import endpoint
 from probe.settings import is_header, is_http_url
 from probe.shown import visible, without_password
+from probe.turns import MOST_PATHS, MOST_WEIGHT, OtherPath
 from probe.version import VersionFrom, version_from
 
 MOST_RATE = 500.0
@@ -34,14 +35,15 @@ examples:
   python -m probe --url http://localhost:8080 --for 60s --rate 20
   python -m probe --url https://web.example --path /health --version-from header:X-Version
   python -m probe --url https://web.example --path / --version-from none --connect-to lb-1.example:443
+  python -m probe --url https://web.example --path /version --path '3 /orders?page=1'
   docker run --rm --user "$(id -u)" --volume "$PWD:/srv/test_client_results" IMAGE \\
     python -m probe --url http://HOST
 
 In its container the program can write nowhere but into a folder that is mounted.
 
 With --task alone it is the probe of a deployment instead, configured by PROBE_DEPLOYMENT, PROBE_LOG_GROUP,
-PROBE_LOG_STREAM, PROBE_DEADLINE_SECONDS, PROBE_TIMEOUT_SECONDS, PROBE_LANES and PROBE_SECRET_PARAMETER (see
-probe/settings.py); its records go to CloudWatch Logs."""
+PROBE_LOG_STREAM, PROBE_DEADLINE_SECONDS, PROBE_TIMEOUT_SECONDS, PROBE_LANES, PROBE_PATHS and
+PROBE_SECRET_PARAMETER (see probe/settings.py); its records go to CloudWatch Logs."""
 
 
 def parse(arguments: list[str]) -> CommandSettings | None:
@@ -57,7 +59,12 @@ def parse(arguments: list[str]) -> CommandSettings | None:
         "--url", type=_url, help="base address of the service, for instance http://localhost:8080"
     )
     parser.add_argument(
-        "--path", type=_path, default="/version", metavar="PATH", help="what is asked for there (/version)"
+        "--path",
+        type=_path,
+        action="append",
+        metavar="'[WEIGHT ]PATH'",
+        help="what is asked for there (/version); may be given up to eight times, and then each is asked as "
+        "often as its weight says. The version is read where the first one answers, of the others the status",
     )
     parser.add_argument(
         "--version-from",
@@ -104,8 +111,17 @@ def parse(arguments: list[str]) -> CommandSettings | None:
         parser.error("--task takes no other argument: the task is configured by its environment")
     if parsed.url is None:
         parser.error("--url is needed, for instance --url http://localhost:8080")
+    (path, weight), *others = parsed.path or [("/version", 1)]
+    if len(others) >= MOST_PATHS:
+        parser.error(f"--path is given {len(others) + 1} times, and {MOST_PATHS} are allowed")
+    names = [path, *(name for name, _ in others)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        parser.error(f"--path names {twice} twice: give it a weight")
     return CommandSettings(
-        url=parsed.url + parsed.path,
+        url=parsed.url + path,
+        path=path,
+        weight=weight,
+        others=tuple(OtherPath(name, parsed.url + name, of_other) for name, of_other in others),
         seconds=parsed.seconds,
         rate=parsed.rate,
         timeout=parsed.timeout,
@@ -127,10 +143,16 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _path(text: str) -> str:
-    if not text.startswith("/") or "#" in text or not text.isprintable() or " " in text:
+def _path(text: str) -> tuple[str, int]:
+    """A path and its weight: `/orders`, `3 /orders`."""
+    number, _, path = text.partition(" ") if " " in text else ("1", "", text)
+    if not path.startswith("/") or "#" in path or not path.isprintable() or " " in path:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} is not a path like /version")
-    return text
+    if not number.isdecimal() or not 1 <= int(number) <= MOST_WEIGHT:
+        raise argparse.ArgumentTypeError(
+            f"{visible(number)!r} before {path} is no weight: a whole number from 1 to {MOST_WEIGHT}"
+        )
+    return path, int(number)
 
 
 def _version_from(text: str) -> VersionFrom:

@@ -13,6 +13,7 @@ from probe.shown import visible, without_password
 from probe.stopping import StopRequest
 from probe.tally import Tally
 from probe.textfile import LANE, ClientFile
+from probe.turns import OtherPath
 from probe.version import BY_DEFAULT, VersionFrom
 
 USER_AGENT = "crossfade-test-client"
@@ -26,7 +27,8 @@ PLAIN_SECONDS = 5.0
 class CommandSettings:
     """What to ask, for how long (seconds), how often (per second), how patiently (seconds), and the file.
 
-    `headers` are sent with each request; `version_from` and `connect_to` are those of an `Asker`.
+    `headers` are sent with each request; `version_from` and `connect_to` are those of an `Asker`. `path` is
+    that of `url`, `weight` and `others` are those of a lane.
     """
 
     url: str
@@ -37,13 +39,16 @@ class CommandSettings:
     headers: Mapping[str, str] = field(default_factory=dict)
     version_from: VersionFrom = BY_DEFAULT
     connect_to: str | None = None
+    path: str = "/version"
+    weight: int = 1
+    others: tuple[OtherPath, ...] = ()
 
 
 class Run:
     """One run: the lane, its counts and its file."""
 
     def __init__(self, settings: CommandSettings, file: ClientFile) -> None:
-        self.tally = Tally()
+        self.tally = Tally(settings.path if settings.others else None)
         self._file = file
         lane = LaneSettings(
             LANE,
@@ -52,6 +57,8 @@ class Run:
             {"User-Agent": USER_AGENT, **settings.headers},
             version_from=settings.version_from,
             connect_to=settings.connect_to,
+            weight=settings.weight,
+            others=settings.others,
         )
         # At least one, or a run shorter than an interval would ask nothing.
         ticks = max(1, round(settings.rate * settings.seconds))
@@ -82,10 +89,11 @@ def main(settings: CommandSettings, stop: StopRequest) -> int:
 
 def _run(settings: CommandSettings, stop: StopRequest) -> int:
     began = time.time()
-    file = ClientFile(settings.out)
+    file = ClientFile(settings.out, paths=bool(settings.others))
     file.write_header(
         [
             f"url           {without_password(settings.url)}",
+            *_paths(settings),
             f"rate          {settings.rate:g} requests per second for {settings.seconds:g} s",
             f"began         {utc(began)}",
         ]
@@ -107,6 +115,18 @@ def _run(settings: CommandSettings, stop: StopRequest) -> int:
     file.close()
     print("\n".join([*summary, f"written to    {settings.out}"]), flush=True)
     return 0 if run.tally.requests and not run.tally.failures else 1
+
+
+def _paths(settings: CommandSettings) -> list[str]:
+    """What else is asked than the url, and how often, where that is so."""
+    if not settings.others:
+        return []
+    asked = [(settings.path, settings.weight), *((other.path, other.weight) for other in settings.others)]
+    total = sum(weight for _, weight in asked)
+    return [
+        f"path          {path}: {weight} of {total} requests{'' if place else ', and the version'}"
+        for place, (path, weight) in enumerate(asked)
+    ]
 
 
 class Progress:

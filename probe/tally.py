@@ -1,6 +1,7 @@
 """Counts of one run of the command, kept while it goes on."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 from probe.record import RequestRecord
 from probe.shown import visible
@@ -23,14 +24,40 @@ class Failures:
     count: int = 0
 
 
+@dataclass(slots=True)
+class PathCount:
+    """What one of several paths was asked, and how fast it answered."""
+
+    requests: int = 0
+    failures: int = 0
+    latencies: list[float] = field(default_factory=list)
+
+    def add(self, record: RequestRecord) -> None:
+        """Count one request."""
+        self.requests += 1
+        self.failures += not record.ok
+        if record.status is not None:
+            self.latencies.append(record.ms)
+
+    def __str__(self) -> str:
+        ordered = sorted(self.latencies)
+        p50, p99 = (percentile(ordered, 50), percentile(ordered, 99)) if ordered else (math.nan, math.nan)
+        return f"{self.requests} requests, {self.failures} failed, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
 MOST_KINDS = 10
 """The most kinds of failure that are listed; the others are only counted."""
 
 
 class Tally:
-    """Takes records one by one; numbers for the progress line and for the summary."""
+    """Takes records one by one; numbers for the progress line and for the summary.
 
-    def __init__(self) -> None:
+    `path` is what records of the first path are called where several are asked; else None.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        self._path = path
+        self._paths: dict[str, PathCount] = {}
         self.requests = 0
         self.failures = 0
         self.versions: dict[str, Span] = {}
@@ -44,6 +71,8 @@ class Tally:
         if not record.ok:
             self.failures += 1
             self.kinds.setdefault(_kind(record), Failures(record)).count += 1
+        if self._path is not None:
+            self._paths.setdefault(record.path or self._path, PathCount()).add(record)
         if record.status is not None:
             self._latencies.append(record.ms)
         if record.version is not None:
@@ -68,6 +97,7 @@ class Tally:
             ordered = sorted(self._latencies)
             p50, p99 = percentile(ordered, 50), percentile(ordered, 99)
             lines.append(f"latency       p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {ordered[-1]:.1f} ms")
+        lines += [f"path          {path}: {count}" for path, count in sorted(self._paths.items())]
         return lines + self._failure_lines()
 
     def _failure_lines(self) -> list[str]:
@@ -85,7 +115,8 @@ class Tally:
 
 
 def _kind(record: RequestRecord) -> str:
-    return f"HTTP {record.status}" if record.status is not None else record.error or "no answer"
+    what = f"HTTP {record.status}" if record.status is not None else record.error or "no answer"
+    return what if record.path is None else f"{what} at {record.path}"
 
 
 def percentile(ordered: list[float], percent: int) -> float:

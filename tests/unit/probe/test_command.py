@@ -57,6 +57,29 @@ def test_any_service(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
     assert "hunter2" not in output + (tmp_path / "a.txt").read_text(encoding="utf-8")
 
 
+def test_several_paths(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
+    """Each by its weight; file and summary say what each has met."""
+    server = web(lambda seen: Reply(status=500) if seen.path == "/orders?page=1" else version(1))
+    run = probe(
+        *("--url", server.url, "--path", "/version", "--path", "3 /orders?page=1"),
+        *("--for", "1s", "--rate", "20", "--out", "a.txt"),
+    )
+    output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, errors) == (1, "")
+    records = textfile.read(tmp_path / "a.txt")
+    assert {(record.path, record.status, record.version) for record in records} == {
+        (None, 200, "0.0.1"),
+        ("/orders?page=1", 500, None),
+    }
+    orders = sum(record.path is not None for record in records)
+    assert abs(orders - 0.75 * len(records)) < 2
+    assert f"path          /orders?page=1: {orders} requests, {orders} failed, p50 " in output
+    assert f"path          /version: {len(records) - orders} requests, 0 failed, p50 " in output
+    assert f"failure       HTTP 500 at /orders?page=1: {orders}, for example" in output
+    text = (tmp_path / "a.txt").read_text(encoding="utf-8")
+    assert "# path          /version: 1 of 4 requests, and the version\n" in text
+
+
 def test_a_service_without_a_version(web: StartWeb, probe: StartProbe, tmp_path: Path) -> None:
     """Its answers count by their status, and no line speaks of a version."""
     server = web(lambda _: Reply(body=b"<p>hello"))

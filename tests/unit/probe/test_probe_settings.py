@@ -171,6 +171,11 @@ def test_the_command_asks_any_service() -> None:
     ("option", "value", "told"),
     [
         ("--path", "version", "'version' is not a path"),
+        ("--path", "0 /a", "'0' before /a is no weight"),
+        ("--path", "101 /a", "'101' before /a is no weight"),
+        ("--path", "-1 /a", "'-1' before /a is no weight"),
+        ("--path", "many /a", "'many' before /a is no weight"),
+        ("--path", "2 a", "'2 a' is not a path"),
         ("--version-from", "xml", "is none of json:POINTER"),
         ("--header", "hunter2", "'Name: value'"),
         ("--header", "X-A: hunter2\x00", "'Name: value'"),
@@ -186,6 +191,35 @@ def test_what_the_command_is_not_told(
     said = capsys.readouterr().err
     assert told in said
     assert "hunter2" not in said
+
+
+def test_the_command_asks_several_paths() -> None:
+    """The first one's answers name the version; a number before a path is its weight."""
+    settings = arguments.parse(
+        ["--url", "http://localhost/base", "--path", "2 /v", "--path", "3 /a?b=c", "--path", "/d"]
+    )
+    assert settings is not None
+    assert (settings.url, settings.path, settings.weight) == ("http://localhost/base/v", "/v", 2)
+    assert settings.others == (
+        OtherPath("/a?b=c", "http://localhost/base/a?b=c", 3),
+        OtherPath("/d", "http://localhost/base/d", 1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        (["/a", "/b", "3 /a"], "names /a twice"),
+        ([f"/{place}" for place in range(9)], "given 9 times, and 8 are allowed"),
+    ],
+)
+def test_paths_that_the_command_does_not_take(
+    paths: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the spec refuses them."""
+    with pytest.raises(SystemExit):
+        arguments.parse(["--url", "http://localhost", *(word for path in paths for word in ("--path", path))])
+    assert told in capsys.readouterr().err
 
 
 def test_command_line() -> None:

@@ -32,6 +32,21 @@ def test_read_back(tmp_path: Path) -> None:
     assert read(tmp_path / "new" / "client.txt") == RECORDS
 
 
+def test_paths_have_a_column_where_there_are_several(tmp_path: Path) -> None:
+    """And an error may begin like one."""
+    file = ClientFile(tmp_path / "client.txt", paths=True)
+    file.write_header([])
+    records = [
+        *RECORDS,
+        RequestRecord("production", 4, AT, 200, None, 3.1, None, path="/orders?page=1"),
+        RequestRecord("production", 5, AT, None, None, 3.1, "/a b", path="/a"),
+    ]
+    for record in records:
+        file.write(record)
+    file.close()
+    assert read(tmp_path / "client.txt") == records
+
+
 def test_read_along(tmp_path: Path) -> None:
     """While the file is written each request can be read at once, and half a line is left for later."""
     path = tmp_path / "client.txt"
