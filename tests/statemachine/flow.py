@@ -11,8 +11,14 @@ from tests.statemachine.expressions import variable_alone
 
 ANCHORS = ("deadline", "shifted")
 """Arguments by which a handler ends its loop: a deadline, or the moment that one is counted from."""
-RISES = ("{% $stage + 1 %}", "{% $max([$stage + 1, $states.input.next_stage]) %}")
-"""How a Pass counts the stages up: by one at least."""
+RISES = {
+    "stage": "{% $max([$weight = null ? $stage + 1 : $stage, $states.input.next_stage]) %}",
+    "weight": "{% $stage = 0 ? $states.input.next_weight : null %}",
+}
+"""How a Pass counts the stages up: by one at least, or from a retry, which only follows stage 0, it stays."""
+
+RENAMES = {"VerifyCandidate"}
+"""States that assign the plan with another version of its release, and with the same stages."""
 
 
 class Way(NamedTuple):
@@ -51,7 +57,8 @@ def unbounded_loops(definition: Definition) -> list[set[str]]:
     A nest of loops is taken apart from the outside: an anchor is a state that a walk can pass only a bounded
     number of times while it stays within the nest, so it is taken out and the rest is judged alone. A Task is
     an anchor when it hands its function a deadline that no state of the nest assigns; a Pass is one when it
-    counts ``stage`` up, a Choice of the nest ends the counting, and no other state of the nest assigns it.
+    counts ``stage`` up, a Choice of the nest ends the counting, and no other state of the nest assigns it or
+    what else is counted.
     Any state is one that counts a variable up and is entered, within the nest, only by Choices that ask
     whether the count is below a number.
     """
@@ -84,13 +91,14 @@ def _anchors(name: str, nest: set[str], states: dict[str, State]) -> bool:
         payload = state["Arguments"].get("Payload", {})
         variables = [variable_alone(payload[key]) for key in ANCHORS if payload.get(key)]
         return any(variable and variable not in assigned for variable in variables)
-    counts = state["Type"] == "Pass" and state.get("Assign", {}).get("stage") in RISES
+    counts = state["Type"] == "Pass" and RISES.items() <= state.get("Assign", {}).items()
     ends = any(
         "$stage + 1 = $count($plan.stages)" in choice["Condition"] and choice["Next"] not in nest
         for member in nest
         for choice in states[member].get("Choices", [])
     )
-    return counts and ends and assigned["stage"] == {name} and "plan" not in assigned
+    alone = counts and all(assigned[variable] == {name} for variable in RISES)
+    return alone and ends and assigned.get("plan", set()) <= RENAMES
 
 
 def _counts(variable: str, name: str, nest: set[str], states: dict[str, State]) -> bool:

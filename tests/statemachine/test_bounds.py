@@ -8,6 +8,7 @@ import re
 import pytest
 
 from crossfade.domain.journal import FIRST_WAIT, LONGEST_WAIT
+from crossfade.domain.spec.history_events import MOST_STEP_BACKS
 from crossfade.domain.traffic.weights import RULE_SECONDS
 from faults.files import MACHINES, definition, functions, template
 from tests.statemachine.definitions import every, function_of, handler_module, lambda_tasks, states, tasks
@@ -171,10 +172,17 @@ def test_a_deadline_that_moves_is_no_deadline(machine: str, loop: str, variable:
     assert any(loop in found for found in unbounded_loops(spoilt))
 
 
-def test_stages_that_are_not_counted_are_a_loop_without_end() -> None:
-    """The rule above fails when the stage stands still."""
+@pytest.mark.parametrize(
+    ("variable", "stands"),
+    [
+        pytest.param("stage", "{% $stage %}", id="the-stage-stands-still"),
+        pytest.param("weight", "{% $states.input.next_weight %}", id="a-retry-may-follow-a-retry"),
+    ],
+)
+def test_stages_that_are_not_counted_are_a_loop_without_end(variable: str, stands: str) -> None:
+    """The rule above fails then."""
     spoilt = copy.deepcopy(definition("deploy"))
-    spoilt["States"]["NextStage"]["Assign"]["stage"] = "{% $stage %}"
+    spoilt["States"]["NextStage"]["Assign"][variable] = stands
     assert any("NextStage" in found for found in unbounded_loops(spoilt))
 
 
@@ -183,6 +191,8 @@ def test_stages_that_are_not_counted_are_a_loop_without_end() -> None:
     [
         pytest.param("deploy", "MayPlanAgain", "PlanAgain", id="planning-again"),
         pytest.param("deploy", "StageWatched", "RestartProbe", id="restarting-the-probe"),
+        pytest.param("deploy", "StageWatched", "StepBack", id="stepping-back"),
+        pytest.param("deploy", "StableRetired", "StepBack", id="stepping-back-from-all"),
         pytest.param("rollback", "WhatIsThere", "AssessAgain", id="looking-again"),
         pytest.param("rollback", "WhatIsThere", "WaitLonger", id="waiting-longer"),
     ],
@@ -196,6 +206,15 @@ def test_a_count_that_nobody_asks_for_is_a_loop_without_end(machine: str, asks: 
     uncounted["States"][counts]["Assign"] = {}
     assert any(counts in found for found in unbounded_loops(unasked))
     assert any(counts in found for found in unbounded_loops(uncounted))
+
+
+@pytest.mark.parametrize("name", ["StageWatched", "StableRetired"])
+def test_the_handlers_count_step_backs_as_the_definition_does(name: str) -> None:
+    """One step back too many is a rollback by then, with the gate's reason."""
+    (asked,) = [
+        choice["Condition"] for choice in states("deploy")[name]["Choices"] if choice["Next"] == "StepBack"
+    ]
+    assert asked == f"{{% $states.input.action = 'step_back' and $step_backs < {MOST_STEP_BACKS} %}}"
 
 
 @pytest.mark.parametrize(("machine", "name"), every(lambda_tasks))

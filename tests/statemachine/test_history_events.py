@@ -31,8 +31,13 @@ LOOPS = {
     ("WatchStage", "StageWatched"): events.WATCH,
     ("RetireStable", "StableRetired", "WaitForStable"): events.RETIRE,
 }
-COUNTED = {"PlanAgain", "RestartProbe", "NextStage"}
-"""Loops through these end by a count: the reserve holds the first two, and the stages are counted."""
+COUNTED = {"PlanAgain", "RestartProbe", "NextStage", "StepBack"}
+"""Loops through these end by a count: the reserve holds the first two, and the others are counted."""
+STEP_BACK = (
+    *("StepBack", "ShiftTraffic", "TrafficShifted", "LetStableGrow", "VerifyCandidate", "CandidateVerified"),
+    *("SuspendStable", "RetireStable", "StableRetired"),
+)
+CLIMB = ("NextStage", "ShiftTraffic", "TrafficShifted", "WatchStage", "StageWatched")
 
 
 def _next(state: State) -> list[str]:
@@ -61,6 +66,15 @@ def test_a_time_round_is_counted_as_it_is(loop: tuple[str, ...]) -> None:
     waits += [FOLLOWS[name] for name in loop if name in FOLLOWS]
     assert LOOPS[loop].events == sum(len(EVENTS[state["Type"]]) for state in found)
     assert 0 < LOOPS[loop].seconds <= sum(waits)
+
+
+@pytest.mark.parametrize(
+    ("passed", "counted"), [(STEP_BACK, events.STEP_BACK), (CLIMB, events.CLIMB)], ids=["back", "up"]
+)
+def test_a_step_back_is_counted_as_it_is(passed: tuple[str, ...], counted: int) -> None:
+    """Each state that it passes, and those of a stage that is climbed again."""
+    found = [definition("deploy")["States"][name] for name in passed]
+    assert counted == sum(len(EVENTS[state["Type"]]) for state in found)
 
 
 def test_launching_again_takes_no_more_events_than_looking() -> None:

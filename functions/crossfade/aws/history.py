@@ -41,7 +41,7 @@ class DeploymentHistory:
                 "table, and start again."
             )
         known = {key: item[key] for key in History.model_fields if key in item}
-        stages = sorted(item["stages"].values(), key=lambda stage: int(stage["weight"]))
+        stages = sorted(item["stages"].values(), key=lambda stage: str(stage["began"]))
         return History.model_validate(
             {**known, "plan": read_plan(service, deployment, item["plan"]), "stages": stages}
         )
@@ -100,12 +100,12 @@ class DeploymentHistory:
         self._write(hold, "SET probe = :task", {":task": task})
 
     def watched(self, hold: Hold, record: StageRecord, cursor: str | None = None) -> None:
-        """Write down how a stage stands, known by its weight, and how far the ledger was read, if it was.
+        """Write down how a stage stands, known by its key, and how far the ledger was read, if it was.
 
         Where it goes on, a verdict to roll back that stands there is of a try whose answer was lost.
         """
         values: dict[str, Any] = {":record": record.model_dump(mode="json")}
-        expression, names = "SET stages.#weight = :record", {"#weight": str(record.weight)}
+        expression, names = "SET stages.#stage = :record", {"#stage": record.key}
         if cursor:
             expression += ", #cursor = :cursor"
             values[":cursor"], names["#cursor"] = cursor, "cursor"

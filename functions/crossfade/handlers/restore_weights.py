@@ -3,11 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from crossfade import stack
 from crossfade.aws.clients import client
-from crossfade.aws.errors import translate
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import ForeignChange, ResourceGone
@@ -19,8 +16,8 @@ from crossfade.domain.rollback.target import RestoreTarget, is_fit, restore_targ
 from crossfade.domain.slots import Slot
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
-from crossfade.step import logger, step, utc_now
-from crossfade.watching.capacity import win_back
+from crossfade.step import step, utc_now
+from crossfade.watching.capacity import lacking
 from crossfade.watching.visible import visible
 
 
@@ -128,23 +125,10 @@ def _target(
         own=state.own(now),
         healthy=healthy,
         fit=is_fit(history),
-        short=_short(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
+        short=lacking(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
         # A waiting release may repair both slots, and is deployed as soon as the rollback ends.
         late=now >= deadline or state.waiting is not None,
     )
-
-
-def _short(plan: HeldPlan, journal: Journal, stable: Slot) -> str | None:
-    """What the stable slot lacks to carry all traffic; it is asked for.
-
-    Weights do not depend on ECS: where that does not answer, they are restored without it.
-    """
-    try:
-        capacity = win_back(plan, journal, stable)
-    except (ClientError, BotoCoreError) as error:
-        logger.warning("the tasks of %s are not known: %s", stable, translate(error))
-        return None
-    return capacity.short_for(100, late=False) if capacity else None
 
 
 def _verified(plan: Plan, state: State, journal: Journal, winner: Slot | None) -> bool:

@@ -17,6 +17,7 @@ from crossfade.domain.gate.state import Watch
 from crossfade.domain.journal import refuse_going_back
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import HeldPlan, Plan
+from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.rollout import drain
 from crossfade.domain.tasks.capacity import Capacity
 from crossfade.domain.tasks.reasons import advice
@@ -34,6 +35,7 @@ class Retired(Model):
     """The verdict, and the state for the next invocation.
 
     ``advance``: it is promoted, and the old slot was stopped or is kept warm. ``hold``: try again.
+    ``step_back``: the old slot, which still runs, is to get all traffic again.
     """
 
     verdict: Verdict
@@ -61,7 +63,7 @@ def handler(
     promoted = state.stable == plan.candidate
     counted_from = shown or shifted  # from then on the old version has its time to go
     deadline = counted_from + timedelta(seconds=plan.spec.retire.deadline_seconds)
-    watch = _watch(plan, began=shifted, deadline=deadline, since=candidate_since)
+    watch = _watch(plan, began=shifted, shown=shown, deadline=deadline, since=candidate_since)
     gate, tail = Gate(plan, watch, watching), Tail(plan, probe, watching.cursor)
     verdict = Verdict(action="advance", reason="promoted")
     # After the promotion no weights are restored any more, so there is nothing left to judge.
@@ -73,10 +75,9 @@ def handler(
             verdict = _once_drained(plan, judged, gate.quiet, shifted=shifted, shown=counted_from, now=now)
             if verdict.action != "hold":
                 break
-    if plan.stable and not promoted and verdict.action != "roll_back":
+    if plan.stable and not promoted and verdict.action in {"advance", "hold"}:
         verdict = _with_all_tasks(plan, verdict, keep_up(plan, journal), deadline)
-    if verdict.action == "roll_back":
-        journal.history.judged(plan.hold, verdict, plan.stages[-1].weight, utc_now())
+    _note_way_back(plan, journal, gate, watch, verdict, tail.cursor)
     if verdict.action == "advance":
         try:
             left = _retire(plan, journal, counted_from)
@@ -93,6 +94,28 @@ def handler(
     )
 
 
+def _note_way_back(
+    plan: HeldPlan, journal: Journal, gate: Gate, watch: Watch, verdict: Verdict, cursor: str | None
+) -> None:
+    """Write down a verdict to go back; the last stage, which had ended well, is stepped back from instead."""
+    now = utc_now()
+    if verdict.action == "roll_back":
+        journal.history.judged(plan.hold, verdict, watch.stage.weight, now)
+    if verdict.action != "step_back":
+        return
+    record = StageRecord(
+        weight=watch.stage.weight,
+        step_backs=gate.state.caution.step_backs,
+        began=watch.began,
+        shown=watch.shown,
+        ended=now,
+        verdict=verdict.action,
+        reason=verdict.reason,
+    )
+    journal.history.watched(plan.hold, record, cursor)
+    gate.decide(verdict, now)
+
+
 def _once_drained(
     plan: Plan,
     judged: Verdict,
@@ -103,7 +126,7 @@ def _once_drained(
     now: datetime,
 ) -> Verdict:
     """The gate's verdict, which may be to advance only once clients have left the old slot."""
-    if judged.action == "roll_back" or plan.stable is None:
+    if judged.action in {"roll_back", "step_back"} or plan.stable is None:
         return judged
     retire = plan.spec.retire
     drained = drain.check(
@@ -128,9 +151,12 @@ def _once_drained(
     return judged.model_copy(update={"reason": drained.reason} if judged.action == "advance" else {})
 
 
-def _watch(plan: Plan, *, began: datetime, deadline: datetime, since: datetime) -> Watch:
+def _watch(
+    plan: Plan, *, began: datetime, shown: datetime | None, deadline: datetime, since: datetime
+) -> Watch:
     """The last stage, which lasts until the old version has to be gone."""
-    watch = watch_at(plan, len(plan.stages) - 1, began=began, deadline=deadline, since=since)
+    last = len(plan.stages) - 1
+    watch = watch_at(plan, last, began=began, shown=shown, deadline=deadline, since=since)
     longest = {"max_seconds": plan.spec.retire.deadline_seconds}
     return watch._replace(stage=watch.stage.model_copy(update=longest))
 

@@ -1,4 +1,4 @@
-"""ShiftTraffic: compare and set a stage's weights, once the candidate has enough healthy targets for them."""
+"""ShiftTraffic: compare and set a stage's weights, once who gets more traffic has enough healthy targets."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,12 +12,13 @@ from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.tasks.reasons import advice
 from crossfade.domain.traffic.rule import refuse_stickiness
 from crossfade.domain.traffic.weights import Weights, refuse_foreign
 from crossfade.domain.verdict import Window
 from crossfade.step import step, utc_now
-from crossfade.watching.capacity import keep_up
+from crossfade.watching.capacity import keep_up, lacking
 from crossfade.watching.visible import visible
 
 
@@ -42,37 +43,36 @@ def handler(
     deadline: Timestamp,
     emergency: bool = False,
     written: Timestamp | None = None,
+    weight: int | None = None,
+    step_backs: int = 0,
 ) -> Shifted:
     """Set the weights of a stage, which is given by its place in the plan, or say why that has to wait.
 
-    Until ``deadline`` the candidate's targets are waited for. ``emergency``: the stable slot
+    At place 0 the candidate is stepped back: the stable slot gets all traffic again. Until ``deadline``
+    targets are waited for. ``emergency``: the stable slot
     serves nothing. ``written`` is when an earlier invocation began to write
-    the weights, if the load balancer did not show them yet.
+    the weights, if the load balancer did not show them yet. ``weight`` is that of a retry, in place of the
+    stage's own. ``step_backs``: so often the candidate was stepped back, this time included.
     """
-    entered = plan.stages[stage]
+    entered = plan.stage(stage, weight)
     weights = Weights.share(plan.candidate, entered.weight)
     traffic = Traffic(client("elbv2"), plan.spec)
     journal = stack.journal()
     if written is None:
         late = utc_now() >= deadline
-        # Only the candidate gets more traffic, so only its targets count. If the stable slot has no target
-        # at all, each percent that leaves it is served again.
-        capacity = keep_up(plan, journal)
-        short = capacity.short_for(weights.of(plan.candidate), late=late)
-        # If the stable slot serves nothing, any target of the candidate is better than none.
-        if short and not (emergency and capacity.healthy):
-            state = journal.refuse_lost(plan.hold)
-            has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
-            if late or (has_clients and not capacity.healthy):
-                what = advice(short, "Look at that slot's tasks.")
-                raise TargetsBelowFloor(f"Not shifted to {weights}: {short}. {what}")
-            refuse_superseded(state)
+        if plan.stable and entered.weight == 0:
+            short = _missing_behind(plan, plan.stable, journal, traffic, late=late)
+        else:
+            short = _missing_ahead(plan, journal, weights, late=late, emergency=emergency)
+        if short:
             return Shifted(status="waiting", reason=short)
     began = written
     if began is None:
         # The stage begins before the write, so that every answer under the new weights is judged.
         began = _write(plan, journal, traffic, weights)
-        journal.history.watched(plan.hold, StageRecord(weight=entered.weight, began=began))
+        retry = weight is not None
+        record = StageRecord(weight=entered.weight, retry=retry, step_backs=step_backs, began=began)
+        journal.history.watched(plan.hold, record)
     if not visible(traffic, journal.refuse_lost(plan.hold)):
         reason = f"the load balancer does not show the new weights ({weights}) yet"
         return Shifted(status="waiting", reason=reason, written=began)
@@ -80,6 +80,47 @@ def handler(
     shown = utc_now()
     ends = Window.of(entered, shown).deadline
     return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=ends)
+
+
+def _missing_ahead(
+    plan: HeldPlan, journal: Journal, weights: Weights, *, late: bool, emergency: bool
+) -> str | None:
+    """What the candidate lacks for its weight, if that is to be waited for."""
+    # Only the candidate gets more traffic, so only its targets count. If the stable slot has no target
+    # at all, each percent that leaves it is served again.
+    capacity = keep_up(plan, journal)
+    short = capacity.short_for(weights.of(plan.candidate), late=late)
+    # If the stable slot serves nothing, any target of the candidate is better than none.
+    if short is None or (emergency and capacity.healthy):
+        return None
+    state = journal.refuse_lost(plan.hold)
+    has_clients = state.weights is not None and state.weights.of(plan.candidate) > 0
+    if late or (has_clients and not capacity.healthy):
+        raise _below_floor(weights, short)
+    refuse_superseded(state)
+    return short
+
+
+def _missing_behind(
+    plan: HeldPlan, stable: Slot, journal: Journal, traffic: Traffic, *, late: bool
+) -> str | None:
+    """What the stable slot lacks to get all traffic back, if that is to be waited for.
+
+    Clients of a suspect candidate wait only while it has more healthy targets, and not for long: then what
+    there is of the stable slot is the better side. A rollback decides where that has none.
+    """
+    healthy = {slot: traffic.health(slot).healthy for slot in SLOTS}
+    if not healthy[stable]:
+        raise _below_floor(plan.before, f"{stable} has no healthy target")
+    if healthy[stable] >= healthy[plan.candidate]:
+        return None
+    short = lacking(plan, journal, stable)
+    return None if late else short
+
+
+def _below_floor(weights: Weights, short: str) -> TargetsBelowFloor:
+    what = advice(short, "Look at that slot's tasks.")
+    return TargetsBelowFloor(f"Not shifted to {weights}: {short}. {what}")
 
 
 def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:

@@ -191,6 +191,8 @@ def _measure(certificate: Certificate) -> None:
     measure_outcome(certificate.service, certificate.outcome, timing.total)
     production = certificate.requests["production"]
     metrics.add_metric(name="ProductionFailures", unit=MetricUnit.Count, value=production.failed)
+    metrics.add_metric(name="StepBacks", unit=MetricUnit.Count, value=len(certificate.step_backs))
+    metrics.add_metric(name="HeldTime", unit=MetricUnit.Seconds, value=timing.held)
     if timing.restored_api is not None:
         metrics.add_metric(name="TimeToRestoreApi", unit=MetricUnit.Seconds, value=timing.restored_api)
     if timing.restored is not None:

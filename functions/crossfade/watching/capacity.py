@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from crossfade.aws.clients import client
 from crossfade.aws.ecs_services import GONE, Slots, SlotService
-from crossfade.aws.errors import error_code
+from crossfade.aws.errors import error_code, translate
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.scalable_targets import Scaling
@@ -16,6 +16,7 @@ from crossfade.domain.errors import ResourceGone
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.capacity import Capacity
+from crossfade.step import logger
 
 REFRESH_SECONDS = 5
 """How old a value may be within one invocation before it is read again."""
@@ -51,6 +52,19 @@ def win_back(plan: HeldPlan, journal: Journal, winner: Slot) -> Capacity | None:
         if error_code(error) not in GONE:
             raise
         return None
+
+
+def lacking(plan: HeldPlan, journal: Journal, winner: Slot) -> str | None:
+    """What a slot lacks to carry all traffic; it is asked for.
+
+    Weights do not depend on ECS: where that does not answer, they are set without it.
+    """
+    try:
+        capacity = win_back(plan, journal, winner)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("the tasks of %s are not known: %s", winner, translate(error))
+        return None
+    return capacity.short_for(100, late=False) if capacity else None
 
 
 def _win_back(plan: HeldPlan, journal: Journal, winner: Slot) -> Capacity | None:

@@ -1,6 +1,6 @@
 """What filters the gate's verdict: CloudWatch alarms. A further filter joins the list in ``filters``.
 
-A filter meets no rollback that the probe's evidence has made: ``gate.py`` returns that first. Tasks are
+A filter meets no way back that the probe's evidence has made: ``gate.py`` returns that first. Tasks are
 counted after the filters, in WatchStage and RetireStable; the roles of both need the rights of a filter.
 """
 
@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from crossfade.aws.alarms import Alarms
 from crossfade.aws.clients import client
+from crossfade.domain.gate.past import Caution
 from crossfade.domain.gate.state import Watch
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollout.alarms import Alarm, with_alarms
@@ -24,13 +25,21 @@ Filter = Callable[[Verdict, datetime], Verdict]
 """Returns the verdict that it is given at that time, or another one in its place."""
 
 
-def filters(plan: Plan, watch: Watch) -> list[Filter]:
+def filters(plan: Plan, watch: Watch, caution: Caution) -> list[Filter]:
     """The filters of one invocation; each one gets what the one before it has returned."""
     alarms = AlarmStates(plan.spec.alarms)
 
     def by_alarms(verdict: Verdict, now: datetime) -> Verdict:
-        late = now >= watch.deadline
-        return with_alarms(verdict, plan.spec.alarms, alarms.at(now), began=plan.began, late=late)
+        return with_alarms(
+            verdict,
+            plan.spec.alarms,
+            alarms.at(now),
+            began=plan.began,
+            watch=watch,
+            caution=caution,
+            clump_seconds=plan.spec.gate.clump_seconds,
+            now=now,
+        )
 
     return [by_alarms]
 

@@ -664,6 +664,21 @@ def test_stages_are_known_by_their_weight(journal: Journal, held: HeldPlan) -> N
     assert stages[1] == ended
 
 
+def test_a_stage_that_is_climbed_again_is_another_one(journal: Journal, held: HeldPlan) -> None:
+    """So is a retry at its weight; all come back in the order of their times."""
+    went = [
+        StageRecord(weight=0, began=at(0)),
+        StageRecord(weight=10, began=at(10), ended=at(20), verdict="step_back", reason="bad"),
+        StageRecord(weight=0, step_backs=1, began=at(21), shown=at(22)),
+        StageRecord(weight=10, step_backs=1, retry=True, began=at(40), shown=at(41)),
+        StageRecord(weight=10, step_backs=1, began=at(60), shown=at(61)),
+        StageRecord(weight=0, step_backs=2, began=at(70), shown=at(71)),
+    ]
+    for record in went:
+        journal.history.watched(held.hold, record, None)
+    assert list(journal.history.of("web", "d1").stages) == went
+
+
 def test_the_place_in_the_ledger_is_kept(journal: Journal, held: HeldPlan) -> None:
     """For the rollback, which reads on from there."""
     stage = StageRecord(weight=0, began=at(0))

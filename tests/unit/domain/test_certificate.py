@@ -70,7 +70,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
     document = json.loads(_certify(records).model_dump_json(by_alias=True))
     nothing = {"sent": 0, "ok": 0, "failed": 0, "missing": 0}
     assert document == {
-        "crossfade": "certificate/4",
+        "crossfade": "certificate/5",
         "service": "web",
         "deployment": "d1",
         "outcome": "promoted",
@@ -106,19 +106,30 @@ def test_the_document_has_exactly_the_promised_names() -> None:
             "green": [],
         },
         "stages": [
-            {"weight": weight, "began": began, "ended": ended, "verdict": None, "reason": None}
+            {
+                "weight": weight,
+                "retry": False,
+                "step_backs": 0,
+                "began": began,
+                "shown": None,
+                "ended": ended,
+                "verdict": None,
+                "reason": None,
+            }
             for weight, began, ended in [
                 (0, "2026-11-23T04:00:10.000Z", "2026-11-23T04:00:16.000Z"),
                 (10, "2026-11-23T04:00:16.000Z", "2026-11-23T04:00:30.000Z"),
                 (100, "2026-11-23T04:00:30.000Z", "2026-11-23T04:00:52.000Z"),
             ]
         ],
+        "step_backs": [],
         "timing": {
             "total": 60.0,
             "bake": 35.0,
             "evidence": 7.0,
             "container_start": 7.0,
             "overhead": 11.0,
+            "held": 0.0,
             "detected": None,
             "restored_api": None,
             "restored": None,
@@ -514,6 +525,58 @@ def test_a_stage_without_an_end_lasted_until_the_end() -> None:
 def test_a_candidate_that_never_was_healthy_has_no_start_time() -> None:
     """Nothing is made up."""
     assert _certify([], _history(healthy=None, stages=())).timing.container_start == 0
+
+
+# Stepped back from 50 at 40, read back at 42, held until 60, tried at 10, and at 50 from 90 on.
+SPELL = (
+    _stage(0, 10, 16),
+    _stage(50, 16, 40).model_copy(update={"verdict": "step_back", "reason": "46 of 46 failed"}),
+    _stage(0, 41, 60).model_copy(update={"step_backs": 1, "shown": at(42)}),
+    _stage(10, 60, 85).model_copy(update={"step_backs": 1, "retry": True}),
+    _stage(50, 85, 100).model_copy(update={"step_backs": 1}),
+)
+BAD_IN_SPELL = [
+    request("green", 1, 12, status=500),  # before it had clients: no part of their harm
+    request("production", 1, 37, status=500),
+    request("green", 2, 38, status=500),
+    request("green", 3, 45, status=500),  # held at weight 0
+]
+
+
+def test_a_step_back_is_told_with_how_quick_it_was() -> None:
+    """From the first bad answer with clients on it; what went well in the end has no other times."""
+    found = _certify(BAD_IN_SPELL, _history(stages=SPELL), ended=110)
+    (back,) = found.step_backs
+    assert (back.weight, back.decided, back.restored) == (50, at(40), at(42))
+    assert (back.detected, back.restored_api, back.reason) == (3, 5, "46 of 46 failed")
+    assert (found.timing.detected, found.timing.restored_api, found.timing.restored) == (None, None, None)
+
+
+def test_the_time_at_0_after_a_step_back_is_told() -> None:
+    """It is evidence. A stage's minimum is baked once, however often it is entered; a retry bakes nothing."""
+    timing = _certify([], _history(stages=SPELL), ended=110).timing
+    minimum = {stage.weight: stage.min_seconds for stage in plan().stages}
+    assert minimum[0] == 5
+    assert (timing.held, timing.bake) == (19, 5)
+    assert timing.evidence == 6 + 24 + 19 + 25 + 15 - timing.bake
+
+
+@pytest.mark.parametrize(
+    ("bad", "detected", "restored_api"),
+    [
+        pytest.param(request("production", 2, 95, status=500), 25, 28, id="with-clients-again"),
+        pytest.param(request("green", 4, 50, status=500), 70, 73, id="at-weight-0"),
+        pytest.param(request("production", 2, 50, status=500), None, None, id="the-old-version-s"),
+    ],
+)
+def test_a_rollback_after_a_step_back_counts_from_then(
+    bad: Record, detected: float | None, restored_api: float | None
+) -> None:
+    """What the step back has ended is told there."""
+    records = [*BAD_IN_SPELL[:3], bad]
+    history = _history(stages=SPELL, judged=at(120), restored=at(123))
+    timing = _certify(records, history, ended=130, winner="0.0.1").timing
+    assert (timing.detected, timing.restored_api) == (detected, restored_api)
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from([200, 500, None])), max_size=40))

@@ -85,6 +85,8 @@ def test_a_good_stage_advances(
         "reason": "candidate (green) fails 0 of 149, stable (blue) 0 of 149",
         "emergency": False,
         "error": None,
+        "cause": None,
+        "climb": None,
     }
     (stage,) = journal.history.of("web", "d1").stages
     assert (stage.weight, stage.began, stage.ended, stage.verdict) == (0, at(0), at(15), "advance")
@@ -324,7 +326,9 @@ def test_the_answer_is_logged_without_the_evidence(
     """It is of no use to a reader, and long."""
     answer = _watch(account, invoke, held)
     (line,) = logged()
-    assert line["answer"] == {name: answer[name] for name in ("verdict", "next_stage", "probe_died")}
+    assert line["answer"] == {
+        name: answer[name] for name in ("verdict", "next_stage", "next_weight", "probe_died")
+    }
 
 
 def test_a_silent_stage_is_rolled_back_at_its_deadline(
@@ -424,6 +428,8 @@ def test_adr_13_where_stable_serves_nothing_the_last_stage_is_next(
         "candidate (green) fails 0 of 249",
         "emergency": True,
         "error": None,
+        "cause": None,
+        "climb": None,
     }
     assert answer["next_stage"] == len(held.stages) - 1
 
@@ -973,6 +979,8 @@ def test_blue_stays_until_the_candidate_has_as_many_targets(
         "green has 2 healthy targets of 3 tasks and needs 3 for weight 100",
         "emergency": False,
         "error": None,
+        "cause": None,
+        "climb": None,
     }
     assert (account.desired("blue"), account.desired("green")) == (3, 3)
     assert journal.history.of("web", "d1").promoted is None
@@ -1026,6 +1034,8 @@ def test_an_old_slot_may_be_kept_warm(
         "reason": "only 0.0.2 for 10 s",
         "emergency": False,
         "error": None,
+        "cause": None,
+        "climb": None,
     }
     assert journal.history.of("web", "d1").promoted == at(20)
     warm = journal.state("web").warm
@@ -1115,7 +1125,7 @@ def test_a_candidate_that_turns_bad_while_clients_leave_blue(
 def test_an_alarm_is_heeded_until_blue_is_retired(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, shifted: HeldPlan
 ) -> None:
-    """Clients leave it, and one that is raised meanwhile takes them back."""
+    """Clients leave it, and one that is raised meanwhile steps back: they are to meet it again."""
     account.alarm("errors", "ALARM")
 
     def since(answer: dict[str, Any]) -> dict[str, Any]:
@@ -1126,7 +1136,8 @@ def test_an_alarm_is_heeded_until_blue_is_retired(
     plan = shifted.model_copy(update={"spec": shifted.spec.model_copy(update={"alarms": ("errors",)})})
     _clients(account, plan, *[request("production", n, n) for n in range(1, 21)])
     clock.seconds = 20
-    assert _retire(account, invoke, plan)["verdict"]["error"] == "AlarmRaised"
+    verdict = _retire(account, invoke, plan)["verdict"]
+    assert (verdict["action"], verdict["cause"]) == ("step_back", "alarm")
     assert account.desired("blue") == 2
 
 
@@ -1141,6 +1152,8 @@ def test_a_candidate_under_suspicion_does_not_retire_blue(
         "reason": "probe evidence missing: no answer from candidate (green) and stable (blue) for 110 s",
         "emergency": False,
         "error": None,
+        "cause": None,
+        "climb": None,
     }
     clock.seconds = 120
     verdict = _retire(account, invoke, shifted)["verdict"]

@@ -19,6 +19,7 @@ def decided(state: GateState, verdict: Verdict, watch: Watch, now: datetime) -> 
                 "cause": verdict.cause,
                 "at": now,
                 "place": watch.place,
+                "alarmed": caution.alarmed or verdict.cause == "alarm",
             }
         )
     elif verdict.action == "advance" and verdict.climb is not None:

@@ -10,6 +10,7 @@ class Caution(Model):
     ``step_backs`` counts them; of the last one ``cause``, ``at`` (when it was decided) and ``place`` (of the
     stage that the candidate had, to which it climbs again). ``passed`` is how many of the plan's stages it
     has passed: they need no proof again. ``evidence`` is what spoke against it when it last climbed.
+    ``alarmed``: whether it was ever stepped back for an alarm.
     """
 
     step_backs: int = 0
@@ -18,3 +19,4 @@ class Caution(Model):
     place: int = 0
     passed: int = 0
     evidence: float = 0
+    alarmed: bool = False

@@ -123,6 +123,15 @@ class Plan(Model):
         """The service's name."""
         return self.spec.service
 
+    def stage(self, place: int, weight: int | None = None) -> Stage:
+        """The stage at a place; ``weight``: a retry there, at a weight of its own and for a short while."""
+        stage = self.stages[place]
+        if weight is None:
+            return stage
+        seconds = self.spec.gate.retry_seconds
+        longest = max(stage.max_seconds, 2 * seconds)
+        return Stage(weight=weight, min_seconds=seconds, max_seconds=longest)
+
     @property
     def before(self) -> Weights:
         """The weights of before the deployment: before a first release the origin has them all."""

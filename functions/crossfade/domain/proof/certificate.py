@@ -1,7 +1,8 @@
 """The certificate: what the ledger proves about a deployment."""
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -15,16 +16,48 @@ from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import SuspendedState
 
 Outcome = Literal["promoted", "rolled_back", "failed"]
+STEP_BACK = "step_back"
+"""The verdict of a stage after which the candidate was held at weight 0."""
 
 
 class StageRecord(Model):
-    """A stage as it went. ``ended`` and the verdict are missing where a stage was cut off."""
+    """A stage as it went. ``ended`` and the verdict are missing where a stage was cut off.
+
+    ``step_backs``: so often the candidate was stepped back before. ``retry``: a short stage at a weight of
+    its own, after a step back. ``shown`` is when the weights were read back; None at first, when none were
+    set.
+    """
 
     weight: int
+    retry: bool = False
+    step_backs: int = 0
     began: Timestamp
+    shown: Timestamp | None = None
     ended: Timestamp | None = None
     verdict: str | None = None
     reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What it is known by in its deployment: the weight; once the candidate was stepped back, more."""
+        return (
+            f"{self.weight}{f' after {self.step_backs}' if self.step_backs else ''}{self.retry * ' retried'}"
+        )
+
+
+class SteppedBack(Model):
+    """A step back: from which weight, when it was decided, why, and when weight 0 was read back.
+
+    ``detected`` and ``restored_api`` are the seconds from the first bad answer since the candidate had
+    climbed to these two moments; null where there was none, and where weight 0 was not read back.
+    """
+
+    weight: int
+    decided: Timestamp
+    restored: Timestamp | None
+    reason: str
+    detected: float | None
+    restored_api: float | None
 
 
 class History(Model):
@@ -81,9 +114,11 @@ class Version(Model):
 
 class Timing(Model):
     """Seconds. ``bake`` is the stages' minimum times, ``evidence`` what they took beyond those, and
-    ``overhead`` what Crossfade itself takes: total − bake − evidence − container_start.
+    ``overhead`` what Crossfade itself takes: total − bake − evidence − container_start. ``held`` is how long
+    the candidate was held at weight 0 after step-backs, a part of ``evidence``.
 
-    The last three count from the first bad answer in the ledger: to the verdict, to the weights read back,
+    The last three count from the first bad answer in the ledger, or the first one after the last step back:
+    to the verdict to roll back, to the weights read back,
     and to the last production request whose answer was, or may have been, the losing version's. Null where
     there was no bad answer; ``restored`` also where the two versions cannot be distinguished, where no client
     met the loser, and where it was not seen that clients got the winner alone.
@@ -94,6 +129,7 @@ class Timing(Model):
     evidence: float
     container_start: float
     overhead: float
+    held: float
     detected: float | None
     restored_api: float | None
     restored: float | None
@@ -117,7 +153,7 @@ class Certificate(Model):
     ``not_proved`` says, in sentences, what the answers do not show.
     """
 
-    crossfade: Literal["certificate/4"] = "certificate/4"
+    crossfade: Literal["certificate/5"] = "certificate/5"
     service: str
     deployment: str
     outcome: Outcome
@@ -130,6 +166,7 @@ class Certificate(Model):
     failures: dict[Lane, tuple[Failed, ...]]
     versions: dict[Lane, tuple[VersionSeen, ...]]
     stages: tuple[StageRecord, ...]
+    step_backs: tuple[SteppedBack, ...]
     timing: Timing
     transitions: int | None
     ledger: LedgerCount
@@ -148,15 +185,12 @@ class Reading:
         before = plan.spec.version.expected(plan.previous.version) if plan.previous else None
         versions = {plan.answers, before}
         met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
-        until = history.judged or restored
         self.history, self.tally = history, Tally(right, history.healthy)
-        self.first_bad = until and FirstBad(
-            candidate=plan.candidate,
-            right=right,
-            healthy=history.healthy,
-            met=met,
-            until=until,
+        found = (
+            FirstBad(candidate=plan.candidate, right=right, healthy=way.since, met=way.met, until=way.until)
+            for way in _ways_back(history)
         )
+        self._first_bad = tuple(found)
         self.loser = (
             LoserSeen(
                 winner=winner,
@@ -173,15 +207,63 @@ class Reading:
         """Take in one more record; one that was written twice counts once."""
         if not self.tally.take(record):
             return
-        if self.first_bad:
-            self.first_bad.take(record)
+        for bad in self._first_bad:
+            bad.take(record)
         if self.loser:
             self.loser.take(record)
 
-    def since_bad(self, moment: datetime | None) -> float | None:
-        """Seconds from the first bad answer, not less than 0; None where one of the two is missing."""
-        bad = self.first_bad.at if self.first_bad else None
+    def since_bad(self, moment: datetime | None, way: int = -1) -> float | None:
+        """Seconds from the first bad answer, not less than 0; None where one of the two is missing.
+
+        ``way``: before which step back that was, by its number from 0; -1: before the end.
+        """
+        bad = self._first_bad[way].at
         return None if bad is None or moment is None else max(round((moment - bad).total_seconds(), 3), 0.0)
+
+    @property
+    def step_backs(self) -> tuple[SteppedBack, ...]:
+        """The step-backs, in their order."""
+        found = [(stage, after) for stage, after in _in_turn(self.history) if stage.verdict == STEP_BACK]
+        return tuple(
+            SteppedBack(
+                weight=stage.weight,
+                decided=stage.ended or stage.began,
+                restored=after.shown if after else None,
+                reason=stage.reason or "",
+                detected=self.since_bad(stage.ended, way),
+                restored_api=self.since_bad(after.shown if after else None, way),
+            )
+            for way, (stage, after) in enumerate(found)
+        )
+
+
+def _in_turn(history: History) -> Iterator[tuple[StageRecord, StageRecord | None]]:
+    """The stages, each with the one that came after it."""
+    return zip(history.stages, (*history.stages[1:], None), strict=False)
+
+
+class _WayBack(NamedTuple):
+    """A way back to weight 0, decided at ``until``, if it was.
+
+    From ``met`` on clients may have met the candidate, from ``since`` on its own lane's answers count.
+    """
+
+    since: datetime | None
+    met: datetime | None
+    until: datetime | None
+
+
+def _ways_back(history: History) -> Iterator[_WayBack]:
+    """Every step back, and the rollback or the end."""
+    since: datetime | None = history.healthy
+    met: datetime | None = None
+    for stage, after in _in_turn(history):
+        met = met or (stage.began if stage.weight > 0 else None)
+        if stage.verdict == STEP_BACK:
+            # What its own lane met at weight 0, before it climbed, is no part of the harm.
+            yield _WayBack(met, met, stage.ended)
+            since, met = (after.shown if after else None) or stage.ended, None
+    yield _WayBack(since, met, history.judged or history.restored)
 
 
 def certify(
@@ -213,6 +295,7 @@ def certify(
         failures=tally.failures(),
         versions=tally.versions(),
         stages=history.stages,
+        step_backs=reading.step_backs,
         timing=_timing(reading, ended),
         transitions=transitions,
         ledger=LedgerCount(records=tally.records, complete=tally.complete, gaps=tally.gaps, sha256=sha256),
@@ -243,9 +326,16 @@ def _timing(reading: Reading, ended: datetime) -> Timing:
     history = reading.history
     plan = history.plan
     total = (ended - plan.began).total_seconds()
-    minimum = {stage.weight: stage.min_seconds for stage in plan.stages}
-    bake = sum(min(minimum[record.weight], _lasted(record, ended)) for record in history.stages)
-    evidence = sum(_lasted(record, ended) for record in history.stages) - bake
+    lasted = [(record, _lasted(record, ended)) for record in history.stages]
+    # However often a stage was entered, and in whatever pieces it went on: its minimum is baked once.
+    bake = sum(
+        min(
+            stage.min_seconds,
+            sum(seconds for record, seconds in lasted if record.weight == stage.weight and not record.retry),
+        )
+        for stage in plan.stages
+    )
+    evidence = sum(seconds for _, seconds in lasted) - bake
     start = (
         (history.healthy - history.launched).total_seconds() if history.launched and history.healthy else 0.0
     )
@@ -255,6 +345,7 @@ def _timing(reading: Reading, ended: datetime) -> Timing:
         evidence=round(evidence, 3),
         container_start=round(start, 3),
         overhead=round(total - bake - evidence - start, 3),
+        held=round(sum(seconds for record, seconds in lasted if record.step_backs and not record.weight), 3),
         detected=reading.since_bad(history.judged),
         restored_api=reading.since_bad(history.restored),
         restored=reading.since_bad(reading.loser.last if reading.loser else None),

@@ -67,7 +67,7 @@ class LoserSeen:
 
 
 class FirstBad:
-    """Takes a ledger in record by record, and finds the first bad answer that came before ``until``.
+    """Takes a ledger in record by record, and finds the first bad answer that came before ``until``, if any.
 
     A production request is bad when it failed after ``met``, from when on clients may have met the candidate.
     An answer on the candidate's own lane is bad when it failed after the candidate was ``healthy``. An answer
@@ -81,7 +81,7 @@ class FirstBad:
         right: Mapping[Lane, Versions],
         healthy: datetime | None,
         met: datetime | None,
-        until: datetime,
+        until: datetime | None,
     ) -> None:
         self._candidate, self._right = candidate, right
         self._healthy, self._met, self._until = healthy, met, until
@@ -93,7 +93,9 @@ class FirstBad:
             self.at = min(record.at, self.at or record.at)
 
     def _bad(self, request: Request) -> bool:
+        if self._until is None or request.at > self._until:
+            return False
         since = {"production": self._met, self._candidate: self._healthy}.get(request.lane)
-        if since is None or not since <= request.at <= self._until:
+        if since is None or request.at < since:
             return False
         return not is_good(request, self._right.get(request.lane))

@@ -1,1 +1,1 @@
-"""What a rollout waits for beside the gate: clients leaving a slot, and alarms."""
+"""What a rollout needs beside the gate: clients that leave a slot, alarms, an end of step-backs."""

@@ -37,12 +37,25 @@ WATCH_UNHEARD = Loop(7, 6)
 """The same with a dead probe: an invocation ends after ``SILENCE_SECONDS``. No stage advances like that."""
 RETIRE = Loop(9, 3)
 """RetireStable, StableRetired, WaitForStable, once nothing is judged any more."""
+MOST_STEP_BACKS = 20
+"""As many the definition lets a deployment have; a healthy one in a bad neighbourhood has a few."""
+STEP_BACK = 33
+"""StepBack, ShiftTraffic, TrafficShifted, LetStableGrow, a look of VerifyCandidate; and once more at the top
+SuspendStable and a look of RetireStable."""
+CLIMB = 16
+"""NextStage, ShiftTraffic, TrafficShifted, a look of WatchStage."""
 
 
-def most_events(launch: float, stages: Sequence[float], retire: float) -> float:
-    """The most events that a deployment with these deadlines writes, in seconds, retries apart."""
+def most_events(launch: float, stages: Sequence[float], retire: float, give_up: float) -> float:
+    """The most events that a deployment with these deadlines writes, in seconds, retries apart.
+
+    After each step back it may climb through all stages and a retry. It goes on climbing until it gives up;
+    who waits for targets all that time has the most events.
+    """
     return (
-        PROBE.within(launch)
+        MOST_STEP_BACKS * (STEP_BACK + len(stages) * CLIMB)
+        + SHIFT.within(give_up)
+        + PROBE.within(launch)
         + LAUNCH.within(launch)
         + (len(stages) - 1) * SHIFT.within(SHIFT_SECONDS)
         + WATCH.within(sum(stages))

@@ -367,16 +367,20 @@ def _never_ends_well(spec: ServiceSpec) -> Iterator[str]:
             f"max_seconds of the stages {deaf} must be {gate.users_reported_after:g} or more: "
             f"gate.users_seen_seconds of users come no sooner from {gate.users}"
         )
-    longest = sum(stage.max_seconds for stage in stages) + launch.deadline_seconds
+    longest = sum(stage.max_seconds for stage in stages) + launch.deadline_seconds + gate.give_up_seconds
     if longest + 2 * retire.deadline_seconds + retire.warm_seconds > DEPLOYMENT_SECONDS:
         yield f"all deadlines together must stay within {DEPLOYMENT_SECONDS} s"
     events = most_events(
-        launch.deadline_seconds, [stage.max_seconds for stage in stages], retire.deadline_seconds
+        launch.deadline_seconds,
+        [stage.max_seconds for stage in stages],
+        retire.deadline_seconds,
+        gate.give_up_seconds,
     )
     if events > MOST_EVENTS - RESERVE:
         yield (
             f"with launch.deadline_seconds {launch.deadline_seconds:g}, retire.deadline_seconds "
-            f"{retire.deadline_seconds:g} and these stages an execution may have {events:,.0f} events, and "
+            f"{retire.deadline_seconds:g}, gate.give_up_seconds {gate.give_up_seconds:g} and these "
+            f"stages an execution may have {events:,.0f} events, and "
             f"Step Functions ends it at {MOST_EVENTS:,}; {MOST_EVENTS - RESERVE:,} are allowed here"
         )
 
