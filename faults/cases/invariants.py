@@ -178,6 +178,11 @@ def nothing_is_stopped_that_has_traffic(scenario: Scenario, world: World) -> Vio
     yield from world.watcher.weighted
 
 
+def only_the_gate_lets_a_candidate_climb(scenario: Scenario, world: World) -> Violations:
+    """Once it was stepped back: by a verdict to advance. A rollback may, where the other side is dead."""
+    yield from world.watcher.climbs
+
+
 def clients_always_had_somebody(scenario: Scenario, world: World) -> Violations:
     """At no moment had a target group weight and no healthy target; no client was answered by nobody."""
     if scenario.gaps or any(DISTURBANCES[name].silences for name in world.disturber.happened):
@@ -386,6 +391,7 @@ INVARIANTS: dict[str, Callable[[Scenario, World], Violations]] = {
         no_bad_release_is_live,
         the_other_slot_stands_still,
         nothing_is_stopped_that_has_traffic,
+        only_the_gate_lets_a_candidate_climb,
         clients_always_had_somebody,
         no_probe_runs,
         scaling_is_as_before,

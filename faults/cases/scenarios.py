@@ -32,7 +32,14 @@ SPEC: dict[str, Any] = {
     "launch": {"deadline_seconds": 150, "hold_seconds": 1},
     "retire": {"quiet_seconds": 5, "drain_seconds": 3, "deadline_seconds": 150},
     "probe": document()["probe"] | {"production_rate": 4, "slot_rate": 4},
-    "gate": {"probe_margin": 0.25, "warm_up_seconds": 0, "users_seconds": 0, "users_seen_seconds": 0},
+    "gate": {
+        "probe_margin": 0.25,
+        "warm_up_seconds": 0,
+        "users_seconds": 0,
+        "users_seen_seconds": 0,
+        "clump_seconds": 3,
+        "give_up_seconds": 300,
+    },
 }
 FEED = {
     "gate": SPEC["gate"]
@@ -213,6 +220,13 @@ def after(happens: Happening, begins: Happening) -> Happening:
 def raise_alarm(world: World) -> None:
     """The service's alarm goes to ALARM."""
     world.cloudwatch.set_alarm(ALARM, "ALARM")
+
+
+def pass_alarm(seconds: float) -> Happening:
+    """After so long the service's alarm is over."""
+    return lambda world: world.clock.after(
+        seconds, world.writes.by_owner, world.cloudwatch.set_alarm, ALARM, "OK"
+    )
 
 
 def grow(slot: Slot, by: int = 1) -> Happening:
@@ -405,6 +419,23 @@ _ALL = (
     Scenario("fed-unfit", push(UNFIT), "0.0.1", spec=FEED),
     Scenario("metered-unfit", push(UNFIT), "0.0.1", spec=METRICS),
     Scenario("alarmed", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": raise_alarm}, spec={"alarms": [ALARM]}),
+    # It steps back, is held, and climbs when the alarm is over.
+    Scenario(
+        "alarm-over",
+        ask(GOOD),
+        "0.0.2",
+        {"deploy.WatchStage#1": raise_alarm, "deploy.StepBack#1": pass_alarm(8)},
+        spec=LONG_STAGE | {"alarms": [ALARM]},
+    ),
+    # From all the traffic, with the old slot suspended; it may grow again.
+    Scenario(
+        "alarm-over-late",
+        scaled(ask(NEXT)),
+        "0.0.4",
+        {"deploy.RetireStable#1": raise_alarm, "deploy.StepBack#1": pass_alarm(8)},
+        released=_TWICE,
+        spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
+    ),
     # All clients have the new version, and the old one still stands by.
     Scenario(
         "alarmed-late",

@@ -9,7 +9,7 @@ from crossfade.domain.slots import SLOTS, Slot, other
 from faults.aws.balancer import Target
 from faults.aws.functions import Invocation
 from faults.aws.history import History
-from faults.cases.disturbances import stable
+from faults.cases.disturbances import candidate, stable
 
 if TYPE_CHECKING:
     from faults.world import World
@@ -32,6 +32,7 @@ class Watcher:
     winners, of a promotion or a rollback, with fewer targets than the stable slot was asked to have at its
     highest since the candidate was launched. ``worse`` are the slots that were stopped though they served,
     while what was left did not. ``weighted`` are those that Crossfade stopped though they had weight.
+    ``climbs`` are those of a candidate that was stepped back and got weight again without the gate's word.
     """
 
     def __init__(self, world: World) -> None:
@@ -40,15 +41,19 @@ class Watcher:
         self.short: list[str] = []
         self.worse: list[str] = []
         self.weighted: list[str] = []
+        self.climbs: list[str] = []
         self._world = world
         self._asked: dict[str, list[tuple[float, int]]] = {}
         """What each ECS service was asked for, and when."""
         self._silent: dict[Slot, float] = {}
         self._stable: History[Slot | None] = History(None)
+        self._weight = 0
+        """The candidate's."""
 
     def look(self) -> None:
         """Something has changed."""
         world, now = self._world, self._world.clock.now
+        self._climb()
         served = world.balancer.served.at(now)
         for slot in SLOTS:
             met = served.get(world.spec.target_groups.of(slot), 0)
@@ -61,6 +66,25 @@ class Watcher:
                 self._silent.setdefault(slot, now)
             elif slot in self._silent:
                 self.silences.append(Silence(slot, self._silent.pop(slot), now))
+
+    def _climb(self) -> None:
+        """After a step back nothing but a climb that the gate decided puts weight on the candidate.
+
+        A rollback may: it gives all the traffic to a candidate where the stable slot has no target.
+        """
+        new = candidate(self._world)
+        before, self._weight = self._weight, self._world.weight(new) if new else 0
+        if before or not self._weight:
+            return
+        back, decided = self._last("deploy", "StepBack"), self._last("deploy", "NextStage")
+        by_rollback = self._weight == 100 and self._last("rollback", "RestoreWeights") > back
+        if back > decided and not by_rollback:
+            self.climbs.append(f"at {self._world.clock.now:.2f} {new} got weight {self._weight}")
+
+    def _last(self, machine: str, name: str) -> float:
+        """When an execution entered a state last; -1: never."""
+        executions = self._world.executions(machine)
+        return max((at for one in executions for at, state in one.path if state == name), default=-1.0)
 
     def at_rest(self) -> tuple[Slot, ...]:
         """The slots that have clients and serve nothing now, while the other one could."""

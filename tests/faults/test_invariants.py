@@ -9,10 +9,12 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.executions import Executions
 from crossfade.aws.history import DeploymentHistory
 from crossfade.aws.holding import Holding
+from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.live import Live
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.gate.state import GateState
+from crossfade.domain.journal import State
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.rollback.target import RestoreTarget
 from crossfade.domain.slots import TargetGroups, other
@@ -24,6 +26,7 @@ from crossfade.handlers import (
     assess,
     plan_release,
     restore_weights,
+    shift_traffic,
     stop_loser,
     suspend_scaling,
     verify_restored,
@@ -74,6 +77,19 @@ def never_keep_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The candidate keeps the count that it was launched with, and nobody compares."""
     monkeypatch.setattr(Capacity, "to_ask", None)
     monkeypatch.setattr(Capacity, "short_for", lambda *given, **named: None)
+
+
+def climb_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has taken the candidate's clients away gives it some again."""
+    seen = shift_traffic.visible
+
+    def broken(traffic: Traffic, state: State) -> bool:
+        shown = seen(traffic, state)
+        if state.weights and state.weights.of("green") == 0:
+            traffic.write(Weights.share("green", 10))
+        return shown
+
+    monkeypatch.setattr(shift_traffic, "visible", broken)
 
 
 def never_win_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +169,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("the other slot stands still", "healthy", instead(Slots, "stop")),
     ("clients always had somebody", "healthy", launch_and_stop_the_live_slot),
     ("nothing is stopped that has traffic", "takeover", launch_and_stop_the_live_slot),
+    ("only the gate lets a candidate climb", "alarm-over", climb_at_once),
     ("no probe runs", "healthy", instead(ProbeTasks, "stop")),
     ("scaling is as before", "grows", instead(Scaling, "suspend")),
     ("the rule is its owners but for the weights", "login", instead(LiveRule, "weighted", forward_alone)),

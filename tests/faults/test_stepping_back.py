@@ -1,0 +1,70 @@
+"""A step back and the climb after it, unharmed and with faults on the way."""
+
+import json
+from functools import cache
+
+import pytest
+
+from faults.cases.case import named, points, run
+from faults.cases.invariants import items_of
+from faults.world import World
+
+SCENARIOS = ("alarm-over", "alarm-over-late")
+
+
+def _deployed(world: World) -> list[str]:
+    """The states that the last deployment came by, each once in a row."""
+    path = [state for _, state in world.executions("deploy")[-1].path]
+    return [state for before, state in zip(["", *path], path, strict=False) if state != before]
+
+
+@cache
+def _on_the_way(scenario: str) -> tuple[str, ...]:
+    """From the step back on: each state stopped, each write of the weights killed, handlers run twice."""
+    found = points(scenario)
+    back = [point.name for point in found].index("deploy.StepBack#1")
+    names = []
+    for point in found[back:]:
+        if point.kind == "state" and point.place[0] == "deploy":
+            names.append(f"{scenario}/stopped@{point.name}")
+        if point.kind == "write" and point.place[-1] == "ModifyRule":
+            names += [f"{scenario}/{kind}@{point.name}" for kind in ("killed-before", "killed-after")]
+        if point.kind == "run" and point.place[-1] in ("shift_traffic", "suspend_scaling"):
+            names.append(f"{scenario}/twice@{point.name}")
+    return tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "way"),
+    [
+        ("alarm-over", ["WatchStage", "StageWatched", "StepBack", "ShiftTraffic", "TrafficShifted"]),
+        ("alarm-over-late", ["RetireStable", "StableRetired", "StepBack", "ShiftTraffic", "TrafficShifted"]),
+    ],
+)
+def test_it_steps_back_climbs_and_is_promoted(scenario: str, way: list[str]) -> None:
+    """With its old evidence, through the first stage again; the certificate has both ways."""
+    result = run(named(scenario))
+    assert result.violations == ()
+    path = " ".join(_deployed(result.world))
+    slot = ["LetStableGrow"] if scenario == "alarm-over-late" else []
+    assert " ".join([*way, *slot, "VerifyCandidate"]) in path
+    assert path.endswith("Promoted")
+    *_, item = sorted(items_of(result.world).values(), key=lambda item: str(item["ended"]))
+    certificate = json.loads(result.world.buckets.objects[item["certificate"]])
+    (back,) = certificate["step_backs"]
+    assert back["weight"] == (100 if slot else 10)
+    assert back["decided"] < back["restored"]
+    assert "was raised during the deployment" in back["reason"]
+    assert certificate["timing"]["held"] > 0
+    weights = [(stage["weight"], stage["step_backs"]) for stage in certificate["stages"]]
+    before = [(0, 0), (10, 0), (100, 0)]
+    assert weights == [*(before if slot else before[:2]), (0, 1), (10, 1), (100, 1)]
+
+
+@pytest.mark.parametrize("n", range(20))
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_everything_holds_on_the_way_back_and_up(scenario: str, n: int) -> None:
+    """A sample of the faults from the step back on."""
+    every = _on_the_way(scenario)
+    name = every[n * len(every) // 20]
+    assert (name, run(named(name)).violations) == (name, ())
