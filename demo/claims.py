@@ -139,7 +139,9 @@ def changed_version_once(
         f"the client saw {old.version}, then {new.version}, and only that soon after it was given all traffic"
     )
     seen = {sighting.version: sighting for sighting in sightings(client)}
-    full = next((stage["began"] for stage in new.certificate["stages"] if stage["weight"] == 100), None)
+    # The last time: a release that was stepped back has got all traffic more than once.
+    given = [stage["began"] for stage in new.certificate["stages"] if stage["weight"] == 100]
+    full = given[-1] if given else None
     if set(seen) != {old.version, new.version} or full is None:
         return Claim(statement, False, f"saw {', '.join(seen) or 'nothing'}; 100 % {full or 'never'}")
     before, after, shifted = seen[old.version], seen[new.version], datetime.fromisoformat(full)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 HANDLERS, DOMAIN = "functions/crossfade/handlers", "functions/crossfade/domain"
 STAGES = "tests/unit/handlers/test_watching.py"
+BACK = "tests/unit/handlers/test_stepping_back.py"
 GOING_BACK = "tests/unit/handlers/test_putting_back.py"
 ASSESSING = "tests/unit/handlers/test_assessing.py"
 ADOPTED = "tests/unit/handlers/test_adopted.py"
@@ -182,16 +183,16 @@ MUTATIONS = (
         promise="13",
         breaks="stage by stage while nobody is served",
         file=f"{HANDLERS}/watch_stage.py",
-        old="len(plan.stages) - 1 if verdict.emergency else 0",
-        new="0",
+        old="    if verdict.emergency:\n",
+        new="    if False:\n",
         test=f"{STAGES}::test_adr_13_where_stable_serves_nothing_the_last_stage_is_next",
     ),
     Mutation(
         promise="13",
         breaks="tasks are waited for while nobody is served",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="if short and not (emergency and capacity.healthy):",
-        new="if short:",
+        old="if short is None or (emergency and capacity.healthy):",
+        new="if short is None:",
         test=f"{STAGES}::test_where_stable_serves_nothing_the_tasks_that_there_are_must_do",
     ),
     # ---- 41: of the owner's service little is written -----------------------------------------------------
@@ -236,6 +237,55 @@ MUTATIONS = (
         new="",
         test="tests/unit/handlers/test_plan_release.py::test_bad_input_fails_before_anything_is_changed",
     ),
+    # ---- 45: a step back is a shift, to weight 0 ----------------------------------------------------------
+    Mutation(
+        promise="45",
+        breaks="a step back goes on to the next stage",
+        file=f"{HANDLERS}/watch_stage.py",
+        old="        return Climb(stage=0)\n",
+        new="        return Climb(stage=stage + 1)\n",
+        test=f"{BACK}::test_a_verdict_to_step_back_leads_to_weight_0",
+    ),
+    Mutation(
+        promise="45",
+        breaks="clients go back to a slot without a target",
+        file=f"{HANDLERS}/shift_traffic.py",
+        old="    if not healthy[stable]:\n",
+        new="    if False:\n",
+        test=f"{BACK}::test_adr_13_a_stable_slot_without_a_target_is_no_way_back",
+    ),
+    Mutation(
+        promise="45",
+        breaks="a short stable slot is waited for for ever",
+        file=f"{HANDLERS}/shift_traffic.py",
+        old="    return None if late else short\n",
+        new="    return short\n",
+        test=f"{BACK}::test_a_stable_slot_that_is_short_is_waited_for_and_not_for_long",
+    ),
+    Mutation(
+        promise="45",
+        breaks="a deployment steps back for ever",
+        file=f"{DOMAIN}/rollout/step_backs.py",
+        old="step_backs < MOST_STEP_BACKS",
+        new="step_backs >= 0",
+        test=f"{BACK}::test_one_step_back_too_many_is_a_rollback",
+    ),
+    Mutation(
+        promise="45",
+        breaks="what clients met before counts at the top again",
+        file="functions/crossfade/watching/gate.py",
+        old="            self.quiet = DrainProgress()\n",
+        new="            pass\n",
+        test=f"{BACK}::test_what_clients_met_before_a_step_back_does_not_count_at_the_top_again",
+    ),
+    Mutation(
+        promise="45",
+        breaks="the state forgets that it stepped back",
+        file=f"{HANDLERS}/watch_stage.py",
+        old='if verdict.action in {"advance", "step_back"}:',
+        new='if verdict.action == "advance":',
+        test=f"{BACK}::test_a_verdict_to_step_back_leads_to_weight_0",
+    ),
     # ---- no weight without the healthy targets for it -----------------------------------------------------
     Mutation(
         promise=FLOOR,
@@ -257,15 +307,15 @@ MUTATIONS = (
         promise=FLOOR,
         breaks="a shift asks for none",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="if short and not (emergency and capacity.healthy):",
-        new="if False:",
+        old="if short is None or (emergency and capacity.healthy):",
+        new="if True:",
         test=f"{STAGES}::test_too_few_targets_are_waited_for_and_then_given_up",
     ),
     Mutation(
         promise=FLOOR,
         breaks="a stage ends without those of the next weight",
         file=f"{HANDLERS}/watch_stage.py",
-        old='if verdict.action == "advance" and following is not None:',
+        old='if verdict.action == "advance" and following and following.stage < len(plan.stages):',
         new="if False:",
         test=f"{STAGES}::test_a_stage_holds_until_the_candidate_can_carry_the_next_weight",
     ),
@@ -273,7 +323,7 @@ MUTATIONS = (
         promise=FLOOR,
         breaks="the old slot is stopped before the new one has all",
         file=f"{HANDLERS}/retire_stable.py",
-        old='if plan.stable and not promoted and verdict.action != "roll_back":',
+        old='if plan.stable and not promoted and verdict.action in {"advance", "hold"}:',
         new="if False:",
         test=f"{STAGES}::test_blue_stays_until_the_candidate_has_as_many_targets",
     ),

@@ -88,6 +88,14 @@ def test_weights_take_effect(exercise: Exercise) -> None:
     assert exercise.with_answer(102, version="0.0.1").broken() == []
 
 
+def test_a_release_that_was_stepped_back(exercise: Exercise) -> None:
+    """It got all traffic twice: the second time counts, and what came in between was no fault."""
+    stages = [(0, 1), (100, 6), (0, 8), (100, 10)]
+    said = {"stages": [{"weight": weight, "began": at(seconds)} for weight, seconds in stages]}
+    good = replace(exercise.good, certificate=exercise.good.certificate | said)
+    assert replace(exercise, good=good).broken() == []
+
+
 def test_never_all_traffic(exercise: Exercise) -> None:
     """Without a stage at 100 % nothing is known of when the change was complete."""
     good = exercise.good
