@@ -77,7 +77,7 @@ def handler(
                 break
     if plan.stable and not promoted and verdict.action in {"advance", "hold"}:
         verdict = _with_all_tasks(plan, verdict, keep_up(plan, journal), deadline)
-    _note_way_back(plan, journal, gate, watch, verdict, tail.cursor)
+    _note_going_back(plan, journal, gate, watch, verdict, tail.cursor)
     if verdict.action == "advance":
         try:
             left = _retire(plan, journal, counted_from)
@@ -94,7 +94,7 @@ def handler(
     )
 
 
-def _note_way_back(
+def _note_going_back(
     plan: HeldPlan, journal: Journal, gate: Gate, watch: Watch, verdict: Verdict, cursor: str | None
 ) -> None:
     """Write down a verdict to go back; the last stage, which had ended well, is stepped back from instead."""

@@ -52,7 +52,7 @@ def handler(
     targets are waited for. ``emergency``: the stable slot
     serves nothing. ``written`` is when an earlier invocation began to write
     the weights, if the load balancer did not show them yet. ``weight`` is that of a retry, in place of the
-    stage's own. ``step_backs``: so often the candidate was stepped back, this time included.
+    stage's own. ``step_backs``: how often the candidate was stepped back by now.
     """
     entered = plan.stage(stage, weight)
     weights = Weights.share(plan.candidate, entered.weight)

@@ -92,7 +92,7 @@ def handler(
         if verdict.action != "hold":
             break
     now, entered = utc_now(), plan.stage(stage, weight)
-    if verdict.action in {"advance", "hold"}:  # before a way back, no call that may fail
+    if verdict.action in {"advance", "hold"}:  # before going back, no call that may fail
         keeping_up.current()
     if verdict.action in {"advance", "step_back"}:
         analysis.decide(verdict, now)

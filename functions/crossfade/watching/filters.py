@@ -1,7 +1,8 @@
 """What filters the gate's verdict: CloudWatch alarms. A further filter joins the list in ``filters``.
 
-A filter meets no way back that the probe's evidence has made: ``gate.py`` returns that first. Tasks are
-counted after the filters, in WatchStage and RetireStable; the roles of both need the rights of a filter.
+A filter meets no verdict to go back that the probe's evidence has made: ``gate.py`` returns that first.
+Tasks are counted after the filters, in WatchStage and RetireStable; the roles of both need the rights of a
+filter.
 """
 
 from collections.abc import Callable

@@ -23,7 +23,7 @@ STEP_BACK = "step_back"
 class StageRecord(Model):
     """A stage as it went. ``ended`` and the verdict are missing where a stage was cut off.
 
-    ``step_backs``: so often the candidate was stepped back before. ``retry``: a short stage at a weight of
+    ``step_backs``: how often the candidate was stepped back before. ``retry``: a short stage at a weight of
     its own, after a step back. ``shown`` is when the weights were read back; None at first, when none were
     set.
     """
@@ -187,8 +187,8 @@ class Reading:
         met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
         self.history, self.tally = history, Tally(right, history.healthy)
         found = (
-            FirstBad(candidate=plan.candidate, right=right, healthy=way.since, met=way.met, until=way.until)
-            for way in _ways_back(history)
+            FirstBad(candidate=plan.candidate, right=right, healthy=one.since, met=one.met, until=one.until)
+            for one in _returns(history)
         )
         self._first_bad = tuple(found)
         self.loser = (
@@ -223,7 +223,7 @@ class Reading:
     @property
     def step_backs(self) -> tuple[SteppedBack, ...]:
         """The step-backs, in their order."""
-        found = [(stage, after) for stage, after in _in_turn(self.history) if stage.verdict == STEP_BACK]
+        found = [(stage, after) for stage, after in _with_next(self.history) if stage.verdict == STEP_BACK]
         return tuple(
             SteppedBack(
                 weight=stage.weight,
@@ -237,13 +237,13 @@ class Reading:
         )
 
 
-def _in_turn(history: History) -> Iterator[tuple[StageRecord, StageRecord | None]]:
+def _with_next(history: History) -> Iterator[tuple[StageRecord, StageRecord | None]]:
     """The stages, each with the one that came after it."""
     return zip(history.stages, (*history.stages[1:], None), strict=False)
 
 
-class _WayBack(NamedTuple):
-    """A way back to weight 0, decided at ``until``, if it was.
+class _Return(NamedTuple):
+    """The candidate's clients are taken away, by a decision at ``until``, if there was one.
 
     From ``met`` on clients may have met the candidate, from ``since`` on its own lane's answers count.
     """
@@ -253,17 +253,17 @@ class _WayBack(NamedTuple):
     until: datetime | None
 
 
-def _ways_back(history: History) -> Iterator[_WayBack]:
+def _returns(history: History) -> Iterator[_Return]:
     """Every step back, and the rollback or the end."""
     since: datetime | None = history.healthy
     met: datetime | None = None
-    for stage, after in _in_turn(history):
+    for stage, after in _with_next(history):
         met = met or (stage.began if stage.weight > 0 else None)
         if stage.verdict == STEP_BACK:
             # What its own lane met at weight 0, before it climbed, is no part of the harm.
-            yield _WayBack(met, met, stage.ended)
+            yield _Return(met, met, stage.ended)
             since, met = (after.shown if after else None) or stage.ended, None
-    yield _WayBack(since, met, history.judged or history.restored)
+    yield _Return(since, met, history.judged or history.restored)
 
 
 def certify(

@@ -12,7 +12,7 @@ from crossfade.domain.verdict import Verdict
 
 ALARM = "ALARM"
 STAYS = 12
-"""For so many times ``clump_seconds`` an alarm may outlast the candidate's clients: it looks minutes back."""
+"""How many times ``clump_seconds`` an alarm may outlast the candidate's clients: it looks minutes back."""
 
 
 class Alarm(Model):
@@ -55,7 +55,7 @@ def with_alarms(
     ``clump_seconds``, when one is raised again with the candidate climbing, and in a first release, which
     has nothing to step back to. One that was in ALARM before the deployment, and still is, says nothing about
     the candidate: the reason names it, and it counts when it is raised again. So does one that is raised
-    while the stable slot serves nothing, because a way back would lead to that slot. A deleted alarm holds
+    while the stable slot serves nothing, because going back would lead to that slot. A deleted alarm holds
     the stage, and rolls back at the stage's deadline.
     """
     late = now >= watch.deadline

@@ -46,7 +46,7 @@ class GateSettings(Model):
         The beginning of the candidate's life that is left out: a cold cache is truly worse, by no fault.
     clump_seconds
         How long one spell of failures (a pause, a noisy neighbour) goes on, about. After a step back the
-        candidate climbs again once it was well for so long.
+        candidate climbs again once it was well for that time.
     give_up_seconds
         How long after its launch a candidate may still be held back by suspicion; then it is rolled back.
     users
