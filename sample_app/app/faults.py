@@ -44,7 +44,10 @@ class ErrorRate:
 
 
 class Latency:
-    """Wait before every answer; in a warm-up three times as long at first, 1.2 times at its end."""
+    """Wait before every answer, save on the paths that are spared.
+
+    In a warm-up it waits three times as long at first, 1.2 times at its end.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,14 @@ class Latency:
         milliseconds: float,
         warm_up_seconds: float = 0,
         clock: Callable[[], float] = time.monotonic,
+        spared: frozenset[str] = frozenset(),
     ) -> None:
         self._app, self._seconds, self._clock = app, milliseconds / 1000, clock
+        self._spared = spared
         self._warm_up_seconds, self._began = warm_up_seconds, clock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_client_request(scope):
+        if _is_client_request(scope) and scope["path"] not in self._spared:
             await asyncio.sleep(self.seconds)
         await self._app(scope, receive, send)
 
@@ -176,6 +181,8 @@ def with_faults(app: ASGIApp, faults: Faults, task: str) -> ASGIApp:
         app = NeverHealthy(app)
     if faults.latency_ms:
         app = Latency(app, faults.latency_ms, faults.warm_up_seconds)
+    if faults.users_latency_ms:
+        app = Latency(app, faults.users_latency_ms, spared=PROBED_PATHS)
     if faults.crash_after_seconds:
         app = CrashAfter(app, faults.crash_after_seconds)
     return app

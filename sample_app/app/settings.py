@@ -25,6 +25,8 @@ class Faults:
     """The same, but on neither /version nor /healthz: the probe is answered well."""
     latency_ms: float = 0.0
     """Added before every answer."""
+    users_latency_ms: float = 0.0
+    """The same, but on neither /version nor /healthz."""
     warm_up_seconds: float = 0.0
     """latency_ms is three times as long at first, 1.2 times at this age, then the same; 0: from the first."""
     version: str = ""
@@ -91,6 +93,7 @@ def _faults(environment: Mapping[str, str]) -> Faults:
         error_rate=_number(environment, "FAULT_ERROR_RATE", most=1),
         users_error_rate=_number(environment, "FAULT_USERS_ERROR_RATE", most=1),
         latency_ms=_number(environment, "FAULT_LATENCY_MS"),
+        users_latency_ms=_number(environment, "FAULT_USERS_LATENCY_MS"),
         warm_up_seconds=_number(environment, "FAULT_WARM_UP_SECONDS"),
         version=environment.get("FAULT_VERSION", ""),
         crash_after_seconds=_number(environment, "FAULT_CRASH_AFTER_SECONDS"),

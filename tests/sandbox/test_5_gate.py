@@ -63,6 +63,14 @@ def slow(stage: Stage, few_users: Rehearsal) -> Rehearsal:
 
 
 @pytest.fixture(scope="module")
+def slow_elsewhere(stage: Stage, few_users: Rehearsal) -> Rehearsal:
+    """A version that is as fast as ever on /version, and slow on the other path that the probe asks."""
+    paths = ["/version", {"path": "/", "weight": 2}]
+    with stage.spec(stages=patient(stage), probe={"paths": paths}):
+        return stage.rehearse("slow on /", stage.push("0.5.8", FAULT_USERS_LATENCY_MS=SLOW_MS))
+
+
+@pytest.fixture(scope="module")
 def fails_users(stage: Stage, few_users: Rehearsal) -> Rehearsal:
     """A version that answers well on /version and fails whoever asks for anything else."""
     wait = {"users_seconds": PATIENT}
@@ -78,6 +86,7 @@ def fails_users(stage: Stage, few_users: Rehearsal) -> Rehearsal:
 WORSE = [
     "fails_all",
     "fails_users",
+    pytest.param("slow_elsewhere", marks=pytest.mark.long),
     pytest.param("fails_a_fifth", marks=pytest.mark.long),
     pytest.param("fails_some", marks=pytest.mark.long),
     pytest.param("slow", marks=pytest.mark.long),
@@ -124,6 +133,7 @@ def test_the_times_are_in_the_certificate(fails_all: Rehearsal) -> None:
         pytest.param("fails_a_fifth", "(evidence 1 : ", id="a-fifth", marks=pytest.mark.long),
         pytest.param("fails_some", "(evidence 1 : ", id="a-twentieth", marks=pytest.mark.long),
         pytest.param("slow", " ms in ", id="slow", marks=pytest.mark.long),
+        pytest.param("slow_elsewhere", " at / (evidence 1 : ", id="slow-elsewhere", marks=pytest.mark.long),
     ],
 )
 def test_the_reason_says_what_it_rests_on(request: pytest.FixtureRequest, name: str, says: str) -> None:
@@ -132,6 +142,18 @@ def test_the_reason_says_what_it_rests_on(request: pytest.FixtureRequest, name: 
 
     assert says in found.execution.cause
     assert says in found.certificate["reason"]
+
+
+@pytest.mark.long
+def test_each_path_is_in_the_certificate(slow_elsewhere: Rehearsal) -> None:
+    """Asked by their weights, and slow is not failed."""
+    paths = slow_elsewhere.certificate["paths"]
+    asked = [sum(each["requests"].values()) for each in paths]
+
+    assert [each["path"] for each in paths] == ["/version", "/"]
+    assert asked[0] > 20
+    assert abs(asked[1] / asked[0] - 2) < 0.2
+    assert not any(sum(each["failed"].values()) for each in paths)
 
 
 def test_users_alone_saw_it(fails_users: Rehearsal) -> None:

@@ -70,6 +70,19 @@ def test_users_error_rate() -> None:
     assert [status_of(app, path) for path in ("/nothing", "/version", "/healthz")] == [500, 200, 200]
 
 
+def test_users_latency(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only those wait who ask for what neither the probe nor the load balancer asks for."""
+    waited: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("sample_app.app.faults.asyncio.sleep", note)
+    app = with_faults(pages("0.0.1", "t"), Faults(users_latency_ms=20, users_error_rate=1), "t")
+    assert [status_of(app, path) for path in ("/version", "/healthz", "/nothing")] == [200, 200, 500]
+    assert waited == [0.02]
+
+
 def test_break_on_call() -> None:
     """The call names the task; all else but the health check fails from then on."""
     app = with_faults(pages("0.0.1", "t"), Faults(break_path="/break"), "0a0a")
@@ -158,6 +171,7 @@ def test_faults_are_read() -> None:
             "FAULT_CRASH_AFTER_SECONDS": "30",
             "FAULT_NEVER_HEALTHY": "1",
             "FAULT_FAIL_AFTER_SECONDS": "90",
+            "FAULT_USERS_LATENCY_MS": "30",
             "FAULT_BREAK_PATH": "/break",
             "FAULT_BREAK_SECONDS": "8",
             "FAULT_BREAK_PREVIEW": "1",
@@ -170,6 +184,7 @@ def test_faults_are_read() -> None:
         error_rate=0.25,
         users_error_rate=0.5,
         latency_ms=40,
+        users_latency_ms=30,
         version="9",
         crash_after_seconds=30,
         never_healthy=True,
