@@ -8,8 +8,10 @@ import pytest
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.domain import ledger as read
 from crossfade.domain.planning.plan import HeldPlan
+from crossfade.domain.spec import service
 from faults.cases.service import document
 from probe import record as written
+from probe import turns
 from probe.secret import with_secret
 from probe.settings import read_settings
 from probe.turns import OtherPath
@@ -122,6 +124,11 @@ def test_the_probe_asks_the_paths_of_the_spec() -> None:
             OtherPath("/a", "http://web.example:80/a", 3),
             OtherPath("/b?c=1", "http://web.example:80/b?c=1", 1),
         )
+
+
+def test_what_the_spec_admits_the_probe_takes() -> None:
+    """As many paths, with weights as high."""
+    assert (turns.MOST_PATHS, turns.MOST_WEIGHT) == (service.MOST_PATHS, service.MOST_WEIGHT)
 
 
 def test_eight_long_paths_fit_into_what_ecs_takes() -> None:

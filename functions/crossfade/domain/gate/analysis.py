@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from crossfade.domain.gate.blocks.block import CAP, Block, Tally
+from crossfade.domain.gate.blocks.by_task import Tasks
 from crossfade.domain.gate.blocks.from_ledger import LedgerBlocks, ledger_blocks
 from crossfade.domain.gate.blocks.from_metrics import count_probe
 from crossfade.domain.gate.evidence.failure_limit import FailureLimit
@@ -53,10 +54,11 @@ def state_after(
     minutes = state.probe_minutes
     if settings.users == "metrics":
         minutes = count_probe(minutes, ledger.requests, watch.versions)
+    users, tasks = _take_by_task(state, blocks, settings=settings, watch=watch)
     return GateState(
         lanes=ledger.lanes,
         probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
-        users=take_users(state.users, blocks, settings=settings, watch=watch),
+        users=users,
         production=_limit_after(state.production, ledger.production, state, settings=settings, watch=watch),
         stable=_limit_after(
             state.stable,
@@ -67,6 +69,7 @@ def state_after(
         ),
         probe_minutes=minutes,
         feed_counted=state.feed_counted,
+        tasks=tasks,
         minutes_seen=state.minutes_seen,
         caution=state.caution,
     )
@@ -87,6 +90,19 @@ def take_users(source: Streams, blocks: Iterable[Block], *, settings: GateSettin
         return _take(source, blocks, settings, watch, None)
     fixed = min(settings.users_margin, settings.users_harmed * 100 / watch.next_weight)
     return _take(source, blocks, settings, watch, Margin(fixed, of_rate=0.5))
+
+
+def _take_by_task(
+    state: GateState, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch
+) -> tuple[Streams, Tasks]:
+    """The users' streams, and what each task has answered since their counts of failures began."""
+    users, tasks = take_users(state.users, [], settings=settings, watch=watch), state.tasks
+    for block in blocks:
+        if block.at >= users.until:
+            users = take_users(users, [block], settings=settings, watch=watch)
+            counting = any(users.failing.counts) or any(users.failing.pending)
+            tasks = tasks.after(block.tasks) if counting else Tasks()
+    return users, tasks
 
 
 def _limit_after(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
+from crossfade.domain.gate.blocks.by_task import OfTask
 from crossfade.domain.gate.blocks.latency import Latencies, add, slower
 from crossfade.domain.gate.evidence.e_values import Counts
 
@@ -69,7 +70,8 @@ class Block(NamedTuple):
     """A span from ``at`` (seconds since 1970, a multiple of ``seconds``) on.
 
     A side is None if nothing was reported of it, which is not the same as no requests. ``alone``: the span
-    began while the stable side served nothing, so there is nothing to compare with.
+    began while the stable side served nothing, so there is nothing to compare with. ``tasks`` are the
+    candidate's requests by task, where tasks can be told apart.
     """
 
     at: int
@@ -77,6 +79,7 @@ class Block(NamedTuple):
     candidate: Tally | None
     stable: Tally | None
     alone: bool = False
+    tasks: tuple[OfTask, ...] = ()
 
     @property
     def end(self) -> int:

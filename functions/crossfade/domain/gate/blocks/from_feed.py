@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from crossfade.domain.gate.blocks.block import SECONDS, Block, Tally, rest, together
+from crossfade.domain.gate.blocks.by_task import OfTask, task_of
 from crossfade.domain.gate.blocks.latency import BOUNDS, Latencies
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import Slot, other
@@ -84,7 +85,8 @@ def read_outcomes(text: str) -> Outcomes:
 class FeedBlocks(NamedTuple):
     """The blocks that were taken, and what was counted of the last minute.
 
-    ``counted`` does not grow with the number of tasks, so it is small enough for the workflow.
+    ``counted`` does not grow with the number of tasks, so it is small enough for the workflow. So a line that
+    came too late for its own block is counted without its task.
     """
 
     blocks: list[Block]
@@ -122,7 +124,7 @@ def feed_blocks(
         news = rest(block.candidate, before.candidate), rest(block.stable, before.stable)
         first, known[at] = _plus(first, *news), _plus(before, *news)
     blocks = [first, *(found[at] for at in fresh[1:])]
-    known |= {at: found[at] for at in fresh}
+    known |= {at: found[at]._replace(tasks=()) for at in fresh}
     end = blocks[-1].end
     remembered = range(end - LATE_SECONDS if remembers else fresh[0], end, SECONDS)
     return FeedBlocks(blocks, tuple(known.get(at, Block(at, SECONDS, None, None)) for at in remembered))
@@ -135,9 +137,23 @@ def _by_block(lines: Iterable[Line], candidate: Slot) -> dict[int, Block]:
         at = -(-int(outcomes.ended.timestamp() * 1000) // (SECONDS * 1000)) * SECONDS - SECONDS
         spans.setdefault(at, {})[line.slot, line.stream, outcomes.process, outcomes.ended] = line
     return {
-        at: Block(at, SECONDS, _sum(found.values(), candidate), _sum(found.values(), other(candidate)))
+        at: Block(
+            at,
+            SECONDS,
+            _sum(found.values(), candidate),
+            _sum(found.values(), other(candidate)),
+            tasks=_by_task(found.values(), candidate),
+        )
         for at, found in spans.items()
     }
+
+
+def _by_task(lines: Iterable[Line], slot: Slot) -> tuple[OfTask, ...]:
+    return tuple(
+        OfTask(task_of(line.stream), line.outcomes.requests, line.outcomes.failures)
+        for line in lines
+        if line.slot == slot
+    )
 
 
 def _sum(lines: Iterable[Line], slot: Slot) -> Tally | None:
