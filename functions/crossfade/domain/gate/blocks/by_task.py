@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MOST_TASKS = 24
-"""So many are counted; of further ones it is only known that they are there."""
+"""The most that are counted; of further ones it is only known that they are there."""
 ID_CHARACTERS = 12
 SHOWN_CHARACTERS = 8
 """Enough to find the task by, in the console and in the log."""
