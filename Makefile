@@ -67,7 +67,7 @@ check: $(INSTALLED) ## format, lint, types, templates
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict functions probe cli
 	@$(BIN)/mypy sandbox sample_app demo benchmarks faults
-	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml docs/examples/service.cloudformation.yaml
+	@$(BIN)/cfn-lint template.yaml sample_app/template.yaml docs/examples/service.cloudformation.yaml docs/examples/pipeline.cloudformation.yaml
 	@AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 
 format: $(INSTALLED) ## put the code into its form

@@ -2,55 +2,29 @@
 
 import json
 import sys
-from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import adopt as adoption
 from cli import leave as leaving
 from cli import verify as checking
 from cli.account import Account
 from cli.findings import Findings
+from cli.options import with_account
 from cli.proposal import Said
+from cli.releases import deploy, watch
 from cli.shown import Screen, findings_json, steps_json
-from crossfade.domain.errors import CrossfadeError
+from cli.standing import history, status
 from probe.version import FORMS
 from probe.version import version_from as read_place
-
-F = TypeVar("F", bound=Callable[..., None])
 
 EPILOG = (
     "Exit status: 0 all is well or was done; 1 something stands in the way, or a deployment failed; "
     "2 the arguments are wrong, or AWS refuses."
 )
-
-
-def _with_account(command: F) -> F:
-    """Give a command the options by which AWS is reached, and its ``account`` in their place."""
-
-    @click.option("--stack", default="crossfade", show_default=True, help="Crossfade's stack.")
-    @click.option("--profile", help="Profile of AWS's configuration files.")
-    @click.option("--region", help="AWS region.")
-    @click.option("--endpoint-url", help="Address of AWS's APIs, for a sandbox.")
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON, and ask nothing.")
-    @wraps(command)
-    def run(
-        stack: str, profile: str | None, region: str | None, endpoint_url: str | None, **given: Any
-    ) -> None:
-        try:
-            command(account=Account(profile, region, endpoint_url, stack), **given)
-        except CrossfadeError as refused:
-            click.echo(f"{type(refused).__name__}: {refused}", err=True)
-            sys.exit(1)
-        except (ClientError, BotoCoreError) as error:
-            click.echo(f"AWS: {error}", err=True)
-            sys.exit(2)
-
-    return run  # type: ignore[return-value]
 
 
 def _version_from(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -65,7 +39,11 @@ def _version_from(_context: click.Context, _option: click.Parameter, value: str 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Take a running ECS service over into Crossfade, check it, and hand it back."""
+    """Take a running ECS service over into Crossfade, release it, watch its releases, and hand it back."""
+
+
+for released in (deploy, status, watch, history):
+    main.add_command(released)
 
 
 @main.command(epilog=EPILOG)
@@ -94,7 +72,7 @@ def main() -> None:
     help="The spec's file, which is read if it is there.  [NAME.crossfade.json]",
 )
 @click.option("--apply", "applies", is_flag=True, help="Make the calls that are shown.")
-@_with_account
+@with_account
 def adopt(
     account: Account,
     like: str,
@@ -188,7 +166,7 @@ def _print_proposal(proposed: adoption.Adoption, *, made: list[Any]) -> None:
 @main.command(epilog=EPILOG)
 @click.argument("service")
 @click.argument("tag", required=False)
-@_with_account
+@with_account
 def verify(account: Account, service: str, tag: str | None, *, as_json: bool) -> None:
     """Check the spec of SERVICE, and the release of its image TAG, without changing anything.
 
@@ -216,7 +194,7 @@ def verify(account: Account, service: str, tag: str | None, *, as_json: bool) ->
     show_default=True,
     help="Seconds to wait for the deployment, which goes on in any case.",
 )
-@_with_account
+@with_account
 def leave(account: Account, service: str, timeout: float, *, gone: bool, as_json: bool) -> None:
     """Hand SERVICE back to its owner's ECS service, then remove what Crossfade made for it.
 

@@ -1,5 +1,6 @@
 """AWS with the caller's own credentials, and what is known of Crossfade's stack there."""
 
+import shlex
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ CLEANUP_CONFIG = Config(connect_timeout=5, read_timeout=910, retries={"total_max
 """A removal takes up to the 900 s of its function, and is not to be begun twice."""
 
 
+DEFAULT_STACK = "crossfade"
+
+
 class Stack(NamedTuple):
     """Crossfade's stack: its outputs, and the lists that its parameters hold.
 
@@ -31,6 +35,7 @@ class Stack(NamedTuple):
     deploy_machine: str
     cleanup_function: str
     journal: str
+    evidence: str
     adopted: tuple[str, ...]
     task_roles: tuple[str, ...]
     of_the_sample: tuple[str, ...]
@@ -43,6 +48,13 @@ class Account:
         self._session = boto3.Session(profile_name=profile, region_name=region)
         self._endpoint_url = endpoint_url
         self._stack = stack
+        given = {"stack": None if stack == DEFAULT_STACK else stack, "profile": profile, "region": region}
+        self.options = [
+            f"--{name} {shlex.quote(value)}"
+            for name, value in {**given, "endpoint-url": endpoint_url}.items()
+            if value
+        ]
+        """What to add to a command that is to reach the same."""
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
@@ -106,6 +118,11 @@ class Account:
         """The specs of all services."""
         return Specs(self.client("ssm"), self.stack.specs_path)
 
+    @property
+    def ledger_group(self) -> str:
+        """The log group of the ledgers, as template.yaml names it."""
+        return f"/crossfade/{self.stack.name}/ledger"
+
     def journal(self) -> Journal:
         """The stack's journal."""
         return Journal(self.client("dynamodb"), self.stack.journal)
@@ -116,6 +133,7 @@ OUTPUTS = {
     "DeployStateMachine": "deploy_machine",
     "CleanupFunction": "cleanup_function",
     "Journal": "journal",
+    "EvidenceBucket": "evidence",
 }
 """The stack's outputs that are needed, and the fields of ``Stack`` that hold them."""
 

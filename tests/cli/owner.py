@@ -1,5 +1,6 @@
 """An account of moto with Crossfade's stack and a running service that was made without it."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ OUTPUTS = {
     "DeployStateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:crossfade-deploy",
     "CleanupFunction": "crossfade-cleanup",
     "Journal": "crossfade-journal",
+    "EvidenceBucket": "crossfade-evidence",
 }
 
 
@@ -154,7 +156,8 @@ class Owner:
         known = self.ecr.describe_repositories()["repositories"]
         if repository not in [one["repositoryName"] for one in known]:
             self.ecr.create_repository(repositoryName=repository)
-        manifest = json.dumps({**MANIFEST, "config": {"digest": f"sha256:{tag}"}, "layers": []})
+        layer = f"sha256:{hashlib.sha256(tag.encode()).hexdigest()}"  # moto makes the digest of the layers'
+        manifest = json.dumps({**MANIFEST, "config": {"digest": layer}, "layers": [{"digest": layer}]})
         self.ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=manifest)
 
     def define(self, image: str = f"{IMAGES}/team/web:1.2.3", **changes: Any) -> str:

@@ -161,11 +161,11 @@ def test_every_make_target_that_is_named_exists(document: str) -> None:
     assert named - targets == set()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/adopting.md", "docs/operations.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/adopting.md", "docs/ci.md", "docs/operations.md"])
 def test_the_command_takes_what_a_document_gives_it(document: str) -> None:
     """Each subcommand and each option that is named after `crossfade` is there."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    named = re.findall(r"(?:^\$ |`|\()crossfade ([a-z]+)\b([^`\n|]*)", text, re.MULTILINE)
+    named = re.findall(r"(?:^\$ |^ +- |run: |`|\()crossfade ([a-z]+)\b([^`\n|]*)", text, re.MULTILINE)
     assert named
     for name, rest in named:
         takes = {option for given in main.commands[name].params for option in given.opts} | {"--help"}

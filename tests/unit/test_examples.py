@@ -55,6 +55,13 @@ def test_cloudformation_takes_the_template() -> None:
     assert [str(match) for match in found] == []
 
 
+def test_cloudformation_takes_the_role_of_a_pipeline() -> None:
+    """In one region: cfn-lint tries each ARN of it with each combination of what it may be made of."""
+    template = (EXAMPLES / "pipeline.cloudformation.yaml").read_text(encoding="utf-8")
+    found = api.lint(template, regions=["us-east-1"])
+    assert [str(match) for match in found] == []
+
+
 def test_the_pattern_has_no_task() -> None:
     """In neither of them: an update of the stack would start tasks that get no traffic."""
     (service,) = resources("AWS::ECS::Service", CLOUDFORMATION).values()

@@ -46,6 +46,15 @@ class DeploymentHistory:
             {**known, "plan": read_plan(service, deployment, item["plan"]), "stages": stages}
         )
 
+    def item(self, service: str, deployment: str) -> dict[str, Any]:
+        """A deployment's item as it stands in the table; empty where there is none."""
+        return self._table.get(service, item_of(deployment))
+
+    def items(self, service: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The items of all of a service's deployments, each with the deployment's name, in no order."""
+        for item in self._table.all_of(service, item_of("")):
+            yield item["item"].removeprefix(item_of("")), item
+
     def last_plan(self, service: str) -> Plan | None:
         """The plan of a service's last deployment or back-out; None where the journal has none any more.
 

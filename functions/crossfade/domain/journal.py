@@ -61,7 +61,12 @@ class Waiting(Model):
     @property
     def deployment(self) -> str:
         """The name that it is started under, also by a second try, which so starts nothing more."""
-        return f"waited-{hashlib.sha256(self.execution.encode()).hexdigest()[:32]}"
+        return waited_name(self.execution)
+
+
+def waited_name(execution: str) -> str:
+    """The name of the deployment that is started for what an execution has let wait."""
+    return f"waited-{hashlib.sha256(execution.encode()).hexdigest()[:32]}"
 
 
 class WarmSlot(Model):
