@@ -1,6 +1,7 @@
 """In words: what a deployment does at a moment, and what happens next. Nothing is asked here."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cli.following import BEGINS, WAITS, Sight
 from crossfade.domain.planning.plan import Plan
@@ -17,7 +18,7 @@ PHASES = {
     LAUNCHING: "LaunchCandidate CandidateLaunched WaitForSlot SuspendCandidate CheckCandidate CandidateReady "
     "WaitForCandidate WaitForRoom CheckProbe ProbeWriting WaitForProbe",
     VERIFYING: "VerifyCandidate CandidateVerified",
-    SHIFTING: "NextStage ShiftTraffic TrafficShifted WaitForTargets",
+    SHIFTING: "NextStage StepBack ShiftTraffic TrafficShifted WaitForTargets LetStableGrow",
     WATCHING: "WatchStage StageWatched RestartProbe ProbeRestarted",
     RETIRING: "SuspendStable RetireStable StableRetired WaitForStable",
     GOING_BACK: "RollBack GoBack WentBack",
@@ -45,28 +46,45 @@ def clock(moment: datetime) -> str:
     return f"{moment:%H:%M:%S}"
 
 
-def stage_of(sight: Sight) -> tuple[int, StageRecord, Stage] | None:
-    """The stage that was begun last: its place from 0 on, how it stands, and what was planned for it."""
+class Standing(NamedTuple):
+    """The stage that was begun last: how it stands, its place in the plan, from 0 on, and what was planned.
+
+    ``place`` is None for a retry, which has a weight of its own.
+    """
+
+    record: StageRecord
+    place: int | None
+    planned: Stage | None
+
+
+def standing(sight: Sight) -> Standing | None:
+    """Where a deployment stands; None before its first stage."""
     if sight.recorded is None or sight.recorded.plan is None or not sight.recorded.stages:
         return None
     record = sight.recorded.stages[-1]
-    places = enumerate(sight.recorded.plan.stages)
-    return next(((place, record, stage) for place, stage in places if stage.weight == record.weight), None)
+    found = (pair for pair in enumerate(sight.recorded.plan.stages) if pair[1].weight == record.weight)
+    place, planned = (None, None) if record.retry else next(found, (None, None))
+    return Standing(record, place, planned)
 
 
 def stage(sight: Sight) -> str:
     """Which stage, e.g. ``stage 2 of 4, weight 10``; empty before the first one."""
-    found = stage_of(sight)
+    found = standing(sight)
     if found is None or sight.recorded is None or sight.recorded.plan is None:
         return ""
-    place, record, _ = found
-    return f"stage {place + 1} of {len(sight.recorded.plan.stages)}, weight {record.weight}"
+    back = found.record.step_backs
+    after = f", after {back} step back{'' if back == 1 else 's'}" if back else ""
+    if found.place is None:
+        return f"retry, weight {found.record.weight}{after}"
+    return (
+        f"stage {found.place + 1} of {len(sight.recorded.plan.stages)}, weight {found.record.weight}{after}"
+    )
 
 
 def evidence(sight: Sight) -> str:
     """What the gate has said last, with its odds; empty before it has said anything."""
-    found = stage_of(sight)
-    return (found[1].reason or "") if found else ""
+    found = standing(sight)
+    return (found.record.reason or "") if found else ""
 
 
 def happens_next(sight: Sight) -> str:
@@ -111,14 +129,18 @@ def _of_deployment(sight: Sight, plan: Plan) -> str:
 
 
 def _of_stage(sight: Sight, plan: Plan) -> str:
-    found = stage_of(sight)
+    found = standing(sight)
     if found is None:
         return f"it is verified at weight {plan.stages[0].weight}, where no client is sent to it"
-    place, record, planned = found
+    record, place, planned = found
     if record.ended:
         return "the next stage is watched"
-    earliest = record.began + timedelta(seconds=planned.min_seconds)
+    if planned is None or place is None:
+        return "the stage that it had, when the evidence suffices; back to weight 0 where it does not"
     latest = record.began + timedelta(seconds=planned.max_seconds)
+    if record.step_backs and place == 0:
+        return f"it climbs again when the evidence allows it; rolled back at {clock(latest)} without"
+    earliest = record.began + timedelta(seconds=planned.min_seconds)
     last = place + 1 == len(plan.stages)
     then = "the old version is retired" if last else f"weight {plan.stages[place + 1].weight}"
     return (

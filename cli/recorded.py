@@ -42,7 +42,7 @@ class Recorded(NamedTuple):
             name=name,
             execution=str(item.get("execution", "")),
             plan=_plan(service, name, item.get("plan")),
-            stages=tuple(sorted(stages, key=lambda stage: stage.weight)),
+            stages=tuple(sorted(stages, key=lambda stage: stage.began)),
             **{key: _moment(item.get(key)) for key in ("began", "launched", "judged", "promoted", "ended")},
             outcome=item.get("outcome"),
             reason=str(item.get("reason") or ""),

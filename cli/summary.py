@@ -46,6 +46,7 @@ def _proved(certificate: Mapping[str, Any]) -> dict[str, str]:
         f"{production['missing']} missing",
         "versions that clients got": seen,
         "time": f"{timing['total']:.0f} s",
+        "step backs": ", ".join(f"from weight {one['weight']}" for one in certificate.get("step_backs", [])),
         "bad version detected in": _seconds(timing["detected"]),
         "clients rid of it in": _seconds(timing["restored"]),
         "not proved": " ".join(certificate.get("not_proved", [])),

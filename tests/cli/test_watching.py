@@ -10,7 +10,7 @@ from rich.console import Console
 from cli.account import Account
 from cli.clients import Clients, shares, versions_in_words, weights_in_words
 from cli.following import BEGINS, WAITS, Sight
-from cli.progress import ENDING, PHASES, PHASES_BACK, happens_next, phase
+from cli.progress import ENDING, PHASES, PHASES_BACK, happens_next, phase, stage
 from cli.recorded import Recorded
 from cli.view import View
 from crossfade.domain.journal import State
@@ -26,8 +26,8 @@ GROUP = "/crossfade/crossfade/ledger"
 
 def sight(state: str, *, taken_back: bool = False, **changes: Any) -> Sight:
     """A deployment of 0.0.2 at weight 10, in a state of the workflow."""
-    stage = StageRecord(weight=10, began=at(10), reason="no evidence (1 : 2)")
-    values = {"name": "d1", "execution": "arn:d1", "plan": plan(), "stages": (stage,), "launched": at(0)}
+    watched = StageRecord(weight=10, began=at(10), reason="no evidence (1 : 2)")
+    values = {"name": "d1", "execution": "arn:d1", "plan": plan(), "stages": (watched,), "launched": at(0)}
     item = Recorded(**values | changes)
     return Sight(START, "arn:d1", state, State(), item, taken_back)
 
@@ -41,7 +41,7 @@ def test_every_state_has_a_phase() -> None:
     assert back <= set(states("rollback"))
     ends = {name for name in states("deploy") if phase(sight(name)) == ENDING}
     assert {"WriteReport", "ReleaseService", "KeepWarm", "Promoted"} <= ends
-    assert not ends & {"WatchStage", "RetireStable", "CheckCandidate", "PlanRelease"}
+    assert not ends & {"WatchStage", "RetireStable", "CheckCandidate", "PlanRelease", "StepBack"}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,28 @@ def test_what_happens_next_before_the_first_stage_and_after_the_last() -> None:
     assert "the old version is retired when" in happens_next(sight("WatchStage", stages=(last,)))
     ended = last.model_copy(update={"ended": at(20)})
     assert "next stage" in happens_next(sight("WatchStage", stages=(ended,)))
+
+
+@pytest.mark.parametrize(
+    ("record", "shown", "said"),
+    [
+        (
+            StageRecord(weight=0, step_backs=1, began=at(10)),
+            "stage 1 of 3, weight 0, after 1 step back",
+            "climbs again when the evidence allows it; rolled back at 04:00:40",
+        ),
+        (
+            StageRecord(weight=5, retry=True, step_backs=2, began=at(10)),
+            "retry, weight 5, after 2 step backs",
+            "back to weight 0 where it does not",
+        ),
+    ],
+)
+def test_a_candidate_that_was_stepped_back(record: StageRecord, shown: str, said: str) -> None:
+    """It is at weight 0 again, or at a small one, though a higher weight was watched before."""
+    now = sight("VerifyCandidate", stages=(StageRecord(weight=10, began=at(0)), record))
+    assert stage(now) == shown
+    assert said in happens_next(now)
 
 
 def test_what_happens_next_while_it_waits() -> None:
