@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -165,3 +166,13 @@ def test_users_alone_saw_it(fails_users: Rehearsal) -> None:
     assert {lane: count["failed"] for lane, count in requests.items()} == dict.fromkeys(requests, 0)
     assert fails_users.certificate["timing"]["detected"] is None
     assert fails_users.seen["statuses"][500] > 0
+
+
+def test_what_users_alone_meet_falls_at_the_second_or_third_try(fails_users: Rehearsal) -> None:
+    """It steps back each time, and what it is tried with again is less than what it had."""
+    shares = fails_users.shares_seen
+    tries = [share for before, share in pairwise(shares) if not before and share]
+
+    assert 2 <= len(tries) <= 3, shares
+    assert max(tries[1:]) < tries[0]
+    assert len(fails_users.certificate["step_backs"]) in {len(tries) - 1, len(tries)}
