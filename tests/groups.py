@@ -5,6 +5,7 @@ GROUPS = {
     "tests/sandbox/test_5_gate": "rehearsals of the gate",
     "tests/sandbox/test_5_late": "rehearsals where AWS is late",
     "tests/sandbox/test_5_update": "rehearsals of updates",
+    "tests/sandbox/test_5_warm_up": "rehearsals of slowness",
     "tests/sandbox/test_owner_": "stacks of owners",
     "tests/sandbox/test_takeover_apps": "takeovers of applications",
     "tests/sandbox/test_takeover_plain": "the plain takeover",
