@@ -74,6 +74,40 @@ def test_an_alarm_that_stood_before_is_told_and_no_verdict(raised: Rehearsal) ->
     assert STANDING not in raised.execution.cause
 
 
+def test_it_was_taken_from_clients_first(raised: Rehearsal) -> None:
+    """Weight 0 at once, and the end when the alarm did not pass."""
+    (stepped,) = raised.certificate["step_backs"]
+
+    assert (stepped["weight"], raised.certificate["stages"][-1]["weight"]) == (10, 0)
+    assert RAISED in stepped["reason"]
+
+
+@pytest.fixture(scope="module")
+def passing(stage: Stage, raised: Rehearsal) -> Rehearsal:
+    """An alarm that is raised at weight 10, and is over soon after."""
+    set_alarm(stage, RAISED, "OK")
+    stages = [
+        {**each, "min_seconds": 10} if each["weight"] == 10 else each for each in stage.cloud.spec["stages"]
+    ]
+
+    def raise_and_end_it(execution: str) -> None:
+        stage.reach(10)
+        set_alarm(stage, RAISED, "ALARM")
+        stage.reach(0)
+        set_alarm(stage, RAISED, "OK")
+
+    with stage.spec(stages=stages, alarms=[RAISED]):
+        return stage.rehearse("alarm passes", stage.push("0.5.8"), raise_and_end_it)
+
+
+def test_an_alarm_that_passes_costs_time_alone(passing: Rehearsal) -> None:
+    """It steps back, climbs and is promoted, and no client failed."""
+    assert passing.certificate["outcome"] == "promoted"
+    assert passing.shares_seen == [0, 10, 0, 10, 50, 100]
+    assert [each["weight"] for each in passing.certificate["step_backs"]] == [10]
+    assert failed(passing.requests) == []
+
+
 @pytest.fixture(scope="module")
 def by_metrics(stage: Stage, first_release: Rehearsal) -> Rehearsal:
     """A version that fails whoever asks for anything but /version, watched by minute metrics."""
