@@ -168,11 +168,11 @@ def test_users_alone_saw_it(fails_users: Rehearsal) -> None:
     assert fails_users.seen["statuses"][500] > 0
 
 
-def test_what_users_alone_meet_falls_at_the_second_or_third_try(fails_users: Rehearsal) -> None:
+def test_what_users_alone_meet_falls_after_some_tries(fails_users: Rehearsal) -> None:
     """It steps back each time, and what it is tried with again is less than what it had."""
     shares = fails_users.shares_seen
     tries = [share for before, share in pairwise(shares) if not before and share]
 
-    assert 2 <= len(tries) <= 3, shares
+    assert 2 <= len(tries) <= 4, shares
     assert max(tries[1:]) < tries[0]
     assert len(fails_users.certificate["step_backs"]) in {len(tries) - 1, len(tries)}

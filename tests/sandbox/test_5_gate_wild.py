@@ -17,10 +17,10 @@ from tests.sandbox.users import Users
 pytestmark = pytest.mark.enable_socket
 
 BREAK_PATH = "/break"
-CLUMP_SECONDS = 5
-"""A block of the gate's: what is shorter it cannot tell apart."""
-SPELL_SECONDS = 8
-"""Longer than it takes to step back, and shorter than what makes the candidate dead at weight 0."""
+CLUMP_SECONDS = 8
+SPELL_SECONDS = 10
+"""Longer than it takes to step back, and shorter than twice CLUMP_SECONDS, which is no spell any more."""
+WELL_SECONDS = 5
 HALF_SECONDS = 25
 """The stage in which the spell comes does not end before it, however slow the machine is."""
 PATIENT = 150
@@ -28,7 +28,7 @@ MANY = 40
 
 
 def in_the_wild(stage: Stage) -> dict[str, Any]:
-    """What of the spec differs: later deadlines, and a spell that is as long as the gate's blocks."""
+    """What of the spec differs: later deadlines, and spells that are longer."""
     stages = [{**each, "max_seconds": PATIENT} for each in stage.cloud.spec["stages"]]
     for each in stages:
         if each["weight"] == 50:
@@ -41,7 +41,7 @@ def spell_at_half(stage: Stage, name: str, version: str, **faults: str) -> Rehea
 
     def begin_spell(execution: str) -> dict[str, Any]:
         stage.reach(50)
-        time.sleep(CLUMP_SECONDS)
+        time.sleep(WELL_SECONDS)
         began = time.time()
         stable = live(stage.cloud)
         assert stable
