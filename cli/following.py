@@ -31,6 +31,8 @@ STATUS: dict[Result, int] = {
 STILL_RUNS = 3
 WAITS, BEGINS = "Waits", "Begins"
 """In place of a state of the workflow: in the release queue, or not shown by Step Functions yet."""
+MOST_ROLLBACKS = 3
+"""A rollback that fails is tried again for as long as it takes; so many are waited for."""
 UNSEEN_SECONDS = 60.0
 """How long Step Functions and the journal may not show what has begun."""
 
@@ -199,11 +201,10 @@ def _ending(found: Execution | None, state: State, item: Recorded) -> Ending | N
     if item.outcome:  # the execution's own words are about this; the journal's are the rollback's
         superseded = error == "Superseded"
         result: Result = "rolled_back" if item.outcome == "rolled_back" else "failed"
-        return Ending("superseded" if superseded else result, cause or item.reason, error)
-    if error == "RollbackFailed":
-        return Ending("failed", cause, error)
-    if state.deployment == item.name:
-        return None  # its rollback is at work, or about to begin
+        reason = item.reason if error == "RollbackFailed" else cause or item.reason
+        return Ending("superseded" if superseded else result, reason, error)
+    if state.deployment == item.name and (state.tried is None or state.tried.times <= MOST_ROLLBACKS):
+        return None  # its rollback is at work, about to begin, or about to be tried again
     return Ending("failed", cause or f"{item.name} has ended without an outcome", error)
 
 

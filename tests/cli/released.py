@@ -149,11 +149,12 @@ class Released:
         """Let a deployment be taken back, by its own rollback or another execution's."""
         self._close(hold or made.hold, "rolled_back", reason, None)
 
-    def takes_over(self, made: HeldPlan, name: str = "after") -> Hold:
-        """Let a rollback take the service over."""
-        arn = self.runs(name, {"ended": made.execution, "status": "ABORTED"}, machine=ROLLBACK)
+    def takes_over(self, made: HeldPlan, before: Hold | None = None) -> Hold:
+        """Let a rollback take the service over, from the deployment or from the rollback before."""
+        lost, times = before or made.hold, len(self.executions)
+        arn = self.runs(f"rollback-{times}", {"ended": lost.holder, "status": "FAILED"}, machine=ROLLBACK)
         self.entered[arn] = "RestoreWeights"
-        return self.journal.holding.take_over(made.hold, arn, Tried(times=1, at=NOW))
+        return self.journal.holding.take_over(lost, arn, Tried(times=times, at=NOW))
 
     def _close(self, hold: Hold, outcome: Any, reason: str, report: str | None) -> None:
         why = report or "not of interest"

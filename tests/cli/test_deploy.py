@@ -152,16 +152,33 @@ def test_a_release_that_is_stopped_before_anything_was_changed(released: Release
     assert "before anything was changed" in said["reason"]
 
 
-def test_a_rollback_that_fails(released: Released) -> None:
+def test_a_rollback_that_gets_through_later(released: Released) -> None:
+    """One that failed is tried again by itself, and most get through then: that is waited for."""
+    push = released.pushed()
+    made = released.claims(push)
+    holds: list[Any] = []
+    released.then(
+        lambda: released.ends(push, "FAILED", error="RollbackFailed", cause="It is started again."),
+        lambda: holds.append(released.takes_over(made)),
+        lambda: released.rolls_back(made, "it was worse", holds[0]),
+    )
+    status, said = released.deploy()
+    assert (status, said["outcome"], said["error"]) == (1, "rolled_back", "RollbackFailed")
+    assert said["reason"] == "it was worse"
+
+
+def test_a_rollback_that_keeps_failing(released: Released) -> None:
     """It is tried again for as long as it takes: nobody waits for that in a pipeline."""
     push = released.pushed()
     made = released.claims(push)
+    holds: list[Any] = []
     released.then(
         lambda: released.ends(push, "FAILED", error="RollbackFailed", cause="It is started again."),
+        *[lambda: holds.append(released.takes_over(made, holds[-1] if holds else None))] * 4,
     )
     status, said = released.deploy()
     assert (status, said["outcome"], said["error"]) == (1, "failed", "RollbackFailed")
-    assert made.deployment == said["deployment"]
+    assert len(holds) == 4
 
 
 def test_a_report_that_is_missing_is_no_failure(released: Released) -> None:
