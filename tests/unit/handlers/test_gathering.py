@@ -130,6 +130,7 @@ def test_users_tell_of_a_bad_candidate_by_their_feed(
     assert verdict["reason"].startswith(
         "candidate (green) fails 500 of 5,000, stable (blue) 0 of 45,000 of the users' requests"
     )
+    assert "; 500 failures in all 2 tasks" in verdict["reason"]
     assert journal.history.of("web", "d1").judged == at(36)
 
 

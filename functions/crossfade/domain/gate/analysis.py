@@ -54,11 +54,10 @@ def state_after(
     minutes = state.probe_minutes
     if settings.users == "metrics":
         minutes = count_probe(minutes, ledger.requests, watch.versions)
-    users, tasks = _take_by_task(state, blocks, settings=settings, watch=watch)
     return GateState(
         lanes=ledger.lanes,
         probe=take_probe(state.probe, ledger.blocks, settings=settings, watch=watch),
-        users=users,
+        users=_take_by_task(state.users, blocks, settings=settings, watch=watch),
         production=_limit_after(state.production, ledger.production, state, settings=settings, watch=watch),
         stable=_limit_after(
             state.stable,
@@ -69,7 +68,6 @@ def state_after(
         ),
         probe_minutes=minutes,
         feed_counted=state.feed_counted,
-        tasks=tasks,
         minutes_seen=state.minutes_seen,
         caution=state.caution,
     )
@@ -93,16 +91,16 @@ def take_users(source: Streams, blocks: Iterable[Block], *, settings: GateSettin
 
 
 def _take_by_task(
-    state: GateState, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch
-) -> tuple[Streams, Tasks]:
-    """The users' streams, and what each task has answered since their counts of failures began."""
-    users, tasks = take_users(state.users, [], settings=settings, watch=watch), state.tasks
+    source: Streams, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch
+) -> Streams:
+    """The users' streams, with what each task has answered since their counts of failures began."""
+    source = take_users(source, [], settings=settings, watch=watch)
     for block in blocks:
-        if block.at >= users.until:
-            users = take_users(users, [block], settings=settings, watch=watch)
-            counting = any(users.failing.counts) or any(users.failing.pending)
-            tasks = tasks.after(block.tasks) if counting else Tasks()
-    return users, tasks
+        if block.at >= source.until:
+            tasks, source = source.tasks, take_users(source, [block], settings=settings, watch=watch)
+            counting = any(source.failing.counts) or any(source.failing.pending)
+            source = source._replace(tasks=tasks.after(block.tasks) if counting else Tasks())
+    return source
 
 
 def _limit_after(

@@ -74,16 +74,18 @@ def strongest(
 ) -> tuple[str, str]:
     """The source of the strongest stream against the candidate, and that stream's counts in words.
 
-    The evidence in the words is that of all streams together. ``paths`` are those that the probe asks besides
+    The evidence in the words is that of all streams together. Failures say whether one task fails or all of
+    them do, where that is known. ``paths`` are those that the probe asks besides
     the version path; of a stream of slow requests the words have the path on which it is slowest.
     """
-    found: list[tuple[float, str, str]] = []
+    found: list[tuple[float, str, str, str]] = []
     for name, source in sources.items():
-        found.append((source.failing.evidence, failures(source.failing.counts, candidate), name))
+        words = failures(source.failing.counts, candidate)
+        found.append((source.failing.evidence, words, name, source.tasks.failing))
         for quantile, stream in enumerate(source.slow):
             if worst := slowest(source, quantile, paths):
                 counts, bound, path = worst
                 words = slowness(counts, bound, settings, candidate, path)
-                found.append((stream.evidence, words, name))
-    _, text, name = max(found)
-    return name, f"{text}{name} (evidence {odds(evidence)})"
+                found.append((stream.evidence, words, name, ""))
+    _, text, name, tasks = max(found)
+    return name, f"{text}{name} (evidence {odds(evidence)}){f'; {tasks}' if tasks else ''}"

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from crossfade.domain.answers import Versions, right_versions
 from crossfade.domain.gate.blocks.block import Block
-from crossfade.domain.gate.blocks.by_task import Tasks
 from crossfade.domain.gate.blocks.from_ledger import Lanes
 from crossfade.domain.gate.blocks.from_metrics import Glance, ProbeMinutes
 from crossfade.domain.gate.evidence.failure_limit import FailureLimit
@@ -25,8 +24,6 @@ PROBE, USERS, SLOW = 0.30, 0.45, 0.25
 class GateState(Model):
     """All that the gate remembers of a deployment; a few kilobytes of JSON.
 
-    ``tasks`` has the candidate's failures by task, for the words.
-
     Nothing is reset between stages: α holds for the whole deployment. ``production`` and ``stable`` are the
     failure limits of those two lanes of the probe. ``caution`` is what happened to the candidate's weight.
     ``feed_counted`` and ``minutes_seen`` are what the next
@@ -40,7 +37,6 @@ class GateState(Model):
     stable: FailureLimit = FailureLimit()
     probe_minutes: ProbeMinutes = ()
     feed_counted: tuple[Block, ...] = ()
-    tasks: Tasks = Tasks()
     minutes_seen: Glance = Glance()
     caution: Caution = Caution()
 

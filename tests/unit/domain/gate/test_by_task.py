@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from crossfade.domain.gate.blocks.by_task import MOST_TASKS, OfTask, Tasks, task_of
 from crossfade.domain.gate.blocks.from_feed import feed_blocks
+from crossfade.domain.gate.evidence.streams import Streams
+from crossfade.domain.gate.reasons import strongest
 from crossfade.domain.gate.state import GateState
-from tests.unit.domain.gate.watching import feed_line, glance, users
+from tests.unit.domain.gate.watching import SETTINGS, feed_line, glance, users
 from tests.unit.examples import at
 
 ID = "3f2a66b0c4d14e5f8a9b0c1d2e3f4a5b"
@@ -91,12 +93,27 @@ def test_splits_do_not_matter(failures: list[tuple[int, int]], cuts: list[int]) 
     for cut in [*sorted(cuts), len(blocks)]:
         state, _ = glance([], blocks[:cut], state=state)
     assert state == whole
-    assert sum(of_task.failures for of_task in state.tasks.counts) == state.users.failing.counts.x_c
+    assert sum(of_task.failures for of_task in state.users.tasks.counts) == state.users.failing.counts.x_c
+
+
+def test_a_verdict_against_the_candidate_names_the_task() -> None:
+    """One of two fails half of its users' requests."""
+    blocks = [
+        block._replace(tasks=(OfTask("3f2a66b0c4d1", 50, 25), OfTask("9f86d081884c", 50, 0)))
+        for block in users(*[(100, 25, 900, 0)] * 6)
+    ]
+    state, _ = glance([], blocks)
+    text = strongest({"": state.probe, " of the users": state.users}, 5_000, SETTINGS, "green")[1]
+    assert text == (
+        "candidate (green) fails 150 of 600, stable (blue) 0 of 5,400 of the users (evidence 1 : 5,000); "
+        "all 150 failures in task 3f2a66b0… of 2"
+    )
 
 
 def test_they_travel_in_little_room() -> None:
     """As JSON in the state, however many tasks there are."""
-    state = GateState(tasks=Tasks().after(OfTask(f"{place:012}", 123_456, 12_345) for place in range(500)))
+    tasks = Tasks().after(OfTask(f"{place:012}", 123_456, 12_345) for place in range(500))
+    state = GateState(users=Streams(tasks=tasks))
     written = state.model_dump_json()
     assert GateState.model_validate_json(written) == state
     assert len(written) - len(GateState().model_dump_json()) < 1000

@@ -4,6 +4,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from crossfade.domain.gate.blocks.block import Block, Tally
+from crossfade.domain.gate.blocks.by_task import Tasks
 from crossfade.domain.gate.blocks.latency import add, quantiles, steps
 from crossfade.domain.gate.evidence.comparison import Comparison, Proof
 from crossfade.domain.gate.evidence.e_values import NOTHING, Counts
@@ -41,6 +42,7 @@ class Streams(NamedTuple):
     ``seconds``: how long that block was. ``stable_at``: when the stable side last had requests. ``stage``:
     the beginning of the stage that ``proof`` and ``reported_seconds`` belong to. ``reported_seconds``: the
     length of its blocks that report the candidate; ``reported_until``: the end of the last such block.
+    ``tasks`` are those of the counts of ``failing``, where tasks can be told apart.
 
     ``latencies`` are the stable side's of the only path, or the first; ``further`` those of other paths. Each
     request is compared with its own path's bounds, and all paths together make the streams ``slow``. So a
@@ -59,6 +61,7 @@ class Streams(NamedTuple):
     proof: Proof = Proof()
     reported_seconds: int = 0
     reported_until: int = 0
+    tasks: Tasks = Tasks()
     further: tuple[tuple[int, ...], ...] = ()
     slow_by_path: tuple[tuple[Counts, ...], ...] = ()
 
