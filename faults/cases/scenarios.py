@@ -68,6 +68,8 @@ OF_OWNER = {"traffic": [{"rule": RULE}]}
 """The production rule is its owner's own, and named by its ARN."""
 FOUR = {"tasks": 4}
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
+PATIENT = {"gate": SPEC["gate"] | {"give_up_seconds": 900}}
+"""What the load balancer shows minutes late is no reason to give a candidate up that was stepped back."""
 SCALING = {name: name == SUSPENDED[2] for name in SUSPENDED}
 """How the live slot is scaled before a deployment: one kind of scaling is suspended already."""
 
@@ -425,7 +427,7 @@ _ALL = (
         ask(GOOD),
         "0.0.2",
         {"deploy.WatchStage#1": raise_alarm, "deploy.StepBack#1": pass_alarm(8)},
-        spec=LONG_STAGE | {"alarms": [ALARM]},
+        spec=PATIENT | LONG_STAGE | {"alarms": [ALARM]},
     ),
     # From all the traffic, with the old slot suspended; it may grow again.
     Scenario(
@@ -434,7 +436,7 @@ _ALL = (
         "0.0.4",
         {"deploy.RetireStable#1": raise_alarm, "deploy.StepBack#1": pass_alarm(8)},
         released=_TWICE,
-        spec={"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
+        spec=PATIENT | {"alarms": [ALARM], "retire": SPEC["retire"] | {"drain_seconds": 60}},
     ),
     # All clients have the new version, and the old one still stands by.
     Scenario(

@@ -2,14 +2,19 @@
 
 import json
 from functools import cache
+from typing import Any
 
 import pytest
 
+from crossfade.domain.gate.state import GateState, Watch
+from crossfade.domain.verdict import Climb, Verdict
+from crossfade.watching import gate
 from faults.cases.case import named, points, run
 from faults.cases.invariants import items_of
+from faults.cases.scenarios import SCENARIOS, before
 from faults.world import World
 
-SCENARIOS = ("alarm-over", "alarm-over-late")
+CLIMBING = ("alarm-over", "alarm-over-late")
 
 
 def _deployed(world: World) -> list[str]:
@@ -62,9 +67,40 @@ def test_it_steps_back_climbs_and_is_promoted(scenario: str, way: list[str]) -> 
 
 
 @pytest.mark.parametrize("n", range(20))
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", CLIMBING)
 def test_everything_holds_on_the_way_back_and_up(scenario: str, n: int) -> None:
     """A sample of the faults from the step back on."""
     every = _on_the_way(scenario)
     name = every[n * len(every) // 20]
     assert (name, run(named(name)).violations) == (name, ())
+
+
+def test_a_retry_leads_to_the_stage_that_it_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stepped back from the first weight, it is tried at a small one, and climbs on to the first again."""
+    judge = gate.analyse
+
+    def analyse(state: GateState, *given: Any, watch: Watch, **known: Any) -> tuple[GateState, Verdict]:
+        state, verdict = judge(state, *given, watch=watch, **known)
+        weight, back = watch.stage.weight, state.caution.step_backs
+        if verdict.action == "advance" and weight == 10 and not back:
+            return state, Verdict(action="step_back", reason="users fail", cause="strike")
+        if verdict.action == "advance" and back and weight in (0, 3):
+            climb = Climb(stage=1, weight=None if weight else 3)
+            return state, Verdict(action="advance", reason="well", climb=climb)
+        return state, verdict
+
+    before(SCENARIOS["healthy"])
+    monkeypatch.setattr(gate, "analyse", analyse)
+    result = run(named("healthy"))
+    assert result.violations == ()
+    item = items_of(result.world)["release-0.0.2"]
+    stages = sorted(item["stages"].values(), key=lambda stage: str(stage["began"]))
+    went = [(int(stage["weight"]), stage["retry"], stage["verdict"]) for stage in stages]
+    assert went == [
+        (0, False, "advance"),
+        (10, False, "step_back"),
+        (0, False, "advance"),
+        (3, True, "advance"),
+        (10, False, "advance"),
+        (100, False, "advance"),
+    ]
