@@ -80,12 +80,13 @@ def asked_or_started(account: Account, release: Release, *, again: bool, say: Sa
     """The execution by which an image is or was released; a new one where there is none, or ``again``."""
     if again:
         return Asked(start(account, by_hand(release)))
-    found, came = _found(account, release)
+    deployed = _deployed(account, release)
+    found, came = _found(account, release, deployed)
     if found is None and _event_may_come(release, came=came):
         say(f"Waiting for the event of the push of {release.version}")
     while found is None and _event_may_come(release, came=came):
         time.sleep(TAG_PAUSE_SECONDS)
-        found, came = _found(account, release)
+        found, came = _found(account, release, deployed)
     return found or Asked(start(account, by_hand(release)))
 
 
@@ -99,14 +100,18 @@ def _event_may_come(release: Release, *, came: bool) -> bool:
     return release.by_push and soon and not came
 
 
-def _found(account: Account, release: Release) -> tuple[Asked | None, bool]:
+def _deployed(account: Account, release: Release) -> list[Recorded]:
+    """The deployments of the image so far, which may be much to read: what comes now is an execution."""
+    found = all_recorded(account.journal(), release.service)
+    return [one for one in found if one.digest == release.digest]
+
+
+def _found(account: Account, release: Release, deployed: list[Recorded]) -> tuple[Asked | None, bool]:
     """What has asked for the image already: what is under way first, then what waits, then the newest.
 
     And whether any execution has asked for it, also one that stands for nothing.
     """
-    journal = account.journal()
-    state = journal.state(release.service)
-    deployed = [one for one in all_recorded(journal, release.service) if one.digest == release.digest]
+    state = account.journal().state(release.service)
     known = {one.execution for one in deployed}
     began = since(account, release.pushed - LAG)
     asked = [one for one in began if one.arn not in known and asks_for(one, release)]

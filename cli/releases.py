@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import click
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.account import Account
 from cli.asked import Asked, Release, asked_digest, asked_or_started, release_of, spec_of
@@ -79,7 +79,11 @@ def deploy(
     """
     release = release_of(account, service, tag)
     with View(account, service, tag, out=not as_json) as view:
-        asked = asked_or_started(account, release, again=again, say=view.say)
+        try:
+            asked = asked_or_started(account, release, again=again, say=view.say)
+        except KeyboardInterrupt:
+            click.echo("\nNothing was started. What the push starts goes on by itself.", err=as_json)
+            sys.exit(STILL_RUNS)
         followed = Followed(account, service, tag, release.digest, asked.execution)
         _say_found(view, asked, release)
         sight = _followed(followed, view, timeout if wait else 0, as_json=as_json)
@@ -173,12 +177,16 @@ def _followed(followed: Followed, view: View, timeout: float, *, as_json: bool) 
     try:
         return follow(follower, view, timeout)
     except KeyboardInterrupt:
-        deployment = name_of(follower.execution)
-        click.echo(
-            f"\nThe deployment goes on. To go on watching: {_again(followed, deployment)}",
-            err=as_json,
-        )
+        _say_goes_on(followed, follower, err=as_json)
         sys.exit(STILL_RUNS)
+    except (ClientError, BotoCoreError):
+        _say_goes_on(followed, follower, err=True)
+        raise
+
+
+def _say_goes_on(followed: Followed, follower: Follower, *, err: bool) -> None:
+    again = _again(followed, name_of(follower.execution))
+    click.echo(f"\nThe deployment goes on. To go on watching: {again}", err=err)
 
 
 def _again(followed: Followed, deployment: str) -> str:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -17,6 +18,8 @@ from cli.clients import Clients, Traffics, versions_in_words, weights_in_words
 from cli.executions import name_of
 from cli.following import WAITS, Follower, Sight
 from cli.progress import clock, evidence, happens_next, phase, stage
+from crossfade.aws.errors import translate
+from crossfade.domain.errors import AwsUnavailable
 
 POLL_SECONDS = 2.0
 REPEAT_SECONDS = 15.0
@@ -102,8 +105,20 @@ def follow(follower: Follower, view: View, timeout: float) -> Sight:
     """Show what is followed until it ends, or ``timeout`` seconds are over; what was known last."""
     deadline = time.monotonic() + timeout
     while True:
-        sight = follower.sight()
-        view.show(sight)
-        if sight.ending or time.monotonic() >= deadline:
+        sight = _seen(follower, view)
+        if sight and (sight.ending or time.monotonic() >= deadline):
             return sight
         time.sleep(POLL_SECONDS)
+
+
+def _seen(follower: Follower, view: View) -> Sight | None:
+    """What is known now, which is shown; None where AWS does not answer at the moment."""
+    try:
+        sight = follower.sight()
+        view.show(sight)
+    except (ClientError, BotoCoreError) as error:
+        if not isinstance(translate(error), AwsUnavailable):
+            raise
+        view.say(f"AWS does not answer, and is asked again: {error}")
+        return None
+    return sight

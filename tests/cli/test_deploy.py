@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from crossfade.domain.journal import Waiting
 from faults.files import resources
@@ -224,6 +224,53 @@ def test_ctrl_c_leaves_the_deployment_alone(released: Released, monkeypatch: pyt
     assert done.exit_code == 3
     assert "The deployment goes on. To go on watching: crossfade watch web push" in done.stdout
     assert [name for _, name, _ in released.owner.writes] == []
+
+
+def test_ctrl_c_before_the_push_has_started_anything(
+    released: Released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no failed release."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.asked.time.sleep", interrupted)
+    done = released.owner.run("deploy", "web", "1.2.4", "--wait")
+    assert (done.exit_code, "Nothing was started." in done.stdout) == (3, True)
+    assert released.started() == []
+
+
+def test_aws_does_not_answer_for_a_while(released: Released) -> None:
+    """The deployment knows nothing of that, and the command asks again."""
+    made = released.claims(released.pushed())
+    answers = iter([True, False, True, True])
+
+    def at_times(given: dict[str, Any]) -> dict[str, Any]:
+        if next(answers, True):
+            return {"events": []}
+        raise ReadTimeoutError(endpoint_url="https://states.example")
+
+    released.owner.answers["GetExecutionHistory"] = at_times
+    released.then(lambda: None, lambda: None, lambda: released.promotes(made))
+    done = released.owner.run("deploy", "web", "1.2.4", "--wait")
+    assert done.exit_code == 0, done.output
+    assert "AWS does not answer, and is asked again: Read timeout" in done.stdout
+
+
+def test_credentials_that_expire(released: Released) -> None:
+    """Status 2: how the release ends is not known, and it goes on."""
+    released.claims(released.pushed())
+
+    def refuse(_: dict[str, Any]) -> dict[str, Any]:
+        said: Any = {"Code": "ExpiredTokenException", "Message": "The security token has expired"}
+        answer: Any = {"Error": said, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        raise ClientError(answer, "GetExecutionHistory")
+
+    released.owner.answers["GetExecutionHistory"] = refuse
+    done = released.owner.run("deploy", "web", "1.2.4", "--wait")
+    assert done.exit_code == 2
+    assert "The deployment goes on. To go on watching: crossfade watch web push" in done.stderr
+    assert "The security token has expired" in done.stderr
 
 
 # ---- which execution it is ---------------------------------------------------------------------------------
