@@ -32,7 +32,7 @@ STILL_RUNS = 3
 WAITS, BEGINS = "Waits", "Begins"
 """In place of a state of the workflow: in the release queue, or not shown by Step Functions yet."""
 MOST_ROLLBACKS = 3
-"""A rollback that fails is tried again for as long as it takes; so many are waited for."""
+"""A rollback that fails is tried again for as long as it takes: this number is waited for."""
 UNSEEN_SECONDS = 60.0
 """How long Step Functions and the journal may not show what has begun."""
 
