@@ -7,6 +7,7 @@ GROUPS = {
     "tests/sandbox/test_5_update": "rehearsals of updates",
     "tests/sandbox/test_5_warm_up": "rehearsals of slowness",
     "tests/sandbox/test_owner_": "stacks of owners",
+    "tests/sandbox/test_signals": "releases of a pipeline",
     "tests/sandbox/test_takeover_apps": "takeovers of applications",
     "tests/sandbox/test_takeover_plain": "the plain takeover",
     "tests/sandbox/test_takeover_shared": "the takeover on a shared listener",

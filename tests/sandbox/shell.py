@@ -64,6 +64,19 @@ class Shell:
         assert not check or done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
         return done
 
+    def begin(self, script: str, folder: Path, variables: dict[str, str]) -> subprocess.Popen[str]:
+        """Begin lines of a shell in a folder, with more variables, as a runner of jobs does."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), self._environment["PATH"]])
+        return subprocess.Popen(
+            ["bash", "-e", "-c", script],
+            cwd=folder,
+            env=self._environment | {"PATH": path} | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def bash(self, script: str, folder: Path) -> str:
         """Run lines of a shell in a folder, none after one that fails; returns what they print."""
         path = os.pathsep.join([str(Path(sys.executable).parent), self._environment["PATH"]])
