@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo aws-demo sandbox test test-all test-unit faults bench-gate bench-report measure check format images probe-image probe-tag lock clean
+.PHONY: help install demo aws-demo watch-cast sandbox test test-all test-unit faults bench-gate bench-report measure check format images probe-image probe-tag lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ demo: $(INSTALLED) ## the whole exercise on this machine: release 0.0.2, roll a 
 
 aws-demo: $(INSTALLED) ## the same exercise in your AWS account, removed at the end; asks before it costs money
 	@$(BIN)/python -m demo aws $(OPTIONS)
+
+watch-cast: $(INSTALLED) ## record `crossfade watch` over a good and a bad release, into docs/watch.cast
+	@$(BIN)/python -m demo.recording
 
 sandbox: $(INSTALLED) ## AWS on this machine, in the foreground, until Ctrl-C
 	@$(BIN)/python -m sandbox

@@ -97,6 +97,10 @@ class Cloud(ABC):
         """The processes whose memory is worth telling."""
         return []
 
+    def environment(self) -> dict[str, str]:
+        """The environment of the commands, for one that is started elsewhere."""
+        return self._environment()
+
     # ---- what is the same -------------------------------------------------------------------------------
 
     def start(self, *command: str) -> LocalProcess:
