@@ -388,20 +388,20 @@ def test_an_alarm_that_is_not_raised_changes_nothing(
     )
 
 
-def test_an_alarm_that_is_raised_goes_back(
+def test_an_alarm_that_is_raised_steps_back(
     account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, probe: str, alarmed: HeldPlan
 ) -> None:
     """In the middle of a watch, though all else is well."""
     clock.meanwhile = [lambda: _raise(account, aws, 0.2)]
-    verdict = _watch(invoke, alarmed, probe, stage=0)["verdict"]
-    assert verdict == {
-        "action": "roll_back",
-        "reason": "CloudWatch alarm errors (since 04:00:00 UTC) was raised during the deployment",
-        "error": "AlarmRaised",
-        "emergency": False,
-    }
+    verdict = _watch(invoke, alarmed, probe, stage=1)["verdict"]
+    assert (verdict["action"], verdict["cause"], verdict["reason"]) == (
+        "step_back",
+        "alarm",
+        "CloudWatch alarm errors (since 04:00:00 UTC) was raised during the deployment",
+    )
     assert ALARM_SECONDS <= clock.seconds < ALARM_SECONDS + 1
-    assert journal.history.of("web", "d1").judged == at(clock.seconds)
+    (stage,) = journal.history.of("web", "d1").stages
+    assert (stage.verdict, stage.ended) == ("step_back", at(clock.seconds))
 
 
 def test_an_alarm_of_before_is_told_and_no_verdict(
