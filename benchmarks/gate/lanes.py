@@ -95,8 +95,11 @@ class ProbeLanes:
             candidate.at = stable.at = candidate.good_at = stable.good_at = clock + 1 - 1 / EACH
         share = weight / 100 * _mean(now.candidate) + (1 - weight / 100) * _mean(now.stable)
         failures = binomial(self._random, OF_PRODUCTION, share)
-        self._production.failures += failures
-        self._production.at = clock + 1
+        production = self._production
+        production.failures += failures
+        production.at = clock + 1
+        good = production.run if production.run.length else Run(0, clock, clock)
+        production.run = NO_RUN if failures else Run(good.length + OF_PRODUCTION, good.began, clock + 1)
         if failures < OF_PRODUCTION:
             self._production.good_at = clock + 1
         self._asked += OF_PRODUCTION

@@ -14,6 +14,7 @@ from benchmarks.gate.weather import Pieces, Weather, Wild
 from crossfade.domain.gate.analysis import state_after
 from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Block, Tally, together
 from crossfade.domain.gate.blocks.from_ledger import Lanes, LedgerBlocks
+from crossfade.domain.gate.caution import decided
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.gate.verdicts import verdict_of
 from crossfade.domain.spec.gate import GateSettings
@@ -187,7 +188,7 @@ class Rollout:
             return place, None
         if verdict.action == "step_back":
             return 0, self._plan[0]
-        climb = getattr(verdict, "climb", None)
+        climb = verdict.climb
         if climb is not None:
             stage = self._plan[climb.stage]
             return climb.stage, stage if climb.weight is None else _retry(self._plan, climb.weight)
@@ -206,6 +207,8 @@ class Rollout:
             candidate_since=moment(self._launched),
             expected="2",
             previous="1",
+            place=place,
+            weights=tuple(stage.weight for stage in self._plan),
         )
         bad = self._bad_since is not None
         while True:
@@ -215,6 +218,7 @@ class Rollout:
                 continue
             verdict = verdict_of(self._state, settings=self._settings, watch=watch, now=moment(self._clock))
             if verdict.action != "hold":
+                self._state = decided(self._state, verdict, watch, moment(self._clock))
                 return Watched(stage.weight, lasted, verdict, bad)
 
     def _take_in(self, watch: Watch) -> bool:

@@ -75,7 +75,8 @@ def state_after(
 
 def take_probe(source: Streams, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Streams:
     """The probe's streams after blocks of the ledger."""
-    return _take(source, blocks, settings, watch, Margin(settings.probe_margin, of_rate=1.0))
+    launched = watch.candidate_since.timestamp()
+    return _take(source, blocks, settings, watch, Margin(settings.probe_margin, of_rate=1.0), launched)
 
 
 def take_users(source: Streams, blocks: Iterable[Block], *, settings: GateSettings, watch: Watch) -> Streams:
@@ -115,10 +116,15 @@ def _limit_after(
 
 
 def _take(
-    source: Streams, blocks: Iterable[Block], settings: GateSettings, watch: Watch, margin: Margin | None
+    source: Streams,
+    blocks: Iterable[Block],
+    settings: GateSettings,
+    watch: Watch,
+    margin: Margin | None,
+    launched: float | None = None,
 ) -> Streams:
     warm = watch.candidate_since.timestamp() + settings.warm_up_seconds
     source = source.at_stage(watch.began.timestamp())
     for block in blocks:
-        source = source.after(block, settings, warm=warm, margin=margin, alone=watch.alone)
+        source = source.after(block, settings, warm=warm, margin=margin, launched=launched, alone=watch.alone)
     return source

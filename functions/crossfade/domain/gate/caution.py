@@ -1,9 +1,16 @@
-"""Caution: once the candidate's weight went back to 0, it climbs again with care."""
+"""Caution: what a verdict that ends a stage leaves in the gate's memory."""
 
 from datetime import datetime
+from math import ceil
 
+from crossfade.domain.gate.past import Caution
 from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.verdict import Verdict
+
+FEW_FAILURES = 0.4
+"""How many failures of users a second a retry may cost, if the candidate fails as before."""
+HIGHER = 4
+"""So many times what was seen of more spells it takes to step back for them again."""
 
 
 def decided(state: GateState, verdict: Verdict, watch: Watch, now: datetime) -> GateState:
@@ -11,19 +18,45 @@ def decided(state: GateState, verdict: Verdict, watch: Watch, now: datetime) -> 
 
     It is called once, just before the state is handed on. The same verdict again makes the same state.
     """
-    caution = state.caution
     if verdict.action == "step_back":
-        caution = caution.model_copy(
-            update={
-                "step_backs": caution.step_backs + 1,
-                "cause": verdict.cause,
-                "at": now,
-                "place": watch.place,
-                "alarmed": caution.alarmed or verdict.cause == "alarm",
-            }
-        )
-    elif verdict.action == "advance" and verdict.climb is not None:
-        caution = caution.model_copy(update={"evidence": state.evidence})
-    elif verdict.action == "advance":
-        caution = caution.model_copy(update={"passed": max(caution.passed, watch.place + 1)})
-    return state.model_copy(update={"caution": caution})
+        return state.model_copy(update={"caution": _stepped_back(state, verdict, watch, now)})
+    if verdict.action == "advance" and verdict.climb is not None:
+        return state.model_copy(update={"caution": _climbing(state, verdict)})
+    return state.model_copy(update={"caution": state.caution.model_copy(update={"retrying": False})})
+
+
+def _stepped_back(state: GateState, verdict: Verdict, watch: Watch, now: datetime) -> Caution:
+    caution = state.caution
+    changes: dict[str, object] = {
+        "step_backs": caution.step_backs + 1,
+        "cause": verdict.cause,
+        "why": verdict.reason,
+        "at": now,
+        "alarmed": caution.alarmed or verdict.cause == "alarm",
+        "retrying": False,
+        "retry": _retry(state, watch) if verdict.cause == "strike" else None,
+        "above": caution.above or (now if verdict.cause == "spells" else None),
+    }
+    if not caution.retrying:
+        spent = caution.spent if caution.step_backs and watch.place == caution.place else 0
+        changes |= {"place": watch.place, "spent": spent + (now - watch.began).total_seconds()}
+    return caution.model_copy(update=changes)
+
+
+def _climbing(state: GateState, verdict: Verdict) -> Caution:
+    caution, more = state.caution, state.more_spells
+    retrying = verdict.climb is not None and verdict.climb.weight is not None
+    changes: dict[str, object] = {"retrying": retrying, "evidence": max(state.evidence, caution.evidence)}
+    if caution.above is not None:
+        changes |= {"above": None, "bar": max(caution.bar, HIGHER * more)}
+    return caution.model_copy(update=changes)
+
+
+def _retry(state: GateState, watch: Watch) -> int:
+    """The weight at which few users would fail, if the candidate fails as it did."""
+    last = state.users.spells.last
+    first = next((weight for weight in watch.weights if weight), watch.stage.weight)
+    if not last.n_c or not last.x_c:
+        return first
+    weight = ceil(100 * FEW_FAILURES / (last.x_c / last.n_c * state.users.rate))
+    return max(1, min(weight, first))

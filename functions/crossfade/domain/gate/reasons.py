@@ -1,11 +1,12 @@
 """The evidence behind a verdict, in words for a person on call."""
 
 from collections.abc import Sequence
-from math import floor, log10
+from math import exp, floor, log10
 
 from crossfade.domain.gate.blocks.latency import BOUNDS, steps
 from crossfade.domain.gate.evidence.e_values import Counts
 from crossfade.domain.gate.evidence.streams import Streams
+from crossfade.domain.gate.evidence.warmth import Warmth
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.gate import GateSettings
 
@@ -30,6 +31,13 @@ def failures(counts: Counts, slot: Slot) -> str:
     """E.g. ``candidate (green) fails 12 of 240, stable (blue) 0 of 250``."""
     candidate, stable = roles(slot)
     return f"{candidate} fails {counts.x_c:,} of {counts.n_c:,}, {stable} {counts.x_s:,} of {counts.n_s:,}"
+
+
+def slower(warmth: Warmth) -> str:
+    """E.g. ``its latency is 1.8 times the stable slot's``."""
+    if not warmth.slower:
+        return "its latency is not known yet"
+    return f"its latency is {exp(warmth.slower[-1]):.2g} times the stable slot's"
 
 
 def slowness(counts: Counts, bound: int, settings: GateSettings, slot: Slot, path: str = "") -> str:

@@ -19,6 +19,8 @@ from crossfade.domain.spec.service import Stage
 
 PROBE, USERS, SLOW = 0.30, 0.45, 0.25
 """The weight of each kind of stream: a weighted mean of e-processes is an e-process, dependent or not."""
+SIGNS = 0.1
+"""The part of the evidence that is bet on who has more spells of failures."""
 
 
 class GateState(Model):
@@ -26,8 +28,8 @@ class GateState(Model):
 
     Nothing is reset between stages: α holds for the whole deployment. ``production`` and ``stable`` are the
     failure limits of those two lanes of the probe. ``caution`` is what happened to the candidate's weight.
-    ``feed_counted`` and ``minutes_seen`` are what the next
-    reading of the users' outcomes needs from the last one.
+    ``feed_counted`` and ``minutes_seen`` are what the next reading of the users' outcomes needs from the last
+    one.
     """
 
     lanes: Lanes = Field(default_factory=Lanes)
@@ -45,14 +47,29 @@ class GateState(Model):
         """The evidence of all streams that the candidate is worse."""
         return evidence(self.probe, self.users)
 
+    @property
+    def of_probe(self) -> float:
+        """The same as the probe alone sees it."""
+        return evidence(self.probe, Streams())
+
+    @property
+    def more_spells(self) -> float:
+        """The evidence of the one source or the other that the candidate has more spells of failures."""
+        return max(self.probe.spells.sign.evidence, self.users.spells.sign.evidence)
+
 
 def evidence(probe: Streams, users: Streams) -> float:
     """The evidence of all streams that the candidate is worse: on average at most 1 while it is not.
 
-    A stream that has not begun stands at 1: the weights are fixed before anything is reported.
+    A stream that has not begun stands at 1: the weights are fixed before anything is reported. The more
+    spells the stable side has, the less is known of how often they come: so the bets are divided. A part is
+    bet on who has more of them.
     """
     slow = [stream.evidence for stream in (*probe.slow, *users.slow)]
-    return PROBE * probe.failing.evidence + USERS * users.failing.evidence + SLOW * sum(slow) / len(slow)
+    bets = PROBE * probe.failing.evidence + USERS * users.failing.evidence + SLOW * sum(slow) / len(slow)
+    spells = max(probe.spells.stable, users.spells.stable)
+    signs = (probe.spells.sign.evidence + users.spells.sign.evidence) / 2
+    return (1 - SIGNS) * bets / (1 + spells) ** 2 + SIGNS * signs
 
 
 NEWS_SECONDS = 10
@@ -100,6 +117,11 @@ class Watch(NamedTuple):
     place: int = 0
     weights: tuple[int, ...] = ()
     shown: Timestamp | None = None
+
+    @property
+    def weights_at(self) -> float:
+        """When the load balancer showed the stage's weights, in seconds since 1970."""
+        return (self.shown or self.began).timestamp()
 
     @property
     def first(self) -> bool:

@@ -67,11 +67,11 @@ GOOD = "." * 2400
     ("records", "lines", "action", "first", "last"),
     [
         pytest.param(ledger(GOOD, GOOD), _feed(250, 0), "advance", 20, 40, id="healthy"),
-        pytest.param(ledger("x" * 2400, GOOD), _feed(250, 250), "roll_back", 4, 4, id="dead"),
+        pytest.param(ledger("x" * 2400, GOOD), _feed(250, 250), "step_back", 4, 4, id="dead"),
         pytest.param(
-            ledger(("x" + "." * 9) * 240, GOOD), _feed(25, 3), "roll_back", 20, 30, id="a-tenth-fails"
+            ledger(("x" + "." * 9) * 240, GOOD), _feed(25, 3), "step_back", 10, 12, id="a-tenth-fails"
         ),
-        pytest.param(ledger(GOOD, GOOD), _feed(25, 3), "roll_back", 26, 41, id="only-users-see-it"),
+        pytest.param(ledger(GOOD, GOOD), _feed(25, 3), "step_back", 15, 21, id="only-users-see-it"),
         pytest.param(ledger(GOOD, GOOD), _feed(1, 0), "advance", 120, 120, id="few-users"),
         pytest.param(ledger("", GOOD), _feed(250, 0), "roll_back", 120, 120, id="silent-lane"),
     ],

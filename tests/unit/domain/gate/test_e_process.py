@@ -10,9 +10,11 @@ from crossfade.domain.gate.blocks.block import CAP
 from crossfade.domain.gate.evidence.comparison import Comparison
 from crossfade.domain.gate.evidence.e_process import FIRST, LATER, EProcess
 from crossfade.domain.gate.evidence.e_values import Counts
+from crossfade.domain.gate.evidence.spells import Law
 from tests.unit.domain.gate.binomial import chance
 
 ROUNDING = 1e-9
+LAW = Law(at=0, seconds=5, clump=15, excess=0, cap=CAP, first=CAP)
 rates = st.floats(0, 1)
 Path = tuple[float, list[float]]
 
@@ -27,7 +29,7 @@ def _paths(rates: list[tuple[float, float]]) -> list[Path]:
         share, stream, seen = 1.0, Comparison(), []
         for (p_c, p_s), (x_c, x_s) in zip(rates, outcomes, strict=True):
             share *= chance(x_c, 1, p_c) * chance(x_s, 2, p_s)
-            stream = stream.after(Counts(1, x_c, 2, x_s), scale=1, excess=0, cap=CAP)
+            stream = stream.after(Counts(1, x_c, 2, x_s), LAW, scale=1, excess=0)
             seen.append(stream.evidence)
         paths.append((share, seen))
     return paths
@@ -86,7 +88,7 @@ def test_a_span_is_held_open_until_both_sides_were_asked(spans: list[tuple[int, 
     for n_c, x_c, n_s, x_s in spans:
         counts = Counts(n_c, min(x_c, n_c), n_s, min(x_s, n_s))
         total = total.plus(counts)
-        stream = stream.after(counts, scale=1, excess=0, cap=CAP)
+        stream = stream.after(counts, LAW, scale=1, excess=0)
         assert not (stream.pending.n_c and stream.pending.n_s)
     assert total.n_s == stream.rate.requests + stream.pending.n_s
     assert total.x_s == stream.rate.failures + stream.pending.x_s

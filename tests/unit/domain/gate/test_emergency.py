@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.gate.evidence.comparison import Proof
+from crossfade.domain.gate.evidence.comparison import Comparison, Proof
+from crossfade.domain.gate.evidence.spells import Law
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.ledger import Record, Request, Unanswered
 from crossfade.domain.rollout.alarms import Alarm, with_alarms
@@ -229,7 +230,9 @@ def test_which_blocks_compare_is_known_before_they_begin() -> None:
     blue = _lane("blue", "." * 400 + "x" * 1200 + "." * 400)
     state, _ = glance(_merged(_lane("green", "." * 2000), blue), seconds=100, shown=FIRST_STAGE)
     # It was dead from 20 to 80 s: the blocks from 25 on are alone, and so is the one that begins at 80.
-    assert state.probe.failing.rate.requests == 499 + 300
+    # The one from 20 on is a spell of the stable side: it compares, and is no part of the usual rate.
+    assert state.probe.spells.blocks == 5 + 3
+    assert state.probe.failing.rate.requests == 499 - 100 + 300
 
 
 def test_a_failure_is_no_quick_answer() -> None:
@@ -248,7 +251,8 @@ def test_a_failure_is_no_quick_answer() -> None:
 def test_a_proof_may_be_of_both_kinds() -> None:
     """Capital is dealt out anew when other bets are made, and none is made of that."""
     counts = glance(_merged(_lane("green", WELL), _lane("blue", WELL)), seconds=40)[0].probe.proof.counts
-    compared = Proof().after(counts, 0.001, margin=0.01, cap=2.5)
+    law = Law(at=0, seconds=5, clump=15, excess=0, cap=2.5, first=2.5)
+    compared = Proof().after(counts, Comparison(), law, margin=0.01)
     both = compared.alone(counts, margin=0.01, cap=2.5)
     assert both.counts == counts.plus(counts)
     assert compared.evidence < both.evidence <= compared.evidence * 2.72**2.5

@@ -28,7 +28,7 @@ SERVER_ERROR = 500
 
 
 class Run(NamedTuple):
-    """Failures in a row on a slot's lane; the times in seconds since 1970."""
+    """Requests in a row with the same outcome: failures on a slot's lane; the times in seconds since 1970."""
 
     length: int = 0
     began: float = 0.0
@@ -39,7 +39,7 @@ class Run(NamedTuple):
         return self.length >= settings.dead_requests and self.last - self.began >= settings.dead_seconds
 
     def longer(self, at: float) -> "Run":
-        """The run with one more failure."""
+        """The run with one more request."""
         return (
             Run(self.length + 1, min(at, self.began), max(at, self.last)) if self.length else Run(1, at, at)
         )
@@ -78,7 +78,7 @@ class Seen:
     Of a slot's lane, ``recent`` are the last outcomes, ``.`` right and ``x`` failed, ``at`` is when the last
     of them was asked for, and ``failing_at`` when too many of them last failed. ``run`` counts the
     candidate's failures while the stable lane answers, and the stable lane's requests that were not served
-    while the candidate's lane answers.
+    while the candidate's lane answers; of the production lane it counts good answers in a row.
     """
 
     number: int = 0
@@ -275,6 +275,7 @@ class _Counting:
         seen.open.requests += 1
         seen.open.failures += failed
         if seen is lanes.production:
+            seen.run = Run() if failed else seen.run.longer(at)
             return
         seen.open.of_path(lanes.place(record.path))[bucket(record.ms)] += 1
         # An unexpected answer of the stable slot serves its clients all the same.

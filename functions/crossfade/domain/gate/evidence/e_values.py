@@ -39,13 +39,21 @@ NOTHING = Counts(0, 0, 0, 0)
 
 def worse(counts: Counts, stable_rate: float, *, scale: float, excess: float) -> list[float]:
     """Bets against ``p_c <= scale * p_s + excess``: one for each of `EXCESSES`."""
+    return [gain for gain, _ in worse_bets(counts, stable_rate, scale=scale, excess=excess)]
+
+
+def worse_bets(
+    counts: Counts, stable_rate: float, *, scale: float, excess: float
+) -> list[tuple[float, float]]:
+    """The same bets, each with the rate of the candidate that it comes to: a stake may be limited."""
     base = scale * stable_rate + excess
-    return _gains(counts, [base + more for more in EXCESSES], stable_rate, scale, excess, worse=True)
+    return _bets(counts, [base + more for more in EXCESSES], stable_rate, scale, excess, worse=True)
 
 
 def no_worse(counts: Counts, stable_rate: float, *, margin: float) -> list[float]:
     """Bets against ``p_c >= p_s + margin``: that the candidate is as good, or a little worse."""
-    return _gains(counts, [stable_rate, stable_rate + margin / 4], stable_rate, 1.0, margin, worse=False)
+    alternatives = [stable_rate, stable_rate + margin / 4]
+    return [gain for gain, _ in _bets(counts, alternatives, stable_rate, 1.0, margin, worse=False)]
 
 
 def above(requests: int, failures: int, rate: float) -> list[float]:
@@ -63,7 +71,7 @@ def _ratio(requests: int, failures: int, alternative: float, rate: float) -> flo
     return failures * log(alternative / rate) + right if failures else right
 
 
-def _gains(
+def _bets(
     counts: Counts,
     alternatives: list[float],
     stable_rate: float,
@@ -71,9 +79,10 @@ def _gains(
     excess: float,
     *,
     worse: bool,
-) -> list[float]:
-    """What bets on ``p_c = alternative``, ``p_s = stable_rate`` gain; one loop: most of the gate's time.
+) -> list[tuple[float, float]]:
+    """What bets on ``p_c = alternative``, ``p_s = stable_rate`` gain, and the rate that they come to.
 
+    One loop: most of the gate's time.
     ``s0`` and ``c0 = scale * s0 + excess`` are the pair of rates within the hypothesis nearest to that.
     """
     n_c, x_c, n_s, x_s = counts
@@ -90,7 +99,7 @@ def _gains(
         s0 = (root - b) / a if b <= 0 else product / (a * (b + root))
         c0 = scale * s0 + excess
         if not (0 < s0 < 1 and c0 < 1):
-            gains.append(0.0)
+            gains.append((0.0, c0))
             continue
         bet_c = (min(alternative, HIGHEST) - c0) / (c0 * (1 - c0))
         bet_c = min(max(bet_c, 0.0), most / (1 - s0)) if worse else max(min(bet_c, 0.0), -most / s0)
@@ -100,5 +109,5 @@ def _gains(
             gain += x_c * log1p((1 - c0) * bet_c)
         if x_s:
             gain += x_s * log1p((1 - s0) * bet_s)
-        gains.append(gain)
+        gains.append((gain, c0 + c0 * (1 - c0) * bet_c))
     return gains

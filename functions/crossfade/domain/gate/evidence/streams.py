@@ -1,6 +1,7 @@
 """All streams that come from one source of outcomes: the probe's slot lanes, or the users."""
 
 from itertools import zip_longest
+from math import inf
 from typing import NamedTuple
 
 from crossfade.domain.gate.blocks.block import Block, Tally
@@ -9,6 +10,8 @@ from crossfade.domain.gate.blocks.latency import add, quantiles, steps
 from crossfade.domain.gate.evidence.comparison import Comparison, Proof
 from crossfade.domain.gate.evidence.e_values import NOTHING, Counts
 from crossfade.domain.gate.evidence.failure_limit import FailureLimit
+from crossfade.domain.gate.evidence.spells import Law, Spells
+from crossfade.domain.gate.evidence.warmth import Warmth
 from crossfade.domain.spec.gate import GateSettings
 
 QUANTILES = (0.5, 0.9, 0.99)
@@ -22,6 +25,11 @@ ABSENT_BLOCKS = 2
 EARLY = 6
 """A block that begins up to a sixth of its length before a stage counts for the stage: metrics come by the
 minute, and a stage would otherwise always miss its first one."""
+
+
+FIRST, FIRST_OF_PROBE = 2.5, 1.0
+"""What the first bad block of a spell may add at most, in nats. The probe has a way of its own to the
+candidate, which may have a spell that no user meets."""
 
 
 class Margin(NamedTuple):
@@ -48,11 +56,13 @@ class Streams(NamedTuple):
     request is compared with its own path's bounds, and all paths together make the streams ``slow``. So a
     path adds a histogram to the state and no stream. ``slow_by_path`` has the counts of these streams by
     path, for the words alone; empty where only one is asked.
+
+    ``warmth`` is how the candidate's latency has gone; ``met`` the requests of both sides in ``met_seconds``.
     """
 
     until: int = 0
     seconds: int = 0
-    failing: Comparison = Comparison()
+    failing: Comparison = Comparison(spells=Spells())
     slow: tuple[Comparison, ...] = (Comparison(),) * len(QUANTILES)
     latencies: tuple[int, ...] = ()
     failure_limit: FailureLimit = FailureLimit()
@@ -64,6 +74,19 @@ class Streams(NamedTuple):
     tasks: Tasks = Tasks()
     further: tuple[tuple[int, ...], ...] = ()
     slow_by_path: tuple[tuple[Counts, ...], ...] = ()
+    warmth: Warmth = Warmth()
+    met: int = 0
+    met_seconds: int = 0
+
+    @property
+    def spells(self) -> Spells:
+        """The spells of failures of both sides."""
+        return self.failing.spells or Spells()
+
+    @property
+    def rate(self) -> float:
+        """Requests a second of both sides together; infinite before anything is known."""
+        return self.met / self.met_seconds if self.met_seconds else inf
 
     @property
     def stable_absent(self) -> bool:
@@ -96,6 +119,7 @@ class Streams(NamedTuple):
         *,
         warm: float,
         margin: Margin | None,
+        launched: float | None = None,
         alone: bool = False,
     ) -> "Streams":
         """The source after one more block; a block that it knows already changes nothing.
@@ -105,10 +129,16 @@ class Streams(NamedTuple):
         the stable side served nothing is treated the same: it compares nothing, and its failures do not
         predict the stable side's later ones. α keeps its meaning, because it is known before a block begins
         whether a bet is made on it.
+
+        ``launched`` is given for the probe: since when the candidate may warm up. Before it is warm there are
+        no bets on slowness; those on users' requests pause while it becomes clearly faster.
         """
         if block.at < self.until:
             return self
         alone = alone or block.alone
+        clump, probe = settings.clump_seconds, launched is not None
+        first = FIRST_OF_PROBE if probe else FIRST
+        law = Law(block.at, block.seconds, clump, settings.excess, block.cap, first)
         counts, latencies = block.failing, (self.latencies, *self.further)
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
@@ -119,17 +149,18 @@ class Streams(NamedTuple):
                 proof = proof.alone(counts, margin=settings.probe_margin, cap=block.cap)
         compared = of_candidate and not alone and self._comparable(block, margin)
         if compared and in_stage and margin is not None:
-            rate = self.failing.rate.guess
-            proof = proof.after(counts, rate, margin=margin.beyond(rate), cap=block.cap)
+            proof = proof.after(counts, self.failing, law, margin=margin.beyond(self.failing.rate.guess))
         if block.stable is not None and not alone:
             latencies = _known(latencies, block.stable)
+        warmth = self.warmth.after(block, clump, launched or 0)
+        told = self.warmth.warm_at > 0 if probe else not self.warmth.cooling(clump, block.seconds)
         slow, slow_by_path = self.slow, self.slow_by_path
         if not alone:
-            slow, slow_by_path = self._slow_after(block, steps(settings.slower_by), compared=compared)
+            slow, slow_by_path = self._slow_after(block, steps(settings.slower_by), law, compared and told)
         return Streams(
             until=block.end,
             seconds=block.seconds,
-            failing=self._failing_after(block, settings, compared=compared, alone=alone),
+            failing=self._failing_after(block, settings, law, compared=compared, alone=alone),
             slow=slow,
             latencies=latencies[0],
             failure_limit=failure_limit,
@@ -140,6 +171,9 @@ class Streams(NamedTuple):
             reported_until=self.reported_until if block.candidate is None else block.end,
             further=latencies[1:],
             slow_by_path=slow_by_path,
+            warmth=warmth,
+            met=self.met + counts.n_c + counts.n_s,
+            met_seconds=self.met_seconds + block.seconds,
         )
 
     def _comparable(self, block: Block, margin: Margin | None) -> bool:
@@ -153,16 +187,16 @@ class Streams(NamedTuple):
         return margin is not None or (block.candidate.requests > 0 and block.stable.requests > 0)
 
     def _failing_after(
-        self, block: Block, settings: GateSettings, *, compared: bool, alone: bool
+        self, block: Block, settings: GateSettings, law: Law, *, compared: bool, alone: bool
     ) -> Comparison:
         if alone:
             return self.failing
         if not compared:
-            return self.failing.learn(block.failing)
-        return self.failing.after(block.failing, scale=1.0, excess=settings.excess, cap=block.cap)
+            return self.failing.learn(block.failing, law)
+        return self.failing.after(block.failing, law, scale=1.0, excess=settings.excess)
 
     def _slow_after(
-        self, block: Block, up: int, *, compared: bool
+        self, block: Block, up: int, law: Law, compared: bool
     ) -> tuple[tuple[Comparison, ...], tuple[tuple[Counts, ...], ...]]:
         """The streams of slow requests, and what they have counted by path."""
         by_path = block.slow(self.slow_bounds, up)
@@ -171,9 +205,7 @@ class Streams(NamedTuple):
             return self.slow, self.slow_by_path
         slow = tuple(
             [
-                stream.after(counts, scale=1.0, excess=0.0, cap=block.cap)
-                if compared
-                else stream.learn(counts)
+                stream.after(counts, law, scale=1.0, excess=0.0) if compared else stream.learn(counts, law)
                 for stream, counts in zip(self.slow, pooled, strict=True)
             ]
         )
