@@ -5,7 +5,6 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +19,7 @@ from benchmarks.gate.wild_measure import Cell, Outcome, commit, peers_in, read, 
 from cli.proposal import STAGES as PROPOSED
 from crossfade.domain.gate.blocks.from_ledger import Lanes, ledger_blocks
 from crossfade.domain.ledger import Lane, Record, Request
-from crossfade.domain.verdict import Verdict
+from crossfade.domain.verdict import Climb, Verdict
 
 LONG = 36_000
 
@@ -235,9 +234,9 @@ def test_a_step_back_takes_the_weight_away(monkeypatch: pytest.MonkeyPatch) -> N
     """Stage 0 begins anew, and from there the release goes to where it is sent."""
     climbed = [
         Verdict(action="advance", reason=""),
-        _verdict("step_back"),
-        _verdict("advance", climb=SimpleNamespace(stage=1, weight=4)),
-        _verdict("advance", climb=SimpleNamespace(stage=2, weight=None)),
+        Verdict(action="step_back", reason="", cause="dead"),
+        Verdict(action="advance", reason="", climb=Climb(stage=1, weight=4)),
+        Verdict(action="advance", reason="", climb=Climb(stage=2)),
         Verdict(action="advance", reason=""),
     ]
     found = _scripted(climbed, monkeypatch)
@@ -245,11 +244,7 @@ def test_a_step_back_takes_the_weight_away(monkeypatch: pytest.MonkeyPatch) -> N
     assert found.promoted
 
 
-def _verdict(action: str, **more: object) -> SimpleNamespace:
-    return SimpleNamespace(action=action, emergency=False, **more)
-
-
-def _scripted(verdicts: list[object], monkeypatch: pytest.MonkeyPatch) -> Release:
+def _scripted(verdicts: list[Verdict], monkeypatch: pytest.MonkeyPatch) -> Release:
     script = iter([*verdicts, Verdict(action="advance", reason="")])
     monkeypatch.setattr(simulation, "verdict_of", lambda *_, **__: next(script))
     return Rollout(WORLDS["calm, 0.1 % fail"], FEED, "1", stages(0, 10, 50, 100)).run()
