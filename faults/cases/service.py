@@ -31,7 +31,7 @@ def document(**changes: Any) -> dict[str, Any]:
             "slot_rate": 10,
             "network": {"subnets": ["subnet-2"], "security_groups": ["sg-2"], "public_ip": False},
         },
-        "gate": {"probe_margin": 0.05, "warm_up_seconds": 0},
+        "gate": {"probe_margin": 0.05, "warm_up_seconds": 0, "clump_seconds": 1.5},
         **changes,
     }
 

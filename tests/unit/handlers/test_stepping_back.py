@@ -102,7 +102,8 @@ def test_a_verdict_to_step_back_leads_to_weight_0(
     answer = _watch(invoke, halved, 2)
     assert (answer["next_stage"], answer["next_weight"]) == (0, None)
     assert answer["verdict"]["cause"] == "dead"
-    assert _found(answer).gate.caution == Caution(step_backs=1, cause="dead", at=at(12), place=2)
+    caution = _found(answer).gate.caution
+    assert (caution.step_backs, caution.cause, caution.at, caution.place) == (1, "dead", at(12), 2)
     (stage,) = journal.history.of("web", "d1").stages
     assert (stage.weight, stage.verdict, stage.ended) == (50, "step_back", at(12))
     assert (stage.shown, stage.reason) == (at(2), BACK.reason)

@@ -294,7 +294,7 @@ def test_once_clients_are_sent_to_it_another_version_is_wrong(
     account.tag(tagged.release.digest, "2.0.1")
     aws.refuse("DescribeImages", "NotAsked")
     account.write_ledger(tagged.ledger, *_answers(tagged, "2.0.1", 40))
-    assert _watch(account, invoke, tagged, stage=1)["verdict"]["error"] == "CandidateWorse"
+    assert _watch(account, invoke, tagged, stage=1)["verdict"]["cause"] == "dead"
 
 
 def test_a_watch_that_runs_again_says_the_same(
@@ -1117,8 +1117,8 @@ def test_a_candidate_that_turns_bad_while_clients_leave_blue(
     ]
     clock.seconds = 19
     verdict = _retire(account, invoke, shifted)["verdict"]
-    assert (verdict["action"], verdict["error"]) == ("roll_back", "CandidateWorse")
-    assert journal.history.of("web", "d1").judged == at(19 + PAUSE_SECONDS)
+    assert (verdict["action"], verdict["cause"]) == ("step_back", "dead")
+    assert clock.seconds == 19 + PAUSE_SECONDS
     assert account.desired("blue") == 2
 
 

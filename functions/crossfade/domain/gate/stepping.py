@@ -16,7 +16,8 @@ GROWN = 1.5
 """Evidence that was known when the candidate climbed must have grown so many times."""
 IN_ROW = 2
 """So many bad blocks of the probe in a row, and it is no short spell."""
-UNLIKELY = 0.01
+UNLIKELY, FEW = 0.01, 5
+"""What is less likely is no chance; fewer answers say nothing."""
 
 
 class Doubt(NamedTuple):
@@ -56,10 +57,10 @@ def _clients_served(state: GateState, watch: Watch) -> bool:
     Of what production answered since the candidate's lane fails, the candidate's share would have failed.
     """
     run, good = state.lanes.candidate.run, seen_on(state, watch, "production").run
-    if watch.stage.weight == 100:
-        return good.length > 0 and good.began < run.began
+    if good.began >= run.began and watch.stage.weight == 100:
+        return False
     answered = min(good.length, watch.rates.production * (good.last - max(run.began, good.began)))
-    return bool((1 - watch.stage.weight / 100) ** max(answered, 0) < UNLIKELY)
+    return answered >= FEW and bool((1 - watch.stage.weight / 100) ** answered < UNLIKELY)
 
 
 def _strike(state: GateState, watch: Watch) -> Doubt | None:
@@ -75,7 +76,9 @@ def _strike(state: GateState, watch: Watch) -> Doubt | None:
     if probe.touched_at >= spells.bad_at - SECONDS and state.probe.until > probe.touched_at + SECONDS:
         return None
     counts = reasons.failures(spells.last, watch.candidate)
-    return Doubt("strike", f"{counts} of the users' requests within {state.users.seconds} s")
+    tasks = state.users.tasks.failing
+    within = f"{counts} of the users' requests within {state.users.seconds} s"
+    return Doubt("strike", f"{within}; {tasks}" if tasks else within)
 
 
 def _suspicion(state: GateState, settings: GateSettings, watch: Watch) -> Doubt | None:
