@@ -26,7 +26,9 @@ FEED = Feed(
 
 
 def _plan(account: Account, journal: Journal, probe: str, users: str, **changes: Any) -> HeldPlan:
-    gate = GateSettings.model_validate({"users": users, "probe_margin": 0.05, "warm_up_seconds": 0})
+    gate = GateSettings.model_validate(
+        {"users": users, "probe_margin": 0.05, "warm_up_seconds": 0, "clump_seconds": 3}
+    )
     spec = account.spec.model_copy(update={"gate": gate})
     plan = account.plan(**changes).model_copy(update={"spec": spec})
     journal.holding.claim(plan)
@@ -144,6 +146,8 @@ def test_without_word_of_users_the_stage_is_held(
         "reason": "user evidence missing: no outcomes of the candidate's users in its outcome feed",
         "emergency": False,
         "error": None,
+        "cause": None,
+        "climb": None,
     }
 
 

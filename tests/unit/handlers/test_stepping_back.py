@@ -193,7 +193,7 @@ def test_a_retry_that_is_watched_has_the_retrys_weight(
     monkeypatch.setattr(gate, "analyse", analyse)
     answer = _watch(invoke, held, 1, ONCE, weight=3)
     watch = asked[-1]
-    assert (watch.stage.weight, watch.stage.min_seconds, watch.place) == (3, 25, 1)
+    assert (watch.stage.weight, watch.stage.min_seconds, watch.place) == (3, 2.5, 1)
     assert (watch.next_weight, watch.weights, watch.shown) == (10, (0, 10, 50, 100), at(2))
     assert (answer["next_stage"], answer["next_weight"]) == (2, None)
     (stage,) = journal.history.of("web", "d1").stages
@@ -434,7 +434,7 @@ def test_an_alarm_steps_back_and_lets_it_climb_when_it_is_over(
     assert held_at_0["action"] == "hold"
     assert held_at_0["reason"].startswith(
         "CloudWatch alarm errors (since 04:00:10 UTC) was raised during the deployment; candidate held at "
-        "0 % until it is over, rolled back if it stays for 180 s, "
+        "0 % until it is over, rolled back if it stays for 18 s, "
     )
     account.alarm("errors", "OK")
     assert "errors" not in _watch(invoke, plan, 0, caution)["verdict"]["reason"]
