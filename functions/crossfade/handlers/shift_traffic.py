@@ -13,8 +13,8 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.tasks.reasons import advice
-from crossfade.domain.traffic.rule import refuse_stickiness
-from crossfade.domain.traffic.weights import Weights, refuse_foreign
+from crossfade.domain.traffic.rule import kept_most, refuse_stickiness
+from crossfade.domain.traffic.weights import RULE_SECONDS, Weights, refuse_foreign
 from crossfade.domain.verdict import Window
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import keep_up
@@ -71,9 +71,9 @@ def handler(
     began = written
     if began is None:
         # The stage begins before the write, so that every answer under the new weights is judged.
-        began = _write(plan, journal, traffic, weights)
+        began = _write(plan, journal, traffic, weights, emergency=emergency)
         journal.history.watched(plan.hold, StageRecord(weight=entered.weight, began=began))
-    if not visible(traffic, journal.refuse_lost(plan.hold)):
+    if not visible(plan, traffic, journal):
         reason = f"the load balancer does not show the new weights ({weights}) yet"
         return Shifted(status="waiting", reason=reason, written=began)
     # The stage's time counts from here, so that no release is rolled back because AWS was slow.
@@ -82,8 +82,13 @@ def handler(
     return Shifted(status="shifted", reason=str(weights), began=began, shown=shown, deadline=ends)
 
 
-def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
-    """Set the weights, unless they were changed outside Crossfade; returns when that began."""
+def _write(
+    plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights, *, emergency: bool
+) -> datetime:
+    """Set the weights, unless they were changed outside Crossfade; returns when that began.
+
+    While it is not known what of the rule's owner is newest nothing is written, but in an ``emergency``.
+    """
     state, rule = journal.refuse_lost(plan.hold), traffic.rule()
     live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):
@@ -92,7 +97,15 @@ def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights)
         raise NotYetVisible(f"The load balancer does not show the production rule {plan.spec.rule} yet.")
     refuse_stickiness(rule, [])  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
+    known = state.may_be(rule, live, began)
+    if len(known) > 1 and not emergency:
+        journal.live.saw(plan.hold, state, rule, live, began)
+        raise NotYetVisible(
+            f"What the load balancer shows of the production rule {rule.arn}, weights aside, is not what it "
+            "showed a moment ago, and may be older. A write would keep one and lose the other, so Crossfade "
+            f"waits until it has shown one and the same for {RULE_SECONDS // 60} minutes."
+        )
     journal.live.intend(plan.hold, weights)
-    answer = traffic.write(weights, state.best_known(rule, live))
+    answer = traffic.write(weights, kept_most(known))
     journal.live.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
     return began
