@@ -14,10 +14,11 @@ from crossfade.aws.ecr import Image, Registry
 from crossfade.aws.ecs_services import Slots, SlotService
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.listener_rules import Traffic, listeners_rules
+from crossfade.aws.listener_rules import Traffic, listeners_rules, rules
 from crossfade.aws.outcome_feed import FeedLog
 from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
+from crossfade.aws.routes import listeners_of
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.aws.scaling_copies import PatternScalings
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
@@ -65,7 +66,7 @@ from crossfade.domain.spec.names import preview_secret
 from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import OwnRule, ServiceSpec, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
-from crossfade.domain.traffic.place import listener, production_rule, refuse_moved
+from crossfade.domain.traffic.place import balancer_of, listener, production_rule, refuse_moved
 from crossfade.domain.traffic.routes import Listener, refuse_routes
 from crossfade.domain.traffic.rule import LiveRule, SeenRule, refuse_stickiness
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, refuse_foreign, stable_slot
@@ -434,17 +435,21 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> tuple[Weights, list[L
 
 
 def _refuse_routes(spec: Placed) -> list[LiveRule]:
-    """Refuse another rule of the listener that leads to the service, and a login that the probe would meet.
+    """Refuse another rule of the load balancer that leads to the service, and what keeps the probe out.
 
-    Other listeners were looked at when the service was prepared.
+    They were looked at when the service was prepared, and may have come since. Returns the production rule
+    as it was read with them.
     """
-    shown = listeners_rules(client("elbv2"), spec)
+    elbv2 = client("elbv2")
     made = [spec.rule] if isinstance(spec.route, OwnRule) else []
-    own = frozenset([*made, *(rule.arn for rule in shown if is_preview(rule))])
+    found = []
+    for shown in listeners_of(elbv2, balancer_of(spec.listener)):
+        live = rules(elbv2, shown["ListenerArn"])
+        own = frozenset([*made, *(rule.arn for rule in live if is_preview(rule))])
+        found.append(Listener(shown, tuple(live), own))
     groups = spec.target_groups
-    production = Listener({"ListenerArn": spec.listener}, tuple(shown), own)
-    refuse_routes(spec, [production], (groups.blue, groups.green, groups.pattern))
-    return [rule for rule in shown if rule.arn == spec.rule]
+    refuse_routes(spec, found, (groups.blue, groups.green, groups.pattern))
+    return [rule for one in found for rule in one.rules if rule.arn == spec.rule]
 
 
 def _count(slots: Slots, traffic: Traffic, slot: Slot) -> SlotCount | None:

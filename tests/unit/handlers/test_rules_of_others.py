@@ -10,6 +10,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.spec.service import ExistingRule, OwnRule
+from crossfade.domain.traffic.place import balancer_of
 from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 from faults.cases.service import login
 from tests.unit.account import Account
@@ -82,6 +83,36 @@ def test_another_rule_that_leads_to_the_service_is_refused(
         Actions=[{"Type": "forward", "TargetGroupArn": group}],
     )
     with pytest.raises(errors.PatternUnusable, match=r"\(priority 50, host-header api.example\) leads to it"):
+        _plan(account, invoke)
+
+
+@pytest.mark.parametrize("group", ["blue", "pattern"])
+def test_another_listener_that_leads_to_the_service_is_refused(
+    account: Account, invoke: Invoke, aws: Aws, blue_live: None, group: str
+) -> None:
+    """It may have come since the service was prepared."""
+    account.elbv2.create_listener(
+        LoadBalancerArn=balancer_of(account.spec.listener),
+        Protocol="HTTP",
+        Port=8443,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": getattr(account.spec.target_groups, group)}],
+    )
+    with pytest.raises(errors.PatternUnusable, match=r"\(the default rule\) leads to it as well"):
+        _plan(account, invoke)
+
+
+def test_a_listener_that_has_come_to_ask_for_certificates_is_refused(
+    account: Account, invoke: Invoke, aws: Aws, blue_live: None
+) -> None:
+    """The probe has none, and every one of its requests would fail."""
+
+    def asks(answer: dict[str, Any]) -> dict[str, Any]:
+        for shown in answer["Listeners"]:
+            shown["MutualAuthentication"] = {"Mode": "verify"}
+        return answer
+
+    aws.edit("DescribeListeners", asks)
+    with pytest.raises(errors.PatternUnusable, match=r"asks for a client's certificate \(verify\)"):
         _plan(account, invoke)
 
 
