@@ -437,7 +437,9 @@ def _lose_group(account: Account) -> None:
             _lose("repository"), ASK, errors.ResourceGone, "no repository nowhere", id="no-repository"
         ),
         pytest.param(_hold_and_reject, ASK, errors.ServiceBusy, "theirs", id="busy-and-nobody-waits"),
-        pytest.param(_delete_stack, ASK, errors.ServiceBusy, DELETION, id="the-service-goes"),
+        pytest.param(
+            _delete_stack, ASK, errors.ServiceBusy, "crossfade leave web again", id="the-service-goes"
+        ),
         pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot blue", id="tasks-that-nobody-started"),
         pytest.param(_log_nowhere, ASK, errors.PatternUnusable, "gate.users is feed", id="no-log"),
         pytest.param(
