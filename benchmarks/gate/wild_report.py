@@ -23,19 +23,20 @@ FOUND = 0.85
 
 def text(now: Cells, before: Cells, others: Others) -> list[str]:
     """All tables, of the worlds that were run."""
-    of_each = max(cell.deployments for cells in now.values() for cell in cells.values())
+    harmed = "users' failed requests (mean), or those served slowly (median)"
     tables = {
-        f"Healthy candidates: rollbacks ({of_each:,} deployments of each), time until promoted": healthy(
-            now, before, others
-        ),
-        "Bad candidates: users' failed requests (mean), or those served slowly (median)": regressions(
-            now, before, others
-        ),
+        "Healthy candidates: rollbacks, and the median time until promoted": healthy(now, before, others),
+        f"Bad candidates{_each(now)}: {harmed}": regressions(now, before, others),
         "Bad candidates: median time of the release": verdicts(now, before),
-        "Bad candidates: false advances, stages that a bad candidate began": advances(now),
+        "Bad candidates: false advances, of the stages that a bad candidate began": advances(now),
         "Targets in the wild": targets(now, before),
     }
     return [line for title, lines in tables.items() for line in (f"## {title}", "", *lines, "")][:-1]
+
+
+def _each(cells: Cells) -> str:
+    found = {cell.deployments for world in _run(REGRESSIONS, cells) for cell in cells[world.name].values()}
+    return f" ({max(found):,} deployments of each)" if found else ""
 
 
 def healthy(now: Cells, before: Cells, others: Others) -> list[str]:
@@ -177,16 +178,18 @@ def targets(now: Cells, before: Cells) -> list[str]:
 def _healthy_targets(found: dict[str, Cell], now: Cells, source: str) -> list[tuple[str, str, bool]]:
     guilty = max(found, key=lambda name: found[name].rolled_back / found[name].deployments)
     share = found[guilty].rolled_back / found[guilty].deployments
-    slowest = max(found, key=lambda name: times_calm(now, name, source) or 0.0)
-    ratio = times_calm(now, slowest, source) or 0.0
-    return [
-        (f"healthy, {source}: at most 0.1 % rolled back", f"{share:.1%} ({guilty})", share <= FALSE),
-        (
-            f"healthy, {source}: promoted in 1.5 × the calm time",
-            f"{ratio:.2f} × ({slowest})",
-            ratio <= LONGER,
-        ),
-    ]
+    rows = [(f"healthy, {source}: at most 0.1 % rolled back", f"{share:.1%} ({guilty})", share <= FALSE)]
+    ratios = {name: ratio for name in found if (ratio := times_calm(now, name, source))}
+    if ratios:
+        slowest = max(ratios, key=ratios.__getitem__)
+        rows.append(
+            (
+                f"healthy, {source}: promoted in 1.5 × the calm time",
+                f"{ratios[slowest]:.2f} × ({slowest})",
+                ratios[slowest] <= LONGER,
+            )
+        )
+    return rows
 
 
 def _bad_targets(now: Cells, before: Cells, source: str) -> list[tuple[str, str, bool]]:
