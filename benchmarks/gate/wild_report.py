@@ -201,7 +201,7 @@ def _bad_targets(now: Cells, before: Cells, source: str) -> list[tuple[str, str,
         charged = harm(old, world.name)
         if harm(cell, world.name) > max(MORE_HARM * charged, charged + FEW):
             worse.append(world.name)
-        if cell.rolled_back / cell.deployments < old.rolled_back / old.deployments:
+        if round(cell.rolled_back / cell.deployments, 2) < round(old.rolled_back / old.deployments, 2):
             missed.append(world.name)
     return [
         (
