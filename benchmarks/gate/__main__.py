@@ -80,7 +80,8 @@ Services as they are: latencies that fall while a candidate warms up, failures i
 probe's own way to the candidate. Each release goes through all stages of the defaults. Clients meet new
 weights up to 10 s after the load balancer has them, in both directions. Lengths and moments of spells are
 drawn (exponential; the name gives the means). "Before" is the code that rolled back at the first suspicion
-(`gate-before.json`). The others see the same weather for half an hour at a weight of 10 %. Worlds:
+(`gate-before.json`, 200 deployments of each). The others see the same weather for half an hour at a weight
+of 10 %. An advance is false where the candidate fails more than the stage's margin. Worlds:
 `benchmarks/gate/wild.py`."""
 
 

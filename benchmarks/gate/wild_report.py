@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from benchmarks.gate.contender import FEED
 from benchmarks.gate.report import table
 from benchmarks.gate.stages import STAGES
-from benchmarks.gate.weather import Wild
+from benchmarks.gate.weather import Fault, Wild
 from benchmarks.gate.wild import CALM, HEALTHY, OTHER_RATES, QUIET_WORSE, REGRESSIONS, WORLDS
 from benchmarks.gate.wild_measure import PEERS, SOURCES, Cell, Cells, PeerCell
 
@@ -137,23 +138,31 @@ def verdicts(now: Cells, before: Cells) -> list[str]:
 
 
 def advances(now: Cells) -> list[str]:
-    """Of the stages that a candidate began as a bad one, how many advanced, by weight."""
+    """Of the stages that a candidate began when it failed more than the margin, how many advanced."""
     rows = []
     for world in _run(REGRESSIONS, now):
-        fault = world.fault
         for source in SOURCES:
             cell = _cell(now, world.name, source)
-            if cell is None or fault is None:
+            if cell is None or world.fault is None:
                 continue
             row = []
-            for stage in STAGES:
+            for place, stage in enumerate(STAGES):
                 advanced, of = cell.advances.get(str(stage.weight), (0, 0))
-                seen = of and (
-                    fault.probed or stage.weight
-                )  # at weight 0 nobody meets a fault for users only
-                row.append(f"{advanced} of {of}" if seen else "–")
-            rows.append([f"{world.name}, {source}", *row])
+                row.append(f"{advanced} of {of}" if of and _beyond(world.fault, place) else "–")
+            if set(row) != {"–"}:
+                rows.append([f"{world.name}, {source}", *row])
     return table(["candidate", *[f"{stage.weight} %" for stage in STAGES]], rows)
+
+
+def _beyond(fault: Fault, place: int) -> bool:
+    """Whether a candidate fails more than the margin of the stage at this place of the defaults."""
+    stage = STAGES[place]
+    if fault.probed and fault.failing >= FEED.probe_margin:
+        return True
+    if not 0 < stage.weight < 100:
+        return False
+    most = FEED.users_harmed * 100 / STAGES[place + 1].weight
+    return fault.failing >= min(FEED.users_margin, most)
 
 
 def targets(now: Cells, before: Cells) -> list[str]:

@@ -25,7 +25,18 @@ from benchmarks.gate.stages import (
 )
 from benchmarks.gate.weather import Glitches, Piece, Pieces, Second, Spells, Weather, Wild
 from benchmarks.gate.wild import HEALTHY, REGRESSIONS, WORLDS
-from benchmarks.gate.wild_measure import Cell, Outcome, commit, peers_in, read, release, write
+from benchmarks.gate.wild_measure import (
+    PEERS,
+    Cell,
+    Outcome,
+    PeerCell,
+    commit,
+    peers_in,
+    read,
+    release,
+    write,
+)
+from benchmarks.gate.wild_report import text
 from cli.proposal import STAGES as PROPOSED
 from crossfade.domain.gate.blocks.from_ledger import Lanes, ledger_blocks
 from crossfade.domain.gate.state import Watch
@@ -322,3 +333,22 @@ def test_only_a_full_run_is_kept(tmp_path: Path) -> None:
 def test_the_default_stages_are_the_proposed_ones() -> None:
     """What ``crossfade adopt`` writes."""
     assert [stage.model_dump(include=set(PROPOSED[0])) for stage in STAGES] == list(PROPOSED)
+
+
+def test_the_tables_have_the_figures_of_before() -> None:
+    """Of each world and source; an advance counts where the candidate is beyond the margin."""
+    before = read()
+    assert set(before) == set(WORLDS)
+    name, other = "+1 point, users only", "+5 points, from launch"
+    cell = Cell(1, {}, 9, 9, 7.0, 0.0, {"2": [1, 1], "10": [1, 1]})
+    peer = {rule: PeerCell(1, 0, 3.0) for rule in PEERS}
+    now = {name: {"feed": cell, "metrics": cell}, other: {"feed": cell, "metrics": cell}}
+    lines = text(now, before, {name: peer, other: peer})
+    row = next(line for line in lines if line.startswith(f"| {name} "))
+    assert f"{before[name]['feed'].failed:,.1f}" in row
+    assert "7.0; 100% missed" in row
+    row = next(line for line in lines if line.startswith(f"| {name}, feed"))
+    assert [cell.strip() for cell in row.split("|")[2:6]] == ["–", "–", "1 of 1", "–"]
+    row = next(line for line in lines if "found as often" in line)
+    assert name in row
+    assert "NO" in row
