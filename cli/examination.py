@@ -16,8 +16,9 @@ from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
 from crossfade.aws.scaling_copies import PatternScalings
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
+from crossfade.domain.admission import busy
 from crossfade.domain.errors import NotPrepared
-from crossfade.domain.journal import State
+from crossfade.domain.journal import DELETION, State
 from crossfade.domain.planning.placing import image_tag, place
 from crossfade.domain.planning.plan import Release
 from crossfade.domain.preparation import Step
@@ -104,6 +105,8 @@ def _placed(account: Account, spec: ServiceSpec, pattern: Pattern, findings: Fin
         There is no rule.
     ForeignChange, StickyTraffic
         Its weights cannot be moved.
+    ServiceBusy
+        A removal of it has begun, and is not at its end.
     """
     elbv2 = account.client("elbv2")
     groups = _groups(account, spec, pattern)
@@ -113,6 +116,8 @@ def _placed(account: Account, spec: ServiceSpec, pattern: Pattern, findings: Fin
     if rule or isinstance(spec.route, ExistingRule):
         rule = production_rule(spec, shown, groups)
     state = findings.if_allowed("journal", lambda: account.journal().state(spec.service)) or State()
+    if state.holder == DELETION:  # nothing would ever be deployed
+        raise busy(spec.service, state)
     placed = place(
         spec,
         pattern,

@@ -7,12 +7,14 @@ from typing import Any
 
 from crossfade.domain.spec.placed import Pattern
 from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.tasks.scaling_copy import ALARM_ACTIONS
 
 
 def silent_alarms(cloudwatch: Any, spec: ServiceSpec, pattern: Pattern) -> list[str]:
     """The names of the alarms whose metrics have the service, or its target group, as a dimension.
 
-    Those of target tracking are left out: scaling makes them anew for a slot.
+    Those of target tracking are left out, which scaling makes anew for a slot, and those of step scaling that
+    do nothing but scale: each slot gets a copy of them.
     """
     wanted, cluster = _dimensions(spec, pattern), spec.cluster_name
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
@@ -21,6 +23,7 @@ def silent_alarms(cloudwatch: Any, spec: ServiceSpec, pattern: Pattern) -> list[
         for page in pages
         for alarm in page["MetricAlarms"]
         if not alarm["AlarmName"].startswith("TargetTracking-")
+        and not _is_copied(alarm, pattern)
         and any(
             (name, value) in wanted and given.get("ClusterName", cluster) == cluster
             for given in _of_alarm(alarm)
@@ -52,6 +55,15 @@ def _dimensions(spec: ServiceSpec, pattern: Pattern) -> set[tuple[str, str]]:
         ("ServiceName", spec.pattern_service),
         ("TargetGroup", pattern.target_group.rpartition(":")[2]),
     }
+
+
+def _is_copied(alarm: dict[str, Any], pattern: Pattern) -> bool:
+    """Whether a slot gets all of an alarm: its actions are policies of the pattern, and no others."""
+    copies = pattern.scaling.alarms if pattern.scaling else ()
+    named = {copied["AlarmName"]: copied for copied in copies}.get(alarm["AlarmName"])
+    return named is not None and all(
+        len(named.get(kind, [])) == len(alarm.get(kind, [])) for kind in ALARM_ACTIONS
+    )
 
 
 def _of_alarm(alarm: dict[str, Any]) -> Iterator[dict[str, str]]:

@@ -7,24 +7,48 @@ collection: what takes longest first. Without ``--numprocesses`` all of it runs 
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+import cli  # noqa: F401 - the command turns bytecode off for its process: before it is turned on here
 from tests.figures import FIGURES
 from tests.groups import LONGEST, group_of
 
 ROOT = Path(__file__).parents[1]
+PACKED = ROOT / "functions"
+
+
+class Unwritten(SourceFileLoader):
+    """Imports without leaving bytecode behind."""
+
+    def set_data(self, *given: Any, **named: Any) -> None:
+        """Write nothing."""
+
+
+def _packed(path: str) -> FileFinder:
+    """What finds modules in functions/."""
+    if not Path(path).is_relative_to(PACKED):
+        raise ImportError("for functions/ only", path=path)
+    return FileFinder(path, (Unwritten, SOURCE_SUFFIXES))
+
+
 # sam packs functions/ as it is: no bytecode may lie in it, whoever runs the tests, and in whatever way.
-sys.dont_write_bytecode = True
+# That of the tests is kept: to read them anew took half of the collection, in each process.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-for _left in (ROOT / "functions").rglob("__pycache__"):
+sys.dont_write_bytecode = False
+sys.path_hooks.insert(0, _packed)
+sys.path_importer_cache.clear()
+for _left in PACKED.rglob("__pycache__"):
     shutil.rmtree(_left, ignore_errors=True)
 
 
@@ -43,6 +67,16 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Of processes that come to a file at one time, the first leaves its bytecode to the others."""
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    with collector.path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return (yield)
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]

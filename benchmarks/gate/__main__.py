@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +30,12 @@ class Size:
     faulty: int
     releases: int
     wild: int
+    wild_faulty: int
     others: int
 
 
-SHORT = Size(healthy=25, faulty=100, releases=20, wild=2, others=2)
-FULL = Size(healthy=3000, faulty=1000, releases=200, wild=3000, others=300)
+SHORT = Size(healthy=25, faulty=100, releases=20, wild=2, wild_faulty=2, others=2)
+FULL = Size(healthy=3000, faulty=1000, releases=200, wild=3000, wild_faulty=1000, others=300)
 BEFORE = 500
 """Deployments of each wild world whose figures are kept."""
 
@@ -79,7 +80,8 @@ Services as they are: latencies that fall while a candidate warms up, failures i
 probe's own way to the candidate. Each release goes through all stages of the defaults. Clients meet new
 weights up to 10 s after the load balancer has them, in both directions. Lengths and moments of spells are
 drawn (exponential; the name gives the means). "Before" is the code that rolled back at the first suspicion
-(`gate-before.json`). The others see the same weather for half an hour at a weight of 10 %. Worlds:
+(`gate-before.json`, 200 deployments of each). The others see the same weather for half an hour at a weight
+of 10 %. An advance is false where the candidate fails more than the stage's margin. Worlds:
 `benchmarks/gate/wild.py`."""
 
 
@@ -89,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--full",
         action="store_true",
-        help="3,000 healthy deployments of each world; hours on two cores; writes gate.md",
+        help="3,000 healthy deployments of each world; two hours on two cores; writes gate.md",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -100,7 +102,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help=f"only the wild worlds, {BEFORE} deployments of each; writes {wild_measure.BEFORE.name}",
     )
-    parser.add_argument("--world", action="append", default=[], help="only this wild world; may be repeated")
+    parser.add_argument(
+        "--world",
+        action="append",
+        default=[],
+        choices=list(wild.WORLDS),
+        metavar="NAME",
+        help="only this wild world; may be repeated",
+    )
     parser.add_argument("--deployments", type=int, help="how many of each wild world")
     asked = parser.parse_args(arguments)
     size, began = FULL if asked.full else SHORT, time.monotonic()
@@ -108,14 +117,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ProcessPoolExecutor(asked.jobs) as pool:
         if asked.before:
             measured, deployments = wild_measure.commit(), asked.deployments or BEFORE
-            cells = _cells(pool, names, deployments, asked.seed)
+            cells = _cells(pool, {name: deployments for name in names}, asked.seed)
             wild_measure.write(cells, measured, deployments, asked.seed)
             return
-        cells = _cells(pool, names, asked.deployments or size.wild, asked.seed)
+        most = {
+            name: asked.deployments or (size.wild_faulty if wild.WORLDS[name].fault else size.wild)
+            for name in names
+        }
+        cells = _cells(pool, most, asked.seed)
         others = {
-            name: wild_measure.peers(
-                pool, wild.WORLDS[name], min(size.others, asked.deployments or size.others), asked.seed
-            )
+            name: wild_measure.peers(pool, wild.WORLDS[name], min(size.others, most[name]), asked.seed)
             for name in names
         }
         in_the_wild = wild_report.text(cells, wild_measure.read(), others)
@@ -170,12 +181,10 @@ def publish(text: str, *, full: bool, path: Path = RESULTS) -> None:
         path.write_text(text + "\n")
 
 
-def _cells(
-    pool: ProcessPoolExecutor, names: Sequence[str], deployments: int, seed: int
-) -> wild_measure.Cells:
+def _cells(pool: ProcessPoolExecutor, deployments: Mapping[str, int], seed: int) -> wild_measure.Cells:
     cells = {}
-    for name in names:
-        cells[name] = wild_measure.releases(pool, wild.WORLDS[name], deployments, seed)
+    for name, number in deployments.items():
+        cells[name] = wild_measure.releases(pool, wild.WORLDS[name], number, seed)
         print(f"{name}: {cells[name]}", file=sys.stderr)
     return cells
 

@@ -200,7 +200,7 @@ def write(cells: Cells, of_commit: str, deployments: int, seed: int, path: Path 
             for world, of_world in cells.items()
         },
     }
-    path.write_text(json.dumps(text, indent=1) + "\n")
+    path.write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n")
 
 
 def read(path: Path = BEFORE) -> Cells:

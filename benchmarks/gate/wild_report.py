@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from benchmarks.gate.contender import FEED
 from benchmarks.gate.report import table
 from benchmarks.gate.stages import STAGES
-from benchmarks.gate.weather import Wild
+from benchmarks.gate.weather import Fault, Wild
 from benchmarks.gate.wild import CALM, HEALTHY, OTHER_RATES, QUIET_WORSE, REGRESSIONS, WORLDS
 from benchmarks.gate.wild_measure import PEERS, SOURCES, Cell, Cells, PeerCell
 
@@ -23,19 +24,20 @@ FOUND = 0.85
 
 def text(now: Cells, before: Cells, others: Others) -> list[str]:
     """All tables, of the worlds that were run."""
-    of_each = max(cell.deployments for cells in now.values() for cell in cells.values())
+    harmed = "users' failed requests (mean), or those served slowly (median)"
     tables = {
-        f"Healthy candidates: rollbacks ({of_each:,} deployments of each), time until promoted": healthy(
-            now, before, others
-        ),
-        "Bad candidates: users' failed requests (mean), or those served slowly (median)": regressions(
-            now, before, others
-        ),
+        "Healthy candidates: rollbacks, and the median time until promoted": healthy(now, before, others),
+        f"Bad candidates{_each(now)}: {harmed}": regressions(now, before, others),
         "Bad candidates: median time of the release": verdicts(now, before),
-        "Bad candidates: false advances, stages that a bad candidate began": advances(now),
+        "Bad candidates: false advances, of the stages that a bad candidate began": advances(now),
         "Targets in the wild": targets(now, before),
     }
     return [line for title, lines in tables.items() for line in (f"## {title}", "", *lines, "")][:-1]
+
+
+def _each(cells: Cells) -> str:
+    found = {cell.deployments for world in _run(REGRESSIONS, cells) for cell in cells[world.name].values()}
+    return f" ({max(found):,} deployments of each)" if found else ""
 
 
 def healthy(now: Cells, before: Cells, others: Others) -> list[str]:
@@ -136,23 +138,31 @@ def verdicts(now: Cells, before: Cells) -> list[str]:
 
 
 def advances(now: Cells) -> list[str]:
-    """Of the stages that a candidate began as a bad one, how many advanced, by weight."""
+    """Of the stages that a candidate began when it failed more than the margin, how many advanced."""
     rows = []
     for world in _run(REGRESSIONS, now):
-        fault = world.fault
         for source in SOURCES:
             cell = _cell(now, world.name, source)
-            if cell is None or fault is None:
+            if cell is None or world.fault is None:
                 continue
             row = []
-            for stage in STAGES:
+            for place, stage in enumerate(STAGES):
                 advanced, of = cell.advances.get(str(stage.weight), (0, 0))
-                seen = of and (
-                    fault.probed or stage.weight
-                )  # at weight 0 nobody meets a fault for users only
-                row.append(f"{advanced} of {of}" if seen else "–")
-            rows.append([f"{world.name}, {source}", *row])
+                row.append(f"{advanced} of {of}" if of and _beyond(world.fault, place) else "–")
+            if set(row) != {"–"}:
+                rows.append([f"{world.name}, {source}", *row])
     return table(["candidate", *[f"{stage.weight} %" for stage in STAGES]], rows)
+
+
+def _beyond(fault: Fault, place: int) -> bool:
+    """Whether a candidate fails more than the margin of the stage at this place of the defaults."""
+    stage = STAGES[place]
+    if fault.probed and fault.failing >= FEED.probe_margin:
+        return True
+    if not 0 < stage.weight < 100:
+        return False
+    most = FEED.users_harmed * 100 / STAGES[place + 1].weight
+    return fault.failing >= min(FEED.users_margin, most)
 
 
 def targets(now: Cells, before: Cells) -> list[str]:
@@ -177,16 +187,18 @@ def targets(now: Cells, before: Cells) -> list[str]:
 def _healthy_targets(found: dict[str, Cell], now: Cells, source: str) -> list[tuple[str, str, bool]]:
     guilty = max(found, key=lambda name: found[name].rolled_back / found[name].deployments)
     share = found[guilty].rolled_back / found[guilty].deployments
-    slowest = max(found, key=lambda name: times_calm(now, name, source) or 0.0)
-    ratio = times_calm(now, slowest, source) or 0.0
-    return [
-        (f"healthy, {source}: at most 0.1 % rolled back", f"{share:.1%} ({guilty})", share <= FALSE),
-        (
-            f"healthy, {source}: promoted in 1.5 × the calm time",
-            f"{ratio:.2f} × ({slowest})",
-            ratio <= LONGER,
-        ),
-    ]
+    rows = [(f"healthy, {source}: at most 0.1 % rolled back", f"{share:.1%} ({guilty})", share <= FALSE)]
+    ratios = {name: ratio for name in found if (ratio := times_calm(now, name, source))}
+    if ratios:
+        slowest = max(ratios, key=ratios.__getitem__)
+        rows.append(
+            (
+                f"healthy, {source}: promoted in 1.5 × the calm time",
+                f"{ratios[slowest]:.2f} × ({slowest})",
+                ratios[slowest] <= LONGER,
+            )
+        )
+    return rows
 
 
 def _bad_targets(now: Cells, before: Cells, source: str) -> list[tuple[str, str, bool]]:
@@ -198,7 +210,7 @@ def _bad_targets(now: Cells, before: Cells, source: str) -> list[tuple[str, str,
         charged = harm(old, world.name)
         if harm(cell, world.name) > max(MORE_HARM * charged, charged + FEW):
             worse.append(world.name)
-        if cell.rolled_back / cell.deployments < old.rolled_back / old.deployments:
+        if round(cell.rolled_back / cell.deployments, 2) < round(old.rolled_back / old.deployments, 2):
             missed.append(world.name)
     return [
         (

@@ -12,9 +12,12 @@ from botocore.exceptions import ClientError
 from samcli.cli.types import CfnParameterOverridesType
 
 from cli.adopt import MOST_SPEC_BYTES
+from crossfade.aws.journal import Journal
+from crossfade.domain.journal import DELETION
 from crossfade.domain.spec.service import read_spec
 from faults.aws.names import ACCOUNT, REGION
-from tests.cli.owner import IMAGES, ROLE, Owner
+from tests.cli.owner import IMAGES, OUTPUTS, ROLE, Owner
+from tests.unit.account import SESSION
 
 LIKE = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/shop/web"
 ADOPT = ("adopt", "--like", "shop/web")
@@ -514,6 +517,14 @@ def test_refused_credentials_end_with_status_2(owner: Owner) -> None:
     assert (done.exit_code, "not authorized to perform" in done.stderr) == (2, True)
 
 
+def test_a_service_whose_removal_is_not_at_its_end(owner: Owner) -> None:
+    """It was adopted again, and every release of it ended ServiceBusy, for a reason that named no way out."""
+    Journal(SESSION.client("dynamodb"), OUTPUTS["Journal"]).holding.seize("web", DELETION)
+    wrong = [one for one in owner.json(*ADOPT, status=1)["findings"] if one["level"] == "wrong"]
+    assert [one["name"] for one in wrong] == ["ServiceBusy"]
+    assert "call crossfade leave web again" in wrong[0]["text"]
+
+
 # ---- what the owner should know ----------------------------------------------------------------------------
 
 
@@ -543,6 +554,35 @@ def test_warnings(owner: Owner) -> None:
     assert re.search("^ours: by the name of the owner's service", warned, re.MULTILINE)
     assert re.search("^shop: by the name of the owner's service", warned, re.MULTILINE)
     assert "others" not in warned
+
+
+def test_an_alarm_of_step_scaling_is_copied_and_so_not_silent(owner: Owner) -> None:
+    """Where it does no more than to scale; who else is told by it is told no more."""
+    autoscaling = SESSION.client("application-autoscaling")
+    target = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": "service/shop/web",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=4)
+    steps = {
+        "AdjustmentType": "ChangeInCapacity",
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+    }
+    policy = autoscaling.put_scaling_policy(
+        **target, PolicyName="steps", PolicyType="StepScaling", StepScalingPolicyConfiguration=steps
+    )["PolicyARN"]
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:page"
+    dimensions = [{"Name": "ClusterName", "Value": "shop"}, {"Name": "ServiceName", "Value": "web"}]
+    for name, actions in (("scales", [policy]), ("scales-and-pages", [policy, topic])):
+        owner.cloudwatch.put_metric_alarm(
+            AlarmName=name, Namespace="AWS/ECS", MetricName="CPUUtilization", Dimensions=dimensions,
+            Statistic="Average", Period=60, EvaluationPeriods=1, Threshold=80,
+            ComparisonOperator="GreaterThanThreshold", AlarmActions=actions,
+        )  # fmt: skip
+    warned = _warned(owner.json(*ADOPT))
+    assert re.search("^scales-and-pages: by the name of the owner's service", warned, re.MULTILINE)
+    assert "not copied into a release: other actions of the alarm scales-and-pages" in warned
 
 
 def test_a_web_acl_is_named_with_what_the_probe_sends(owner: Owner) -> None:

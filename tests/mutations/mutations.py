@@ -72,8 +72,8 @@ MUTATIONS = (
         breaks="intent after the write",
         file=f"{HANDLERS}/shift_traffic.py",
         old="    journal.live.intend(plan.hold, weights)\n"
-        "    answer = traffic.write(weights, state.best_known(rule, live))\n",
-        new="    answer = traffic.write(weights, state.best_known(rule, live))\n"
+        "    answer = traffic.write(weights, kept_most(known))\n",
+        new="    answer = traffic.write(weights, kept_most(known))\n"
         "    journal.live.intend(plan.hold, weights)\n",
         test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
     ),

@@ -73,7 +73,7 @@ ACTIONS: dict[str, frozenset[str]] = {
         "ssm:GetParameter", "ecr:DescribeImages", "ecr:DescribeRepositories",
         "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetGroupAttributes",
         "ecs:DescribeServiceRevisions", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents",
-        "cloudwatch:DescribeAlarms",
+        "cloudwatch:DescribeAlarms", "elasticloadbalancing:DescribeListeners",
         "application-autoscaling:DescribeScalableTargets", "states:GetExecutionHistory",
     },
     "queue_release": JOURNAL_OPEN | {"dynamodb:ConditionCheckItem"},

@@ -36,9 +36,9 @@ IDIOMS = {
     r"gone on with": "advanced",
     r"\b(was|is|are|were) (told|heard)\b": "reported, received",
     r"way back": "restore target, rollback",
-    r"\bblueprint": "pattern",
+    r'(?<!")\bblueprint': "pattern",
 }
-"""Phrases of another language's idiom, and a retired word, and the plain ones."""
+"""Phrases of another language's idiom, a retired word (in quotes: a field of 0.1), and the plain ones."""
 COLOURS = {"blue", "green"}
 CODE = sorted(
     path for folder in ("functions/crossfade", "probe", "cli") for path in (ROOT / folder).rglob("*.py")

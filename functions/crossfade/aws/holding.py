@@ -54,6 +54,9 @@ class Holding:
         if past != state.overwritten:
             sets.append("overwritten = :past")
             values[":past"] = [one.model_dump(mode="json") for one in past]
+        if plan.seen != state.seen:
+            sets.append("seen = :seen")
+            values[":seen"] = [one.model_dump(mode="json") for one in plan.seen]
         came = plan.release.came
         if came and (state.newest is None or came > state.newest.at):
             sets.append("newest = :newest")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crossfade.aws.journal_table import Change, JournalTable
-from crossfade.domain.journal import Hold, WarmSlot
+from crossfade.domain.journal import Hold, State, WarmSlot
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import Slot
@@ -25,6 +25,13 @@ class Live:
     def intend(self, hold: Hold, weights: Weights) -> None:
         """Write down the weights that are about to be written."""
         self._table.change_state(hold, "SET intended = :weights", {":weights": weights.model_dump()})
+
+    def saw(self, hold: Hold, state: State, read: LiveRule, weights: Weights | None, now: datetime) -> None:
+        """Write down what a read has shown of what is the rule's owner's, if it is news."""
+        seen = state.saw(read, weights, now)
+        if seen != state.seen:
+            values = {":seen": [one.model_dump(mode="json") for one in seen]}
+            self._table.change_state(hold, "SET seen = :seen", values)
 
     def wrote(self, plan: HeldPlan, weights: Weights, now: datetime, answer: LiveRule | None = None) -> None:
         """Write down the weights that were written, and the load balancer's own answer."""
@@ -103,15 +110,14 @@ class Live:
         self, plan: HeldPlan, weights: Weights, now: datetime, answer: LiveRule | None
     ) -> tuple[str, dict[str, Any]]:
         """How to write down that the rule was written, and the values."""
-        written = "SET written_at = :now, overwritten = :past"
-        values: dict[str, Any] = {":now": iso(now), ":past": self._past(plan.service, weights, now)}
+        state = self._table.state(plan.service)  # only the holder changes it, so reading it first is safe
+        past = [one.model_dump(mode="json") for one in state.overwritten_by(weights, now)]
+        written = "SET written_at = :now, overwritten = :past, seen = :none"
+        values: dict[str, Any] = {":now": iso(now), ":past": past, ":none": []}
         values[":weights"] = weights.model_dump()
         if answer:
+            again = weights in state.model_copy(update={"intended": None}).own(now)
             written += ", last_rule = :rule"
-            values[":rule"] = LastRule.of(plan.spec, answer, now).model_dump(mode="json")
+            last = LastRule.of(plan.spec, answer, now, again=again)
+            values[":rule"] = last.model_dump(mode="json")
         return written, values
-
-    def _past(self, service: str, weights: Weights, now: datetime) -> list[dict[str, Any]]:
-        """What the rule may still be read with; only the holder changes it, so reading it first is safe."""
-        past = self._table.state(service).overwritten_by(weights, now)
-        return [one.model_dump(mode="json") for one in past]

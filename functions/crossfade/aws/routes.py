@@ -19,13 +19,18 @@ MOST_TAGGED = 20
 
 def balancer_listeners(elbv2: Any, balancer: str, names: Names) -> list[Listener]:
     """All listeners of a load balancer; ``names`` tell which rules are of this service and Crossfade."""
-    pages = elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
     found = []
-    for shown in [one for page in pages for one in page["Listeners"]]:
+    for shown in listeners_of(elbv2, balancer):
         live, tags = with_tags(elbv2, rules(elbv2, shown["ListenerArn"]))
         own = frozenset(arn for arn, given in tags.items() if is_made(names, given))
         found.append(Listener(shown, tuple(live), own))
     return found
+
+
+def listeners_of(elbv2: Any, balancer: str) -> list[dict[str, Any]]:
+    """The listeners of a load balancer as DescribeListeners shows them."""
+    pages = elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
+    return [shown for page in pages for shown in page["Listeners"]]
 
 
 def with_tags(elbv2: Any, shown: Sequence[LiveRule]) -> tuple[list[LiveRule], dict[str, dict[str, str]]]:

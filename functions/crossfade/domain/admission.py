@@ -195,7 +195,13 @@ def enqueue(
 
 
 def busy(service: str, state: State) -> ServiceBusy:
-    """The error for a service that another execution holds."""
+    """The error for a service that another execution holds, or whose removal is not at its end."""
+    if state.holder == DELETION:
+        return ServiceBusy(
+            f"Service {service} is held by {DELETION}, or by a crossfade leave: its removal has begun, and "
+            "is not at its end. If that ended NotRemoved, put right what it said, then end it: call "
+            f"crossfade leave {service} again, or delete the stack again. Then adopt the service anew."
+        )
     return ServiceBusy(
         f"Service {service} is held by {state.holder}{_troubled(state)}. "
         "Wait until that deployment ends, then start this one again."

@@ -4,6 +4,7 @@ The journal is the lock and the memory; what the probe saw is in the ledger.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
@@ -13,7 +14,7 @@ from crossfade.domain.model import Model, Timestamp, iso
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.scaling import Resumption
-from crossfade.domain.traffic.rule import LastRule, LiveRule
+from crossfade.domain.traffic.rule import LastRule, LiveRule, SeenRule
 from crossfade.domain.traffic.weights import RULE_SECONDS, Overwritten, Weights
 
 FIRST_WAIT = timedelta(seconds=30)
@@ -105,7 +106,8 @@ class State(Model):
     ``holder`` is the execution that may change the service, ``deployment`` the deployment that it works on.
     ``weights`` were written last, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``intended`` is
     set during a write, so that a write that was cut off is not taken for a foreign change. ``overwritten``
-    has older weights that the load balancer may still show. ``origin`` is the slot whose place the owner's
+    has older weights that the load balancer may still show. ``seen`` is what reads since the last write have
+    shown of the rule that is its owner's, where that was news. ``origin`` is the slot whose place the owner's
     ECS service took in the last deployment.
 
     ``freed`` is when the last deployment freed the service, after all its changes; ``resumed`` is how it left
@@ -126,6 +128,7 @@ class State(Model):
     written_at: Timestamp | None = None
     last_rule: LastRule | None = None
     overwritten: tuple[Overwritten, ...] = ()
+    seen: tuple[SeenRule, ...] = ()
     freed: Timestamp | None = None
     resumed: Resumption | None = None
     newest: LatestImage | None = None
@@ -188,16 +191,37 @@ class State(Model):
         known = self.weights and self.last_rule and self.last_rule.at == self.written_at
         return self.last_rule if known else None
 
-    def best_known(self, read: LiveRule, weights: Weights | None) -> LiveRule:
-        """The rule as it is known best, of one that is its own by the ``weights`` that it was read with.
+    def may_be(self, read: LiveRule, weights: Weights | None, now: datetime) -> list[LiveRule]:
+        """What the rule may be by now, by a read that is Crossfade's own by its ``weights``.
 
-        A read that shows overwritten weights is older than the last write, and so are the actions that it
-        shows: they must not be written back.
+        More than one where reads of the last minutes, or the last write and a read, differ in what is its
+        owner's, and nothing tells which is newer. What shows overwritten weights is older than the last
+        write, and so are its actions: they are not among it.
         """
-        is_old = weights not in (self.weights, self.intended)
-        if is_old and self.live_rule and self.live_rule.arn == read.arn:
-            return self.live_rule.newer_than(read)
-        return read
+        last = self.live_rule if self.live_rule and self.live_rule.arn == read.arn else None
+        seen = [one for one in self.seen if one.arn == read.arn and one.may_be_newer(now)]
+        is_old = self._is_old(weights) and bool(last or seen)
+        found = [] if is_old else [read]
+        found += [one.over(read) for one in seen]
+        if last and ((is_old and not seen) or (last.again and last.may_be_newer(now))):
+            found.append(last.over(read))
+        by_owner: dict[str, LiveRule] = {}
+        for rule in found:
+            by_owner.setdefault(rule.of_owner, rule)
+        return list(by_owner.values())
+
+    def saw(self, read: LiveRule, weights: Weights | None, now: datetime) -> tuple[SeenRule, ...]:
+        """``seen`` after a read; what is no other than the last write is no news where no read was other."""
+        seen = tuple(one for one in self.seen if one.arn == read.arn and one.may_be_newer(now))
+        last = self.live_rule
+        known = last and last.arn == read.arn and last.over(read).of_owner == read.of_owner
+        if self._is_old(weights) or (known and not seen):
+            return seen
+        others = [one for one in seen if one.over(read).of_owner != read.of_owner]
+        return (*others, SeenRule(arn=read.arn, actions=json.dumps(read.actions), at=now))
+
+    def _is_old(self, weights: Weights | None) -> bool:
+        return self.weights is not None and weights not in (self.weights, self.intended)
 
 
 def deployed_unknown(service: str, parameter: str) -> DeployedUnknown:

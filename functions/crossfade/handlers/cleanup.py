@@ -184,7 +184,8 @@ def _remove(service: str, context: LambdaContext) -> list[str]:
     if not is_service_name(service):
         return []  # nothing can have been deployed under it
     journal, removed = stack.journal(), Removal()
-    journal.history.last_plan(service)  # raises PlanOutdated while nothing is changed yet
+    if journal.state(service).was_deployed:  # else its deployments are those of one that was deleted
+        journal.history.last_plan(service)  # raises PlanOutdated while nothing is changed yet
     settled = _stop_deployment(service, journal, removed)
     state = journal.state(service)
     plan = journal.history.last_plan(service) if state.was_deployed else None

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
@@ -13,10 +14,11 @@ from crossfade.aws.ecr import Image, Registry
 from crossfade.aws.ecs_services import Slots, SlotService
 from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
-from crossfade.aws.listener_rules import Traffic, listeners_rules
+from crossfade.aws.listener_rules import Traffic, listeners_rules, rules
 from crossfade.aws.outcome_feed import FeedLog
 from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
+from crossfade.aws.routes import listeners_of
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.aws.scaling_copies import PatternScalings
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
@@ -64,9 +66,9 @@ from crossfade.domain.spec.names import preview_secret
 from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import OwnRule, ServiceSpec, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
-from crossfade.domain.traffic.place import listener, production_rule, refuse_moved
+from crossfade.domain.traffic.place import balancer_of, listener, production_rule, refuse_moved
 from crossfade.domain.traffic.routes import Listener, refuse_routes
-from crossfade.domain.traffic.rule import refuse_stickiness
+from crossfade.domain.traffic.rule import LiveRule, SeenRule, refuse_stickiness
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, refuse_foreign, stable_slot
 from crossfade.step import step, utc_now
 
@@ -109,7 +111,7 @@ def _plan(
     if instead:
         return instead
     leaves = isinstance(request, DeployRequest) and request.leave
-    placed = _placed(spec, pattern, state, leaves=leaves)
+    placed, rule = _placed(spec, pattern, state, leaves=leaves)
     checked = TaskDefinitions(client("ecs")).check(placed, release, stack.task_roles())
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != execution:
@@ -118,7 +120,7 @@ def _plan(
         return _wait(execution, spec, release, state, _place_in_time(request, release))
     asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
-        return _decide(deployment, execution, placed, release, state, checked, asked_by, leaves=leaves)
+        return _decide(deployment, execution, placed, rule, release, state, checked, asked_by, leaves=leaves)
     except CrossfadeError as refused:
         now = journal.state(spec.service)
         if (now.holder, now.freed) == (state.holder, state.freed):
@@ -179,12 +181,12 @@ def _find_spec(request: DeployRequest | ImagePushed) -> ServiceSpec | NoConcern:
     return read_spec(name, documents[name])
 
 
-def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) -> Placed:
-    """The spec with its slots, its rule and its pattern looked up."""
+def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) -> tuple[Placed, LiveRule]:
+    """The spec with its slots, its rule and its pattern looked up, and the rule as it was read."""
     elbv2, path = client("elbv2"), os.environ["SPECS_PATH"]
     groups = slot_groups(elbv2, spec, path).model_copy(update={"pattern": pattern.target_group})
     rule = production_rule(spec, listeners_rules(elbv2, spec), groups)
-    return place(
+    placed = place(
         spec,
         pattern,
         groups,
@@ -194,6 +196,7 @@ def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) 
         preview_secret=preview_secret(path, spec.service),
         leaves=leaves,
     )
+    return placed, rule
 
 
 def _release(
@@ -302,6 +305,7 @@ def _decide(
     deployment: str,
     execution: str,
     spec: Placed,
+    rule: LiveRule,
     release: Release,
     state: State,
     checked: Checked,
@@ -310,7 +314,7 @@ def _decide(
     leaves: bool,
 ) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
-    live = _live(spec, state, traffic)
+    live, shown = _live(spec, state, traffic)
     slots = Slots(client("ecs"), spec)
     counts = {slot: _count(slots, traffic, slot) for slot in SLOTS}
     stable = _stable(spec, state, live, counts)
@@ -340,7 +344,18 @@ def _decide(
         running=as_it_answers(previous, state, spec),
         contents=checked.contents,
         feed=_feed(spec, checked.streams, definitions, running) if checked.streams else None,
+        seen=_seen(spec, state, [rule, *shown]),
     )
+
+
+def _seen(spec: Placed, state: State, shown: list[LiveRule]) -> tuple[SeenRule, ...]:
+    """What reads of the production rule have shown of its owner's: the first shift is to lose none of it."""
+    known = state.bound(spec.origin)
+    for rule in shown:
+        with suppress(ForeignChange):  # one that is older than the one that was judged
+            seen = known.saw(rule, rule.weights(spec.target_groups), utc_now())
+            known = known.model_copy(update={"seen": seen})
+    return known.seen
 
 
 def _feed(
@@ -392,8 +407,8 @@ def _running(
     )
 
 
-def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:
-    """The weights of the production rule.
+def _live(spec: Placed, state: State, traffic: Traffic) -> tuple[Weights, list[LiveRule]]:
+    """The weights of the production rule, and the rule each time that it was read.
 
     Raises
     ------
@@ -416,21 +431,25 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> Weights:
         raise ForeignChange(f"{changed} {PUT_RIGHT}") from changed
     refuse_others_traffic(state, live, spec)
     refuse_moved(spec, state.live_rule, state.stable)
-    _refuse_routes(spec)
-    return live
+    return live, [rule, *_refuse_routes(spec)]
 
 
-def _refuse_routes(spec: Placed) -> None:
-    """Refuse another rule of the listener that leads to the service, and a login that the probe would meet.
+def _refuse_routes(spec: Placed) -> list[LiveRule]:
+    """Refuse another rule of the load balancer that leads to the service, and what keeps the probe out.
 
-    Other listeners were looked at when the service was prepared.
+    They were looked at when the service was prepared, and may have come since. Returns the production rule
+    as it was read with them.
     """
-    shown = listeners_rules(client("elbv2"), spec)
+    elbv2 = client("elbv2")
     made = [spec.rule] if isinstance(spec.route, OwnRule) else []
-    own = frozenset([*made, *(rule.arn for rule in shown if is_preview(rule))])
+    found = []
+    for shown in listeners_of(elbv2, balancer_of(spec.listener)):
+        live = rules(elbv2, shown["ListenerArn"])
+        own = frozenset([*made, *(rule.arn for rule in live if is_preview(rule))])
+        found.append(Listener(shown, tuple(live), own))
     groups = spec.target_groups
-    production = Listener({"ListenerArn": spec.listener}, tuple(shown), own)
-    refuse_routes(spec, [production], (groups.blue, groups.green, groups.pattern))
+    refuse_routes(spec, found, (groups.blue, groups.green, groups.pattern))
+    return [rule for one in found for rule in one.rules if rule.arn == spec.rule]
 
 
 def _count(slots: Slots, traffic: Traffic, slot: Slot) -> SlotCount | None:

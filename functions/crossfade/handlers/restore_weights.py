@@ -14,7 +14,7 @@ from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.proof.certificate import Outcome
 from crossfade.domain.rollback.target import RestoreTarget, is_fit, restore_target
 from crossfade.domain.slots import Slot
-from crossfade.domain.traffic.rule import LiveRule
+from crossfade.domain.traffic.rule import LiveRule, kept_most
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import lacking
@@ -65,6 +65,8 @@ def handler(
             plan, state, journal, traffic, live, deadline=deadline, tasks_deadline=tasks_deadline
         )
         if target.action == "wait":
+            if rule:
+                journal.live.saw(plan.hold, state, rule, live, utc_now())
             return _left("waiting", target.reason, written)
         if target.action == "bar":
             return _left("barred", target.reason, written)
@@ -73,9 +75,10 @@ def handler(
         set_at = written if state.weights == wanted else None
         if set_at is None:
             # Always written, even if the wanted weights are read: what is read may be old.
-            known = state.best_known(rule, live) if rule else None
+            # And no slower for that: clients may be meeting a bad release.
+            known = kept_most(state.may_be(rule, live, utc_now())) if rule else None
             set_at = _write(plan, target, journal, traffic, known, verified=verified)
-        if not visible(traffic, journal.refuse_lost(plan.hold)):
+        if not visible(plan, traffic, journal):
             reason = f"the load balancer does not show what was written ({wanted}) yet"
             return _left("waiting", reason, set_at)
     except ForeignChange as foreign:

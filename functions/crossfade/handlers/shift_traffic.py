@@ -14,8 +14,8 @@ from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.tasks.reasons import advice
-from crossfade.domain.traffic.rule import refuse_stickiness
-from crossfade.domain.traffic.weights import Weights, refuse_foreign
+from crossfade.domain.traffic.rule import kept_most, refuse_stickiness
+from crossfade.domain.traffic.weights import RULE_SECONDS, Weights, refuse_foreign
 from crossfade.domain.verdict import Window
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import keep_up, lacking
@@ -69,11 +69,12 @@ def handler(
     began = written
     if began is None:
         # The stage begins before the write, so that every answer under the new weights is judged.
-        began = _write(plan, journal, traffic, weights)
+        # A step back waits for nothing that is the owner's: it takes clients away from a suspect.
+        began = _write(plan, journal, traffic, weights, urgent=emergency or not entered.weight)
         retry = weight is not None
         record = StageRecord(weight=entered.weight, retry=retry, step_backs=step_backs, began=began)
         journal.history.watched(plan.hold, record)
-    if not visible(traffic, journal.refuse_lost(plan.hold)):
+    if not visible(plan, traffic, journal):
         reason = f"the load balancer does not show the new weights ({weights}) yet"
         return Shifted(status="waiting", reason=reason, written=began)
     # The stage's time counts from here, so that no release is rolled back because AWS was slow.
@@ -123,8 +124,11 @@ def _below_floor(weights: Weights, short: str) -> TargetsBelowFloor:
     return TargetsBelowFloor(f"Not shifted to {weights}: {short}. {what}")
 
 
-def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights) -> datetime:
-    """Set the weights, unless they were changed outside Crossfade; returns when that began."""
+def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights, *, urgent: bool) -> datetime:
+    """Set the weights, unless they were changed outside Crossfade; returns when that began.
+
+    While it is not known what of the rule's owner is newest nothing is written, unless it is ``urgent``.
+    """
     state, rule = journal.refuse_lost(plan.hold), traffic.rule()
     live = rule.weights(plan.spec.target_groups) if rule else None
     if live not in state.own(utc_now()):
@@ -133,7 +137,15 @@ def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights)
         raise NotYetVisible(f"The load balancer does not show the production rule {plan.spec.rule} yet.")
     refuse_stickiness(rule, [])  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
+    known = state.may_be(rule, live, began)
+    if len(known) > 1 and not urgent:
+        journal.live.saw(plan.hold, state, rule, live, began)
+        raise NotYetVisible(
+            f"What the load balancer shows of the production rule {rule.arn}, weights aside, is not what it "
+            "showed a moment ago, and may be older. A write would keep one and lose the other, so Crossfade "
+            f"waits until it has shown one and the same for {RULE_SECONDS // 60} minutes."
+        )
     journal.live.intend(plan.hold, weights)
-    answer = traffic.write(weights, state.best_known(rule, live))
+    answer = traffic.write(weights, kept_most(known))
     journal.live.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
     return began

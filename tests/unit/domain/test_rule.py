@@ -185,4 +185,16 @@ def test_a_written_rule_is_remembered_as_it_was_answered() -> None:
     answer = live_rule(login(), forward(blue=90, green=10))
     last = LastRule.of(placed(), answer, at(5))
     assert LastRule.model_validate(json.loads(last.model_dump_json())) == last
-    assert last.newer_than(live_rule()) == answer
+    assert last.over(live_rule()) == answer
+
+
+def test_the_owners_part_of_a_rule_is_all_but_where_it_leads() -> None:
+    """Not the numbers of its actions, nor how ELB shows a forward to one group, nor what a write says."""
+    bare = live_rule().of_owner
+    alone = {"Type": "forward", "TargetGroupArn": GROUPS.blue, "Order": 1}
+    assert live_rule(forward(green=7, sticky=None)).of_owner == live_rule(alone).of_owner == bare
+    before, kept = login(), login(UseExistingClientSecret=True)
+    enriched = live_rule({**before, "Order": 1}, {**forward(blue=1), "Order": 2}).of_owner
+    assert live_rule(kept, forward(green=1)).of_owner == enriched != bare
+    assert live_rule(login(Scope="openid"), forward(green=1)).of_owner != enriched
+    assert live_rule(forward(blue=1, sticky=True)).of_owner != bare

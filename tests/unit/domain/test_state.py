@@ -12,8 +12,22 @@ from crossfade.domain.journal import (
     refuse_lost,
     refuse_superseded,
 )
-from crossfade.domain.traffic.weights import Overwritten, Weights
-from tests.unit.examples import DEPLOY, EXECUTION, OLD, ROLLBACK, ROLLBACKS, at, candidate, waiting
+from crossfade.domain.traffic.rule import LastRule, kept_most
+from crossfade.domain.traffic.weights import RULE_SECONDS, Overwritten, Weights
+from faults.cases.service import login
+from tests.unit.examples import (
+    DEPLOY,
+    EXECUTION,
+    OLD,
+    ROLLBACK,
+    ROLLBACKS,
+    at,
+    candidate,
+    forward,
+    live_rule,
+    placed,
+    waiting,
+)
 
 MINE = f"{EXECUTION}:d1"
 HOLD = Hold("web", "d1", MINE)
@@ -125,3 +139,28 @@ def test_what_was_overwritten_is_known_again_when_the_owners_service_has_left_it
     assert bound.own(at(61)) == (Weights(blue=100, green=0), Weights(blue=10, green=0, beside=90))
     assert (bound.origin, state.bound("green")) == (None, state)
     assert State().bound("green") == State(origin="green")
+
+
+def test_a_read_that_says_what_the_last_write_says_is_no_news() -> None:
+    """It need not be remembered, and leaves one thing that the rule may be."""
+    rule, bare = live_rule(login(), forward(blue=90, green=10)), live_rule()
+    last = LastRule.of(placed(), rule, at(0))
+    state = State(weights=SOME, written_at=at(0), last_rule=last)
+    assert state.saw(rule, SOME, at(9)) == ()
+    assert state.may_be(bare, BLUE, at(9)) == [rule]  # older than the write
+    assert state.may_be(bare, SOME, at(9)) == [bare]  # newer
+    again = state.model_copy(update={"last_rule": last.model_copy(update={"again": True})})
+    assert again.may_be(bare, SOME, at(9)) == [bare, rule]
+    assert again.may_be(bare, SOME, at(RULE_SECONDS)) == [bare]
+
+
+def test_what_reads_have_shown_is_remembered_while_a_read_may_be_older() -> None:
+    """Each once, with the last time; one that shows overwritten weights says nothing."""
+    bare, rule = live_rule(), live_rule(login(), forward(blue=90, green=10))
+    state = State(weights=SOME)
+    for seconds, read, weights in ((0, rule, SOME), (5, bare, SOME), (7, bare, BLUE), (9, rule, SOME)):
+        state = state.model_copy(update={"seen": state.saw(read, weights, at(seconds))})
+    assert [one.at for one in state.seen] == [at(5), at(9)]
+    assert kept_most(state.may_be(bare, SOME, at(10))).of_owner == rule.of_owner
+    assert len(state.may_be(rule, SOME, at(5 + RULE_SECONDS))) == 1
+    assert state.may_be(live_rule(arn="another"), SOME, at(10))[1:] == []

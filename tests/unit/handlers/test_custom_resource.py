@@ -51,7 +51,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     return found
 
 
-def _custom_resource(kind: str, service: str) -> dict[str, Any]:
+def custom_resource(kind: str, service: str) -> dict[str, Any]:
+    """What CloudFormation sends."""
     return {
         "RequestType": kind,
         "ServiceToken": "arn",
@@ -68,7 +69,7 @@ def _cleanup(aws: Aws, kind: str, service: str = "web") -> None:
     aws.called.clear()
     context = Context()
     context.remaining = 900_000
-    module_of("cleanup").handler(_custom_resource(kind, service), context)
+    module_of("cleanup").handler(custom_resource(kind, service), context)
     assert aws.called - ACTIONS["cleanup"] == set()
 
 

@@ -80,14 +80,17 @@ def test_a_first_release_is_planned(account: Account, invoke: Invoke) -> None:
     stages = (account.spec.stages[0], account.spec.stages[-1])
     expected = account.first_plan(release=release, stages=stages)
     assert (answer["action"], answer["reason"]) == ("deploy", "nothing → 0.0.2 in blue")
-    assert expected == HeldPlan.model_validate(answer["plan"])
+    planned = HeldPlan.model_validate(answer["plan"])
+    assert expected == planned.model_copy(update={"seen": ()})
+    assert [one.arn for one in planned.seen] == [account.spec.rule]
 
 
 def test_a_release_is_planned(account: Account, invoke: Invoke, live: Release) -> None:
     """Into the idle slot; what runs is told by the live task definition's tags."""
     release = account.release("0.0.2")
     expected = account.plan(release=release, previous=running_release(live))
-    assert expected == HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
+    planned = HeldPlan.model_validate(_plan(invoke, ASK)["plan"])
+    assert expected == planned.model_copy(update={"seen": ()})
 
 
 def test_a_live_slot_without_a_healthy_target_is_told(
@@ -437,7 +440,9 @@ def _lose_group(account: Account) -> None:
             _lose("repository"), ASK, errors.ResourceGone, "no repository nowhere", id="no-repository"
         ),
         pytest.param(_hold_and_reject, ASK, errors.ServiceBusy, "theirs", id="busy-and-nobody-waits"),
-        pytest.param(_delete_stack, ASK, errors.ServiceBusy, DELETION, id="the-service-goes"),
+        pytest.param(
+            _delete_stack, ASK, errors.ServiceBusy, "crossfade leave web again", id="the-service-goes"
+        ),
         pytest.param(_run_idle, ASK, errors.SlotDrift, "idle slot blue", id="tasks-that-nobody-started"),
         pytest.param(_log_nowhere, ASK, errors.PatternUnusable, "gate.users is feed", id="no-log"),
         pytest.param(

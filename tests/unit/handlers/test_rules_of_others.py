@@ -10,11 +10,12 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.domain import errors
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.spec.service import ExistingRule, OwnRule
-from crossfade.domain.traffic.weights import Weights
+from crossfade.domain.traffic.place import balancer_of
+from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 from faults.cases.service import login
 from tests.unit.account import Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at
-from tests.unit.handlers.conftest import Aws, Invoke
+from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 ASK = {"service": "web", "image_tag": "0.0.2"}
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
@@ -82,6 +83,36 @@ def test_another_rule_that_leads_to_the_service_is_refused(
         Actions=[{"Type": "forward", "TargetGroupArn": group}],
     )
     with pytest.raises(errors.PatternUnusable, match=r"\(priority 50, host-header api.example\) leads to it"):
+        _plan(account, invoke)
+
+
+@pytest.mark.parametrize("group", ["blue", "pattern"])
+def test_another_listener_that_leads_to_the_service_is_refused(
+    account: Account, invoke: Invoke, aws: Aws, blue_live: None, group: str
+) -> None:
+    """It may have come since the service was prepared."""
+    account.elbv2.create_listener(
+        LoadBalancerArn=balancer_of(account.spec.listener),
+        Protocol="HTTP",
+        Port=8443,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": getattr(account.spec.target_groups, group)}],
+    )
+    with pytest.raises(errors.PatternUnusable, match=r"\(the default rule\) leads to it as well"):
+        _plan(account, invoke)
+
+
+def test_a_listener_that_has_come_to_ask_for_certificates_is_refused(
+    account: Account, invoke: Invoke, aws: Aws, blue_live: None
+) -> None:
+    """The probe has none, and every one of its requests would fail."""
+
+    def asks(answer: dict[str, Any]) -> dict[str, Any]:
+        for shown in answer["Listeners"]:
+            shown["MutualAuthentication"] = {"Mode": "verify"}
+        return answer
+
+    aws.edit("DescribeListeners", asks)
+    with pytest.raises(errors.PatternUnusable, match=r"asks for a client's certificate \(verify\)"):
         _plan(account, invoke)
 
 
@@ -270,3 +301,109 @@ def test_a_rule_with_a_new_priority_is_deployed_to(account: Account, invoke: Inv
         account.spec.model_copy(update={"traffic": (OwnRule(listener=account.spec.listener, priority=7),)})
     )
     assert _plan(account, invoke)["reason"].endswith("0.0.2 in green")
+
+
+# ---- reads that disagree --------------------------------------------------------------------------------
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    """What DescribeRules answers by now."""
+    found: dict[str, Any] = account.elbv2.describe_rules(ListenerArn=account.spec.listener)
+    return found
+
+
+def _planned(account: Account, invoke: Invoke, journal: Journal) -> HeldPlan:
+    """A deployment as PlanRelease has planned it, which holds the service."""
+    plan = HeldPlan.model_validate(_plan(account, invoke)["plan"])
+    journal.holding.claim(plan)
+    account.resize("green", 2)
+    account.register_targets("green", "10.0.0.10", "10.0.0.11")
+    return plan
+
+
+def test_a_login_that_the_plan_has_seen_is_not_lost_to_an_older_read(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, live: None, traffic: Traffic
+) -> None:
+    """Both reads show the same weights, which so do not tell which of them is older."""
+    before = _shown(account)
+    account.enrich_rule()
+    plan = _planned(account, invoke, journal)
+    aws.answer("DescribeRules", before)
+    with pytest.raises(errors.NotYetVisible, match="may be older"):
+        _shift(invoke, plan)
+    clock.sleep(RULE_SECONDS - 60)
+    aws.allow("DescribeRules")
+    with pytest.raises(errors.NotYetVisible, match="may be older"):
+        _shift(invoke, plan)  # it may as well be an old read, of before the login was taken away
+    clock.sleep(RULE_SECONDS)
+    assert _shift(invoke, plan)["status"] == "shifted"
+    assert (traffic.weights(), _logins(account)) == (SOME, [LOGIN])
+
+
+def test_what_its_owner_took_away_is_believed_when_reads_have_agreed_on_it(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, live: None, traffic: Traffic
+) -> None:
+    """Of what is older than five minutes no read tells any more."""
+    bare = account.production_rule()
+    account.enrich_rule()
+    plan = _planned(account, invoke, journal)
+    account.elbv2.modify_rule(RuleArn=bare["RuleArn"], Actions=bare["Actions"])
+    with pytest.raises(errors.NotYetVisible, match="may be older"):
+        _shift(invoke, plan)
+    clock.sleep(RULE_SECONDS)
+    assert _shift(invoke, plan)["status"] == "shifted"
+    assert (traffic.weights(), _logins(account)) == (SOME, [])
+
+
+def test_an_old_read_does_not_lose_a_login_that_came_after_the_last_write(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, journal: Journal, live: None, traffic: Traffic
+) -> None:
+    """By its weights it is older than that write; what was seen since is newer than both."""
+    plan = _planned(account, invoke, journal)
+    before = _shown(account)
+    aws.edit("ModifyRule", lambda answer: account.enrich_rule() and answer)
+    assert _shift(invoke, plan)["status"] == "shifted"  # and its read-back shows the login
+    aws.edit("ModifyRule", lambda answer: aws.allow("DescribeRules") or answer)
+    aws.answer("DescribeRules", before)
+    assert _shift(invoke, plan, stage=2)["status"] == "shifted"
+    assert (traffic.weights(), _logins(account)) == (GREEN, [LOGIN])
+
+
+def test_a_rollback_does_not_wait_for_reads_to_agree_and_keeps_the_login(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, live: None, traffic: Traffic
+) -> None:
+    """Clients may be meeting a bad release; a login that is put back is less than one that is lost."""
+    before = _shown(account)
+    account.enrich_rule()
+    plan = _planned(account, invoke, journal)
+    aws.answer("DescribeRules", before)
+    assert _restore(invoke, journal, plan)["status"] == "unmoved"
+    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])
+
+
+def test_an_emergency_does_not_wait_for_reads_to_agree(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, live: None, traffic: Traffic
+) -> None:
+    """The stable slot serves nothing."""
+    before = _shown(account)
+    account.enrich_rule()
+    plan = _planned(account, invoke, journal)
+    aws.answer("DescribeRules", before)
+    aws.edit("ModifyRule", lambda answer: aws.allow("DescribeRules") or answer)
+    shifted = invoke("shift_traffic", plan=plan, stage=2, deadline=at(60), written=None, emergency=True)
+    assert shifted["status"] == "shifted"
+    assert (traffic.weights(), _logins(account)) == (GREEN, [LOGIN])
+
+
+def test_a_second_restore_does_not_lose_the_login_of_the_first(
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, live: None, traffic: Traffic
+) -> None:
+    """Both write the same weights, and so had the rule before the shift: the weights tell no order."""
+    plan = _planned(account, invoke, journal)
+    before = _shown(account)
+    _shift(invoke, plan)
+    account.enrich_rule()
+    _restore(invoke, journal, plan)
+    aws.answer("DescribeRules", before)
+    assert _restore(invoke, journal, plan)["status"] == "moved"
+    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])

@@ -13,6 +13,7 @@ from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import Stage
 from crossfade.domain.text import visible
+from crossfade.domain.traffic.rule import SeenRule
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import EMERGENCY
 
@@ -102,7 +103,7 @@ class Plan(Model):
     """All that a deployment has decided. Only the release's version may change later, in VerifyCandidate.
 
     ``execution`` has decided it; who may carry it out is in ``HeldPlan``. ``asked_by`` is the execution of
-    another workflow that asked for it, or the one that has waited.
+    another workflow that asked for it, or the one that has waited. ``seen``: see the journal's state.
     """
 
     deployment: str
@@ -117,6 +118,7 @@ class Plan(Model):
     stages: tuple[Stage, ...]
     feed: Feed | None = None
     contents: Contents | None = None
+    seen: tuple[SeenRule, ...] = ()
 
     @property
     def service(self) -> str:
@@ -256,6 +258,7 @@ def decide(
     running: RunningRelease | None,
     feed: Feed | None = None,
     contents: Contents | None = None,
+    seen: tuple[SeenRule, ...] = (),
 ) -> Decision:
     """Turn a release and what is live into a plan, or into nothing to do.
 
@@ -285,6 +288,7 @@ def decide(
         stages=spec.stages if stable else (spec.stages[0], spec.stages[-1]),
         feed=feed,
         contents=contents,
+        seen=seen,
     )
     before, summary = running.version if running else "nothing", contents.summary if contents else ""
     home = f" (back in {spec.slot_service(candidate)})" if leaves else ""

@@ -431,7 +431,13 @@ def read_spec(name: str, document: str) -> ServiceSpec:
     try:
         spec = ServiceSpec.model_validate_json(document)
     except ValidationError as error:
-        raise _malformed(name, faults(error, "document")) from error
+        wrong = faults(error, "document")
+        if '"blueprint"' in document:
+            wrong.append(
+                "This is the form of Crossfade 0.1: docs/adopting.md says how such a service changes over, "
+                'under "A service of Crossfade 0.1"'
+            )
+        raise _malformed(name, wrong) from error
     given, twice = _parsed(document)
     wrong = [f"{key}: is given twice" for key in twice]
     wrong += [f"{key}: there is no such field" for key in unknown_keys(given, spec)]

@@ -25,6 +25,15 @@ def listener_of(rule: str) -> str:
     return rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]
 
 
+def balancer_of(listener: str) -> str:
+    """The ARN of the load balancer that a listener belongs to.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html
+    has the forms of both.
+    """
+    return listener.replace(":listener/", ":loadbalancer/").rpartition("/")[0]
+
+
 def listener(spec: ServiceSpec) -> str:
     """The ARN of the listener of production."""
     route = spec.route

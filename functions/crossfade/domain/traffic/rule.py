@@ -5,8 +5,8 @@ shapes of ELB's ``Action`` and ``RuleCondition``.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from crossfade.domain.errors import ForeignChange, StickyTraffic
@@ -14,7 +14,7 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import SLOTS, TargetGroups
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.text import visible
-from crossfade.domain.traffic.weights import Weights
+from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 
 OIDC = "authenticate-oidc"
 KEPT = (OIDC, "authenticate-cognito", "jwt-validation")
@@ -77,6 +77,19 @@ class LiveRule(Model):
         blue, green = (self.forwards.get(groups.of(slot), 0) for slot in SLOTS)
         return Weights.shares(blue, green, sum(self.forwards.get(group, 0) for group in beside))
 
+    @property
+    def of_owner(self) -> str:
+        """What of the actions is not Crossfade's, as a text: all but where the forward leads.
+
+        Their order is that of the list, so the numbers say nothing; nor does what a write says of a secret.
+        """
+        *before, forward = ({**_kept(action), "Order": 0} for action in self.actions)
+        stickiness = forward.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {})
+        rest = {
+            key: value for key, value in forward.items() if key not in {"ForwardConfig", "TargetGroupArn"}
+        }
+        return json.dumps([*before, rest, {"Enabled": False} | stickiness], sort_keys=True)
+
     def weighted(self, groups: TargetGroups, weights: Weights) -> list[dict[str, Any]]:
         """The rule's actions with other weights: all of them, since ModifyRule replaces the whole list."""
         *before, forward = self.actions
@@ -111,20 +124,35 @@ class LiveRule(Model):
         )
 
 
-class LastRule(Model):
-    """The production rule by the load balancer's answer to the last write of it, and where its groups were.
-
-    ``actions`` is JSON; ``at`` is when it was written, and is that of the journal's weights.
-    """
+class SeenRule(Model):
+    """The production rule as it was seen; ``actions`` is JSON, ``at`` is when it was seen so last."""
 
     arn: str
-    cluster: str
-    target_groups: TargetGroups
     actions: str
     at: Timestamp
 
+    def over(self, read: LiveRule) -> LiveRule:
+        """The rule that was read, with its actions as they were seen."""
+        return read.model_copy(update={"actions": tuple(json.loads(self.actions))})
+
+    def may_be_newer(self, now: datetime) -> bool:
+        """Whether what the load balancer answers now may be of before it was seen so."""
+        return now < self.at + timedelta(seconds=RULE_SECONDS)
+
+
+class LastRule(SeenRule):
+    """The production rule by the load balancer's answer to the last write of it, and where its groups were.
+
+    ``at`` is when it was written, and is that of the journal's weights. ``again``: a read with these weights
+    may have been from before this write.
+    """
+
+    cluster: str
+    target_groups: TargetGroups
+    again: bool = False
+
     @classmethod
-    def of(cls, spec: Placed, answer: LiveRule, at: datetime) -> Self:
+    def of(cls, spec: Placed, answer: LiveRule, at: datetime, *, again: bool = False) -> Self:
         """What is to be remembered of a write."""
         return cls(
             arn=answer.arn,
@@ -132,11 +160,8 @@ class LastRule(Model):
             target_groups=spec.target_groups,
             actions=json.dumps(answer.actions),
             at=at,
+            again=again,
         )
-
-    def newer_than(self, read: LiveRule) -> LiveRule:
-        """The rule that was read, with its actions as they were when it was written."""
-        return read.model_copy(update={"actions": tuple(json.loads(self.actions))})
 
 
 def weighted_forward(action: Mapping[str, Any], groups: TargetGroups, weights: Weights) -> dict[str, Any]:
@@ -162,6 +187,14 @@ def _kept(action: Mapping[str, Any]) -> dict[str, Any]:
         return dict(action)
     login = {key: value for key, value in action["AuthenticateOidcConfig"].items() if key != "ClientSecret"}
     return {**action, "AuthenticateOidcConfig": {**login, "UseExistingClientSecret": True}}
+
+
+def kept_most(rules: Iterable[LiveRule]) -> LiveRule:
+    """Of what a rule may be by now the one that does most before it forwards, else the first one.
+
+    A login that is put back once more is a nuisance; one that is lost opens the service.
+    """
+    return max(rules, key=lambda rule: len(rule.actions))
 
 
 def _values(condition: Mapping[str, Any]) -> Iterator[str]:

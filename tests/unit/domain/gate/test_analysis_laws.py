@@ -44,6 +44,18 @@ def test_nothing_counts_twice(green: str, blue: str, blocks: list[Block], seen: 
 
 
 @given(marks, marks, traffic)
+@settings(max_examples=30)
+def test_a_look_leaves_what_it_was_given(green: str, blue: str, blocks: list[Block]) -> None:
+    """Law: the state before a look is the same after it, so the look can be taken again."""
+    records = ledger(green, blue, rate=7)
+    half = len(records) // 2
+    state, _ = glance(records[:half], blocks[:6])
+    before = state.model_dump_json()
+    glance(records[half:], blocks, state=state)
+    assert state.model_dump_json() == before
+
+
+@given(marks, marks, traffic)
 @settings(max_examples=60)
 def test_the_state_travels_as_json(green: str, blue: str, blocks: list[Block]) -> None:
     """Law: reading what was written gives the same state, and the next look the same verdict."""

@@ -7,8 +7,7 @@ on both sides alike, and is never lost.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -65,6 +64,10 @@ class OpenTally:
         latencies, *further = (tuple(sorted(counts.items())) for counts in (self.latencies, *self.further))
         return Tally(self.requests, self.failures, latencies, tuple(further))
 
+    def copied(self) -> "OpenTally":
+        """One to count on in."""
+        return replace(self, latencies=self.latencies.copy())
+
 
 @dataclass(slots=True)
 class Seen:
@@ -110,6 +113,10 @@ class Seen:
         """Whether the lane answers well while the other lane's run lasts."""
         return self.answering and self.at >= run.last - settings.dead_seconds
 
+    def copied(self) -> "Seen":
+        """One to count on in: the open tally is all of it that changes in place."""
+        return replace(self, open=self.open.copied())
+
 
 @dataclass(slots=True)
 class Lanes:
@@ -131,6 +138,15 @@ class Lanes:
     def by_name(self, candidate: Slot) -> dict[Lane, Seen]:
         """The same three, by their names in the ledger."""
         return {candidate: self.candidate, other(candidate): self.stable, "production": self.production}
+
+    def copied(self) -> "Lanes":
+        """Lanes to count on in; these stay as they are."""
+        return replace(
+            self,
+            candidate=self.candidate.copied(),
+            stable=self.stable.copied(),
+            production=self.production.copied(),
+        )
 
     @property
     def wrong(self) -> bool:
@@ -200,7 +216,7 @@ def ledger_blocks(
 
     ``right`` has the versions that a lane may answer with; a lane without an entry may answer with any.
     """
-    counting = _Counting(deepcopy(lanes), candidate, since.timestamp(), right, settings)
+    counting = _Counting(lanes.copied(), candidate, since.timestamp(), right, settings)
     for record in records:
         if isinstance(record, Opened):
             counting.open(record)
