@@ -209,6 +209,18 @@ def break_down(slot: Slot, status: int | None = 502, every: int = 1) -> Happenin
     return lambda world: world.balancer.break_down(world.spec.target_groups.of(slot), status, every)
 
 
+def spell(slot: Slot, seconds: float) -> Happening:
+    """Every request to a slot fails for a while; its tasks run on."""
+
+    def happen(world: World) -> None:
+        group = world.spec.target_groups.of(slot)
+        world.balancer.break_down(group, 500, 1)
+        well = partial(world.balancer.break_down, group, None, 1)
+        world.clock.after(seconds, world.writes.by_owner, well)
+
+    return happen
+
+
 def after(happens: Happening, begins: Happening) -> Happening:
     """Before it begins, something else happens."""
 
@@ -421,6 +433,16 @@ _ALL = (
     Scenario("fed-unfit", push(UNFIT), "0.0.1", spec=FEED),
     Scenario("metered-unfit", push(UNFIT), "0.0.1", spec=METRICS),
     Scenario("alarmed", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": raise_alarm}, spec={"alarms": [ALARM]}),
+    # A spell of failures, with some of the clients on it, and with all of them and the old slot suspended.
+    Scenario("spell", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": spell("green", 6)}, spec=PATIENT),
+    Scenario(
+        "spell-late",
+        scaled(ask(NEXT)),
+        "0.0.4",
+        {"deploy.RetireStable#1": spell("blue", 6)},
+        released=_TWICE,
+        spec=PATIENT | {"retire": SPEC["retire"] | {"drain_seconds": 60}},
+    ),
     # It steps back, is held, and climbs when the alarm is over.
     Scenario(
         "alarm-over",
