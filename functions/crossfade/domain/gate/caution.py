@@ -10,7 +10,7 @@ from crossfade.domain.verdict import Verdict
 FEW_FAILURES = 0.4
 """How many failures of users a second a retry may cost, if the candidate fails as before."""
 HIGHER = 4
-"""So many times what was seen of more spells it takes to step back for them again."""
+"""By how much the evidence of more spells must have grown to step back for them again: this factor."""
 
 
 def decided(state: GateState, verdict: Verdict, watch: Watch, now: datetime) -> GateState:

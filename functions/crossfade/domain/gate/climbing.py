@@ -57,7 +57,7 @@ def climb(state: GateState, watch: Watch) -> Verdict:
     if caution.retry is None or caution.retry >= weight:
         return Verdict(
             action="advance",
-            reason=f"well again for so long: back to {weight} %",
+            reason=f"well again: back to {weight} %",
             climb=Climb(stage=caution.place),
         )
     first = next(place for place, weight in enumerate(watch.weights) if weight)

@@ -11,9 +11,9 @@ from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.verdict import Cause
 
 SUSPICIONS = 5
-"""So many times the evidence that holds a stage is reason to step back."""
+"""The evidence to step back, in units of the evidence that holds a stage."""
 GROWN = 1.5
-"""Evidence that was known when the candidate climbed must have grown so many times."""
+"""Evidence that was known when the candidate climbed must have grown by this factor."""
 IN_ROW = 2
 """So many bad blocks of the probe in a row, and it is no short spell."""
 UNLIKELY, FEW = 0.01, 5

@@ -11,7 +11,7 @@ from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.verdict import EMERGENCY, Verdict
 
 FEW_USERS = 1000
-"""With fewer requests in ``users_seconds`` only the last shared stage waits so long for a proof."""
+"""With fewer requests in ``users_seconds`` only the most even stage waits all that time for a proof."""
 
 
 def verdict_of(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
@@ -45,8 +45,8 @@ def _stage_verdict(state: GateState, settings: GateSettings, watch: Watch, now: 
         # Whatever the stable slot does: no client may be sent to a candidate that fails like that.
         refused = late and not watch.stage.weight and fails_too_much(state, settings)
         return verdict.model_copy(update={"error": "CandidateWorse"}) if refused else verdict
-    if cold := _cold(state, settings, watch, now):
-        return cold
+    if not_warm := _not_warm(state, settings, watch, now):
+        return not_warm
     if held:
         return climbing.climb(state, watch)
     if climbing.retries(state, watch):
@@ -121,7 +121,7 @@ def _suspicion(state: GateState, settings: GateSettings, watch: Watch, now: date
     return None
 
 
-def _cold(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> Verdict | None:
+def _not_warm(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> Verdict | None:
     """Hold the first stage until the candidate is warm: what is slow before says nothing."""
     warmth = state.probe.warmth
     if watch.stage.weight or watch.alone:

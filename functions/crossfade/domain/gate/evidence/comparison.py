@@ -59,11 +59,11 @@ class Comparison(NamedTuple):
         else:
             gains = spells.gains(block, bets, guess, law)
             spells = spells.after(block, guess, law)
-        in_spell = spells is not None and spells.stable_at == law.at
+        stable_is_bad = spells is not None and spells.stable_at == law.at
         e_process = self.e_process.after(gains, law.cap)
         counts = self.counts.plus(block) if e_process.evidence > 1 else NOTHING
         # A spell of the stable side does not predict its rate in blocks without one.
-        rate = self.rate if in_spell else self.rate.after(block)
+        rate = self.rate if stable_is_bad else self.rate.after(block)
         return Comparison(e_process, rate, NOTHING, counts, spells)
 
     def learn(self, block: Counts, law: Law) -> "Comparison":

@@ -1,7 +1,7 @@
 """Spells: failures that come together for a while, on one side only, by no fault of the release.
 
 A pause, a noisy neighbour or a lost connection pool fails many requests at once, and then it is over. A block
-with so many failures is *bad*; blocks without a spell fail independently. A spell goes on while its last bad
+with that many failures is *bad*; blocks without a spell fail independently. A spell goes on while its last bad
 block began at most ``clump_seconds`` ago. The stable side has spells too: how often they begin there says how
 often they may on the candidate's side.
 
@@ -21,7 +21,7 @@ from crossfade.domain.gate.evidence.sign import Sign
 BLOCK = 5
 """The seconds of a block that the constants below are for."""
 LEAST, SPREAD = 2.5, 3.5
-"""A block is bad with so many failures beyond those expected: this number, and times the deviation."""
+"""A block is bad with that many failures beyond those expected: this number, and times the deviation."""
 LEAST_TOUCHED, SPREAD_TOUCHED = 1.0, 2.0
 """The same for a block in which something was met: one spell need not make every source's block bad."""
 FIRST_BLOCKS = 40
@@ -130,11 +130,11 @@ class Spells(NamedTuple):
             if law.fills(1) and expected - 2 * sqrt(expected) > limit:
                 enough = ceil(expected - 2 * sqrt(expected))
                 filled = law.fills(enough / counts.n_c)
-            by_spell = hazard * exp(-filled)
+            of_spells = hazard * exp(-filled)
             chance = min(at_least(enough, expected), SURE)
-            factor = min(max(chance * (1 - by_spell) / (by_spell * (1 - chance)), 1.0), exp(most + filled))
+            factor = min(max(chance * (1 - of_spells) / (of_spells * (1 - chance)), 1.0), exp(most + filled))
             most_gain = log(factor) if counts.x_c >= enough else 0.0 if counts.x_c >= limit else law.cap
-            gains.append(min(gain, most_gain) - log1p(by_spell * (factor - 1)))
+            gains.append(min(gain, most_gain) - log1p(of_spells * (factor - 1)))
         return gains
 
     def losses(

@@ -50,7 +50,7 @@ class Streams(NamedTuple):
     ``seconds``: how long that block was. ``stable_at``: when the stable side last had requests. ``stage``:
     the beginning of the stage that ``proof`` and ``reported_seconds`` belong to. ``reported_seconds``: the
     length of its blocks that report the candidate; ``reported_until``: the end of the last such block.
-    ``tasks`` are those of the counts of ``failing``, where tasks can be told apart.
+    ``tasks`` are those of the counts of ``failing``, where tasks can be is_warm apart.
 
     ``latencies`` are the stable side's of the only path, or the first; ``further`` those of other paths. Each
     request is compared with its own path's bounds, and all paths together make the streams ``slow``. So a
@@ -153,10 +153,10 @@ class Streams(NamedTuple):
         if block.stable is not None and not alone:
             latencies = _known(latencies, block.stable)
         warmth = self.warmth.after(block, clump, launched or 0)
-        told = self.warmth.warm_at > 0 if probe else not self.warmth.cooling(clump, block.seconds)
+        is_warm = self.warmth.warm_at > 0 if probe else not self.warmth.cooling(clump, block.seconds)
         slow, slow_by_path = self.slow, self.slow_by_path
         if not alone:
-            slow, slow_by_path = self._slow_after(block, steps(settings.slower_by), law, compared and told)
+            slow, slow_by_path = self._slow_after(block, steps(settings.slower_by), law, compared and is_warm)
         return Streams(
             until=block.end,
             seconds=block.seconds,
