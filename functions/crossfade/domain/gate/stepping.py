@@ -15,7 +15,7 @@ SUSPICIONS = 5
 GROWN = 1.5
 """Evidence that was known when the candidate climbed must have grown by this factor."""
 IN_ROW = 2
-"""So many bad blocks of the probe in a row, and it is no short spell."""
+"""How many bad blocks of the probe in a row are no short spell."""
 UNLIKELY, FEW = 0.01, 5
 """What is less likely is no chance; fewer answers say nothing."""
 

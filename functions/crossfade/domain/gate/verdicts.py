@@ -132,7 +132,7 @@ def _not_warm(state: GateState, settings: GateSettings, watch: Watch, now: datet
     return Verdict(action="hold", reason=f"{candidate} is not seen to be warm yet: {reasons.slower(warmth)}")
 
 
-def _spell(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
+def _while_failing(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> str | None:
     """Whether a spell of the candidate's failures may still go on: no stage ends in one."""
     bad_at = max(state.probe.spells.bad_at, state.users.spells.bad_at)
     over = now.timestamp() >= bad_at + settings.clump_seconds
@@ -145,7 +145,7 @@ def _while_suspected(state: GateState, settings: GateSettings, watch: Watch, now
     """Hold while suspicion lasts: no stage's deadline ends that, but the one that counts from the launch."""
     suspicion = _suspicion(state, settings, watch, now)
     if not suspicion:
-        spell = _spell(state, settings, watch, now)
+        spell = _while_failing(state, settings, watch, now)
         return Verdict(action="hold", reason=spell) if spell else None
     if climbing.held(state, watch):
         suspicion = f"{climbing.since(state, watch)}; {suspicion}"

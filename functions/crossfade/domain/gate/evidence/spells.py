@@ -1,7 +1,7 @@
 """Spells: failures that come together for a while, on one side only, by no fault of the release.
 
 A pause, a noisy neighbour or a lost connection pool fails many requests at once, and then it is over. A block
-with that many failures is *bad*; blocks without a spell fail independently. A spell goes on while its last bad
+with many failures is *bad*; blocks without a spell fail independently. A spell goes on while its last bad
 block began at most ``clump_seconds`` ago. The stable side has spells too: how often they begin there says how
 often they may on the candidate's side.
 
@@ -25,7 +25,7 @@ LEAST, SPREAD = 2.5, 3.5
 LEAST_TOUCHED, SPREAD_TOUCHED = 1.0, 2.0
 """The same for a block in which something was met: one spell need not make every source's block bad."""
 FIRST_BLOCKS = 40
-"""Before anything is seen, one spell in so many blocks is taken for granted."""
+"""The blocks in which one spell is taken for granted, before anything is seen."""
 PRUDENCE = 2
 """So many times as many spells as the stable side had may begin on the candidate's side."""
 MOST_OFTEN = 0.5

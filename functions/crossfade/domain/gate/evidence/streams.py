@@ -50,7 +50,7 @@ class Streams(NamedTuple):
     ``seconds``: how long that block was. ``stable_at``: when the stable side last had requests. ``stage``:
     the beginning of the stage that ``proof`` and ``reported_seconds`` belong to. ``reported_seconds``: the
     length of its blocks that report the candidate; ``reported_until``: the end of the last such block.
-    ``tasks`` are those of the counts of ``failing``, where tasks can be is_warm apart.
+    ``tasks`` are those of the counts of ``failing``, where tasks can be told apart.
 
     ``latencies`` are the stable side's of the only path, or the first; ``further`` those of other paths. Each
     request is compared with its own path's bounds, and all paths together make the streams ``slow``. So a
