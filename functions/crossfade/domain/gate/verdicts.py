@@ -145,8 +145,8 @@ def _while_suspected(state: GateState, settings: GateSettings, watch: Watch, now
     """Hold while suspicion lasts: no stage's deadline ends that, but the one that counts from the launch."""
     suspicion = _suspicion(state, settings, watch, now)
     if not suspicion:
-        spell = _while_failing(state, settings, watch, now)
-        return Verdict(action="hold", reason=spell) if spell else None
+        failing = _while_failing(state, settings, watch, now)
+        return Verdict(action="hold", reason=failing) if failing else None
     if climbing.held(state, watch):
         suspicion = f"{climbing.since(state, watch)}; {suspicion}"
     if now < watch.candidate_since + timedelta(seconds=settings.give_up_seconds):

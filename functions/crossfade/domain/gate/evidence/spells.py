@@ -27,7 +27,7 @@ LEAST_TOUCHED, SPREAD_TOUCHED = 1.0, 2.0
 FIRST_BLOCKS = 40
 """The blocks in which one spell is taken for granted, before anything is seen."""
 PRUDENCE = 2
-"""So many times as many spells as the stable side had may begin on the candidate's side."""
+"""The spells that may begin on the candidate's side, in units of those that the stable side had."""
 MOST_OFTEN = 0.5
 GOING_ON = 4.0
 """What a later bad block of a spell may multiply a bet by at most (in nats): the charge leaves a third."""
