@@ -43,7 +43,7 @@ def most_failures(requests: int, rate: float, least: float = LEAST, spread: floa
 
 
 def at_least(count: int, mean: float) -> float:
-    """The chance of so many failures or more, if ``mean`` are expected (Poisson)."""
+    """The chance of that many failures or more, if ``mean`` are expected (Poisson)."""
     if mean > EXACT:
         return 0.5 * erfc((count - 0.5 - mean) / sqrt(2 * mean))
     chance, below = exp(-mean), 0.0
