@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -112,7 +113,9 @@ def _execution(workflow: Workflow, version: str) -> str:
 
 
 if __name__ == "__main__":
+    folder = Path(tempfile.mkdtemp(prefix="crossfade-watch-"))
     try:
-        record(Laptop(Path(tempfile.mkdtemp(prefix="crossfade-watch-"))), FILE)
+        record(Laptop(folder), FILE)
     except DemoFailed as failure:
-        sys.exit(f"Nothing was recorded. {failure}")
+        sys.exit(f"Nothing was recorded. {failure} Logs: {folder}")
+    shutil.rmtree(folder, ignore_errors=True)
