@@ -6,6 +6,7 @@ import pytest
 
 from crossfade.domain.gate.evidence.comparison import Comparison, Proof
 from crossfade.domain.gate.evidence.spells import Law
+from crossfade.domain.gate.past import Caution
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.ledger import Record, Request, Unanswered
 from crossfade.domain.rollout.alarms import Alarm, with_alarms
@@ -202,9 +203,17 @@ def test_an_alarm_that_rises_meanwhile_is_told() -> None:
     """It tells of the outage; to go back would be to go back to that."""
     verdict = Verdict(action="advance", reason="all well", emergency=True)
     alarm = Alarm(name="errors", state="ALARM", since=at(5))
-    assert with_alarms(verdict, ["errors"], {"errors": alarm}, began=at(0), late=False) == Verdict(
-        action="advance", reason="all well; errors is in ALARM", emergency=True
+    told = with_alarms(
+        verdict,
+        ["errors"],
+        {"errors": alarm},
+        began=at(0),
+        watch=watch(),
+        caution=Caution(),
+        clump_seconds=15,
+        now=at(40),
     )
+    assert told == Verdict(action="advance", reason="all well; errors is in ALARM", emergency=True)
 
 
 # ---- when it comes and goes -----------------------------------------------------------------------------
