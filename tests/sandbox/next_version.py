@@ -94,6 +94,7 @@ def _other_items(folder: Path) -> None:
         "    verdict: str | None = None\n    reason: str | None = None\n",
         "    verdict: str | None = None\n",
     )
+    _edit(folder / STORED, 'reason=stage.reason or "",', 'reason="",')
 
 
 def _edit(file: Path, old: str, new: str, times: int = 1) -> None:
