@@ -205,7 +205,9 @@ def test_the_failing_version_was_taken_from_clients_and_then_put_back(fails_when
     timing = fails_when_live.certificate["timing"]
 
     assert 0 <= stepped["detected"] <= stepped["restored_api"] < 15
-    assert 0 <= timing["detected"] <= timing["restored_api"] < 15
+    # What was met before the step back may be enough to be sure: then the rollback has no first bad answer.
+    if timing["detected"] is not None:
+        assert 0 <= timing["detected"] <= timing["restored_api"] < 15
 
 
 def test_clients_were_restored_when_the_certificate_says(fails_when_live: Rehearsal) -> None:
