@@ -162,7 +162,7 @@ SHRUNK = "four-worse/owner-down@deploy.WatchStage#1"
 BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", never_hear),
     ("the service is free", "healthy", instead(Holding, "release")),
-    ("one slot has all the traffic", "worse", instead(Live, "reinstate")),
+    ("one slot has all the traffic", "by-hand", instead(Live, "reinstate")),
     ("the winner can carry the load", "grows", never_keep_up),
     ("the better side serves", DEAD, leave_the_better_side),
     ("no bad release is live", "fed-unfit", instead(gate, "analyse", let_pass)),
