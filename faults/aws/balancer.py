@@ -99,6 +99,19 @@ class Balancer:
         """The state of each target of a group, by its address."""
         return {address: state for address, (state, _) in self._targets[group].items()}
 
+    def exposed(self, group: str, address: str, moment: float) -> bool:
+        """Whether clients were sent to a healthy target by then."""
+        targets, served = self.healthy[group], self.served
+        healthy = (
+            since
+            for since, found in zip(targets.moments, targets.values, strict=True)
+            if any(target.address == address for target in found)
+        )
+        began = min(healthy, default=moment)
+        met = zip(served.moments, served.values, strict=True)
+        now = bool(served.at(began).get(group, 0))
+        return now or any(began < since <= moment and weights.get(group, 0) for since, weights in met)
+
     def _passed(self, group: str, address: str) -> None:
         state, image = self._targets[group].get(address, ("gone", None))
         if state == "initial" and image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from faults.workflow.clock import Clock
 
 Behaviour = Literal["good", "crashes", "crashes-late", "unhealthy", "wrong", "worse", "unfit"]
 """``crashes-late`` runs for a moment before it crashes, ``wrong`` answers with another version. ``worse``
-fails half the time as soon as it has clients, ``unfit`` whatever users ask for and never for the probe."""
+fails from its first client on, whoever asks; ``unfit`` whatever users ask for and never for the probe."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Image:
         """The digest that the tag is pushed with."""
         return f"sha256:{hashlib.sha256(self.tag.encode()).hexdigest()}"
 
-    def answer(self, n: int, *, exposed: bool, user: bool) -> tuple[int, str | None]:
-        """Status and version of the n-th answer; ``exposed``: clients are sent to it."""
+    def answer(self, n: int, *, exposed: Callable[[], bool], user: bool) -> tuple[int, str | None]:
+        """Status and version of the n-th answer; ``exposed``: clients were sent to it, by then."""
         if self.behaviour == "unfit" and user:
             return 500, None
-        if self.behaviour == "worse" and exposed and n % 2:
+        if self.behaviour == "worse" and exposed():
             return 500, None
         return 200, "9.9.9" if self.behaviour == "wrong" else self.tag
 

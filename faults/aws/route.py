@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from faults.aws.balancer import Weights
@@ -42,13 +43,14 @@ def answer(
     status = balancer.broken[group].at(moment).status(n) if group else None
     if status == BAD_GATEWAY:  # sent there although the targets are unhealthy: there are no others
         return Answer(status, None, group or "", own=True)
-    if not healthy:
+    if not group or not healthy:
         return None
     if status:
-        return Answer(status, None, group or "", healthy[n % len(healthy)].address)
+        return Answer(status, None, group, healthy[n % len(healthy)].address)
     address, image = healthy[n % len(healthy)]
-    status, version = image.answer(n, exposed=weights.get(group or "", 0) > 0, user=user)
-    return Answer(status, version, group or "", address)
+    exposed = partial(balancer.exposed, group, address, moment)
+    status, version = image.answer(n, exposed=exposed, user=user)
+    return Answer(status, version, group, address)
 
 
 def _chosen(weights: Weights, n: int) -> str | None:

@@ -9,13 +9,13 @@ from crossfade.aws.ecs_services import Slots
 from crossfade.aws.executions import Executions
 from crossfade.aws.history import DeploymentHistory
 from crossfade.aws.holding import Holding
+from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.live import Live
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.scalable_targets import Scaling
 from crossfade.domain.gate.state import GateState
-from crossfade.domain.journal import State
-from crossfade.domain.planning.plan import Plan
+from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.rollback.target import RestoreTarget
 from crossfade.domain.slots import TargetGroups, other
 from crossfade.domain.tasks.capacity import Capacity
@@ -31,7 +31,7 @@ from crossfade.handlers import (
     suspend_scaling,
     verify_restored,
 )
-from crossfade.watching import gate
+from crossfade.watching import capacity, gate
 from faults.aws import machines, stack
 from faults.aws.functions import Invocation
 from faults.cases.case import Result, named, run, scenario_of
@@ -83,8 +83,8 @@ def climb_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has taken the candidate's clients away gives it some again."""
     seen = shift_traffic.visible
 
-    def broken(traffic: Traffic, state: State) -> bool:
-        shown = seen(traffic, state)
+    def broken(plan: HeldPlan, traffic: Traffic, journal: Journal) -> bool:
+        shown, state = seen(plan, traffic, journal), journal.refuse_lost(plan.hold)
         if state.weights and state.weights.of("green") == 0:
             traffic.write(Weights.share("green", 10))
         return shown
@@ -94,8 +94,8 @@ def climb_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def never_win_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slot that is gone back to is asked for no tasks."""
-    for handler in (restore_weights, stop_loser, suspend_scaling):
-        monkeypatch.setattr(handler, "win_back", lambda *given, **named: None)
+    for module in (capacity, stop_loser, suspend_scaling):
+        monkeypatch.setattr(module, "win_back", lambda *given, **named: None)
 
 
 def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Verdict]:
@@ -162,7 +162,7 @@ SHRUNK = "four-worse/owner-down@deploy.WatchStage#1"
 BROKEN: list[tuple[str, str, Break]] = [
     ("everything has ended", "healthy", never_hear),
     ("the service is free", "healthy", instead(Holding, "release")),
-    ("one slot has all the traffic", "worse", instead(Live, "reinstate")),
+    ("one slot has all the traffic", "by-hand", instead(Live, "reinstate")),
     ("the winner can carry the load", "grows", never_keep_up),
     ("the better side serves", DEAD, leave_the_better_side),
     ("no bad release is live", "fed-unfit", instead(gate, "analyse", let_pass)),

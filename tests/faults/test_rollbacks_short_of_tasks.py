@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.slots import Slot
+from crossfade.domain.verdict import Verdict
+from crossfade.watching import gate
 from faults.aws.images import Image
 from faults.cases.invariants import items_of, violations
 from faults.cases.scenarios import (
+    ALARM,
     GOOD,
+    PATIENT,
     SCENARIOS,
     SPEC,
     WARM,
@@ -22,8 +28,11 @@ from faults.cases.scenarios import (
     Scenario,
     ask,
     ask_for,
+    before,
     begun,
     lose_blue,
+    pass_alarm,
+    raise_alarm,
     roll_back,
 )
 from faults.inhabit import inhabited
@@ -109,16 +118,59 @@ def test_a_stable_slot_whose_tasks_do_not_come_gets_its_traffic_all_the_same() -
     assert world.live()["green"] == ()
 
 
-def test_a_refused_candidate_keeps_no_client_for_want_of_tasks() -> None:
+def test_a_refused_candidate_keeps_no_client_for_want_of_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """That it fails is known, that one task cannot carry the load is not; the others come as they can."""
+    judge = gate.analyse
+
+    def analyse(state: GateState, *given: Any, watch: Watch, **known: Any) -> tuple[GateState, Verdict]:
+        state, verdict = judge(state, *given, watch=watch, **known)
+        if watch.stage.weight:  # sure at once, with clients on it
+            return state, Verdict(action="roll_back", reason="users fail", error="CandidateWorse")
+        return state, verdict
+
     worse = Scenario("worse", ask(WORSE), "0.0.1", spec=FOUR, scales=True)
+    before(worse)
+    monkeypatch.setattr(gate, "analyse", analyse)
     world = _run(worse, {"deploy.WatchStage#1": die("blue", 3)})
     rollback = world.executions("rollback")[0]
     moved = _weighed(world, "blue", 100)
-    assert moved - rollback.began < 5
+    assert 0 < moved - rollback.began < 5
     assert _healthy_at(world, "blue", moved) == 1
     assert violations(worse, world) == []
     assert world.live() == {"blue": ("0.0.1",) * 4, "green": ()}
+
+
+def test_a_dead_candidate_keeps_no_client_for_want_of_tasks() -> None:
+    """It is stepped back at once, and rolled back at weight 0."""
+    worse = Scenario("worse", ask(WORSE), "0.0.1", spec=FOUR, scales=True)
+    world = _run(worse, {"deploy.WatchStage#1": die("blue", 3)})
+    moved = _weighed(world, "blue", 100)
+    assert 0 < moved - _stepped_back(world) < 5
+    assert moved < world.executions("rollback")[0].began
+    assert _healthy_at(world, "blue", moved) == 1
+    assert violations(worse, world) == []
+    assert world.live() == {"blue": ("0.0.1",) * 4, "green": ()}
+
+
+def test_a_suspect_keeps_no_client_for_long_for_want_of_tasks() -> None:
+    """Tasks that are just starting are waited for, but only for half a minute."""
+    spec = FOUR | PATIENT | {"alarms": [ALARM]}
+    alarmed = Scenario("alarmed", ask(GOOD), "0.0.2", spec=spec, scales=True)
+    then = {
+        "deploy.WatchStage#1": both(raise_alarm, die("blue", 3)),
+        "deploy.StepBack#1": pass_alarm(8),
+    }
+    world = _run(alarmed, then)
+    moved = _weighed(world, "blue", 100)
+    assert 30 <= moved - _stepped_back(world) < 40
+    assert _healthy_at(world, "blue", moved) == 1
+    assert violations(alarmed, world) == []
+    assert world.live() == {"blue": (), "green": ("0.0.2",) * 4}
+
+
+def _stepped_back(world: World) -> float:
+    (back,) = (at for at, state in world.executions("deploy")[-1].path if state == "StepBack")
+    return back
 
 
 def test_a_rollback_ends_with_as_many_tasks_as_the_live_slot_had_at_most() -> None:

@@ -202,7 +202,8 @@ def test_the_evidence_is_faulted(scenario: str, call: str) -> None:
         (
             "worse",
             "CandidateWorse",
-            r"candidate \(green\) fails \d+ of \d+, stable \(blue\) 0 of \d+ \(evidence",
+            r"candidate \(green\) failed the last (\d+) requests in a row, for \d\.\d s, while stable "
+            r"\(blue\) answers; \1 of \d+: HTTP 500, expected 200\.",
         ),
         (
             "wrong",

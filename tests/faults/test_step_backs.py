@@ -1,6 +1,8 @@
 """A step back and the climb after it, unharmed and with faults on the way."""
 
 import json
+import re
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,8 +12,9 @@ from crossfade.domain.gate.state import GateState, Watch
 from crossfade.domain.verdict import Climb, Verdict
 from crossfade.watching import gate
 from faults.cases.case import named, points, run
-from faults.cases.invariants import items_of
-from faults.cases.scenarios import SCENARIOS, before
+from faults.cases.invariants import items_of, violations
+from faults.cases.scenarios import SCENARIOS, before, begun, break_down
+from faults.inhabit import inhabited
 from faults.world import World
 
 CLIMBING = ("spell", "spell-late")
@@ -107,3 +110,20 @@ def test_a_retry_leads_to_the_stage_that_it_tried(monkeypatch: pytest.MonkeyPatc
         (10, False, "advance"),
         (100, False, "advance"),
     ]
+
+
+def test_one_that_fails_only_with_clients_is_stepped_back_until_it_is_given_up() -> None:
+    """Half of what clients ask fails, and nothing at weight 0: each climb costs them little."""
+    fails, is_well = break_down("green", 500, every=2), break_down("green", None)
+    then = {f"deploy.WatchStage#{n}": fails for n in range(1, 100)}
+    then |= {f"deploy.StepBack#{n}": is_well for n in range(1, 21)}
+    scenario = replace(SCENARIOS["healthy"], serves="0.0.1", then=then)
+    world = begun(scenario)
+    with inhabited(world):
+        world.run()
+    assert violations(scenario, world) == []
+    deploy = world.executions("deploy")[-1]
+    assert deploy.error == "EvidenceMissing"
+    assert re.match(r"300 s after the launch: .*candidate \(green\) fails \d+ of ", deploy.cause or "")
+    assert 3 <= [state for _, state in deploy.path].count("StepBack") < 20
+    assert world.live() == {"blue": ("0.0.1",) * 2, "green": ()}
