@@ -214,7 +214,7 @@ def test_bad_settings(probe: Callable[..., "subprocess.Popen[str]"]) -> None:
     run = probe("--task")
     _, errors = run.communicate(timeout=PATIENCE_SECONDS)
     assert run.returncode == 2
-    assert "PROBE_DEPLOYMENT is not set" in errors
+    assert "PROBE_LANES is not set" in errors
 
 
 SECRET = "0123456789abcdef0123456789abcdef"
