@@ -1,6 +1,8 @@
 """Deployments of the owner's service as Step Functions and the journal show them, moment by moment."""
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,8 +44,8 @@ class Released:
         # Not by adoption, which is not what is tested here, and takes long.
         spec = document(release={"repository": "team/web", "push_tags": "^[0-9]+[.][0-9]+[.][0-9]+$"})
         owner.ssm.put_parameter(Name="/crossfade/services/web", Value=json.dumps(spec), Type="String")
-        for where in ("cli.view.time.sleep", "cli.asked.time.sleep"):
-            monkeypatch.setattr(where, self._sleep)
+        self._really_sleep = time.sleep
+        monkeypatch.setattr(time, "sleep", self._sleep)
         owner.answers |= {
             "DescribeExecution": self._describe,
             "ListExecutions": lambda _: {"executions": list(self.executions.values())},
@@ -100,6 +102,10 @@ class Released:
 
     def _sleep(self, seconds: float) -> None:
         """Time passes: the next thing happens. Nothing may be waited for when all has happened."""
+        if threading.current_thread() is not threading.main_thread():
+            # A thread of the emulator, which has nothing to do with the command.
+            self._really_sleep(seconds)
+            return
         self.slept.append(seconds)
         assert self.steps, "the command waits, and nothing happens any more"
         self.steps.pop(0)()
