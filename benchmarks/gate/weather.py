@@ -21,7 +21,7 @@ TREND = 600.0
 
 
 class Spell(NamedTuple):
-    """A span in which a share of requests fails, or all are so many times slower."""
+    """A span in which a share of requests fails, or all are slower by a factor."""
 
     began: float
     ended: float
@@ -48,7 +48,7 @@ class Spells:
 
 @dataclass(frozen=True)
 class Pauses:
-    """Garbage collections: each so long, one every so many seconds, from a drawn moment on."""
+    """Garbage collections of one length at one interval, from a drawn moment on."""
 
     every: float
     seconds: float
@@ -82,7 +82,7 @@ class Fault:
     """What is wrong with a candidate.
 
     ``failing``: the share of requests that it fails beyond the base. ``leak``: how much slower it gets with
-    each second. ``probed``: whether the probe meets it too. ``after``: so many seconds after users came;
+    each second. ``probed``: whether the probe meets it too. ``after``: in seconds since users came;
     None: from launch on.
     """
 

@@ -76,7 +76,7 @@ def _time(cells: Cells, world: str, source: str) -> str:
 
 
 def times_calm(cells: Cells, world: str, source: str) -> float | None:
-    """The median time as so many times the calm one; None where nothing was promoted, or at another rate."""
+    """The median time in units of the calm one; None where nothing was promoted, or at another rate."""
     cell, calm = _cell(cells, world, source), _cell(cells, CALM, source)
     if world in OTHER_RATES or not (cell and calm and cell.promoted_seconds and calm.promoted_seconds):
         return None

@@ -26,12 +26,12 @@ QUEUED = {"dropped": "0.0.5", "queued": "0.0.6"}
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[dict[str, Job]]:
-    """Every release that is told of here, by what becomes of it, with its job."""
+    """Every release of this story, by what becomes of it, with its job."""
     state, home, folder = (tmp_path_factory.mktemp(name) for name in ("signals", "home", "jobs"))
     with started(state, pytestconfig) as sandbox:
         cloud = deployed(sandbox, home, pytestconfig)
         stage = Stage(cloud, sandbox, folder, pytestconfig.stash[FIGURES])
-        # No deadline is what is told of here, and this sandbox may have little of the machine.
+        # No deadline is the subject here, and this sandbox may have little of the machine.
         stages = [{**each, "max_seconds": PATIENCE} for each in cloud.spec["stages"]]
         longer = {"deadline_seconds": PATIENCE}
         with stage.spec(stages=stages, launch=longer, retire=longer):
