@@ -14,7 +14,7 @@ from faults.workflow.clock import Clock
 
 Behaviour = Literal["good", "crashes", "crashes-late", "unhealthy", "wrong", "worse", "unfit"]
 """``crashes-late`` runs for a moment before it crashes, ``wrong`` answers with another version. ``worse``
-fails from its first client on, for the probe too; ``unfit`` whatever users ask for and never for the probe."""
+fails from its first client on, for the probe too; ``unfit`` what users ask for, and never for the probe."""
 
 
 @dataclass(frozen=True)
