@@ -10,6 +10,7 @@ from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Registry
 from crossfade.aws.journal import Journal
+from crossfade.domain.gate.past import Caution
 from crossfade.domain.journal import refuse_superseded
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.naming import called, other_answers, tag_of
@@ -97,7 +98,8 @@ def handler(
     if verdict.action in {"advance", "step_back"}:
         analysis.decide(verdict, now)
     if verdict.action == "roll_back":
-        journal.history.judged(plan.hold, verdict, entered.weight, now)
+        met = _met(plan, watching.gate.caution) if step_backs and not stage else entered.weight
+        journal.history.judged(plan.hold, verdict, met, now)
     record = StageRecord(
         weight=entered.weight,
         retry=weight is not None,
@@ -118,6 +120,11 @@ def handler(
         watching=analysis.watching(tail.cursor).model_dump_json(),
         probe_died=tail.probe_died,
     )
+
+
+def _met(plan: Plan, caution: Caution) -> int:
+    """The weight that a candidate was stepped back from: its clients have met it."""
+    return plan.stages[caution.place].weight if caution.place < len(plan.stages) else 100
 
 
 def _next(stage: int, plan: Plan, verdict: Verdict) -> Climb:

@@ -217,6 +217,21 @@ def test_one_step_back_too_many_is_a_rollback(
 # ---- the write ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("found", "refused"), [(Watching(), 0), (ONCE, 50)], ids=["before", "after"])
+def test_adr_13_one_refused_at_weight_0_may_have_had_clients(
+    found: Watching,
+    refused: int,
+    invoke: Invoke,
+    journal: Journal,
+    held: HeldPlan,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a step back it has: where the stable slot dies, it is the better side, as it was before."""
+    _judge(monkeypatch, Verdict(action="roll_back", reason="fails", error="CandidateWorse"))
+    _watch(invoke, held, 0, found)
+    assert journal.history.of("web", "d1").refused == refused
+
+
 def test_a_step_back_gives_stable_all_traffic(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, halved: HeldPlan
 ) -> None:

@@ -68,10 +68,11 @@ class History(Model):
     stable slot's weights were read back.
 
     What: ``wanted`` is the highest desired count of the live slot since the launch. ``refused`` is the weight
-    at which the gate found the candidate worse (0: before any client met it). ``stopped`` is the slot that a
-    rollback has stopped, or was about to. ``probe`` is the newest probe task, asked for at ``probe_asked``;
-    without ``probe`` it is not known whether it was started. ``cursor`` is how far the ledger was read.
-    ``scaling`` is the live slot's automatic scaling before the deployment suspended it.
+    at which the gate found the candidate worse, or the one that it was stepped back from before (0: no client
+    had met it). ``stopped`` is the slot that a rollback has stopped, or was about to. ``probe`` is the newest
+    probe task, asked for at ``probe_asked``; without ``probe`` it is not known whether it was started.
+    ``cursor`` is how far the ledger was read. ``scaling`` is the live slot's automatic scaling before the
+    deployment suspended it.
 
     The end: ``outcome`` is set when the deployment has ended, ``certificate``, its key, when the report is
     written. If it could not be written, ``not_reported`` says why, and ``reason``, ``ended`` and
