@@ -39,7 +39,7 @@ def test_the_origin_is_compared_with() -> None:
     """It is met by a rule of its own, as a slot is."""
     world = run(named("takeover-worse")).world
     (deploy,) = world.executions("deploy")
-    assert "stable (green) 0 of" in (deploy.cause or "")
+    assert "while stable (green) answers" in (deploy.cause or "")
 
 
 def test_there_and_back_again() -> None:
