@@ -293,7 +293,8 @@ def _passes(fault: Fault, scenario: Scenario, world: World) -> bool:
     """Whether a fault is one that is ridden out: what becomes of the spec is, once there is a plan."""
     if fault.kind in DISTURBANCES:
         passes = DISTURBANCES[fault.kind].passes
-        good = scenario.serves not in scenario.released and not _promoted_before(fault, scenario, world)
+        deployed_now = scenario.serves not in {*scenario.released, scenario.runs}
+        good = deployed_now and not _promoted_before(fault, scenario, world)
         return passes == "always" or (passes == "good" and good)
     if fault.kind in RESPECS:
         return _last_plan(world) < world.faults.struck.get(fault.point, 0.0)
