@@ -30,7 +30,7 @@ def _asked(
     """Both slots' lanes, which ask the paths in turn; of the candidate some are ``slow``, or all fail.
 
     ``slow`` are factors of the usual time. ``everywhere`` fail on both slots. The candidate's lane is
-    ``late`` by so many requests.
+    ``late`` by that many requests.
     """
     random = Random(7)
     records: list[Record] = []
