@@ -27,6 +27,7 @@ from faults.cases.respecs import CHANGES, CUT_OFF, GONE, RESPECS
 from faults.cases.scenarios import SCENARIOS, Scenario, begun
 from faults.inhabit import inhabited
 from faults.workflow.clock import START
+from faults.workflow.execution import Execution
 from faults.world import World
 
 DRAWS, DRAWS_ELSEWHERE = {"stale-read": 6, "late-effect": 10}, {"stale-read": 2, "late-effect": 2}
@@ -332,12 +333,25 @@ def _errors_in(world: World) -> list[str]:
     """The errors by which deployments ended, one for each that did not succeed.
 
     One that a person's rollback takes over is stopped, or finds out just before that it has lost its service.
+    One that was to step back to a slot without a target has failed by right (ADR 45).
     """
     return sorted(
         "Stopped" if execution.error == "ServiceLost" else execution.error or execution.status
         for execution in world.executions("deploy")
-        if execution.status != "SUCCEEDED"
+        if execution.status != "SUCCEEDED" and not _back_to_nobody(execution)
     )
+
+
+def _back_to_nobody(deployment: Execution) -> bool:
+    """Whether a deployment ended where it was to be stepped back, for want of a target to go back to."""
+    path = [state for _, state in deployment.path]
+    since = path[path.index("RollBack") - 1 :: -1] if "RollBack" in path else []
+    back = next((state for state in since if state not in _SHIFTS), None) == "StepBack"
+    return back and deployment.error == "TargetsBelowFloor"
+
+
+_SHIFTS = ("ShiftTraffic", "TrafficShifted", "WaitForTargets")
+"""The states of a shift of traffic."""
 
 
 def _missed(case: Case, world: World) -> Iterator[str]:

@@ -14,6 +14,7 @@ from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.live import Live
 from crossfade.aws.probe_tasks import ProbeTasks
 from crossfade.aws.scalable_targets import Scaling
+from crossfade.domain.errors import TargetsBelowFloor
 from crossfade.domain.gate.state import GateState
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.rollback.target import RestoreTarget
@@ -103,6 +104,12 @@ def let_pass(state: GateState, *given: Any, **named: Any) -> tuple[GateState, Ve
     return state, Verdict(action="advance", reason="broken")
 
 
+def never_step_up(plan: HeldPlan, journal: Journal, *given: Any, emergency: bool, **named: Any) -> None:
+    """No candidate takes over from a stable slot that serves nothing."""
+    if emergency:
+        raise TargetsBelowFloor("broken")
+
+
 WEIGHTED = LiveRule.weighted
 
 
@@ -153,6 +160,8 @@ def forward_alone(rule: LiveRule, groups: TargetGroups, weights: Weights) -> lis
     return [weighted_forward({"Type": "forward"}, groups, weights)]
 
 
+DEAD_AFTER = "spell-late/stable-dead@deploy.LetStableGrow#1"
+"""All of the stable slot's tasks die when it has got all the traffic back by a step back."""
 DEAD = "by-hand/stable-dead@rollback.RestoreWeights#1"
 """A good release is rolled back by hand, and all of the stable slot's tasks die."""
 SHRUNK_LATE = "four-by-hand/owner-down@rollback.StopLoser#1"
@@ -215,10 +224,16 @@ def test_a_broken_workflow_is_found(
         ("blue has clients and serves nothing", DEAD, rest_on_the_dead_side),
         ("blue had 1 healthy targets after a rollback, and green 4", SHRUNK_LATE, stop_at_once),
         ("clients of blue met nobody for", DEAD, instead(restore_weights, "restore_target", wait_first)),
+        (
+            "deployments end with ['TargetsBelowFloor'], not []",
+            DEAD_AFTER,
+            instead(shift_traffic, "_missing_ahead", never_step_up),
+        ),
     ],
     ids=[
         *("promoted-short", "gone-back-to-short", "the-better-side-is-stopped", "the-dead-side-is-left-live"),
         *("a-task-is-not-waited-for", "nobody-answers-for-long"),
+        "nobody-takes-over",
     ],
 )
 def test_what_a_law_says_of_it(

@@ -81,6 +81,16 @@ def test_everything_holds_on_the_way_back_and_up(scenario: str, n: int) -> None:
     assert (name, run(named(name)).violations) == (name, ())
 
 
+@pytest.mark.parametrize("state", ["StepBack#1", "ShiftTraffic#3"])
+def test_the_stable_slot_dies_just_when_it_is_to_be_stepped_back_to(state: str) -> None:
+    """It has failed, and its release keeps all the clients: there is nobody else to answer them (ADR 45)."""
+    result = run(named(f"spell-late/stable-dead@deploy.{state}"))
+    assert result.violations == ()
+    assert result.world.live() == {"blue": ("0.0.4", "0.0.4"), "green": ()}
+    assert result.world.weight("blue") == 100
+    assert result.world.executions("deploy")[-1].error == "TargetsBelowFloor"
+
+
 def test_a_retry_leads_to_the_stage_that_it_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stepped back from the first weight, it is tried at a small one, and climbs on to the first again."""
     judge = gate.analyse
