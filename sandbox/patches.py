@@ -36,7 +36,7 @@ from sandbox.ecs import (
 )
 from sandbox.ecs import delays as ecs_delays
 from sandbox.iam import conditions, further_rights, resources
-from sandbox.lambda_ import functions
+from sandbox.lambda_ import bytecode, forked, functions
 from sandbox.logs import delays as log_delays
 from sandbox.logs import events
 from sandbox.states import delays as execution_delays
@@ -74,6 +74,8 @@ PATCHES = (
     executions,
     execution_delays,
     functions,
+    forked,
+    bytecode,
     events,
     log_delays,
     metric_data,

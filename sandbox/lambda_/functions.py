@@ -16,6 +16,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, stepfunctions
 
+from sandbox.lambda_.forked import fork_server
 from sandbox.patching import PatchesDoNotFit, changes, replaces
 
 _IDLE_SECONDS = float(os.environ.get("SANDBOX_IDLE_SECONDS", "8"))
@@ -42,6 +43,7 @@ def end_all() -> None:
     """End every worker, invocations under way included: the sandbox itself ends."""
     _ending.set()
     lambda_runtime.reset()
+    fork_server.end()
 
 
 # --- errors -------------------------------------------------------------------------------------------------
