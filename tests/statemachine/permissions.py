@@ -103,6 +103,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "verify_restored": FOLLOW | JOURNAL_READ | HEALTH,
     "stop_loser": JOURNAL_WRITE | RULE | CAPACITY,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
+    "send_message": frozenset({"sns:Publish"}),
     "cleanup": JOURNAL_OPEN | RULE | SLOTS | STOP_TASKS | PREPARATION
     | {
         "ecs:DeleteService", "states:StopExecution",

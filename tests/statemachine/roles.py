@@ -141,6 +141,8 @@ Needs = Iterator[tuple[str, Any]]
 def _by_a_function(stack: Stack, owner: Owner, function: dict[str, Any]) -> Needs:
     for action in ACTIONS[function["Handler"].split(".")[2]]:
         yield action, ANYWHERE
+    if "DeadLetterConfig" in function:
+        yield "sqs:SendMessage", [function["DeadLetterConfig"]["TargetArn"]]
 
 
 def _by_a_machine(stack: Stack, owner: Owner, properties: dict[str, Any]) -> Needs:

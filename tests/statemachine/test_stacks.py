@@ -210,7 +210,11 @@ def test_no_event_is_lost_without_a_word() -> None:
     ]
     targets = [target for rule in resources("AWS::Events::Rule").values() for target in rule["Targets"]]
     assert len(rules) == 3
-    assert [found.get("DeadLetterConfig") for found in rules + targets] == [dead_letters] * 4
+    assert [found.get("DeadLetterConfig") for found in rules + targets] == [dead_letters] * 5
+    # What EventBridge has handed to Lambda is Lambda's: only this function acts on what nobody repeats.
+    assert functions()["SendMessageFunction"]["DeadLetterQueue"] == {
+        "Type": "SQS", "TargetArn": dead_letters["Arn"],
+    }  # fmt: skip
     alarm = resources("AWS::CloudWatch::Alarm")["DeadLettersAlarm"]
     assert alarm["Dimensions"] == [
         {"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetters", "QueueName"]}}
@@ -226,3 +230,28 @@ def test_a_rollback_that_does_not_get_through_is_told() -> None:
     }  # fmt: skip
     machine = [{"Name": "StateMachineArn", "Value": {"Ref": "RollbackStateMachine"}}]
     assert all(alarm["Dimensions"] == machine for alarm in told)
+
+
+def test_topics_take_what_the_stack_sends() -> None:
+    """Its alarms, by a policy in the place of SNS's own, which lets all of the account publish."""
+    topics = resources("AWS::SNS::Topic")
+    policies = [policy for policy in resources("AWS::SNS::TopicPolicy").values()]
+    assert [policy["Topics"] for policy in policies] == [[{"Ref": name}] for name in topics]
+    for policy in policies:
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Resource"] == policy["Topics"][0]
+        assert (statement["Action"], statement["Principal"]) == (
+            "sns:Publish",
+            {"Service": "cloudwatch.amazonaws.com"},
+        )
+        (source,) = statement["Condition"]["ArnLike"].values()
+        assert source["Fn::Sub"].endswith(":${AWS::AccountId}:alarm:${AWS::StackName}-*")
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_people_are_told_by_their_own_stack() -> None:
+    """Two Crossfades in a region send to one bus; an event is known by the execution that it is of."""
+    rule = resources("AWS::Events::Rule")["MessagesRule"]
+    names = [machine["Name"]["Fn::Sub"] for machine in resources("AWS::Serverless::StateMachine").values()]
+    prefixes = [each["prefix"]["Fn::Sub"] for each in rule["EventPattern"]["resources"]]
+    assert [prefix.partition(":execution:")[2] for prefix in prefixes] == [f"{name}:" for name in names]

@@ -49,6 +49,7 @@ OWN_TAGS = [
 SERVICE_TAGS = [{"key": "crossfade:service", "value": "web"}]
 """Of the ECS services that Crossfade made."""
 MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
+TOPICS = {name: f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}" for name in ("messages", "chat")}
 STATES_ROLE = f"arn:aws:iam::{ACCOUNT}:role/states"
 ALONE = Contents(released=("app",), kept={}, left_out=(), tags={})
 """The pattern of the account has one container, and no tags."""
@@ -443,6 +444,8 @@ class Account:
         }
         self.dynamodb.create_table(TableName=TABLE, **wanted)
         self.logs.create_log_group(logGroupName=LEDGER_GROUP)
+        for topic in TOPICS:
+            self.client("sns").create_topic(Name=topic)
         for name in MACHINES:
             self.stepfunctions.create_state_machine(name=name, definition="{}", roleArn=STATES_ROLE)
         self.ecs.register_task_definition(

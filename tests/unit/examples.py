@@ -28,6 +28,31 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
+ENDED: dict[str, Any] = {
+    "crossfade": "event/1",
+    "id": "web/d1/ended",
+    "kind": "ended",
+    "at": "2026-11-23T04:10:00.000Z",
+    "service": "web",
+    "deployment": "d1",
+    "execution": f"{EXECUTION}:d1",
+    "from": {"version": "0.0.1", "digest": OLD},
+    "to": {"version": "0.0.2", "digest": NEW},
+    "stage": None,
+    "verdict": None,
+    "reason": "candidate (green) fails 98 of 98: HTTP 500, expected 200",
+    "outcome": "rolled_back",
+    "certificate": {"bucket": "evidence", "key": "web/d1/certificate.json"},
+    "report": None,
+    "console": "https://eu-central-1.console.aws.amazon.com/states/home",
+    "title": "web: 0.0.2 was rolled back",
+    "text": (
+        "web: 0.0.2 was rolled back, and 0.0.1 has all traffic. "
+        "candidate (green) fails 98 of 98: HTTP 500, expected 200. Correct the release, push again."
+    ),
+}
+"""The detail of an event, as docs/event.schema.json describes it."""
+
 FIRST_TRY = Tried(times=1, at=at(60))
 """The first rollback of a deployment has taken it over."""
 

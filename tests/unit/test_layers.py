@@ -13,7 +13,7 @@ LAYERS = ("domain", "aws", "watching", "handlers")
 BETWEEN = {"stack": "aws", "step": "aws", "metrics": "domain"}
 """Files of their own, and the highest layer that they may import."""
 ROWS = (
-    ("errors", "model", "text", "refusals"),
+    ("errors", "model", "text", "refusals", "messages"),
     ("slots", "ledger", "ledger_order", "answers"),
     ("spec",),
     ("verdict", "traffic", "tasks"),

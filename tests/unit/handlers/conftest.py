@@ -33,6 +33,7 @@ from tests.unit.account import (
     SPECS,
     TABLE,
     TASK_ROLES,
+    TOPICS,
     Account,
     read_logs_by_prefix,
     renewed_accounts,
@@ -171,6 +172,8 @@ def account(monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Account]) -> 
         "PROBE_TASK_DEFINITION": PROBE,
         "PROBE_CONTAINER": "probe",
         "DEPLOY_STATE_MACHINE": MACHINES[DEPLOY],
+        "MESSAGES_TOPIC": TOPICS["messages"],
+        "CHAT_TOPIC": TOPICS["chat"],
     }.items():
         monkeypatch.setenv(name, value)
     read_logs_by_prefix(monkeypatch)

@@ -16,7 +16,7 @@ from crossfade.domain.planning.plan import HeldPlan
 from faults.files import ROOT, functions
 from tests.statemachine.definitions import event_keys
 from tests.unit.account import Account
-from tests.unit.examples import at, first_plan, plan, waiting
+from tests.unit.examples import ENDED, at, first_plan, plan, waiting
 from tests.unit.handlers.conftest import Aws, Context, Invoke, Logged, module_of
 
 MODULES = sorted(function["Handler"].rpartition(".")[0] for function in functions().values())
@@ -144,6 +144,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("stop_loser", "DescribeRules", {"slot": "green", "deadline": at(60), "undecided": True}),
     ("catch_up", "DescribeImages", {}),
+    ("send_message", "Publish", {"detail": ENDED}),
 ]
 
 
