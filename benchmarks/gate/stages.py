@@ -1,7 +1,7 @@
 """A release through all its stages: how long a healthy one takes, and what a bad one costs the users."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from random import Random
@@ -37,6 +37,7 @@ OVERHEAD_SECONDS = 3
 """Between two stages: the workflow's own time until the load balancer has the next weights."""
 SPREAD_SECONDS = 10
 """Until clients meet the load balancer's new weights it takes up to so long, drawn at each change."""
+HOUR = 3600
 MOST_SECONDS = 4 * 3600
 """A release that takes longer has no end: the gate's fault."""
 HALF_A_SECOND = 0.5
@@ -160,6 +161,9 @@ class Rollout:
         self._state = GateState()
         self._bad_since: int | None = None
         self._failed, self._slow = 0, 0.0
+        if settings.users == "metrics":
+            for block in hour_before(world, Random(f"{seed} hour before"), self._launched):
+                self._learn(0, block)
 
     def run(self) -> Release:
         """Stage after stage, until the last is passed or one is rolled back."""
@@ -292,6 +296,19 @@ class Rollout:
     def _learn(self, delay: float, news: Lanes | LedgerBlocks | Block) -> None:
         self._number += 1
         heappush(self._coming, (self._clock + delay, self._number, news))
+
+
+def hour_before(world: Wild, random: Random, launched: int) -> list[Block]:
+    """The stable side's minutes of the hour before a launch, in seconds since 1970."""
+    weather = Weather(replace(world, fault=None), random)
+    users, steady, found = Users(by_minute=True), world.steady, []
+    ended = launched - launched % MINUTE
+    for at in range(ended - HOUR, ended, MINUTE):
+        for second in range(0, MINUTE, MINUTE if steady else 1):
+            now = weather.second(at + second - ended + HOUR, None)
+            users.second((), now.stable, world.rate * (MINUTE if steady else 1), 0)
+        found.append(Block(at, MINUTE, None, users.close(random)[1]))
+    return found
 
 
 def _retry(plan: Sequence[Stage], weight: int) -> Stage:

@@ -120,6 +120,11 @@ class Wild:
     warm_up: float = 0.0
     fault: Fault | None = None
 
+    @property
+    def steady(self) -> bool:
+        """Whether nothing happens to the stable side."""
+        return not (self.drifting or self.spells or self.outages or self.pauses)
+
 
 class Piece(NamedTuple):
     """A part of a second in which nothing changes: the shares that fail of what is asked, and the slowness.

@@ -21,7 +21,11 @@ from crossfade.step import logger
 FEED_SECONDS = 2.5
 """How long an answer is good for: within that time there is seldom a new one."""
 FIRST_SECONDS = 120
-"""How far back the first reading goes."""
+"""How far back the first reading of a feed goes."""
+FIRST_MINUTES = timedelta(hours=1)
+"""How far back the first reading of metrics goes: how often the stable slot has spells of failures says how
+often the candidate may. What its slot served earlier in that hour counts too; that makes the gate more
+careful at most. An hour of a feed may be too many lines to read while the clients wait."""
 
 
 class Outcomes:
@@ -54,7 +58,7 @@ class Outcomes:
         if not _complete(after, SECONDS, settle, now) or not self._due("feed", now, FEED_SECONDS):
             return state, []
         read = feed_blocks(
-            self._lines(feed, _since(max(after - LATE_SECONDS, 0), now)),
+            self._lines(feed, _since(max(after - LATE_SECONDS, 0), now, timedelta(seconds=FIRST_SECONDS))),
             state.feed_counted,
             candidate=self._plan.candidate,
             after=after,
@@ -70,7 +74,8 @@ class Outcomes:
             return state, []
         if not self._due("metrics", now, READ_SECONDS):
             return state, []
-        since = _since(after, now).replace(second=0, microsecond=0)  # CloudWatch's points stand there
+        since = _since(after, now, FIRST_MINUTES)
+        since = since.replace(second=0, microsecond=0)  # CloudWatch's points stand there
         points = tuple(TargetMetrics(client("cloudwatch"), self._plan.spec).minutes(since, now))
         blocks = minute_blocks(
             points,
@@ -81,7 +86,9 @@ class Outcomes:
             now=now,
             settle=settle,
         )
-        seen = Glance(now.timestamp(), points) if points else Glance()
+        taken = blocks[-1].end if blocks else after
+        untaken = tuple(point for point in points if point.at.timestamp() >= taken)
+        seen = Glance(now.timestamp(), untaken) if points else Glance()
         return state.model_copy(update={"minutes_seen": seen}), blocks
 
     def _due(self, name: str, now: datetime, seconds: float) -> bool:
@@ -117,6 +124,9 @@ def _complete(after: int, seconds: int, settle: float, now: datetime) -> bool:
     return now.timestamp() >= after + seconds + settle
 
 
-def _since(after: int, now: datetime) -> datetime:
-    """From when on there is something to read; ``after`` is the end of what was taken in, 0 for nothing."""
-    return datetime.fromtimestamp(after, now.tzinfo) if after else now - timedelta(seconds=FIRST_SECONDS)
+def _since(after: int, now: datetime, first: timedelta) -> datetime:
+    """From when on there is something to read; ``after`` is the end of what was taken in, 0 for nothing.
+
+    ``first`` is how far back the first reading goes.
+    """
+    return datetime.fromtimestamp(after, now.tzinfo) if after else now - first

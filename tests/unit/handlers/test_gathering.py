@@ -322,6 +322,22 @@ def test_users_tell_of_a_bad_candidate_by_metrics(
     )
 
 
+def test_the_stable_slots_hour_before_is_read_once(
+    account: Account, invoke: Invoke, aws: Aws, clock: Clock, probe: str, metered: HeldPlan
+) -> None:
+    """How often it had spells of failures; what was taken in is not carried along."""
+    for minute in range(1, 59):
+        account.count("blue", "RequestCount", at(-60 * minute), 6000)
+    account.count("blue", "HTTPCode_Target_5XX_Count", at(-1800), 900)
+    times = _times(aws, clock, "GetMetricData")
+    first = _probed(account, invoke, clock, metered, probe)
+    found = Watching.model_validate_json(first["watching"]).gate
+    assert (found.users.until, found.users.spells.blocks) == (int(at(0).timestamp()), 58)
+    assert (found.users.spells.stable, found.users.spells.earlier) == (1, 1)
+    assert found.minutes_seen.points == ()
+    assert len(times) <= 3
+
+
 def test_an_unfinished_minute_is_waited_for(
     account: Account, invoke: Invoke, clock: Clock, probe: str, metered: HeldPlan
 ) -> None:

@@ -9,6 +9,10 @@ from crossfade.domain.verdict import Climb, Verdict
 
 SPELLS_HELD = 80 / 3
 """How long a candidate with more spells is held, in lengths of a spell."""
+OF_USERS = ("strike", "suspicion")
+"""Why a candidate was stepped back, where it may be what its users met."""
+SPREAD_SECONDS = 10
+"""Until all clients meet new weights of the load balancer."""
 
 
 def held(state: GateState, watch: Watch) -> bool:
@@ -44,10 +48,26 @@ def not_yet(state: GateState, settings: GateSettings, watch: Watch, now: datetim
     bad_at = max(state.probe.spells.bad_at, state.users.spells.bad_at)
     if at < max(bad_at, watch.weights_at) + clump:
         return until(settings)
+    awaited = state.caution.cause in OF_USERS and not users_known(state, watch)
+    if awaited and at < watch.weights_at + _patience(state, settings):
+        return "climbs again when all outcomes of the users that it had are known"
     above = state.caution.above
     if above is not None and now < above + timedelta(seconds=SPELLS_HELD * clump):
         return f"climbs again {SPELLS_HELD * clump:.0f} s after that"
     return None
+
+
+def users_known(state: GateState, watch: Watch) -> bool:
+    """Whether all outcomes are known of the users that the candidate had before the present weight.
+
+    What they met speaks for or against it, and costs nothing more.
+    """
+    return state.users.until >= watch.weights_at + SPREAD_SECONDS
+
+
+def _patience(state: GateState, settings: GateSettings) -> float:
+    """How long outcomes are waited for at most: a block of them, until it is settled, and one more."""
+    return settings.settle + 2 * max(state.users.seconds, 1)
 
 
 def climb(state: GateState, watch: Watch) -> Verdict:
@@ -71,9 +91,8 @@ def climb(state: GateState, watch: Watch) -> Verdict:
 def retried(state: GateState, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
     """Hold until enough users were seen at the small weight; then back to the stage it had."""
     enough = watch.weights_at + settings.retry_seconds
-    patience = settings.settle + 2 * max(state.users.seconds, 1)
     weight = watch.stage.weight
-    if state.users.reported_until < enough and now.timestamp() < enough + patience:
+    if state.users.reported_until < enough and now.timestamp() < enough + _patience(state, settings):
         return Verdict(action="hold", reason=f"tried at {weight} % for {settings.retry_seconds:g} s")
     return Verdict(
         action="advance",

@@ -67,7 +67,7 @@ def evidence(probe: Streams, users: Streams) -> float:
     """
     slow = [stream.evidence for stream in (*probe.slow, *users.slow)]
     bets = PROBE * probe.failing.evidence + USERS * users.failing.evidence + SLOW * sum(slow) / len(slow)
-    spells = max(probe.spells.stable, users.spells.stable)
+    spells = max(source.spells.stable - source.spells.earlier for source in (probe, users))
     signs = (probe.spells.sign.evidence + users.spells.sign.evidence) / 2
     return (1 - SIGNS) * bets / (1 + spells) ** 2 + SIGNS * signs
 

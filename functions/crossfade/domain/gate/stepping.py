@@ -70,7 +70,7 @@ def _strike(state: GateState, watch: Watch) -> Doubt | None:
     come for a while, until clients meet the new weights; they are reported before the candidate climbs.
     """
     spells, probe = state.users.spells, state.probe.spells
-    since = watch.weights_at if state.caution.step_backs else 1
+    since = (state.caution.known or watch.weights_at) if state.caution.step_backs else 1
     if spells.bad_at < since:
         return None
     if probe.touched_at >= spells.bad_at - SECONDS and state.probe.until > probe.touched_at + SECONDS:

@@ -10,8 +10,9 @@ from crossfade.domain.gate.worse import OF_PROBE, fails_too_much, no_slot_serves
 from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.verdict import EMERGENCY, Verdict
 
-FEW_USERS = 1000
-"""With fewer requests in ``users_seconds`` only the most even stage waits all that time for a proof."""
+FEW_USERS, FEW_SECONDS = 1000, 300
+"""With fewer requests in so many seconds only the most even stage waits for the users' proof. They are not
+``users_seconds``: who waits longer there does not wish to wait in each stage."""
 
 
 def verdict_of(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:
@@ -91,7 +92,7 @@ def _waited(state: GateState, settings: GateSettings, watch: Watch, now: datetim
     A quiet service waits only where both sides are compared best; elsewhere next to nothing would be seen.
     """
     lasted, seen = _lasted(state, watch, now), state.users.reported_seconds >= settings.users_seen_seconds
-    if state.users.rate * settings.users_seconds >= FEW_USERS or _most_even(watch):
+    if state.users.rate * FEW_SECONDS >= FEW_USERS or _most_even(watch):
         return seen and lasted >= settings.users_seconds
     return settings.users == "feed" or (seen and lasted >= settings.users_seen_seconds)
 

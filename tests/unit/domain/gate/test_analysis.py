@@ -214,6 +214,15 @@ def test_few_users_are_not_waited_for_as_long_as_the_probe() -> None:
     assert _verdict(records, blocks[:11], seconds=90, gate=gate)[0] == "hold"
 
 
+def test_who_waits_longer_for_few_users_waits_once() -> None:
+    """Two requests a second are few, however long the most even stage is to wait for them."""
+    gate = SETTINGS.model_copy(update={"users_seconds": 600})
+    records, blocks = ledger(LONG, LONG), users(*[(1, 0, 9, 0)] * 13, began=25)
+    shown = {weight: watch(weight, weights=(0, 10, 50, 100), max_seconds=900) for weight in (10, 50)}
+    assert _verdict(records, blocks, seconds=90, gate=gate, shown=shown[10])[0] == "advance"
+    assert _verdict(records, blocks, seconds=90, gate=gate, shown=shown[50])[0] == "hold"
+
+
 @pytest.mark.parametrize(
     ("weight", "next_weight"),
     [pytest.param(0, 2, id="nobody-yet"), pytest.param(100, None, id="nobody-else")],

@@ -56,3 +56,21 @@ def test_bets_on_slowness_pause_while_users_are_served_faster_and_faster() -> No
     assert _after([1.5, 1.5, 1.5, 1.2, 1.2, 1.2]).cooling(15, 5)
     assert not _after([1.2, 1.2, 1.2, 1.5, 1.5, 1.5]).cooling(15, 5)
     assert not Warmth().cooling(15, 5)
+
+
+def test_a_path_is_compared_with_itself() -> None:
+    """A slow path of which the candidate's lane was asked more often makes no candidate cold."""
+    quick, slow = bucket(10), bucket(200)
+
+    def block(number: int, ours: tuple[int, int], theirs: tuple[int, int]) -> Block:
+        candidate, stable = [
+            Tally(sum(counts), 0, ((quick, counts[0]),), (((slow, counts[1]),),)) for counts in (ours, theirs)
+        ]
+        return Block(number * 5, 5, candidate, stable)
+
+    warmth = Warmth()
+    for number in range(4):
+        warmth = warmth.after(block(number, (40, 60), (80, 20)), 15, launched=0)
+    assert (warmth.warm_at, warmth.late, warmth.slower) == (20, False, (0, 0, 0, 0))
+    nothing = Block(20, 5, Tally(9, 0, ((quick, 9),)), Tally(9, 0, (), (((slow, 9),),)))
+    assert warmth.after(nothing, 15, launched=0).slower == warmth.slower

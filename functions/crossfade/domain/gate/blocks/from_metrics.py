@@ -36,7 +36,7 @@ class Minute(Model):
 class Glance(NamedTuple):
     """What the last reading of the metrics found, and when that was (seconds since 1970)."""
 
-    at: float = 0
+    at: float = 0.0
     points: tuple[Minute, ...] = ()
 
     def due(self, now: datetime) -> bool:

@@ -59,6 +59,7 @@ class Law(NamedTuple):
     ``at``, ``seconds``: its beginning (since 1970) and length. ``clump``: how long a spell goes on.
     ``excess``: failures of the candidate beyond the stable side's that are no fault (share of requests).
     ``cap``: what a block that is not bad may add at most, ``first``: what the first bad one may, in nats.
+    ``earlier``: the block began before the candidate was warm.
     """
 
     at: int
@@ -67,6 +68,7 @@ class Law(NamedTuple):
     excess: float
     cap: float
     first: float
+    earlier: bool = False
 
     @property
     def goes_on(self) -> float:
@@ -88,7 +90,8 @@ class Law(NamedTuple):
 class Spells(NamedTuple):
     """The spells of both sides so far.
 
-    ``blocks``: how many were seen; ``stable``: how many spells the stable side had. ``began`` and
+    ``blocks``: how many were seen; ``stable``: how many spells the stable side had, ``earlier``: of these,
+    before the candidate was compared with it. ``began`` and
     ``bad_at``: the beginnings of the first and the last bad block of the candidate's last spell, in seconds
     since 1970; ``touched_at`` that of the last one in which something was met. ``in_row``: how many blocks up
     to now were bad; ``last``: the counts of the last bad one. ``stable_at`` is as ``bad_at``. ``even_at``:
@@ -97,6 +100,7 @@ class Spells(NamedTuple):
 
     blocks: int = 0
     stable: int = 0
+    earlier: int = 0
     began: int = 0
     bad_at: int = 0
     touched_at: int = 0
@@ -165,6 +169,7 @@ class Spells(NamedTuple):
         return Spells(
             blocks=self.blocks + 1,
             stable=self.stable + (stable_bad and not law.within(self.stable_at)),
+            earlier=self.earlier,
             began=law.at if bad and not law.within(self.bad_at) else self.began,
             bad_at=law.at if bad else self.bad_at,
             touched_at=law.at if bad or counts.x_c >= touched else self.touched_at,
@@ -181,9 +186,11 @@ class Spells(NamedTuple):
     def learn(self, counts: Counts, stable_rate: float, law: Law) -> "Spells":
         """With a block of the stable side only."""
         bad = counts.x_s >= most_failures(counts.n_s, stable_rate + law.excess)
+        more = bad and not law.within(self.stable_at)
         return self._replace(
             blocks=self.blocks + 1,
-            stable=self.stable + (bad and not law.within(self.stable_at)),
+            stable=self.stable + more,
+            earlier=self.earlier + (more and law.earlier),
             stable_at=law.at if bad else self.stable_at,
         )
 

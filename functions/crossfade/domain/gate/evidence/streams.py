@@ -4,7 +4,7 @@ from itertools import zip_longest
 from math import inf
 from typing import NamedTuple
 
-from crossfade.domain.gate.blocks.block import Block, Tally
+from crossfade.domain.gate.blocks.block import MINUTE, Block, Tally
 from crossfade.domain.gate.blocks.by_task import Tasks
 from crossfade.domain.gate.blocks.latency import add, quantiles, steps
 from crossfade.domain.gate.evidence.comparison import Comparison, Proof
@@ -27,7 +27,7 @@ EARLY = 6
 minute, and a stage would otherwise always miss its first one."""
 
 
-FIRST, FIRST_OF_PROBE = 2.5, 1.0
+FIRST, FIRST_OF_PROBE, FIRST_OF_MINUTE = 2.5, 1.0, 4.0
 """What the first bad block of a spell may add at most, in nats. The probe has a way of its own to the
 candidate, which may have a spell that no user meets."""
 
@@ -67,7 +67,7 @@ class Streams(NamedTuple):
     latencies: tuple[int, ...] = ()
     failure_limit: FailureLimit = FailureLimit()
     stable_at: int = 0
-    stage: float = 0
+    stage: float = 0.0
     proof: Proof = Proof()
     reported_seconds: int = 0
     reported_until: int = 0
@@ -137,8 +137,8 @@ class Streams(NamedTuple):
             return self
         alone = alone or block.alone
         clump, probe = settings.clump_seconds, launched is not None
-        first = FIRST_OF_PROBE if probe else FIRST
-        law = Law(block.at, block.seconds, clump, settings.excess, block.cap, first)
+        first = FIRST_OF_PROBE if probe else FIRST if block.seconds < MINUTE else FIRST_OF_MINUTE
+        law = Law(block.at, block.seconds, clump, settings.excess, block.cap, first, block.at < warm)
         counts, latencies = block.failing, (self.latencies, *self.further)
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY

@@ -1,13 +1,14 @@
 """Whether the candidate is warm: a fresh process is slower at first, by no fault of the release.
 
 Each block gives one number: how much slower the candidate is than the stable side, as the difference of the
-means of the logarithms of their latencies. It falls while the candidate warms up.
+means of the logarithms of their latencies on the same path. It falls while the candidate warms up.
 """
 
 from math import ceil, log
 from typing import NamedTuple
 
-from crossfade.domain.gate.blocks.block import Block, Tally
+from crossfade.domain.gate.blocks.block import Block
+from crossfade.domain.gate.blocks.latency import Latencies
 
 NEAR = log(1.12)
 """As fast as the stable side, about."""
@@ -19,7 +20,7 @@ LONGEST, LATE = 16, 2
 STEP = log(1.2) / 2
 """Between two bounds of the histogram."""
 FEWEST = 3
-"""Requests that each side needs for a mean."""
+"""Requests that both sides need for a number."""
 
 
 class Warmth(NamedTuple):
@@ -72,14 +73,25 @@ def _mean(values: tuple[float, ...]) -> float:
 
 
 def _slower(block: Block) -> float | None:
-    """None where one side has too few requests, or no histogram."""
-    ours, theirs = _mean_place(block.candidate), _mean_place(block.stable)
-    return None if ours is None or theirs is None else (ours - theirs) * STEP
+    """None where too few requests can be compared, or there is no histogram.
 
-
-def _mean_place(side: Tally | None) -> float | None:
-    by_path = side.by_path if side else ()
-    requests = sum([count for latencies in by_path for _, count in latencies])
-    if requests < FEWEST:
+    Each path is compared with itself, and counts as often as both sides were asked for it: the sides may have
+    been asked for a slow path more or less often.
+    """
+    if block.candidate is None or block.stable is None:
         return None
-    return sum([place * count for latencies in by_path for place, count in latencies]) / requests
+    requests, difference = 0, 0.0
+    for ours, theirs in zip(block.candidate.by_path, block.stable.by_path, strict=False):
+        compared = min(_requests(ours), _requests(theirs))
+        if compared:
+            requests += compared
+            difference += compared * (_mean_place(ours) - _mean_place(theirs))
+    return difference / requests * STEP if requests >= FEWEST else None
+
+
+def _requests(latencies: Latencies) -> int:
+    return sum([count for _, count in latencies])
+
+
+def _mean_place(latencies: Latencies) -> float:
+    return sum([place * count for place, count in latencies]) / _requests(latencies)
