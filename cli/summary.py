@@ -5,6 +5,8 @@ from typing import Any
 
 from cli.following import STILL_RUNS, Sight
 
+FORM = "certificate/6"
+"""A deployment that began before an update has a certificate of the form of then."""
 MARKS = {0: "✅", 1: "❌", STILL_RUNS: "⏳", 4: "⏭️"}
 
 
@@ -25,7 +27,7 @@ def markdown(said: Mapping[str, Any], sight: Sight, certificate: Mapping[str, An
         "deployment": f"[`{said['deployment']}`]({said['console']})",
         "certificate": f"`{said['certificate']}`" if said["certificate"] else "",
     }
-    if certificate:
+    if certificate and certificate.get("crossfade") == FORM:
         rows |= _proved(certificate)
     lines += [f"| {name} | {_cell(value)} |" for name, value in rows.items() if value]
     if sight.recorded and sight.recorded.stages:
@@ -39,18 +41,24 @@ def markdown(said: Mapping[str, Any], sight: Sight, certificate: Mapping[str, An
 
 
 def _proved(certificate: Mapping[str, Any]) -> dict[str, str]:
-    production, timing = certificate["requests"]["production"], certificate["timing"]
+    production, reported = certificate["requests"]["production"], certificate["reported"]
+    harm: Mapping[str, Any] = next((one for one in certificate["harm"] if one["by"] == "roll_back"), {})
     seen = ", ".join(str(one["version"]) for one in certificate["versions"].get("production", []))
     return {
-        "requests on production": f"{production['sent']}, {production['failed']} failed, "
-        f"{production['missing']} missing",
+        "requests on production": f"{production['sent']}, {production['failed']} failed"
+        f"{_bound(production['at_most'])}",
         "versions that clients got": seen,
-        "time": f"{timing['total']:.0f} s",
-        "step backs": ", ".join(f"from weight {one['weight']}" for one in certificate.get("step_backs", [])),
-        "bad version detected in": _seconds(timing["detected"]),
-        "clients rid of it in": _seconds(timing["restored"]),
-        "not proved": " ".join(certificate.get("not_proved", [])),
+        "time": f"{reported['timing']['total']:.0f} s",
+        "step backs": ", ".join(f"from weight {one['weight']}" for one in reported["step_backs"]),
+        "bad version detected in": _seconds(harm.get("detected")),
+        "clients rid of it in": _seconds(harm.get("restored")),
+        "not proved": " ".join(certificate["not_proved"]),
     }
+
+
+def _bound(at_most: float | None) -> str:
+    """What so few failures say of the share that fails, at 95 %."""
+    return "" if at_most is None else f"; at most {100 * at_most:.3g} % fail"
 
 
 def _seconds(value: float | None) -> str:

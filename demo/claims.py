@@ -140,7 +140,7 @@ def changed_version_once(
     )
     seen = {sighting.version: sighting for sighting in sightings(client)}
     # The last time: a release that was stepped back has got all traffic more than once.
-    given = [stage["began"] for stage in new.certificate["stages"] if stage["weight"] == 100]
+    given = [stage["began"] for stage in new.certificate["reported"]["stages"] if stage["weight"] == 100]
     full = given[-1] if given else None
     if set(seen) != {old.version, new.version} or full is None:
         return Claim(statement, False, f"saw {', '.join(seen) or 'nothing'}; 100 % {full or 'never'}")
@@ -195,7 +195,7 @@ def evidence_holds(deployment: Deployment) -> Claim:
         wrong.append("the ledger is incomplete")
     sha256 = hashlib.sha256(deployment.ledger).hexdigest()
     if sha256 != said["ledger"]["sha256"]:
-        wrong.append(f"sha256 of ledger.jsonl is {sha256}, certified {said['ledger']['sha256']}")
+        wrong.append(f"sha256 of the ledger is {sha256}, certified {said['ledger']['sha256']}")
     return Claim(
         f"{deployment.version}'s ledger is complete and is the one that its certificate counts",
         not wrong,

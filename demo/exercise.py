@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import os
 import shutil
@@ -95,7 +96,7 @@ def _release(
         ended=standing.ended or datetime.now(UTC),
         status=standing.status,
         certificate=json.loads((folder / "certificate.json").read_text(encoding="utf-8")),
-        ledger=(folder / "ledger.jsonl").read_bytes(),
+        ledger=gzip.decompress((folder / "ledger.jsonl.gz").read_bytes()),
     )
 
 

@@ -13,7 +13,7 @@ LANES = ("production", "blue", "green")
 
 @dataclass(frozen=True)
 class LaneCount:
-    """Requests of a lane: `missing` were sent, and are not in the ledger."""
+    """Requests of a lane: `missing` of those that failed were sent, and are not in the ledger."""
 
     sent: int
     ok: int
@@ -36,7 +36,7 @@ class Ledger:
 
 
 def count(ledger: bytes) -> Ledger:
-    """Count a `ledger.jsonl`; a record that is there twice (a batch that was resent) counts once."""
+    """Count a ledger's lines; a record that is there twice (a batch that was resent) counts once."""
     records = list(_records(ledger))
     closing = next((record for record in records if record["type"] == "closed"), None)
     requests: dict[str, dict[int, dict[str, Any]]] = {lane: {} for lane in LANES}
@@ -61,4 +61,4 @@ def _count(requests: dict[int, dict[str, Any]], said: int) -> LaneCount:
     ok = sum(1 for request in requests.values() if request["status"] and 200 <= request["status"] <= 299)
     sent = max(said, max(requests, default=0))
     versions = frozenset(request["version"] for request in requests.values() if request["version"])
-    return LaneCount(sent, ok, len(requests) - ok, sent - len(requests), versions)
+    return LaneCount(sent, ok, sent - ok, sent - len(requests), versions)

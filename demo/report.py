@@ -31,13 +31,14 @@ def deployment_table(deployments: Iterable[Deployment]) -> list[str]:
     rows = []
     for deployment in deployments:
         said = deployment.certificate
-        timing, production = said["timing"], said["requests"]["production"]
+        harm = next((harm for harm in said["harm"] if harm["by"] == "roll_back"), {})
+        timing, production = said["reported"]["timing"] | harm, said["requests"]["production"]
         names = ["total", "bake", "evidence", "container_start", "overhead"]
         names += ["detected", "restored_api", "restored"]
         rows.append(
             [deployment.version, said["outcome"]]
-            + ["–" if timing[name] is None else f"{timing[name]:.1f} s" for name in names]
-            + [str(said["transitions"]), f"{production['sent']} sent", str(production["failed"])]
+            + ["–" if timing.get(name) is None else f"{timing[name]:.1f} s" for name in names]
+            + [str(said["reported"]["transitions"]), f"{production['sent']} sent", str(production["failed"])]
         )
     return ["The deployments, by their certificates:", *_table(headings, rows)]
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from demo.cloud import Cloud, DemoFailed
 
-EVIDENCE = ("certificate.json", "ledger.jsonl")
+EVIDENCE = ("certificate.json", "ledger.jsonl.gz")
 SLOTS = ("blue", "green")
 # States that decide or wait for a moment say less than the work before them.
 _SHOWN = ("TaskStateEntered", "SucceedStateEntered", "FailStateEntered")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
@@ -17,7 +18,7 @@ _DONE = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadR
 
 
 class Stored(NamedTuple):
-    """The SHA-256 of the ledger, and the certificate."""
+    """The SHA-256 of the ledger's lines, and the certificate."""
 
     sha256: str
     certificate: dict[str, Any]
@@ -33,7 +34,8 @@ class Aws(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.calls: dict[str, int] = {}
         self._pages: Iterator[str] = pages(requests)
-        self._ledger, self._certificate = hashlib.sha256(), b"{}"
+        self._ledger, self._unpack = hashlib.sha256(), zlib.decompressobj(wbits=31)
+        self._certificate = b"{}"
         self._items = {
             "state": {"holder": plan().execution, "deployment": "bench", "stable": "blue"},
             "deployment#bench": milestones(requests),
@@ -61,8 +63,8 @@ class Aws(ThreadingHTTPServer):
 
     def store(self, key: str, body: bytes) -> None:
         """A part of an object, or all of it."""
-        if key.endswith("ledger.jsonl"):
-            self._ledger.update(body)
+        if key.endswith("ledger.jsonl.gz"):
+            self._ledger.update(self._unpack.decompress(body))
         else:
             self._certificate = body
 

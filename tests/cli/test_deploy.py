@@ -434,7 +434,7 @@ def test_a_summary_in_markdown(released: Released) -> None:
     assert released.deploy("--summary", "summary.md")[0] == 0
     text = file.read_text()
     assert text.startswith("Before\n## ✅ web 1.2.3 → 1.2.4: promoted\n")
-    assert "| requests on production | 900, 3 failed, 0 missing |" in text
+    assert "| requests on production | 900, 3 failed; at most 0.861 % fail |" in text
     assert "| versions that clients got | 1.2.3, 1.2.4 |" in text
     assert "| bad version detected in | 4.9 s |" in text
     assert "| 10 | 20 | advance | candidate \\| fails 0 of 240 |" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cache
 
 import pytest
 
+from crossfade.domain.proof.certificate import LEDGER_FILE
 from demo import costs
 from faults.cases.scenarios import GOOD, Scenario, ask, begun
 from faults.files import ROOT, functions, template
@@ -62,8 +64,12 @@ class Deployed:
             for (begin, name), end in zip(path, ends, strict=True)
             if name in tasks
         )
-        ledger = next(
-            body for key, body in self.world.buckets.objects.items() if key.endswith("0.0.2/ledger.jsonl")
+        ledger = gzip.decompress(
+            next(
+                body
+                for key, body in self.world.buckets.objects.items()
+                if key.endswith(f"0.0.2/{LEDGER_FILE}")
+            )
         )
         logged = len(ledger) + EVENT_BYTES * ledger.count(b"\n")
         live = self.until("KeepWarm", "Promoted")

@@ -61,13 +61,13 @@ def test_it_steps_back_climbs_and_is_promoted(scenario: str, way: list[str]) -> 
     assert path.endswith("Promoted")
     *_, item = sorted(items_of(result.world).values(), key=lambda item: str(item["ended"]))
     certificate = json.loads(result.world.buckets.objects[item["certificate"]])
-    (back,) = certificate["step_backs"]
+    (back,) = certificate["reported"]["step_backs"]
     assert back["weight"] == (100 if slot else 10)
     assert back["decided"] < back["restored"]
     cause = "failed the last" if scenario.startswith("spell") else "was raised during the deployment"
     assert cause in back["reason"]
-    assert certificate["timing"]["held"] > 0
-    weights = [(stage["weight"], stage["step_backs"]) for stage in certificate["stages"]]
+    assert certificate["reported"]["timing"]["held"] > 0
+    weights = [(stage["weight"], stage["step_backs"]) for stage in certificate["reported"]["stages"]]
     from_all = [(0, 0), (10, 0), (100, 0), (0, 1), (100, 1)]
     assert weights == (from_all if slot else [(0, 0), (10, 0), (0, 1), (10, 1), (100, 1)])
 

@@ -152,12 +152,13 @@ class Stage:
                 f"{len(failed(rehearsal.requests))} of {len(rehearsal.requests)} client requests failed"
             )
         if rehearsal.certificate:
-            timing = rehearsal.certificate["timing"]
+            reported = rehearsal.certificate["reported"]
+            timing = reported["timing"] | (rehearsal.certificate["harm"] or [{}])[-1]
             parts.insert(0, rehearsal.certificate["outcome"])
             parts += [
                 f"{part} {timing[part]:g} s"
                 for part in (*PARTS, "detected", "restored_api", "restored")
-                if timing[part] is not None
+                if timing.get(part) is not None
             ]
-            parts.append(f"{rehearsal.certificate['transitions']} transitions")
+            parts.append(f"{reported['transitions']} transitions")
         self.note(f"{name}: {', '.join(parts)}")

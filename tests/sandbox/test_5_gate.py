@@ -106,7 +106,7 @@ def rehearsal(request: pytest.FixtureRequest) -> Rehearsal:
 
 def test_few_users_are_no_reason_to_go_back(few_users: Rehearsal) -> None:
     """It is promoted, no client failed, and the stages say that the users' evidence alone was too little."""
-    reasons = [each["reason"] for each in few_users.certificate["stages"]]
+    reasons = [each["reason"] for each in few_users.certificate["reported"]["stages"]]
 
     assert few_users.certificate["outcome"] == "promoted"
     assert failed(few_users.requests) == []
@@ -123,9 +123,9 @@ def test_what_is_worse_goes_back(rehearsal: Rehearsal) -> None:
 
 def test_the_times_are_in_the_certificate(fails_all: Rehearsal) -> None:
     """From the first bad answer in the ledger to the verdict, and to the weights read back."""
-    timing = fails_all.certificate["timing"]
+    *_, harm = fails_all.certificate["harm"]
 
-    assert 0 < timing["detected"] <= timing["restored_api"] < 15
+    assert 0 < harm["detected"] <= harm["restored_api"] < 15
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_users_alone_saw_it(fails_users: Rehearsal) -> None:
     requests = fails_users.certificate["requests"]
 
     assert {lane: count["failed"] for lane, count in requests.items()} == dict.fromkeys(requests, 0)
-    assert fails_users.certificate["timing"]["detected"] is None
+    assert fails_users.certificate["harm"][-1]["detected"] is None
     assert fails_users.seen["statuses"][500] > 0
 
 
@@ -175,4 +175,4 @@ def test_what_users_alone_meet_falls_after_some_tries(fails_users: Rehearsal) ->
 
     assert 2 <= len(tries) <= 4, shares
     assert max(tries[1:]) < tries[0]
-    assert len(fails_users.certificate["step_backs"]) in {len(tries) - 1, len(tries)}
+    assert len(fails_users.certificate["reported"]["step_backs"]) in {len(tries) - 1, len(tries)}

@@ -67,7 +67,7 @@ def test_an_alarm_that_is_raised_goes_back(raised: Rehearsal) -> None:
 
 def test_an_alarm_that_stood_before_is_told_and_no_verdict(raised: Rehearsal) -> None:
     """The first stage was ended in spite of it."""
-    preview = raised.certificate["stages"][0]
+    preview = raised.certificate["reported"]["stages"][0]
 
     assert preview["verdict"] == "advance"
     assert f"{STANDING} was in ALARM before the deployment began" in preview["reason"]
@@ -76,9 +76,9 @@ def test_an_alarm_that_stood_before_is_told_and_no_verdict(raised: Rehearsal) ->
 
 def test_it_was_taken_from_clients_first(raised: Rehearsal) -> None:
     """Weight 0 at once, and the end when the alarm did not pass."""
-    (stepped,) = raised.certificate["step_backs"]
+    (stepped,) = raised.certificate["reported"]["step_backs"]
 
-    assert (stepped["weight"], raised.certificate["stages"][-1]["weight"]) == (10, 0)
+    assert (stepped["weight"], raised.certificate["reported"]["stages"][-1]["weight"]) == (10, 0)
     assert RAISED in stepped["reason"]
 
 
@@ -104,7 +104,7 @@ def test_an_alarm_that_passes_costs_time_alone(passing: Rehearsal) -> None:
     """It steps back, climbs and is promoted, and no client failed."""
     assert passing.certificate["outcome"] == "promoted"
     assert passing.shares_seen == [0, 10, 0, 10, 50, 100]
-    assert [each["weight"] for each in passing.certificate["step_backs"]] == [10]
+    assert [each["weight"] for each in passing.certificate["reported"]["step_backs"]] == [10]
     assert failed(passing.requests) == []
 
 

@@ -74,13 +74,13 @@ def test_a_spell_steps_back_climbs_and_is_promoted(spell: Rehearsal) -> None:
     assert before == [0, 10, 50, 0]
     assert after[-2:] == [50, 100]
     assert after == sorted(after)
-    assert [each["weight"] for each in spell.certificate["step_backs"]] == [50]
+    assert [each["weight"] for each in spell.certificate["reported"]["step_backs"]] == [50]
 
 
 def test_the_record_says_why_it_was_held(spell: Rehearsal) -> None:
     """In counts; and what it climbed by again."""
-    (stepped,) = spell.certificate["step_backs"]
-    held = next(each for each in spell.certificate["stages"] if each["step_backs"])
+    (stepped,) = spell.certificate["reported"]["step_backs"]
+    held = next(each for each in spell.certificate["reported"]["stages"] if each["step_backs"])
 
     assert "requests" in stepped["reason"]
     assert (held["weight"], held["verdict"]) == (0, "advance")
@@ -88,7 +88,7 @@ def test_the_record_says_why_it_was_held(spell: Rehearsal) -> None:
 
 def test_clients_failures_end_with_the_step_back(spell: Rehearsal, stage: Stage) -> None:
     """Within a second of the moment in which weight 0 was read back, while the spell still goes on."""
-    (stepped,) = spell.certificate["step_backs"]
+    (stepped,) = spell.certificate["reported"]["step_backs"]
     restored = datetime.fromisoformat(stepped["restored"]).timestamp()
     began, bad = spell.seen["began"], moments(failed(spell.requests))
     stage.note(

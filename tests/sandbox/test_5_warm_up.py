@@ -65,7 +65,7 @@ def test_what_stays_slower_goes_back(stays_slower: Rehearsal) -> None:
 def test_what_warms_up_is_promoted(warms_up: Rehearsal) -> None:
     """The first stage waits for it, so clients meet it warm."""
     assert warms_up.certificate["outcome"] == "promoted"
-    first = warms_up.certificate["stages"][0]
+    first = warms_up.certificate["reported"]["stages"][0]
     lasted = datetime.fromisoformat(first["ended"]) - datetime.fromisoformat(first["began"])
 
     assert lasted.total_seconds() > WARM_UP_SECONDS / 2, first["reason"]

@@ -101,7 +101,7 @@ class TestTwice(PutBack):
         """Silence is not success: the weight never rose again."""
         assert (twice.execution.status, twice.execution.error) == ("FAILED", "EvidenceMissing")
         assert twice.shares_seen == [0, 10, 0]
-        assert twice.certificate["stages"][-1]["verdict"] == "roll_back"
+        assert twice.certificate["reported"]["stages"][-1]["verdict"] == "roll_back"
 
     def test_the_rollback_was_proved_by_a_probe_of_its_own(self, twice: Rehearsal) -> None:
         """The third: two gaps."""

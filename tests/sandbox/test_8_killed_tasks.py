@@ -263,7 +263,7 @@ class TestAllBlue(Ending):
 
     def test_the_reason_says_so(self, all_blue: Rehearsal) -> None:
         """The stage did not wait for a comparison that could not come."""
-        (half,) = [each for each in all_blue.certificate["stages"] if each["weight"] == 50]
+        (half,) = [each for each in all_blue.certificate["reported"]["stages"] if each["weight"] == 50]
 
         assert half["reason"].startswith(EMERGENCY)
 
@@ -294,8 +294,8 @@ class TestDead(Ending):
         """After its verification; each stage's reason says why."""
         assert dead.shares_seen == [0, 100]
         assert dead.execution.status == "SUCCEEDED"
-        assert [stage["weight"] for stage in dead.certificate["stages"]] == [0, 100]
-        for stage in dead.certificate["stages"]:
+        assert [stage["weight"] for stage in dead.certificate["reported"]["stages"]] == [0, 100]
+        for stage in dead.certificate["reported"]["stages"]:
             assert stage["reason"].startswith(EMERGENCY)
 
     def test_clients_failed_until_then_only(self, dead: Rehearsal) -> None:

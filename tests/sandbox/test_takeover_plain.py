@@ -156,7 +156,7 @@ def test_the_good_release_is_compared_with_what_ran_before(story: Story) -> None
 
     assert (good.execution.status, good.certificate["outcome"]) == ("SUCCEEDED", "promoted")
     assert good.certificate["from"]["version"] == "1.0.0"
-    assert [stage["weight"] for stage in good.certificate["stages"]] == [0, 10, 50, 100]
+    assert [stage["weight"] for stage in good.certificate["reported"]["stages"]] == [0, 10, 50, 100]
     assert story.seen["origin"] == (0, 0)
 
 

@@ -1,13 +1,20 @@
 """The evidence bucket: each deployment's ledger and certificate."""
 
+import zlib
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from crossfade.domain.proof.certificate import LEDGER_FILE
+
 PART_BYTES = 8 * 1024 * 1024
 """S3 takes parts of 5 MiB or more, 10,000 of them at most."""
+
+
+GZIP = 16 + zlib.MAX_WBITS
+"""Tells zlib to write gzip's header, without a time: the same ledger is the same file."""
 
 
 class Certificates:
@@ -17,10 +24,13 @@ class Certificates:
         self._s3 = s3
         self._bucket = bucket
 
-    def ledger(self, stream: str) -> "Upload":
-        """An upload of the deployment's ledger, which becomes visible when it is completed."""
-        request = {"Bucket": self._bucket, "Key": f"{stream}/ledger.jsonl"}
-        return Upload(self._s3, request, "application/x-ndjson")
+    def ledger(self, stream: str) -> "Packed":
+        """An upload of the deployment's ledger, which becomes visible when it is completed.
+
+        It has no Content-Encoding: a browser, too, saves it as the file that its name says.
+        """
+        request = {"Bucket": self._bucket, "Key": f"{stream}/{LEDGER_FILE}"}
+        return Packed(self._s3, request, "application/gzip")
 
     def certificate(self, stream: str, document: bytes) -> str:
         """Store the certificate under the deployment's name, beside its ledger; its key is returned."""
@@ -78,3 +88,20 @@ class Upload:
         number = len(self._parts) + 1
         sent = self._s3.upload_part(**self._request, **self._upload, PartNumber=number, Body=body)
         self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+
+
+class Packed(Upload):
+    """The same, compressed by gzip on the way."""
+
+    def __init__(self, s3: Any, request: dict[str, str], content_type: str) -> None:
+        super().__init__(s3, request, content_type)
+        self._packer = zlib.compressobj(wbits=GZIP)
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece, not compressed."""
+        super().write(self._packer.compress(piece))
+
+    def complete(self) -> None:
+        """Make the object visible, in one step."""
+        super().write(self._packer.flush())
+        super().complete()

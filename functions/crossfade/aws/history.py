@@ -128,7 +128,7 @@ class DeploymentHistory:
         values = {
             **_ended(certificate.outcome, certificate.reason, now),
             ":certificate": key,
-            ":requests": certificate.requests["production"].model_dump(),
+            ":requests": _counts(certificate),
         }
         self._write(
             hold, f"{_END}, certificate = :certificate, requests = :requests REMOVE not_reported", values
@@ -158,7 +158,10 @@ class DeploymentHistory:
             plan.service,
             item_of(plan.deployment),
             "SET certificate = :certificate, requests = :requests REMOVE not_reported",
-            {":certificate": key, ":requests": certificate.requests["production"].model_dump()},
+            {
+                ":certificate": key,
+                ":requests": _counts(certificate),
+            },
         )
 
     def abandon(self, service: str, deployment: str, reason: str, now: datetime) -> None:
@@ -178,6 +181,11 @@ class DeploymentHistory:
 
 
 _END = "SET outcome = :outcome, reason = :reason, ended = :ended, expires = :expires"
+
+
+def _counts(certificate: Certificate) -> dict[str, int]:
+    """The requests of production; DynamoDB takes no float, so that the bound is left to the certificate."""
+    return certificate.requests["production"].model_dump(exclude={"at_most"})
 
 
 def _ended(outcome: Outcome, reason: str, now: datetime) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """WriteReport: compute the certificate from the ledger, page by page, so that memory stays bounded."""
 
-import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -125,7 +124,7 @@ def _report(
         first = until is None
         with evidence.ledger(plan.ledger) as upload:
             reading = Reading(history, winner)
-            sha256 = _read(plan, reading, upload, wait=probed and first)
+            _read(plan, reading, upload, wait=probed and first)
             until = until or time.monotonic() + CLOSING_SECONDS
             gaps, cut = reading.tally.missing > 0, probed and not reading.tally.closed
             late = time.monotonic() + SETTLE_SECONDS > until
@@ -140,7 +139,6 @@ def _report(
             time.sleep(SETTLE_SECONDS)
     certificate = certify(
         reading,
-        sha256=sha256,
         outcome=outcome,
         reason=reason,
         ended=ended,
@@ -150,27 +148,23 @@ def _report(
     return certificate, evidence.certificate(plan.ledger, document)
 
 
-def _read(plan: Plan, reading: Reading, upload: Upload, *, wait: bool) -> str:
-    """Take the ledger in, and send it on; its SHA-256 is returned."""
-    digest = hashlib.sha256()
+def _read(plan: Plan, reading: Reading, upload: Upload, *, wait: bool) -> None:
+    """Take the ledger in, and send it on."""
     for lines in _pages(plan, reading.tally, wait=wait):
-        piece = "".join(f"{line}\n" for line in lines).encode()
-        digest.update(piece)
-        upload.write(piece)
+        upload.write(reading.seal.take(lines))
         for line in lines:
-            if record := read_record(line):
-                reading.take(record)
-    return digest.hexdigest()
+            reading.take(read_record(line))
 
 
 def _pages(plan: Plan, tally: Tally, *, wait: bool) -> Iterator[list[str]]:
-    """The ledger's pages; ``wait``: until it is closed, or for some seconds."""
+    """The ledger's lines, page by page; ``wait``: until it is closed, or for some seconds."""
     ledger, cursor = stack.ledger(), None
     until: float | None = None
     while True:
-        for lines, reached in ledger.pages(plan.ledger, cursor):
+        for messages, reached in ledger.pages(plan.ledger, cursor):
             cursor = reached
-            yield lines
+            # A foreign message may have several lines.
+            yield [line for message in messages for line in message.split("\n")]
         until = until or time.monotonic() + CLOSING_SECONDS
         if not wait or tally.closed or time.monotonic() >= until:
             return
@@ -187,14 +181,15 @@ def _winner(plan: Plan, outcome: Outcome, state: State) -> str | None:
 
 def _measure(certificate: Certificate) -> None:
     """Metrics of the finished deployment, in the embedded metric format on the function's log."""
-    timing = certificate.timing
+    timing = certificate.reported.timing
     measure_outcome(certificate.service, certificate.outcome, timing.total)
     production = certificate.requests["production"]
     metrics.add_metric(name="ProductionFailures", unit=MetricUnit.Count, value=production.failed)
-    metrics.add_metric(name="StepBacks", unit=MetricUnit.Count, value=len(certificate.step_backs))
+    metrics.add_metric(name="StepBacks", unit=MetricUnit.Count, value=len(certificate.reported.step_backs))
     metrics.add_metric(name="HeldTime", unit=MetricUnit.Seconds, value=timing.held)
-    if timing.restored_api is not None:
-        metrics.add_metric(name="TimeToRestoreApi", unit=MetricUnit.Seconds, value=timing.restored_api)
-    if timing.restored is not None:
-        metrics.add_metric(name="TimeToRestore", unit=MetricUnit.Seconds, value=timing.restored)
+    harm = certificate.rolled_back
+    if harm and harm.restored_api is not None:
+        metrics.add_metric(name="TimeToRestoreApi", unit=MetricUnit.Seconds, value=harm.restored_api)
+    if harm and harm.restored is not None:
+        metrics.add_metric(name="TimeToRestore", unit=MetricUnit.Seconds, value=harm.restored)
     metrics.flush_metrics()

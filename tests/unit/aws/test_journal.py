@@ -100,7 +100,6 @@ def _close(journal: Journal, plan: HeldPlan) -> None:
         reading.take(record)
     certificate = certify(
         reading,
-        sha256="0" * 64,
         outcome="promoted",
         reason="why",
         ended=at(90),

@@ -1,5 +1,7 @@
 """Adapters that only read or append: ledger, evidence, registry, specs, and error names."""
 
+import gzip
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -178,7 +180,14 @@ def _store(account: Account, *pieces: bytes) -> None:
 
 
 def _stored(account: Account) -> bytes:
-    return account.s3.get_object(Bucket=BUCKET, Key="web/d1/ledger.jsonl")["Body"].read()
+    stored = account.s3.get_object(Bucket=BUCKET, Key="web/d1/ledger.jsonl.gz")
+    assert stored["ContentType"] == "application/gzip"
+    return gzip.decompress(stored["Body"].read())
+
+
+def _noise(size: int) -> bytes:
+    """What cannot be compressed."""
+    return Random(size).randbytes(size)
 
 
 def _unfinished(account: Account) -> list[Any]:
@@ -192,7 +201,7 @@ def test_evidence_is_stored_once(account: Account) -> None:
         _store(account, ledger)
         assert evidence.certificate("web/d1", b"{}") == "web/d1/certificate.json"
     keys = [item["Key"] for item in account.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
-    assert keys == ["web/d1/certificate.json", "web/d1/ledger.jsonl"]
+    assert keys == ["web/d1/certificate.json", "web/d1/ledger.jsonl.gz"]
     assert _stored(account) == b"b\n"
 
 
@@ -200,9 +209,9 @@ def test_evidence_is_stored_once(account: Account) -> None:
     "pieces",
     [
         pytest.param([], id="empty"),
-        pytest.param([b"a" * PART_BYTES], id="exactly-a-part"),
-        pytest.param([b"a" * (PART_BYTES - 1), b"b", b"c"], id="a-part-and-a-byte"),
-        pytest.param([b"a" * (2 * PART_BYTES + 5)], id="a-piece-of-several-parts"),
+        pytest.param([b"a" * PART_BYTES], id="much-that-packs-small"),
+        pytest.param([_noise(PART_BYTES - 9_000), b"b", _noise(9_000)], id="about-a-part"),
+        pytest.param([_noise(2 * PART_BYTES + 5)], id="a-piece-of-several-parts"),
     ],
 )
 def test_a_ledger_of_any_size_is_stored_whole(account: Account, pieces: list[bytes]) -> None:
@@ -212,11 +221,21 @@ def test_a_ledger_of_any_size_is_stored_whole(account: Account, pieces: list[byt
     assert _unfinished(account) == []
 
 
+def test_the_same_ledger_is_the_same_file(account: Account) -> None:
+    """Byte for byte, whenever it is written."""
+    files = []
+    for _ in range(2):
+        _store(account, b"a\n")
+        files.append(account.s3.get_object(Bucket=BUCKET, Key="web/d1/ledger.jsonl.gz")["Body"].read())
+    assert files[0] == files[1]
+    assert files[0][4:8] == bytes(4)  # gzip's time
+
+
 def test_a_ledger_that_is_not_completed_leaves_nothing(account: Account) -> None:
     """What was there before stays, and no part is paid for."""
     _store(account, b"before")
     with Certificates(account.s3, BUCKET).ledger("web/d1") as upload:
-        upload.write(b"a" * PART_BYTES)
+        upload.write(_noise(PART_BYTES + 9_000))
         assert len(_unfinished(account)) == 1
     assert _stored(account) == b"before"
     assert _unfinished(account) == []

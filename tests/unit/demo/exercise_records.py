@@ -38,7 +38,7 @@ def closed(**sent: int) -> dict[str, Any]:
 
 
 def in_lines(records: list[dict[str, Any]]) -> bytes:
-    """Records as `ledger.jsonl` has them."""
+    """Records as a ledger has them."""
     return "".join(json.dumps(record) + "\n" for record in records).encode()
 
 
@@ -82,12 +82,12 @@ def _deployment(
         "outcome": outcome,
         "reason": "because",
         "to": {"version": version},
-        "stages": [{"weight": 0, "began": at(pushed)}, {"weight": 100, "began": at(FULL_AT)}],
         "requests": {
             "production": {"sent": 10, "ok": 10, "failed": 0, "missing": 0},
             "blue": {"sent": 0, "ok": 0, "failed": 0, "missing": 0},
             "green": {"sent": 5, "ok": 5 - bad, "failed": bad, "missing": 0},
         },
+        "reported": {"stages": [{"weight": 0, "began": at(pushed)}, {"weight": 100, "began": at(FULL_AT)}]},
         "ledger": {"records": 15, "complete": True, "sha256": hashlib.sha256(ledger).hexdigest()},
     }
     return Deployment(version, moment(pushed), moment(ended), status, certificate, ledger)

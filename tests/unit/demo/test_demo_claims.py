@@ -91,7 +91,8 @@ def test_weights_take_effect(exercise: Exercise) -> None:
 def test_a_release_that_was_stepped_back(exercise: Exercise) -> None:
     """It got all traffic twice: the second time counts, and what came in between was no fault."""
     stages = [(0, 1), (100, 6), (0, 8), (100, 10)]
-    said = {"stages": [{"weight": weight, "began": at(seconds)} for weight, seconds in stages]}
+    given = [{"weight": weight, "began": at(seconds)} for weight, seconds in stages]
+    said = {"reported": {"stages": given}}
     good = replace(exercise.good, certificate=exercise.good.certificate | said)
     assert replace(exercise, good=good).broken() == []
 
@@ -99,7 +100,8 @@ def test_a_release_that_was_stepped_back(exercise: Exercise) -> None:
 def test_never_all_traffic(exercise: Exercise) -> None:
     """Without a stage at 100 % nothing is known of when the change was complete."""
     good = exercise.good
-    cut = replace(good, certificate={**good.certificate, "stages": good.certificate["stages"][:1]})
+    stages = good.certificate["reported"]["stages"][:1]
+    cut = replace(good, certificate={**good.certificate, "reported": {"stages": stages}})
     (broken,) = replace(exercise, good=cut).broken()
     assert "100 % never" in broken.found
 

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.domain.answers import MOST_KINDS
-from crossfade.domain.ledger import Record, Request
+from crossfade.domain.ledger import Record, Request, read_record
 from crossfade.domain.planning.plan import Contents
-from crossfade.domain.proof.certificate import Certificate, History, Reading, StageRecord, certify
-from crossfade.domain.proof.tally import MOST_VERSIONS, OTHERS, Gap
+from crossfade.domain.proof.certificate import Certificate, Harm, History, Reading, StageRecord, certify
+from crossfade.domain.proof.tally import MISSING, MOST_VERSIONS, OTHERS, Gap
 from faults.cases.service import document
 from tests.unit.examples import (
     NEW,
@@ -51,12 +52,13 @@ def _history(**changes: Any) -> History:
 def _certify(
     records: list[Record], history: History | None = None, ended: float = 60, winner: str | None = None
 ) -> Certificate:
+    lines = [record.model_dump_json() for record in records]
     reading = Reading(history or _history(), winner)
-    for record in records:
-        reading.take(record)
+    reading.seal.take(lines)
+    for line in lines:
+        reading.take(read_record(line))
     return certify(
         reading,
-        sha256="0" * 64,
         outcome="promoted",
         reason="0.0.2 answered well at every stage",
         ended=at(ended),
@@ -64,27 +66,38 @@ def _certify(
     )
 
 
+WHOLE = [opened(0), request(n=1), closed(3, green=1)]
+
+
+def _harm(certificate: Certificate) -> Harm:
+    """What the rollback took away."""
+    harm = certificate.rolled_back
+    assert harm is not None
+    return harm
+
+
 def test_the_document_has_exactly_the_promised_names() -> None:
     """`certificate.json` is read by others."""
     records = [*requests("production", ".", version="0.0.1"), closed(production=1)]
     document = json.loads(_certify(records).model_dump_json(by_alias=True))
-    nothing = {"sent": 0, "ok": 0, "failed": 0, "missing": 0}
+    nothing = {"sent": 0, "ok": 0, "failed": 0, "missing": 0, "at_most": None}
+    text = "".join(f"{record.model_dump_json()}\n" for record in records).encode()
+    link = bytes(32)
+    for line in text.splitlines():
+        link = sha256(link + line).digest()
     assert document == {
-        "crossfade": "certificate/5",
+        "crossfade": "certificate/6",
         "service": "web",
         "deployment": "d1",
         "outcome": "promoted",
         "reason": "0.0.2 answered well at every stage",
         "from": {"version": "0.0.1", "digest": OLD},
         "to": {"version": "0.0.2", "digest": NEW},
-        "contents": {
-            "released": ["app"],
-            "kept": {"proxy": "proxy:1"},
-            "left_out": [],
-            "tags": {},
-            "warnings": [],
+        "requests": {
+            "production": nothing | {"sent": 1, "ok": 1, "at_most": 0.95},
+            "blue": nothing,
+            "green": nothing,
         },
-        "requests": {"production": nothing | {"sent": 1, "ok": 1}, "blue": nothing, "green": nothing},
         "paths": [
             {
                 "path": "/version",
@@ -105,38 +118,66 @@ def test_the_document_has_exactly_the_promised_names() -> None:
             "blue": [],
             "green": [],
         },
-        "stages": [
-            {
-                "weight": weight,
-                "retry": False,
-                "step_backs": 0,
-                "began": began,
-                "shown": None,
-                "ended": ended,
-                "verdict": None,
-                "reason": None,
-            }
-            for weight, began, ended in [
-                (0, "2026-11-23T04:00:10.000Z", "2026-11-23T04:00:16.000Z"),
-                (10, "2026-11-23T04:00:16.000Z", "2026-11-23T04:00:30.000Z"),
-                (100, "2026-11-23T04:00:30.000Z", "2026-11-23T04:00:52.000Z"),
-            ]
-        ],
-        "step_backs": [],
-        "timing": {
-            "total": 60.0,
-            "bake": 35.0,
-            "evidence": 7.0,
-            "container_start": 7.0,
-            "overhead": 11.0,
-            "held": 0.0,
-            "detected": None,
-            "restored_api": None,
-            "restored": None,
+        "harm": [],
+        "ledger": {
+            "file": "ledger.jsonl.gz",
+            "lines": 2,
+            "unread": 0,
+            "records": 1,
+            "repeated": 0,
+            "late": 0,
+            "complete": True,
+            "gaps": [],
+            "sha256": sha256(text).hexdigest(),
+            "chain": link.hex(),
         },
-        "transitions": 40,
-        "ledger": {"records": 1, "complete": True, "gaps": [], "sha256": "0" * 64},
         "not_proved": [],
+        "reported": {
+            "contents": {
+                "released": ["app"],
+                "kept": {"proxy": "proxy:1"},
+                "left_out": [],
+                "tags": {},
+                "warnings": [],
+            },
+            "stages": [
+                {
+                    "weight": weight,
+                    "retry": False,
+                    "step_backs": 0,
+                    "began": began,
+                    "shown": None,
+                    "ended": ended,
+                    "verdict": None,
+                    "reason": None,
+                }
+                for weight, began, ended in [
+                    (0, "2026-11-23T04:00:10.000Z", "2026-11-23T04:00:16.000Z"),
+                    (10, "2026-11-23T04:00:16.000Z", "2026-11-23T04:00:30.000Z"),
+                    (100, "2026-11-23T04:00:30.000Z", "2026-11-23T04:00:52.000Z"),
+                ]
+            ],
+            "step_backs": [],
+            "timing": {
+                "total": 60.0,
+                "bake": 35.0,
+                "evidence": 7.0,
+                "container_start": 7.0,
+                "overhead": 11.0,
+                "held": 0.0,
+            },
+            "transitions": 40,
+            "given": {
+                "candidate": "green",
+                "right": {"production": ["0.0.1", "0.0.2"], "green": ["0.0.2"]},
+                "healthy": "2026-11-23T04:00:09.000Z",
+                "judged": None,
+                "restored": None,
+                "winner": None,
+                "quiet_seconds": 10.0,
+                "failing": 0.05,
+            },
+        },
     }
 
 
@@ -154,13 +195,31 @@ def test_the_document_has_exactly_the_promised_names() -> None:
         ),
         pytest.param({"previous": None}, ["That clients met no third version: "], id="an-unknown-version"),
         pytest.param(
-            {"release": release("0.0.1")}, ["When clients went from one slot to the other: "], id="the-same"
+            {"release": release("0.0.1")},
+            [
+                "When clients went from one slot to the other: ",
+                f"Which image answered production: the tag 0.0.1 was moved from {OLD} to {NEW}, ",
+            ],
+            id="a-tag-that-moved",
+        ),
+        pytest.param(
+            {
+                "release": release("v0.0.1"),
+                "spec": placed(version={"path": "/version", "expect": {"tag": "^v?(.*)$"}}),
+            },
+            ["When clients went from one slot to the other: "],
+            id="another-tag-that-answers-alike",
+        ),
+        pytest.param(
+            {"stable": None, "previous": None, "candidate": "blue"},
+            ["That the service answers as it did: this is its first release, "],
+            id="the-first-release",
         ),
     ],
 )
 def test_what_the_answers_do_not_show_is_said(changes: dict[str, Any], said: list[str]) -> None:
     """A certificate that is silent on it would be taken for a proof of it."""
-    found = _certify([], _history(plan=plan(**changes))).not_proved
+    found = _certify(WHOLE, _history(plan=plan(**changes))).not_proved
     assert [len(found), *map(str.startswith, found, said)] == [len(said), *(True for _ in said)]
 
 
@@ -174,7 +233,7 @@ def test_without_a_version_the_status_alone_counts() -> None:
     ]
     found = _certify(records, history, ended=90)
     assert (found.requests["green"].failed, found.requests["production"].failed) == (1, 0)
-    assert (found.timing.restored_api, found.timing.restored) == (11.5, None)
+    assert (_harm(found).restored_api, _harm(found).restored) == (11.5, None)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +241,9 @@ def test_without_a_version_the_status_alone_counts() -> None:
     [
         pytest.param([], (0, 0, 0, 0), id="nothing"),
         pytest.param(requests("green", "..x"), (3, 2, 1, 0), id="one-failed"),
-        pytest.param([request(n=1), request(n=3)], (3, 2, 0, 1), id="a-gap"),
+        pytest.param([request(n=1), request(n=3)], (3, 2, 1, 1), id="a-gap"),
         pytest.param([request(n=1), request(n=1), request(n=2)], (2, 2, 0, 0), id="written-twice"),
-        pytest.param([request(n=1), closed(green=5)], (5, 1, 0, 4), id="the-end-is-missing"),
+        pytest.param([request(n=1), closed(green=5)], (5, 1, 4, 4), id="the-end-is-missing"),
         pytest.param([request(n=2), request(n=1)], (2, 2, 0, 0), id="out-of-order"),
         pytest.param([request("blue", 1)], (0, 0, 0, 0), id="another-lane"),
     ],
@@ -271,10 +330,10 @@ SECOND = [opened(10), *requests("green", "...", seconds=11), closed(14, green=3)
         pytest.param([*FIRST[:-1], *SECOND], (5, 4, 1, 0), id="the-first-one-died"),
         pytest.param(
             [opened(0), request(n=1), request(n=3), opened(10), request(n=2, seconds=11)],
-            (5, 3, 0, 2),
+            (5, 3, 2, 2),
             id="each-has-its-own-missing-ones",
         ),
-        pytest.param([*FIRST, opened(10), closed(14, green=4)], (6, 1, 1, 4), id="the-second-lost-its-lines"),
+        pytest.param([*FIRST, opened(10), closed(14, green=4)], (6, 1, 5, 4), id="the-second-lost-its-lines"),
         pytest.param([*FIRST[:3], *FIRST[1:]], (2, 1, 1, 0), id="a-batch-came-twice"),
         pytest.param([*FIRST[:3], *FIRST], (2, 1, 1, 0), id="the-first-record-as-well"),
         pytest.param([*FIRST, *SECOND[:3], *SECOND], (5, 4, 1, 0), id="a-batch-of-the-second-came-twice"),
@@ -359,8 +418,8 @@ def test_a_first_release_comes_from_nothing() -> None:
 )
 def test_detection(records: list[Record], detected: float | None, restored_api: float | None) -> None:
     """From the first bad answer to the verdict, and to the weights read back."""
-    timing = _certify(records, _history(judged=at(40), restored=at(41.5))).timing
-    assert (timing.detected, timing.restored_api) == (detected, restored_api)
+    harm = _harm(_certify(records, _history(judged=at(40), restored=at(41.5))))
+    assert (harm.detected, harm.restored_api) == (detected, restored_api)
 
 
 def _production(*answers: tuple[float, float, str]) -> list[Request]:
@@ -401,8 +460,8 @@ def test_clients_are_restored_with_the_losers_last_answer(
     """The weights were read back at 41.5, and the first bad answer was at 30."""
     history = _history(judged=at(40), restored=at(41.5))
     records = [request("green", 1, 30, status=500), *_production(*answers)]
-    timing = _certify(records, history, ended=90, winner="0.0.1").timing
-    assert (timing.restored_api, timing.restored) == (11.5, restored)
+    harm = _harm(_certify(records, history, ended=90, winner="0.0.1"))
+    assert (harm.first_bad, harm.restored_api, harm.restored) == (at(30), 11.5, restored)
 
 
 def test_natural_failures_do_not_stretch_the_time() -> None:
@@ -413,7 +472,7 @@ def test_natural_failures_do_not_stretch_the_time() -> None:
         *_production((20, 90, "old"), (30, 44, "new"), *failing),
     ]
     history = _history(judged=at(40), restored=at(41.5))
-    restored = _certify(records, history, ended=90, winner="0.0.1").timing.restored
+    restored = _harm(_certify(records, history, ended=90, winner="0.0.1")).restored
     assert restored is not None
     assert 13.9 <= restored <= 13.9 + 10
 
@@ -428,9 +487,9 @@ def test_good_answers_of_other_paths_are_nobodys() -> None:
         *_production((20, 90, "old"), (20, 44, "new")),
         *elsewhere,
     ]
-    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored == 13.9
+    assert _harm(_certify(records, history, ended=90, winner="0.0.1")).restored == 13.9
     records = sorted([*records, failed], key=lambda record: record.at)
-    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored == 16.0
+    assert _harm(_certify(records, history, ended=90, winner="0.0.1")).restored == 16.0
 
 
 def test_each_path_is_counted() -> None:
@@ -467,7 +526,7 @@ def test_where_nobody_can_tell_there_is_no_time(changes: dict[str, Any], winner:
     """Null, not a number that looks well."""
     history = _history(**{"judged": at(40), "restored": at(41.5), **changes})
     records = [request("green", 1, 30, status=500), *_production((20, 90, "old"), (20, 44, "new"))]
-    assert _certify(records, history, ended=90, winner=winner).timing.restored is None
+    assert _harm(_certify(records, history, ended=90, winner=winner)).restored is None
 
 
 def test_a_new_probe_begins_the_proof_anew() -> None:
@@ -480,9 +539,9 @@ def test_a_new_probe_begins_the_proof_anew() -> None:
         opened(60),
         *_production((60, 65, "old")),
     ]
-    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored is None
+    assert _harm(_certify(records, history, ended=90, winner="0.0.1")).restored is None
     records += [request("production", 100, 70.5, version="0.0.1")]
-    assert _certify(records, history, ended=90, winner="0.0.1").timing.restored == 12.9
+    assert _harm(_certify(records, history, ended=90, winner="0.0.1")).restored == 12.9
 
 
 def test_versions_without_end_are_counted_together() -> None:
@@ -513,18 +572,18 @@ def test_what_is_kept_does_not_grow_with_the_ledger() -> None:
 def test_a_stage_that_was_cut_off_bakes_as_long_as_it_lasted() -> None:
     """So that the overhead of a rolled-back deployment is no negative time."""
     cut = _history(stages=(_stage(0, 10, 16), _stage(10, 16, 19)))
-    timing = _certify([], cut).timing
+    timing = _certify([], cut).reported.timing
     assert (timing.bake, timing.evidence) == (5 + 3, 1)
 
 
 def test_a_stage_without_an_end_lasted_until_the_end() -> None:
     """It was cut off by something else than its verdict."""
-    assert _certify([], _history(stages=(_stage(100, 50, None),)), ended=55).timing.bake == 5
+    assert _certify([], _history(stages=(_stage(100, 50, None),)), ended=55).reported.timing.bake == 5
 
 
 def test_a_candidate_that_never_was_healthy_has_no_start_time() -> None:
     """Nothing is made up."""
-    assert _certify([], _history(healthy=None, stages=())).timing.container_start == 0
+    assert _certify([], _history(healthy=None, stages=())).reported.timing.container_start == 0
 
 
 # Stepped back from 50 at 40, read back at 42, held until 60, tried at 10, and at 50 from 90 on.
@@ -546,15 +605,16 @@ BAD_IN_SPELL = [
 def test_a_step_back_is_told_with_how_quick_it_was() -> None:
     """From the first bad answer with clients on it; what went well in the end has no other times."""
     found = _certify(BAD_IN_SPELL, _history(stages=SPELL), ended=110)
-    (back,) = found.step_backs
+    (back,), (harm,) = found.reported.step_backs, found.harm
     assert (back.weight, back.decided, back.restored) == (50, at(40), at(42))
-    assert (back.detected, back.restored_api, back.reason) == (3, 5, "46 of 46 failed")
-    assert (found.timing.detected, found.timing.restored_api, found.timing.restored) == (None, None, None)
+    assert back.reason == "46 of 46 failed"
+    assert harm == Harm(by="step_back", first_bad=at(37), detected=3, restored_api=5, restored=None)
+    assert found.rolled_back is None
 
 
 def test_the_time_at_0_after_a_step_back_is_told() -> None:
     """It is evidence. A stage's minimum is baked once, however often it is entered; a retry bakes nothing."""
-    timing = _certify([], _history(stages=SPELL), ended=110).timing
+    timing = _certify([], _history(stages=SPELL), ended=110).reported.timing
     minimum = {stage.weight: stage.min_seconds for stage in plan().stages}
     assert minimum[0] == 5
     assert (timing.held, timing.bake) == (19, 5)
@@ -575,15 +635,19 @@ def test_a_rollback_after_a_step_back_counts_from_then(
     """What the step back has ended is told there."""
     records = [*BAD_IN_SPELL[:3], bad]
     history = _history(stages=SPELL, judged=at(120), restored=at(123))
-    timing = _certify(records, history, ended=130, winner="0.0.1").timing
-    assert (timing.detected, timing.restored_api) == (detected, restored_api)
+    _, harm = _certify(records, history, ended=130, winner="0.0.1").harm
+    assert (harm.by, harm.detected, harm.restored_api) == ("roll_back", detected, restored_api)
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from([200, 500, None])), max_size=40))
 def test_every_number_is_accounted_for(answers: list[tuple[int, int | None]]) -> None:
-    """Law: sent = ok + failed + missing, on each lane."""
-    for count in _certify([request(n=n, status=status) for n, status in answers]).requests.values():
-        assert count.sent == count.ok + count.failed + count.missing
+    """Law: sent = ok + failed on each lane, and what is missing has failed."""
+    certificate = _certify([request(n=n, status=status) for n, status in answers])
+    for lane, count in certificate.requests.items():
+        assert count.sent == count.ok + count.failed
+        assert sum(failed.count for failed in certificate.failures[lane]) == count.failed
+        found = [failed.count for failed in certificate.failures[lane] if failed.what == MISSING]
+        assert found == [count.missing] * (count.missing > 0)
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([200, 500])), max_size=9), max_size=4))
@@ -600,3 +664,31 @@ def test_several_probes_add_up(runs: list[list[tuple[int, int]]]) -> None:
     assert green.failed == sum(count.failed for count in alone)
     assert green.missing == sum(count.missing for count in alone)
     assert len(together.ledger.gaps) == max(len(runs) - 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        pytest.param(WHOLE, [], id="whole"),
+        pytest.param([], ["Anything about requests: "], id="nothing"),
+        pytest.param(WHOLE[:-1], ["That no request is missing at a probe's end: "], id="cut"),
+        pytest.param([*WHOLE[:2], closed(3, green=3)], ["How 2 requests ended that are not in "], id="gaps"),
+        pytest.param(
+            [*WHOLE, opened(10.5), closed(14)],
+            ["What clients met while no probe ran: 7.5 s in 1 gaps."],
+            id="no-probe",
+        ),
+    ],
+)
+def test_what_the_ledger_has_not_is_said(records: list[Record], said: list[str]) -> None:
+    """Silence would be taken for success."""
+    found = _certify(records).not_proved
+    assert [len(found), *map(str.startswith, found, said)] == [len(said), *(True for _ in said)]
+
+
+def test_the_order_of_the_ledger_is_in_the_certificate() -> None:
+    """What came again, what stands behind a higher number, and a chain through all lines."""
+    records = [request(n=n, seconds=n) for n in (1, 3, 2, 2, 4)]
+    ledger = _certify(records).ledger
+    assert (ledger.lines, ledger.records, ledger.repeated, ledger.late) == (5, 4, 1, 1)
+    assert ledger.chain != _certify([*records[:3], records[4], records[3]]).ledger.chain

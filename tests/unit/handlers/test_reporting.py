@@ -1,5 +1,6 @@
 """The end: the certificate is stored, the numbers are published, the service is free."""
 
+import gzip
 import hashlib
 import json
 from typing import Any
@@ -33,6 +34,7 @@ CLOSED = json.dumps(
         "rejected": 0,
     }
 )
+LANE = {"sent": 3, "ok": 2, "failed": 1, "missing": 0, "at_most": 0.865}
 HISTORY = {"events": [{"type": "TaskStateEntered"}, {"type": "TaskStateExited"}]}
 
 
@@ -61,6 +63,10 @@ def _stored(account: Account, name: str) -> bytes:
     return account.s3.get_object(Bucket=BUCKET, Key=f"web/d1/{name}")["Body"].read()
 
 
+def _ledger(account: Account) -> bytes:
+    return gzip.decompress(_stored(account, "ledger.jsonl.gz"))
+
+
 def test_a_report_stores_the_ledger_and_what_it_proves(
     account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:
@@ -68,15 +74,13 @@ def test_a_report_stores_the_ledger_and_what_it_proves(
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     answer = _report(invoke, held, executions=[held.execution, f"{ROLLBACKS}:mine"])
     assert answer == {"certificate": "web/d1/certificate.json"}
-    certificate, ledger = json.loads(_stored(account, "certificate.json")), _stored(account, "ledger.jsonl")
-    assert certificate["requests"]["production"] == {"sent": 3, "ok": 2, "failed": 1, "missing": 0}
-    assert certificate["ledger"] == {
-        "records": 3,
-        "complete": True,
-        "gaps": [],
-        "sha256": hashlib.sha256(ledger).hexdigest(),
-    }
-    assert (certificate["transitions"], certificate["timing"]["total"]) == (2, 60.0)
+    certificate, ledger = json.loads(_stored(account, "certificate.json")), _ledger(account)
+    assert certificate["requests"]["production"] == LANE
+    said, reported = certificate["ledger"], certificate["reported"]
+    assert (said["file"], said["lines"], said["records"]) == ("ledger.jsonl.gz", 4, 3)
+    assert (said["complete"], said["gaps"], said["unread"]) == (True, [], 0)
+    assert said["sha256"] == hashlib.sha256(ledger).hexdigest()
+    assert (reported["transitions"], reported["timing"]["total"]) == (2, 60.0)
     assert len(ledger.splitlines()) == 4
 
 
@@ -136,9 +140,9 @@ def test_a_line_that_shows_late_is_not_skipped(
 
     aws.edit("GetLogEvents", late)
     _report(invoke, held)
-    certificate, ledger = json.loads(_stored(account, "certificate.json")), _stored(account, "ledger.jsonl")
+    certificate, ledger = json.loads(_stored(account, "certificate.json")), _ledger(account)
     assert certificate["ledger"]["complete"] is True
-    assert certificate["requests"]["production"] == {"sent": 3, "ok": 2, "failed": 1, "missing": 0}
+    assert certificate["requests"]["production"] == LANE
     assert certificate["ledger"]["sha256"] == hashlib.sha256(ledger).hexdigest()
     assert clock.seconds == 3
 
@@ -176,7 +180,12 @@ def test_a_probe_that_died_is_reported_with_its_gap(
     account.write_ledger(held.ledger, opened(9), *requests("production", "..x", seconds=10), CLOSED)
     _report(invoke, held)
     certificate = json.loads(_stored(account, "certificate.json"))
-    assert certificate["requests"]["production"] == {"sent": 4, "ok": 3, "failed": 1, "missing": 0}
+    assert certificate["requests"]["production"] == {
+        **LANE,
+        "sent": 4,
+        "ok": 3,
+        "at_most": 0.752,
+    }
     assert certificate["ledger"]["complete"] is False
     assert certificate["ledger"]["gaps"] == [{"began": iso(at(0.1)), "ended": iso(at(9))}]
     assert clock.seconds == 0
@@ -286,11 +295,8 @@ def test_a_missing_report_is_drawn_up_by_hand(
     answer = invoke("write_report", service="web", deployment="d1")
     assert answer == {"certificate": "web/d1/certificate.json"}
     certificate, item = json.loads(_stored(account, "certificate.json")), account.item("deployment#d1")
-    assert (certificate["reason"], certificate["timing"]["total"], certificate["transitions"]) == (
-        "why",
-        60.0,
-        2,
-    )
+    reported = certificate["reported"]
+    assert (certificate["reason"], reported["timing"]["total"], reported["transitions"]) == ("why", 60.0, 2)
     assert item["certificate"] == "web/d1/certificate.json"
     assert "not_reported" not in item
     with pytest.raises(errors.InvalidInput, match="its certificate is web/d1/"):

@@ -11,11 +11,15 @@ from crossfade.domain.ledger import Lane, Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Contents, Plan
 from crossfade.domain.proof.restoration import FirstBad, LoserSeen
+from crossfade.domain.proof.seal import Seal
 from crossfade.domain.proof.tally import Failed, Gap, LaneCount, PathCount, Tally, VersionSeen
 from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import SuspendedState
+from crossfade.domain.text import visible
 
 Outcome = Literal["promoted", "rolled_back", "failed"]
+LEDGER_FILE = "ledger.jsonl.gz"
+"""The ledger's name in the evidence bucket, beside the certificate."""
 STEP_BACK = "step_back"
 """The verdict of a stage after which the candidate was held at weight 0."""
 
@@ -46,18 +50,29 @@ class StageRecord(Model):
 
 
 class SteppedBack(Model):
-    """A step back: from which weight, when it was decided, why, and when weight 0 was read back.
-
-    ``detected`` and ``restored_api`` are the seconds from the first bad answer since the candidate had
-    climbed to these two moments; null where there was none, and where weight 0 was not read back.
-    """
+    """A step back: from which weight, when it was decided, why, and when weight 0 was read back."""
 
     weight: int
     decided: Timestamp
     restored: Timestamp | None
     reason: str
+
+
+class Harm(Model):
+    """The candidate's clients were taken away, by a step back or for good: how soon after they met harm.
+
+    ``first_bad`` is the first bad answer since it had climbed; null where there was none. The other three are
+    seconds from then: to the decision, to the weights read back, and, by a rollback, to the last production
+    request whose answer was, or may have been, the losing version's. ``restored`` is null also where the two
+    versions cannot be distinguished, where no client met the loser, and where it was not seen that clients
+    got the winner alone.
+    """
+
+    by: Literal["step_back", "roll_back"]
+    first_bad: Timestamp | None
     detected: float | None
     restored_api: float | None
+    restored: float | None
 
 
 class History(Model):
@@ -117,12 +132,6 @@ class Timing(Model):
     """Seconds. ``bake`` is the stages' minimum times, ``evidence`` what they took beyond those, and
     ``overhead`` what Crossfade itself takes: total − bake − evidence − container_start. ``held`` is how long
     the candidate was held at weight 0 after step-backs, a part of ``evidence``.
-
-    The last three count from the first bad answer in the ledger, or the first one after the last step back:
-    to the verdict to roll back, to the weights read back,
-    and to the last production request whose answer was, or may have been, the losing version's. Null where
-    there was no bad answer; ``restored`` also where the two versions cannot be distinguished, where no client
-    met the loser, and where it was not seen that clients got the winner alone.
     """
 
     total: float
@@ -131,47 +140,85 @@ class Timing(Model):
     container_start: float
     overhead: float
     held: float
-    detected: float | None
-    restored_api: float | None
-    restored: float | None
 
 
 class LedgerCount(Model):
-    """The ledger itself: how many records, whether none is missing, and the SHA-256 of ``ledger.jsonl``.
+    """The ledger itself: its lines, how many requests they have, and whether none is missing.
 
-    A probe that died has left a gap, and what it had sent last may be missing.
+    ``unread`` lines are no record, ``repeated`` requests came again, ``late`` ones stand behind one with a
+    higher number. A probe that died has left a gap, and what it had sent last may be missing. ``sha256`` is
+    that of the lines, not of the compressed ``file``; for ``chain`` see ``seal.py``.
     """
 
+    file: str = LEDGER_FILE
+    lines: int
+    unread: int
     records: int
+    repeated: int
+    late: int
     complete: bool
     gaps: tuple[Gap, ...]
     sha256: str
+    chain: str
+
+
+class Given(Model):
+    """What the figures are counted by, and the ledger does not say.
+
+    ``right`` are the versions that a lane may answer with once the candidate was ``healthy``, any where it
+    has none. ``judged`` and ``restored`` are the verdict to roll back and the weights read back. ``winner``
+    is the version that clients are to get after a rollback, null where answers do not tell it from the
+    loser's; production has to give it alone for ``quiet_seconds``, and may fail by the share ``failing``.
+    """
+
+    candidate: Slot
+    right: dict[Lane, tuple[str, ...]]
+    healthy: Timestamp | None
+    judged: Timestamp | None
+    restored: Timestamp | None
+    winner: str | None
+    quiet_seconds: float
+    failing: float
+
+
+class Reported(Model):
+    """What comes from elsewhere than the ledger: the journal, the plan, the workflow's history."""
+
+    contents: Contents | None
+    stages: tuple[StageRecord, ...]
+    step_backs: tuple[SteppedBack, ...]
+    timing: Timing
+    transitions: int | None
+    given: Given
 
 
 class Certificate(Model):
     """The document ``certificate.json``; ``crossfade`` says which form it has.
 
-    ``not_proved`` says, in sentences, what the answers do not show.
+    What is not under ``reported`` can be counted again from the ledger and what is ``given``, except who was
+    released, how it ended and why. ``not_proved`` says, in sentences, what the answers do not show.
     """
 
-    crossfade: Literal["certificate/5"] = "certificate/5"
+    crossfade: Literal["certificate/6"] = "certificate/6"
     service: str
     deployment: str
     outcome: Outcome
     reason: str
     from_: Version = Field(serialization_alias="from")
     to: Version
-    contents: Contents | None
     requests: dict[Lane, LaneCount]
     paths: tuple[PathCount, ...]
     failures: dict[Lane, tuple[Failed, ...]]
     versions: dict[Lane, tuple[VersionSeen, ...]]
-    stages: tuple[StageRecord, ...]
-    step_backs: tuple[SteppedBack, ...]
-    timing: Timing
-    transitions: int | None
+    harm: tuple[Harm, ...]
     ledger: LedgerCount
     not_proved: tuple[str, ...]
+    reported: Reported
+
+    @property
+    def rolled_back(self) -> Harm | None:
+        """How soon clients were rid of a release that was rolled back; None where none was."""
+        return next((harm for harm in self.harm if harm.by == "roll_back"), None)
 
 
 class Reading:
@@ -186,56 +233,82 @@ class Reading:
         before = plan.spec.version.expected(plan.previous.version) if plan.previous else None
         versions = {plan.answers, before}
         met = min((stage.began for stage in history.stages if stage.weight > 0), default=None)
-        self.history, self.tally = history, Tally(right, history.healthy)
-        found = (
-            FirstBad(candidate=plan.candidate, right=right, healthy=one.since, met=one.met, until=one.until)
-            for one in _returns(history)
+        self.history, self.tally, self.seal = history, Tally(right, history.healthy), Seal()
+        self.unread = 0
+        self.given = Given(
+            candidate=plan.candidate,
+            right={lane: tuple(sorted(found)) for lane, found in right.items() if found is not None},
+            healthy=history.healthy,
+            judged=history.judged,
+            restored=restored,
+            winner=winner if len(versions) == 2 else None,
+            quiet_seconds=plan.spec.retire.quiet_seconds,
+            failing=plan.spec.gate.failing,
         )
-        self._first_bad = tuple(found)
-        self.loser = (
+        self._returns = [
+            (one, FirstBad(plan.candidate, right, healthy=one.since, met=one.met, until=one.until))
+            for one in _returns(history)
+        ]
+        self._loser = (
             LoserSeen(
-                winner=winner,
+                winner=self.given.winner,
                 met=met,
                 weights=restored,
-                quiet_seconds=plan.spec.retire.quiet_seconds,
-                failing=plan.spec.gate.failing,
+                quiet_seconds=self.given.quiet_seconds,
+                failing=self.given.failing,
             )
-            if winner is not None and len(versions) == 2 and met is not None and restored is not None
+            if self.given.winner is not None and met is not None and restored is not None
             else None
         )
 
-    def take(self, record: Record) -> None:
-        """Take in one more record; one that was written twice counts once."""
+    def take(self, record: Record | None) -> None:
+        """Take in one more record, None for a line that is not one; what was written twice counts once."""
+        if record is None:
+            self.unread += 1
+            return
         if not self.tally.take(record):
             return
-        for bad in self._first_bad:
+        for _, bad in self._returns:
             bad.take(record)
-        if self.loser:
-            self.loser.take(record)
-
-    def since_bad(self, moment: datetime | None, way: int = -1) -> float | None:
-        """Seconds from the first bad answer, not less than 0; None where one of the two is missing.
-
-        ``way``: before which step back that was, by its number from 0; -1: before the end.
-        """
-        bad = self._first_bad[way].at
-        return None if bad is None or moment is None else max(round((moment - bad).total_seconds(), 3), 0.0)
+        if self._loser:
+            self._loser.take(record)
 
     @property
     def step_backs(self) -> tuple[SteppedBack, ...]:
         """The step-backs, in their order."""
-        found = [(stage, after) for stage, after in _with_next(self.history) if stage.verdict == STEP_BACK]
         return tuple(
             SteppedBack(
                 weight=stage.weight,
                 decided=stage.ended or stage.began,
                 restored=after.shown if after else None,
                 reason=stage.reason or "",
-                detected=self.since_bad(stage.ended, way),
-                restored_api=self.since_bad(after.shown if after else None, way),
             )
-            for way, (stage, after) in enumerate(found)
+            for stage, after in _with_next(self.history)
+            if stage.verdict == STEP_BACK
         )
+
+    @property
+    def harm(self) -> tuple[Harm, ...]:
+        """Each time that the candidate's clients were taken away, by decision."""
+        last = self._loser.last if self._loser else None
+        return tuple(
+            Harm(
+                by=one.by,
+                first_bad=bad.at,
+                detected=_seconds(bad.at, one.decided),
+                restored_api=_seconds(bad.at, one.shown),
+                restored=_seconds(bad.at, last) if one.by == "roll_back" else None,
+            )
+            for one, bad in self._returns
+            if one.by == "step_back" or one.until is not None
+        )
+
+
+def _seconds(since: datetime | None, moment: datetime | None) -> float | None:
+    """Not less than 0; None where one of the two is missing."""
+    if since is None or moment is None:
+        return None
+    return max(round((moment - since).total_seconds(), 3), 0.0)
 
 
 def _with_next(history: History) -> Iterator[tuple[StageRecord, StageRecord | None]]:
@@ -244,14 +317,21 @@ def _with_next(history: History) -> Iterator[tuple[StageRecord, StageRecord | No
 
 
 class _Return(NamedTuple):
-    """The candidate's clients are taken away, by a decision at ``until``, if there was one.
+    """The candidate's clients are taken away: ``decided`` when, and the weights read back (``shown``).
 
-    From ``met`` on clients may have met the candidate, from ``since`` on its own lane's answers count.
+    From ``met`` on clients may have met the candidate, from ``since`` on its own lane's answers count, and
+    none after ``until``, which is None where nothing was taken away.
     """
 
+    by: Literal["step_back", "roll_back"]
     since: datetime | None
     met: datetime | None
-    until: datetime | None
+    decided: datetime | None
+    shown: datetime | None
+
+    @property
+    def until(self) -> datetime | None:
+        return self.decided or (self.shown if self.by == "roll_back" else None)
 
 
 def _returns(history: History) -> Iterator[_Return]:
@@ -262,15 +342,15 @@ def _returns(history: History) -> Iterator[_Return]:
         met = met or (stage.began if stage.weight > 0 else None)
         if stage.verdict == STEP_BACK:
             # What its own lane met at weight 0, before it climbed, is no part of the harm.
-            yield _Return(met, met, stage.ended)
-            since, met = (after.shown if after else None) or stage.ended, None
-    yield _Return(since, met, history.judged or history.restored)
+            shown = after.shown if after else None
+            yield _Return("step_back", met, met, stage.ended, shown)
+            since, met = shown or stage.ended, None
+    yield _Return("roll_back", since, met, history.judged, history.restored)
 
 
 def certify(
     reading: Reading,
     *,
-    sha256: str,
     outcome: Outcome,
     reason: str,
     ended: datetime,
@@ -290,41 +370,75 @@ def certify(
             digest=(previous.digest or None) if previous else None,
         ),
         to=Version(version=plan.release.version, digest=plan.release.digest),
-        contents=plan.contents,
         requests=tally.counts(),
         paths=tally.paths(plan.spec.version.path, [asked.path for asked in plan.spec.asked_paths[1:]]),
         failures=tally.failures(),
         versions=tally.versions(),
-        stages=history.stages,
-        step_backs=reading.step_backs,
-        timing=_timing(reading, ended),
-        transitions=transitions,
-        ledger=LedgerCount(records=tally.records, complete=tally.complete, gaps=tally.gaps, sha256=sha256),
-        not_proved=_not_proved(plan),
+        harm=reading.harm,
+        ledger=LedgerCount(
+            lines=reading.seal.lines,
+            unread=reading.unread,
+            records=tally.records,
+            repeated=tally.repeated,
+            late=tally.late,
+            complete=tally.complete,
+            gaps=tally.gaps,
+            sha256=reading.seal.sha256,
+            chain=reading.seal.chain,
+        ),
+        not_proved=tuple([*_not_in_the_ledger(tally), *_not_in_the_answers(plan)]),
+        reported=Reported(
+            contents=plan.contents,
+            stages=history.stages,
+            step_backs=reading.step_backs,
+            timing=_timing(history, ended),
+            transitions=transitions,
+            given=reading.given,
+        ),
     )
 
 
-def _not_proved(plan: Plan) -> tuple[str, ...]:
+def _not_in_the_ledger(tally: Tally) -> Iterator[str]:
+    """What cannot be read off the ledger, because of what it has not."""
+    if not tally.records:
+        yield "Anything about requests: the ledger has none."
+        return
+    if gaps := tally.gaps:
+        seconds = sum((gap.ended - gap.began).total_seconds() for gap in gaps)
+        yield f"What clients met while no probe ran: {seconds:,.1f} s in {len(gaps)} gaps."
+    if tally.cut:
+        yield "That no request is missing at a probe's end: it has not closed the ledger, or not in full."
+    if missing := tally.missing:
+        yield f"How {missing:,} requests ended that are not in the ledger: they count as failed."
+
+
+def _not_in_the_answers(plan: Plan) -> Iterator[str]:
     """What cannot be read off the answers, because of what they name."""
+    previous = plan.previous
+    if plan.stable is None:
+        yield "That the service answers as it did: this is its first release, and nothing is compared with."
     if not plan.answers:
-        drain = f"{plan.spec.retire.drain_seconds:g} s after the load balancer showed the weights"
-        return (
+        yield (
             "Which image answered: the answers name no version (version.from is none), so those of a slot's "
-            "lane count for the release in that slot, and those of production for either.",
-            f"When clients ceased to meet a slot: it is let go by the clock, {drain}.",
+            "lane count for the release in that slot, and those of production for either."
         )
-    if plan.stable_answers == "":
-        return ("That clients met no third version: it was not known what the stable slot answers with.",)
-    if plan.stable_answers == plan.answers:
-        return (
+        drain = f"{plan.spec.retire.drain_seconds:g} s after the load balancer showed the weights"
+        yield f"When clients ceased to meet a slot: it is let go by the clock, {drain}."
+    elif plan.stable_answers == "":
+        yield "That clients met no third version: it was not known what the stable slot answers with."
+    elif plan.stable_answers == plan.answers:
+        yield (
             f"When clients went from one slot to the other: both answer {quoted(plan.answers)}, so what "
-            "production answers does not tell them apart.",
+            "production answers does not tell them apart."
         )
-    return ()
+        if previous and previous.version == plan.release.version and previous.digest != plan.release.digest:
+            yield (
+                f"Which image answered production: the tag {visible(previous.version)} was moved from "
+                f"{previous.digest or 'another image'} to {plan.release.digest}, and no answer shows it."
+            )
 
 
-def _timing(reading: Reading, ended: datetime) -> Timing:
-    history = reading.history
+def _timing(history: History, ended: datetime) -> Timing:
     plan = history.plan
     total = (ended - plan.began).total_seconds()
     lasted = [(record, _lasted(record, ended)) for record in history.stages]
@@ -347,9 +461,6 @@ def _timing(reading: Reading, ended: datetime) -> Timing:
         container_start=round(start, 3),
         overhead=round(total - bake - evidence - start, 3),
         held=round(sum(seconds for record, seconds in lasted if record.step_backs and not record.weight), 3),
-        detected=reading.since_bad(history.judged),
-        restored_api=reading.since_bad(history.restored),
-        restored=reading.since_bad(reading.loser.last if reading.loser else None),
     )
 
 

@@ -76,9 +76,9 @@ class FirstBad:
 
     def __init__(
         self,
-        *,
         candidate: Lane,
         right: Mapping[Lane, Versions],
+        *,
         healthy: datetime | None,
         met: datetime | None,
         until: datetime | None,

@@ -4,27 +4,33 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import pairwise
+from typing import NamedTuple
 
 from crossfade.domain.answers import Kinds, Versions, fault, is_good
 from crossfade.domain.ledger import LANES, Closed, Lane, LaneTotals, Opened, Record, Request
 from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.proof.bound import at_most
 
 MOST_VERSIONS = 50
 """A lane's further versions are counted together: an application may answer another one each time."""
 OTHERS = "(others)"
+MISSING = "not in the ledger"
+"""The kind of failure of a request that was sent, and whose record is missing."""
 _BLOCK = 8192
 
 
 class LaneCount(Model):
-    """Requests of a lane: ``ok`` are 2xx answers of a version that is right, ``failed`` all others.
+    """Requests of a lane: ``ok`` are good statuses of a version that is right, ``failed`` all others.
 
-    ``missing`` were sent, and are not in the ledger.
+    ``missing`` of those that failed were sent, and are not in the ledger: what is not known is no success.
+    ``at_most`` bounds the share that fails, see ``bound.py``.
     """
 
     sent: int
     ok: int
     failed: int
     missing: int
+    at_most: float | None
 
 
 class PathCount(Model):
@@ -72,6 +78,8 @@ class Tally:
         self._runs = [_Run()]
         self._opened: Opened | None = None
         self._seen: dict[Lane, dict[str, _Sight]] = {lane: {} for lane in LANES}
+        self.repeated = 0
+        """How many records of requests came again: a batch that was written twice."""
 
     def take(self, record: Record) -> bool:
         """Take a record in; False for a request that was counted before.
@@ -87,6 +95,7 @@ class Tally:
         if isinstance(record, Request):
             good = is_good(record, self._right.get(record.lane) if self._judged(record.at) else None)
             if not run.lanes[record.lane].take(record, good=good):
+                self.repeated += 1
                 return False
             self._paths[record.path, record.lane, good] += 1
             if not good:
@@ -103,6 +112,11 @@ class Tally:
         return sum(lane.ok + lane.failed for run in self._runs for lane in run.lanes.values())
 
     @property
+    def late(self) -> int:
+        """How many requests stand behind one with a higher number; the probe writes a lane's in order."""
+        return sum(lane.late for run in self._runs for lane in run.lanes.values())
+
+    @property
     def closed(self) -> bool:
         """Whether the last probe task has written its closing record."""
         return self._runs[-1].closed is not None
@@ -115,7 +129,12 @@ class Tally:
     @property
     def complete(self) -> bool:
         """Whether every probe task has closed its part, and nothing is missing."""
-        return all(run.closed and run.closed.rejected == 0 for run in self._runs) and not self.missing
+        return not self.cut and not self.missing
+
+    @property
+    def cut(self) -> bool:
+        """Whether a probe task has not closed its part, or could not write all of it."""
+        return any(run.closed is None or run.closed.rejected > 0 for run in self._runs)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -143,11 +162,13 @@ class Tally:
         )
 
     def failures(self) -> dict[Lane, tuple[Failed, ...]]:
-        """What the failures of each lane were, the commonest first."""
+        """What the failures of each lane were, the commonest first, and what is missing last."""
+        missing = {lane: count.missing for lane, count in self.counts().items()}
         return {
-            lane: (
-                *(Failed(what=kind, count=count) for kind, count in kinds.commonest),
-                *((Failed(what=OTHERS, count=kinds.others),) if kinds.others else ()),
+            lane: tuple(
+                Failed(what=kind, count=count)
+                for kind, count in (*kinds.commonest, (OTHERS, kinds.others), (MISSING, missing[lane]))
+                if count
             )
             for lane, kinds in self._kinds.items()
         }
@@ -169,11 +190,13 @@ class Tally:
         counts = [
             run.lanes[lane].count(run.closed.lanes.get(lane) if run.closed else None) for run in self._runs
         ]
+        sent, ok = sum(count.sent for count in counts), sum(count.ok for count in counts)
         return LaneCount(
-            sent=sum(count.sent for count in counts),
-            ok=sum(count.ok for count in counts),
-            failed=sum(count.failed for count in counts),
+            sent=sent,
+            ok=ok,
+            failed=sent - ok,
             missing=sum(count.missing for count in counts),
+            at_most=at_most(sent - ok, sent),
         )
 
     def _sight(self, lane: Lane, version: str, at: datetime) -> None:
@@ -202,17 +225,24 @@ class _Run:
             self.last = at
 
 
+class _Counted(NamedTuple):
+    sent: int
+    ok: int
+    missing: int
+
+
 class _LaneRun:
     """The requests of one probe task on one lane."""
 
     def __init__(self) -> None:
-        self.ok = self.failed = self.highest = 0
+        self.ok = self.failed = self.late = self.highest = 0
         self._numbers = _Numbers()
 
     def take(self, request: Request, *, good: bool) -> bool:
         """A request that was written twice (a resent batch) counts once."""
         if not self._numbers.add(request.n):
             return False
+        self.late += request.n < self.highest
         self.highest = max(self.highest, request.n)
         if good:
             self.ok += 1
@@ -220,10 +250,9 @@ class _LaneRun:
             self.failed += 1
         return True
 
-    def count(self, totals: LaneTotals | None) -> LaneCount:
+    def count(self, totals: LaneTotals | None) -> _Counted:
         sent = max(self.highest, totals.sent if totals else 0)
-        there = self.ok + self.failed
-        return LaneCount(sent=sent, ok=self.ok, failed=self.failed, missing=sent - there)
+        return _Counted(sent, self.ok, missing=sent - self.ok - self.failed)
 
 
 class _Numbers:
