@@ -1,4 +1,4 @@
-"""What "so many of so many failed" supports: a bound on the share that fails."""
+"""What a count of failures supports: a bound on the share that fails."""
 
 from math import exp, floor, lgamma, log, log1p, log10
 
@@ -13,7 +13,7 @@ def at_most(failed: int, sent: int) -> float | None:
     """The share of requests that fails is at most this, at 95 %; None where none was sent.
 
     The exact bound of the binomial distribution (Clopper and Pearson, one-sided): the largest share of which
-    so few failures are not too unlikely. For 0 of N it is about 3/N. It holds where requests fail
+    the failures, or fewer, are not too unlikely. For 0 of N it is about 3/N. It holds where requests fail
     independently of each other. It is rounded up to `DIGITS` digits.
     """
     if not sent:
