@@ -28,7 +28,7 @@ def at_most(failed: int, sent: int) -> float | None:
 
 
 def _chance(failed: int, sent: int, share: float) -> float:
-    """That so many fail, or fewer, where ``share`` fails, which is more than ``failed / sent``."""
+    """Of ``failed`` or fewer, where ``share`` fails, which is more than ``failed / sent``."""
     ways = lgamma(sent + 1) - lgamma(failed + 1) - lgamma(sent - failed + 1)
     term = exp(ways + (log(share) * failed if failed else 0.0) + log1p(-share) * (sent - failed))
     total, odds = term, (1 - share) / share
