@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from demo.claims import Claim, Deployment, clock, left_this_machine, sightings
 from demo.memory import Usage
@@ -31,7 +32,7 @@ def deployment_table(deployments: Iterable[Deployment]) -> list[str]:
     rows = []
     for deployment in deployments:
         said = deployment.certificate
-        harm = next((harm for harm in said["harm"] if harm["by"] == "roll_back"), {})
+        harm: dict[str, Any] = next((harm for harm in said["harm"] if harm["by"] == "roll_back"), {})
         timing, production = said["reported"]["timing"] | harm, said["requests"]["production"]
         names = ["total", "bake", "evidence", "container_start", "overhead"]
         names += ["detected", "restored_api", "restored"]
