@@ -9,6 +9,7 @@ from typing import Any
 
 from crossfade.aws.journal_table import Change, JournalTable, expiry, item_of
 from crossfade.domain.errors import InvalidInput
+from crossfade.domain.gate.course import Course
 from crossfade.domain.journal import Hold
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Plan, read_plan
@@ -41,6 +42,8 @@ class DeploymentHistory:
                 "table, and start again."
             )
         known = {key: item[key] for key in History.model_fields if key in item}
+        if "course" in item:
+            known["course"] = Course.model_validate_json(item["course"])
         stages = sorted(item["stages"].values(), key=lambda stage: str(stage["began"]))
         return History.model_validate(
             {**known, "plan": read_plan(service, deployment, item["plan"]), "stages": stages}
@@ -84,9 +87,17 @@ class DeploymentHistory:
         self._write(hold, "SET #name = if_not_exists(#name, :value)", {":value": value}, {"#name": name})
         return self._table.get(hold.service, item_of(hold.deployment))[name]
 
-    def judged(self, hold: Hold, verdict: Verdict, weight: int, now: datetime) -> None:
-        """Write down the verdict to roll back at a weight, and whether it refuses the candidate."""
+    def judged(
+        self, hold: Hold, verdict: Verdict, weight: int, now: datetime, course: Course | None = None
+    ) -> None:
+        """Write down the verdict to roll back at a weight, whether it refuses the candidate, and the evidence
+        that led to it, if ``watched`` does not write that."""
         expression, values = "SET judged = if_not_exists(judged, :now)", {":now": iso(now)}
+        if course:
+            expression, values = (
+                f"{expression}, course = :course",
+                {**values, ":course": course.model_dump_json()},
+            )
         if verdict.refuses:
             self._write(
                 hold,
@@ -108,8 +119,11 @@ class DeploymentHistory:
         """Write down which probe task is at work."""
         self._write(hold, "SET probe = :task", {":task": task})
 
-    def watched(self, hold: Hold, record: StageRecord, cursor: str | None = None) -> None:
-        """Write down how a stage stands, known by its key, and how far the ledger was read, if it was.
+    def watched(
+        self, hold: Hold, record: StageRecord, cursor: str | None = None, course: Course | None = None
+    ) -> None:
+        """Write down how a stage stands, known by its key, and how far the ledger was read, if it was, with
+        the evidence so far.
 
         Where it goes on, a verdict to roll back that stands there is of a try whose answer was lost.
         """
@@ -118,6 +132,9 @@ class DeploymentHistory:
         if cursor:
             expression += ", #cursor = :cursor"
             values[":cursor"], names["#cursor"] = cursor, "cursor"
+        if course:
+            expression += ", course = :course"
+            values[":course"] = course.model_dump_json()
         lost = "" if record.verdict == "roll_back" else " REMOVE judged, refused"
         self._write(hold, expression + lost, values, names)
 

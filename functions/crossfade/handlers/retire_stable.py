@@ -100,7 +100,7 @@ def _note_going_back(
     """Write down a verdict to go back; the last stage, which had ended well, is stepped back from instead."""
     now = utc_now()
     if verdict.action == "roll_back":
-        journal.history.judged(plan.hold, verdict, watch.stage.weight, now)
+        journal.history.judged(plan.hold, verdict, watch.stage.weight, now, gate.course)
     if verdict.action != "step_back":
         return
     record = StageRecord(
@@ -112,7 +112,7 @@ def _note_going_back(
         verdict=verdict.action,
         reason=verdict.reason,
     )
-    journal.history.watched(plan.hold, record, cursor)
+    journal.history.watched(plan.hold, record, cursor, gate.course)
     gate.decide(verdict, now)
 
 

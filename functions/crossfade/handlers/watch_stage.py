@@ -110,7 +110,7 @@ def handler(
         verdict=verdict.action,
         reason=verdict.reason,
     )
-    journal.history.watched(plan.hold, record, tail.cursor)
+    journal.history.watched(plan.hold, record, tail.cursor, analysis.course)
     onward = _next(stage, plan, verdict)
     return Watched(
         plan=plan,

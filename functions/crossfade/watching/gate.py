@@ -4,6 +4,7 @@ from datetime import datetime
 
 from crossfade.domain.gate.analysis import analyse
 from crossfade.domain.gate.caution import decided
+from crossfade.domain.gate.course import Course
 from crossfade.domain.gate.state import GateState, Rates, Watch
 from crossfade.domain.ledger import Record
 from crossfade.domain.model import Model
@@ -19,25 +20,29 @@ class Watching(Model):
     """What was found so far, for the next invocation; in the workflow it is JSON in a string.
 
     ``gate`` is all evidence of the deployment, which no stage begins anew. ``quiet`` is what production has
-    answered since the last shift. ``cursor`` is how far the ledger was read.
+    answered since the last shift. ``cursor`` is how far the ledger was read. ``course`` is the evidence over
+    time, for the report: nothing is judged by it.
     """
 
     gate: GateState = GateState()
     quiet: DrainProgress = DrainProgress()
     cursor: str | None = None
+    course: Course = Course()
 
 
 class Gate:
-    """Takes in what is new, and has in ``state`` and ``quiet`` what is known with it."""
+    """Takes in what is new, and has in ``state``, ``quiet`` and ``course`` what is known with it."""
 
     def __init__(self, plan: Plan, watch: Watch, found: Watching) -> None:
-        self.state, self.quiet = found.gate, found.quiet
+        self.state, self.quiet, self.course = found.gate, found.quiet, found.course
         self._plan, self._watch = plan, watch
         self._outcomes, self._filters = Outcomes(plan), filters(plan, watch, found.gate.caution)
 
     def analyse(self, records: list[Record], now: datetime) -> Verdict:
         """Take in new records of the ledger and users' outcomes, and filter the verdict."""
-        return refuse_endless(self._judged(records, now), self.state.caution.step_backs)
+        verdict = self._judged(records, now)
+        self.course = self.course.plus(self.state.evidence, now)
+        return refuse_endless(verdict, self.state.caution.step_backs)
 
     def decide(self, verdict: Verdict, now: datetime) -> None:
         """Note a verdict by which the weight changes: just before the state is handed on."""
@@ -62,7 +67,7 @@ class Gate:
 
     def watching(self, cursor: str | None) -> Watching:
         """What was found, with the place in the ledger that was reached."""
-        return Watching(gate=self.state, quiet=self.quiet, cursor=cursor)
+        return Watching(gate=self.state, quiet=self.quiet, cursor=cursor, course=self.course)
 
 
 def watch_at(

@@ -93,6 +93,26 @@ def test_a_good_stage_advances(
     assert stage.reason == answer["verdict"]["reason"]
 
 
+def test_the_evidence_of_each_watch_stands_in_the_journal(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan
+) -> None:
+    """Over time, for the report: the second watch goes on where the first one ended."""
+    account.write_ledger(held.ledger, *every_lane("." * 50))
+    clock.seconds = 5
+    first = _watch(account, invoke, held)
+    assert first["verdict"]["action"] == "hold"
+    before = journal.history.of("web", "d1").course
+    account.write_ledger(held.ledger, *every_lane("x" * 80, "." * 80, seconds=20, first=51))
+    clock.seconds = 28
+    second = _watch(account, invoke, held, watching=first["watching"])
+    assert second["verdict"]["action"] == "roll_back"
+    course = journal.history.of("web", "d1").course
+    assert course.points[: len(before.points)] == before.points
+    assert course.points[-1].at == at(28).timestamp()
+    assert course.points[-1].evidence > before.points[-1].evidence
+    assert course == _found(second).course
+
+
 def test_a_stage_holds_until_the_candidate_can_carry_the_next_weight(
     account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:

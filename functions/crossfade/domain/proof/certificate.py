@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from crossfade.domain.answers import quoted, right_versions
+from crossfade.domain.gate.course import Course
 from crossfade.domain.ledger import Lane, Record
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import Contents, Plan
@@ -86,8 +87,8 @@ class History(Model):
     at which the gate found the candidate worse, or the one that it was stepped back from before (0: no client
     had met it). ``stopped`` is the slot that a rollback has stopped, or was about to. ``probe`` is the newest
     probe task, asked for at ``probe_asked``; without ``probe`` it is not known whether it was started.
-    ``cursor`` is how far the ledger was read. ``scaling`` is the live slot's automatic scaling before the
-    deployment suspended it.
+    ``cursor`` is how far the ledger was read, ``course`` the evidence over time. ``scaling`` is the live
+    slot's automatic scaling before the deployment suspended it.
 
     The end: ``outcome`` is set when the deployment has ended, ``certificate``, its key, when the report is
     written. If it could not be written, ``not_reported`` says why, and ``reason``, ``ended`` and
@@ -107,6 +108,7 @@ class History(Model):
     probe_asked: Timestamp | None = None
     cursor: str | None = None
     scaling: SuspendedState | None = None
+    course: Course = Course()
     outcome: Outcome | None = None
     reason: str | None = None
     ended: Timestamp | None = None
