@@ -63,10 +63,13 @@ def run(world: World, deployments: range, seed: int) -> Scores:
 
 
 def deploy(world: World, random: Random) -> Iterator[tuple[str, float, float]]:
-    """One deployment: when each contender rolls back, and what had failed by then."""
+    """One deployment: when each contender rolls back, and what had failed by then.
+
+    Of a bad candidate the gate is asked when it takes the clients away, since a step back does that.
+    """
     phase = random.randrange(60)
     turned = world.turns(phase)
-    gates = Gates(random, phase)
+    gates = Gates(random, phase, step_back=world.bad)
     peers: tuple[Peer, ...] = (flagger(), argo(), Alarm(1, 1, phase), Alarm(2, 3, phase), Judge())
     everybody: tuple[Variant | Peer, ...] = (*gates.variants, *peers)
     failures: list[tuple[float, float, int]] = []

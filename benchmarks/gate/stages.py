@@ -47,12 +47,16 @@ LOOK_SECONDS = 15
 
 @dataclass(frozen=True)
 class Watched:
-    """A stage that was watched; ``bad``: the candidate was bad from its beginning to its end."""
+    """A stage that was watched; ``bad``: the candidate was bad from its beginning to its end.
+
+    ``retry``: it was a short stage at a small weight, after a step back.
+    """
 
     weight: int
     seconds: int
     verdict: Verdict
     bad: bool
+    retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,16 @@ class Release:
 
     ``seconds``: from the first stage's beginning until it was promoted or rolled back, the workflow's own
     time included. ``failed``: the users' requests that the candidate failed since it turned bad (of a healthy
-    one: all), until no client met it any more. ``slow``: those that it served slowly.
+    one: all), until no client met it any more. ``slow``: those that it served slowly. ``harmed``: seconds
+    from when a client first met a bad candidate until the load balancer had the weight 0 for the first time;
+    None where none met it, and where it was promoted without.
     """
 
     stages: tuple[Watched, ...]
     seconds: int
     failed: int
     slow: float
+    harmed: int | None = None
 
     @property
     def promoted(self) -> bool:
@@ -145,7 +152,12 @@ class Rollout:
     """The simulated service while its release goes on; times in seconds since 1970."""
 
     def __init__(
-        self, world: Wild, settings: GateSettings, seed: str, plan: Sequence[Stage] = STAGES
+        self,
+        world: Wild,
+        settings: GateSettings,
+        seed: str,
+        plan: Sequence[Stage] = STAGES,
+        state: GateState | None = None,
     ) -> None:
         self._world, self._settings, self._plan = world, settings, plan
         self._random = random = Random(f"{seed} requests")
@@ -158,9 +170,11 @@ class Rollout:
         self._coming: list[tuple[float, int, Lanes | LedgerBlocks | Block]] = []
         self._number = 0
         self._lanes = Lanes()
-        self._state = GateState()
+        self._state = state or GateState()
         self._bad_since: int | None = None
         self._failed, self._slow = 0, 0.0
+        self._harmed_since: int | None = None
+        self._harmed: int | None = None
         if settings.users == "metrics":
             for block in hour_before(world, Random(f"{seed} hour before"), self._launched):
                 self._learn(0, block)
@@ -170,21 +184,28 @@ class Rollout:
         self._pass(LAUNCH_SECONDS)
         first, done, place = self._clock, [], 0
         stage: Stage | None = self._plan[0]
+        retry = False
         while stage is not None:
-            watched = self._watch(stage, place)
+            watched = self._watch(stage, place, retry)
             done.append(watched)
             place, stage = self._following(place, watched.verdict)
+            retry = watched.verdict.climb is not None and watched.verdict.climb.weight is not None
             if stage is not None:
                 self._pass(OVERHEAD_SECONDS)
-                self._weights.change(self._clock, stage.weight)
+                self._change(stage.weight)
         ended = self._clock
         if watched.verdict.action == "roll_back":
             self._pass(OVERHEAD_SECONDS)
-            self._weights.change(self._clock, 0)
+            self._change(0)
             while not self._weights.gone:
                 self._pass(1)
         self._close_users()
-        return Release(tuple(done), ended - first, self._failed, self._slow)
+        return Release(tuple(done), ended - first, self._failed, self._slow, self._harmed)
+
+    def _change(self, weight: int) -> None:
+        self._weights.change(self._clock, weight)
+        if not weight and self._harmed is None and self._harmed_since is not None:
+            self._harmed = self._clock - self._harmed_since
 
     def _following(self, place: int, verdict: Verdict) -> tuple[int, Stage | None]:
         """The stage after this verdict and its place in the plan; None where the release is over."""
@@ -199,7 +220,7 @@ class Rollout:
         place = max(place + 1, len(self._plan) - 1 if verdict.emergency else 0)
         return place, self._plan[place] if place < len(self._plan) else None
 
-    def _watch(self, stage: Stage, place: int) -> Watched:
+    def _watch(self, stage: Stage, place: int, retry: bool) -> Watched:
         began = self._clock
         following = self._plan[place + 1].weight if place + 1 < len(self._plan) else None
         watch = Watch(
@@ -223,7 +244,7 @@ class Rollout:
             verdict = verdict_of(self._state, settings=self._settings, watch=watch, now=moment(self._clock))
             if verdict.action != "hold":
                 self._state = decided(self._state, verdict, watch, moment(self._clock))
-                return Watched(stage.weight, lasted, verdict, bad)
+                return Watched(stage.weight, lasted, verdict, bad, retry)
 
     def _take_in(self, watch: Watch) -> bool:
         """All that has become known by now; whether it is anything."""
@@ -263,6 +284,8 @@ class Rollout:
         now = self._weather.second(at, self._users_at)
         if now.bad and self._bad_since is None:
             self._bad_since = self._clock
+        if weight and now.bad and self._harmed_since is None:
+            self._harmed_since = self._clock
         self._probe.second(self._clock, now, weight)
         self._users.second(now.candidate, now.stable, rate, weight)
         self._slow += rate * weight / 100 if now.slow else 0.0

@@ -45,12 +45,13 @@ def steady(rate: float, base: float) -> Moment:
 
 @dataclass(frozen=True)
 class World:
-    """What a deployment happens in: how things are after so many seconds."""
+    """What a deployment happens in: how things are after so many seconds; ``bad``: of a bad candidate."""
 
     name: str
     at: Callable[[float], Moment]
     begins: float = 0.0
     """From when on, in seconds, the candidate turns bad: with the next span that begins."""
+    bad: bool = False
 
     def turns(self, phase: int) -> float:
         """When it does, in a deployment that begins ``phase`` seconds after a full minute."""

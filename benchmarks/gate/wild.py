@@ -2,19 +2,21 @@
 
 from benchmarks.gate.weather import Fault, Glitches, Pauses, Spells, Wild
 
-CALM = "calm, 0.1 % fail"
+CALM, BUSY, QUIET = "calm, 0.1 % fail", "calm, 1,000 users/s", "quiet, 2 users/s"
 QUIET_WORSE = "+5 points, users only, 2 users/s"
+OFTEN_BOTH = "spells: all fail 1 s every 60 s"
+OFTEN_CANDIDATE = "3 × more spells than stable"
 OFTEN = Spells(every=60, seconds=1, failing=1.0)
 
 HEALTHY = (
     Wild(CALM),
     Wild("calm, 1 % fail", base=0.01),
-    Wild("calm, 1,000 users/s", rate=1000.0),
-    Wild("quiet, 2 users/s", rate=2.0),
+    Wild(BUSY, rate=1000.0),
+    Wild(QUIET, rate=2.0),
     Wild("warm-up, 30 s", warm_up=30),
     Wild("warm-up, 60 s", warm_up=60),
     Wild("warm-up, 120 s", warm_up=120),
-    Wild("spells: all fail 1 s every 60 s", spells=OFTEN),
+    Wild(OFTEN_BOTH, spells=OFTEN),
     Wild("spells: all fail 1 s every 300 s", spells=Spells(every=300, seconds=1, failing=1.0)),
     Wild("spells: all fail 0.3 s every 60 s", spells=Spells(every=60, seconds=0.3, failing=1.0)),
     Wild("spells: 50 % fail 3 s every 300 s", spells=Spells(every=300, seconds=3, failing=0.5)),
@@ -28,7 +30,9 @@ HEALTHY = (
     Wild("0.01 … 0.41 % fail, drifting", drifting=True),
     Wild("pauses out of phase, 0.4 s every 30 s", pauses=Pauses(every=30, seconds=0.4, slowness=10)),
 )
-OTHER_RATES = {"calm, 1 % fail", "calm, 1,000 users/s", "quiet, 2 users/s"}
+QUICK = {BUSY}
+"""Worlds of which a deployment costs less to simulate than others."""
+OTHER_RATES = {"calm, 1 % fail", BUSY, QUIET}
 """Worlds whose time cannot be compared with the calm one's: other rates need other times."""
 
 FAILING = {"+1 point": 0.01, "+5 points": 0.05, "+20 points": 0.2, "one of two tasks": 0.5, "all fail": 1.0}
@@ -40,8 +44,9 @@ REGRESSIONS = (
     Wild("3 × slower", fault=Fault(slowness=3.0)),
     Wild("3 × slower, 100 s after users", fault=Fault(slowness=3.0, after=100)),
     Wild("slower by 1 % a second, from users on", fault=Fault(leak=0.01, after=0)),
-    Wild("3 × more spells than stable", spells=OFTEN, candidate_spells=3, fault=Fault()),
+    Wild(OFTEN_CANDIDATE, spells=OFTEN, candidate_spells=3, fault=Fault()),
     Wild(QUIET_WORSE, rate=2.0, fault=Fault(0.05, probed=False)),
+    Wild("+1 point, from launch, in spells", spells=OFTEN, fault=Fault(0.01)),
     Wild("+1 point, users only, in spells", spells=OFTEN, fault=Fault(0.01, probed=False)),
     Wild("+5 points, users only, in spells", spells=OFTEN, fault=Fault(0.05, probed=False)),
 )

@@ -5,12 +5,12 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import mean, median
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from benchmarks.gate.contender import FEED, METRICS
 from benchmarks.gate.measure import failed_until
@@ -20,23 +20,42 @@ from benchmarks.gate.traffic import DEPLOYMENT_SECONDS, WEIGHT, Span
 from benchmarks.gate.weather import Weather, Wild
 from benchmarks.gate.wild import WORLDS
 from crossfade.domain.gate.blocks.block import MINUTE, SECONDS, Tally
+from crossfade.domain.gate.past import Caution
+from crossfade.domain.gate.state import GateState
+from crossfade.domain.verdict import Verdict
 
+
+class Choice(NamedTuple):
+    """What is chosen for a candidate with more spells: the first bar, and until when it may be held."""
+
+    bar: float
+    give_up_seconds: float
+
+
+DEFAULTS = Choice(Caution().bar, FEED.give_up_seconds)
 BEFORE = Path(__file__).parents[1] / "results" / "gate-before.json"
 """The figures of the code before the gate learnt to step back."""
 SOURCES = {"feed": FEED, "metrics": METRICS}
-CHUNK = 10
+CHUNK = 5
 PEERS = ("Flagger", "Argo", "alarm 1 of 1", "alarm 2 of 3")
 NO_REQUESTS = Tally()
+End = Literal["back", "proved", "waited"]
+"""How a stage ended: the candidate left it; it advanced by the proof; or though the users' was missing."""
 
 
 class Outcome(NamedTuple):
-    """A release in short; ``stages``: the weight of each that the candidate began bad, and if it advanced."""
+    """A release in short.
+
+    ``stages``: of each that the candidate began bad, no retries among them: the weight, and how it ended.
+    ``harmed`` is the release's.
+    """
 
     error: str | None
     seconds: int
     failed: int
     slow: float
-    stages: tuple[tuple[int, bool], ...]
+    stages: tuple[tuple[int, End], ...]
+    harmed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +65,9 @@ class Cell:
     ``errors``: rollbacks by their error. ``promoted_seconds``: the median of those that were promoted;
     ``seconds``: of all. ``failed``: the mean of the users' requests that the candidate failed, ``slow``: the
     median of those that it served slowly. ``advances``: by weight, how many stages advanced that the
-    candidate had begun as a bad one, and how many there were.
+    candidate had begun as a bad one, and how many there were; ``waited``: how many of these advanced though
+    the users' proof was missing. ``harmed``: the median of the releases'. ``within``: the seconds within
+    which nine of ten were promoted.
     """
 
     deployments: int
@@ -56,17 +77,17 @@ class Cell:
     failed: float
     slow: float
     advances: dict[str, list[int]]
+    waited: dict[str, int] = field(default_factory=dict)
+    harmed: float | None = None
+    within: float | None = None
 
     @classmethod
     def of(cls, outcomes: list[Outcome]) -> "Cell":
         """The sum of all."""
         promoted = [outcome.seconds for outcome in outcomes if outcome.error is None]
-        begun: Counter[int] = Counter()
-        advanced: Counter[int] = Counter()
-        for outcome in outcomes:
-            for weight, onwards in outcome.stages:
-                begun[weight] += 1
-                advanced[weight] += onwards
+        ends = Counter(stage for outcome in outcomes for stage in outcome.stages)
+        begun = Counter(weight for outcome in outcomes for weight, _ in outcome.stages)
+        harmed = [outcome.harmed for outcome in outcomes if outcome.harmed is not None]
         return cls(
             len(outcomes),
             dict(sorted(Counter(outcome.error for outcome in outcomes if outcome.error).items())),
@@ -74,7 +95,10 @@ class Cell:
             median(outcome.seconds for outcome in outcomes),
             round(mean(outcome.failed for outcome in outcomes), 1),
             round(median(outcome.slow for outcome in outcomes), 1),
-            {str(weight): [advanced[weight], begun[weight]] for weight in sorted(begun)},
+            {str(at): [begun[at] - ends[at, "back"], begun[at]] for at in sorted(begun)},
+            {str(at): ends[at, "waited"] for at in sorted(begun) if ends[at, "waited"]},
+            median(harmed) if harmed else None,
+            sorted(promoted)[nine] if (nine := len(outcomes) * 9 // 10) < len(promoted) else None,
         )
 
     @property
@@ -96,38 +120,41 @@ class PeerCell:
     failed: float
 
 
-def releases(pool: ProcessPoolExecutor, world: Wild, deployments: int, seed: int) -> dict[str, Cell]:
-    """A world's releases with each source of users' outcomes."""
-    return {
-        source: Cell.of(
-            [
-                one
-                for some in pool.map(partial(_some, world.name, source, seed), _chunks(deployments))
-                for one in some
-            ]
-        )
-        for source in SOURCES
-    }
+def releases(
+    pool: ProcessPoolExecutor, world: Wild, source: str, numbers: range, seed: int, choice: Choice = DEFAULTS
+) -> list[Outcome]:
+    """Some of a world's releases with a source of users' outcomes."""
+    found = pool.map(partial(_some, world.name, source, seed, choice), _chunks(numbers))
+    return [one for some in found for one in some]
 
 
-def _chunks(deployments: int) -> list[range]:
-    return [range(first, min(first + CHUNK, deployments)) for first in range(0, deployments, CHUNK)]
+def _chunks(numbers: range) -> list[range]:
+    return [numbers[first : first + CHUNK] for first in range(0, len(numbers), CHUNK)]
 
 
-def _some(name: str, source: str, seed: int, numbers: Iterable[int]) -> list[Outcome]:
-    return [release(WORLDS[name], source, seed, number) for number in numbers]
+def _some(name: str, source: str, seed: int, choice: Choice, numbers: Iterable[int]) -> list[Outcome]:
+    return [release(WORLDS[name], source, seed, number, choice) for number in numbers]
 
 
-def release(world: Wild, source: str, seed: int, number: int) -> Outcome:
+def release(world: Wild, source: str, seed: int, number: int, choice: Choice = DEFAULTS) -> Outcome:
     """One release; the weather is the same for each source and for the rules of others."""
-    done = Rollout(world, SOURCES[source], _seed(world, seed, number)).run()
+    settings = SOURCES[source].model_copy(update={"give_up_seconds": choice.give_up_seconds})
+    state = GateState(caution=Caution(bar=choice.bar))
+    done = Rollout(world, settings, _seed(world, seed, number), state=state).run()
     return Outcome(
         None if done.promoted else done.stages[-1].verdict.error,
         done.seconds,
         done.failed,
         done.slow,
-        tuple((stage.weight, stage.verdict.action == "advance") for stage in done.stages if stage.bad),
+        tuple((stage.weight, _end(stage.verdict)) for stage in done.stages if stage.bad and not stage.retry),
+        done.harmed,
     )
+
+
+def _end(verdict: Verdict) -> End:
+    if verdict.action != "advance":
+        return "back"
+    return "waited" if "user evidence" in verdict.reason else "proved"
 
 
 def _seed(world: Wild, seed: int, number: int) -> str:
@@ -136,7 +163,8 @@ def _seed(world: Wild, seed: int, number: int) -> str:
 
 def peers(pool: ProcessPoolExecutor, world: Wild, deployments: int, seed: int) -> dict[str, PeerCell]:
     """The rules of others, each for half an hour at a weight of 10 %."""
-    found = [one for some in pool.map(partial(_met, world.name, seed), _chunks(deployments)) for one in some]
+    chunks = _chunks(range(deployments))
+    found = [one for some in pool.map(partial(_met, world.name, seed), chunks) for one in some]
     return {
         name: PeerCell(
             len(found),

@@ -53,7 +53,7 @@ def fails(more: float, *, probed: bool = True) -> Moment:
 
 def bad(name: str, moment: Moment, begins: float = 0.0) -> World:
     """A candidate that is bad from a moment on."""
-    return World(name, lambda seconds: moment if seconds >= begins else _usual, begins)
+    return World(name, lambda seconds: moment if seconds >= begins else _usual, begins, bad=True)
 
 
 POINT, FIVE, ALL = "+1 point", "+5 points", "all fail"

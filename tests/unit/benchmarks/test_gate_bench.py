@@ -9,6 +9,7 @@ from benchmarks.gate import cpu
 from benchmarks.gate.contender import FEED
 from benchmarks.gate.measure import CONTENDERS, run
 from benchmarks.gate.peers import high
+from benchmarks.gate.report import at_most
 from benchmarks.gate.sampling import binomial, poisson
 from benchmarks.gate.stages import Rollout
 from benchmarks.gate.wild import WORLDS
@@ -77,6 +78,12 @@ def test_the_judge_needs_a_difference() -> None:
 
 def test_one_look_is_quick() -> None:
     """All streams, with the state read and written: far below the 5 ms that a look may take."""
-    milliseconds, size = cpu.one_look(seed=1)
-    assert milliseconds < 20
-    assert size < 8_000
+    look = cpu.one_look(seed=1)
+    assert look.milliseconds < 20
+    assert look.state < 8_000
+
+
+@pytest.mark.parametrize(("found", "most"), [(0, "0.30%"), (1, "0.47%"), (3, "0.78%")])
+def test_what_is_not_exceeded(found: int, most: str) -> None:
+    """The upper limit of a Poisson count with 95 % confidence: 3.00, 4.74, 7.75 in a thousand."""
+    assert at_most(found, 1000) == f"at most {most}"

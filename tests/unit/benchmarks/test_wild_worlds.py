@@ -11,7 +11,10 @@ import pytest
 from benchmarks.gate import stages as simulation
 from benchmarks.gate.__main__ import publish
 from benchmarks.gate.contender import EPOCH, FEED, METRICS
+from benchmarks.gate.kept import Kept
 from benchmarks.gate.lanes import EACH, ProbeLanes
+from benchmarks.gate.more_spells import CHOICES, curve
+from benchmarks.gate.report import targets
 from benchmarks.gate.stages import (
     OVERHEAD_SECONDS,
     SPREAD_SECONDS,
@@ -23,10 +26,12 @@ from benchmarks.gate.stages import (
     stages,
 )
 from benchmarks.gate.weather import Glitches, Piece, Pieces, Second, Spells, Weather, Wild
-from benchmarks.gate.wild import HEALTHY, REGRESSIONS, WORLDS
+from benchmarks.gate.wild import HEALTHY, OFTEN_BOTH, OFTEN_CANDIDATE, REGRESSIONS, WORLDS
 from benchmarks.gate.wild_measure import (
     PEERS,
     Cell,
+    Choice,
+    End,
     Outcome,
     PeerCell,
     commit,
@@ -35,7 +40,7 @@ from benchmarks.gate.wild_measure import (
     release,
     write,
 )
-from benchmarks.gate.wild_report import text
+from benchmarks.gate.wild_report import Report
 from cli.proposal import STAGES as PROPOSED
 from crossfade.domain.gate.blocks.from_ledger import Lanes, ledger_blocks
 from crossfade.domain.gate.state import Watch
@@ -314,13 +319,31 @@ def test_figures_are_kept(tmp_path: Path) -> None:
     outcomes = [
         release(WORLDS["all fail, from launch"], "feed", seed=1, number=number) for number in range(2)
     ]
-    cell = Cell.of([*outcomes, Outcome(None, 300, 1, 0.0, ((0, True), (2, True)))])
+    cell = Cell.of([*outcomes, Outcome(None, 300, 1, 0.0, ((0, "proved"), (2, "waited")), 9)])
     assert (cell.rolled_back, cell.promoted_seconds) == (2, 300)
     assert cell.advances == {"0": [1, 3], "2": [1, 1]}
+    assert (cell.waited, cell.harmed) == ({"2": 1}, 9)
     path = tmp_path / "before.json"
     assert read(path) == {}
     write({"a": {"feed": cell}}, commit(), 3, 1, path)
     assert read(path) == {"a": {"feed": cell}}
+
+
+def test_a_run_that_was_cut_short_goes_on(tmp_path: Path) -> None:
+    """Parts that are kept are not made again; without a file each run makes its own."""
+    made: list[str] = []
+
+    def make() -> int:
+        made.append("part")
+        return 1
+
+    for path, expected in ((tmp_path / "kept", 2), (None, 4)):
+        made.clear()
+        for _ in range(2):
+            kept = Kept(path)
+            for name in ("a", "b"):
+                assert kept.part(name, make) == 1
+        assert len(made) == expected
 
 
 def test_only_a_full_run_is_kept(tmp_path: Path) -> None:
@@ -340,17 +363,69 @@ def test_the_default_stages_are_the_proposed_ones() -> None:
 def test_the_tables_have_the_figures_of_before() -> None:
     """Of each world and source; an advance counts where the candidate is beyond the margin."""
     before = read()
-    assert set(before) == set(WORLDS)
+    assert set(before) == set(WORLDS) - {"+1 point, from launch, in spells"}
     name, other = "+1 point, users only", "+5 points, from launch"
     cell = Cell(1, {}, 9, 9, 7.0, 0.0, {"2": [1, 1], "10": [1, 1]})
     peer = {rule: PeerCell(1, 0, 3.0) for rule in PEERS}
     now = {name: {"feed": cell, "metrics": cell}, other: {"feed": cell, "metrics": cell}}
-    lines = text(now, before, {name: peer, other: peer})
+    report = Report(now, before, {name: peer, other: peer})
+    lines = report.text
     row = next(line for line in lines if line.startswith(f"| {name} "))
     assert f"{before[name]['feed'].failed:,.1f}" in row
     assert "7.0; 100% missed" in row
     row = next(line for line in lines if line.startswith(f"| {name}, feed"))
     assert [cell.strip() for cell in row.split("|")[2:6]] == ["–", "–", "1 of 1", "–"]
-    row = next(line for line in lines if "found as often" in line)
-    assert name in row
-    assert "NO" in row
+    lines = targets(report.targets)
+    row = next(line for line in lines if "feed: found as often" in line)
+    assert [cell.strip() for cell in row.split("|")[2:4]] == ["in 0 of 2 worlds", "NO"]
+    assert f"| - {other}: found " in lines[lines.index(row) + 1]
+    assert f"| - {name}: found " in lines[lines.index(row) + 2]
+
+
+def test_an_advance_that_only_waited_is_told_from_one_that_was_proved() -> None:
+    """Two in three by the proof are too many; a retry is no stage's end."""
+    ends: list[End] = [*["proved"] * 40, *["waited"] * 2, *["back"] * 18]
+    outcomes = [Outcome("CandidateWorse", 9, 1, 0.0, ((10, end),)) for end in ends]
+    now = {"+1 point, users only": {"feed": Cell.of(outcomes), "metrics": Cell.of(outcomes)}}
+    rows = {target.what: target for target in Report(now, {}, {}).targets}
+    proved = rows["bad, feed: false advances by proof, at most 5%"]
+    assert (proved.measured, proved.reached) == ("40 of 60 (+1 point, users only, 10 %)", False)
+    waited = rows["bad, feed: advances without proof, at most 5%"]
+    assert (waited.measured, waited.reached) == ("2 of 60 (+1 point, users only, 10 %)", True)
+
+
+def test_retries_are_no_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are left out where advances are counted."""
+    climbed = [
+        Verdict(action="advance", reason=""),
+        Verdict(action="step_back", reason="", cause="strike"),
+        Verdict(action="advance", reason="", climb=Climb(stage=1, weight=4)),
+        Verdict(action="advance", reason="", climb=Climb(stage=4)),
+        Verdict(action="advance", reason="x; user evidence insufficient: y"),
+    ]
+    script = iter([*climbed, Verdict(action="advance", reason="")])
+    monkeypatch.setattr(simulation, "verdict_of", lambda *_, **__: next(script))
+    found = release(WORLDS["all fail, users only"], "feed", seed=1, number=1)
+    assert found.stages == ((0, "proved"), (2, "back"), (0, "proved"), (90, "waited"), (100, "proved"))
+
+
+@pytest.mark.parametrize("source", ["feed", "metrics"])
+def test_clients_are_harmed_until_the_weight_is_taken_away(source: str) -> None:
+    """From the first that meets the candidate, by the step back, whatever comes later."""
+    found = release(WORLDS["all fail, users only"], source, seed=1, number=2)
+    assert found.harmed is not None
+    assert 10 < found.harmed < 200
+    assert found.harmed < found.seconds
+    assert release(WORLDS["all fail, from launch"], source, seed=1, number=2).harmed is None
+
+
+def test_another_choice_is_another_release() -> None:
+    """A candidate with more spells is given up when that was chosen."""
+    world = WORLDS[OFTEN_CANDIDATE]
+    soon = release(world, "feed", seed=1, number=1, choice=Choice(bar=1.5, give_up_seconds=300))
+    assert soon.error == "EvidenceMissing"
+    assert 250 < soon.seconds < 400
+    table = curve(
+        {choice: {name: Cell.of([soon]) for name in (OFTEN_BOTH, OFTEN_CANDIDATE)} for choice in CHOICES}
+    )
+    assert sum("the default" in line for line in table) == 1
