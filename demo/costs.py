@@ -24,6 +24,8 @@ PRICES = {
     "CloudWatch Logs, GB": 0.50,
     "CloudWatch alarm, month": 0.10,
 }
+LOOK_SECONDS = 1
+"""Assumed for the check for services that are held for too long."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,22 @@ def standing() -> list[Standing]:
         Standing("alarms", alarms, alarms * PRICES["CloudWatch alarm, month"] / HOURS_A_MONTH),
     ]
     return sorted((each for each in found if each.count), key=lambda each: -each.hourly)
+
+
+def alone() -> float:
+    """Dollars a month for Crossfade without its sample service: alarms, and the check on a schedule."""
+    alarms = sum(kind == "AWS::CloudWatch::Alarm" for kind, _ in resources("template.yaml"))
+    gb = template("template.yaml")["Globals"]["Function"]["MemorySize"] / 1024
+    look = PRICES["Lambda, million requests"] / 1_000_000
+    look += LOOK_SECONDS * gb * PRICES["Lambda arm64, GB-second"]
+    return alarms * PRICES["CloudWatch alarm, month"] + looks_an_hour() * HOURS_A_MONTH * look
+
+
+def looks_an_hour() -> float:
+    """How often the check runs, by its rule."""
+    rates = [given.get("ScheduleExpression") for kind, given in resources("template.yaml") if "Rule" in kind]
+    (minutes,) = (rate.removeprefix("rate(").split()[0] for rate in rates if isinstance(rate, str))
+    return 60 / int(minutes)
 
 
 def hourly() -> float:

@@ -111,6 +111,11 @@ def test_the_idle_cost_is_that_of_the_template() -> None:
     assert f"about ${total} a month in us-east-1 while nothing is deployed ({parts})" in README
 
 
+def test_what_crossfade_itself_costs_is_that_of_the_template() -> None:
+    """To five cents."""
+    assert f"Of that Crossfade itself costs about {5 * round(20 * costs.alone())} cents" in README
+
+
 def test_the_cost_of_a_deployment_is_that_of_a_simulated_one() -> None:
     """In whole cents, at production pace."""
     cents = round(100 * costs.deployment(deployed("production").consumed()))

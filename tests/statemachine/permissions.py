@@ -104,6 +104,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "stop_loser": JOURNAL_WRITE | RULE | CAPACITY,
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
     "send_message": frozenset({"sns:Publish"}),
+    "check_held": JOURNAL_READ | SERVICES,
     "cleanup": JOURNAL_OPEN | RULE | SLOTS | STOP_TASKS | PREPARATION
     | {
         "ecs:DeleteService", "states:StopExecution",

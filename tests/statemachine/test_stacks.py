@@ -210,7 +210,7 @@ def test_no_event_is_lost_without_a_word() -> None:
     ]
     targets = [target for rule in resources("AWS::Events::Rule").values() for target in rule["Targets"]]
     assert len(rules) == 3
-    assert [found.get("DeadLetterConfig") for found in rules + targets] == [dead_letters] * 5
+    assert [found.get("DeadLetterConfig") for found in rules + targets] == [dead_letters] * 6
     # What EventBridge has handed to Lambda is Lambda's: only this function acts on what nobody repeats.
     assert functions()["SendMessageFunction"]["DeadLetterQueue"] == {
         "Type": "SQS", "TargetArn": dead_letters["Arn"],
@@ -255,3 +255,34 @@ def test_people_are_told_by_their_own_stack() -> None:
     names = [machine["Name"]["Fn::Sub"] for machine in resources("AWS::Serverless::StateMachine").values()]
     prefixes = [each["prefix"]["Fn::Sub"] for each in rule["EventPattern"]["resources"]]
     assert [prefix.partition(":execution:")[2] for prefix in prefixes] == [f"{name}:" for name in names]
+
+
+ALARMS = resources("AWS::CloudWatch::Alarm")
+ROWS = (ROOT / "docs/operations.md").read_text(encoding="utf-8").split("| alarm |")[1].split("\n\n")[0]
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_says_what_it_has_found_and_tells_people(name: str) -> None:
+    """In the message itself, which has its description; and with a row in docs/operations.md."""
+    alarm = ALARMS[name]
+    suffix = alarm["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}")
+    assert f"| `{suffix}` |" in ROWS
+    assert "docs/operations.md" in alarm["AlarmDescription"]
+    assert len(alarm["AlarmDescription"]) <= 1024  # CloudWatch takes no more
+    told = [{"Ref": topic} for topic in resources("AWS::SNS::Topic")]
+    quiet = name == "RollbackFailedAlarm"  # what it tells of is put right by itself, or told by another
+    assert [alarm.get(kind) for kind in ("AlarmActions", "OKActions")] == [None if quiet else told] * 2
+
+
+def test_silence_is_good_only_where_nothing_is_sent_without_a_fault() -> None:
+    """What sees that the check runs is the one whose metric always has points."""
+    treated = {name: alarm["TreatMissingData"] for name, alarm in ALARMS.items()}
+    assert {name for name, how in treated.items() if how == "breaching"} == {"CheckSilentAlarm"}
+    assert set(treated.values()) == {"breaching", "notBreaching"}
+    (schedule,) = (
+        rule["ScheduleExpression"]
+        for rule in resources("AWS::Events::Rule").values()
+        if rule.get("Targets", [{}])[0].get("Id") == "check-held"
+    )
+    assert schedule == "rate(5 minutes)"
+    assert ALARMS["CheckSilentAlarm"]["Period"] >= 3 * 300

@@ -160,6 +160,10 @@ class RollbackFailed(CrossfadeError):
     """The rollback itself failed: read its execution, put it right, and start the rollback again."""
 
 
+class HeldTooLong(CrossfadeError):
+    """A service is held for longer than its deployment's plan allows: read what holds it."""
+
+
 # ---- retried by the state machine -------------------------------------------------------------------------
 
 

@@ -27,6 +27,9 @@ FREE = {
     "AWS::Events::Rule",
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::CloudWatch::Dashboard",  # deleted with the stack, where its parameter asks for it
     "AWS::ECS::TaskDefinition",
     "AWS::ECS::Service",
     "AWS::SSM::Parameter",

@@ -145,6 +145,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("stop_loser", "DescribeRules", {"slot": "green", "deadline": at(60), "undecided": True}),
     ("catch_up", "DescribeImages", {}),
     ("send_message", "Publish", {"detail": ENDED}),
+    ("check_held", "Query", {}),
 ]
 
 

@@ -1,6 +1,6 @@
 """The plan: what a deployment will do, decided once, from what is live, before anything is changed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import ValidationError
@@ -10,12 +10,17 @@ from crossfade.domain.journal import Hold, Waiting
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.slots import Slot, other
+from crossfade.domain.spec.history_events import SHIFT_SECONDS
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import Stage
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.rule import SeenRule
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import EMERGENCY
+
+ENDING_SECONDS = 3600
+"""What a deployment may hold its service for beyond the deadlines of its spec: a rollback waits for targets
+three times five minutes at most, and its report is tried for half an hour."""
 
 
 class Release(Model):
@@ -133,6 +138,17 @@ class Plan(Model):
         seconds = self.spec.gate.retry_seconds
         longest = max(stage.max_seconds, 2 * seconds)
         return Stage(weight=weight, min_seconds=seconds, max_seconds=longest)
+
+    @property
+    def free_by(self) -> datetime:
+        """When the service is free again at the latest, if all goes as it should, a rollback included.
+
+        The probe waits for a place for as long as the candidate does.
+        """
+        spec = self.spec
+        stages = sum(stage.max_seconds + SHIFT_SECONDS for stage in self.stages)
+        seconds = 2 * spec.launch.deadline_seconds + stages + spec.gate.give_up_seconds
+        return self.began + timedelta(seconds=seconds + 2 * spec.retire.deadline_seconds + ENDING_SECONDS)
 
     @property
     def before(self) -> Weights:
