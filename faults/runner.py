@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from faults import telling
+from faults.cases import deliveries
 from faults.cases.case import Result, UnknownCase, named, pairs, points, run, scenario_of, singles
 from faults.cases.parting import together
 from faults.cases.scenarios import SCENARIOS
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{scenario}: {len(outcomes)} cases, {len(bad)} with violations", flush=True)
         for name, violations in bad:
             print("\n".join([f"  {name}", *(f"    {violation}" for violation in violations)]), flush=True)
+    if not (given.scenario or given.sample):
+        violated += _deliveries()
     print("\n".join(f"{kind}: {count} cases" for kind, count in sorted(kinds(names).items())))
     print(f"{len(names)} cases in {time.monotonic() - began:.0f} s, {violated} with violations")
     return int(violated > 0)
@@ -106,7 +109,21 @@ def _told(result: Result) -> tuple[str, tuple[str, ...]]:
     return result.case.name, result.violations
 
 
+def _deliveries() -> int:
+    """Deliver what scenarios have written, under every trouble; how many of these have violations."""
+    found = {name: deliveries.violations(name) for name in deliveries.names()}
+    bad = {name: violations for name, violations in found.items() if violations}
+    print(f"deliveries: {len(found)} cases, {len(bad)} with violations", flush=True)
+    for name, violations in bad.items():
+        print("\n".join([f"  {name}", *(f"    {violation}" for violation in violations)]), flush=True)
+    return len(bad)
+
+
 def _replay(name: str) -> int:
+    if name in deliveries.names():
+        violations = deliveries.violations(name)
+        print("\n".join(violations) or "everything holds")
+        return int(bool(violations))
     try:
         result = run(named(name))
     except UnknownCase as error:

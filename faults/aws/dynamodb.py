@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, Self
 
 from faults.aws.answer import AwsError
@@ -23,6 +24,8 @@ class DynamoDb:
 
     def __init__(self, table: str, keys: tuple[str, ...]) -> None:
         self.items: dict[Key, Item] = {}
+        self.changed: Callable[[Item, Item, Item], None] | None = None
+        """Called with the key, the old and the new item of each change; what a stream of the table has."""
         self._table, self._keys = table, keys
 
     def item(self, *values: str) -> Item:
@@ -72,7 +75,7 @@ class DynamoDb:
         key = self._key(request["Key"])
         if not self._holds(request):
             raise AwsError("ConditionalCheckFailedException", "The conditional request failed")
-        self.items[key] = self._after(request)
+        self._set({key: self._after(request)})
         if ReturnValues == "NONE":
             return {}
         if ReturnValues == "ALL_NEW":
@@ -84,7 +87,7 @@ class DynamoDb:
         self._check(request)
         if not self._holds(request):
             raise AwsError("ConditionalCheckFailedException", "The conditional request failed")
-        self.items.pop(self._key(request["Key"]), None)
+        self._set({self._key(request["Key"]): None})
         return {}
 
     def put_item(self, **request: Any) -> dict[str, Any]:
@@ -92,7 +95,7 @@ class DynamoDb:
         self._check(request)
         if not self._holds(request | {"Key": self._key_of(request["Item"])}):
             raise AwsError("ConditionalCheckFailedException", "The conditional request failed")
-        self.items[self._key(self._key_of(request["Item"]))] = dict(request["Item"])
+        self._set({self._key(self._key_of(request["Item"])): dict(request["Item"])})
         return {}
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
@@ -116,8 +119,17 @@ class DynamoDb:
             for (kind, _), request, key in zip(actions, requests, keys, strict=True)
             if kind != "ConditionCheck"
         }
-        self.items = {key: item for key, item in (self.items | after).items() if item is not None}
+        self._set(after)
         return {}
+
+    def _set(self, after: dict[Key, Item | None]) -> None:
+        """Write items; None where one is deleted. A write that changes nothing is in no stream."""
+        before, written = self.items, self.items | after
+        self.items = {key: item for key, item in written.items() if item is not None}
+        for key, item in after.items():
+            old, new = before.get(key, {}), item or {}
+            if self.changed and old != new:
+                self.changed({name: {"S": value} for name, value in key}, old, new)
 
     def _holds(self, request: dict[str, Any]) -> bool:
         condition = request.get("ConditionExpression")

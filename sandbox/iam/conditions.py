@@ -1,7 +1,8 @@
 """What a policy's conditions may ask of a call, where MiniStack does not know it.
 
-Tags of load balancers', of ECS's and of scalable targets, the tags that a call to ELB names, and the cluster
-of a call to ECS. Which action has which key: AWS's Service Authorization Reference.
+Tags of load balancers', of ECS's and of scalable targets, the tags that a call to ELB names, the cluster of a
+call to ECS, and the source and the type of what is put on an event bus. Which action has which key: AWS's
+Service Authorization Reference.
 """
 
 from __future__ import annotations
@@ -55,15 +56,19 @@ def _tags_of_elb() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 @replaces(iam_actions, "request_tag_context", version="1.5.33")
-def know_ecs_keys(
+def know_more_keys(
     emulator: Callable[..., dict[str, Any]],
     service: str,
     iam_action: str,
     body: bytes,
     params: dict[str, Any],
 ) -> dict[str, Any]:
-    """The cluster, and the keys of tags that are taken away, which MiniStack overlooks in small letters."""
+    """The cluster, and the keys of tags that are taken away, which MiniStack overlooks in small letters; what
+    is put on an event bus.
+    """
     found = emulator(service, iam_action, body, params)
+    if iam_action == "events:PutEvents":
+        return found | _of_events(json.loads(body or b"{}").get("Entries", []))
     if service != "ecs":
         return found
     action, data = iam_action.partition(":")[2], json.loads(body or b"{}")
@@ -71,6 +76,15 @@ def know_ecs_keys(
         found = found | {"ecs:cluster": cluster_arn(str(data.get("cluster") or "default"))}
     if action == "UntagResource":
         found = found | {"aws:TagKeys": list(data.get("tagKeys") or [])}
+    return found
+
+
+def _of_events(entries: list[dict[str, str]]) -> dict[str, str | list[str]]:
+    """AWS asks for each entry; here one call is allowed or refused, so all of them have to be alike."""
+    found: dict[str, str | list[str]] = {}
+    for key, name in (("events:source", "Source"), ("events:detail-type", "DetailType")):
+        values = sorted({entry.get(name, "") for entry in entries})
+        found[key] = values[0] if len(values) == 1 else values
     return found
 
 

@@ -5,14 +5,20 @@ In a sandbox of its own, with the commands of the page and the rights of its rol
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from crossfade.domain.journal import waited_name
+from faults.files import ROOT
 from tests.figures import FIGURES
 from tests.sandbox.beginning import deployed, started
 from tests.sandbox.cloud import Cloud
+from tests.sandbox.events import Receiver
 from tests.sandbox.patience import PATIENCE, until
 from tests.sandbox.pipeline import Job, github, gitlab, keys_of_role
 from tests.sandbox.shell import SERVICE
@@ -20,13 +26,34 @@ from tests.sandbox.stage import Stage
 
 pytestmark = pytest.mark.enable_socket
 
+NOWHERE = "9.9.9"
+"""A tag that no image has."""
 QUEUED = {"dropped": "0.0.5", "queued": "0.0.6"}
 """What is pushed while another release is deployed."""
 
 
+class Story(NamedTuple):
+    """What was released: the jobs, by what becomes of each, and the events that were received."""
+
+    jobs: dict[str, Job]
+    events: list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[dict[str, Job]]:
+def jobs(story: Story) -> dict[str, Job]:
     """Every release of this story, by what becomes of it, with its job."""
+    return story.jobs
+
+
+@pytest.fixture(scope="module")
+def events(story: Story) -> list[dict[str, Any]]:
+    """The events of this story as they were received, repeats included."""
+    return story.events
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Story]:
+    """Every release of this story, one after the other."""
     state, home, folder = (tmp_path_factory.mktemp(name) for name in ("signals", "home", "jobs"))
     with started(state, pytestconfig) as sandbox:
         cloud = deployed(sandbox, home, pytestconfig)
@@ -35,7 +62,10 @@ def jobs(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
         stages = [{**each, "max_seconds": PATIENCE} for each in cloud.spec["stages"]]
         longer = {"deadline_seconds": PATIENCE}
         with stage.spec(stages=stages, launch=longer, retire=longer):
-            yield tell(stage, folder)
+            receiver = Receiver(cloud)
+            jobs = tell(stage, folder)
+            cloud.ended(cloud.start({"service": SERVICE, "image_tag": NOWHERE}))
+            yield Story(jobs, receiver.received(until="refused"))
 
 
 def tell(stage: Stage, folder: Path) -> dict[str, Job]:
@@ -155,3 +185,66 @@ def test_the_log_tells_what_clients_get(jobs: dict[str, Job]) -> None:
 def test_an_image_that_was_tried_is_not_tried_again(jobs: dict[str, Job]) -> None:
     """Both jobs tell of the same deployment."""
     assert jobs["again"].said()["execution"] == jobs["bad"].said()["execution"]
+
+
+# ---- events --------------------------------------------------------------------------------------------
+
+
+def _of(events: list[dict[str, Any]], deployment: str) -> list[dict[str, Any]]:
+    """The details of a deployment's events as they happened, each once."""
+    found = {event["detail"]["id"]: event["detail"] for event in events}
+    own = [detail for detail in found.values() if detail["deployment"] == deployment]
+    return sorted(own, key=lambda detail: str(detail["at"]))
+
+
+def test_an_event_of_each_kind_is_received(events: list[dict[str, Any]]) -> None:
+    """By a rule on the default bus, in the form that docs/event.schema.json describes."""
+    schema = json.loads((ROOT / "docs/event.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator(schema)
+    for event in events:
+        validator.validate(event["detail"])
+        assert (event["source"], event["detail-type"]) == ("crossfade", "Crossfade Deployment State Change")
+        assert event["resources"] == [event["detail"]["execution"]]
+    assert {event["detail"]["kind"] for event in events} == set(schema["properties"]["kind"]["enum"])
+
+
+def test_a_promoted_release_is_told_step_by_step(jobs: dict[str, Job], events: list[dict[str, Any]]) -> None:
+    """Every stage with its verdict, and at the end the certificate that is there."""
+    found = _of(events, jobs["good"].said()["deployment"])
+    kinds = [detail["kind"] for detail in found]
+    assert kinds[:3] == ["begun", "launched", "healthy"]
+    assert kinds[-2:] == ["promoted", "ended"]
+    entered = [detail["stage"]["weight"] for detail in found if detail["kind"] == "stage"]
+    passed = [detail["stage"]["weight"] for detail in found if detail["verdict"] == "advance"]
+    assert entered == passed
+    assert (entered[0], entered[-1]) == (0, 100)
+    end = found[-1]
+    assert (end["outcome"], end["from"]["version"], end["to"]["version"]) == ("promoted", "0.0.2", "0.0.4")
+    assert end["certificate"]["key"].endswith(f"/{end['deployment']}/certificate.json")
+
+
+def test_a_bad_release_is_told_to_its_end(jobs: dict[str, Job], events: list[dict[str, Any]]) -> None:
+    """The judgement, the way back, and why."""
+    found = {detail["kind"]: detail for detail in _of(events, jobs["bad"].said()["deployment"])}
+    assert found.keys() >= {"begun", "judged", "restored", "ended"}
+    assert (found["ended"]["outcome"], found["verdict"]["verdict"]) == ("rolled_back", "roll_back")
+    assert "9.9.9" in found["judged"]["reason"]
+    assert "9.9.9" in found["ended"]["text"]
+
+
+def test_a_wait_is_told_from_its_beginning(jobs: dict[str, Job], events: list[dict[str, Any]]) -> None:
+    """One that is deployed in the end has one name all the while; one that is dropped says so."""
+    queued = [detail["kind"] for detail in _of(events, jobs["queued"].said()["deployment"])]
+    assert (queued[0], queued[-1]) == ("waiting", "ended")
+    dropped = _of(events, waited_name(jobs["dropped"].said()["execution"]))
+    assert [detail["kind"] for detail in dropped] == ["waiting", "superseded"]
+    assert "gave way" in dropped[-1]["reason"]
+
+
+def test_a_refused_release_is_told(events: list[dict[str, Any]]) -> None:
+    """It never held the service, so the journal has nothing of it."""
+    (refused,) = {
+        event["detail"]["id"]: event["detail"] for event in events if event["detail"]["outcome"] == "refused"
+    }.values()
+    assert (refused["service"], refused["to"]["version"]) == (SERVICE, NOWHERE)
+    assert "ImageTagNotFound" in refused["reason"]

@@ -51,6 +51,12 @@ COPY_SCALING = READ_SCALING | {
 """The candidate is scaled like the pattern."""
 CAPACITY = SLOTS | RESIZE | HEALTH | {"application-autoscaling:DescribeScalableTargets"}
 """The candidate keeps up with the live slot, and the winner of a way back with the loser."""
+STREAM = frozenset(
+    {
+        "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+    }
+)  # fmt: skip
+"""What Lambda asks, by the function's role, to read the stream of the journal's table for it."""
 START = frozenset({"states:StartExecution"})
 PREPARATION = frozenset(
     {
@@ -102,6 +108,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "restore_weights": JOURNAL_WRITE | RULE | CAPACITY | {"elasticloadbalancing:ModifyRule"},
     "verify_restored": FOLLOW | JOURNAL_READ | HEALTH,
     "stop_loser": JOURNAL_WRITE | RULE | CAPACITY,
+    "publish_events": STREAM | SERVICES | SPECS | {"events:PutEvents", "sqs:SendMessage"},
     "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
     "send_message": frozenset({"sns:Publish"}),
     "check_held": JOURNAL_READ | SERVICES,

@@ -20,7 +20,8 @@ from tests.statemachine.definitions import (
 )
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
-NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction"}  # CloudFormation and a schedule call them
+NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction", "PublishEventsFunction"}
+"""CloudFormation, a schedule, and the journal's stream call them."""
 NO_HANDLER = {"__init__"}
 
 

@@ -41,6 +41,7 @@ TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 SPECS = "/Staging/services/"  # of a stack that is not named crossfade
 TASK_ROLES = "/Staging/task-roles"
 PROBE = "crossfade-probe"
+DEAD_LETTERS = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/dead-letters"
 OWN_TAGS = [
     {"Key": "crossfade:service", "Value": "web"},
     {"Key": "crossfade:spec", "Value": f"{SPECS}web"},

@@ -22,7 +22,7 @@ ROWS = (
     ("planning",),
     ("rollout", "gate"),
     ("proof",),
-    ("admission", "rollback"),
+    ("admission", "rollback", "events"),
 )
 """The domain's files and folders; each row may import those above it, and its own."""
 IMPURE = {"boto3", "botocore", "os", "time", "logging", "aws_lambda_powertools", "socket", "requests"}

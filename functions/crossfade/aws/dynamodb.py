@@ -25,7 +25,7 @@ class Table:
     def get(self, service: str, item: str) -> dict[str, Any]:
         """An item as it is now; empty when there is none."""
         answer = self._dynamodb.get_item(TableName=self._name, Key=_key(service, item), ConsistentRead=True)
-        return _deserialized(answer.get("Item", {}))
+        return deserialized(answer.get("Item", {}))
 
     def all_of(self, service: str, prefix: str) -> Iterator[dict[str, Any]]:
         """A service's items whose names begin so, as they are now."""
@@ -53,7 +53,7 @@ class Table:
             **more,
         )
         for page in pages:
-            yield from map(_deserialized, page["Items"])
+            yield from map(deserialized, page["Items"])
 
     def delete(self, service: str, item: str) -> None:
         """Delete an item; harmless when there is none."""
@@ -148,7 +148,8 @@ def _key(service: str, item: str) -> dict[str, Any]:
     return _serialized({"service": service, "item": item})
 
 
-def _deserialized(item: Mapping[str, Any]) -> dict[str, Any]:
+def deserialized(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item in Python's own types; a number is a Decimal."""
     deserializer = TypeDeserializer()
     return {key: deserializer.deserialize(value) for key, value in item.items()}
 

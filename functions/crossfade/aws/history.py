@@ -90,9 +90,10 @@ class DeploymentHistory:
     def judged(
         self, hold: Hold, verdict: Verdict, weight: int, now: datetime, course: Course | None = None
     ) -> None:
-        """Write down the verdict to roll back at a weight, whether it refuses the candidate, and the evidence
-        that led to it, if ``watched`` does not write that."""
-        expression, values = "SET judged = if_not_exists(judged, :now)", {":now": iso(now)}
+        """Write down the verdict to roll back at a weight, why, whether it refuses the candidate, and the
+        evidence that led to it, if ``watched`` does not write that."""
+        expression = "SET judged = if_not_exists(judged, :now), judged_for = if_not_exists(judged_for, :why)"
+        values: dict[str, Any] = {":now": iso(now), ":why": verdict.reason}
         if course:
             expression, values = (
                 f"{expression}, course = :course",
@@ -135,7 +136,7 @@ class DeploymentHistory:
         if course:
             expression += ", course = :course"
             values[":course"] = course.model_dump_json()
-        lost = "" if record.verdict == "roll_back" else " REMOVE judged, refused"
+        lost = "" if record.verdict == "roll_back" else " REMOVE judged, judged_for, refused"
         self._write(hold, expression + lost, values, names)
 
     # ---- the end -----------------------------------------------------------------------------------------

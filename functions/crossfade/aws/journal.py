@@ -16,7 +16,7 @@ from typing import Any
 
 from crossfade.aws.history import DeploymentHistory
 from crossfade.aws.holding import Holding
-from crossfade.aws.journal_table import STATE, JournalTable
+from crossfade.aws.journal_table import STATE, JournalTable, item_of
 from crossfade.aws.live import Live
 from crossfade.domain.journal import Hold, State, refuse_lost
 
@@ -39,6 +39,13 @@ class Journal:
         One that was deployed for the first time a moment ago may be missing: who needs it looks again.
         """
         return self._table.services_with(STATE)
+
+    def deployed_as(self, deployment: str) -> bool:
+        """Whether a deployment of this name has an item, of whatever service.
+
+        One whose item was written a moment ago may be missing.
+        """
+        return bool(self._table.services_with(item_of(deployment)))
 
     def state(self, service: str) -> State:
         """The state of a service; empty before its first deployment."""

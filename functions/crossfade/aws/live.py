@@ -94,7 +94,7 @@ class Live:
                 until=now + timedelta(seconds=plan.spec.retire.warm_seconds),
             )
             values[":warm"] = warm.model_dump(mode="json")
-        promoted = "SET promoted = if_not_exists(promoted, :now) REMOVE judged, refused"
+        promoted = "SET promoted = if_not_exists(promoted, :now) REMOVE judged, judged_for, refused"
         self._table.change_both(plan.hold, Change(expression, values), Change(promoted, {":now": iso(now)}))
 
     def forget_warm(self, hold: Hold) -> None:

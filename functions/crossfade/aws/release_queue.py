@@ -66,6 +66,8 @@ class ReleaseQueue:
     def _dropping(self, service: str, dropped: Waiting, reason: str, now: datetime) -> dict[str, Any]:
         entry = {
             "execution": dropped.execution,
+            "version": dropped.version,
+            "digest": dropped.digest,
             "outcome": "dropped",
             "reason": reason,
             "ended": iso(now),

@@ -233,3 +233,16 @@ def test_a_log_group_is_read_by_its_arn(account: Account) -> None:
     for call in (mine.filter_log_events, mine.describe_log_streams):
         assert not refusal(call, logGroupName="/web/app")
         assert refusal(call, logGroupName="/web/app-2")
+
+
+def test_an_event_is_put_by_its_source_and_its_type(account: Account) -> None:
+    """Each of the two alone is not enough."""
+    condition = {"events:source": "crossfade", "events:detail-type": "State Change"}
+    bus = account.caller("events", allow("events:PutEvents", StringEquals=condition))
+
+    def put(source: str, kind: str) -> str:
+        return refusal(bus.put_events, Entries=[{"Source": source, "DetailType": kind, "Detail": "{}"}])
+
+    assert not put("crossfade", "State Change")
+    assert "events:PutEvents" in put("other", "State Change")
+    assert "events:PutEvents" in put("crossfade", "Other")

@@ -65,6 +65,7 @@ def test_the_newer_one_takes_the_place(
     item = account.item("deployment#w1")
     assert (item["execution"], item["outcome"], item["ended"]) == (FIRST.execution, "dropped", iso(at(41)))
     assert item["reason"] == "0.0.3 gave way to 0.0.4 while it waited"
+    assert (item["version"], item["digest"]) == (FIRST.version, FIRST.digest)
     assert int(item["expires"]) - int(at(41).timestamp()) == 400 * 86_400
 
 

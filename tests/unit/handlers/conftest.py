@@ -27,6 +27,7 @@ from faults.law import READS, calls, unnamed
 from tests.statemachine.permissions import ACTIONS, actions_of
 from tests.unit.account import (
     BUCKET,
+    DEAD_LETTERS,
     LEDGER_GROUP,
     MACHINES,
     PROBE,
@@ -77,6 +78,8 @@ class Aws:
 
     def __init__(self) -> None:
         self.called: set[str] = set()
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        """Every write, with what it was given."""
         self.unnamed: list[str] = []
         """What they set and the law on harm does not name."""
         self._instead: dict[str, Callable[[], dict[str, Any]]] = {}
@@ -124,6 +127,7 @@ class Aws:
         service = client.meta.service_model.service_name
         self.called |= actions_of(service, operation, arguments)
         if not operation.startswith(READS):
+            self.asked.append((operation, arguments))
             for made, request in calls(service, operation, arguments):
                 self.unnamed += unnamed(made, request)
         if operation in self._instead:
@@ -171,6 +175,7 @@ def account(monkeypatch: pytest.MonkeyPatch, renewed: Callable[[], Account]) -> 
         "EVIDENCE_BUCKET": BUCKET,
         "PROBE_TASK_DEFINITION": PROBE,
         "PROBE_CONTAINER": "probe",
+        "DEAD_LETTERS": DEAD_LETTERS,
         "DEPLOY_STATE_MACHINE": MACHINES[DEPLOY],
         "MESSAGES_TOPIC": TOPICS["messages"],
         "CHAT_TOPIC": TOPICS["chat"],

@@ -146,6 +146,11 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("catch_up", "DescribeImages", {}),
     ("send_message", "Publish", {"detail": ENDED}),
     ("check_held", "Query", {}),
+    (
+        "publish_events",
+        "Query",
+        {"detail": {"executionArn": "e", "name": "d", "status": "FAILED", "stopDate": 1}},
+    ),
 ]
 
 
