@@ -20,7 +20,7 @@ from tests.statemachine.definitions import (
 )
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
-NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction", "PublishEventsFunction"}
+NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction", "PublishEventsFunction", "SendMessageFunction"}
 """CloudFormation, a schedule, and the journal's stream call them."""
 NO_HANDLER = {"__init__"}
 
