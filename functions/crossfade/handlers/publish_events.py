@@ -48,7 +48,7 @@ def of_journal(Records: tuple[StreamRecord, ...]) -> Published:
     bus = EventBus(client("events"))
     for record in Records:
         try:
-            for happening in _told_by(record):
+            for happening in _happenings_of(record):
                 bus.put(happening)
         except EventNotSent as error:
             logger.warning("not published, and to be tried again: %s", error)
@@ -83,7 +83,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return of_journal(event, context) if "Records" in event else of_execution(event, context)
 
 
-def _told_by(record: StreamRecord) -> list[Happening]:
+def _happenings_of(record: StreamRecord) -> list[Happening]:
     change = record.change
     return happenings(change, os.environ["EVIDENCE_BUCKET"]) if change else []
 

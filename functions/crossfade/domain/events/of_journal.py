@@ -58,7 +58,7 @@ def _waiting(change: Change) -> Iterator[Happening]:
 def _dropped(change: Change) -> Iterator[Happening]:
     """A release that waits no more has an item under the name of the execution that asked for it.
 
-    It is told of by the name that it was to be deployed under, as when it began to wait.
+    Its event has the name that it was to be deployed under, as when it began to wait.
     """
     item = change.after
     if item.get("outcome") == "dropped" and change.before.get("outcome") is None:
