@@ -219,7 +219,7 @@ def test_a_promoted_release_is_told_step_by_step(jobs: dict[str, Job], events: l
     assert entered == passed
     assert (entered[0], entered[-1]) == (0, 100)
     end = found[-1]
-    assert (end["outcome"], end["from"]["version"], end["to"]["version"]) == ("promoted", "0.0.2", "0.0.4")
+    assert (end["outcome"], end["from"]["version"], end["to"]["version"]) == ("promoted", "0.0.1", "0.0.4")
     assert end["certificate"]["key"].endswith(f"/{end['deployment']}/certificate.json")
 
 
