@@ -20,8 +20,10 @@ from tests.statemachine.definitions import (
 )
 
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
-NOT_OF_THE_WORKFLOW = {"CleanupFunction", "CatchUpFunction", "PublishEventsFunction", "SendMessageFunction"}
-"""CloudFormation, a schedule, and the journal's stream call them."""
+NOT_OF_THE_WORKFLOW = {
+    "CleanupFunction", "CatchUpFunction", "CheckHeldFunction", "PublishEventsFunction", "SendMessageFunction",
+}  # fmt: skip
+"""CloudFormation, schedules, rules and the journal's stream call them."""
 NO_HANDLER = {"__init__"}
 
 
