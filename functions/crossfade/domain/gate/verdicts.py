@@ -11,8 +11,8 @@ from crossfade.domain.spec.gate import GateSettings
 from crossfade.domain.verdict import EMERGENCY, Verdict
 
 FEW_USERS, FEW_SECONDS = 1000, 300
-"""With fewer requests in so many seconds only the most even stage waits for the users' proof. They are not
-``users_seconds``: who waits longer there does not wish to wait in each stage."""
+"""With fewer users' requests than this number in this time (s) only the most even stage waits for their
+proof. The time is not ``users_seconds``: a longer wait there is not meant for each stage."""
 
 
 def verdict_of(state: GateState, *, settings: GateSettings, watch: Watch, now: datetime) -> Verdict:

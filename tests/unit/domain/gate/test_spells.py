@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade.domain.gate.blocks.block import CAP
+from crossfade.domain.gate.blocks.block import CAP, Block
 from crossfade.domain.gate.evidence.comparison import Comparison, Proof
 from crossfade.domain.gate.evidence.e_values import Counts, no_worse, worse_bets
 from crossfade.domain.gate.evidence.sign import Sign
@@ -106,6 +106,35 @@ def test_the_stable_sides_spells_make_those_of_the_candidate_less_odd() -> None:
     wild = max(_gains(Spells(blocks=100, stable=9), counts, 0.001, _law()))
     assert calm > wild + 0.5
     assert Spells(blocks=100, stable=9).hazard(_law()) == pytest.approx(19 / 140)
+
+
+@given(histories, sizes, st.integers(0, 20), st.integers(0, 20), st.sampled_from([5, 60]))
+@settings(max_examples=60, deadline=None)
+def test_what_another_source_met_too_adds_less(
+    spells: Spells, sizes: tuple[int, int], x_c: int, x_s: int, seconds: int
+) -> None:
+    """Law: whatever fails in a block of a spell that the probe met, no bet gains more than elsewhere."""
+    (n_c, n_s), law = sizes, _law(seconds=seconds)
+    counts = Counts(n_c, min(x_c, n_c), n_s, min(x_s, n_s))
+    met = _gains(spells, counts, 0.001, law._replace(met=True))
+    for ours, elsewhere in zip(met, _gains(spells, counts, 0.001, law), strict=True):
+        assert ours <= elsewhere + ROUNDING
+
+
+def test_a_few_failures_in_a_spell_of_the_probe_are_a_part_of_it() -> None:
+    """Two of ten requests: not a bad block, and hardly by chance."""
+    spells, counts = Spells(blocks=10), Counts(10, 2, 490, 0)
+    assert max(_gains(spells, counts, 0.001, _law())) > 2
+    assert max(_gains(spells, counts, 0.001, _law()._replace(met=True))) < 0.4
+
+
+def test_which_blocks_the_probes_spell_touches() -> None:
+    """From its first bad block until fifteen seconds after the last one began."""
+    spells = Spells(began=1000, bad_at=1010)
+    met = [at for at in range(980, 1050, 5) if spells.meets(Block(at, 5, None, None), 15)]
+    assert met == list(range(1000, 1030, 5))
+    assert spells.meets(Block(960, 60, None, None), 15)
+    assert not Spells().meets(Block(0, 5, None, None), 15)
 
 
 def test_a_minute_that_is_filled_is_no_short_spell() -> None:

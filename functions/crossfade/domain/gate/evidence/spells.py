@@ -11,10 +11,11 @@ average, if the block is bad with chance h at most and the bet gains nothing oth
 that pays most if the bet's alternative is right: f is the ratio of the odds of a bad block.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil, erfc, exp, log, log1p, sqrt
 from typing import NamedTuple
 
+from crossfade.domain.gate.blocks.block import Block
 from crossfade.domain.gate.evidence.e_values import NOTHING, Counts
 from crossfade.domain.gate.evidence.sign import Sign
 
@@ -59,7 +60,8 @@ class Law(NamedTuple):
     ``at``, ``seconds``: its beginning (since 1970) and length. ``clump``: how long a spell goes on.
     ``excess``: failures of the candidate beyond the stable side's that are no fault (share of requests).
     ``cap``: what a block that is not bad may add at most, ``first``: what the first bad one may, in nats.
-    ``earlier``: the block began before the candidate was warm.
+    ``earlier``: the block began before the candidate was warm. ``met``: another source met a spell of the
+    candidate in it, so what fails here is a part of that, however little it is.
     """
 
     at: int
@@ -69,6 +71,7 @@ class Law(NamedTuple):
     cap: float
     first: float
     earlier: bool = False
+    met: bool = False
 
     @property
     def goes_on(self) -> float:
@@ -112,21 +115,33 @@ class Spells(NamedTuple):
 
     def hazard(self, law: Law) -> float:
         """The chance that a spell makes this block bad."""
-        if law.within(self.bad_at):
+        if law.met or law.within(self.bad_at):
             return law.goes_on
         length = law.seconds / BLOCK
         often = length * (1 + PRUDENCE * self.stable) / (FIRST_BLOCKS + length * self.blocks)
         return min(often, MOST_OFTEN)
 
     def gains(
-        self, counts: Counts, bets: Iterable[tuple[float, float]], stable_rate: float, law: Law
+        self, counts: Counts, bets: Sequence[tuple[float, float]], stable_rate: float, law: Law
     ) -> list[float]:
         """What bets on "worse" gain in a block, where spells are no evidence beyond their chance.
 
         ``bets`` are pairs: what the bet gains where failures are independent, and the rate that it bets on.
+        In a spell that was met elsewhere too they gain no more than without: that it was met is not known
+        before the block.
         """
-        hazard, limit = self.hazard(law), _limit(counts, stable_rate, law)
-        most = GOING_ON if law.within(self.bad_at) else law.first
+        found = self._gains(counts, bets, stable_rate, law)
+        if not law.met:
+            return found
+        elsewhere = self._gains(counts, bets, stable_rate, law._replace(met=False))
+        return [min(pair) for pair in zip(found, elsewhere, strict=True)]
+
+    def _gains(
+        self, counts: Counts, bets: Sequence[tuple[float, float]], stable_rate: float, law: Law
+    ) -> list[float]:
+        hazard = self.hazard(law)
+        limit = (_touched if law.met else _limit)(counts, stable_rate, law)
+        most = GOING_ON if law.met or law.within(self.bad_at) else law.first
         gains = []
         for gain, rate in bets:
             expected = counts.n_c * rate
@@ -159,9 +174,7 @@ class Spells(NamedTuple):
         """With one more block."""
         bad = counts.x_c >= _limit(counts, stable_rate, law)
         stable_bad = counts.x_s >= _limit(_mirrored(counts), stable_rate, law)
-        touched = most_failures(
-            counts.n_c, _expected(counts, stable_rate, law), LEAST_TOUCHED, SPREAD_TOUCHED
-        )
+        touched = _touched(counts, stable_rate, law)
         even = _even(counts)
         candidate_even = even.x_c >= _limit(even, stable_rate, law)
         stable_even = even.x_s >= _limit(_mirrored(even), stable_rate, law)
@@ -183,6 +196,10 @@ class Spells(NamedTuple):
             ),
         )
 
+    def meets(self, block: Block, clump: float) -> bool:
+        """Whether the candidate's last spell may go on in a block of another source."""
+        return self.bad_at > 0 and self.began < block.end and block.at <= self.bad_at + clump
+
     def learn(self, counts: Counts, stable_rate: float, law: Law) -> "Spells":
         """With a block of the stable side only."""
         bad = counts.x_s >= most_failures(counts.n_s, stable_rate + law.excess)
@@ -198,6 +215,11 @@ class Spells(NamedTuple):
 def _limit(counts: Counts, stable_rate: float, law: Law) -> int:
     """How many of the candidate's failures make the block bad; what both sides fail is no spell of one."""
     return most_failures(counts.n_c, _expected(counts, stable_rate, law))
+
+
+def _touched(counts: Counts, stable_rate: float, law: Law) -> int:
+    """How many of the candidate's failures may be a part of a spell that was met elsewhere."""
+    return most_failures(counts.n_c, _expected(counts, stable_rate, law), LEAST_TOUCHED, SPREAD_TOUCHED)
 
 
 def _expected(counts: Counts, stable_rate: float, law: Law) -> float:

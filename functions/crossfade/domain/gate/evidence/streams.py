@@ -121,6 +121,7 @@ class Streams(NamedTuple):
         margin: Margin | None,
         launched: float | None = None,
         alone: bool = False,
+        met: bool = False,
     ) -> "Streams":
         """The source after one more block; a block that it knows already changes nothing.
 
@@ -131,14 +132,15 @@ class Streams(NamedTuple):
         whether a bet is made on it.
 
         ``launched`` is given for the probe: since when the candidate may warm up. Before it is warm there are
-        no bets on slowness; those on users' requests pause while it becomes clearly faster.
+        no bets on slowness; those on users' requests pause while it becomes clearly faster. ``met``: another
+        source met a spell of the candidate's failures in this block.
         """
         if block.at < self.until:
             return self
         alone = alone or block.alone
         clump, probe = settings.clump_seconds, launched is not None
         first = FIRST_OF_PROBE if probe else FIRST if block.seconds < MINUTE else FIRST_OF_MINUTE
-        law = Law(block.at, block.seconds, clump, settings.excess, block.cap, first, block.at < warm)
+        law = Law(block.at, block.seconds, clump, settings.excess, block.cap, first, block.at < warm, met)
         counts, latencies = block.failing, (self.latencies, *self.further)
         of_candidate = block.candidate is not None and block.at >= warm
         in_stage = of_candidate and block.at >= self.stage - block.seconds / EARLY
