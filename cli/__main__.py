@@ -12,6 +12,7 @@ from cli import adopt as adoption
 from cli import leave as leaving
 from cli import verify as checking
 from cli.account import Account
+from cli.check import check
 from cli.findings import Findings
 from cli.options import with_account
 from cli.proposal import Said
@@ -42,7 +43,7 @@ def main() -> None:
     """Take a running ECS service over into Crossfade, release it, watch its releases, and hand it back."""
 
 
-for released in (deploy, status, watch, history):
+for released in (deploy, status, watch, history, check):
     main.add_command(released)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from cli.check import against
 from crossfade.domain.slots import SLOTS, Slot, other
 from faults.aws.autoscaling import SUSPENDED
 from faults.cases.disturbances import DISTURBANCES
@@ -371,8 +373,14 @@ def _certified(world: World, name: str, item: Item) -> Violations:
         # Where a report was refused there is none, and the journal says so.
         if "not_reported" not in item:
             yield f"{name} has no certificate"
-    elif json.loads(body)["outcome"] != item["outcome"]:
-        yield f"{name}: {item['outcome']}, and its certificate says {json.loads(body)['outcome']}"
+        return
+    certificate = json.loads(body)
+    if certificate["outcome"] != item["outcome"]:
+        yield f"{name}: {item['outcome']}, and its certificate says {certificate['outcome']}"
+    folder, _, _ = item["certificate"].rpartition("/")
+    ledger = gzip.decompress(world.buckets.objects[f"{folder}/{certificate['ledger']['file']}"])
+    for difference in against(certificate, iter(ledger.splitlines(keepends=True))).differences:
+        yield f"{name} is certified otherwise than its ledger says: {difference}"
 
 
 def _plain(item: Item) -> Item:

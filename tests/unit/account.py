@@ -375,6 +375,11 @@ class Account:
         found = self.ecs.describe_services(cluster=self.spec.cluster, services=names)["services"]
         return dict(found[0])
 
+    def evidence(self) -> dict[str, bytes]:
+        """What is in the evidence bucket, by its key."""
+        keys = [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+        return {key: self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+
     def write_ledger(self, stream: str, *records: Record | str) -> None:
         """Write records as the probe does; a string is written as it is."""
         group = {"logGroupName": LEDGER_GROUP}

@@ -15,6 +15,7 @@ from crossfade.domain.planning.plan import Contents
 from crossfade.domain.proof.certificate import Certificate, Harm, History, Reading, StageRecord, certify
 from crossfade.domain.proof.tally import MISSING, MOST_VERSIONS, OTHERS, Gap
 from faults.cases.service import document
+from tests.unit.checked import differences
 from tests.unit.examples import (
     NEW,
     OLD,
@@ -57,13 +58,15 @@ def _certify(
     reading.seal.take(lines)
     for line in lines:
         reading.take(read_record(line))
-    return certify(
+    certificate = certify(
         reading,
         outcome="promoted",
         reason="0.0.2 answered well at every stage",
         ended=at(ended),
         transitions=40,
     )
+    assert differences(json.loads(certificate.model_dump_json(by_alias=True)), lines) == []
+    return certificate
 
 
 WHOLE = [opened(0), request(n=1), closed(3, green=1)]
@@ -479,7 +482,8 @@ def test_natural_failures_do_not_stretch_the_time() -> None:
 
 def test_good_answers_of_other_paths_are_nobodys() -> None:
     """They name no version; what failed there may have been the loser's."""
-    history = _history(judged=at(40), restored=at(41.5))
+    asked = plan(spec=placed(probe=document()["probe"] | {"paths": ["/version", "/a"]}))
+    history = _history(plan=asked, judged=at(40), restored=at(41.5))
     elsewhere = [request("production", 500 + n, 20 + n, version=None, path="/a") for n in range(70)]
     failed = request("production", 600, 46, status=500, version=None, path="/a")
     records = [

@@ -40,6 +40,7 @@ from tests.unit.account import (
     renewed_accounts,
     scale_as_aws_does,
 )
+from tests.unit.checked import unsupported
 from tests.unit.examples import DEPLOY, EXECUTION, at
 
 PRODUCT = ROOT / "functions/crossfade"
@@ -265,7 +266,7 @@ Invoke = Callable[..., dict[str, Any]]
 def invoke(account: Account, clock: Clock, aws: Aws) -> Invoke:
     """Return a function that invokes a handler as Lambda does: JSON in, JSON out.
 
-    It fails when the handler calls what its role does not allow.
+    It fails when the handler calls what its role does not allow, or certifies what its ledger does not say.
     """
 
     def run(name: str, **event: Any) -> dict[str, Any]:
@@ -275,6 +276,8 @@ def invoke(account: Account, clock: Clock, aws: Aws) -> Invoke:
             answer = module_of(name).handler(json.loads(json.dumps(given)), Context())
         finally:
             assert aws.called - ACTIONS[name] == set()
+        if name == "write_report":
+            assert unsupported(account.evidence()) == []
         return json.loads(json.dumps(answer))
 
     return run

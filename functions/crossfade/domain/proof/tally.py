@@ -124,7 +124,7 @@ class Tally:
     @property
     def missing(self) -> int:
         """How many requests were sent, and are not there."""
-        return sum(count.missing for count in self.counts().values())
+        return sum(self._missing(lane) for lane in LANES)
 
     @property
     def complete(self) -> bool:
@@ -163,11 +163,10 @@ class Tally:
 
     def failures(self) -> dict[Lane, tuple[Failed, ...]]:
         """What the failures of each lane were, the commonest first, and what is missing last."""
-        missing = {lane: count.missing for lane, count in self.counts().items()}
         return {
             lane: tuple(
                 Failed(what=kind, count=count)
-                for kind, count in (*kinds.commonest, (OTHERS, kinds.others), (MISSING, missing[lane]))
+                for kind, count in (*kinds.commonest, (OTHERS, kinds.others), (MISSING, self._missing(lane)))
                 if count
             )
             for lane, kinds in self._kinds.items()
@@ -186,16 +185,22 @@ class Tally:
     def _judged(self, at: datetime) -> bool:
         return self._since is not None and at >= self._since
 
-    def _count(self, lane: Lane) -> LaneCount:
-        counts = [
+    def _counted(self, lane: Lane) -> list["_Counted"]:
+        return [
             run.lanes[lane].count(run.closed.lanes.get(lane) if run.closed else None) for run in self._runs
         ]
+
+    def _missing(self, lane: Lane) -> int:
+        return sum(count.missing for count in self._counted(lane))
+
+    def _count(self, lane: Lane) -> LaneCount:
+        counts = self._counted(lane)
         sent, ok = sum(count.sent for count in counts), sum(count.ok for count in counts)
         return LaneCount(
             sent=sent,
             ok=ok,
             failed=sent - ok,
-            missing=sum(count.missing for count in counts),
+            missing=self._missing(lane),
             at_most=at_most(sent - ok, sent),
         )
 
