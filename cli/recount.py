@@ -20,7 +20,7 @@ KINDS, VERSIONS = 5, 50
 """As many kinds of failure and versions of a lane are counted apart."""
 OTHERS, MISSING = "(others)", "not in the ledger"
 PARTS = 20
-"""In so many parts the quiet time is counted."""
+"""The quiet time is counted in parts, which are this many."""
 KIND_CHARACTERS, TEXT_CHARACTERS = 80, 60
 
 Json = dict[str, Any]
