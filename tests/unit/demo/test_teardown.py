@@ -24,6 +24,8 @@ FREE = {
     "AWS::Serverless::StateMachine",
     "AWS::Serverless::Application",
     "AWS::Lambda::Permission",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Events::Rule",
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
