@@ -30,9 +30,11 @@ ADVICE = {
     "superseded": "Nothing of it was deployed. To deploy it all the same, start its deployment by hand.",
     "step_back": "Clients get {from_} alone. {to} is watched on without them: it climbs again when it is "
     "well, and is rolled back when it is sure that it is not. There is nothing to do.",
-    "rolled_back": "Clients get {from_}. Correct the release, then push it again.",
-    "failed": "There was nothing to go back to, or the weights were changed outside Crossfade and left "
-    "alone: look at what clients get, and at what docs/operations.md has for the reason.",
+    "rolled_back": "Clients get {from_}. If the release is at fault, correct it and push it again; "
+    "docs/operations.md has what to do for each reason.",
+    "failed": "Nothing was put back: there was nothing to go back to or it serves nothing, the weights were "
+    "changed outside Crossfade, or the service is deleted. Look at what clients get, and at what "
+    "docs/operations.md has for the reason.",
     "refused": "Nothing was changed. Put right what the reason says, then release it again.",
 }
 
