@@ -132,3 +132,14 @@ def test_two_bad_blocks_of_both_sides_are_no_fault_of_the_candidate() -> None:
     some = "." * 100 + "x.." * 70
     for stable, action in (("." * 310, "step_back"), (some, "hold")):
         assert _glance(ledger(some, stable), seconds=15.6)[1].action == action
+
+
+def test_what_users_met_in_a_spell_of_the_probe_is_a_part_of_it() -> None:
+    """Two of ten in each block, three times: no bad block, and a spell that is known. Alone it is a lot."""
+    few = users(*[(10, 2, 490, 0)] * 3, began=30)
+    spell = Streams(failing=Comparison(spells=Spells(began=_at(25), bad_at=_at(35))))
+    found = [
+        _glance([], few, state=GateState(probe=probe), shown=TRIED, gate=FEED)[0].users.failing.evidence
+        for probe in (Streams(), spell)
+    ]
+    assert found[0] > 10 > 1.5 > found[1]
