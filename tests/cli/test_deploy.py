@@ -503,10 +503,10 @@ def test_history(released: Released) -> None:
     assert released.owner.run("history", "web").stdout == "Nothing of web was deployed yet.\n"
     made = released.claims(released.pushed(), began=NOW - timedelta(hours=2))
     released.rolls_back(made, "it was worse")
-    later = released.claims(released.runs("later", {}), began=NOW - timedelta(hours=1))
+    later = released.claims(released.runs("later", {}))
     released.promotes(later)
     waiting = Waiting(version="1.2.5", digest="", at=NOW, execution="a:b:dropped")
-    released.queue.drop("web", waiting, "1.2.5 gave way", NOW)
+    released.queue.drop("web", waiting, "1.2.5 gave way", NOW + timedelta(hours=1))
     status, said = released.said("history", "web")
     assert status == 0
     shown = [(one["deployment"], one["outcome"]) for one in said["deployments"]]

@@ -43,6 +43,15 @@ def test_what_is_warm_no_more_is_deployed_by_all_stages() -> None:
     assert path[-1] == "Promoted"
 
 
+def test_a_bad_release_whose_event_came_twice_is_tried_once() -> None:
+    """The second one's claim hangs until the first is rolled back: it is planned anew, and gives way."""
+    result = run(named("told-twice/function-timed-out@claim_service:GetItem#2"))
+    assert result.violations == ()
+    *_, first, second = result.world.executions("deploy")
+    assert (first.error, second.status) == ("CandidateWorse", "SUCCEEDED")
+    assert "was deployed or tried before" in second.output["reason"]
+
+
 def test_what_is_rolled_back_waits_for_that() -> None:
     """Who asks again is told which execution holds the service, and which one will deploy it."""
     world = ran("asked-again")

@@ -30,6 +30,8 @@ class Holding:
         state = self._table.state(plan.service)
         if state.holder == plan.holder:
             return  # an earlier try of this claim was written
+        if state.freed and state.freed > plan.began:
+            raise _held(plan, None)  # it may have tried this very release, of which two events came
         values: dict[str, Any] = {":candidate": _candidate(plan), ":weights": plan.before.model_dump()}
         sets, conditions = ["candidate = :candidate"], ["attribute_not_exists(holder)"]
         # The plan must still fit: a deployment that came and went meanwhile has swapped the slots.
@@ -201,8 +203,12 @@ class Holding:
             holder = self._table.state(plan.service).holder
             if holder == plan.holder:
                 return  # by an earlier try of the same, whose answer was lost
-            by = holder or "a deployment that has ended meanwhile"
-            raise ServiceChanged(f"Service {plan.service} was held by {by}.")
+            raise _held(plan, holder)
+
+
+def _held(plan: HeldPlan, holder: str | None) -> ServiceChanged:
+    by = holder or "a deployment that has ended meanwhile"
+    return ServiceChanged(f"Service {plan.service} was held by {by}.")
 
 
 def _stored(plan: HeldPlan) -> str:

@@ -70,7 +70,8 @@ def live(journal: Journal, held: HeldPlan) -> None:
 def second(account: Account, journal: Journal, live: None) -> HeldPlan:
     """Return a second deployment that holds the service, and keeps the old slot warm."""
     spec = account.spec.model_copy(update={"retire": warm_spec().retire})
-    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2").model_copy(update={"spec": spec})
+    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2", began=at(60))
+    plan = plan.model_copy(update={"spec": spec})
     journal.holding.claim(plan)
     return plan
 
@@ -120,7 +121,7 @@ def test_a_claim_writes_down_which_slot_is_live(account: Account, journal: Journ
         TableName=TABLE, Key=key, UpdateExpression=changed, ExpressionAttributeValues={":weights": weights}
     )
     swapped = account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
-    journal.holding.claim(swapped)
+    journal.holding.claim(swapped.model_copy(update={"began": at(60)}))
     state = journal.state("web")
     assert (state.stable, state.version, state.digest) == ("green", "0.0.1", OLD)
 
@@ -190,7 +191,18 @@ def test_a_plan_that_was_overtaken_is_made_anew(
         journal.holding.claim(_other(held))
     with pytest.raises(ServiceChanged, match="ended meanwhile"):
         journal.holding.claim(account.plan(deployment="d3", stable="green", candidate="blue"))
-    journal.holding.claim(account.plan(deployment="d3", execution=f"{EXECUTION}:d3"))
+    journal.holding.claim(account.plan(deployment="d3", execution=f"{EXECUTION}:d3", began=at(60)))
+
+
+def test_a_plan_from_before_the_service_was_freed_is_made_anew(
+    account: Account, journal: Journal, held: HeldPlan
+) -> None:
+    """What has come and gone was rolled back, so the slots are as before: it may have been this release."""
+    journal.holding.release(held.hold, at(60))
+    slow = account.first_plan().model_copy(update={"deployment": "d9", "execution": f"{EXECUTION}:d9"})
+    with pytest.raises(ServiceChanged, match="ended meanwhile"):
+        journal.holding.claim(slow.model_copy(update={"began": at(59)}))
+    journal.holding.claim(slow.model_copy(update={"began": at(60)}))
 
 
 def test_a_conflict_of_transactions_is_worth_another_try(
@@ -221,7 +233,7 @@ def test_the_newest_image_is_remembered(account: Account, journal: Journal) -> N
         image = release(digest=digest, pushed=None if pushed is None else at(pushed))
         plan = account.first_plan(deployment=name, execution=f"{EXECUTION}:{name}", release=image)
         journal.holding.claim(plan)
-        journal.holding.release(plan.hold, at(60))
+        journal.holding.release(plan.hold, at(0))
     assert journal.state("web").newest == LatestImage(at=at(30), digest=NEW)
 
 
@@ -230,7 +242,7 @@ def test_a_claim_takes_the_release_out_of_the_line(
 ) -> None:
     """Its turn has come, though whoever started it may not have got to say so; another one waits on."""
     for found, left in [(waiting(digest=NEW), None), (waiting(), waiting())]:
-        journal.holding.release(held.hold, at(60))
+        journal.holding.release(held.hold, at(0))
         account.waits(found)
         journal.holding.claim(held)
         assert journal.state("web").waiting == left
@@ -544,7 +556,7 @@ def test_whoever_lost_the_service_writes_nothing(
 @pytest.mark.parametrize("name", WRITES)
 def test_the_holder_writes_as_often_as_it_likes(account: Account, journal: Journal, name: str) -> None:
     """Every handler may run twice; what it wrote first is what stands."""
-    plan = account.plan()
+    plan = account.plan(began=at(60))
     journal.holding.claim(account.first_plan(deployment="d0", execution=f"{EXECUTION}:d0"))
     journal.live.wrote(account.first_plan(execution=f"{EXECUTION}:d0"), BLUE, at(0))
     journal.holding.release(account.first_plan(execution=f"{EXECUTION}:d0").hold, at(60))
@@ -599,7 +611,7 @@ def test_a_first_release_that_is_taken_back_leaves_nothing_live(journal: Journal
     assert (state.weights, state.origin) == (GREEN, "green")
     assert (state.stable, state.version, state.digest) == (None, None, None)
     journal.holding.release(held.hold, at(60))
-    journal.holding.claim(_other(held))
+    journal.holding.claim(_other(held, began=at(60)))
 
 
 def test_a_promotion_keeps_its_first_time(account: Account, journal: Journal, held: HeldPlan) -> None:
@@ -622,7 +634,7 @@ def test_a_promotion_tells_until_when_the_old_slot_is_warm(journal: Journal, sec
 
 def test_without_warm_seconds_nothing_is_warm(account: Account, journal: Journal, live: None) -> None:
     """The old slot is stopped at once."""
-    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
+    plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2", began=at(60))
     journal.holding.claim(plan)
     journal.live.promote(plan, at(60))
     assert journal.state("web").warm is None

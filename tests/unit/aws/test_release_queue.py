@@ -177,7 +177,7 @@ def test_what_was_started_waits_no_more(
     """An earlier try's release left the line and runs: queued again it would supersede itself."""
     line.queue("web", FIRST, at(31))
     line.dequeue("web", FIRST)
-    journal.holding.release(held.hold, at(60))
+    journal.holding.release(held.hold, at(0))
     journal.holding.claim(
         account.first_plan(deployment=FIRST.deployment, execution=f"{EXECUTION}:{FIRST.deployment}")
     )

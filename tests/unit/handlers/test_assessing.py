@@ -416,7 +416,9 @@ def test_a_request_for_what_was_warm_stops_no_other_deployment(
     """It has claimed the service since the plan of that request."""
     execution = account.start(DEPLOY, "d2")
     journal.holding.claim(
-        account.plan(deployment="d2", execution=execution, stable="green", candidate="blue")
+        account.plan(
+            deployment="d2", execution=execution, stable="green", candidate="blue", began=at(60)
+        )
     )
     order = {"service": "web", "warm": warm.deployment}
     assert _assess(invoke, order)["action"] == "nothing"
@@ -488,7 +490,9 @@ def test_a_warm_slot_that_was_taken_is_not_cooled(
     account.end(warm.execution)
     account.start(DEPLOY, "d2")
     journal.holding.claim(
-        account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
+        account.plan(
+            deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue", began=at(60)
+        )
     )
     found = _assess(invoke, _ended())
     assert (found["action"], found["reason"]) == ("nothing", f"{EXECUTION}:d2 holds the service")
@@ -540,7 +544,9 @@ def test_a_warm_slot_that_somebody_takes_meanwhile(
     account: Account, invoke: Invoke, aws: Aws, journal: Journal, warm: HeldPlan, given: dict[str, Any]
 ) -> None:
     """The next deployment was quicker."""
-    taken = account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
+    taken = account.plan(
+        deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue", began=at(60)
+    )
     aws.edit("GetItem", _once(lambda: journal.holding.claim(taken)))
     assert _assess(invoke, given)["action"] == "nothing"
     assert journal.state("web").holder == taken.execution

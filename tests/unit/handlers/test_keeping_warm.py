@@ -31,7 +31,9 @@ def warm(account: Account, journal: Journal, blue_live: None) -> HeldPlan:
 @pytest.fixture
 def next_plan(account: Account) -> HeldPlan:
     """Return the plan of the next deployment, back into blue."""
-    return account.plan(deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue")
+    return account.plan(
+        deployment="d2", execution=f"{EXECUTION}:d2", stable="green", candidate="blue", began=at(60)
+    )
 
 
 def test_the_old_slot_is_stopped(account: Account, invoke: Invoke, journal: Journal, warm: HeldPlan) -> None:
@@ -69,7 +71,7 @@ def test_a_slot_that_the_next_deployment_has_taken_runs_on(
     journal.holding.claim(next_plan)
     assert invoke("stop_old_slot", plan=warm) == {"slot": None}
     assert journal.state("web").holder == next_plan.execution
-    journal.holding.release(next_plan.hold, at(60))
+    journal.holding.release(next_plan.hold, at(120))
     assert invoke("stop_old_slot", plan=warm) == {"slot": None}
     assert account.desired("blue") == 2
 

@@ -346,7 +346,7 @@ def test_the_time_to_restore_is_of_clients(
     """When the weights were read back is a metric of its own; it is earlier than what clients meet."""
     blue = Weights.share("blue", 100)
     journal.live.wrote(held, blue, at(0))
-    journal.holding.release(held.hold, at(61))
+    journal.holding.release(held.hold, at(0))
     plan = account.plan(deployment="d2", execution=f"{EXECUTION}:d2")
     journal.holding.claim(plan)
     journal.history.milestone(plan.hold, "healthy", iso(at(5)))
