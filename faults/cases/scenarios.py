@@ -50,11 +50,13 @@ FEED = {
         "users_seconds": 25,
         "users_seen_seconds": 10,
         "settle_seconds": 2,
+        "give_up_seconds": 900,
     }
 }
 """Users' outcomes by the application's feed, which is waited for; ``METRICS``: by the minute."""
 METRICS = {
-    "gate": SPEC["gate"] | {"users_seconds": 60, "users_seen_seconds": 60, "settle_seconds": 20},
+    "gate": SPEC["gate"] | {"users_seconds": 60, "users_seen_seconds": 60, "settle_seconds": 20}
+    | {"give_up_seconds": 900},
     # Minutes are taken some time after they have ended, and not every one has an answer.
     "stages": [stage | {"max_seconds": 300} for stage in SPEC["stages"]],
 }
@@ -432,7 +434,13 @@ _ALL = (
     Scenario("fed", ask(GOOD), "0.0.2", spec=FEED),
     Scenario("fed-unfit", push(UNFIT), "0.0.1", spec=FEED),
     Scenario("metered-unfit", push(UNFIT), "0.0.1", spec=METRICS),
-    Scenario("alarmed", ask(GOOD), "0.0.1", {"deploy.WatchStage#1": raise_alarm}, spec={"alarms": [ALARM]}),
+    Scenario(
+        "alarmed",
+        ask(GOOD),
+        "0.0.1",
+        {"deploy.WatchStage#1": raise_alarm},
+        spec=PATIENT | {"alarms": [ALARM]},
+    ),
     # A spell of failures, with some of the clients on it, and with all of them and the old slot suspended.
     Scenario("spell", ask(GOOD), "0.0.2", {"deploy.WatchStage#1": spell("green", 6)}, spec=PATIENT),
     Scenario(
