@@ -17,6 +17,7 @@ from cli.findings import Findings
 from cli.options import with_account
 from cli.proposal import Said
 from cli.releases import deploy, watch
+from cli.report import report
 from cli.shown import Screen, findings_json, steps_json
 from cli.standing import history, status
 from probe.version import FORMS
@@ -43,7 +44,7 @@ def main() -> None:
     """Take a running ECS service over into Crossfade, release it, watch its releases, and hand it back."""
 
 
-for released in (deploy, status, watch, history, check):
+for released in (deploy, status, watch, history, check, report):
     main.add_command(released)
 
 

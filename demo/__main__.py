@@ -188,6 +188,8 @@ def _conclude(records: Records, cloud: Cloud, screen: Screen) -> bool:
         *report.file_lines(records.files, ROOT),
         *report.claim_lines(found),
         "",
+        *report.page_lines(records.files, ROOT),
+        "",
     ]
     print("\n".join(lines))
     screen.say(f"end; {verdict}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cli.report import write_page
 from demo.claims import Deployment
 from demo.cloud import ROOT, Cloud, DemoFailed
 from demo.follow import Screen, follow
@@ -25,6 +26,7 @@ from sandbox.host.processes import LocalProcess
 
 RESULTS = ROOT / "test_client_results"
 CLIENT_FILE = RESULTS / "client.txt"
+CLIENT_PAGE = RESULTS / "client.html"
 FIRST, GOOD, BAD = "0.0.1", "0.0.2", "0.0.3"
 FAULT = "FAULT_ERROR_RATE=1"
 """What is wrong with the bad version: every answer but its health check's is an error."""
@@ -70,8 +72,10 @@ def run(cloud: Cloud, screen: Screen) -> Records:
         bad = _release(cloud, workflow, screen, BAD, client, FAULT)
         _until_asked(client, len(read(CLIENT_FILE)) + _RATE)
         _end(client)
+    write_page(CLIENT_FILE, CLIENT_PAGE)
     files = [
         CLIENT_FILE,
+        CLIENT_PAGE,
         *(file for each in (first, good, bad) for file in sorted(_folder(each.version).iterdir())),
     ]
     return Records(read(CLIENT_FILE), first, good, bad, files, memory.peak)
@@ -123,6 +127,7 @@ def _folder(version: str) -> Path:
 def _clear() -> None:
     """Remove the results of an earlier demo."""
     CLIENT_FILE.unlink(missing_ok=True)
+    CLIENT_PAGE.unlink(missing_ok=True)
     for version in (FIRST, GOOD, BAD):
         shutil.rmtree(_folder(version), ignore_errors=True)
 

@@ -59,6 +59,12 @@ def claim_lines(claims: Iterable[Claim]) -> list[str]:
     return [f"{'✔' if claim.holds else '✘'} {claim.statement}: {claim.found}" for claim in claims]
 
 
+def page_lines(files: Iterable[Path], root: Path) -> list[str]:
+    """The pages to open in a browser, relative to the project."""
+    pages = [file.relative_to(root) for file in files if file.suffix == ".html"]
+    return ["The reports, for a browser:", *(f"  {page}" for page in pages)]
+
+
 def file_lines(files: Iterable[Path], root: Path) -> list[str]:
     """The records' files, one folder per line, relative to the project."""
     folders: dict[Path, list[str]] = {}

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from demo.cloud import Cloud, DemoFailed
 
-EVIDENCE = ("certificate.json", "ledger.jsonl.gz")
+EVIDENCE = ("certificate.json", "ledger.jsonl.gz", "report.html")
 SLOTS = ("blue", "green")
 # States that decide or wait for a moment say less than the work before them.
 _SHOWN = ("TaskStateEntered", "SucceedStateEntered", "FailStateEntered")
@@ -80,7 +80,7 @@ class Workflow:
         return {slot: shares.get(slot, 0) for slot in SLOTS} if shares else None
 
     def fetch_evidence(self, execution: str, folder: Path) -> None:
-        """Copy a deployment's certificate and ledger to a folder. Raises DemoFailed when there are none."""
+        """Copy what a deployment left to a folder. Raises DemoFailed when there are none."""
         deployment = execution.rsplit(":", 1)[-1]
         folder.mkdir(parents=True, exist_ok=True)
         for name in EVIDENCE:

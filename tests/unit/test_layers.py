@@ -21,7 +21,7 @@ ROWS = (
     ("journal",),
     ("planning",),
     ("rollout", "gate"),
-    ("proof",),
+    ("proof", "page"),
     ("admission", "rollback", "events"),
 )
 """The domain's files and folders; each row may import those above it, and its own."""

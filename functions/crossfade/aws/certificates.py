@@ -1,4 +1,4 @@
-"""The evidence bucket: each deployment's ledger and certificate."""
+"""The evidence bucket: each deployment's ledger, certificate and page."""
 
 import zlib
 from contextlib import suppress
@@ -36,6 +36,12 @@ class Certificates:
         """Store the certificate under the deployment's name, beside its ledger; its key is returned."""
         key = f"{stream}/certificate.json"
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=document, ContentType="application/json")
+        return key
+
+    def page(self, stream: str, document: str) -> str:
+        """Store the report's page beside them; its key is returned."""
+        key, kind = f"{stream}/report.html", "text/html; charset=utf-8"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=document.encode(), ContentType=kind)
         return key
 
 

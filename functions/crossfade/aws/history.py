@@ -141,16 +141,15 @@ class DeploymentHistory:
 
     # ---- the end -----------------------------------------------------------------------------------------
 
-    def close(self, hold: Hold, certificate: Certificate, key: str, now: datetime) -> None:
-        """Turn the deployment's item into history: how it went, and where its certificate is."""
+    def close(self, hold: Hold, certificate: Certificate, key: str, page: str, now: datetime) -> None:
+        """Turn the deployment's item into history: how it went, and where its certificate and page are."""
         values = {
             **_ended(certificate.outcome, certificate.reason, now),
             ":certificate": key,
+            ":report": page,
             ":requests": _counts(certificate),
         }
-        self._write(
-            hold, f"{_END}, certificate = :certificate, requests = :requests REMOVE not_reported", values
-        )
+        self._write(hold, f"{_END}, {_REPORT}", values)
 
     def end(
         self,
@@ -170,14 +169,15 @@ class DeploymentHistory:
         }
         self._write(hold, f"{_END}, not_reported = :why, executions = :executions", values)
 
-    def supplement(self, plan: Plan, certificate: Certificate, key: str) -> None:
-        """Add the certificate that was missing; the deployment no longer holds its service."""
+    def supplement(self, plan: Plan, certificate: Certificate, key: str, page: str) -> None:
+        """Add the report that was missing; the deployment no longer holds its service."""
         self._table.update(
             plan.service,
             item_of(plan.deployment),
-            "SET certificate = :certificate, requests = :requests REMOVE not_reported",
+            f"SET {_REPORT}",
             {
                 ":certificate": key,
+                ":report": page,
                 ":requests": _counts(certificate),
             },
         )
@@ -198,6 +198,7 @@ class DeploymentHistory:
         self._table.change_deployment(hold, Change(expression, values, names))
 
 
+_REPORT = "certificate = :certificate, report = :report, requests = :requests REMOVE not_reported"
 _END = "SET outcome = :outcome, reason = :reason, ended = :ended, expires = :expires"
 
 

@@ -129,7 +129,7 @@ class Holding:
             condition="deployment = :deployment AND (holder = :holder OR holder = :rollback)",
         )
         item = self._table.updating(
-            lost.service, item_of(lost.deployment), "REMOVE promoted, outcome, certificate", {}
+            lost.service, item_of(lost.deployment), "REMOVE promoted, outcome, certificate, report", {}
         )
         if not self._table.transact_if([update, item] if take_back else [update]):
             raise service_lost(lost)

@@ -1,9 +1,12 @@
 """RecordOutcome: the report cannot be written, so the journal records the outcome and the reason."""
 
+import os
+
 from aws_lambda_powertools.metrics import MetricUnit
 
 from crossfade import stack
 from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.page.address import Address
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import Outcome
 from crossfade.domain.rollback.assessment import Failure
@@ -12,10 +15,11 @@ from crossfade.step import logger, step
 
 
 class Recorded(Model):
-    """Why there is no report; or its certificate, where only the answer of WriteReport was lost."""
+    """Why there is no report; or its certificate and page, where only the answer of WriteReport was lost."""
 
     reason: str | None
     certificate: str | None = None
+    report: Address | None = None
 
 
 @step
@@ -34,7 +38,9 @@ def handler(
     journal = stack.journal()
     history = journal.history.of(plan.service, plan.deployment)
     if history.outcome == outcome and history.certificate:
-        return Recorded(reason=None, certificate=history.certificate)
+        bucket = os.environ["EVIDENCE_BUCKET"]
+        page = Address.of(bucket, history.report, plan.execution) if history.report else None
+        return Recorded(reason=None, certificate=history.certificate, report=page)
     why = (
         f"The report of {plan.deployment} could not be written; the outcome is in the journal. "
         "docs/operations.md has the command that draws the report up by hand. "

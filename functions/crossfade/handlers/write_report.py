@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,8 +17,11 @@ from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.journal import Hold, State
-from crossfade.domain.ledger import read_record
+from crossfade.domain.ledger import Request, read_record
 from crossfade.domain.model import Model, Timestamp
+from crossfade.domain.page.address import Address
+from crossfade.domain.page.observed import Observed
+from crossfade.domain.page.of_deployment import deployment_page
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.proof.certificate import Certificate, Outcome, Reading, certify
 from crossfade.domain.proof.tally import Tally
@@ -33,9 +36,17 @@ SETTLE_SECONDS = 3
 
 
 class Reported(Model):
-    """Where the certificate is in the evidence bucket."""
+    """Where the report is: the certificate's key in the evidence bucket, and the page's address."""
 
     certificate: str
+    report: Address
+
+
+class Stored(NamedTuple):
+    """A report in the evidence bucket: the keys of its certificate and of its page."""
+
+    certificate: str
+    page: str
 
 
 @step
@@ -52,7 +63,7 @@ def by_workflow(
     The arguments say how and when the deployment ended, whose transitions count, and if there was a probe.
     """
     journal = stack.journal()
-    certificate, key = _report(
+    certificate, stored = _report(
         plan,
         journal,
         outcome=outcome,
@@ -62,9 +73,9 @@ def by_workflow(
         ended=ended,
         hold=plan.hold,
     )
-    journal.history.close(plan.hold, certificate, key, ended)
+    journal.history.close(plan.hold, certificate, *stored, ended)
     _measure(certificate)
-    return Reported(certificate=key)
+    return _reported(plan, stored)
 
 
 @step
@@ -84,7 +95,7 @@ def by_hand(service: str, deployment: str) -> Reported:
             f"No report of {deployment} of {service} is missing: {found}. Name a deployment "
             "whose item in the journal has not_reported."
         )
-    certificate, key = _report(
+    certificate, stored = _report(
         history.plan,
         journal,
         outcome=history.outcome,
@@ -94,8 +105,8 @@ def by_hand(service: str, deployment: str) -> Reported:
         ended=history.ended,
         hold=None,
     )
-    journal.history.supplement(history.plan, certificate, key)
-    return Reported(certificate=key)
+    journal.history.supplement(history.plan, certificate, *stored)
+    return _reported(history.plan, stored)
 
 
 @wraps(by_workflow)
@@ -114,8 +125,8 @@ def _report(
     probed: bool,
     ended: datetime,
     hold: Hold | None,
-) -> tuple[Certificate, str]:
-    """Store ledger and certificate; ``hold``: only while the service is still held so."""
+) -> tuple[Certificate, Stored]:
+    """Store ledger, certificate and page; ``hold``: only while the service is still held so."""
     evidence = Certificates(client("s3"), os.environ["EVIDENCE_BUCKET"])
     history = journal.history.of(plan.service, plan.deployment)
     winner = _winner(plan, outcome, journal.refuse_lost(hold) if hold else State())
@@ -123,8 +134,8 @@ def _report(
     while True:
         first = until is None
         with evidence.ledger(plan.ledger) as upload:
-            reading = Reading(history, winner)
-            _read(plan, reading, upload, wait=probed and first)
+            reading, observed = Reading(history, winner), Observed()
+            _read(plan, reading, observed, upload, wait=probed and first)
             until = until or time.monotonic() + CLOSING_SECONDS
             gaps, cut = reading.tally.missing > 0, probed and not reading.tally.closed
             late = time.monotonic() + SETTLE_SECONDS > until
@@ -145,15 +156,24 @@ def _report(
         transitions=Executions(client("stepfunctions")).transitions(executions),
     )
     document = certificate.model_dump_json(by_alias=True, indent=2).encode()
-    return certificate, evidence.certificate(plan.ledger, document)
+    page = deployment_page(certificate, history, observed, ended)
+    key = evidence.certificate(plan.ledger, document)
+    return certificate, Stored(key, evidence.page(plan.ledger, page))
 
 
-def _read(plan: Plan, reading: Reading, upload: Upload, *, wait: bool) -> None:
+def _reported(plan: Plan, stored: Stored) -> Reported:
+    address = Address.of(os.environ["EVIDENCE_BUCKET"], stored.page, plan.execution)
+    return Reported(certificate=stored.certificate, report=address)
+
+
+def _read(plan: Plan, reading: Reading, observed: Observed, upload: Upload, *, wait: bool) -> None:
     """Take the ledger in, and send it on."""
     for lines in _pages(plan, reading.tally, wait=wait):
         upload.write(reading.seal.take(lines))
         for line in lines:
-            reading.take(read_record(line))
+            record = read_record(line)
+            if reading.take(record) and isinstance(record, Request):
+                observed.take(record, good=reading.tally.good(record))
 
 
 def _pages(plan: Plan, tally: Tally, *, wait: bool) -> Iterator[list[str]]:

@@ -106,7 +106,7 @@ def _close(journal: Journal, plan: HeldPlan) -> None:
         ended=at(90),
         transitions=7,
     )
-    journal.history.close(plan.hold, certificate, "web/d1/certificate.json", at(90))
+    journal.history.close(plan.hold, certificate, "web/d1/certificate.json", "web/d1/report.html", at(90))
 
 
 # ---- who holds the service ------------------------------------------------------------------------------

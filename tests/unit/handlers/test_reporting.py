@@ -35,6 +35,11 @@ CLOSED = json.dumps(
     }
 )
 LANE = {"sent": 3, "ok": 2, "failed": 1, "missing": 0, "at_most": 0.865}
+PAGE = {
+    "s3": f"s3://{BUCKET}/web/d1/report.html",
+    "console": f"https://us-east-1.console.aws.amazon.com/s3/object/{BUCKET}?region=us-east-1"
+    "&prefix=web/d1/report.html",
+}
 HISTORY = {"events": [{"type": "TaskStateEntered"}, {"type": "TaskStateExited"}]}
 
 
@@ -73,7 +78,7 @@ def test_a_report_stores_the_ledger_and_what_it_proves(
     """The certificate's hash is the stored ledger's."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     answer = _report(invoke, held, executions=[held.execution, f"{ROLLBACKS}:mine"])
-    assert answer == {"certificate": "web/d1/certificate.json"}
+    assert answer == {"certificate": "web/d1/certificate.json", "report": PAGE}
     certificate, ledger = json.loads(_stored(account, "certificate.json")), _ledger(account)
     assert certificate["requests"]["production"] == LANE
     said, reported = certificate["ledger"], certificate["reported"]
@@ -82,6 +87,19 @@ def test_a_report_stores_the_ledger_and_what_it_proves(
     assert said["sha256"] == hashlib.sha256(ledger).hexdigest()
     assert (reported["transitions"], reported["timing"]["total"]) == (2, 60.0)
     assert len(ledger.splitlines()) == 4
+
+
+def test_a_report_has_a_page(account: Account, invoke: Invoke, clock: Clock, held: HeldPlan) -> None:
+    """A browser shows it; it counts as the certificate does, and stands in the journal."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+    _report(invoke, held, reason="<script>alert(1)</script>")
+    stored = account.s3.get_object(Bucket=BUCKET, Key="web/d1/report.html")
+    page = stored["Body"].read().decode()
+    assert stored["ContentType"] == "text/html; charset=utf-8"
+    assert "1 of 3 requests failed" in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert account.item("deployment#d1")["report"] == "web/d1/report.html"
 
 
 def test_reporting_twice_leaves_one_certificate(
@@ -257,7 +275,7 @@ def test_a_report_that_was_written_after_all_is_not_missing(
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     written = _report(invoke, held, outcome="rolled_back", reason="why")
     answer = _record_outcome(invoke, held)
-    assert answer == {"certificate": written["certificate"], "reason": None}
+    assert answer == {**written, "reason": None}
     assert "not_reported" not in account.item("deployment#d1")
 
 
@@ -270,7 +288,7 @@ def test_the_report_of_a_promotion_is_not_that_of_its_rollback(
     mine = held.held_by(journal.holding.take_over(held.hold, f"{ROLLBACKS}:mine", FIRST_TRY, take_back=True))
     assert _record_outcome(invoke, mine)["certificate"] is None
     item = account.item("deployment#d1")
-    assert (item["outcome"], "certificate" in item) == ("rolled_back", False)
+    assert (item["outcome"], "certificate" in item, "report" in item) == ("rolled_back", False, False)
     assert "could not be written" in item["not_reported"]
 
 
@@ -293,7 +311,7 @@ def test_a_missing_report_is_drawn_up_by_hand(
     journal.holding.release(held.hold, at(61))
     clock.seconds = 9_000
     answer = invoke("write_report", service="web", deployment="d1")
-    assert answer == {"certificate": "web/d1/certificate.json"}
+    assert answer == {"certificate": "web/d1/certificate.json", "report": PAGE}
     certificate, item = json.loads(_stored(account, "certificate.json")), account.item("deployment#d1")
     reported = certificate["reported"]
     assert (certificate["reason"], reported["timing"]["total"], reported["transitions"]) == ("why", 60.0, 2)

@@ -90,9 +90,9 @@ class History(Model):
     ``cursor`` is how far the ledger was read, ``course`` the evidence over time. ``scaling`` is the live
     slot's automatic scaling before the deployment suspended it.
 
-    The end: ``outcome`` is set when the deployment has ended, ``certificate``, its key, when the report is
-    written. If it could not be written, ``not_reported`` says why, and ``reason``, ``ended`` and
-    ``executions`` are kept for a report by hand.
+    The end: ``outcome`` is set when the deployment has ended, ``certificate`` and ``report``, the page, both
+    keys, when the report is written. If it could not be written, ``not_reported`` says why, and ``reason``,
+    ``ended`` and ``executions`` are kept for a report by hand.
     """
 
     plan: Plan
@@ -113,6 +113,7 @@ class History(Model):
     reason: str | None = None
     ended: Timestamp | None = None
     certificate: str | None = None
+    report: str | None = None
     not_reported: str | None = None
     executions: tuple[str, ...] = ()
     stages: tuple[StageRecord, ...] = ()
@@ -263,17 +264,21 @@ class Reading:
             else None
         )
 
-    def take(self, record: Record | None) -> None:
-        """Take in one more record, None for a line that is not one; what was written twice counts once."""
+    def take(self, record: Record | None) -> bool:
+        """Take in one more record, None for a line that is not one; what was written twice counts once.
+
+        Returns whether it counts.
+        """
         if record is None:
             self.unread += 1
-            return
+            return False
         if not self.tally.take(record):
-            return
+            return False
         for _, bad in self._returns:
             bad.take(record)
         if self._loser:
             self._loser.take(record)
+        return True
 
     @property
     def step_backs(self) -> tuple[SteppedBack, ...]:

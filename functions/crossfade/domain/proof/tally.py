@@ -93,7 +93,7 @@ class Tally:
         run = self._runs[-1]
         run.saw(record.at)
         if isinstance(record, Request):
-            good = is_good(record, self._right.get(record.lane) if self._judged(record.at) else None)
+            good = self.good(record)
             if not run.lanes[record.lane].take(record, good=good):
                 self.repeated += 1
                 return False
@@ -105,6 +105,10 @@ class Tally:
         elif isinstance(record, Closed):
             run.closed = record
         return True
+
+    def good(self, request: Request) -> bool:
+        """Whether a request counts as answered well."""
+        return is_good(request, self._right.get(request.lane) if self._judged(request.at) else None)
 
     @property
     def records(self) -> int:
