@@ -120,7 +120,7 @@ def _deliveries() -> int:
 
 
 def _replay(name: str) -> int:
-    if name in deliveries.names():
+    if name.startswith(deliveries.PREFIX):
         violations = deliveries.violations(name)
         print("\n".join(violations) or "everything holds")
         return int(bool(violations))

@@ -2,7 +2,8 @@
 
 No step of a deployment knows of deliveries, so they are tried after it, on all that it has written: a
 scenario runs once, and then its changes are delivered under each kind of trouble. A case is called
-``delivery:healthy/entries-refused``.
+``delivery:entries-refused:healthy``. Some have a fault in the deployment as well, for what a step writes that
+is repeated or cut off: ``delivery:all-of-it:healthy/twice@watch_stage#4``.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from unittest import mock
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from crossfade import stack
+from crossfade.aws.journal_stream import StreamRecord
+from crossfade.domain.events.of_journal import happenings
 from crossfade.domain.journal import waited_name
 from crossfade.handlers import publish_events
 from faults.aws.dynamodb import Item
 from faults.aws.functions import Context
 from faults.aws.machines import described
+from faults.cases.case import points
+from faults.cases.fault import KINDS
 from faults.cases.invariants import items_of
 from faults.cases.scenarios import SCENARIOS, Scenario, begun
 from faults.client import Pages, check
@@ -31,6 +36,8 @@ from faults.workflow.clock import START
 from faults.world import World
 
 PREFIX = "delivery:"
+STRUCK, CASES = ("healthy", "worse", "queued", "back-out", "spell", "by-hand"), 8
+ODD = {"twice", "unavailable-after", "killed-after", "stalled", "stopped"}
 MOST_TRIES = 200
 """Within a day Lambda tries far more often than any trouble here lasts."""
 
@@ -174,25 +181,43 @@ class Deployed(NamedTuple):
 
 def names() -> list[str]:
     """Every case."""
-    return [f"{PREFIX}{scenario}/{trouble}" for scenario in TOLD for trouble in TROUBLES]
+    struck = [f"{PREFIX}all-of-it:{case}" for scenario in STRUCK for case in _struck(scenario)]
+    return [*unharmed(), *struck]
+
+
+def unharmed() -> list[str]:
+    """The cases whose deployments have no fault."""
+    return [f"{PREFIX}{trouble}:{scenario}" for scenario in TOLD for trouble in TROUBLES]
+
+
+def _struck(scenario: str) -> list[str]:
+    """A scenario with one fault by which a step repeats what it writes, or is cut off after it."""
+    found = [
+        f"{scenario}/{kind}@{point.name}"
+        for point in points(scenario)
+        for kind in sorted(ODD.intersection(KINDS[point.kind]))
+    ]
+    return Random(scenario).sample(found, CASES)
 
 
 def violations(name: str) -> tuple[str, ...]:
-    """Deliver a scenario's changes under a trouble, and say what does not hold."""
-    scenario, _, trouble = name.removeprefix(PREFIX).partition("/")
-    deployed = _deployed(scenario)
+    """Deliver what a case has written under a trouble, and say what does not hold."""
+    trouble, _, case = name.removeprefix(PREFIX).partition(":")
+    deployed = _deployed(case)
     outcomes = {name: item.get("outcome") for name, item in items_of(deployed.world).items()}
     bus = Bus(TROUBLES[trouble], Random(name))
     found = [*_delivered(deployed, bus, TROUBLES[trouble])]
     after = {name: item.get("outcome") for name, item in items_of(deployed.world).items()}
     if after != outcomes:
         found.append(f"deliveries change no outcome: {after}, not {outcomes}")
-    return (*found, *_not_told(deployed, bus.received), *_told_wrongly(bus))
+    return (*found, *_not_told(deployed, bus.received), *_told_wrongly(deployed, bus))
 
 
 @cache
-def _deployed(scenario: str) -> Deployed:
-    world = begun(TOLD[scenario])
+def _deployed(case: str) -> Deployed:
+    scenario, _, fault = case.partition("/")
+    kind, _, point = fault.partition("@")
+    world = begun(TOLD[scenario], {point: kind} if fault else None)
     before, records = items_of(world), list[Record]()
 
     def changed(key: Item, old: Item, new: Item) -> None:
@@ -227,7 +252,9 @@ def _delivered(deployed: Deployed, bus: Bus, trouble: Trouble) -> Iterator[str]:
             waiting = waiting[len(batch) - left :]
         for execution in world.executions("deploy"):
             if execution.status != "SUCCEEDED":
-                waiting += [] if _told_of_end(described(execution)) else [deployed.records[-1]]
+                since_1970 = round(START.timestamp() * 1000) + round(execution.stopped * 1000)
+                told = _told_of_end(described(execution) | {"stopDate": since_1970})
+                waiting += [] if told else [deployed.records[-1]]
     if waiting:
         yield f"what is handed over is told of in the end: {len(waiting)} changes were not"
 
@@ -255,12 +282,12 @@ def _told_of_end(detail: dict[str, Any]) -> bool:
 
 def _not_told(deployed: Deployed, received: list[dict[str, Any]]) -> Iterator[str]:
     """Whatever has come into the journal since the beginning, and is there at the end, was told of."""
-    told = {(event["deployment"], event["kind"], event["at"]) for event in received}
+    told = {(event["deployment"], *what) for event in received for what in _said(event)}
     for name, item in items_of(deployed.world).items():
-        before = deployed.before.get(name, {})
-        for kind, at in _expected(item, before):
-            if not any((one, kind, at) in told for one in _called(name, item)):
-                yield f"each state change is told of: {kind} of {name} at {at} was not"
+        called = waited_name(item["execution"]) if item.get("outcome") == "dropped" else name
+        for what in _expected(called, item, deployed.before.get(name, {})):
+            if (called, *what) not in told:
+                yield f"each state change is told of: {what} of {called} was not"
     ended = {(event["outcome"], event["deployment"]) for event in received}
     for execution in deployed.world.executions("deploy"):
         refused = execution.status != "SUCCEEDED" and execution.name not in items_of(deployed.world)
@@ -268,14 +295,18 @@ def _not_told(deployed: Deployed, received: list[dict[str, Any]]) -> Iterator[st
             yield f"each refusal is told of: that of {execution.name} was not"
 
 
-def _called(name: str, item: dict[str, Any]) -> list[str]:
-    """How events call a deployment; one that was dropped by the name that it was to be deployed under."""
-    if item.get("outcome") != "dropped":
-        return [name]
-    return [waited_name(item["execution"])]
+def _said(event: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """What an event says: that it happened, and when; of a stage which one, and its verdict."""
+    yield (event["kind"],)
+    yield event["kind"], event["at"]
+    if event["stage"]:
+        yield event["kind"], *event["stage"].values(), event["verdict"]
 
 
-def _expected(item: dict[str, Any], before: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _expected(called: str, item: dict[str, Any], before: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """What has to be said of an item, in the words of ``_said``."""
+    if called.startswith("waited-") and not before:
+        yield ("waiting",)
     if item.get("outcome") == "dropped":
         yield "superseded", item["ended"]
         return
@@ -286,25 +317,25 @@ def _expected(item: dict[str, Any], before: dict[str, Any]) -> Iterator[tuple[st
         if name in item and name not in before and item[name] != item["began"]:
             yield name, item[name]
     for key, record in item["stages"].items():
+        which = record["weight"], record["retry"], record["step_backs"]
         if key not in before.get("stages", {}):
-            yield "stage", record["began"]
+            yield "stage", *which, None
         if record.get("ended") and record != before.get("stages", {}).get(key):
-            yield "verdict", record["ended"]
+            yield "verdict", *which, record["verdict"]
     if item.get("outcome") and item["ended"] != before.get("ended"):
         yield "ended", item["ended"]
 
 
-def _told_wrongly(bus: Bus) -> Iterator[str]:
-    """One id is one event, none is laid aside, and none overtakes another one of its deployment."""
+def _told_wrongly(deployed: Deployed, bus: Bus) -> Iterator[str]:
+    """One id is one event, none is laid aside, and none overtakes another one."""
     first: dict[str, dict[str, Any]] = {}
     for event in bus.received:
         known = first.setdefault(event["id"], event)
         if known != event:
             yield f"a repeat is the same: {event['id']} came as {known} and as {event}"
-    latest: dict[str, str] = {}
-    for event in first.values():
-        before = latest.get(event["deployment"], "")
-        if event["at"] < before:
-            yield f"events come in order: {event['id']} came after {before}"
-        latest[event["deployment"]] = max(before, event["at"])
+    written = [StreamRecord.model_validate(record.as_lambda_has_it).change for record in deployed.records]
+    ids = [happening.id for change in written if change for happening in happenings(change, "")]
+    came = [one for one in first if one in ids]
+    if came != sorted(came, key=ids.index):
+        yield f"events come in the order of what was written: {came}"
     yield from (f"nothing is laid aside: {letter}" for letter in bus.letters)

@@ -9,19 +9,19 @@ import pytest
 from crossfade.aws.event_bus import EventBus, EventNotSent
 from crossfade.domain.events.event import Happening
 from crossfade.handlers import publish_events
-from faults.cases.deliveries import names, violations
+from faults.cases.deliveries import unharmed, violations
 
 SAMPLE = [
-    *(f"delivery:queued/{trouble}" for trouble in ("none", "entries-refused", "answers-lost", "repeated")),
-    "delivery:back-out/all-of-it", "delivery:spell/killed", "delivery:refused/calls-fail",
-    "delivery:queued/late",
+    *(f"delivery:{trouble}:queued" for trouble in ("none", "entries-refused", "answers-lost", "repeated")),
+    "delivery:all-of-it:back-out", "delivery:killed:spell", "delivery:calls-fail:refused",
+    "delivery:late:queued",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_every_change_is_told_in_the_end(name: str) -> None:
     """Whatever becomes of single calls, entries, answers, batches and processes."""
-    assert name in names()
+    assert name in unharmed()
     assert violations(name) == ()
 
 
@@ -34,14 +34,14 @@ def test_a_function_that_reads_no_answer_is_found() -> None:
             real(bus, happening)
 
     with mock.patch.object(EventBus, "put", careless):
-        found = violations("delivery:queued/entries-refused")
+        found = violations("delivery:entries-refused:queued")
     assert any("each state change is told of" in one for one in found)
 
 
 def test_an_id_that_is_another_one_each_time_is_found() -> None:
     """By it nobody knows a repeat; and one for two things loses one of them."""
     with mock.patch.object(Happening, "id", "the same"):
-        assert any("a repeat is the same" in found for found in violations("delivery:queued/none"))
+        assert any("a repeat is the same" in found for found in violations("delivery:none:queued"))
 
 
 def test_a_function_that_goes_on_after_a_failure_is_found() -> None:
@@ -56,12 +56,12 @@ def test_a_function_that_goes_on_after_a_failure_is_found() -> None:
 
     real = publish_events.handler
     with mock.patch.object(publish_events, "handler", of_all):
-        found = violations("delivery:queued/entries-refused")
-    assert any("events come in order" in one for one in found)
+        found = violations("delivery:entries-refused:queued")
+    assert any("events come in the order" in one for one in found)
 
 
 def test_a_function_that_gives_up_is_found() -> None:
     """What is never taken stays."""
     with mock.patch.object(EventBus, "put", side_effect=EventNotSent("no")):
-        found = violations("delivery:healthy/none")
+        found = violations("delivery:none:healthy")
     assert any("what is handed over is told of in the end" in one for one in found)
