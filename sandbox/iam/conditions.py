@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ministack import app
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import alb, tagging
@@ -53,6 +54,12 @@ def know_more_resources(emulator: dict[str, Collector]) -> dict[str, Collector]:
 
 def _tags_of_elb() -> Iterator[tuple[str, list[dict[str, str]]]]:
     yield from alb._tags.items()
+
+
+@replaces(app, "pin_request_origin", version="1.5.33")
+def count_as_made_by_tls(emulator: Callable[[str, bool], None], source: str, _secure: bool) -> None:
+    """The sandbox speaks plain HTTP, and has buckets whose policy refuses whatever is not TLS."""
+    emulator(source, True)
 
 
 @replaces(iam_actions, "request_tag_context", version="1.5.33")

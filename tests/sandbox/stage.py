@@ -18,6 +18,7 @@ from tests.sandbox.rehearsal import Rehearsal, Sampler
 from tests.sandbox.rest import come_to_rest, live, other
 from tests.sandbox.shell import SERVICE
 from tests.sandbox.tasks import Tasks
+from tests.unit.checked import unsupported
 
 PARTS = ("total", "bake", "evidence", "container_start", "overhead")
 
@@ -73,6 +74,8 @@ class Stage:
             unrest=unrest,
             seen=seen,
         )
+        if rehearsal.certificate:
+            _is_supported(cloud, execution.name)
         self._note(name, rehearsal, lasted)
         return rehearsal
 
@@ -162,3 +165,9 @@ class Stage:
             ]
             parts.append(f"{reported['transitions']} transitions")
         self.note(f"{name}: {', '.join(parts)}")
+
+
+def _is_supported(cloud: Cloud, deployment: str) -> None:
+    """`crossfade check` finds in the ledger what the certificate says."""
+    names = ("certificate.json", "ledger.jsonl.gz")
+    assert unsupported({f"{deployment}/{name}": cloud.evidence(deployment, name) for name in names}) == []

@@ -70,6 +70,7 @@ def test_buckets_are_encrypted_private_and_kept() -> None:
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         assert template()["Resources"][name]["DeletionPolicy"] == "Retain"
 
 
@@ -197,8 +198,31 @@ def test_what_a_killed_report_has_left_is_removed() -> None:
     """The parts of an upload that nobody completes are paid for until somebody aborts it."""
     (bucket,) = resources("AWS::S3::Bucket").values()
     rules = bucket["LifecycleConfiguration"]["Rules"]
-    enabled = [rule["AbortIncompleteMultipartUpload"] for rule in rules if rule["Status"] == "Enabled"]
-    assert enabled == [{"DaysAfterInitiation": 1}]
+    (rule,) = [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule]
+    assert rule["Status"] == "Enabled"
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+def test_evidence_is_kept_as_the_parameters_say() -> None:
+    """For ever by default; what was replaced or deleted goes, and not at once."""
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    _, replaced, expiring = bucket["LifecycleConfiguration"]["Rules"]
+    days = {"NoncurrentDays": {"Ref": "ReplacedEvidenceRetentionDays"}}
+    assert (replaced["Status"], replaced["NoncurrentVersionExpiration"]) == ("Enabled", days)
+    condition, rule, otherwise = expiring["Fn::If"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", {"Ref": "EvidenceRetentionDays"})
+    assert (condition, otherwise) == ("EvidenceExpires", {"Ref": "AWS::NoValue"})
+    assert template()["Parameters"]["EvidenceRetentionDays"]["Default"] == 0
+
+
+def test_evidence_is_asked_for_by_tls_alone() -> None:
+    """Nobody may read or write it otherwise, and the policy stays as long as the bucket."""
+    (policy,) = resources("AWS::S3::BucketPolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == [{"Fn::GetAtt": ["Evidence", "Arn"]}, {"Fn::Sub": "${Evidence.Arn}/*"}]
+    assert template()["Resources"]["EvidencePolicy"]["DeletionPolicy"] == "Retain"
 
 
 def test_no_event_is_lost_without_a_word() -> None:

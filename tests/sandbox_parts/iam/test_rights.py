@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -246,3 +247,24 @@ def test_an_event_is_put_by_its_source_and_its_type(account: Account) -> None:
     assert not put("crossfade", "State Change")
     assert "events:PutEvents" in put("other", "State Change")
     assert "events:PutEvents" in put("crossfade", "Other")
+
+
+def test_a_call_by_http_counts_as_one_by_tls(account: Account) -> None:
+    """For a bucket's policy that refuses all others."""
+    admin, arn = account.sandbox.client("s3"), "arn:aws:s3:::tls-alone"
+    refused = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    admin.create_bucket(Bucket="tls-alone")
+    policy = {"Version": "2012-10-17", "Statement": [refused]}
+    admin.put_bucket_policy(Bucket="tls-alone", Policy=json.dumps(policy))
+    s3 = account.caller("s3", allow("s3:PutObject", f"{arn}/*"))
+    assert not refusal(s3.put_object, Bucket="tls-alone", Key="a", Body=b"a")
+    refused["Condition"]["Bool"]["aws:SecureTransport"] = "true"  # type: ignore[index]
+    admin.put_bucket_policy(Bucket="tls-alone", Policy=json.dumps(policy))
+    assert "s3:PutObject" in refusal(s3.put_object, Bucket="tls-alone", Key="a", Body=b"a")

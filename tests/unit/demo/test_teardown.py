@@ -31,6 +31,7 @@ FREE = {
     "AWS::SQS::QueuePolicy",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
+    "AWS::S3::BucketPolicy",
     "AWS::CloudWatch::Dashboard",  # deleted with the stack, where its parameter asks for it
     "AWS::ECS::TaskDefinition",
     "AWS::ECS::Service",
