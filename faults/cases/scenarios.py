@@ -55,8 +55,8 @@ FEED = {
 }
 """Users' outcomes by the application's feed, which is waited for; ``METRICS``: by the minute."""
 METRICS = {
-    "gate": SPEC["gate"] | {"users_seconds": 60, "users_seen_seconds": 60, "settle_seconds": 20}
-    | {"give_up_seconds": 900},
+    "gate": SPEC["gate"]
+    | {"users_seconds": 60, "users_seen_seconds": 60, "settle_seconds": 20, "give_up_seconds": 900},
     # Minutes are taken some time after they have ended, and not every one has an answer.
     "stages": [stage | {"max_seconds": 300} for stage in SPEC["stages"]],
 }

@@ -416,9 +416,7 @@ def test_a_request_for_what_was_warm_stops_no_other_deployment(
     """It has claimed the service since the plan of that request."""
     execution = account.start(DEPLOY, "d2")
     journal.holding.claim(
-        account.plan(
-            deployment="d2", execution=execution, stable="green", candidate="blue", began=at(60)
-        )
+        account.plan(deployment="d2", execution=execution, stable="green", candidate="blue", began=at(60))
     )
     order = {"service": "web", "warm": warm.deployment}
     assert _assess(invoke, order)["action"] == "nothing"

@@ -745,7 +745,7 @@ def _tried(journal: Journal, plan: HeldPlan, seconds: float, digest: str = NEWER
         "release": release("0.0.3", digest, at(seconds)),
     }
     journal.holding.claim(plan.model_copy(update=tried))
-    journal.holding.release(plan.model_copy(update=tried).hold, at(60))
+    journal.holding.release(plan.model_copy(update=tried).hold, at(0))
 
 
 @pytest.mark.parametrize(("when_busy", "supersede"), [("queue", False), ("supersede", True)])
