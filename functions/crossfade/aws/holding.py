@@ -30,8 +30,7 @@ class Holding:
         state = self._table.state(plan.service)
         if state.holder == plan.holder:
             return  # an earlier try of this claim was written
-        if state.freed and state.freed > plan.began:
-            raise _held(plan, None)  # it may have tried this very release, of which two events came
+        _refuse_overtaken(plan, state)
         values: dict[str, Any] = {":candidate": _candidate(plan), ":weights": plan.before.model_dump()}
         sets, conditions = ["candidate = :candidate"], ["attribute_not_exists(holder)"]
         # The plan must still fit: a deployment that came and went meanwhile has swapped the slots.
@@ -204,6 +203,12 @@ class Holding:
             if holder == plan.holder:
                 return  # by an earlier try of the same, whose answer was lost
             raise _held(plan, holder)
+
+
+def _refuse_overtaken(plan: HeldPlan, state: State) -> None:
+    """What has come and gone since the plan may have tried this very release, of which two events came."""
+    if state.freed and state.freed > plan.began:
+        raise _held(plan, None)
 
 
 def _held(plan: HeldPlan, holder: str | None) -> ServiceChanged:
