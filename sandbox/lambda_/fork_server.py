@@ -6,6 +6,7 @@ process's standard input, output and error. It answers with the process's id and
 It ends when the other end of the socket is closed. It imports nothing of the sandbox, and has no threads.
 """
 
+import functools
 import gc
 import importlib
 import json
@@ -15,6 +16,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 LOADED = (
     "aws_lambda_powertools",
@@ -28,6 +30,8 @@ LOADED = (
     "zoneinfo",
 )
 """What AWS's layers and runtime bring to every function. A function's own code is loaded after the fork."""
+DESCRIBED = ("dynamodb", "ecs", "elbv2", "logs", "ssm")
+"""The services whose clients most of Crossfade's functions make."""
 _LARGEST = 1 << 20
 
 
@@ -35,6 +39,7 @@ def main() -> None:
     """Answer requests until there are no more."""
     for name in LOADED:
         importlib.import_module(name)
+    _read_descriptions()
     gc.freeze()  # what the collector does not touch stays shared
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # processes that have ended leave nothing behind
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the sandbox's, which ends this one too
@@ -54,6 +59,17 @@ def main() -> None:
         socket.send_fds(requests, [str(process).encode()], [handle])
         for descriptor in (*streams, handle):
             os.close(descriptor)
+
+
+def _read_descriptions() -> None:
+    """Read botocore's descriptions of AWS, which its sessions would read anew, 20 ms for each service."""
+    import boto3
+    from botocore import session
+
+    session.create_loader = functools.cache(session.create_loader)
+    make: Any = boto3.Session("nobody", "nobody", region_name="us-east-1").client
+    for service in DESCRIBED:
+        make(service)
 
 
 def _become(streams: list[int], script: str, folder: str, environment: dict[str, str]) -> None:
