@@ -114,7 +114,7 @@ class Executions(Shell):
             found: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
             return found if found["status"] != "RUNNING" else None
 
-        found = until(look, f"the end of {arn}")
+        found = until(look, f"the end of {arn}", every=0.5)
         return Execution(
             arn=arn,
             status=found["status"],

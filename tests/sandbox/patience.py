@@ -12,12 +12,17 @@ PATIENCE = 240.0
 Found = TypeVar("Found")
 
 
-def until(condition: Callable[[], Found | None], what: str, seconds: float = PATIENCE) -> Found:
-    """The condition's first value that is true; AssertionError when there is none in time."""
+def until(
+    condition: Callable[[], Found | None], what: str, seconds: float = PATIENCE, every: float = 0.2
+) -> Found:
+    """The condition's first value that is true; AssertionError when there is none in time.
+
+    It is looked at in intervals of ``every`` seconds.
+    """
     deadline = time.monotonic() + seconds
     while True:
         found = condition()
         if found:
             return found
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
-        time.sleep(0.2)
+        time.sleep(every)
