@@ -18,10 +18,11 @@ _DONE = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadR
 
 
 class Stored(NamedTuple):
-    """The SHA-256 of the ledger's lines, and the certificate."""
+    """The SHA-256 of the ledger's lines, the certificate, and the page."""
 
     sha256: str
     certificate: dict[str, Any]
+    page: bytes
 
 
 class Aws(ThreadingHTTPServer):
@@ -30,12 +31,12 @@ class Aws(ThreadingHTTPServer):
     ``calls`` counts by operation.
     """
 
-    def __init__(self, requests: int) -> None:
+    def __init__(self, requests: int, failed: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.calls: dict[str, int] = {}
-        self._pages: Iterator[str] = pages(requests)
+        self._pages: Iterator[str] = pages(requests, failed)
         self._ledger, self._unpack = hashlib.sha256(), zlib.decompressobj(wbits=31)
-        self._certificate = b"{}"
+        self._certificate, self._page = b"{}", b""
         self._items = {
             "state": {"holder": plan().execution, "deployment": "bench", "stable": "blue"},
             "deployment#bench": milestones(requests),
@@ -43,7 +44,7 @@ class Aws(ThreadingHTTPServer):
 
     def stored(self) -> Stored:
         """What is in the bucket."""
-        return Stored(self._ledger.hexdigest(), json.loads(self._certificate))
+        return Stored(self._ledger.hexdigest(), json.loads(self._certificate), self._page)
 
     def counted(self, operation: str) -> None:
         """Count a call."""
@@ -65,6 +66,8 @@ class Aws(ThreadingHTTPServer):
         """A part of an object, or all of it."""
         if key.endswith("ledger.jsonl.gz"):
             self._ledger.update(self._unpack.decompress(body))
+        elif key.endswith(".html"):
+            self._page = body
         else:
             self._certificate = body
 
@@ -108,9 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def serve(requests: int, pipe: Connection) -> None:
+def serve(requests: int, failed: int, pipe: Connection) -> None:
     """Serve in a process of its own: tell the port, and at the end what was asked and stored."""
-    server = Aws(requests)
+    server = Aws(requests, failed)
     pipe.send(server.server_port)
     server.timeout = 1
     while not pipe.poll():

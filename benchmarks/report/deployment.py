@@ -103,8 +103,11 @@ def milestones(requests: int) -> dict[str, Any]:
     }
 
 
-def ledger(requests: int) -> Iterator[str]:
-    """The lines as the probe writes them; the candidate answers half of production until it is rid of."""
+def ledger(requests: int, failed: int = 0) -> Iterator[str]:
+    """The lines as the probe writes them; the candidate answers half of production until it is rid of.
+
+    Beside what fails at the end, ``failed`` requests fail all through, evenly.
+    """
     at = iso(BEGAN)
     yield f'{{"type":"opened","deployment":"bench","at":"{at}","lanes":["production","blue","green"]}}'
     bad = seconds(requests) - LAST_SECONDS
@@ -115,7 +118,8 @@ def ledger(requests: int) -> Iterator[str]:
         n, second = sent[lane], index / REQUESTS_A_SECOND
         green = lane == "green" or (lane == "production" and n % 2 == 0 and second < bad + 10)
         answer = '200,"version":"0.0.2"' if green else '200,"version":"0.0.1"'
-        if green and second >= bad:
+        scattered = index * failed // requests < (index + 1) * failed // requests
+        if scattered or (green and second >= bad):
             answer = '500,"version":null'
         if index % REQUESTS_A_SECOND == 0:
             whole = (BEGAN + timedelta(seconds=second)).isoformat(timespec="seconds").removesuffix("+00:00")
@@ -131,11 +135,11 @@ def ledger(requests: int) -> Iterator[str]:
     yield f'{{"type":"closed","at":"{at}","reason":"stopped","lanes":{{{totals}}},"rejected":0}}'
 
 
-def pages(requests: int) -> Iterator[str]:
+def pages(requests: int, failed: int = 0) -> Iterator[str]:
     """The answers of GetLogEvents: 1 MB or 10,000 events each; the last one's token comes back unchanged."""
     events: list[str] = []
     size, token = 0, count(1)
-    for number, line in enumerate(ledger(requests)):
+    for number, line in enumerate(ledger(requests, failed)):
         message = line.replace('"', '\\"')
         moment = int(BEGAN.timestamp() * 1000) + number * 1000 // REQUESTS_A_SECOND
         event = f'{{"timestamp":{moment},"message":"{message}","ingestionTime":{moment + 900}}}'

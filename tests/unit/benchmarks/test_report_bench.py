@@ -24,7 +24,7 @@ def test_a_report_is_measured() -> None:
     """What was stored is what was certified, else `measure` gives up."""
     took = measure(90_000)
     assert took.calls["GetLogEvents"] == len(list(pages(90_000)))
-    assert took.calls["PutObject"] == 2
+    assert took.calls["PutObject"] == 3
     assert 0 < took.cpu < took.wall
     assert took.on_lambda(1769) > took.on_lambda(3000) - 0.001
     assert took.on_lambda(884) > took.on_lambda(1769)

@@ -11,7 +11,7 @@ STEPS = (
 )
 """Seconds between two marks of time; beyond these whole days."""
 DAY = 86_400
-MARKS, NARROW_MARKS = 10, 5
+MARKS, NARROW_MARKS = 10, 4
 """The most marks whose labels fit beside each other on a wide page, and on a phone."""
 
 

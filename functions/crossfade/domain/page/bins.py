@@ -39,6 +39,11 @@ class Cell:
         self.versions.update(other.versions)
         self.latencies.update(other.latencies)
 
+    @property
+    def share(self) -> float:
+        """The share that failed."""
+        return self.failed / max(self.sent, 1)
+
     def quantile(self, share: float) -> float | None:
         """Milliseconds that this share of the answers did not exceed, to a tenth; None without answers."""
         wanted, seen = share * self.latencies.total(), 0

@@ -32,7 +32,8 @@ def failures_panel(
     how = (
         "Each mark is a request, and leads to its line in the list."
         if observed.marked
-        else f"More than {MOST_MARKS:,} failed: each bar is the share that failed in a span, with its count."
+        else f"More than {MOST_MARKS:,} failed: each bar has the count of a span, and is as high as the "
+        "share that failed in it, of the highest share in any."
     )
     figure = panel(
         axis,
@@ -73,6 +74,7 @@ def _marks(axis: TimeAxis, failures: list[Seen], lanes: Sequence[tuple[Lane, str
 
 def _bars(axis: TimeAxis, bins: Bins, lanes: Sequence[tuple[Lane, str]]) -> Iterator[Html]:
     numbers = count(1)
+    most = max(one.lanes[lane].share for lane, _ in lanes for one in bins)
     for row, (lane, _) in enumerate(lanes):
         for one in bins:
             cell = one.lanes[lane]
@@ -80,7 +82,7 @@ def _bars(axis: TimeAxis, bins: Bins, lanes: Sequence[tuple[Lane, str]]) -> Iter
                 continue
             says = f"{clock(one.began)} to {clock(one.ended)} {lane}: {cell.failed:,} of {cell.sent:,} failed"
             left, right = axis.place(one.began), axis.place(one.ended)
-            high = max(round(BAR * cell.failed / cell.sent, 1), 2)
+            high = max(round(BAR * cell.share / most, 1), 2)
             bar = element(
                 "rect",
                 element("title", says),

@@ -7,13 +7,13 @@ they are pixels. So text keeps its size on a phone.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from crossfade.domain.page.axis import TimeAxis
+from crossfade.domain.page.axis import Mark, TimeAxis
 from crossfade.domain.page.markup import Child, Html, element, together
 
 LABELS = 18
 """Pixels below a drawing, for the marks' labels."""
-EDGE = 8
-"""Nearer to an edge than this, in percent, a label is put to its other side."""
+EDGE = 6
+"""Nearer to an edge than this, in percent, a moment has no label."""
 
 
 class Key(NamedTuple):
@@ -78,9 +78,8 @@ def stretched(height: float, *drawn: Child, y: float = 0) -> Html:
 
 
 def label(place: float, y: float, text: str, class_: str = "label") -> Html:
-    """A text at a place across, in percent, kept within the drawing."""
-    anchor = "start" if place < EDGE else "end" if place > 100 - EDGE else "middle"
-    return element("text", text, x=f"{place:g}%", y=y, text_anchor=anchor, class_=class_)
+    """A text about a place across, in percent."""
+    return element("text", text, x=f"{place:g}%", y=y, text_anchor="middle", class_=class_)
 
 
 def level(y: float, text: str, class_: str = "level") -> Html:
@@ -105,12 +104,19 @@ def _key(key: Key) -> Html:
     return element("li", element("i", class_=f"{key.sign} {key.name}", aria_hidden="true"), key.text)
 
 
+def _time(mark: Mark, height: int) -> Html | None:
+    """A mark's label; at an edge it would run into the next one's."""
+    if not EDGE <= mark.place <= 100 - EDGE:
+        return None
+    return label(mark.place, height + 14, mark.label, "label wide" if mark.wide else "label")
+
+
 def _grid(axis: TimeAxis, height: int) -> Html:
     return together(
         *(
             together(
                 element("line", x1=f"{mark.place:g}%", x2=f"{mark.place:g}%", y1=0, y2=height, class_="grid"),
-                label(mark.place, height + 14, mark.label, "label wide" if mark.wide else "label"),
+                _time(mark, height),
             )
             for mark in axis.marks
         )

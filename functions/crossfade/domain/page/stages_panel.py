@@ -18,8 +18,8 @@ VERDICTS = {
     "hold": "cut off",
     None: "cut off",
 }
-WIDE, NARROW = 2.8, 10.5
-"""A stage at least so wide, in percent, has its label on a wide page, and on a phone."""
+WIDE, NARROW = 0.75, 2.2
+"""How wide a letter of a label is, in percent of a wide page, and of a phone's."""
 
 
 class Phase(NamedTuple):
@@ -97,9 +97,11 @@ def _block(axis: TimeAxis, phase: Phase) -> Html:
         x=f"{(left + right) / 2:g}%",
         y=ROW / 2 + 5,
         text_anchor="middle",
-        class_="wide" if wide < NARROW else None,
+        class_="wide" if wide < NARROW * len(phase.label) else None,
     )
     block = element(
         "rect", element("title", says), x=f"{left:g}%", y=3, width=f"{max(wide, 0.1):.4g}%", height=ROW - 6
     )
-    return element("g", block, text if wide >= WIDE else None, class_=f"phase {phase.name}")
+    return element(
+        "g", block, text if wide >= WIDE * len(phase.label) else None, class_=f"phase {phase.name}"
+    )
