@@ -23,6 +23,7 @@ PRICES = {
     "Lambda, million requests": 0.20,
     "CloudWatch Logs, GB": 0.50,
     "CloudWatch alarm, month": 0.10,
+    "CloudWatch metric, month": 0.30,
 }
 LOOK_SECONDS = 1
 """Assumed for the check for services that are held for too long."""
@@ -50,6 +51,7 @@ class Consumed:
     invocations: int
     lambda_gb_seconds: float
     log_bytes: float
+    metrics: int
     candidate_seconds: float
     probe_seconds: float
 
@@ -101,6 +103,8 @@ def deployment(used: Consumed) -> float:
         + used.invocations / 1_000_000 * PRICES["Lambda, million requests"]
         + used.lambda_gb_seconds * PRICES["Lambda arm64, GB-second"]
         + used.log_bytes / 1e9 * PRICES["CloudWatch Logs, GB"]
+        # Counted by the hour in which it is sent.
+        + used.metrics * PRICES["CloudWatch metric, month"] / HOURS_A_MONTH
         + used.candidate_seconds / 3600 * candidate
         # The probe runs in the pattern's network, with an address of its own.
         + used.probe_seconds / 3600 * (task_hour("template.yaml") + PRICES["public IPv4 address, hour"])

@@ -78,7 +78,11 @@ def _set(**instead: Any) -> None:
 
 @cache
 def _modules() -> list[ModuleType]:
-    """All that may look at the time: the handlers, and what they share."""
+    """All that may look at the time, or print metrics: the handlers, and what they share."""
     product = ROOT / "functions/crossfade"
     found = [path for folder in ("handlers", "watching") for path in (product / folder).glob("*.py")]
-    return [step, *(importlib.import_module(f"crossfade.{path.parent.name}.{path.stem}") for path in found)]
+    return [
+        step,
+        metrics,
+        *(importlib.import_module(f"crossfade.{path.parent.name}.{path.stem}") for path in found),
+    ]

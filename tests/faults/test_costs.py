@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 
 from crossfade.domain.proof.certificate import LEDGER_FILE
+from crossfade.metrics import UNITS
 from demo import costs
 from faults.cases.scenarios import GOOD, Scenario, ask, begun
 from faults.files import ROOT, functions, template
@@ -78,6 +79,7 @@ class Deployed:
             invocations=sum(name in tasks for _, name in path),
             lambda_gb_seconds=gb_seconds,
             log_bytes=logged + self.transitions * STATE_LOG_BYTES,
+            metrics=len(UNITS),
             # Both versions run from the launch until the old one is stopped.
             candidate_seconds=self.execution.stopped - self.execution.began + START_SECONDS,
             probe_seconds=live,

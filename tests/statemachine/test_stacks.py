@@ -1,12 +1,15 @@
 """The two stacks: environment, retention, encryption, and who owns what is live."""
 
 import ast
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from crossfade.domain.events.message import DETAIL_TYPE, SOURCE
+from crossfade.metrics import UNITS
 from faults.files import ROOT, functions, machine_properties, resources, template
 
 STACKS = ("template.yaml", "sample_app/template.yaml")
@@ -339,3 +342,20 @@ def test_silence_is_good_only_where_nothing_is_sent_without_a_fault() -> None:
     )
     assert schedule == "rate(5 minutes)"
     assert ALARMS["CheckSilentAlarm"]["Period"] >= 3 * 300
+
+
+def test_a_dashboard_is_asked_for_and_shows_metrics_that_there_are() -> None:
+    """Off by default, since it costs something."""
+    (name,) = resources("AWS::CloudWatch::Dashboard")
+    assert template()["Resources"][name]["Condition"] == "WithDashboard"
+    assert template()["Conditions"]["WithDashboard"] == {"Fn::Equals": [{"Ref": "Dashboard"}, "true"]}
+    assert template()["Parameters"]["Dashboard"]["Default"] == "false"
+    body = json.loads(resources("AWS::CloudWatch::Dashboard")[name]["DashboardBody"]["Fn::Sub"])
+    graphs = [widget["properties"] for widget in body["widgets"] if widget["type"] == "metric"]
+    searched = [line["expression"] for graph in graphs for (line,) in graph["metrics"]]
+    shown = [re.findall(r'^SEARCH\(\'{Crossfade,service} MetricName="(\w+)"\', ', one) for one in searched]
+    assert {name for names in shown for name in names} <= UNITS.keys()
+    assert all(len(names) == 1 for names in shown)
+    (alarms,) = (widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm")
+    telling = [alarm["AlarmName"]["Fn::Sub"] for alarm in ALARMS.values() if "AlarmActions" in alarm]
+    assert sorted(alarm.partition(":alarm:")[2] for alarm in alarms) == sorted(telling)

@@ -2,15 +2,13 @@
 
 import os
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from crossfade import stack
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.page.address import Address
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import Outcome
 from crossfade.domain.rollback.assessment import Failure
-from crossfade.metrics import measure_outcome, metrics
+from crossfade.metrics import measure_not_reported
 from crossfade.step import logger, step
 
 
@@ -48,7 +46,5 @@ def handler(
     )
     journal.history.end(plan.hold, outcome, reason, ended, not_reported=why, executions=executions)
     logger.error("ReportNotWritten: %s", why)
-    measure_outcome(plan.service, outcome, round((ended - plan.began).total_seconds(), 3))
-    metrics.add_metric(name="ReportsNotWritten", unit=MetricUnit.Count, value=1)
-    metrics.flush_metrics()
+    measure_not_reported(plan.service, outcome, round((ended - plan.began).total_seconds(), 3))
     return Recorded(reason=why)

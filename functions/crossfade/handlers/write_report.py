@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, NamedTuple
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from crossfade import stack
@@ -25,7 +24,7 @@ from crossfade.domain.page.of_deployment import deployment_page
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.proof.certificate import Certificate, Outcome, Reading, certify
 from crossfade.domain.proof.tally import Tally
-from crossfade.metrics import measure_outcome, metrics
+from crossfade.metrics import measure
 from crossfade.step import step
 
 CLOSING_SECONDS = 15
@@ -74,7 +73,7 @@ def by_workflow(
         hold=plan.hold,
     )
     journal.history.close(plan.hold, certificate, *stored, ended)
-    _measure(certificate)
+    measure(certificate)
     return _reported(plan, stored)
 
 
@@ -197,19 +196,3 @@ def _winner(plan: Plan, outcome: Outcome, state: State) -> str | None:
         return plan.stable_answers or None
     won = outcome == "failed" and state.stable == plan.candidate and state.verified
     return (plan.answers or None) if won else None
-
-
-def _measure(certificate: Certificate) -> None:
-    """Metrics of the finished deployment, in the embedded metric format on the function's log."""
-    timing = certificate.reported.timing
-    measure_outcome(certificate.service, certificate.outcome, timing.total)
-    production = certificate.requests["production"]
-    metrics.add_metric(name="ProductionFailures", unit=MetricUnit.Count, value=production.failed)
-    metrics.add_metric(name="StepBacks", unit=MetricUnit.Count, value=len(certificate.reported.step_backs))
-    metrics.add_metric(name="HeldTime", unit=MetricUnit.Seconds, value=timing.held)
-    harm = certificate.rolled_back
-    if harm and harm.restored_api is not None:
-        metrics.add_metric(name="TimeToRestoreApi", unit=MetricUnit.Seconds, value=harm.restored_api)
-    if harm and harm.restored is not None:
-        metrics.add_metric(name="TimeToRestore", unit=MetricUnit.Seconds, value=harm.restored)
-    metrics.flush_metrics()

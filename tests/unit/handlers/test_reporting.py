@@ -13,6 +13,7 @@ from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.traffic.weights import Weights
+from crossfade.metrics import COUNTERS, UNITS
 from tests.unit.account import BUCKET, Account
 from tests.unit.examples import (
     EXECUTION,
@@ -266,6 +267,8 @@ def test_a_report_that_cannot_be_written_leaves_the_outcome(
     assert "docs/operations.md" in said
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metrics[0]["ReportsNotWritten"], metrics[0]["DeploymentsRolledBack"]) == ([1.0], [1.0])
+    published = {one["Name"] for one in metrics[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert published == {*COUNTERS.values(), "DeploymentTime", "ReportsNotWritten"}
 
 
 def test_a_report_that_was_written_after_all_is_not_missing(
@@ -355,7 +358,7 @@ def test_a_report_publishes_metrics(
         [1.0],
         [0.0],
     )
-    assert metrics["ProductionFailures"] == [1.0]
+    assert (metrics["ProductionRequests"], metrics["ProductionFailures"]) == ([3.0], [1.0])
 
 
 def test_the_time_to_restore_is_of_clients(
@@ -378,7 +381,11 @@ def test_the_time_to_restore_is_of_clients(
     account.write_ledger(plan.ledger, *production, request("green", 1, 15, status=500), CLOSED)
     _report(invoke, plan, outcome="rolled_back", executions=[plan.execution])
     (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert (metrics["TimeToRestoreApi"], metrics["TimeToRestore"]) == ([6.0], [12.0])
+    assert [metrics[name] for name in ("TimeToDetect", "TimeToRestoreApi", "TimeToRestore")] == [
+        [5.0], [6.0], [12.0],
+    ]  # fmt: skip
+    published = {one["Name"]: one["Unit"] for one in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert published == {name: unit.value for name, unit in UNITS.items()}
 
 
 def test_a_released_service_is_free(invoke: Invoke, journal: Journal, held: HeldPlan) -> None:
