@@ -6,6 +6,7 @@ Parsed once. What is not in the lists below is refused when a definition is read
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -80,6 +81,9 @@ def evaluate(value: Any, variables: Mapping[str, Any], states: Mapping[str, Any]
         return [evaluate(item, variables, states, millis) for item in value]
     if not is_expression(value):
         return value
+    found = _at(_path(value), variables, states)
+    if found is not None:
+        return found
     bindings = {name: _given(item) for name, item in variables.items()}
     bindings |= {
         "states": states,
@@ -94,6 +98,29 @@ def evaluate(value: Any, variables: Mapping[str, Any], states: Mapping[str, Any]
     if found is None:
         raise QueryEvaluationError(f"{value} is undefined")
     return _taken(found)
+
+
+@cache
+def _path(text: str) -> tuple[str, ...]:
+    """The names of an expression that is a path and no more, e.g. ``$plan.service``; empty for others."""
+    _parsed(text)
+    found = _PATH.fullmatch(text.strip())
+    return tuple(found[1].split(".")) if found else ()
+
+
+_PATH = re.compile(r"\{%\s*\$(\w+(?:\.\w+)*)\s*%\}")
+
+
+def _at(path: tuple[str, ...], variables: Mapping[str, Any], states: Mapping[str, Any]) -> Any:
+    """What a path leads to through mappings alone, as JSONata gives it; None where JSONata has to say."""
+    if not path:
+        return None
+    found: Any = states if path[0] == "states" else variables.get(path[0])
+    for name in path[1:]:
+        if type(found) is not dict:
+            return None
+        found = found.get(name)
+    return found if type(found) in (str, bool, int, float, dict) else None
 
 
 @cache

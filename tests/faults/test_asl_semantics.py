@@ -7,6 +7,7 @@ import pytest
 
 from faults.workflow.execution import TRANSITION_SECONDS
 from faults.workflow.failure import Failure
+from faults.workflow.query import QueryEvaluationError, evaluate
 from tests.faults.small_machine import Run, execute, machine, task
 
 CAUGHT = [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "End"}]
@@ -195,3 +196,20 @@ def test_failing() -> None:
     fail = {"Type": "Fail", "Error": "{% $states.input.e %}", "Cause": "{% 'because ' & $states.input.e %}"}
     execution, _ = execute({"One": fail}, given={"e": "Busy"})
     assert (execution.status, execution.error, execution.cause) == ("FAILED", "Busy", "because Busy")
+
+
+@pytest.mark.parametrize(
+    "value", ["text", "", 0, 1.5, True, False, None, {"c": None}, {}, [], [1], [1, 2], [{"c": 1}, {"c": 2}]]
+)
+@pytest.mark.parametrize("path", ["$a", "$a.b", "$a.b.c", "$a.d", "$states.input.b", "$e"])
+def test_a_plain_path_gives_what_jsonata_gives(path: str, value: Any) -> None:
+    """It is followed without the library; in brackets it is not plain."""
+
+    def given(expression: str) -> Any:
+        try:
+            return evaluate(expression, {"a": {"b": value}}, {"input": {"b": value}}, 0)
+        except QueryEvaluationError:
+            return QueryEvaluationError
+
+    plain, by_jsonata = given(f"{{% {path} %}}"), given(f"{{% ({path}) %}}")
+    assert (plain, type(plain)) == (by_jsonata, type(by_jsonata))

@@ -59,8 +59,9 @@ class Gate:
         if verdict.action in {"roll_back", "step_back"}:  # nothing that takes time may come before it
             return verdict
         # Only now: the probe's own requests are taken out of the users' minutes.
-        self.state, blocks = self._outcomes.new_blocks(self.state, now)
-        self.state, verdict = analyse(self.state, [], blocks, settings=settings, watch=watch, now=now)
+        state, blocks = self._outcomes.new_blocks(self.state, now)
+        if blocks or state is not self.state:  # else the same would be found again: most looks find nothing
+            self.state, verdict = analyse(state, [], blocks, settings=settings, watch=watch, now=now)
         for filtered in self._filters:
             verdict = filtered(verdict, now)
         return verdict
