@@ -54,6 +54,16 @@ def test_the_demo_ends_as_its_document_shows(demo: subprocess.CompletedProcess[s
 
 
 @pytest.mark.enable_socket
+@pytest.mark.parametrize("version", ["0.0.1", "0.0.2", "0.0.3"])
+def test_what_it_keeps_can_be_counted_again(demo: subprocess.CompletedProcess[str], version: str) -> None:
+    """By the command, from the files alone."""
+    files = [f"test_client_results/{version}/{name}" for name in ("certificate.json", "ledger.jsonl.gz")]
+    command = [sys.executable, "-m", "cli", "check", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.enable_socket
 def test_everything_fits_on_a_laptop(demo: subprocess.CompletedProcess[str]) -> None:
     """Sandbox, tasks, probe, client and functions together, while all of them are busy."""
     (peak,) = re.findall(r"^Memory at its peak, \d+ processes: (\d+) MB resident", demo.stdout, re.MULTILINE)
