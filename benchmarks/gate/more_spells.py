@@ -8,7 +8,7 @@ Tried = dict[Choice, dict[str, Cell]]
 """What was found by what was chosen, by world."""
 CHOICES = tuple(
     Choice(bar, seconds)
-    for seconds in (DEFAULTS.give_up_seconds, 2 * DEFAULTS.give_up_seconds)
+    for seconds in (1800.0, 3600.0)
     for bar in (DEFAULTS.bar / 2, DEFAULTS.bar, 4 * DEFAULTS.bar)
 )
 

@@ -37,6 +37,11 @@ class Spells:
     seconds: float
     failing: float
 
+    @property
+    def share(self) -> float:
+        """The share of the time that is in a spell."""
+        return self.seconds / (self.every + self.seconds)
+
     def drawn(self, random: Random, times: float = 1.0) -> Iterator[Spell]:
         """Spells without end, ``times`` as often."""
         ended = 0.0
@@ -119,6 +124,12 @@ class Wild:
     pauses: Pauses | None = None
     warm_up: float = 0.0
     fault: Fault | None = None
+
+    @property
+    def stable_rate(self) -> float:
+        """The share of the stable side's requests that fails, its spells included; not where it drifts."""
+        of_spells = self.spells.failing * self.spells.share if self.spells else 0.0
+        return 1 - (1 - self.base) * (1 - of_spells)
 
     @property
     def steady(self) -> bool:

@@ -46,7 +46,7 @@ REGRESSIONS = (
     Wild("slower by 1 % a second, from users on", fault=Fault(leak=0.01, after=0)),
     Wild(OFTEN_CANDIDATE, spells=OFTEN, candidate_spells=3, fault=Fault()),
     Wild(QUIET_WORSE, rate=2.0, fault=Fault(0.05, probed=False)),
-    Wild("+1 point, from launch, in spells", spells=OFTEN, fault=Fault(0.01)),
+    Wild("+5 points, from launch, in spells", spells=OFTEN, fault=Fault(0.05)),
     Wild("+1 point, users only, in spells", spells=OFTEN, fault=Fault(0.01, probed=False)),
     Wild("+5 points, users only, in spells", spells=OFTEN, fault=Fault(0.05, probed=False)),
 )

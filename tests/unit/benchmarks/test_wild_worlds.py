@@ -73,6 +73,7 @@ def test_spells_come_by_one_law_on_both_sides(name: str) -> None:
     law = world.spells
     found = _seconds(world, int(200 * law.every))
     share = world.base + law.failing * law.seconds / (law.every + law.seconds)
+    assert world.stable_rate == pytest.approx(share, rel=0.01)
     assert _failing(found, "candidate") == pytest.approx(share, rel=0.3)
     assert _failing(found, "stable") == pytest.approx(share, rel=0.3)
     alone = [
@@ -363,7 +364,7 @@ def test_the_default_stages_are_the_proposed_ones() -> None:
 def test_the_tables_have_the_figures_of_before() -> None:
     """Of each world and source; an advance counts where the candidate is beyond the margin."""
     before = read()
-    assert set(before) == set(WORLDS) - {"+1 point, from launch, in spells"}
+    assert set(before) == set(WORLDS) - {"+5 points, from launch, in spells"}
     name, other = "+1 point, users only", "+5 points, from launch"
     cell = Cell(1, {}, 9, 9, 7.0, 0.0, {"2": [1, 1], "10": [1, 1]})
     peer = {rule: PeerCell(1, 0, 3.0) for rule in PEERS}
