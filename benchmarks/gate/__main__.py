@@ -134,7 +134,7 @@ def _text(bench: "Bench", size: Size, asked: argparse.Namespace) -> str:
         [
             "# The gate, measured",
             "",
-            f"`{command}`, commit {wild_measure.commit()[:10]}. The last table has the targets.",
+            f"`{command}`, the gate of commit {wild_measure.commit()[:7]}. The last table has the targets.",
             "",
             NOTES,
             "",

@@ -206,10 +206,10 @@ def peers_in(world: Wild, seed: int, number: int) -> list[tuple[bool, float]]:
 
 
 def commit() -> str:
-    """The commit that is measured."""
+    """The commit that is measured: the last one that changed the gate."""
     return subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
+        ["git", "rev-list", "-1", "HEAD", "--", "functions/crossfade/domain/gate"],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

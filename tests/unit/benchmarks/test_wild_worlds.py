@@ -391,7 +391,7 @@ def test_an_advance_that_only_waited_is_told_from_one_that_was_proved() -> None:
     rows = {target.what: target for target in Report(now, {}, {}).targets}
     proved = rows["bad, feed: false advances by proof, at most 5%"]
     assert (proved.measured, proved.reached) == ("40 of 60 (+1 point, users only, 10 %)", False)
-    waited = rows["bad, feed: advances without proof, at most 5%"]
+    waited = rows["bad, feed: advances without users' proof, at most 5%"]
     assert (waited.measured, waited.reached) == ("2 of 60 (+1 point, users only, 10 %)", True)
 
 
