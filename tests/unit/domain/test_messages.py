@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from crossfade.domain.messages import SUBJECT_LENGTH, Message, Notice, message
+from faults.files import ROOT
 from tests.unit.examples import ENDED
 
 WILD = 'fails 98 of 98: HTTP 500,\nbody "<!channel> & \\\\ \'*\'" – Grüße\tfrom \x1b[31m{"a": 1}'
@@ -15,6 +17,12 @@ WILD = 'fails 98 of 98: HTTP 500,\nbody "<!channel> & \\\\ \'*\'" – Grüße\tf
 def told(**changes: Any) -> Message:
     """The message of an event that differs from the example."""
     return message(Notice.model_validate(ENDED | changes))
+
+
+def test_the_example_is_an_event() -> None:
+    """Of the form that is sent."""
+    schema = json.loads((ROOT / "docs/event.schema.json").read_text(encoding="utf-8"))
+    assert list(Draft202012Validator(schema).iter_errors(ENDED)) == []
 
 
 def test_an_e_mail_has_what_a_person_needs() -> None:
