@@ -16,7 +16,7 @@ TOP = 16
 def evidence_panel(axis: TimeAxis, course: Course, settings: GateSettings) -> Html:
     """The course with the two limits: no stage ends beyond the one, beyond the other it is rolled back."""
     sure = 1 / settings.alpha
-    highest = max((point.evidence for point in course.points), default=1)
+    highest = max([1.0, *(point.evidence for point in course.points)])
     scale = LogScale(1, max(sure * 10, min(highest * 2, sure * 1e4)))
     line = list(_line(axis, course, scale))
     area = [*line, f"V{HEIGHT}", f"H{across(axis, course.points[0].at)}z"]
