@@ -23,6 +23,10 @@ PLAN, STORED = (
     "functions/crossfade/domain/planning/plan.py",
     "functions/crossfade/domain/proof/certificate.py",
 )
+PAGE, EVENTS = (
+    "functions/crossfade/domain/page/of_deployment.py",
+    "functions/crossfade/domain/events/of_journal.py",
+)
 
 MARK = "looked"
 """What a rollback of this version has in its output, and one of the project's own version has not."""
@@ -95,6 +99,8 @@ def _other_items(folder: Path) -> None:
         "    verdict: str | None = None\n",
     )
     _edit(folder / STORED, 'reason=stage.reason or "",', 'reason="",')
+    _edit(folder / PAGE, 'stage.reason or "–"', '"–"')
+    _edit(folder / EVENTS, "reason=cut(record.reason)", "reason=None")
 
 
 def _edit(file: Path, old: str, new: str, times: int = 1) -> None:
