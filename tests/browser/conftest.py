@@ -22,9 +22,12 @@ def _needed(found: Any, what: str) -> Any:
     return found or pytest.skip(MISSING.format(what))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return chromium, which can reach nothing but files."""
+    """Return chromium, which can reach nothing but files.
+
+    Playwright's event loop runs until it is closed: no longer than the module, as other tests have their own.
+    """
     path = _needed(next(filter(None, map(shutil.which, CHROMIUM)), None), "chromium")
     try:
         from playwright.sync_api import sync_playwright
