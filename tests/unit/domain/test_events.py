@@ -276,6 +276,28 @@ def test_without_an_error_the_status_is_the_reason() -> None:
     assert refused(stopped, None).reason == "e1 ended ABORTED"
 
 
+def test_a_release_that_was_stopped_has_nothing_to_put_right() -> None:
+    """Nobody has refused it, and no reason says what is wrong with it."""
+    stopped = ended({"service": "web", "image_tag": "0.0.2"}, error=None, cause=None, status="ABORTED")
+    (event,) = details([refused(stopped, "web")])
+    assert event["outcome"] == "refused"
+    assert "Nothing of it was deployed." in event["text"]
+    assert "Put right" not in event["text"]
+
+
+def test_a_rollback_for_what_was_warm_that_failed_is_not_called_harmless() -> None:
+    """It takes the promotion back under its own name, may have moved the weights, and holds the service."""
+    failed = ended(
+        {"service": "web", "image_tag": "0.0.1"},
+        error="RollbackFailed",
+        cause="A request for what is warm led to a rollback, and the rollback failed.",
+    )
+    (event,) = details([refused(failed, "web")])
+    assert (event["outcome"], event["title"]) == ("failed", "web: the deployment of 0.0.1 failed")
+    assert "Nothing was" not in event["text"]
+    assert "Rollbacks follow" in event["text"]
+
+
 def test_a_malformed_input_may_name_its_service() -> None:
     """Which is all that is known."""
     assert ended({"service": "web", "immage_tag": "1"}).service({}) == "web"

@@ -36,6 +36,9 @@ ADVICE = {
     "changed outside Crossfade, or the service is deleted. Look at what clients get, and at what "
     "docs/operations.md has for the reason.",
     "refused": "Nothing was changed. Put right what the reason says, then release it again.",
+    "stopped": "Nothing of it was deployed. To deploy it all the same, start its deployment by hand.",
+    "rollbacks_follow": "Rollbacks follow by themselves until one gets through. Look at what clients get, "
+    "and read the newest rollback: RollbackFailed in docs/operations.md says what to do.",
 }
 
 
@@ -51,7 +54,7 @@ def text_of(happening: Happening) -> str:
         said.append(_sentence(happening.reason))
     if happening.certificate:
         said.append(f"Certificate: s3://{happening.certificate.bucket}/{happening.certificate.key}.")
-    for named in (happening.kind, happening.verdict, happening.outcome):
+    for named in (happening.advice, happening.kind, happening.verdict, happening.outcome):
         if named in ADVICE:
             said.append(_filled(ADVICE[named], happening))
             break
