@@ -175,6 +175,29 @@ def test_the_end_names_what_proves_it() -> None:
     assert f"s3://{BUCKET}/{key}" in event["text"]
 
 
+def test_an_end_without_a_certificate_says_why() -> None:
+    """A person is told that nothing proves the end, and has the command for that."""
+    why = "The report of d1 could not be written. docs/operations.md has the command."
+    (event,) = told(begun(), begun(**ENDED, not_reported=why))
+    assert event["reason"] == f"promoted. {why}"
+    assert why in event["text"]
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_console_is_that_of_the_partition(partition: str, host: str) -> None:
+    """A link to another one's shows a person nothing."""
+    execution = f"{EXECUTION}:d1".replace("arn:aws:", f"arn:{partition}:")
+    (event,) = told({}, begun(execution=execution))
+    assert event["console"].startswith(f"https://us-east-1.{host}/states/home?region=us-east-1#/v2/")
+
+
 def test_a_promotion_that_is_taken_back_ends_twice() -> None:
     """Under two ids; that the first end is taken back is none."""
     ended = begun(**ENDED, promoted=iso(at(80)), certificate="web/d1/certificate.json")

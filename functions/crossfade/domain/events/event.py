@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossfade.domain.model import Model, Timestamp, iso
+from crossfade.domain.page.address import console_of, region_of
 
 Kind = Literal[
     "waiting",
@@ -82,11 +83,10 @@ class Happening(Model):
 
     @property
     def console(self) -> str | None:
-        """The page of the execution in AWS's console; its ARN names the region."""
+        """The page of the execution in AWS's console."""
         if self.execution is None:
             return None
-        region = self.execution.split(":")[3]
-        page = f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+        page = f"{console_of(self.execution)}/states/home?region={region_of(self.execution)}"
         return f"{page}#/v2/executions/details/{self.execution}"
 
 

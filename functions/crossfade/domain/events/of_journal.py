@@ -101,7 +101,7 @@ def _deployed(change: Change, deployment: str, bucket: str) -> Iterator[Happenin
         yield Happening(
             kind="ended",
             at=item["ended"],
-            reason=cut(item.get("reason")),
+            reason=cut(_reason(item)),
             outcome=item["outcome"],
             certificate=_document(bucket, item.get("certificate")),
             report=_document(bucket, item.get("report")),
@@ -138,6 +138,15 @@ def _stages(change: Change, common: Mapping[str, Any]) -> Iterator[Happening]:
                 part=name,
                 **common,
             )
+
+
+def _reason(item: Item) -> str | None:
+    """Why it ended as it did, and where its report could not be written, what to do about that.
+
+    In this order: the end of a reason that is too long is cut off.
+    """
+    reason, unwritten = item.get("reason"), item.get("not_reported")
+    return f"{(reason or '').rstrip('. ')}. {unwritten}" if unwritten else reason
 
 
 def _release(version: str | None, digest: str | None) -> Release | None:
