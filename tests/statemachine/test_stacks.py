@@ -267,6 +267,23 @@ def test_every_change_of_the_journal_reaches_the_function_that_tells_of_it() -> 
     assert tries["DestinationConfig"] == on_failure
 
 
+def test_the_stream_is_filtered_by_what_is_written() -> None:
+    """Lambda's documentation has filters of a stream on the key dynamodb alone, and no other one.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html. An item that is removed has no new
+    image, so that none of these fits it.
+    """
+    (stream,) = resources("AWS::Lambda::EventSourceMapping").values()
+    patterns = [json.loads(one["Pattern"]) for one in stream["FilterCriteria"]["Filters"]]
+    assert [pattern.keys() for pattern in patterns] == [{"dynamodb"}] * 2
+    assert [pattern["dynamodb"].keys() for pattern in patterns] == [{"NewImage"}] * 2
+    of_deployments, of_states = (pattern["dynamodb"]["NewImage"] for pattern in patterns)
+    assert of_deployments == {"item": {"S": [{"prefix": "deployment#"}]}}
+    # What exists has to be a leaf; an attribute of a map is none.
+    waits = {"M": {"execution": {"S": [{"exists": True}]}}}
+    assert of_states == {"item": {"S": ["state"]}, "waiting": waits}
+
+
 def test_only_crossfades_own_events_may_be_sent() -> None:
     """To the default bus, under one source and one type: no other service's, and no other bus."""
     (policy,) = functions()["PublishEventsFunction"]["Policies"]
