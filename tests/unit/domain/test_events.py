@@ -155,6 +155,19 @@ def test_a_deployment_that_goes_back_to_what_is_warm_says_so() -> None:
     assert event["title"] == "web: 0.0.2 is taken back for 0.0.1"
 
 
+def test_a_service_that_leaves_is_handed_back() -> None:
+    """Its version stays the same; that it was promoted would tell a person of a release that there is not."""
+    placed = plan().spec.model_copy(update={"origin": plan().candidate})
+    leaving = plan(spec=placed)
+    (event,) = told({}, begun(leaving))
+    assert event["title"] == "web: the service is being handed back to its owner, with 0.0.2"
+    (event,) = told(begun(leaving), begun(leaving, **ENDED))
+    assert event["title"] == "web: the owner's own service is live again, with 0.0.2"
+    failed = begun(leaving, **{**ENDED, "outcome": "rolled_back"})
+    (event,) = told(begun(leaving), failed)
+    assert event["title"] == "web: 0.0.2 was rolled back"
+
+
 def test_before_a_first_release_there_was_nothing() -> None:
     """No version, and no digest."""
     first = begun(plan(stable=None, previous=None))

@@ -55,7 +55,8 @@ class Happening(Model):
     none, or was dropped by an earlier version of Crossfade.
 
     Not sent: ``part`` is the stage's name in the journal, ``goes_back`` that the deployment goes back to what
-    is warm, ``advice`` which words say what to do, where kind and outcome alone do not (see ``words.py``).
+    is warm, ``leaves`` that it hands the service back to its owner, ``advice`` which words say what to do,
+    where kind and outcome alone do not (see ``words.py``).
     """
 
     kind: Kind
@@ -73,6 +74,7 @@ class Happening(Model):
     report: Document | None = None
     part: str = Field(default="", exclude=True)
     goes_back: bool = Field(default=False, exclude=True)
+    leaves: bool = Field(default=False, exclude=True)
     advice: str = Field(default="", exclude=True)
 
     @property

@@ -79,8 +79,10 @@ def _deployed(change: Change, deployment: str, bucket: str) -> Iterator[Happenin
     before, item = change.before, change.after
     plan = json.loads(item["plan"])
     previous = plan.get("previous") or {}
+    origin = plan.get("spec", {}).get("origin")
     common: dict[str, Any] = {
         "service": change.service,
+        "leaves": origin is not None and plan.get("candidate") == origin,
         "deployment": deployment,
         "execution": item.get("execution"),
         "from_": _release(previous.get("version"), previous.get("digest")),

@@ -24,6 +24,11 @@ OUTCOMES = {
     "failed": "the deployment of {to} failed",
     "refused": "{to} was refused",
 }
+LEAVING = {
+    "begun": "the service is being handed back to its owner, with {to}",
+    "promoted": "the owner's own service is live again, with {to}",
+}
+"""In the place of ``TITLES`` and ``OUTCOMES`` where a service leaves: its version does not change."""
 ADVICE = {
     "waiting": "Another deployment holds the service. It is deployed next, unless a newer one comes. "
     "There is nothing to do.",
@@ -64,6 +69,8 @@ def text_of(happening: Happening) -> str:
 def _title(happening: Happening) -> str:
     if happening.kind == "verdict":
         return VERDICTS.get(happening.verdict or "", f"{{to}}: {happening.verdict}")
+    if happening.leaves and (named := LEAVING.get(happening.outcome or happening.kind)):
+        return named
     if happening.kind == "ended":
         return OUTCOMES.get(happening.outcome or "", "the deployment of {to} has ended")
     if happening.kind == "begun" and happening.goes_back:
