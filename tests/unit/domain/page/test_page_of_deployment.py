@@ -30,7 +30,7 @@ def _page(records: Iterable[Record], of: Plan | None = None, stages: tuple[Stage
 @pytest.mark.parametrize("failures", [1, 1001])
 def test_a_lane_that_is_neither_slot_s_has_its_row(failures: int) -> None:
     """Before a first release the other slot's lane asks as soon as something answers there."""
-    records = [opened(0), *requests("blue", "."), *requests("green", "." + "x" * failures)]
+    records: list[Record] = [opened(0), *requests("blue", "."), *requests("green", "." + "x" * failures)]
     page = _page(records, first_plan())
     assert f"green: {failures:,} failed" in page
     assert f"{failures:,} × HTTP 500" in page
