@@ -10,12 +10,15 @@ from typing import Any, BinaryIO, NamedTuple
 
 import click
 
-from cli.recount import LANES, Recount, is_bound
+from cli.recount import LANES, Recount, is_bound, legible
 from cli.shown import Screen
 
 FORM = "certificate/6"
 GZIP = b"\x1f\x8b"
 ABSENT = "nothing"
+MOST_LINE = 4 * 1024 * 1024
+"""Bytes; CloudWatch Logs takes no event of more than 1 MB."""
+MOST_SHOWN = 500
 EPILOG = (
     "Exit status: 0 all figures are equal; 1 a figure differs; 2 the arguments are wrong, or a file cannot "
     "be read."
@@ -79,13 +82,23 @@ def check(certificate: Path, ledger: Path, *, as_json: bool) -> None:
 def read_certificate(path: Path) -> dict[str, Any]:
     """The certificate in a file. Raises Unreadable."""
     try:
-        said = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"{path} is no certificate: {error}") from error
+        said = json.loads(path.read_bytes(), object_pairs_hook=_once)
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unreadable(f"{path} is no certificate: {_plain(str(error))}") from error
     form = said.get("crossfade") if isinstance(said, dict) else None
     if form != FORM:
-        raise Unreadable(f"{path} is no {FORM}, but {form or 'something else'}: only that form is known here")
+        other = _short(form) if form else "something else"
+        raise Unreadable(f"{path} is no {FORM}, but {other}: only that form is known here")
     return dict(said)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names stand there once: of two a reader may see the one, and a program the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} stands there twice")
+    return found
 
 
 def lines(path: Path) -> Iterator[bytes]:
@@ -95,7 +108,10 @@ def lines(path: Path) -> Iterator[bytes]:
             packed = file.read(2) == GZIP
             file.seek(0)
             source: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if packed else file
-            yield from source
+            while line := source.readline(MOST_LINE):
+                if len(line) == MOST_LINE:
+                    raise Unreadable(f"{path} is no ledger: a line is longer than {MOST_LINE:,} bytes")
+                yield line
     except (OSError, EOFError, zlib.error) as error:
         raise Unreadable(f"{path} cannot be read to its end: {error}") from error
 
@@ -118,8 +134,8 @@ def against(certificate: Mapping[str, Any], ledger: Iterator[bytes]) -> Checked:
         comparison.bound(certificate, lane, counted["failed"], counted["sent"])
     for deployment in sorted(recount.deployments):
         comparison.compare("deployment", certificate.get("deployment", ABSENT), deployment)
-    comparison.compare("paths", _others(certificate), _others(certificate) + recount.unnamed_paths)
-    _not_proved(comparison, certificate, recount, gaps=bool(figures["ledger"]["gaps"]))
+    comparison.compare("paths", *recount.paths)
+    _not_proved(comparison, certificate, recount)
     known = {
         "crossfade",
         "service",
@@ -133,6 +149,8 @@ def against(certificate: Mapping[str, Any], ledger: Iterator[bytes]) -> Checked:
     }
     unknown = [*comparison.unknown, *(name for name in certificate if name not in known | figures.keys())]
     more = {name: "unknown to this version of Crossfade" for name in unknown}
+    if not recount.deployments:
+        more["deployment"] = "the ledger has no record of a probe's beginning, which names it"
     return Checked(comparison.figures, tuple(comparison.differences), NOT_CHECKED | more)
 
 
@@ -173,26 +191,13 @@ class _Comparison:
             self.differences.append(Difference(f"requests.{lane}.at_most", at_most, what))
 
 
-def _others(certificate: Mapping[str, Any]) -> list[str]:
-    return [path["path"] for path in certificate["paths"][1:]]
-
-
-def _not_proved(
-    comparison: _Comparison, certificate: Mapping[str, Any], recount: Recount, *, gaps: bool
-) -> None:
-    """What the ledger lacks has to be said, and nothing else of it."""
-    there = recount.requests > 0
-    beginnings = {
-        "Anything about requests:": not there,
-        "What clients met while no probe ran:": there and gaps,
-        "That no request is missing at a probe's end:": there and not recount.closed,
-        f"How {recount.missing:,} requests ended that are not in the ledger:": there and recount.missing > 0,
-    }
+def _not_proved(comparison: _Comparison, certificate: Mapping[str, Any], recount: Recount) -> None:
+    """What the ledger lacks has to be said, with its figures, and nothing else of it."""
     said = certificate.get("not_proved")
     sentences = [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
-    for beginning, due in beginnings.items():
-        stands = any(sentence.startswith(beginning) for sentence in sentences)
-        comparison.compare(f"not_proved: {beginning.rstrip(':')}", stands, due)
+    for beginning, due in recount.limits.items():
+        stands = " ".join(sentence for sentence in sentences if sentence.startswith(beginning))
+        comparison.compare(f"not_proved: {beginning.rstrip(': ')}", stands, due)
 
 
 def _document(said: Mapping[str, Any], found: Checked) -> dict[str, Any]:
@@ -210,15 +215,15 @@ def _document(said: Mapping[str, Any], found: Checked) -> dict[str, Any]:
 
 def _show(said: Mapping[str, Any], found: Checked) -> None:
     screen = Screen()
-    screen.heading(f"{said.get('service')} {said.get('deployment')}: {said.get('outcome')}")
+    screen.heading(_plain(f"{said.get('service')} {said.get('deployment')}: {said.get('outcome')}"))
     for figure, certificate, ledger in found.differences:
-        screen.line(
-            f"  {figure}: the certificate says {_short(certificate)}, the ledger {_short(ledger)}", "red"
-        )
+        says = f"the certificate says {_short(certificate)}, the ledger {_short(ledger)}"
+        screen.line(f"  {_plain(figure)}: {says}", "red")
     equal = found.figures - len(found.differences)
     screen.line(f"  {equal} of {found.figures} figures are what the ledger says.")
     if not found.differences:
-        for lane, counts in said["requests"].items():
+        for lane in LANES:
+            counts = said["requests"][lane]
             if counts["sent"]:
                 screen.line(
                     f"  {lane}: {counts['failed']:,} of {counts['sent']:,} failed; at 95 % it is "
@@ -226,12 +231,17 @@ def _show(said: Mapping[str, Any], found: Checked) -> None:
                 )
     screen.heading("Not checked")
     for name, why in found.not_checked.items():
-        screen.line(f"  {name}: {why}")
-    for sentence in said.get("not_proved", []) if not found.differences else []:
-        screen.line(f"  not proved: {sentence}")
+        screen.line(f"  {_plain(name)}: {why}")
+    if not found.differences and isinstance(sentences := said.get("not_proved"), list):
+        for sentence in sentences:
+            screen.line(f"  not proved: {_plain(str(sentence))}")
     screen.line(f"  {FORGED}")
 
 
+def _plain(text: str) -> str:
+    """A text of the certificate: it must not write on a terminal as it likes."""
+    return legible(text, MOST_SHOWN)
+
+
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 100 else f"{text[:100]}…"
+    return legible(json.dumps(value, ensure_ascii=False), 100)

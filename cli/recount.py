@@ -31,11 +31,14 @@ class NoRecord(ValueError):
 
 
 def moment(text: str) -> datetime:
-    """A moment of the ledger or of the certificate; raises ValueError."""
+    """A moment of the ledger or of the certificate, in UTC; raises ValueError."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
-    return found
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is before the year 1 or after 9999 in UTC") from error
 
 
 def written(at: datetime | None) -> str | None:
@@ -72,22 +75,37 @@ def read(line: bytes) -> Json:
         if kind == "request":
             _need(record, lane=str, n=int, ms=(int, float))
             _need(record, status=(int, None), version=(str, None), error=(str, None))
+            for name in ("note", "path", "accepted"):
+                record.setdefault(name, None)
+            _need(record, note=(str, None), path=(str, None))
+            _one_of("accepted", record["accepted"], (True, False, None))
         elif kind == "opened":
             _need(record, deployment=str, lanes=list)
+            for lane in record["lanes"]:
+                _one_of("lanes", lane, LANES)
         elif kind == "closed":
             _need(record, lanes=dict, rejected=int, reason=str)
-            for totals in record["lanes"].values():
+            _one_of("reason", record["reason"], ("stopped", "deadline"))
+            for lane, totals in record["lanes"].items():
+                _one_of("lanes", lane, LANES)
                 _need(totals, sent=int, ok=int, failed=int, missed=int)
         elif kind == "lane":
             _need(record, lane=str, event=str)
+            _one_of("event", record["event"], ("paused", "resumed"))
         elif kind in {"unanswered", "knock"}:
             _need(record, lane=str, asked=int)
             _need(record, status=(int, None), version=(str, None), error=(str, None), note=(str, None))
         else:
             raise NoRecord(kind)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NoRecord(str(error)) from error
     return dict(record)
+
+
+def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    """Raises TypeError where it is none of these, which are compared with their types."""
+    if not any(value == one and type(value) is type(one) for one in allowed):
+        raise TypeError(name)
 
 
 def _need(record: Json, **types: Any) -> None:
@@ -178,7 +196,8 @@ class Recount:
         self.lines = self.unread = self.repeated = self.late = 0
         self.deployments: set[str] = set()
         self._file, self._chain = hashlib.sha256(), bytes(32)
-        self._paths: list[str] = [path["path"] for path in certificate["paths"]]
+        self._named = [path["path"] for path in certificate["paths"]]
+        self._paths = [name if isinstance(name, str) else "" for name in self._named]
         self._right = {lane: frozenset(found) for lane, found in given["right"].items()}
         self._healthy = _moment(given["healthy"])
         self._candidate: str = given["candidate"]
@@ -335,9 +354,30 @@ class Recount:
         return all(part.closing and part.closing["rejected"] == 0 for part in self._parts)
 
     @property
-    def unnamed_paths(self) -> list[str]:
-        """Paths that were asked, and that the certificate does not name."""
-        return sorted({path for path, _, _ in self._asked if path is not None} - {*self._paths[1:]})
+    def paths(self) -> tuple[list[Any], list[str]]:
+        """What the certificate names as paths, and what it is to name: each once, and all that were asked."""
+        unnamed = {path for path, _, _ in self._asked if path is not None} - {*self._paths[1:]}
+        return self._named, [*filter(None, dict.fromkeys(self._paths)), *sorted(unnamed)]
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """What the ledger cannot show, in the certificate's sentences by their beginnings; empty: nothing."""
+        pauses = [
+            max((after.first - before.last).total_seconds(), 0.0)
+            for before, after in zip(self._parts, self._parts[1:], strict=False)
+            if before.last and after.first
+        ]
+        nothing, gap = "Anything about requests:", "What clients met while no probe ran:"
+        end = "That no request is missing at a probe's end:"
+        found = {
+            nothing: "" if self.requests else f"{nothing} the ledger has none.",
+            gap: f"{gap} {sum(pauses):,.1f} s in {len(pauses)} gaps." if pauses else "",
+            end: "" if self.closed else f"{end} it has not closed the ledger, or not in full.",
+            "How ": f"How {self.missing:,} requests ended that are not in the ledger: they count as failed."
+            if self.missing
+            else "",
+        }
+        return found if self.requests else dict.fromkeys(found, "") | {nothing: found[nothing]}
 
     def _by_path(self, path: str | None, good: tuple[bool, ...]) -> dict[str, int]:
         return {lane: sum(self._asked[path, lane, one] for one in good) for lane in LANES}
@@ -433,14 +473,15 @@ def kind_of(answer: Answer) -> str:
     elif answer.version is None:
         words = f"no version ({answer.note or 'none was found'})"
     else:
-        words = f'version "{_legible(answer.version, TEXT_CHARACTERS)}"'
+        words = f'version "{legible(answer.version, TEXT_CHARACTERS)}"'
     if answer.path is not None:
         words += f" at {answer.path}"
-    words = _legible(words, KIND_CHARACTERS)
+    words = legible(words, KIND_CHARACTERS)
     return words if len(words) <= KIND_CHARACTERS else words[: KIND_CHARACTERS - 1] + "…"
 
 
-def _legible(text: str, most: int) -> str:
+def legible(text: str, most: int) -> str:
+    """A text on one line, of ``most`` characters, with what cannot be seen written out."""
     shown = [one if one.isprintable() else one.encode("unicode_escape").decode() for one in text[:most]]
     return "".join(shown) + ("…" if len(text) > most else "")
 
@@ -450,6 +491,8 @@ def is_bound(at_most: Any, failed: int, sent: int) -> bool:
 
     At the bound the chance of ``failed`` or fewer is 5 % or less, and one digit below it is more.
     """
+    if isinstance(at_most, bool):
+        return False
     if sent == 0 or failed >= sent:
         return bool(at_most == (1.0 if sent else None))
     if not isinstance(at_most, float | int) or not failed / sent < at_most <= 1:
@@ -484,6 +527,12 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else moment(text)
 
 
+def _within(most: float, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError(f"{value!r} is no number from 0 to {most:g}")
+    return float(value)
+
+
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:
     if since is None or until is None:
         return None
@@ -509,4 +558,5 @@ def _loser(stages: Iterable[Json], given: Json) -> Loser | None:
     weights = _moment(given["restored"])
     if given["winner"] is None or met is None or weights is None:
         return None
-    return Loser(given["winner"], met, weights, given["quiet_seconds"], given["failing"])
+    quiet_seconds, failing = _within(1e9, given["quiet_seconds"]), _within(1, given["failing"])
+    return Loser(given["winner"], met, weights, quiet_seconds, failing)

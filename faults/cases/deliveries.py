@@ -291,7 +291,9 @@ def _not_told(deployed: Deployed, received: list[dict[str, Any]]) -> Iterator[st
     ended = {(event["outcome"], event["deployment"]) for event in received}
     for execution in deployed.world.executions("deploy"):
         refused = execution.status != "SUCCEEDED" and execution.name not in items_of(deployed.world)
-        if refused and ("refused", execution.name) not in ended:
+        # It asked for what was warm, and the rollback that was to give it the traffic did not get through.
+        half_way = execution.error == "RollbackFailed"
+        if refused and ("failed" if half_way else "refused", execution.name) not in ended:
             yield f"each refusal is told of: that of {execution.name} was not"
 
 

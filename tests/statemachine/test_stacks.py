@@ -239,7 +239,8 @@ def test_no_event_is_lost_without_a_word() -> None:
     targets = [target for rule in resources("AWS::Events::Rule").values() for target in rule["Targets"]]
     assert len(rules) == 3
     assert len(targets) >= 2
-    assert all(found.get("DeadLetterConfig") == dead_letters for found in rules + targets)
+    kept = [target for target in targets if target["Id"] != "check-held"]
+    assert all(found.get("DeadLetterConfig") == dead_letters for found in rules + kept)
     # What EventBridge has handed to Lambda is Lambda's: only this function acts on what nobody repeats.
     assert functions()["SendMessageFunction"]["DeadLetterQueue"] == {
         "Type": "SQS", "TargetArn": dead_letters["Arn"],
@@ -265,6 +266,23 @@ def test_every_change_of_the_journal_reaches_the_function_that_tells_of_it() -> 
     assert stream["DestinationConfig"] == on_failure
     (tries,) = resources("AWS::Lambda::EventInvokeConfig").values()
     assert tries["DestinationConfig"] == on_failure
+
+
+def test_the_stream_is_filtered_by_what_is_written() -> None:
+    """Lambda's documentation has filters of a stream on the key dynamodb alone, and no other one.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html. An item that is removed has no new
+    image, so that none of these fits it.
+    """
+    (stream,) = resources("AWS::Lambda::EventSourceMapping").values()
+    patterns = [json.loads(one["Pattern"]) for one in stream["FilterCriteria"]["Filters"]]
+    assert [pattern.keys() for pattern in patterns] == [{"dynamodb"}] * 2
+    assert [pattern["dynamodb"].keys() for pattern in patterns] == [{"NewImage"}] * 2
+    of_deployments, of_states = (pattern["dynamodb"]["NewImage"] for pattern in patterns)
+    assert of_deployments == {"item": {"S": [{"prefix": "deployment#"}]}}
+    # What exists has to be a leaf; an attribute of a map is none.
+    waits = {"M": {"execution": {"S": [{"exists": True}]}}}
+    assert of_states == {"item": {"S": ["state"]}, "waiting": waits}
 
 
 def test_only_crossfades_own_events_may_be_sent() -> None:
@@ -327,7 +345,21 @@ def test_an_alarm_says_what_it_has_found_and_tells_people(name: str) -> None:
     assert len(alarm["AlarmDescription"]) <= 1024  # CloudWatch takes no more
     told = [{"Ref": topic} for topic in resources("AWS::SNS::Topic")]
     quiet = name == "RollbackFailedAlarm"  # what it tells of is put right by itself, or told by another
-    assert [alarm.get(kind) for kind in ("AlarmActions", "OKActions")] == [None if quiet else told] * 2
+    assert alarm.get("AlarmActions") == (None if quiet else told)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_is_over_only_where_its_reason_is(name: str) -> None:
+    """What counts ends of rollbacks is over after a while without one, and the service may still be held."""
+    counts = ALARMS[name]["Namespace"] == "AWS/States"
+    assert ALARMS[name].get("OKActions") == (None if counts else ALARMS[name]["AlarmActions"])
+
+
+def test_a_look_that_comes_late_wakes_nobody() -> None:
+    """The next one is five minutes away; that none comes has an alarm of its own, and dead letters another."""
+    (target,) = resources("AWS::Events::Rule")["CheckHeldRule"]["Targets"]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 300}  # tried again until the next one
+    assert "DeadLetterConfig" not in target
 
 
 def test_silence_is_good_only_where_nothing_is_sent_without_a_fault() -> None:

@@ -274,6 +274,74 @@ def test_a_limit_of_the_proof_that_was_left_out(place: int) -> None:
     assert [one.figure.partition(":")[0] for one in differences(changed, LINES)] == ["not_proved"]
 
 
+@pytest.mark.parametrize(
+    ("place", "before", "after"),
+    [
+        pytest.param(0, "0.5 s", "0.0 s", id="how-long-no-probe-ran"),
+        pytest.param(0, "1 gaps", "0 gaps", id="how-often"),
+        pytest.param(2, "How 1 ", "How 2 ", id="how-many-are-missing"),
+        pytest.param(2, "they count as failed", "all were answered", id="what-became-of-them"),
+    ],
+)
+def test_a_limit_of_the_proof_that_was_made_less(place: int, before: str, after: str) -> None:
+    """The figures in a sentence are figures too."""
+    changed = copy.deepcopy(CERTIFICATE)
+    assert before in changed["not_proved"][place]
+    changed["not_proved"][place] = changed["not_proved"][place].replace(before, after)
+    assert [one.figure.partition(":")[0] for one in differences(changed, LINES)] == ["not_proved"]
+
+
+def test_a_path_that_is_listed_twice() -> None:
+    """Each of its lines is true, and their sum is not."""
+    changed = copy.deepcopy(CERTIFICATE)
+    changed["paths"].append(changed["paths"][1])
+    assert "paths" in {one.figure for one in differences(changed, LINES)}
+
+
+def test_a_bound_that_is_no_number() -> None:
+    """Where all failed it is 1, and not true."""
+    lines = [request("production", 1, 20, status=500, version=None).model_dump_json()]
+    certificate = _certified(lines)
+    assert certificate["requests"]["production"]["at_most"] == 1
+    certificate["requests"]["production"]["at_most"] = True
+    assert [one.figure for one in differences(certificate, lines)] == ["requests.production.at_most"]
+
+
+def test_a_name_that_no_record_confirms_is_not_checked() -> None:
+    """Only a probe's first record names the deployment."""
+    lines = [line for line in LINES if '"type":"opened"' not in line]
+    found = against(_certified(lines), (f"{line}\n".encode() for line in lines))
+    assert not found.differences
+    assert "deployment" in found.not_checked
+
+
+ODD = {
+    "an-unknown-lane": closed(31)
+    .model_dump_json()
+    .replace('"lanes":{', '"lanes":{"red":{"sent":1,"ok":1,"failed":0,"missed":0},'),
+    "another-reason": closed(31).model_dump_json().replace("stopped", "lost"),
+    "another-event": lane_event("paused", "green", 16).model_dump_json().replace("paused", "left"),
+    "opened-elsewhere": opened(16.5).model_dump_json().replace('"blue"', '"red"'),
+    "a-note-of-a-number": request("blue", 90, 20).model_dump_json().replace('"note":null', '"note":5'),
+    "accepted-in-words": request("blue", 90, 20)
+    .model_dump_json()
+    .replace('"accepted":null', '"accepted":"?"'),
+    "a-path-of-a-number": request("blue", 90, 20).model_dump_json().replace('"path":null', '"path":5'),
+    "nested-deeply": "[" * 100_000,
+    "no-json": "\x00",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("line", [pytest.param(line, id=name) for name, line in ODD.items()])
+def test_a_line_that_is_no_record_is_none_to_both(line: str) -> None:
+    """It counts as a line, and as unread."""
+    lines = [*LINES, line]
+    certificate = _certified(lines)
+    assert certificate["ledger"]["unread"] == 1
+    assert differences(certificate, lines) == []
+
+
 def test_what_is_not_known_is_not_passed_over() -> None:
     """A figure that another version has, or a person has written into it, is among what was not checked."""
     changed = copy.deepcopy(CERTIFICATE)
@@ -351,6 +419,22 @@ def test_the_command_names_each_difference() -> None:
         pytest.param(b"{", b"", "is no certificate", id="no-json"),
         pytest.param(b'{"crossfade": "certificate/5"}', b"", "certificate/5", id="another-form"),
         pytest.param(b'{"crossfade": "certificate/6"}', b"", "does not have the form", id="cut"),
+        pytest.param(b'{"a":' * 100_000, b"", "is no certificate", id="nested-deeply"),
+        pytest.param(
+            json.dumps(CERTIFICATE)
+            .replace('"production": {"sent"', '"production": {}, "production": {"sent"')
+            .encode(),
+            b"",
+            "production stands there twice",
+            id="a-name-twice",
+        ),
+        pytest.param(
+            json.dumps(CERTIFICATE).replace('"failing": ', '"failing": 9').encode(),
+            b"",
+            "does not have the form",
+            id="no-share",
+        ),
+        pytest.param(None, b"a" * 5_000_000, "a line is longer than", id="an-endless-line"),
         pytest.param(None, gzip.compress(b"a" * 99)[:-9], "cannot be read to its end", id="a-cut-archive"),
     ],
 )
@@ -360,6 +444,19 @@ def test_what_cannot_be_read(certificate: bytes | None, ledger: bytes, why: str)
     Path("ledger").write_bytes(ledger)
     done = CliRunner().invoke(main, ["check", "certificate.json", "ledger"])
     assert (done.exit_code, why in done.output) == (2, True), done.output
+
+
+def test_what_a_certificate_says_writes_on_no_terminal() -> None:
+    """Nor does it add a line that looks like one of the check's own."""
+    changed = copy.deepcopy(CERTIFICATE)
+    changed |= {"service": "web\x1b[2J", "\x1b[1m": 1}
+    changed["not_proved"].append("That clients\n  0 of 0 failed")
+    changed["requests"]["all"] = {"sent": 10**9, "failed": 0, "at_most": 1e-9}
+    done = CliRunner().invoke(main, ["check", *_files(changed, LINES)])
+    assert done.exit_code == 0
+    assert "\x1b" not in done.output
+    assert "\n  0 of 0" not in done.output
+    assert "1,000,000,000" not in done.output
 
 
 def test_a_file_that_is_not_there() -> None:

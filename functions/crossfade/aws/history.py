@@ -141,15 +141,11 @@ class DeploymentHistory:
 
     # ---- the end -----------------------------------------------------------------------------------------
 
-    def close(self, hold: Hold, certificate: Certificate, key: str, page: str, now: datetime) -> None:
+    def close(self, hold: Hold, certificate: Certificate, key: str, page: str | None, now: datetime) -> None:
         """Turn the deployment's item into history: how it went, and where its certificate and page are."""
-        values = {
-            **_ended(certificate.outcome, certificate.reason, now),
-            ":certificate": key,
-            ":report": page,
-            ":requests": _counts(certificate),
-        }
-        self._write(hold, f"{_END}, {_REPORT}", values)
+        expression, values = _report(certificate, key, page)
+        ended = _ended(certificate.outcome, certificate.reason, now)
+        self._write(hold, f"{_END}, {expression}", ended | values)
 
     def end(
         self,
@@ -169,18 +165,10 @@ class DeploymentHistory:
         }
         self._write(hold, f"{_END}, not_reported = :why, executions = :executions", values)
 
-    def supplement(self, plan: Plan, certificate: Certificate, key: str, page: str) -> None:
+    def supplement(self, plan: Plan, certificate: Certificate, key: str, page: str | None) -> None:
         """Add the report that was missing; the deployment no longer holds its service."""
-        self._table.update(
-            plan.service,
-            item_of(plan.deployment),
-            f"SET {_REPORT}",
-            {
-                ":certificate": key,
-                ":report": page,
-                ":requests": _counts(certificate),
-            },
-        )
+        expression, values = _report(certificate, key, page)
+        self._table.update(plan.service, item_of(plan.deployment), f"SET {expression}", values)
 
     def abandon(self, service: str, deployment: str, reason: str, now: datetime) -> None:
         """Close a deployment that will get no report, as failed; harmless if it has its outcome."""
@@ -198,13 +186,21 @@ class DeploymentHistory:
         self._table.change_deployment(hold, Change(expression, values, names))
 
 
-_REPORT = "certificate = :certificate, report = :report, requests = :requests REMOVE not_reported"
 _END = "SET outcome = :outcome, reason = :reason, ended = :ended, expires = :expires"
 
 
 def _counts(certificate: Certificate) -> dict[str, int]:
     """The requests of production; DynamoDB takes no float, so that the bound is left to the certificate."""
     return certificate.requests["production"].model_dump(exclude={"at_most"})
+
+
+def _report(certificate: Certificate, key: str, page: str | None) -> tuple[str, dict[str, Any]]:
+    """What is written of a report, to follow ``SET``: the keys of its certificate and its page, if any."""
+    expression = "certificate = :certificate, requests = :requests"
+    values: dict[str, Any] = {":certificate": key, ":requests": _counts(certificate)}
+    if page is None:
+        return f"{expression} REMOVE not_reported, report", values
+    return f"{expression}, report = :report REMOVE not_reported", {**values, ":report": page}
 
 
 def _ended(outcome: Outcome, reason: str, now: datetime) -> dict[str, Any]:

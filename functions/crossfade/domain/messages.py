@@ -79,9 +79,11 @@ def _said(notice: Notice) -> str:
 def _facts(notice: Notice) -> list[tuple[str, str]]:
     """Everything else that is known, by name."""
     before, after = (side.version if side else None for side in (notice.before, notice.after))
+    # Of what was never begun no event says what is live.
+    known = before or notice.outcome not in {"refused", "dropped"}
     found = {
         "service": notice.service,
-        "versions": f"{before or 'none'} -> {after or 'none'}",
+        "versions": f"{before or 'none'} -> {after or 'none'}" if known else after,
         "outcome": notice.outcome,
         "deployment": notice.deployment,
         "certificate": notice.certificate.url if notice.certificate else None,

@@ -10,7 +10,7 @@ from datetime import datetime
 from crossfade import stack
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import CrossfadeError, HeldTooLong
-from crossfade.domain.journal import State
+from crossfade.domain.journal import DELETION, State
 from crossfade.domain.model import Model, iso
 from crossfade.step import step, utc_now
 
@@ -49,9 +49,10 @@ def handler(service: str | None = None) -> Held:
 def _late(name: str, state: State, journal: Journal, now: datetime) -> list[str]:
     """What is to be said of a service that is held for too long; nothing where it is not.
 
-    A service that is being deleted has no deployment, and what keeps it is in its stack's events.
+    A service that is being deleted is no deployment's, even where its state still names the one from which it
+    was taken. What keeps it is in its stack's events.
     """
-    if state.deployment is None:
+    if state.deployment is None or state.holder == DELETION:
         return []
     plan = journal.history.of(name, state.deployment).plan
     if now <= plan.free_by:

@@ -22,10 +22,10 @@ from crossfade.domain.page.address import Address
 from crossfade.domain.page.observed import Observed
 from crossfade.domain.page.of_deployment import deployment_page
 from crossfade.domain.planning.plan import HeldPlan, Plan
-from crossfade.domain.proof.certificate import Certificate, Outcome, Reading, certify
+from crossfade.domain.proof.certificate import Certificate, History, Outcome, Reading, certify
 from crossfade.domain.proof.tally import Tally
 from crossfade.metrics import measure
-from crossfade.step import step
+from crossfade.step import logger, step
 
 CLOSING_SECONDS = 15
 """Wait this long for the probe's closing record; without it the ledger is reported incomplete."""
@@ -35,17 +35,53 @@ SETTLE_SECONDS = 3
 
 
 class Reported(Model):
-    """Where the report is: the certificate's key in the evidence bucket, and the page's address."""
+    """Where the report is: the certificate's key in the evidence bucket, and the page's address, if any."""
 
     certificate: str
-    report: Address
+    report: Address | None
 
 
 class Stored(NamedTuple):
-    """A report in the evidence bucket: the keys of its certificate and of its page."""
+    """A report in the evidence bucket: the keys of its certificate and of its page.
+
+    The page is None where it could not be drawn or stored: it proves nothing that the certificate does not.
+    """
 
     certificate: str
-    page: str
+    page: str | None
+
+
+class Page:
+    """What the page needs, record by record; whatever fails of it fails no report."""
+
+    def __init__(self) -> None:
+        self._observed = Observed()
+        self._broken = False
+
+    def take(self, request: Request, *, good: bool) -> None:
+        """Take a request in."""
+        if not self._broken:
+            try:
+                self._observed.take(request, good=good)
+            except Exception:
+                self._given_up()
+
+    def store(
+        self, evidence: Certificates, certificate: Certificate, history: History, ended: datetime
+    ) -> str | None:
+        """Draw it and store it; its key, or None where there is no page."""
+        if self._broken:
+            return None
+        try:
+            drawn = deployment_page(certificate, history, self._observed, ended)
+            return evidence.page(history.plan.ledger, drawn)
+        except Exception:
+            self._given_up()
+            return None
+
+    def _given_up(self) -> None:
+        self._broken = True
+        logger.exception("the report's page cannot be written; its certificate is")
 
 
 @step
@@ -133,8 +169,8 @@ def _report(
     while True:
         first = until is None
         with evidence.ledger(plan.ledger) as upload:
-            reading, observed = Reading(history, winner), Observed()
-            _read(plan, reading, observed, upload, wait=probed and first)
+            reading, page = Reading(history, winner), Page()
+            _read(plan, reading, page, upload, wait=probed and first)
             until = until or time.monotonic() + CLOSING_SECONDS
             gaps, cut = reading.tally.missing > 0, probed and not reading.tally.closed
             late = time.monotonic() + SETTLE_SECONDS > until
@@ -155,24 +191,25 @@ def _report(
         transitions=Executions(client("stepfunctions")).transitions(executions),
     )
     document = certificate.model_dump_json(by_alias=True, indent=2).encode()
-    page = deployment_page(certificate, history, observed, ended)
+    # The certificate first: no fault of the page's takes it away, nor a function's end while it is drawn.
     key = evidence.certificate(plan.ledger, document)
-    return certificate, Stored(key, evidence.page(plan.ledger, page))
+    return certificate, Stored(key, page.store(evidence, certificate, history, ended))
 
 
 def _reported(plan: Plan, stored: Stored) -> Reported:
-    address = Address.of(os.environ["EVIDENCE_BUCKET"], stored.page, plan.execution)
+    bucket = os.environ["EVIDENCE_BUCKET"]
+    address = Address.of(bucket, stored.page, plan.execution) if stored.page else None
     return Reported(certificate=stored.certificate, report=address)
 
 
-def _read(plan: Plan, reading: Reading, observed: Observed, upload: Upload, *, wait: bool) -> None:
+def _read(plan: Plan, reading: Reading, page: Page, upload: Upload, *, wait: bool) -> None:
     """Take the ledger in, and send it on."""
     for lines in _pages(plan, reading.tally, wait=wait):
         upload.write(reading.seal.take(lines))
         for line in lines:
             record = read_record(line)
             if reading.take(record) and isinstance(record, Request):
-                observed.take(record, good=reading.tally.good(record))
+                page.take(record, good=reading.tally.good(record))
 
 
 def _pages(plan: Plan, tally: Tally, *, wait: bool) -> Iterator[list[str]]:

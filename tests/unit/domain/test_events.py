@@ -155,6 +155,19 @@ def test_a_deployment_that_goes_back_to_what_is_warm_says_so() -> None:
     assert event["title"] == "web: 0.0.2 is taken back for 0.0.1"
 
 
+def test_a_service_that_leaves_is_handed_back() -> None:
+    """Its version stays the same; that it was promoted would tell a person of a release that there is not."""
+    placed = plan().spec.model_copy(update={"origin": plan().candidate})
+    leaving = plan(spec=placed)
+    (event,) = told({}, begun(leaving))
+    assert event["title"] == "web: the service is being handed back to its owner, with 0.0.2"
+    (event,) = told(begun(leaving), begun(leaving, **ENDED))
+    assert event["title"] == "web: the owner's own service is live again, with 0.0.2"
+    failed = begun(leaving, **{**ENDED, "outcome": "rolled_back"})
+    (event,) = told(begun(leaving), failed)
+    assert event["title"] == "web: 0.0.2 was rolled back"
+
+
 def test_before_a_first_release_there_was_nothing() -> None:
     """No version, and no digest."""
     first = begun(plan(stable=None, previous=None))
@@ -173,6 +186,29 @@ def test_the_end_names_what_proves_it() -> None:
     assert event["certificate"] == {"bucket": BUCKET, "key": key}
     assert event["report"] == {"bucket": BUCKET, "key": "web/d1/report.html"}
     assert f"s3://{BUCKET}/{key}" in event["text"]
+
+
+def test_an_end_without_a_certificate_says_why() -> None:
+    """A person is told that nothing proves the end, and has the command for that."""
+    why = "The report of d1 could not be written. docs/operations.md has the command."
+    (event,) = told(begun(), begun(**ENDED, not_reported=why))
+    assert event["reason"] == f"promoted. {why}"
+    assert why in event["text"]
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_console_is_that_of_the_partition(partition: str, host: str) -> None:
+    """A link to another one's shows a person nothing."""
+    execution = f"{EXECUTION}:d1".replace("arn:aws:", f"arn:{partition}:")
+    (event,) = told({}, begun(execution=execution))
+    assert event["console"].startswith(f"https://us-east-1.{host}/states/home?region=us-east-1#/v2/")
 
 
 def test_a_promotion_that_is_taken_back_ends_twice() -> None:
@@ -274,6 +310,28 @@ def test_without_an_error_the_status_is_the_reason() -> None:
     """A person has stopped it, or its time is over; a long input is left out of the event."""
     stopped = ended(None, input=None, error=None, cause=None, status="ABORTED")
     assert refused(stopped, None).reason == "e1 ended ABORTED"
+
+
+def test_a_release_that_was_stopped_has_nothing_to_put_right() -> None:
+    """Nobody has refused it, and no reason says what is wrong with it."""
+    stopped = ended({"service": "web", "image_tag": "0.0.2"}, error=None, cause=None, status="ABORTED")
+    (event,) = details([refused(stopped, "web")])
+    assert event["outcome"] == "refused"
+    assert "Nothing of it was deployed." in event["text"]
+    assert "Put right" not in event["text"]
+
+
+def test_a_rollback_for_what_was_warm_that_failed_is_not_called_harmless() -> None:
+    """It takes the promotion back under its own name, may have moved the weights, and holds the service."""
+    failed = ended(
+        {"service": "web", "image_tag": "0.0.1"},
+        error="RollbackFailed",
+        cause="A request for what is warm led to a rollback, and the rollback failed.",
+    )
+    (event,) = details([refused(failed, "web")])
+    assert (event["outcome"], event["title"]) == ("failed", "web: the deployment of 0.0.1 failed")
+    assert "Nothing was" not in event["text"]
+    assert "Rollbacks follow" in event["text"]
 
 
 def test_a_malformed_input_may_name_its_service() -> None:

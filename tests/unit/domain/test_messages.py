@@ -47,6 +47,13 @@ def test_a_first_release_comes_from_none() -> None:
     assert json.loads(found.chat)["content"]["nextSteps"] == []
 
 
+@pytest.mark.parametrize("outcome", ["refused", "dropped"])
+def test_what_was_never_begun_does_not_say_that_nothing_is_live(outcome: str) -> None:
+    """Its event has no version from before, since the journal has none of it; the service has one."""
+    found = told(outcome=outcome, **{"from": None})
+    assert "versions: 0.0.2" in found.text.splitlines()
+
+
 def test_a_refused_release_may_name_no_service() -> None:
     """The input may be none at all."""
     found = told(service=None, to=None, outcome="refused", **{"from": None})

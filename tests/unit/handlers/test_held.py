@@ -6,6 +6,7 @@ import pytest
 
 from crossfade.aws.journal import Journal
 from crossfade.domain.errors import HeldTooLong
+from crossfade.domain.journal import DELETION
 from crossfade.domain.planning.plan import HeldPlan
 from tests.unit.account import TABLE, Account
 from tests.unit.handlers.conftest import Clock, Invoke, Logged
@@ -57,6 +58,16 @@ def test_what_is_free_again_is_not_looked_at(
     past(held, clock, 1)
     journal.holding.release(held.hold, clock.now())
     assert invoke("check_held") == {"services": []}
+
+
+def test_a_deletion_is_not_held_to_the_plan_that_it_has_cut_off(
+    invoke: Invoke, held: HeldPlan, clock: Clock, journal: Journal
+) -> None:
+    """Its own stack says what it waits for; there is no execution to read, and no rollback to start."""
+    journal.holding.seize("web", DELETION)
+    past(held, clock, 1)
+    assert journal.state("web").deployment == held.deployment
+    assert invoke("check_held") == {"services": ["web"]}
 
 
 def test_a_plan_that_cannot_be_read_is_told(invoke: Invoke, held: HeldPlan, account: Account) -> None:

@@ -103,6 +103,39 @@ def test_a_report_has_a_page(account: Account, invoke: Invoke, clock: Clock, hel
     assert account.item("deployment#d1")["report"] == "web/d1/report.html"
 
 
+@pytest.mark.parametrize(
+    "broken", ["Observed.take", "deployment_page", "Certificates.page"], ids=["read", "drawn", "stored"]
+)
+def test_a_page_that_cannot_be_written_fails_no_report(
+    account: Account,
+    invoke: Invoke,
+    held: HeldPlan,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+) -> None:
+    """The certificate is stored, the item is closed, and says that there is no page."""
+    account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("year 0 is out of range")
+
+    monkeypatch.setattr(f"crossfade.handlers.write_report.{broken}", fail)
+    assert _report(invoke, held) == {"certificate": "web/d1/certificate.json", "report": None}
+    assert json.loads(_stored(account, "certificate.json"))["requests"]["production"] == LANE
+    item = account.item("deployment#d1")
+    assert (item["certificate"], "report" in item) == ("web/d1/certificate.json", False)
+    assert not account.s3.list_objects_v2(Bucket=BUCKET, Prefix="web/d1/report").get("Contents")
+
+
+def test_the_certificate_is_stored_before_the_page(
+    account: Account, aws: Aws, invoke: Invoke, held: HeldPlan
+) -> None:
+    """A function that ends while it draws has left what proves."""
+    _report(invoke, held)
+    keys = [given["Key"] for operation, given in aws.asked if operation == "PutObject"]
+    assert keys == [f"web/d1/{name}" for name in ("ledger.jsonl.gz", "certificate.json", "report.html")]
+
+
 def test_reporting_twice_leaves_one_certificate(
     account: Account, invoke: Invoke, clock: Clock, held: HeldPlan
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossfade.domain.model import Model, Timestamp, iso
+from crossfade.domain.page.address import console_of, region_of
 
 Kind = Literal[
     "waiting",
@@ -54,7 +55,8 @@ class Happening(Model):
     none, or was dropped by an earlier version of Crossfade.
 
     Not sent: ``part`` is the stage's name in the journal, ``goes_back`` that the deployment goes back to what
-    is warm.
+    is warm, ``leaves`` that it hands the service back to its owner, ``advice`` which words say what to do,
+    where kind and outcome alone do not (see ``words.py``).
     """
 
     kind: Kind
@@ -72,6 +74,8 @@ class Happening(Model):
     report: Document | None = None
     part: str = Field(default="", exclude=True)
     goes_back: bool = Field(default=False, exclude=True)
+    leaves: bool = Field(default=False, exclude=True)
+    advice: str = Field(default="", exclude=True)
 
     @property
     def id(self) -> str:
@@ -81,11 +85,10 @@ class Happening(Model):
 
     @property
     def console(self) -> str | None:
-        """The page of the execution in AWS's console; its ARN names the region."""
+        """The page of the execution in AWS's console."""
         if self.execution is None:
             return None
-        region = self.execution.split(":")[3]
-        page = f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+        page = f"{console_of(self.execution)}/states/home?region={region_of(self.execution)}"
         return f"{page}#/v2/executions/details/{self.execution}"
 
 

@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from crossfade.domain.errors import AmbiguousRepository, InvalidInput
+from crossfade.domain.errors import AmbiguousRepository, InvalidInput, RollbackFailed
 from crossfade.domain.events.event import Happening, Release, cut
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import choose_service
@@ -62,13 +62,19 @@ class EndedExecution(Model):
 
 
 def refused(ended: EndedExecution, service: str | None) -> Happening:
-    """That a release was refused: why, and what it was, as far as that was said."""
+    """That a release was refused: why, and what it was, as far as that was said.
+
+    One that asked for what was warm has failed where the rollback did that was to take the promotion back:
+    that one may have changed the weights, and holds the service.
+    """
     asked = ended.asked
     release = None
     if isinstance(asked, ImagePushed):
         release = Release(version=asked.tag or None, digest=asked.digest)
     elif asked and (asked.image_tag or asked.image_digest):
         release = Release(version=asked.image_tag, digest=asked.image_digest)
+    half_way = ended.error == RollbackFailed.__name__ and service is not None
+    stopped = "" if ended.status == "FAILED" else "stopped"
     why = ": ".join(filter(None, (ended.error, ended.cause)))
     return Happening(
         kind="ended",
@@ -79,5 +85,6 @@ def refused(ended: EndedExecution, service: str | None) -> Happening:
         from_=None,
         to=release,
         reason=cut(why or f"{ended.name} ended {ended.status}"),
-        outcome="refused",
+        outcome="failed" if half_way else "refused",
+        advice="rollbacks_follow" if half_way else stopped,
     )

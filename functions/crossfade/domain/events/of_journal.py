@@ -79,8 +79,10 @@ def _deployed(change: Change, deployment: str, bucket: str) -> Iterator[Happenin
     before, item = change.before, change.after
     plan = json.loads(item["plan"])
     previous = plan.get("previous") or {}
+    origin = plan.get("spec", {}).get("origin")
     common: dict[str, Any] = {
         "service": change.service,
+        "leaves": origin is not None and plan.get("candidate") == origin,
         "deployment": deployment,
         "execution": item.get("execution"),
         "from_": _release(previous.get("version"), previous.get("digest")),
@@ -101,7 +103,7 @@ def _deployed(change: Change, deployment: str, bucket: str) -> Iterator[Happenin
         yield Happening(
             kind="ended",
             at=item["ended"],
-            reason=cut(item.get("reason")),
+            reason=cut(_reason(item)),
             outcome=item["outcome"],
             certificate=_document(bucket, item.get("certificate")),
             report=_document(bucket, item.get("report")),
@@ -138,6 +140,15 @@ def _stages(change: Change, common: Mapping[str, Any]) -> Iterator[Happening]:
                 part=name,
                 **common,
             )
+
+
+def _reason(item: Item) -> str | None:
+    """Why it ended as it did, and where its report could not be written, what to do about that.
+
+    In this order: the end of a reason that is too long is cut off.
+    """
+    reason, unwritten = item.get("reason"), item.get("not_reported")
+    return f"{(reason or '').rstrip('. ')}. {unwritten}" if unwritten else reason
 
 
 def _release(version: str | None, digest: str | None) -> Release | None:

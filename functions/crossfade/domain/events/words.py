@@ -24,6 +24,11 @@ OUTCOMES = {
     "failed": "the deployment of {to} failed",
     "refused": "{to} was refused",
 }
+LEAVING = {
+    "begun": "the service is being handed back to its owner, with {to}",
+    "promoted": "the owner's own service is live again, with {to}",
+}
+"""In the place of ``TITLES`` and ``OUTCOMES`` where a service leaves: its version does not change."""
 ADVICE = {
     "waiting": "Another deployment holds the service. It is deployed next, unless a newer one comes. "
     "There is nothing to do.",
@@ -36,6 +41,9 @@ ADVICE = {
     "changed outside Crossfade, or the service is deleted. Look at what clients get, and at what "
     "docs/operations.md has for the reason.",
     "refused": "Nothing was changed. Put right what the reason says, then release it again.",
+    "stopped": "Nothing of it was deployed. To deploy it all the same, start its deployment by hand.",
+    "rollbacks_follow": "Rollbacks follow by themselves until one gets through. Look at what clients get, "
+    "and read the newest rollback: RollbackFailed in docs/operations.md says what to do.",
 }
 
 
@@ -51,7 +59,7 @@ def text_of(happening: Happening) -> str:
         said.append(_sentence(happening.reason))
     if happening.certificate:
         said.append(f"Certificate: s3://{happening.certificate.bucket}/{happening.certificate.key}.")
-    for named in (happening.kind, happening.verdict, happening.outcome):
+    for named in (happening.advice, happening.kind, happening.verdict, happening.outcome):
         if named in ADVICE:
             said.append(_filled(ADVICE[named], happening))
             break
@@ -61,6 +69,8 @@ def text_of(happening: Happening) -> str:
 def _title(happening: Happening) -> str:
     if happening.kind == "verdict":
         return VERDICTS.get(happening.verdict or "", f"{{to}}: {happening.verdict}")
+    if happening.leaves and (named := LEAVING.get(happening.outcome or happening.kind)):
+        return named
     if happening.kind == "ended":
         return OUTCOMES.get(happening.outcome or "", "the deployment of {to} has ended")
     if happening.kind == "begun" and happening.goes_back:

@@ -15,9 +15,19 @@ class Address(Model):
     @classmethod
     def of(cls, bucket: str, key: str, execution: str) -> "Address":
         """The address of an object; the execution's ARN names partition and region."""
-        _, partition, _, region, *_ = execution.split(":")
-        host = CONSOLES.get(partition, "console.aws.amazon.com")
+        region = region_of(execution)
         return cls(
             s3=f"s3://{bucket}/{key}",
-            console=f"https://{region}.{host}/s3/object/{bucket}?region={region}&prefix={key}",
+            console=f"{console_of(execution)}/s3/object/{bucket}?region={region}&prefix={key}",
         )
+
+
+def region_of(execution: str) -> str:
+    """The region that an execution's ARN names."""
+    return execution.split(":")[3]
+
+
+def console_of(execution: str) -> str:
+    """The console of an execution's partition and region, as its ARN names them."""
+    host = CONSOLES.get(execution.split(":")[1], "console.aws.amazon.com")
+    return f"https://{region_of(execution)}.{host}"

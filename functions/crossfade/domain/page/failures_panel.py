@@ -9,6 +9,7 @@ from crossfade.domain.page.bins import Bins
 from crossfade.domain.page.markup import Html, element, together
 from crossfade.domain.page.observed import MOST_MARKS, Observed, Seen
 from crossfade.domain.page.panel import panel
+from crossfade.domain.text import visible
 
 ROW, BAR = 44, 22
 
@@ -59,7 +60,7 @@ def _marks(axis: TimeAxis, failures: list[Seen], lanes: Sequence[tuple[Lane, str
     rows = {lane: row for row, (lane, _) in enumerate(lanes)}
     width = 2 if len(failures) > MOST_MARKS // 10 else 4
     for number, seen in enumerate(failures, start=1):
-        says = f"{clock(seen.at)} {seen.lane} request {seen.n}: {seen.what}, {seen.ms:,.0f} ms"
+        says = f"{clock(seen.at)} {seen.lane} request {seen.n}: {visible(seen.what)}, {seen.ms:,.0f} ms"
         mark = element(
             "rect",
             element("title", says),

@@ -37,7 +37,11 @@ def deployment_page(certificate: Certificate, history: History, observed: Observ
     began, last = plan.began.timestamp(), ended.timestamp()
     first_seen, last_seen = observed.span() or (began, last)
     axis = TimeAxis(min(began, first_seen), max(last, min(last_seen, last + 60)))
-    lanes, shown, weights = _lanes(plan), _versions(observed.bins.named, plan), _weights(history)
+    lanes, shown, weights = (
+        _lanes(plan, certificate),
+        _versions(observed.bins.named, plan),
+        _weights(history),
+    )
     timed = [(lane, name) for lane, name in lanes if lane != "production"]
     bins = observed.bins.readable()
     missing = sum(count.missing for count in certificate.requests.values())
@@ -135,11 +139,16 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def _lanes(plan: Plan) -> list[tuple[Lane, str]]:
-    """The probe's lanes with their names; production first, then the candidate's."""
+def _lanes(plan: Plan, certificate: Certificate) -> list[tuple[Lane, str]]:
+    """The probe's lanes with their names; production first, then the candidate's.
+
+    Where there is no stable slot, the other one's lane asks as soon as something answers there.
+    """
     slots: list[tuple[Lane, str]] = [(plan.candidate, f"{plan.candidate} (candidate)")]
     if plan.stable:
         slots.append((plan.stable, f"{plan.stable} (stable)"))
+    elif certificate.requests[rest := other(plan.candidate)].sent:
+        slots.append((rest, rest))
     return [("production", "production"), *slots]
 
 

@@ -76,7 +76,7 @@ def _stage(stage: StageRecord, after: StageRecord | None, ended: float) -> Phase
         began,
         until.timestamp() if until else ended,
         f"{stage.weight} % {sign}",
-        f"{stage_name(stage)}: {VERDICTS[stage.verdict]}",
+        f"{stage_name(stage)}: {VERDICTS.get(stage.verdict, stage.verdict)}",
         f"stage {stage.verdict or 'hold'}",
     )
 

@@ -9,6 +9,7 @@ from crossfade.domain.page.failures_panel import line_of
 from crossfade.domain.page.markup import Child, Html, element
 from crossfade.domain.page.observed import Observed, Seen
 from crossfade.domain.page.versions_panel import Shown, Step
+from crossfade.domain.text import visible
 
 MOST_ROWS = 40
 LISTED = 100
@@ -88,7 +89,7 @@ def _request(axis: TimeAxis, seen: Seen, id_: str | None = None) -> Html:
         f"{seen.n:,}{f' of {seen.path}' if seen.path else ''}",
         f"{seen.ms:,.1f} ms",
         "–" if seen.status is None else str(seen.status),
-        "–" if seen.version is None else seen.version,
+        "–" if seen.version is None else visible(seen.version),
         seen.what or "–",
         id_=id_,
     )

@@ -411,7 +411,7 @@ def _not_in_the_ledger(tally: Tally) -> Iterator[str]:
         yield "Anything about requests: the ledger has none."
         return
     if gaps := tally.gaps:
-        seconds = sum((gap.ended - gap.began).total_seconds() for gap in gaps)
+        seconds = sum(max((gap.ended - gap.began).total_seconds(), 0.0) for gap in gaps)
         yield f"What clients met while no probe ran: {seconds:,.1f} s in {len(gaps)} gaps."
     if tally.cut:
         yield "That no request is missing at a probe's end: it has not closed the ledger, or not in full."
