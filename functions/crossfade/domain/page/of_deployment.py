@@ -18,6 +18,7 @@ from crossfade.domain.page.tables import (
     failed_table,
     figures_table,
     grouped,
+    percent,
     row,
     section,
     slowest_table,
@@ -105,7 +106,7 @@ def _header(certificate: Certificate, title: str, axis: TimeAxis) -> Html:
 def _facts(certificate: Certificate, history: History) -> Html:
     production, ledger = certificate.requests["production"], certificate.ledger
     bound = production.at_most
-    sure = "" if bound is None else f"; at most {_percent(bound)} fail, with 95 % certainty"
+    sure = "" if bound is None else f"; at most {percent(bound)} fail, with 95 % certainty"
     facts: list[tuple[str, str, str]] = [
         ("Failed on production", f"{production.failed:,}", f"of {production.sent:,} requests{sure}"),
         ("Took", lasting(certificate.reported.timing.total), _highest(history)),
@@ -133,10 +134,6 @@ def _facts(certificate: Certificate, history: History) -> Html:
 def _highest(history: History) -> str:
     highest = max((stage.weight for stage in history.stages), default=0)
     return f"the candidate had {highest} % of the traffic at most"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
 
 
 def _lanes(plan: Plan, certificate: Certificate) -> list[tuple[Lane, str]]:
@@ -216,7 +213,7 @@ def _requests(certificate: Certificate, names: dict[Lane, str]) -> Html:
             f"{counts.sent:,}",
             f"{counts.failed:,}",
             f"{counts.missing:,}",
-            "–" if counts.at_most is None else _percent(counts.at_most),
+            "–" if counts.at_most is None else percent(counts.at_most),
         )
         said = (f"failed: {', '.join(kinds) or 'none'}", f"answered well: {', '.join(versions) or 'none'}")
         rows.append((cells, "; ".join(said)))

@@ -1,6 +1,7 @@
 """The page's tables: the figures of the pictures in words, and what is read rather than seen."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from crossfade.domain.ledger import Lane
 from crossfade.domain.page.axis import TimeAxis, clock, lasting
@@ -37,6 +38,11 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Child], wide: bool 
 def row(first: str, *cells: Child, id_: str | None = None) -> Html:
     """A row; the first cell is its heading."""
     return element("tr", element("th", first, scope="row"), *(element("td", cell) for cell in cells), id=id_)
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 with two digits and no power of ten, such as ``100 %`` or ``0.0023 %``."""
+    return f"{Decimal(f'{100 * share:.2g}'):f} %"
 
 
 def grouped(caption: str, heads: Sequence[str], rows: Iterable[tuple[Child, Child]]) -> Html:
