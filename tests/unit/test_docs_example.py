@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from cli.__main__ import main
+from demo.cloud import DemoFailed
 from demo.example import EXAMPLE, KEPT, TERMINAL
 from demo.exercise import BAD, GOOD
-from demo.screencast import FILM, MOST_BYTES, screens, wrapped
+from demo.screencast import FILM, MOST_BYTES, chromium, screens, wrapped
 from faults.files import MACHINES, ROOT, template
 from tests.statemachine.definitions import states
 
@@ -108,6 +109,13 @@ def test_the_film_shows_what_was_printed_when_it_was_printed() -> None:
 def test_a_line_is_wrapped_where_the_terminal_ends() -> None:
     """An empty one stays."""
     assert wrapped("abcdef\r\n\r\nab\r\n", 3) == ["abc", "def", "", "ab"]
+
+
+def test_without_a_browser_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is drawn."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DemoFailed, match=r"install\.sh"), chromium():
+        pass
 
 
 def named(kind: str) -> set[str]:
