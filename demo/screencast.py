@@ -35,14 +35,15 @@ WIDTH, HEIGHT = 832, 600
 _HEAD, _FOOT = 32, 4
 _SHARPNESS = 2
 """Pixels for each pixel of CSS, for screens that have them."""
-_TERMINAL_SECONDS = 26
-"""About as long the terminal is seen; it is shown faster by a whole number."""
+_COVER_SECONDS = 1.0
+_TERMINAL_SECONDS = 25
+"""The terminal is seen no longer than this: it is shown faster by a whole number."""
 _LAST_SCREEN_SECONDS = 4.0
 _LEAST_SECONDS = 0.1
 """What is printed within this of the film is one picture of it."""
 _STOPS = {
-    GOOD: (("body", 2.5), ("#stages", 3.5), ("#verdicts-heading", 2.0)),
-    BAD: (("body", 3.0), ("#versions", 3.0), ("#time-heading", 2.0)),
+    GOOD: (("body", 2.5), ("#stages", 3.0), ("#verdicts-heading", 2.0)),
+    BAD: (("body", 3.0), ("#versions", 2.5), ("#time-heading", 2.0)),
 }
 """Of each page: what is scrolled to the top, and how long it is seen."""
 _STILL_WIDTH = 1040
@@ -97,6 +98,11 @@ class Camera:
         self._sheet = browser.new_page(
             viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=_SHARPNESS
         )
+
+    def cover(self, speed: int) -> Frame:
+        """What the film is: browsers that play nothing by themselves show this."""
+        text = f"A real run, {speed} times faster than real time.<br>Then its reports, in a browser."
+        return self._frame("", "", f"<h1>$ make demo</h1><p>{text}</p>", _COVER_SECONDS)
 
     def terminal(self, screen: Screen, speed: int) -> Frame:
         """The terminal, in its own time."""
@@ -157,21 +163,23 @@ header i {{ font-style: normal; color: #f0c674 }}
 main {{ height: {HEIGHT - _HEAD - _FOOT}px; overflow: hidden }}
 main img {{ display: block; width: {WIDTH}px }}
 pre {{ padding: 8px; font: 11.9px/16px 'DejaVu Sans Mono', monospace }}
+h1 {{ margin-top: 190px; text-align: center; font: 600 44px 'DejaVu Sans Mono', monospace }}
+p {{ margin-top: 28px; text-align: center; font: 20px/1.6 'DejaVu Sans', sans-serif; color: #9198a1 }}
 footer {{ height: {_FOOT}px; background: #21262d }}
 footer div {{ height: {_FOOT}px; background: #58a6ff }}
 """
 
 
 def film(browser: Browser) -> list[Frame]:
-    """The run in the terminal, then the pages that it has written."""
+    """A cover, the run in the terminal, then the pages that it has written."""
     head, *lines = TERMINAL.read_text(encoding="utf-8").splitlines()
     size = json.loads(head)
     pieces = [(at, text) for at, _, text in map(json.loads, lines)]
     speed = math.ceil(pieces[-1][0] / _TERMINAL_SECONDS)
     shown = list(screens(pieces, size["width"], size["height"], speed))
     pages = sum(seconds for stops in _STOPS.values() for _, seconds in stops)
-    camera = Camera(browser, sum(screen.seconds for screen in shown) + pages)
-    frames = [camera.terminal(screen, speed) for screen in shown]
+    camera = Camera(browser, _COVER_SECONDS + sum(screen.seconds for screen in shown) + pages)
+    frames = [camera.cover(speed), *(camera.terminal(screen, speed) for screen in shown)]
     return [*frames, *camera.page(GOOD), *camera.page(BAD)]
 
 
