@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo aws-demo watch-cast sandbox test test-all test-unit faults bench-gate bench-report measure check format images probe-image probe-tag lock clean
+.PHONY: help install demo aws-demo watch-cast screencast sandbox test test-all test-unit faults bench-gate bench-report measure check format images probe-image probe-tag lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,13 +38,17 @@ aws-demo: $(INSTALLED) ## the same exercise in your AWS account, removed at the 
 watch-cast: $(INSTALLED) ## record `crossfade watch` over a good and a bad release, into docs/watch.cast
 	@$(BIN)/python -m demo.recording
 
+screencast: $(VENV)/.browser ## run the demo, keep its records in docs/example, and draw the pictures that README shows
+	@$(BIN)/python -m demo.example
+	@$(BIN)/python -m demo.screencast
+
 sandbox: $(INSTALLED) ## AWS on this machine, in the foreground, until Ctrl-C
 	@$(BIN)/python -m sandbox
 
 # Most tests wait for something, so more processes than cores. The rehearsals, which are collected first, begin first.
 SIDE_BY_SIDE := --numprocesses 4 --dist loadscope --no-loadscope-reorder
 
-# The report's page is tested in Debian's chromium, which make test installs where it may.
+# The report's page is tested, and filmed, in Debian's chromium, which this installs where it may.
 $(VENV)/.browser: $(INSTALLED) tests/browser/requirements.txt tests/browser/install.sh
 	@bash tests/browser/install.sh
 	@touch $@

@@ -25,7 +25,6 @@ from demo.workflow import Workflow
 
 FILE = ROOT / "docs/watch.cast"
 SERVICE = "sample-app"
-COLUMNS, ROWS = 110, 14
 _START_SECONDS = 60.0
 
 Piece = tuple[float, str]
@@ -33,43 +32,43 @@ Piece = tuple[float, str]
 
 
 class Recording:
-    """One terminal, in which commands are typed one after the other."""
+    """One terminal of a width and a height, in which commands are typed one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str, columns: int, rows: int) -> None:
         self.pieces: list[Piece] = []
+        self._title, self._columns, self._rows = title, columns, rows
         self._began = time.monotonic()
 
     def run(self, typed: str, command: list[str], environment: Mapping[str, str]) -> int:
         """Run a command as if it was typed, to its end; its exit status."""
-        self._print(f"$ {typed}\r\n")
+        self.say(f"$ {typed}\r\n")
         ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (ROWS, COLUMNS))
+        termios.tcsetwinsize(theirs, (self._rows, self._columns))
         environment = {**environment, "TERM": "xterm-256color"}
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
         )
         os.close(theirs)
         for text in _printed(ours):
-            self._print(text)
+            self.say(text)
         os.close(ours)
-        status = process.wait()
-        self._print(f"$ echo $?\r\n{status}\r\n")
-        return status
+        return process.wait()
+
+    def say(self, text: str) -> None:
+        """Add what the terminal shows now."""
+        self.pieces.append((time.monotonic() - self._began, text))
 
     def write(self, file: Path) -> None:
         """Write what was recorded."""
         header = {
             "version": 2,
-            "width": COLUMNS,
-            "height": ROWS,
+            "width": self._columns,
+            "height": self._rows,
             "idle_time_limit": 2,
-            "title": "crossfade watch",
+            "title": self._title,
         }
         lines = [json.dumps(header), *(json.dumps([round(at, 2), "o", text]) for at, text in self.pieces)]
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-    def _print(self, text: str) -> None:
-        self.pieces.append((time.monotonic() - self._began, text))
 
 
 def _printed(terminal: int) -> Iterator[str]:
@@ -85,7 +84,7 @@ def _printed(terminal: int) -> Iterator[str]:
 
 def record(cloud: Cloud, file: Path) -> None:
     """Deploy a first release unseen, then watch a good one and a bad one. Raises DemoFailed."""
-    recording = Recording()
+    recording = Recording("crossfade watch", columns=110, rows=14)
     with cloud:
         cloud.deploy()
         workflow = Workflow(cloud)
@@ -98,6 +97,7 @@ def record(cloud: Cloud, file: Path) -> None:
             name = _execution(workflow, version).rsplit(":", 1)[-1]
             command = [*module("cli"), "watch", SERVICE, name]
             status = recording.run(f"crossfade watch {SERVICE} {name}", command, cloud.environment())
+            recording.say(f"$ echo $?\r\n{status}\r\n")
             if status != expected:
                 raise DemoFailed(f"crossfade watch of {version} ended with {status}, not with {expected}.")
     recording.write(file)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests of the report's page need: chromium of Debian, where one may install it, and what drives it.
+# What the tests of the report's page and `make screencast` need: chromium of Debian, where one may install it, and what drives it.
 # Playwright is given chromium's path, and downloads no browser of its own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

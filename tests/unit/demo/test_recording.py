@@ -6,21 +6,21 @@ import re
 import sys
 from pathlib import Path
 
-from demo.recording import COLUMNS, FILE, ROWS, Recording
+from demo.recording import FILE, Recording
 
 
 def test_what_a_command_prints_in_a_terminal_is_recorded(tmp_path: Path) -> None:
-    """With the time of each piece, the size of the terminal, and how the command has ended."""
-    recording = Recording()
+    """With the time of each piece, the terminal's size and title; the exit status is returned."""
+    recording = Recording("asking", columns=90, rows=20)
     asked = "import os, sys; print(sys.stdout.isatty(), *os.get_terminal_size()); sys.exit(3)"
     assert recording.run("ask", [sys.executable, "-c", asked], dict(os.environ)) == 3
     recording.write(tmp_path / "a.cast")
     header, *pieces = map(json.loads, (tmp_path / "a.cast").read_text().splitlines())
-    assert (header["version"], header["width"], header["height"]) == (2, COLUMNS, ROWS)
+    assert (header["version"], header["title"], header["width"], header["height"]) == (2, "asking", 90, 20)
     assert [kind for _, kind, _ in pieces] == ["o"] * len(pieces)
     assert [at for at, _, _ in pieces] == sorted(at for at, _, _ in pieces)
     printed = "".join(text for _, _, text in pieces)
-    assert printed == f"$ ask\r\nTrue {COLUMNS} {ROWS}\r\n$ echo $?\r\n3\r\n"
+    assert printed == "$ ask\r\nTrue 90 20\r\n"
 
 
 def test_the_recording_shows_a_good_and_a_bad_release() -> None:
