@@ -356,7 +356,7 @@ def test_an_alarm_is_over_only_where_its_reason_is(name: str) -> None:
 
 
 def test_a_look_that_comes_late_wakes_nobody() -> None:
-    """The next one is five minutes away. If none comes, an alarm of its own says so."""
+    """The next one is five minutes away; that none comes has an alarm of its own."""
     (target,) = resources("AWS::Events::Rule")["CheckHeldRule"]["Targets"]
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 300}  # tried again until the next one
     assert "DeadLetterConfig" not in target
