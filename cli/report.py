@@ -37,6 +37,8 @@ def report(file: Path, out: Path | None) -> None:
     Nothing in AWS is asked. The page is one file that a browser opens without a network.
     """
     page = out or file.with_suffix(".html")
+    if page.resolve() == file.resolve():
+        raise click.UsageError(f"The page would take the place of {file}: name another file by --out.")
     try:
         write_page(file, page)
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from cli.__main__ import main
@@ -42,6 +43,17 @@ def test_a_page_is_written_where_it_is_to_be(tmp_path: Path) -> None:
     run = CliRunner().invoke(main, ["report", str(file), "--out", str(page)])
     assert run.exit_code == 0
     assert "None of 0 requests failed" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["client.html", "client.txt"])
+def test_a_page_never_takes_the_place_of_what_it_is_drawn_from(tmp_path: Path, name: str) -> None:
+    """By its ending, or by what was asked for."""
+    file = _file(tmp_path / name, 5)
+    before = file.read_bytes()
+    more = [] if name == "client.html" else ["--out", str(tmp_path / "." / name)]
+    run = CliRunner().invoke(main, ["report", str(file), *more])
+    assert (run.exit_code, "--out" in run.output) == (2, True), run.output
+    assert file.read_bytes() == before
 
 
 def test_what_is_no_clients_file_is_refused(tmp_path: Path) -> None:
