@@ -135,10 +135,11 @@ def test_sick_with_nothing_to_compare() -> None:
 
 
 @pytest.mark.parametrize(
-    ("records", "blocks", "action", "reason"),
+    ("lanes", "rate", "blocks", "action", "reason"),
     [
         pytest.param(
-            [],
+            ("", "", ""),
+            20,
             HEALTHY,
             "roll_back",
             "after 120 s at weight 10: probe evidence missing: "
@@ -146,14 +147,16 @@ def test_sick_with_nothing_to_compare() -> None:
             id="the-probe-is-silent",
         ),
         pytest.param(
-            ledger(LONG, ""),
+            (LONG, ""),
+            20,
             HEALTHY,
             "roll_back",
             "after 120 s at weight 10: probe evidence missing: no answer from stable (blue) for 120 s",
             id="the-stable-lane-is-silent",
         ),
         pytest.param(
-            ledger(GOOD[:150], GOOD[:150], rate=1.25),
+            (GOOD[:150], GOOD[:150]),
+            1.25,
             HEALTHY,
             "roll_back",
             "after 120 s at weight 10: probe evidence insufficient: candidate (green) fails 0 of "
@@ -162,7 +165,8 @@ def test_sick_with_nothing_to_compare() -> None:
             id="the-probe-says-too-little",
         ),
         pytest.param(
-            ledger(LONG, LONG),
+            (LONG, LONG),
+            20,
             [],
             "roll_back",
             "after 120 s at weight 10: user evidence missing: no outcomes of the candidate's users in "
@@ -170,7 +174,8 @@ def test_sick_with_nothing_to_compare() -> None:
             id="the-feed-is-silent",
         ),
         pytest.param(
-            ledger(LONG, LONG),
+            (LONG, LONG),
+            20,
             users(*[(1, 0, 9, 0)] * 13, began=50),
             "advance",
             "candidate (green) fails 0 of 2,399, stable (blue) 0 of 2,399; users: candidate (green) "
@@ -180,7 +185,8 @@ def test_sick_with_nothing_to_compare() -> None:
             id="little-traffic-goes-on",
         ),
         pytest.param(
-            ledger(LONG, LONG),
+            (LONG, LONG),
+            20,
             users(*[(0, 0, 0, 0)] * 13, began=50),
             "advance",
             "candidate (green) fails 0 of 2,399, stable (blue) 0 of 2,399; "
@@ -189,7 +195,8 @@ def test_sick_with_nothing_to_compare() -> None:
             id="no-traffic-but-a-feed-that-says-so",
         ),
         pytest.param(
-            ledger(LONG, LONG),
+            (LONG, LONG),
+            20,
             users(*[(1, 0, 9, 0)] * 11, began=60),
             "roll_back",
             "after 120 s at weight 10: user evidence insufficient: candidate (green) fails 0 of 11, "
@@ -199,8 +206,11 @@ def test_sick_with_nothing_to_compare() -> None:
         ),
     ],
 )
-def test_missing_evidence(records: list[Record], blocks: list[Block], action: str, reason: str) -> None:
+def test_missing_evidence(
+    lanes: tuple[str, ...], rate: float, blocks: list[Block], action: str, reason: str
+) -> None:
     """It holds until the deadline; then it goes on or back, and says which evidence was missing."""
+    records = ledger(*lanes, rate=rate)
     assert _verdict(records, blocks, seconds=119.9)[0] == "hold"
     assert _verdict(records, blocks, seconds=120) == (action, reason)
 

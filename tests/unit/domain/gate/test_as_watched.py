@@ -64,22 +64,18 @@ GOOD = "." * 2400
 
 
 @pytest.mark.parametrize(
-    ("records", "lines", "action", "first", "last"),
+    ("green", "users", "action", "first", "last"),
     [
-        pytest.param(ledger(GOOD, GOOD), _feed(250, 0), "advance", 20, 40, id="healthy"),
-        pytest.param(ledger("x" * 2400, GOOD), _feed(250, 250), "step_back", 4, 4, id="dead"),
-        pytest.param(
-            ledger(("x" + "." * 9) * 240, GOOD), _feed(25, 3), "step_back", 10, 12, id="a-tenth-fails"
-        ),
-        pytest.param(ledger(GOOD, GOOD), _feed(25, 3), "step_back", 15, 21, id="only-users-see-it"),
-        pytest.param(ledger(GOOD, GOOD), _feed(1, 0), "advance", 120, 120, id="few-users"),
-        pytest.param(ledger("", GOOD), _feed(250, 0), "roll_back", 120, 120, id="silent-lane"),
+        pytest.param(GOOD, (250, 0), "advance", 20, 40, id="healthy"),
+        pytest.param("x" * 2400, (250, 250), "step_back", 4, 4, id="dead"),
+        pytest.param(("x" + "." * 9) * 240, (25, 3), "step_back", 10, 12, id="a-tenth-fails"),
+        pytest.param(GOOD, (25, 3), "step_back", 15, 21, id="only-users-see-it"),
+        pytest.param(GOOD, (1, 0), "advance", 120, 120, id="few-users"),
+        pytest.param("", (250, 0), "roll_back", 120, 120, id="silent-lane"),
     ],
 )
-def test_when_it_decides(
-    records: list[Record], lines: list[Line], action: str, first: int, last: int
-) -> None:
-    """In so many seconds, and the way that is right."""
-    second, verdict = _watch(records, lines, watch())
+def test_when_it_decides(green: str, users: tuple[int, int], action: str, first: int, last: int) -> None:
+    """As soon as it may, and the right way; ``users`` are requests and failures of each of green's lines."""
+    second, verdict = _watch(ledger(green, GOOD), _feed(*users), watch())
     assert verdict.action == action, verdict.reason
     assert first <= second <= last, verdict.reason
