@@ -53,7 +53,7 @@ TOLD = {
         "spell", "alarmed", "stable-dies", "unreported", "takeover-worse", "leave",
     )
 } | {"refused": Scenario("refused", _refused, "0.0.1")}  # fmt: skip
-"""What is told of: every kind of event, and every way in which a deployment ends."""
+"""What events say: every kind of event, and every way in which a deployment ends."""
 
 
 class Record(NamedTuple):
@@ -256,7 +256,7 @@ def _delivered(deployed: Deployed, bus: Bus, trouble: Trouble) -> Iterator[str]:
                 told = _told_of_end(described(execution) | {"stopDate": since_1970})
                 waiting += [] if told else [deployed.records[-1]]
     if waiting:
-        yield f"what is handed over is told of in the end: {len(waiting)} changes were not"
+        yield f"what is handed over has its event in the end: {len(waiting)} changes have none"
 
 
 def _handed_over(batch: list[Record]) -> int | None:
@@ -281,20 +281,20 @@ def _told_of_end(detail: dict[str, Any]) -> bool:
 
 
 def _not_told(deployed: Deployed, received: list[dict[str, Any]]) -> Iterator[str]:
-    """Whatever has come into the journal since the beginning, and is there at the end, was told of."""
+    """Whatever has come into the journal since the beginning, and is there at the end, has its event."""
     told = {(event["deployment"], *what) for event in received for what in _said(event)}
     for name, item in items_of(deployed.world).items():
         called = waited_name(item["execution"]) if item.get("outcome") == "dropped" else name
         for what in _expected(called, item, deployed.before.get(name, {})):
             if (called, *what) not in told:
-                yield f"each state change is told of: {what} of {called} was not"
+                yield f"each state change has its event: {what} of {called} has none"
     ended = {(event["outcome"], event["deployment"]) for event in received}
     for execution in deployed.world.executions("deploy"):
         refused = execution.status != "SUCCEEDED" and execution.name not in items_of(deployed.world)
         # It asked for what was warm, and the rollback that was to give it the traffic did not get through.
         half_way = execution.error == "RollbackFailed"
         if refused and ("failed" if half_way else "refused", execution.name) not in ended:
-            yield f"each refusal is told of: that of {execution.name} was not"
+            yield f"each refusal has its event: that of {execution.name} has none"
 
 
 def _said(event: dict[str, Any]) -> Iterator[tuple[Any, ...]]:

@@ -35,7 +35,7 @@ def test_a_function_that_reads_no_answer_is_found() -> None:
 
     with mock.patch.object(EventBus, "put", careless):
         found = violations("delivery:entries-refused:queued")
-    assert any("each state change is told of" in one for one in found)
+    assert any("each state change has its event" in one for one in found)
 
 
 def test_an_id_that_is_another_one_each_time_is_found() -> None:
@@ -64,4 +64,4 @@ def test_a_function_that_gives_up_is_found() -> None:
     """What is never taken stays."""
     with mock.patch.object(EventBus, "put", side_effect=EventNotSent("no")):
         found = violations("delivery:none:healthy")
-    assert any("what is handed over is told of in the end" in one for one in found)
+    assert any("what is handed over has its event in the end" in one for one in found)

@@ -21,7 +21,7 @@ def held(account: Account, journal: Journal) -> HeldPlan:
 
 
 def past(plan: HeldPlan, clock: Clock, seconds: float) -> None:
-    """Let it be so many seconds after the service should have been free."""
+    """Let it be some seconds after the service should have been free."""
     clock.seconds = (plan.free_by - clock.now()).total_seconds() + seconds
 
 
