@@ -45,7 +45,7 @@ def steady(rate: float, base: float) -> Moment:
 
 @dataclass(frozen=True)
 class World:
-    """What a deployment happens in: how things are, by the seconds since its beginning; ``bad``: of a bad candidate."""
+    """What a deployment happens in, by the seconds since its beginning; ``bad``: of a bad candidate."""
 
     name: str
     at: Callable[[float], Moment]
