@@ -26,13 +26,22 @@ class PatternScaling(Model):
     alarms: tuple[dict[str, Any], ...] = ()
 
 
+class Target(Model):
+    """What the load balancer reaches of an ECS service: the port of a container, by a target group."""
+
+    target_group: str
+    container: str
+    port: int
+
+
 class Pattern(Model):
     """The owner's ECS service, as it was read for a deployment.
 
     ``settings`` are those that the slots get, with the names that they have in CreateService; ``tags`` are
     the service's, without AWS's own. ``left_out`` names what it has and the slots do not get, ``warnings``
     say what its owner should know. ``container`` and ``port`` are what the load balancer reaches,
-    ``target_group`` is its own one. ``digest`` is that of the image which ECS has started the container with;
+    ``target_group`` is its own one; ``also`` are the further ones that it has. ``digest`` is that of
+    the image which ECS has started the container with;
     empty where ECS does not say: a tag may have been moved since. ``scaling`` is None where it
     has no scalable target.
     """
@@ -49,6 +58,13 @@ class Pattern(Model):
     left_out: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     scaling: PatternScaling | None = None
+    also: tuple[Target, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All that the load balancer reaches of it, what the probe asks first."""
+        first = Target(target_group=self.target_group, container=self.container, port=self.port)
+        return (first, *self.also)
 
     @property
     def fingerprint(self) -> str:
@@ -72,23 +88,45 @@ def _in_order(value: Any) -> Any:
     return value
 
 
+class Route(Model):
+    """A production rule, by its ARN and its listener's, and the target groups that its weights are of."""
+
+    rule: str
+    listener: str
+    target_groups: TargetGroups
+
+
 class Placed(ServiceSpec):
     """What a deployment keeps of the spec: found once, by PlanRelease, and never looked up again.
 
-    ``rule`` is the ARN of the production rule, ``listener`` that of its listener. ``target_groups`` are those
-    of the slots. ``origin`` is the slot whose place the owner's own ECS service takes: at first it is live,
-    and it is again when the service leaves Crossfade. ``leftover``: the deployment before has kept a service
-    warm that is in no slot's place any more, and this one is to stop it. ``preview_secret`` is the SSM
-    parameter that holds the secret of the preview rules.
+    ``rule`` is the ARN of the production rule by which the probe asks, ``listener`` that of its listener, and
+    ``target_groups`` are those of the slots that it leads to. ``also`` are the further routes, whose weights
+    move with it; they may lead to further ports of the same tasks. ``origin`` is the slot whose place the
+    owner's own ECS service takes: at first it is live, and it is again when the service leaves Crossfade.
+    ``leftover``: the deployment before has kept a service warm that is in no slot's place any more, and this
+    one is to stop it. ``preview_secret`` is the SSM parameter that holds the secret of the preview rules.
     """
 
     pattern: Pattern
     listener: str
     rule: str
     target_groups: TargetGroups
+    also: tuple[Route, ...] = ()
     origin: Slot | None = None
     leftover: bool = False
     preview_secret: str
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All production rules; their weights move together."""
+        first = Route(rule=self.rule, listener=self.listener, target_groups=self.target_groups)
+        return (first, *self.also)
+
+    @property
+    def ports(self) -> tuple[tuple[Target, TargetGroups], ...]:
+        """Each of the pattern's targets, with the slots' target groups for it, what the probe asks first."""
+        groups = {route.target_groups.pattern: route.target_groups for route in self.routes}
+        return tuple((target, groups[target.target_group]) for target in self.pattern.targets)
 
     def slot_service(self, slot: Slot) -> str:
         """The name of the ECS service that runs a slot."""

@@ -58,6 +58,9 @@ PROOF_SECONDS = 20
 """And at least this long, at any rate: two blocks, the beginning of the first, and the end of the last."""
 
 
+TargetGroupArn = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:elasticloadbalancing:[^:]+:\d{12}:targetgroup/.+$")
+]
 ListenerArn = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:elasticloadbalancing:[^:]+:\d{12}:listener/app/.+$")
 ]
@@ -117,11 +120,13 @@ class OwnRule(Model):
 
     ``priority``: ``last`` is the highest one that is free, in the place of the listener's default action.
     ``conditions`` have the shape of ELB's ``RuleCondition``; empty for every request (``/*``).
+    ``target_group`` is the one of the pattern's that it is to lead to, where that has several.
     """
 
     listener: ListenerArn
     priority: Annotated[int, Field(ge=1, le=50_000)] | Literal["last"]
     conditions: tuple[dict[str, Any], ...] = ()
+    target_group: TargetGroupArn | None = None
 
     @model_validator(mode="after")
     def _last_takes_every_request(self) -> Self:
