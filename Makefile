@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo aws-demo watch-cast screencast sandbox test test-all test-unit faults bench-gate bench-report measure check format images probe-image probe-tag lock clean
+.PHONY: help install demo aws-demo watch-cast screencast sandbox test test-all test-unit faults bench-gate bench-report measure check format images probe-image probe-tag spec-schema lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ format: $(INSTALLED) ## put the code into its form
 
 probe-tag: $(INSTALLED) ## after a change of probe/: write its tag, a digest of its content, into template.yaml
 	@$(BIN)/python -m demo.probe_tag
+
+spec-schema: $(INSTALLED) ## after a change of the spec or of docs/configuration.md: write docs/spec.schema.json, by which editors check specs
+	@PYTHONPATH=functions $(BIN)/python -m demo.spec_schema
 
 VERSION ?= 0.0.1
 images: $(INSTALLED) ## build and push the probe and the sample app (Docker and AWS needed): make images VERSION=0.0.2
