@@ -21,6 +21,7 @@ from crossfade.domain.planning.pattern import (
     read_pattern,
     updated_settings,
 )
+from crossfade.domain.spec.placed import Target
 from faults.aws.names import GROUP
 from faults.cases.service import LISTENER, document, found
 from tests.unit.examples import pattern, spec
@@ -320,3 +321,21 @@ def test_a_change_of_any_setting_changes_the_fingerprint() -> None:
     )
     assert same == also
     assert len({same, other, tagged}) == 3
+
+
+def test_any_of_its_targets_may_be_the_one_that_the_probe_asks() -> None:
+    """With its own image; the others keep their order."""
+    ports = ("app:8080", "admin:9090", "app:7070")
+    first, *also = (
+        Target(
+            target_group=f"{GROUP}/{name}/1", container=name.split(":")[0], port=int(name[-4:]), digest=name
+        )
+        for name in ports
+    )
+    read = pattern(**first.model_dump(), also=also)
+    assert read.port_names == ports
+    assert (read.with_first(also[0].target_group).container, read.digest) == ("admin", "app:8080")
+    found = read.with_first(also[0].target_group)
+    assert found.targets == (also[0], first, also[1])
+    assert found.with_first(first.target_group) == read
+    assert pattern().port_names == ("",)

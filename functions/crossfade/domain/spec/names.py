@@ -13,13 +13,15 @@ SERVICE_TAG = "crossfade:service"
 """The tag of all that Crossfade made for a service; its value is the service's name."""
 
 
-def target_group_name(specs_path: str, service: str, slot: Slot) -> str:
+def target_group_name(specs_path: str, service: str, slot: Slot, port: str = "") -> str:
     """The name of a slot's target group, e.g. ``cf-web-1f2e3d-blue``.
 
-    ELB takes 32 letters, digits and hyphens, and no two hyphens in a row.
+    ``port`` is which of several ports of the slot's tasks it is of, e.g. ``app:8080``; empty where there is
+    one. ELB takes 32 letters, digits and hyphens, and no two hyphens in a row.
     """
     short = re.sub("-+", "-", service)[:16].strip("-")
-    mark = hashlib.sha256(f"{specs_path}{service}".encode()).hexdigest()[:6]
+    of_port = f"/{port}" if port else ""
+    mark = hashlib.sha256(f"{specs_path}{service}{of_port}".encode()).hexdigest()[:6]
     return f"cf-{short}-{mark}-{slot}"
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field
 
@@ -27,11 +27,21 @@ class PatternScaling(Model):
 
 
 class Target(Model):
-    """What the load balancer reaches of an ECS service: the port of a container, by a target group."""
+    """What the load balancer reaches of an ECS service: the port of a container, by a target group.
+
+    ``digest`` is that of the image which ECS has started the container with; empty where ECS does not say:
+    a tag may have been moved since.
+    """
 
     target_group: str
     container: str
     port: int
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """The port as it is called among those of its tasks, e.g. ``app:8080``."""
+        return f"{self.container}:{self.port}"
 
 
 class Pattern(Model):
@@ -39,11 +49,9 @@ class Pattern(Model):
 
     ``settings`` are those that the slots get, with the names that they have in CreateService; ``tags`` are
     the service's, without AWS's own. ``left_out`` names what it has and the slots do not get, ``warnings``
-    say what its owner should know. ``container`` and ``port`` are what the load balancer reaches,
-    ``target_group`` is its own one; ``also`` are the further ones that it has. ``digest`` is that of
-    the image which ECS has started the container with;
-    empty where ECS does not say: a tag may have been moved since. ``scaling`` is None where it
-    has no scalable target.
+    say what its owner should know. ``container``, ``port``, ``digest`` and ``target_group``, which is its own
+    one, are of the target that the probe asks, see ``Target``; ``also`` are the further ones that it has.
+    ``scaling`` is None where it has no scalable target.
     """
 
     task_definition: str
@@ -63,8 +71,21 @@ class Pattern(Model):
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that the load balancer reaches of it, what the probe asks first."""
-        first = Target(target_group=self.target_group, container=self.container, port=self.port)
+        first = Target(
+            target_group=self.target_group, container=self.container, port=self.port, digest=self.digest
+        )
         return (first, *self.also)
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """What tells its targets apart in names, in their order: empty where there is one target alone."""
+        return tuple(target.name if self.also else "" for target in self.targets)
+
+    def with_first(self, target_group: str) -> Self:
+        """The same pattern, whose target of this group is what the probe asks first."""
+        first = next(target for target in self.targets if target.target_group == target_group)
+        rest = tuple(target for target in self.targets if target != first)
+        return self.model_copy(update={**first.model_dump(), "also": rest})
 
     @property
     def fingerprint(self) -> str:
