@@ -1,5 +1,6 @@
 """An account of moto with Crossfade's stack and a running service that was made without it."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -12,11 +13,10 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
-from moto import mock_aws
 
 from cli.__main__ import main
 from faults.aws.names import ACCOUNT, REGION
-from tests.unit.account import SESSION
+from tests.unit.account import SESSION, set_up_once
 
 IMAGES = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/web-execution"
@@ -48,24 +48,27 @@ client = cache(SESSION.client)
 
 
 class Owner:
-    """The owner's account, and the calls that the command makes in it."""
+    """The owner's account, and the calls that the command makes in it since ``begin``."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.ecs, self.elbv2, self.ssm, self.ec2, self.ecr, self.cloudwatch, self.wafv2 = (
             client(name) for name in ("ecs", "elbv2", "ssm", "ec2", "ecr", "cloudwatch", "wafv2")
         )
-        self.parameters = {"Adopted": "", "TaskRoles": ""}
-        self.answers: dict[str, dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]] = {}
-        self.shows: dict[str, Callable[[dict[str, Any]], object]] = {}
-        self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self._network()
         self.group = self.target_group("web")
         self.listener = self.listen(80, {"Type": "forward", "TargetGroupArn": self.group})
         self.ecs.create_cluster(clusterName="shop")
-        for tag in ("1.2.3", "1.2.4"):
-            self.push("team/web", tag)
         self.serve("web", self.define())
         self._journal(client("dynamodb"))
+
+    def begin(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Push two images, which cannot be copied, and record calls from now on."""
+        self.parameters = {"Adopted": "", "TaskRoles": ""}
+        self.answers: dict[str, dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]] = {}
+        self.shows: dict[str, Callable[[dict[str, Any]], object]] = {}
+        self.calls: list[tuple[str, str, dict[str, Any]]] = []
+        for tag in ("1.2.3", "1.2.4"):
+            self.push("team/web", tag)
         self._record(monkeypatch)
 
     def _network(self) -> None:
@@ -245,9 +248,15 @@ class Owner:
 
 
 @contextmanager
-def owners_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Owner]:
-    """An owner's account."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    monkeypatch.setattr("cli.account.boto3.Session", lambda **_: SimpleNamespace(client=client))
-    with mock_aws():
-        yield Owner(monkeypatch)
+def renewed_owners() -> Iterator[Callable[[pytest.MonkeyPatch], Owner]]:
+    """Start moto, and return a function that gives an owner's account as if it had been set up just now."""
+    with set_up_once(Owner) as (owner, set_back):
+
+        def renewed(monkeypatch: pytest.MonkeyPatch) -> Owner:
+            monkeypatch.setattr("cli.account.boto3.Session", lambda **_: SimpleNamespace(client=client))
+            set_back()
+            found = copy.copy(owner)
+            found.begin(monkeypatch)
+            return found
+
+        yield renewed

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import boto3
@@ -59,6 +59,7 @@ ALONE = Contents(released=("app",), kept={}, left_out=(), tags={})
 """The pattern of the account has one container, and no tags."""
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
+Made = TypeVar("Made")
 # Clients take long to make, and outlive the account that they were made in.
 SESSION = boto3.Session("test", "test", region_name=REGION)
 
@@ -646,22 +647,29 @@ def _written(spec: ServiceSpec) -> str:
 
 @contextmanager
 def renewed_accounts() -> Iterator[Callable[[], Account]]:
-    """Start moto, and return a function that gives an account as if it had been set up just now.
+    """Start moto, and return a function that gives an account as if it had been set up just now."""
+    with set_up_once(Account) as (account, set_back):
 
-    To set it up takes ten times as long as to copy what moto holds by then.
+        def renewed() -> Account:
+            set_back()
+            account.set_up_what_cannot_be_copied()
+            return copy.copy(account)
+
+        yield renewed
+
+
+@contextmanager
+def set_up_once(set_up: Callable[[], Made]) -> Iterator[tuple[Made, Callable[[], None]]]:
+    """Start moto and set something up in it; with that comes a function that sets moto back to then.
+
+    To set it up takes ten times as long as to copy what moto holds by then. Of NOT_COPIED nothing is left.
     """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
         with mock_aws():
-            account = Account()
+            made = set_up()
             held = _copied(_held())
-
-            def renewed() -> Account:
-                _hold(_copied(held))
-                account.set_up_what_cannot_be_copied()
-                return copy.copy(account)
-
-            yield renewed
+            yield made, lambda: _hold(_copied(held))
 
 
 Held = dict[tuple[str, str], tuple[BackendDict[Any], BaseBackend]]
