@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
+from importlib import resources as files
 from typing import Any
 
-import cfnlint
 import pytest
 
 from faults.files import MACHINES, functions, machine_properties, resources, template
@@ -14,7 +14,6 @@ from tests.statemachine.definitions import strings
 from tests.statemachine.permissions import ACTIONS, IMPLIED
 from tests.statemachine.roles import always, roles, stacks
 
-KNOWN_ACTIONS = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())
 ADOPTED = {"Ref": "Adopted"}
 TAGGED = {
     f"elasticloadbalancing:{operation}": f"aws:{whose}Tag"
@@ -67,6 +66,13 @@ def _handler(function: str) -> str:
     return functions()[function]["Handler"].split(".")[2]
 
 
+@cache
+def _known_actions() -> dict[str, Any]:
+    """The actions of IAM, by service, in small letters."""
+    specs = files.files("cfnlint.data.AdditionalSpecs")
+    return dict(json.loads(specs.joinpath("Policies.json").read_text()))
+
+
 def _every_statement() -> Iterator[tuple[str, dict[str, Any]]]:
     """The statements of all policies of both templates, with the name of what has them."""
     for name, function in functions().items():
@@ -104,8 +110,8 @@ def test_resources_are_as_narrow_as_the_action_allows(owner: str, statement: dic
     assert statement["Effect"] == "Allow"
     for action in _listed(statement["Action"]):
         service, name = action.lower().split(":")
-        assert name in KNOWN_ACTIONS[service]["Actions"], f"{action} is no action of IAM"
-        takes_resource = bool(KNOWN_ACTIONS[service]["Actions"][name].get("Resources"))
+        assert name in _known_actions()[service]["Actions"], f"{action} is no action of IAM"
+        takes_resource = bool(_known_actions()[service]["Actions"][name].get("Resources"))
         wide = statement["Resource"] == "*"
         assert wide is (not takes_resource or action in WIDE), (owner, action)
 

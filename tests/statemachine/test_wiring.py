@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import cfnlint.api
 import pytest
 
 from crossfade.domain.planning.request import ARRIVALS
@@ -201,6 +200,8 @@ def test_a_replicated_image_is_deployed_by_choice() -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_definitions_lint(machine: str, tmp_path: Path) -> None:
     """cfn-lint looks into a definition when it stands in an AWS::StepFunctions::StateMachine."""
+    from cfnlint import api  # here, as in each process that only collects the tests it takes half a second
+
     text = json.dumps(definition(machine)).replace("${Partition}", "aws")
     rendered = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:x", text)
     stack = {
@@ -215,11 +216,13 @@ def test_definitions_lint(machine: str, tmp_path: Path) -> None:
             }
         },
     }
-    assert cfnlint.api.lint_all(json.dumps(stack)) == []
+    assert api.lint_all(json.dumps(stack)) == []
 
 
 def test_the_linter_looks_into_definitions() -> None:
     """The check above can fail."""
+    from cfnlint import api
+
     stack = {
         "Resources": {
             "Machine": {
@@ -231,7 +234,7 @@ def test_the_linter_looks_into_definitions() -> None:
             }
         }
     }
-    assert cfnlint.api.lint_all(json.dumps(stack)) != []
+    assert api.lint_all(json.dumps(stack)) != []
 
 
 @pytest.mark.parametrize(("machine", "name"), every(states))

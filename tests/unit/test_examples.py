@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint import api
 
 from crossfade.domain.spec.service import ServiceSpec, read_spec
 from faults.cases.service import LISTENER, document
@@ -51,12 +50,16 @@ def test_both_examples_say_the_same() -> None:
 
 def test_cloudformation_takes_the_template() -> None:
     """By cfn-lint, which has AWS's own schemas."""
+    from cfnlint import api  # here, as in each process that only collects the tests it takes half a second
+
     found = api.lint_all(Path(ROOT / CLOUDFORMATION).read_text(encoding="utf-8"))
     assert [str(match) for match in found] == []
 
 
 def test_cloudformation_takes_the_role_of_a_pipeline() -> None:
     """In one region: cfn-lint tries each ARN of it with each combination of what it may be made of."""
+    from cfnlint import api
+
     template = (EXAMPLES / "pipeline.cloudformation.yaml").read_text(encoding="utf-8")
     found = api.lint(template, regions=["us-east-1"])
     assert [str(match) for match in found] == []
