@@ -1,5 +1,6 @@
 """A spec and a release, examined without changing anything, by the functions that plan a deployment."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,9 +27,9 @@ from crossfade.domain.rollout.alarms import refuse_unknown
 from crossfade.domain.slots import TargetGroups
 from crossfade.domain.spec.names import preview_secret
 from crossfade.domain.spec.placed import Pattern, Placed
-from crossfade.domain.spec.service import ExistingRule, ServiceSpec
+from crossfade.domain.spec.service import ExistingRule, OwnRule, ServiceSpec
 from crossfade.domain.traffic.place import found_rule, listener, production_rule
-from crossfade.domain.traffic.rule import DEFAULT, refuse_stickiness
+from crossfade.domain.traffic.rule import DEFAULT, LiveRule, refuse_stickiness
 
 
 class Examined(NamedTuple):
@@ -87,13 +88,25 @@ def _balancer(elbv2: Any, pattern: Pattern) -> str:
     return str(group["LoadBalancerArns"][0])
 
 
-def _groups(account: Account, spec: ServiceSpec, pattern: Pattern) -> TargetGroups:
+def _groups(account: Account, spec: ServiceSpec, pattern: Pattern) -> tuple[TargetGroups, ...]:
     """The service's target groups; without names where Crossfade's are yet to be made."""
     try:
-        own = slot_groups(account.client("elbv2"), spec, account.stack.specs_path)
+        return slot_groups(account.client("elbv2"), spec, account.stack.specs_path, pattern)
     except NotPrepared:
-        own = TargetGroups(blue="", green="")
-    return own.model_copy(update={"pattern": pattern.target_group})
+        return tuple(
+            TargetGroups(blue="", green="", pattern=target.target_group) for target in pattern.targets
+        )
+
+
+def _rule(
+    account: Account, spec: ServiceSpec, entry: ExistingRule | OwnRule, groups: Sequence[TargetGroups]
+) -> LiveRule:
+    """The rule of an entry of traffic; before it is made, the default one whose place it takes."""
+    shown = rules(account.client("elbv2"), listener(entry))
+    rule = found_rule(entry, shown, groups)
+    if rule or isinstance(entry, ExistingRule):
+        return production_rule(spec, entry, shown, groups)
+    return next(rule for rule in shown if rule.priority == DEFAULT)
 
 
 def _placed(account: Account, spec: ServiceSpec, pattern: Pattern, findings: Findings) -> Placed:
@@ -110,11 +123,7 @@ def _placed(account: Account, spec: ServiceSpec, pattern: Pattern, findings: Fin
     """
     elbv2 = account.client("elbv2")
     groups = _groups(account, spec, pattern)
-    shown = rules(elbv2, listener(spec))
-    default = next(rule for rule in shown if rule.priority == DEFAULT)
-    rule = found_rule(spec, shown, groups)
-    if rule or isinstance(spec.route, ExistingRule):
-        rule = production_rule(spec, shown, groups)
+    shown = [_rule(account, spec, entry, groups) for entry in spec.traffic]
     state = findings.if_allowed("journal", lambda: account.journal().state(spec.service)) or State()
     if state.holder == DELETION:  # nothing would ever be deployed
         raise busy(spec.service, state)
@@ -122,17 +131,17 @@ def _placed(account: Account, spec: ServiceSpec, pattern: Pattern, findings: Fin
         spec,
         pattern,
         groups,
-        rule or default,
+        shown,
         state,
-        listener=listener(spec),
         preview_secret=preview_secret(account.stack.specs_path, spec.service),
         leaves=False,
     )
-    sticky = Traffic(elbv2, placed).sticky_groups() if groups.blue and groups.green else []
-    refuse_stickiness(rule or default, sticky)
-    if not state.was_deployed:
-        (rule or default).weights(placed.target_groups)
-    findings.ok("route", f"{rule or default} leads to it")
+    sticky = Traffic(elbv2, placed).sticky_groups() if all(one.blue and one.green for one in groups) else []
+    refuse_stickiness(shown, sticky)
+    for rule, route in zip(shown, placed.routes, strict=True):
+        if not state.was_deployed:
+            rule.weights(route.target_groups)
+        findings.ok("route", f"{rule} leads to it")
     return placed
 
 

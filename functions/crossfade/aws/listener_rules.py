@@ -13,7 +13,7 @@ from crossfade.domain.preparation import passes_login, past_login
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec
-from crossfade.domain.traffic.place import leads_here, listener, listener_gone, target_group_gone
+from crossfade.domain.traffic.place import leads_here, listener_gone, target_group_gone
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import Weights
 
@@ -93,12 +93,12 @@ class Traffic:
     def _lead_past_login(self, users: LiveRule) -> None:
         """Let the rule by which the probe passes the login lead where the users' rule leads by now."""
         for rule in rules(self._elbv2, self._spec.preview.listener):
-            if passes_login(rule) and leads_here(self._spec.target_groups, rule):
+            if passes_login(rule) and leads_here([self._spec.target_groups], rule):
                 self._elbv2.modify_rule(RuleArn=rule.arn, Actions=[past_login(users)])
 
     def sticky_groups(self) -> list[str]:
         """The service's target groups that have sticky sessions on."""
-        groups = [self._spec.target_groups.of(slot) for slot in SLOTS]
+        groups = [group for slot in SLOTS for group in self._spec.slot_groups(slot)]
         sticky: list[str] = []
         for group in groups:
             with self._given(group):
@@ -126,7 +126,7 @@ class Traffic:
             yield
         except ClientError as error:
             if error_code(error) == "ListenerNotFound":
-                raise listener_gone(self._spec) from error
+                raise listener_gone(self._spec, self._spec.listener) from error
             if error_code(error) == "TargetGroupNotFound":
                 raise target_group_gone(self._spec, group) from error
             raise
@@ -144,8 +144,8 @@ def rules(elbv2: Any, listener: str) -> list[LiveRule]:
     return [_live(rule) for page in pages for rule in page["Rules"]]
 
 
-def listeners_rules(elbv2: Any, spec: ServiceSpec) -> list[LiveRule]:
-    """All rules of the listener of production.
+def listeners_rules(elbv2: Any, spec: ServiceSpec, listener: str) -> list[LiveRule]:
+    """All rules of a listener that the spec names.
 
     Raises
     ------
@@ -153,11 +153,11 @@ def listeners_rules(elbv2: Any, spec: ServiceSpec) -> list[LiveRule]:
         ELB has no such listener.
     """
     try:
-        return rules(elbv2, listener(spec))
+        return rules(elbv2, listener)
     except ClientError as error:
         if error_code(error) != "ListenerNotFound":
             raise
-        raise listener_gone(spec) from error
+        raise listener_gone(spec, listener) from error
 
 
 def _live(rule: dict[str, Any]) -> LiveRule:

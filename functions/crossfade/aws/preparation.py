@@ -29,6 +29,7 @@ from crossfade.domain.preparation import (
 )
 from crossfade.domain.slots import SLOTS, Slot, TargetGroups
 from crossfade.domain.spec.names import preview_secret, target_group_name
+from crossfade.domain.spec.placed import Pattern
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.place import listener
 from crossfade.domain.traffic.routes import refuse_routes
@@ -135,7 +136,7 @@ class Preparation:
             groups=self._groups(),
             rules=tuple(_masked(rule, secret) for rule in preview),
             tags=tags,
-            production=tuple(rules(self._elbv2, listener(spec))),
+            production=tuple(rules(self._elbv2, listener(spec.route))),
             has_secret=secret is not None,
         )
 
@@ -174,7 +175,7 @@ class Preparation:
 
     def _listeners(self, groups: Sequence[Group], spec: ServiceSpec | None) -> list[str]:
         """The ARNs of the spec's listeners, and of all of the load balancers that the groups belong to."""
-        arns = [listener(spec), spec.preview.listener] if spec else []
+        arns = [listener(spec.route), spec.preview.listener] if spec else []
         for balancer in dict.fromkeys(arn for group in groups for arn in group.shown["LoadBalancerArns"]):
             pages = self._elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
             try:
@@ -243,17 +244,26 @@ class Preparation:
         return answer
 
 
-def slot_groups(elbv2: Any, spec: ServiceSpec, specs_path: str) -> TargetGroups:
-    """Crossfade's own target groups of a service.
+def slot_groups(
+    elbv2: Any, spec: ServiceSpec, specs_path: str, pattern: Pattern
+) -> tuple[TargetGroups, ...]:
+    """Crossfade's own target groups of a service, for each of the pattern's targets, with that one's own.
 
     Raises
     ------
     NotPrepared
         One of them is missing.
     """
+    return tuple(
+        TargetGroups(**_slots(elbv2, spec, specs_path, port), pattern=target.target_group)
+        for target, port in zip(pattern.targets, pattern.port_names, strict=True)
+    )
+
+
+def _slots(elbv2: Any, spec: ServiceSpec, specs_path: str, port: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for slot in SLOTS:
-        name = target_group_name(specs_path, spec.service, slot)
+        name = target_group_name(specs_path, spec.service, slot, port)
         try:
             shown = elbv2.describe_target_groups(Names=[name])["TargetGroups"]
         except ClientError as error:
@@ -264,7 +274,7 @@ def slot_groups(elbv2: Any, spec: ServiceSpec, specs_path: str) -> TargetGroups:
                 "service: crossfade adopt, or an update of the stack that has its Custom::CrossfadeService."
             ) from error
         found[slot] = shown[0]["TargetGroupArn"]
-    return TargetGroups(**found)
+    return found
 
 
 def _masked(rule: LiveRule, secret: str | None) -> LiveRule:

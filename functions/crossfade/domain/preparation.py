@@ -20,7 +20,6 @@ from crossfade.domain.traffic.place import (
     LAST,
     found_rule,
     free_priority,
-    listener,
     production_rule,
     refuse_covering,
 )
@@ -146,12 +145,13 @@ def steps(spec: ServiceSpec, names: Names, found: Found) -> list[Step]:
     groups = TargetGroups(
         blue=_arn("blue", names, found), green=_arn("green", names, found), pattern=found.pattern.arn
     )
-    users = found_rule(spec, found.production, groups)
-    if isinstance(spec.route, OwnRule) and users is None:
-        refuse_covering(spec, found.production, groups)
-        made.append(_production(spec, names, found, groups))
+    entry = spec.route
+    users = found_rule(entry, found.production, [groups])
+    if isinstance(entry, OwnRule) and users is None:
+        refuse_covering(spec, entry, found.production, [groups])
+        made.append(_production(spec, entry, names, found, groups))
     else:
-        users = production_rule(spec, found.production, groups)
+        users = production_rule(spec, entry, found.production, [groups])
     return [*made, *_previews(spec, names, found, users)]
 
 
@@ -374,14 +374,15 @@ def _own_tags(spec: ServiceSpec, names: Names) -> dict[str, str]:
     return {SERVICE_TAG: spec.service, SPEC_TAG: names.spec}
 
 
-def _production(spec: ServiceSpec, names: Names, found: Found, groups: TargetGroups) -> Step:
+def _production(
+    spec: ServiceSpec, entry: OwnRule, names: Names, found: Found, groups: TargetGroups
+) -> Step:
     """The production rule, which leads to the pattern's group: no client is sent elsewhere by it."""
     everything = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
-    conditions = list(spec.route.conditions) if isinstance(spec.route, OwnRule) else []
     arguments = {
-        "ListenerArn": listener(spec),
-        "Priority": free_priority(spec, found.production),
-        "Conditions": conditions or [everything],
+        "ListenerArn": entry.listener,
+        "Priority": free_priority(entry, found.production),
+        "Conditions": list(entry.conditions) or [everything],
         "Actions": [{"Type": "forward", "TargetGroupArn": groups.pattern}],
         "Tags": tagged(_own_tags(spec, names)),
     }

@@ -111,7 +111,7 @@ def _plan(
     if instead:
         return instead
     leaves = isinstance(request, DeployRequest) and request.leave
-    placed, rule = _placed(spec, pattern, state, leaves=leaves)
+    placed, known = _placed(spec, pattern, state, leaves=leaves)
     checked = TaskDefinitions(client("ecs")).check(placed, release, stack.task_roles())
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != execution:
@@ -120,7 +120,7 @@ def _plan(
         return _wait(execution, spec, release, state, _place_in_time(request, release))
     asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
-        return _decide(deployment, execution, placed, rule, release, state, checked, asked_by, leaves=leaves)
+        return _decide(deployment, execution, placed, known, release, state, checked, asked_by, leaves=leaves)
     except CrossfadeError as refused:
         now = journal.state(spec.service)
         if (now.holder, now.freed) == (state.holder, state.freed):
@@ -181,22 +181,22 @@ def _find_spec(request: DeployRequest | ImagePushed) -> ServiceSpec | NoConcern:
     return read_spec(name, documents[name])
 
 
-def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) -> tuple[Placed, LiveRule]:
-    """The spec with its slots, its rule and its pattern looked up, and the rule as it was read."""
+def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) -> tuple[Placed, list[LiveRule]]:
+    """The spec with its slots, rules and pattern looked up, and the rules as they were read."""
     elbv2, path = client("elbv2"), os.environ["SPECS_PATH"]
-    groups = slot_groups(elbv2, spec, path).model_copy(update={"pattern": pattern.target_group})
-    rule = production_rule(spec, listeners_rules(elbv2, spec), groups)
+    groups = slot_groups(elbv2, spec, path, pattern)
+    shown = {arn: listeners_rules(elbv2, spec, arn) for arn in map(listener, spec.traffic)}
+    rules = [production_rule(spec, entry, shown[listener(entry)], groups) for entry in spec.traffic]
     placed = place(
         spec,
         pattern,
         groups,
-        rule,
+        rules,
         state,
-        listener=listener(spec),
         preview_secret=preview_secret(path, spec.service),
         leaves=leaves,
     )
-    return placed, rule
+    return placed, rules
 
 
 def _release(
@@ -305,7 +305,7 @@ def _decide(
     deployment: str,
     execution: str,
     spec: Placed,
-    rule: LiveRule,
+    rules: list[LiveRule],
     release: Release,
     state: State,
     checked: Checked,
@@ -344,7 +344,7 @@ def _decide(
         running=as_it_answers(previous, state, spec),
         contents=checked.contents,
         feed=_feed(spec, checked.streams, definitions, running) if checked.streams else None,
-        seen=_seen(spec, state, [rule, *shown]),
+        seen=_seen(spec, state, [*rules, *shown]),
     )
 
 

@@ -1,10 +1,13 @@
 """Placing: which slot the owner's ECS service takes the place of, and which release runs there."""
 
-from crossfade.domain.errors import ForeignChange, NothingToLeave
+from collections.abc import Sequence
+
+from crossfade.domain.errors import ForeignChange, InvalidServiceSpec, NothingToLeave, PatternUnusable
 from crossfade.domain.journal import State
 from crossfade.domain.slots import Slot, TargetGroups, other
-from crossfade.domain.spec.placed import Pattern, Placed
+from crossfade.domain.spec.placed import Pattern, Placed, Route
 from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.traffic.place import groups_of, listener
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import Weights
 
@@ -15,39 +18,51 @@ ORIGIN: Slot = "green"
 def place(
     spec: ServiceSpec,
     pattern: Pattern,
-    own: TargetGroups,
-    rule: LiveRule,
+    own: Sequence[TargetGroups],
+    rules: Sequence[LiveRule],
     state: State,
     *,
-    listener: str,
     preview_secret: str,
     leaves: bool,
 ) -> Placed:
-    """The spec with its slots: ``own`` are Crossfade's target groups, ``rule`` is the production rule.
+    """The spec with its slots: ``own`` are Crossfade's target groups, ``rules`` those of ``traffic``, in order.
 
     Raises
     ------
     NothingToLeave
         The service is to be handed back, and its owner's ECS service is live already.
+    InvalidServiceSpec
+        Two entries of ``traffic`` are one rule.
+    PatternUnusable
+        No rule leads to a port of it.
+    ForeignChange
+        A rule leads to no port of it, or to several.
     """
-    origin = _origin(pattern, rule, state, leaves=leaves)
-    theirs = {"pattern": pattern.target_group}
-    if origin:
-        theirs |= {origin: pattern.target_group, "replaced": own.of(origin)}
-    if leaves and state.stable in (None, origin) and rule.forwards.get(pattern.target_group):
+    theirs = {target.target_group for target in pattern.targets}
+    at_home = [any(rule.forwards.get(group) for group in theirs) for rule in rules]
+    origin = _origin(state, leaves=leaves, at_home=any(at_home))
+    if leaves and state.stable in (None, origin) and all(at_home):
         raise NothingToLeave(
             f"{spec.service} is live in its owner's ECS service {spec.like} already, so nothing was "
             "changed. Go on with crossfade leave, which removes what Crossfade made."
         )
+    routes = [
+        Route(rule=rule.arn, listener=listener(entry), target_groups=_bound(groups_of(entry, rule, own), origin))
+        for entry, rule in zip(spec.traffic, rules, strict=True)
+    ]
+    arns = [route.rule for route in routes]
+    if twice := next((arn for arn in arns if arns.count(arn) > 1), None):
+        raise InvalidServiceSpec(f"traffic of {spec.service} names the rule {twice} twice: leave one of them.")
+    _refuse_unreached(spec, pattern, routes)
     warm = state.warm.slot if state.warm else None
     was_origin, is_origin = warm == state.origin, warm == origin
+    first, *also = (route.model_dump() for route in routes)
     return Placed.model_validate(
         {
             **spec.model_dump(mode="json"),
-            "pattern": pattern.model_dump(mode="json"),
-            "listener": listener,
-            "rule": rule.arn,
-            "target_groups": own.model_copy(update=theirs).model_dump(),
+            "pattern": pattern.with_first(routes[0].target_groups.pattern).model_dump(mode="json"),
+            **first,
+            "also": also,
             "origin": origin,
             "leftover": warm is not None and was_origin != is_origin,
             "preview_secret": preview_secret,
@@ -55,10 +70,29 @@ def place(
     )
 
 
-def _origin(pattern: Pattern, rule: LiveRule, state: State, *, leaves: bool) -> Slot | None:
+def _bound(own: TargetGroups, origin: Slot | None) -> TargetGroups:
+    """The same with the owner's group in the place of the slot that its service takes."""
+    return own.model_copy(update={origin: own.pattern, "replaced": own.of(origin)}) if origin else own
+
+
+def _refuse_unreached(spec: ServiceSpec, pattern: Pattern, routes: Sequence[Route]) -> None:
+    """Refuse a port of the pattern that no route leads to."""
+    reached = {route.target_groups.pattern for route in routes}
+    unreached = [target for target in pattern.targets if target.target_group not in reached]
+    if unreached:
+        ports = ", ".join(f"{one.name} ({one.target_group})" for one in unreached)
+        raise PatternUnusable(
+            f"No rule in traffic of {spec.service} leads to {ports} of {spec.like}, so that Crossfade would "
+            "not move its clients. Name each rule that leads there, or take the target group out of the "
+            "ECS service."
+        )
+
+
+def _origin(state: State, *, leaves: bool, at_home: bool) -> Slot | None:
+    """The slot whose place it takes; ``at_home``: a rule leads to it."""
     # A rule that still shows another slot is no reason to look for what is live in that one.
     written = state.origin and state.weights and state.weights.of(state.origin)
-    if written or rule.forwards.get(pattern.target_group):
+    if written or at_home:
         return state.origin or (other(state.stable) if state.stable else ORIGIN)
     return other(state.stable) if leaves and state.stable else None
 

@@ -149,6 +149,10 @@ class Placed(ServiceSpec):
         groups = {route.target_groups.pattern: route.target_groups for route in self.routes}
         return tuple((target, groups[target.target_group]) for target in self.pattern.targets)
 
+    def slot_groups(self, slot: Slot) -> tuple[str, ...]:
+        """The target groups of a slot, one for each port, what the probe asks first."""
+        return tuple(dict.fromkeys(route.target_groups.of(slot) for route in self.routes))
+
     def slot_service(self, slot: Slot) -> str:
         """The name of the ECS service that runs a slot."""
         return self.pattern_service if slot == self.origin else self.own_service(slot)

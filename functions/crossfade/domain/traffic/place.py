@@ -1,12 +1,21 @@
-"""The production rule's place: which rule it is, and beside which other rules it stands.
+"""A production rule's place: which rule an entry of ``traffic`` means, and beside which others it stands.
 
-An owner's rule is named by its ARN. A rule that Crossfade makes may stand neither before another service's
+``groups`` are the service's target groups, one ``TargetGroups`` for each target of the pattern, with that
+target's own as ``pattern``. An owner's rule is named by its ARN. A rule that Crossfade makes may stand neither before another service's
 rule that it covers, nor behind one that covers it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from crossfade.domain.errors import NotPrepared, PriorityTaken, ResourceGone, RuleCovers, ServiceMoved
+from crossfade.domain.errors import (
+    ForeignChange,
+    NotPrepared,
+    PatternUnusable,
+    PriorityTaken,
+    ResourceGone,
+    RuleCovers,
+    ServiceMoved,
+)
 from crossfade.domain.slots import Slot, TargetGroups
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ExistingRule, OwnRule, ServiceSpec
@@ -34,13 +43,17 @@ def balancer_of(listener: str) -> str:
     return listener.replace(":listener/", ":loadbalancer/").rpartition("/")[0]
 
 
-def listener(spec: ServiceSpec) -> str:
-    """The ARN of the listener of production."""
-    route = spec.route
-    return listener_of(route.rule) if isinstance(route, ExistingRule) else route.listener
+def listener(entry: ExistingRule | OwnRule) -> str:
+    """The ARN of the listener that the rule of an entry belongs to."""
+    return listener_of(entry.rule) if isinstance(entry, ExistingRule) else entry.listener
 
 
-def production_rule(spec: ServiceSpec, rules: Iterable[LiveRule], groups: TargetGroups) -> LiveRule:
+def production_rule(
+    spec: ServiceSpec,
+    entry: ExistingRule | OwnRule,
+    rules: Iterable[LiveRule],
+    groups: Sequence[TargetGroups],
+) -> LiveRule:
     """The rule by which production traffic comes, found for a deployment that begins.
 
     Raises
@@ -50,62 +63,91 @@ def production_rule(spec: ServiceSpec, rules: Iterable[LiveRule], groups: Target
     PriorityTaken
         The rule in its place leads to others.
     """
-    rule = found_rule(spec, rules, groups)
-    route = spec.route
+    rule = found_rule(entry, rules, groups)
     if rule is None:
-        wanted = route.rule if isinstance(route, ExistingRule) else f"of priority {route.priority}"
+        wanted = entry.rule if isinstance(entry, ExistingRule) else f"of priority {entry.priority}"
         raise NotPrepared(
-            f"The listener {listener(spec)} shows no rule {wanted} for {spec.service}. Prepare the service: "
+            f"The listener {listener(entry)} shows no rule {wanted} for {spec.service}. Prepare the service: "
             "crossfade adopt, or an update of the stack that has its Custom::CrossfadeService. If that was "
             "done less than five minutes ago, ELB may not show the rule yet: deploy again."
         )
-    if isinstance(route, OwnRule) and not set(rule.forwards) & _all(groups):
+    if isinstance(entry, OwnRule) and not set(rule.forwards) & _all(groups):
         raise PriorityTaken(
-            f"The spec of {spec.service} says priority {route.priority}, and there the listener has a rule "
+            f"The spec of {spec.service} says priority {entry.priority}, and there the listener has a rule "
             f"that is not of this service: {rule}. It is left alone. {ALONE}"
         )
     return rule
 
 
-def found_rule(spec: ServiceSpec, rules: Iterable[LiveRule], groups: TargetGroups) -> LiveRule | None:
-    """The rule in the place that the spec names; None where the listener shows none.
+def found_rule(
+    entry: ExistingRule | OwnRule, rules: Iterable[LiveRule], groups: Sequence[TargetGroups]
+) -> LiveRule | None:
+    """The rule in the place that an entry names; None where the listener shows none.
 
     With ``priority: last`` that is the last one that leads to the service alone and takes every request.
     """
-    route = spec.route
-    if isinstance(route, ExistingRule):
-        return next((rule for rule in rules if rule.arn == route.rule), None)
+    if isinstance(entry, ExistingRule):
+        return next((rule for rule in rules if rule.arn == entry.rule), None)
     numbered = [rule for rule in rules if rule.priority != DEFAULT]
-    if route.priority != "last":
-        return next((rule for rule in numbered if rule.priority == str(route.priority)), None)
+    if entry.priority != "last":
+        return next((rule for rule in numbered if rule.priority == str(entry.priority)), None)
     mine = [rule for rule in numbered if rule.covers_all() and leads_here(groups, rule)]
     return max(mine, key=lambda rule: int(rule.priority), default=None)
 
 
-def free_priority(spec: ServiceSpec, rules: Iterable[LiveRule]) -> int:
+def groups_of(
+    entry: ExistingRule | OwnRule, rule: LiveRule, groups: Sequence[TargetGroups]
+) -> TargetGroups:
+    """Those of the groups that a rule leads to: by the entry, or by the rule as it was read.
+
+    Raises
+    ------
+    ForeignChange
+        It leads to those of no target, or of several.
+    PatternUnusable
+        The entry names a target group that the pattern has not.
+    """
+    wanted = entry.target_group if isinstance(entry, OwnRule) else None
+    if wanted:
+        named = next((one for one in groups if one.pattern == wanted), None)
+        if named is None:
+            raise PatternUnusable(
+                f"traffic says that the rule {rule} leads to the target group {wanted}, and the pattern has "
+                f"only {', '.join(one.pattern for one in groups)}. Correct target_group in the spec."
+            )
+        return named
+    found = [one for one in groups if set(rule.forwards) & _all([one])] if len(groups) > 1 else groups
+    if len(found) != 1:
+        raise ForeignChange(
+            f"The production rule {rule} leads to {', '.join(rule.forwards) or 'no target group'}. It should "
+            "lead to the target groups of one port of the service, so that its weights can be moved. It is "
+            "left alone. Put it right, or correct traffic in the spec, then deploy again."
+        )
+    return found[0]
+
+
+def free_priority(entry: OwnRule, rules: Iterable[LiveRule]) -> int:
     """Where the rule of an ``OwnRule`` is to be made."""
+    if entry.priority != "last":
+        return entry.priority
     taken = {int(rule.priority) for rule in rules if rule.priority != DEFAULT}
-    route = spec.route
-    assert isinstance(route, OwnRule)  # noqa: S101 - an owner's rule is never made
-    if route.priority != "last":
-        return route.priority
     return next(place for place in range(LAST, 0, -1) if place not in taken)
 
 
-def leads_here(groups: TargetGroups, rule: LiveRule) -> bool:
+def leads_here(groups: Iterable[TargetGroups], rule: LiveRule) -> bool:
     """Whether a rule forwards to the service's target groups, and to no others."""
     forwards = set(rule.forwards)
     return bool(forwards) and forwards <= _all(groups)
 
 
-def _all(groups: TargetGroups) -> set[str]:
-    return {groups.blue, groups.green, groups.pattern, groups.replaced}
+def _all(groups: Iterable[TargetGroups]) -> set[str]:
+    return {arn for one in groups for arn in (one.blue, one.green, one.pattern, one.replaced)}
 
 
-def listener_gone(spec: ServiceSpec) -> ResourceGone:
+def listener_gone(spec: ServiceSpec, listener: str) -> ResourceGone:
     """The error for a listener that ELB says it does not have."""
     return ResourceGone(
-        f"The listener {listener(spec)}, which the spec of {spec.service} names, does not exist, and so "
+        f"The listener {listener}, which the spec of {spec.service} names, does not exist, and so "
         f"there is no production rule: no client reaches {spec.service} by it. {_PUT_THERE}"
     )
 
@@ -155,7 +197,9 @@ def refuse_moved(spec: Placed, last: LastRule | None, stable: Slot | None) -> No
         )
 
 
-def refuse_covering(spec: ServiceSpec, rules: Iterable[LiveRule], groups: TargetGroups) -> None:
+def refuse_covering(
+    spec: ServiceSpec, entry: OwnRule, rules: Iterable[LiveRule], groups: Sequence[TargetGroups]
+) -> None:
     """Refuse to make the production rule where it would take others' requests, or get none.
 
     ``rules`` are all rules of the listener.
@@ -166,11 +210,10 @@ def refuse_covering(spec: ServiceSpec, rules: Iterable[LiveRule], groups: Target
         One rule would take all the requests of another: the sentence names it, its place and its conditions.
     """
     all_rules = list(rules)
-    route, place = spec.route, free_priority(spec, all_rules)
-    everything = isinstance(route, OwnRule) and not route.conditions
+    place = free_priority(entry, all_rules)
     mine = f"the production rule of {spec.service} (priority {place})"
-    covered = [str(rule) for rule in all_rules if everything and _would_be_covered(place, rule, groups)]
-    if covered:
+    covered = [str(rule) for rule in all_rules if _would_be_covered(place, rule, groups)]
+    if covered and not entry.conditions:
         raise RuleCovers(
             f"These rules of the listener would get no request any more: {'; '.join(covered)}. For {mine} "
             f"would stand before them and take all of them. {ALONE}"
@@ -183,7 +226,7 @@ def refuse_covering(spec: ServiceSpec, rules: Iterable[LiveRule], groups: Target
             )
 
 
-def _would_be_covered(place: int, rule: LiveRule, groups: TargetGroups) -> bool:
+def _would_be_covered(place: int, rule: LiveRule, groups: Sequence[TargetGroups]) -> bool:
     """Whether a rule would lose its requests; a default rule that answers by itself loses nothing."""
     if rule.priority == DEFAULT:
         return bool(rule.forwards) and not leads_here(groups, rule)

@@ -1,7 +1,7 @@
 """The routes to a service: every rule of its load balancer that leads there, and what cannot be moved of it.
 
-Weights move in one rule. Another one that leads to the same service would go on leading to the release of
-before, and to no task at all once that is stopped.
+Weights move in the rules that ``traffic`` names. Another one that leads to the same service would go on
+leading to the release of before, and to no task at all once that is stopped.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -53,7 +53,7 @@ def asks_for_login(rule: LiveRule) -> bool:
 
 
 def refuse_routes(spec: ServiceSpec, listeners: Iterable[Listener], groups: Iterable[str]) -> None:
-    """Refuse what one rule's weights do not move, and listeners that the probe cannot ask.
+    """Refuse what no weights of ``traffic`` move, and listeners that the probe cannot ask.
 
     ``listeners`` are all of the load balancer, ``groups`` the target groups of the slots and of the pattern.
 
@@ -73,37 +73,39 @@ def refuse_routes(spec: ServiceSpec, listeners: Iterable[Listener], groups: Iter
 
 def _others(spec: ServiceSpec, listeners: list[Listener], groups: set[str]) -> Iterator[str]:
     for rule in routes_to(groups, listeners):
-        if not _is_moved(spec, rule):
-            yield f"{rule} leads to it as well, and only one rule may: take its target group out of that one"
+        if not any(_is_moved(entry, rule) for entry in spec.traffic):
+            yield (
+                f"{rule} leads to it as well, and traffic does not name it: name it there, or take the "
+                "service's target group out of it"
+            )
 
 
-def _is_moved(spec: ServiceSpec, rule: LiveRule) -> bool:
-    """Whether a rule is the one whose weights are moved, or the default action whose place it takes."""
-    if isinstance(spec.route, ExistingRule):
-        return rule.arn == spec.route.rule
-    in_its_place = rule.priority == DEFAULT and listener_of(rule.arn) == spec.route.listener
-    return in_its_place and not spec.route.conditions  # with some, the others' requests still come by it
+def _is_moved(entry: ExistingRule | OwnRule, rule: LiveRule) -> bool:
+    """Whether a rule is the one that an entry means, or the default action whose place that one takes."""
+    if isinstance(entry, ExistingRule):
+        return rule.arn == entry.rule
+    in_its_place = rule.priority == DEFAULT and listener_of(rule.arn) == entry.listener
+    return in_its_place and not entry.conditions  # with some, the others' requests still come by it
 
 
 def _client_certificates(spec: ServiceSpec, listeners: list[Listener]) -> Iterator[str]:
     """Of listeners that ask for a client's certificate (botocore elbv2 2015-12-01, MutualAuthentication)."""
     for found in listeners:
         mode = found.shown.get("MutualAuthentication", {}).get("Mode", "off")
-        if mode != "off" and found.arn in (listener(spec), spec.preview.listener):
+        if mode != "off" and found.arn in (listener(spec.route), spec.preview.listener):
             yield f"the listener {found.arn} asks for a client's certificate ({mode}), and the probe has none"
 
 
 def _login(spec: ServiceSpec, listeners: list[Listener], groups: set[str]) -> Iterator[str]:
     """A login keeps the probe from what users get, and the secret of one cannot be read to make it anew."""
     for rule in routes_to(groups, listeners):
-        if not _is_moved(spec, rule):
-            continue
-        if isinstance(spec.route, OwnRule) and any(action["Type"] in KEPT for action in rule.actions[:-1]):
+        entry = next((entry for entry in spec.traffic if _is_moved(entry, rule)), None)
+        if isinstance(entry, OwnRule) and any(action["Type"] in KEPT for action in rule.actions[:-1]):
             yield (
                 f"{rule} asks for a login, and a rule in its place would need that login's secret, which ELB "
                 "shows to nobody: put the login and the forward into a rule, and name its ARN in traffic"
             )
-        elif asks_for_login(rule) and not spec.login_bypass:
+        elif entry is spec.route and asks_for_login(rule) and not spec.login_bypass:
             yield (
                 f"{rule} asks for a login, which the probe has not: say login_bypass: true in the spec, and "
                 "see in docs/adopting.md what that means, or let the login be the application's own"

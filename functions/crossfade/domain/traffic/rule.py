@@ -5,7 +5,7 @@ shapes of ELB's ``Action`` and ``RuleCondition``.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -171,9 +171,9 @@ def weighted_forward(action: Mapping[str, Any], groups: TargetGroups, weights: W
     return {**rest, "ForwardConfig": {**action.get("ForwardConfig", {}), "TargetGroups": tuples}}
 
 
-def refuse_stickiness(rule: LiveRule | None, sticky_groups: list[str]) -> None:
+def refuse_stickiness(rules: Iterable[LiveRule], sticky_groups: Sequence[str] = ()) -> None:
     """Refuse sticky sessions: they keep clients on a version whatever the weights say."""
-    sticky = [*sticky_groups, *([rule.arn] if rule and rule.sticky else [])]
+    sticky = [*sticky_groups, *(rule.arn for rule in rules if rule.sticky)]
     if sticky:
         raise StickyTraffic(
             f"Sticky sessions are on for {', '.join(sticky)}; they override weights, so traffic could not be "
