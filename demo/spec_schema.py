@@ -33,7 +33,7 @@ _NO_HEADER = "|".join(map(_any_case, sorted(OWN_HEADERS)))
 _BY_FUNCTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ServiceSpec": {
         "service": {"pattern": "^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$"},
-        "traffic": {"maxItems": 1},
+        "traffic": {"uniqueItems": True},
         "stages": {
             "minItems": 2,
             "prefixItems": [{"$ref": "#/$defs/Stage", **_named("weight", const=0)}],

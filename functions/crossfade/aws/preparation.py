@@ -244,9 +244,7 @@ class Preparation:
         return answer
 
 
-def slot_groups(
-    elbv2: Any, spec: ServiceSpec, specs_path: str, pattern: Pattern
-) -> tuple[TargetGroups, ...]:
+def slot_groups(elbv2: Any, spec: ServiceSpec, specs_path: str, pattern: Pattern) -> tuple[TargetGroups, ...]:
     """Crossfade's own target groups of a service, for each of the pattern's targets, with that one's own.
 
     Raises

@@ -374,9 +374,7 @@ def _own_tags(spec: ServiceSpec, names: Names) -> dict[str, str]:
     return {SERVICE_TAG: spec.service, SPEC_TAG: names.spec}
 
 
-def _production(
-    spec: ServiceSpec, entry: OwnRule, names: Names, found: Found, groups: TargetGroups
-) -> Step:
+def _production(spec: ServiceSpec, entry: OwnRule, names: Names, found: Found, groups: TargetGroups) -> Step:
     """The production rule, which leads to the pattern's group: no client is sent elsewhere by it."""
     everything = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
     arguments = {

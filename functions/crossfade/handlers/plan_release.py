@@ -181,7 +181,9 @@ def _find_spec(request: DeployRequest | ImagePushed) -> ServiceSpec | NoConcern:
     return read_spec(name, documents[name])
 
 
-def _placed(spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool) -> tuple[Placed, list[LiveRule]]:
+def _placed(
+    spec: ServiceSpec, pattern: Pattern, state: State, *, leaves: bool
+) -> tuple[Placed, list[LiveRule]]:
     """The spec with its slots, rules and pattern looked up, and the rules as they were read."""
     elbv2, path = client("elbv2"), os.environ["SPECS_PATH"]
     groups = slot_groups(elbv2, spec, path, pattern)
@@ -418,7 +420,7 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> tuple[Weights, list[L
         It is not the rule that Crossfade has left so.
     """
     rule = traffic.rule()
-    refuse_stickiness(rule, traffic.sticky_groups())
+    refuse_stickiness([rule] if rule else [], traffic.sticky_groups())
     try:
         if rule is None:
             raise ForeignChange(f"The production rule {spec.rule} was deleted outside Crossfade.")

@@ -135,7 +135,7 @@ def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights,
         refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
     if rule is None:
         raise NotYetVisible(f"The load balancer does not show the production rule {plan.spec.rule} yet.")
-    refuse_stickiness(rule, [])  # its owner may have turned it on since the plan; a write keeps it
+    refuse_stickiness([rule])  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
     known = state.may_be(rule, live, began)
     if len(known) > 1 and not urgent:

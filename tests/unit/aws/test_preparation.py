@@ -20,10 +20,12 @@ from crossfade.domain.errors import (
     StillLive,
 )
 from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
+from crossfade.domain.spec.placed import Pattern
 from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import REGION
 from faults.cases.service import document
 from tests.unit.account import SESSION
+from tests.unit.examples import pattern
 
 PATH = "/crossfade/services/"
 ANSWER = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
@@ -127,6 +129,11 @@ class Owner:
         found = self.ssm.get_parameter(Name="/crossfade/preview/web", WithDecryption=True)["Parameter"]
         assert found["Type"] == "SecureString"
         return str(found["Value"])
+
+    @property
+    def pattern(self) -> Pattern:
+        """The owner's service, of which names need the target group alone."""
+        return pattern(target_group=self.group)
 
     def spec(self, **changes: Any) -> ServiceSpec:
         """The service's spec: a rule `/*` in the default action's place."""
@@ -519,7 +526,7 @@ def test_the_traffic_of_an_owners_rule_is_handed_back(
     spec = owner.spec(traffic=[{"rule": arn}])
     preparation.prepare(spec)
     assert preparation.beside(spec).owners == ()
-    groups = slot_groups(owner.elbv2, spec, PATH)
+    (groups,) = slot_groups(owner.elbv2, spec, PATH, owner.pattern)
     weights = [{"TargetGroupArn": groups.blue, "Weight": 0}, {"TargetGroupArn": owner.group, "Weight": 1}]
     owner.elbv2.modify_rule(
         RuleArn=arn, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}]
@@ -537,7 +544,7 @@ def test_a_service_that_is_live_in_a_slot_does_not_leave(owner: Owner, preparati
     arn = owner.own_rule(100)
     spec = owner.spec(traffic=[{"rule": arn}])
     preparation.prepare(spec)
-    groups = slot_groups(owner.elbv2, spec, PATH)
+    (groups,) = slot_groups(owner.elbv2, spec, PATH, owner.pattern)
     owner.elbv2.modify_rule(RuleArn=arn, Actions=[{"Type": "forward", "TargetGroupArn": groups.blue}])
     with pytest.raises(
         StillLive, match=r"listener-rule/app/web/.*\(priority 100, host-header shop.example\)"
@@ -600,4 +607,4 @@ def test_a_secret_that_is_not_shown_yet_is_waited_for(
 def test_a_slot_without_its_group(owner: Owner) -> None:
     """The service was never prepared."""
     with pytest.raises(NotPrepared, match=r"has no target group cf-web-[0-9a-f]{6}-blue, which the slot"):
-        slot_groups(owner.elbv2, owner.spec(), PATH)
+        slot_groups(owner.elbv2, owner.spec(), PATH, owner.pattern)

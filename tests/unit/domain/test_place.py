@@ -4,11 +4,20 @@ from typing import Any
 
 import pytest
 
-from crossfade.domain.errors import NotPrepared, PriorityTaken, RuleCovers, ServiceMoved
+from crossfade.domain.errors import (
+    ForeignChange,
+    NotPrepared,
+    PatternUnusable,
+    PriorityTaken,
+    RuleCovers,
+    ServiceMoved,
+)
 from crossfade.domain.slots import TargetGroups
+from crossfade.domain.spec.service import OwnRule, ServiceSpec
 from crossfade.domain.traffic.place import (
     found_rule,
     free_priority,
+    groups_of,
     leads_here,
     listener,
     production_rule,
@@ -23,44 +32,68 @@ DEFAULT = live_rule({"Type": "fixed-response"}, arn="the-default", priority="def
 HOST = ({"Field": "host-header", "HostHeaderConfig": {"Values": ["api.example"]}},)
 HEADER = ({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "x", "Values": ["secret"]}},)
 OTHERS = forward(shop=100)
-GROUPS = placed().target_groups
+GROUPS = [placed().target_groups]
+OWN = spec().route
+ADMIN = placed().pattern.target_group.replace("/web/", "/admin/")
 LAST = LastRule.of(placed(), live_rule(), at(0))
 LASTING = spec(traffic=[{"listener": LISTENER, "priority": "last"}])
 THEIRS = spec(traffic=[{"rule": RULE}])
 
 
+def _own(written: ServiceSpec) -> OwnRule:
+    assert isinstance(written.route, OwnRule)
+    return written.route
+
+
 def test_a_rule_of_crossfades_own_is_known_by_its_priority() -> None:
     """Among the listener's rules there may be none."""
     rules = [live_rule(OTHERS, priority="99"), live_rule(), DEFAULT]
-    assert production_rule(spec(), rules, GROUPS) == live_rule()
+    assert production_rule(spec(), OWN, rules, GROUPS) == live_rule()
     other = spec(traffic=[{"listener": LISTENER, "priority": 98}])
     with pytest.raises(NotPrepared, match=r"shows no rule of priority 98 for web\. Prepare the service"):
-        production_rule(other, rules, GROUPS)
+        production_rule(other, other.route, rules, GROUPS)
 
 
 def test_an_owners_rule_is_known_by_its_arn() -> None:
     """Wherever it stands; its listener is part of its ARN."""
     mine = live_rule(priority="7")
-    assert found_rule(THEIRS, [live_rule(OTHERS, arn="a", priority="100"), mine, DEFAULT], GROUPS) == mine
-    assert (listener(THEIRS), listener(spec())) == (LISTENER, LISTENER)
+    rules = [live_rule(OTHERS, arn="a", priority="100"), mine, DEFAULT]
+    assert found_rule(THEIRS.route, rules, GROUPS) == mine
+    assert (listener(THEIRS.route), listener(OWN)) == (LISTENER, LISTENER)
     with pytest.raises(NotPrepared, match=f"shows no rule {RULE} for web"):
-        production_rule(THEIRS, [DEFAULT], GROUPS)
+        production_rule(THEIRS, THEIRS.route, [DEFAULT], GROUPS)
+
+
+def test_a_rule_leads_to_one_port_of_the_service() -> None:
+    """To which is seen in the rule, or said in its entry where Crossfade makes it."""
+    entry, admin = THEIRS.route, TargetGroups(blue="b", green="g", pattern=ADMIN)
+    both = [*GROUPS, admin]
+    assert groups_of(entry, live_rule(forward(blue=0, green=100)), both) == GROUPS[0]
+    assert groups_of(entry, live_rule(forward(**{ADMIN: 1})), both) == admin
+    assert groups_of(entry, live_rule(OTHERS), GROUPS) == GROUPS[0]  # there is no other
+    for stray in (OTHERS, forward(blue=1, g=0), {"Type": "redirect"}):
+        with pytest.raises(ForeignChange, match=rf"{RULE} .*leads to .*target groups of one port"):
+            groups_of(entry, live_rule(stray), both)
+    made = OwnRule(listener=LISTENER, priority=7, target_group=ADMIN)
+    assert groups_of(made, live_rule(OTHERS), both) == admin
+    with pytest.raises(PatternUnusable, match=f"leads to the target group {ADMIN}, and the pattern has only"):
+        groups_of(made, live_rule(), GROUPS)
 
 
 def test_the_last_rule_is_the_one_that_takes_every_request_for_this_service() -> None:
     """Not a rule of a slot's preview, nor one of another service."""
     preview = live_rule(arn="p", priority="3", conditions=HEADER)
     rules = [preview, live_rule(OTHERS, arn="o", priority="50000"), live_rule(priority="49999"), DEFAULT]
-    assert found_rule(LASTING, rules, GROUPS) == live_rule(priority="49999")
-    assert found_rule(LASTING, [preview, DEFAULT], GROUPS) is None
+    assert found_rule(LASTING.route, rules, GROUPS) == live_rule(priority="49999")
+    assert found_rule(LASTING.route, [preview, DEFAULT], GROUPS) is None
 
 
 @pytest.mark.parametrize(("taken", "free"), [((), 50_000), ((50_000, 49_998), 49_999)])
 def test_last_is_the_highest_priority_that_is_free(taken: tuple[int, ...], free: int) -> None:
     """And a number is that number."""
     rules = [*(live_rule(OTHERS, priority=str(number)) for number in taken), DEFAULT]
-    assert free_priority(LASTING, rules) == free
-    assert free_priority(spec(), rules) == 100
+    assert free_priority(_own(LASTING), rules) == free
+    assert free_priority(_own(spec()), rules) == 100
 
 
 @pytest.mark.parametrize(
@@ -108,7 +141,7 @@ def test_a_rule_that_leads_here(actions: list[dict[str, Any]], here: bool) -> No
 def test_one_rule_may_not_take_all_of_anothers_requests(rules: list[LiveRule], said: str) -> None:
     """The sentence names the rule, where it stands, and its conditions."""
     with pytest.raises(RuleCovers, match=f"{said}.*listener of its own"):
-        refuse_covering(spec(), [*rules, DEFAULT], GROUPS)
+        refuse_covering(spec(), _own(spec()), [*rules, DEFAULT], GROUPS)
 
 
 @pytest.mark.parametrize(
@@ -121,22 +154,22 @@ def test_one_rule_may_not_take_all_of_anothers_requests(rules: list[LiveRule], s
 )
 def test_a_rule_that_takes_nobodys_requests_may_be_made(rules: list[LiveRule]) -> None:
     """And the fixed answer of the default rule is nobody's."""
-    refuse_covering(spec(), [*rules, DEFAULT], GROUPS)
+    refuse_covering(spec(), _own(spec()), [*rules, DEFAULT], GROUPS)
 
 
 def test_a_rule_with_conditions_takes_no_others_requests() -> None:
     """But it gets none behind a rule that takes every request."""
     conditioned = spec(traffic=[{"listener": LISTENER, "priority": 100, "conditions": list(HOST)}])
-    refuse_covering(conditioned, [live_rule(OTHERS, priority="101"), DEFAULT], GROUPS)
+    refuse_covering(conditioned, _own(conditioned), [live_rule(OTHERS, priority="101"), DEFAULT], GROUPS)
     with pytest.raises(RuleCovers, match="would get none behind it"):
-        refuse_covering(conditioned, [live_rule(OTHERS, priority="99"), DEFAULT], GROUPS)
+        refuse_covering(conditioned, _own(conditioned), [live_rule(OTHERS, priority="99"), DEFAULT], GROUPS)
 
 
 @pytest.mark.parametrize("action", [OTHERS, {"Type": "redirect"}])
 def test_a_priority_that_another_rule_has(action: dict[str, Any]) -> None:
     """It was never this service's, so nobody changed anything."""
     with pytest.raises(PriorityTaken, match=r"priority 100.* not of this service: .*left alone"):
-        production_rule(spec(), [live_rule(action)], GROUPS)
+        production_rule(spec(), OWN, [live_rule(action)], GROUPS)
 
 
 @pytest.mark.parametrize(
@@ -158,5 +191,5 @@ def test_a_live_service_is_not_moved(changed: dict[str, Any], said: str) -> None
 
 def test_the_idle_slots_group_may_be_another_one() -> None:
     """After the first release the origin makes room for Crossfade's own."""
-    bound = placed(target_groups=GROUPS.model_copy(update={"green": GROUPS.pattern}).model_dump())
+    bound = placed(target_groups=GROUPS[0].model_copy(update={"green": GROUPS[0].pattern}).model_dump())
     refuse_moved(placed(), LastRule.of(bound, live_rule(), at(0)), "blue")

@@ -1,13 +1,16 @@
 """Placing: whether the owner's ECS service takes the place of a slot, and of which."""
 
+from typing import Any
+
 import pytest
 
-from crossfade.domain.errors import ForeignChange, NothingToLeave
+from crossfade.domain.errors import ForeignChange, InvalidServiceSpec, NothingToLeave, PatternUnusable
 from crossfade.domain.journal import State, WarmSlot
 from crossfade.domain.planning.placing import image_tag, place, refuse_others_traffic
-from crossfade.domain.slots import Slot, other
-from crossfade.domain.spec.placed import Placed
+from crossfade.domain.slots import Slot, TargetGroups, other
+from crossfade.domain.spec.placed import Placed, Target
 from crossfade.domain.traffic.weights import Weights
+from faults.cases.service import RULE, document
 from tests.unit.examples import at, forward, live_rule, origin_placed, pattern, placed, spec
 
 OWN = placed().target_groups
@@ -18,13 +21,68 @@ def _place(state: State, *, leaves: bool = False, **weights: int) -> Placed:
     return place(
         spec(),
         pattern(),
-        OWN,
-        live_rule(forward(**weights)),
+        [OWN],
+        [live_rule(forward(**weights))],
         state,
-        listener=placed().listener,
         preview_secret=placed().preview_secret,
         leaves=leaves,
     )
+
+
+ADMIN = Target(target_group=pattern().target_group.replace("/web/", "/admin/"), container="app", port=9000)
+OWN_ADMIN = TargetGroups(blue="b", green="g", pattern=ADMIN.target_group)
+
+
+def _place_all(*actions: dict[str, Any], state: State | None = None, leaves: bool = False) -> Placed:
+    """A service of two ports, whose rules stand on two listeners."""
+    rules = [live_rule(one, arn=f"{RULE[:-1]}{n}") for n, one in enumerate(actions)]
+    return place(
+        spec(traffic=[{"rule": rule.arn} for rule in rules]),
+        pattern(also=[ADMIN.model_dump()]),
+        [OWN, OWN_ADMIN],
+        rules,
+        state or State(),
+        preview_secret=placed().preview_secret,
+        leaves=leaves,
+    )
+
+
+def test_each_rule_is_a_route_to_one_port() -> None:
+    """What the first one leads to is what the probe asks, and so the pattern's first port."""
+    found = _place_all(forward(**{ADMIN.target_group: 1}), forward(pattern=1))
+    assert [route.rule for route in found.routes] == [f"{RULE[:-1]}0", f"{RULE[:-1]}1"]
+    assert [target.name for target in found.pattern.targets] == ["app:9000", "app:8080"]
+    assert found.slot_groups("blue") == ("b", OWN.blue)
+    assert found.slot_groups("green") == (ADMIN.target_group, pattern().target_group)  # the origin's place
+    assert [groups.replaced for _, groups in found.ports] == ["g", OWN.green]
+    both = _place_all(
+        forward(blue=100), forward(b=100, g=0), forward(green=0, blue=1), state=_state("blue", "green")
+    )
+    assert [route.target_groups.blue for route in both.routes] == [OWN.blue, "b", OWN.blue]
+    assert both.origin is None
+
+
+def test_a_port_that_no_rule_leads_to() -> None:
+    """Its clients would stay with the version of before."""
+    with pytest.raises(PatternUnusable, match=r"No rule in traffic of web leads to app:9000 \("):
+        _place_all(forward(pattern=1), forward(pattern=1))
+
+
+def test_two_entries_that_are_one_rule() -> None:
+    """One is by its ARN, the other one by its place."""
+    twice = spec(traffic=[{"rule": RULE}, *document()["traffic"]])
+    rules = [live_rule(forward(pattern=1))] * 2
+    with pytest.raises(InvalidServiceSpec, match=f"names the rule {RULE} twice"):
+        place(twice, pattern(), [OWN], rules, State(), preview_secret="p", leaves=False)
+
+
+def test_a_service_of_which_one_rule_is_elsewhere_has_not_left() -> None:
+    """All that it has at home is what its owner has."""
+    home, away = forward(pattern=100), forward(b=100)
+    left = _state("green", "green").model_copy(update={"weights": GREEN})
+    with pytest.raises(NothingToLeave):
+        _place_all(home, forward(**{ADMIN.target_group: 1}), state=left, leaves=True)
+    assert _place_all(home, away, state=left, leaves=True).origin == "green"
 
 
 def _state(stable: Slot | None, origin: Slot | None = None, *, warm: bool = False) -> State:

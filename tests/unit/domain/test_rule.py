@@ -123,13 +123,13 @@ def test_a_forward_to_one_group_becomes_one_to_two() -> None:
 def test_sticky_sessions_are_refused(rule: LiveRule | None, groups: list[str], named: str) -> None:
     """They override weights; the sentence names where they are on."""
     with pytest.raises(StickyTraffic, match=named):
-        refuse_stickiness(rule, groups)
+        refuse_stickiness([rule] if rule else [], groups)
 
 
 @pytest.mark.parametrize("rule", [None, live_rule(), live_rule(forward(blue=1, sticky=False))])
 def test_traffic_that_does_not_stick_is_fine(rule: LiveRule | None) -> None:
     """The usual case, with and without a rule; a duration alone makes nothing stick."""
-    refuse_stickiness(rule, [])
+    refuse_stickiness([rule] if rule else [])
 
 
 CONDITIONS = [

@@ -58,6 +58,10 @@ def _warm(seconds: Any) -> dict[str, Any]:
     return {"retire": document()["retire"] | {"warm_seconds": seconds}}
 
 
+def _places(count: int) -> list[dict[str, Any]]:
+    return [document()["traffic"][0] | {"priority": priority} for priority in range(1, count + 1)]
+
+
 def _route(**changes: Any) -> dict[str, Any]:
     return {"traffic": [document()["traffic"][0] | changes]}
 
@@ -85,7 +89,10 @@ def test_an_old_version_may_be_kept_warm_for_as_long_as_the_workflow_lives() -> 
         pytest.param({"like": "web"}, "like: ", id="pattern-is-no-arn"),
         pytest.param({"like": f"{ECS}:service/web"}, "like: ", id="pattern-of-an-old-short-arn"),
         pytest.param({"traffic": []}, "traffic: ", id="no-route"),
-        pytest.param({"traffic": document()["traffic"] * 2}, "traffic: .*of one", id="several-routes"),
+        pytest.param(
+            {"traffic": document()["traffic"] * 2}, "traffic: .*priority 100 of .* twice", id="a-route-twice"
+        ),
+        pytest.param({"traffic": _places(11)}, "traffic: .*10", id="too-many-routes"),
         pytest.param(
             _route(priority="last", conditions=[{"Field": "host-header", "Values": ["a.example"]}]),
             "traffic.0.*priority last takes every request",

@@ -25,7 +25,9 @@ def place(
     preview_secret: str,
     leaves: bool,
 ) -> Placed:
-    """The spec with its slots: ``own`` are Crossfade's target groups, ``rules`` those of ``traffic``, in order.
+    """The spec with its slots.
+
+    ``own`` are Crossfade's target groups, one each for the pattern's targets, ``rules`` those of ``traffic``.
 
     Raises
     ------
@@ -47,12 +49,16 @@ def place(
             "changed. Go on with crossfade leave, which removes what Crossfade made."
         )
     routes = [
-        Route(rule=rule.arn, listener=listener(entry), target_groups=_bound(groups_of(entry, rule, own), origin))
+        Route(
+            rule=rule.arn,
+            listener=listener(entry),
+            target_groups=_bound(groups_of(entry, rule, own), origin),
+        )
         for entry, rule in zip(spec.traffic, rules, strict=True)
     ]
     arns = [route.rule for route in routes]
     if twice := next((arn for arn in arns if arns.count(arn) > 1), None):
-        raise InvalidServiceSpec(f"traffic of {spec.service} names the rule {twice} twice: leave one of them.")
+        raise InvalidServiceSpec(f"traffic of {spec.service} names the rule {twice} twice: leave it once.")
     _refuse_unreached(spec, pattern, routes)
     warm = state.warm.slot if state.warm else None
     was_origin, is_origin = warm == state.origin, warm == origin

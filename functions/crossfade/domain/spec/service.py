@@ -109,10 +109,19 @@ class ReleaseSettings(Model):
         return value
 
 
+MOST_ROUTES = 10
+"""Entries of ``traffic``: a shift of all of them has to stay within one invocation."""
+
+
 class ExistingRule(Model):
     """A listener rule of the service's owner, of which only the weights are Crossfade's."""
 
     rule: str = Field(pattern=r"^arn:aws[a-z-]*:elasticloadbalancing:[^:]+:\d{12}:listener-rule/app/.+$")
+
+    @property
+    def place(self) -> str:
+        """What no second rule may be."""
+        return f"the rule {self.rule}"
 
 
 class OwnRule(Model):
@@ -127,6 +136,11 @@ class OwnRule(Model):
     priority: Annotated[int, Field(ge=1, le=50_000)] | Literal["last"]
     conditions: tuple[dict[str, Any], ...] = ()
     target_group: TargetGroupArn | None = None
+
+    @property
+    def place(self) -> str:
+        """Where no second rule may be."""
+        return f"priority {self.priority} of {self.listener}"
 
     @model_validator(mode="after")
     def _last_takes_every_request(self) -> Self:
@@ -259,7 +273,7 @@ class ServiceSpec(Model):
     service: ServiceName
     like: str = Field(pattern=r"^arn:aws[a-z-]*:ecs:[^:]+:\d{12}:service/[^/]+/[^/]+$")
     release: ReleaseSettings
-    traffic: tuple[ExistingRule | OwnRule, ...] = Field(min_length=1)
+    traffic: tuple[ExistingRule | OwnRule, ...] = Field(min_length=1, max_length=MOST_ROUTES)
     preview: Preview
     login_bypass: bool = False
     version: VersionSource
@@ -274,12 +288,10 @@ class ServiceSpec(Model):
 
     @field_validator("traffic")
     @classmethod
-    def _one_rule(cls, traffic: tuple[ExistingRule | OwnRule, ...]) -> tuple[ExistingRule | OwnRule, ...]:
-        if len(traffic) > 1:
-            raise ValueError(
-                f"names {len(traffic)} rules, and Crossfade moves the weights of one: leave one of them, to "
-                "which the others may redirect"
-            )
+    def _each_once(cls, traffic: tuple[ExistingRule | OwnRule, ...]) -> tuple[ExistingRule | OwnRule, ...]:
+        places = [entry.place for entry in traffic]
+        if twice := next((place for place in places if places.count(place) > 1), None):
+            raise ValueError(f"names {twice} twice: leave it once")
         return traffic
 
     @field_validator("stages")

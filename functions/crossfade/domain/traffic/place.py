@@ -1,8 +1,8 @@
 """A production rule's place: which rule an entry of ``traffic`` means, and beside which others it stands.
 
 ``groups`` are the service's target groups, one ``TargetGroups`` for each target of the pattern, with that
-target's own as ``pattern``. An owner's rule is named by its ARN. A rule that Crossfade makes may stand neither before another service's
-rule that it covers, nor behind one that covers it.
+target's own as ``pattern``. An owner's rule is named by its ARN. A rule that Crossfade makes may stand
+neither before another service's rule that it covers, nor behind one that covers it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -95,9 +95,7 @@ def found_rule(
     return max(mine, key=lambda rule: int(rule.priority), default=None)
 
 
-def groups_of(
-    entry: ExistingRule | OwnRule, rule: LiveRule, groups: Sequence[TargetGroups]
-) -> TargetGroups:
+def groups_of(entry: ExistingRule | OwnRule, rule: LiveRule, groups: Sequence[TargetGroups]) -> TargetGroups:
     """Those of the groups that a rule leads to: by the entry, or by the rule as it was read.
 
     Raises
