@@ -1,5 +1,6 @@
 """PlanRelease: from an input to a plan, with every check that can be made before anything is changed."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,7 +39,6 @@ from crossfade.domain.errors import (
     ForeignChange,
     ImageNotInRepository,
     InvalidInput,
-    NothingToLeave,
     NotYetVisible,
 )
 from crossfade.domain.journal import State, machine_of
@@ -55,6 +55,7 @@ from crossfade.domain.planning.plan import (
     built_by_nobody,
     choose_service,
     decide,
+    nothing_live,
     unknown_service,
 )
 from crossfade.domain.planning.request import DeployRequest, ImagePushed, NoConcern, read_input
@@ -102,25 +103,37 @@ def _plan(
     journal = stack.journal()
     state = journal.state(spec.service)
     pattern = _pattern(spec)
-    release = _release(request, spec, state, pattern)
+    release = _release(request, spec, state, pattern, deployment)
     if isinstance(request, ImagePushed) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
     if state.holder == execution:
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
-    instead = _instead(execution, request, spec, release, state, journal)
+    leaves = isinstance(request, DeployRequest) and request.leave
+    force = isinstance(request, DeployRequest) and request.force
+    instead = None if force else _instead(execution, request, spec, release, state, journal)
     if instead:
         return instead
-    leaves = isinstance(request, DeployRequest) and request.leave
     placed, known = _placed(spec, pattern, state, leaves=leaves)
     checked = TaskDefinitions(client("ecs")).check(placed, release, stack.task_roles())
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != execution:
-        if leaves:
+        if leaves or force:  # what waits is an image, and no more
             raise busy(spec.service, state)
         return _wait(execution, spec, release, state, _place_in_time(request, release))
     asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
-        return _decide(deployment, execution, placed, known, release, state, checked, asked_by, leaves=leaves)
+        return _decide(
+            deployment,
+            execution,
+            placed,
+            known,
+            release,
+            state,
+            checked,
+            asked_by,
+            leaves=leaves,
+            force=force,
+        )
     except CrossfadeError as refused:
         now = journal.state(spec.service)
         if (now.holder, now.freed) == (state.holder, state.freed):
@@ -202,18 +215,15 @@ def _placed(
 
 
 def _release(
-    request: DeployRequest | ImagePushed, spec: ServiceSpec, state: State, pattern: Pattern
+    request: DeployRequest | ImagePushed, spec: ServiceSpec, state: State, pattern: Pattern, deployment: str
 ) -> Release:
     registry = Registry(client("ecr"))
     repository = spec.release.repository
     if isinstance(request, ImagePushed):
         image, version = _pushed(registry, spec, request), request.tag
-    elif request.leave:
+    elif not (request.image_tag or request.image_digest):
         if not state.digest:
-            raise NothingToLeave(
-                f"No release of {spec.service} is live by Crossfade, so there is nothing to hand back to "
-                f"{spec.like}. Go on with crossfade leave, which removes what Crossfade made."
-            )
+            raise nothing_live(spec, leave=request.leave)
         image = registry.by_digest(repository, state.digest)
         version = state.version or _version(image, spec)
     elif request.image_digest:
@@ -229,6 +239,7 @@ def _release(
         image=image.uri,
         pattern=pattern.task_definition,
         settings=pattern.fingerprint,
+        run=hashlib.sha256(deployment.encode()).hexdigest()[:8] if image.digest == state.digest else "",
         pushed=image.pushed,
         tagged=request.tagged if isinstance(request, DeployRequest) else None,
     )
@@ -314,6 +325,7 @@ def _decide(
     asked_by: str | None,
     *,
     leaves: bool,
+    force: bool,
 ) -> Decision:
     traffic = Traffic(client("elbv2"), spec)
     live, shown = _live(spec, state, traffic)
@@ -343,6 +355,7 @@ def _decide(
         stable=stable,
         serves=bool(live_count and live_count.healthy),
         leaves=leaves,
+        force=force,
         running=as_it_answers(previous, state, spec),
         contents=checked.contents,
         feed=_feed(spec, checked.streams, definitions, running) if checked.streams else None,

@@ -60,6 +60,7 @@ IMAGE = {"account": ACCOUNT, "region": REGION, "repository": "web", "digest": NE
             DeployRequest(service="web", image_tag="0.0.2"),
             id="console-tag",
         ),
+        pytest.param({"service": "web", "force": True}, DeployRequest(service="web", force=True), id="force"),
         pytest.param(
             {"service": "web", "image_digest": NEW},
             DeployRequest(service="web", image_digest=NEW),

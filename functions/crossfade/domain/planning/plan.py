@@ -5,14 +5,20 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from crossfade.domain.errors import AmbiguousRepository, PlanOutdated, UnknownService
+from crossfade.domain.errors import (
+    AmbiguousRepository,
+    InvalidInput,
+    NothingToLeave,
+    PlanOutdated,
+    UnknownService,
+)
 from crossfade.domain.journal import Hold, Waiting
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.spec.history_events import SHIFT_SECONDS
 from crossfade.domain.spec.placed import Placed
-from crossfade.domain.spec.service import Stage
+from crossfade.domain.spec.service import ServiceSpec, Stage
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.rule import SeenRule
 from crossfade.domain.traffic.weights import Weights
@@ -28,8 +34,9 @@ class Release(Model):
 
     ``pattern`` is the ARN of the task definition that the owner's ECS service had, ``settings`` the
     fingerprint of what else the slots get of it. ``version`` is the image's tag, of several the one that the
-    candidate answers with (see ``naming.py``). ``pushed`` is when ECR received the image; ``tagged`` is when
-    it got its tag, if that was much later.
+    candidate answers with (see ``naming.py``). ``run`` is what tells its log streams from those of the live
+    release, where that has the same image; else it is empty. ``pushed`` is when ECR received the image;
+    ``tagged`` is when it got its tag, if that was much later.
     """
 
     version: str
@@ -37,6 +44,7 @@ class Release(Model):
     image: str
     pattern: str
     settings: str = ""
+    run: str = ""
     pushed: Timestamp | None = None
     tagged: Timestamp | None = None
 
@@ -60,6 +68,7 @@ class RunningRelease(Model):
     digest: str
     pattern: str
     settings: str = ""
+    run: str = ""
     verified: bool = True
 
 
@@ -260,6 +269,17 @@ def unknown_service(service: str, known: list[str], path: str) -> UnknownService
     )
 
 
+def nothing_live(spec: ServiceSpec, *, leave: bool) -> NothingToLeave | InvalidInput:
+    """The error where the live image is meant, and Crossfade has released none."""
+    none = f"No release of {spec.service} is live by Crossfade"
+    if leave:
+        return NothingToLeave(
+            f"{none}, so there is nothing to hand back to {spec.like}. Go on with crossfade leave, which "
+            "removes what Crossfade made."
+        )
+    return InvalidInput(f"{none}, and the input names no image. Give image_tag or image_digest beside force.")
+
+
 def decide(
     *,
     deployment: str,
@@ -271,6 +291,7 @@ def decide(
     stable: Slot | None,
     serves: bool = True,
     leaves: bool = False,
+    force: bool = False,
     running: RunningRelease | None,
     feed: Feed | None = None,
     contents: Contents | None = None,
@@ -280,10 +301,11 @@ def decide(
 
     A first release has no stable slot, so it goes from the first stage straight to the last. ``serves``: a
     target of the stable slot is healthy; if not, the reason says so, and the gate decides by what that slot
-    answers. ``leaves``: what is live goes to the owner's own ECS service.
+    answers. ``leaves``: what is live goes to the owner's own ECS service. ``force``: what is live is deployed
+    once more.
     """
     live = running and (running.digest, running.pattern, running.settings)
-    if running and live == (release.digest, release.pattern, release.settings) and not leaves:
+    if running and live == (release.digest, release.pattern, release.settings) and not (leaves or force):
         same = "" if release.version == running.version else f"; {release.version} is the same image"
         return Decision(
             action="nothing_to_do",

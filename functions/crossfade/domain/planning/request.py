@@ -27,14 +27,17 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 class DeployRequest(Model):
     """A person or a program asks for one release of one service: by tag, by digest, or by both.
 
-    With both, the digest is deployed under that tag. ``asked`` is set where Crossfade itself starts what has
-    waited: the release gives way to any that was pushed later. ``tagged`` is that release's. ``asked_by`` is
-    the execution that asks. ``leave`` is without an image: what is live goes back to its owner's ECS service.
+    With both, the digest is deployed under that tag. ``force``: also where image and configuration are those
+    that are live; without an image it is the live one. ``asked`` is set where Crossfade itself starts what
+    has waited: the release gives way to any that was pushed later. ``tagged`` is that release's. ``asked_by``
+    is the execution that asks. ``leave`` is without an image: what is live goes back to its owner's ECS
+    service.
     """
 
     service: ServiceName
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
+    force: bool = False
     leave: bool = False
     asked: Timestamp | None = None
     tagged: Timestamp | None = None
@@ -43,10 +46,10 @@ class DeployRequest(Model):
     @model_validator(mode="after")
     def _an_image(self) -> "DeployRequest":
         image = self.image_tag is not None or self.image_digest is not None
-        if self.leave and image:
-            raise ValueError("give no image with leave: what is live is handed back")
-        if not self.leave and not image:
-            raise ValueError("give image_tag, image_digest, or both")
+        if self.leave and (image or self.force):
+            raise ValueError("give neither an image nor force with leave: what is live is handed back")
+        if not (self.leave or self.force or image):
+            raise ValueError("give image_tag, image_digest, or both; or force, for the live image")
         return self
 
 

@@ -48,9 +48,10 @@ GROUP, PREFIX = "awslogs-group", "awslogs-stream-prefix"
 VERSION, DIGEST, PATTERN = "crossfade:version", "crossfade:digest", "crossfade:pattern"
 SETTINGS = "crossfade:settings"
 """The fingerprint of the settings that the pattern's service had."""
+RUN = "crossfade:run"
 CLUSTER = "crossfade:cluster"
 """The name of the service's cluster: a service's name may be another one's in another cluster."""
-OWN_TAGS = (VERSION, DIGEST, PATTERN, SETTINGS, CLUSTER)
+OWN_TAGS = (VERSION, DIGEST, PATTERN, SETTINGS, RUN, CLUSTER)
 
 
 class Definition(NamedTuple):
@@ -186,6 +187,7 @@ def _tags(pattern: Definition, spec: Placed, release: Release) -> dict[str, str]
         PATTERN: release.pattern,
         SETTINGS: release.settings,
         CLUSTER: spec.cluster_name,
+        **({RUN: release.run} if release.run else {}),
     }
     return {**pattern.tags, **own}
 
@@ -227,7 +229,7 @@ def _container(
 def _stream(release: Release | RunningRelease) -> str:
     """What the stream prefix of a release's log ends with."""
     digest, revision = release.digest.removeprefix("sha256:")[:12], release.pattern.rsplit(":", 1)[-1]
-    return f"/{release.version}-{digest}-{revision}"
+    return f"/{'-'.join(filter(None, (release.version, digest, revision, release.run)))}"
 
 
 def running_release(tags: Mapping[str, str]) -> RunningRelease | None:
@@ -239,4 +241,5 @@ def running_release(tags: Mapping[str, str]) -> RunningRelease | None:
         digest=tags[DIGEST],
         pattern=tags[PATTERN],
         settings=tags.get(SETTINGS, ""),
+        run=tags.get(RUN, ""),
     )
