@@ -23,7 +23,7 @@ def handler(event, context):
     return {
         "calls": own.calls, "file": own.__file__, "traced": own.fault.__code__.co_filename,
         "jmespath": getattr(jmespath, "OWN", "the runtime's"), "environment": environment,
-        "folder": os.getcwd(), "loaded": sorted(sys.modules),
+        "folder": os.getcwd(), "loaded": sorted(sys.modules), "unpacked": os.path.realpath(own.__file__),
     }
 """
 OWN = "calls = 0\ndef fault(): raise ValueError\n"
@@ -66,6 +66,7 @@ def test_each_function_begins_anew(sandbox: Sandbox):
     assert (one["calls"], two["calls"], again["calls"]) == (1, 1, 2)
     assert one["folder"] != two["folder"]
     assert one["file"] == one["traced"] == f"{one['folder']}/own.py"
+    assert one["unpacked"] == two["unpacked"]  # the same code is there once
     assert not [name for name in one["loaded"] if name.startswith(("sandbox", "ministack", "fork_server"))]
 
 
