@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from probe.record import RequestRecord
@@ -13,10 +13,16 @@ from tests.sandbox.executions import Execution
 from tests.sandbox.rest import Live, other
 from tests.sandbox.scaling import suspended
 
+WEIGHTS_SECONDS, COUNTS_SECONDS = 0.25, 1.0
+"""How often is looked at the weights, and at the rest: each look costs the sandbox as much as the test."""
+
 
 @dataclass(frozen=True)
 class Sample:
-    """What was live at a moment (seconds since the epoch), and what of the slots' scaling was suspended."""
+    """What was live at a moment (seconds since the epoch), and what of the slots' scaling was suspended.
+
+    Counts and scaling are older by a second at most, and read since the weights were set.
+    """
 
     at: float
     weights: Weights | None
@@ -25,31 +31,40 @@ class Sample:
 
 
 class Sampler:
-    """Looks at weights and task counts several times a second for the time of a `with` block."""
+    """Looks at the weights several times a second for the time of a `with` block.
+
+    At task counts and scaling it looks once a second, and as soon as the weights have changed.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self.samples: list[Sample] = []
         self._cloud = cloud
+        self._looked = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
-        self._take()
+        self._look()
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
         self._thread.join(timeout=30)
-        self._take()
+        self._look()
 
     def _run(self) -> None:
-        while not self._over.wait(0.25):
-            self._take()
+        while not self._over.wait(WEIGHTS_SECONDS):
+            last, at = self.samples[-1], time.time()
+            if at < self._looked + COUNTS_SECONDS and self._cloud.weights() == last.weights:
+                self.samples.append(replace(last, at=at))
+            else:
+                self._look()
 
-    def _take(self) -> None:
-        cloud = self._cloud
-        self.samples.append(Sample(time.time(), cloud.weights(), cloud.desired(), suspended(cloud)))
+    def _look(self) -> None:
+        cloud, self._looked = self._cloud, time.time()
+        sample = Sample(self._looked, cloud.weights(), cloud.desired(), suspended(cloud))
+        self.samples.append(sample)
 
 
 @dataclass(frozen=True)
