@@ -9,11 +9,11 @@ from crossfade.domain.gate.blocks.latency import Latencies, bucket
 from crossfade.domain.journal import Candidate, Tried, Waiting
 from crossfade.domain.ledger import Closed, LaneEvent, LaneTotals, Opened, Request
 from crossfade.domain.planning.plan import HeldPlan, Release, RunningRelease
-from crossfade.domain.slots import Slot
-from crossfade.domain.spec.placed import Pattern, Placed
+from crossfade.domain.slots import Slot, TargetGroups
+from crossfade.domain.spec.placed import Pattern, Placed, Route, Target
 from crossfade.domain.spec.service import ServiceSpec, Stage
 from crossfade.domain.traffic.rule import LiveRule
-from faults.aws.names import ACCOUNT, REGION, STATES
+from faults.aws.names import ACCOUNT, GROUP, REGION, STATES
 from faults.cases.service import RULE, document, found
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -84,6 +84,19 @@ def spec(**changes: Any) -> ServiceSpec:
 def placed(**changes: Any) -> Placed:
     """A service spec with all that it names looked up; changes are of what is written or of what is found."""
     return Placed.model_validate(document() | found() | changes)
+
+
+def of_two_ports(spec: Placed | None = None) -> Placed:
+    """The same service with one more port, of another container, to which two more rules lead."""
+    spec = spec or placed()
+    groups = {name: f"{GROUP}/{name}-admin/9" for name in ("blue", "green", "pattern")}
+    admin = Target(target_group=groups["pattern"], container="proxy", port=9090)
+    routes = tuple(
+        Route(rule=f"{spec.rule}{n}", listener=spec.listener, target_groups=TargetGroups(**groups))
+        for n in range(2)
+    )
+    pattern = spec.pattern.model_copy(update={"also": (admin,)})
+    return spec.model_copy(update={"pattern": pattern, "also": routes})
 
 
 def pattern(**changes: Any) -> Pattern:

@@ -256,10 +256,11 @@ class Slots:
             },
             "loadBalancers": [
                 {
-                    "targetGroupArn": spec.target_groups.of(slot),
-                    "containerName": spec.pattern.container,
-                    "containerPort": spec.pattern.port,
+                    "targetGroupArn": groups.of(slot),
+                    "containerName": target.container,
+                    "containerPort": target.port,
                 }
+                for target, groups in spec.ports
             ],
             # ECS would start and stop tasks on its own, and each of them is a target that comes and goes.
             "availabilityZoneRebalancing": "DISABLED",

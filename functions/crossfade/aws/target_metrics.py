@@ -1,10 +1,11 @@
 """The target groups' metrics in CloudWatch, minute by minute."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from crossfade.domain.gate.blocks.from_metrics import Minute
-from crossfade.domain.slots import SLOTS
+from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.placed import Placed
 
 REQUESTS = "RequestCount"
@@ -20,10 +21,10 @@ class TargetMetrics:
         self._spec = spec
 
     def minutes(self, since: datetime, until: datetime) -> list[Minute]:
-        """Both slots' minutes for which CloudWatch has a point, in any order.
+        """Both slots' minutes for which CloudWatch has a point, in any order; of all their ports together.
 
-        A target group without a point had no requests, or its point is late. The two look the same, so there
-        is no ``Minute``. Failures without a point are 0.
+        A slot without a point had no requests, or its point is late. The two look the same, so there is no
+        ``Minute``. Failures without a point are 0.
         """
         points: dict[str, dict[datetime, float]] = {}
         pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
@@ -33,22 +34,25 @@ class TargetMetrics:
             for result in page["MetricDataResults"]:
                 found = zip(result["Timestamps"], result["Values"], strict=True)
                 points.setdefault(result["Id"], {}).update(found)
+
+        def of(slot: Slot, *names: str) -> Counter[datetime]:
+            found: Counter[datetime] = Counter()
+            for name in names:
+                for port in range(len(self._spec.ports)):
+                    found.update({at: int(n) for at, n in points.get(_id(slot, name, port), {}).items()})
+            return found
+
         return [
-            Minute(
-                slot=slot,
-                at=at,
-                requests=int(requests),
-                failures=int(sum(points.get(_id(slot, name), {}).get(at, 0) for name in FAILURES)),
-            )
+            Minute(slot=slot, at=at, requests=requests, failures=of(slot, *FAILURES)[at])
             for slot in SLOTS
-            for at, requests in points.get(_id(slot, REQUESTS), {}).items()
+            for at, requests in of(slot, REQUESTS).items()
         ]
 
     def _queries(self) -> list[dict[str, Any]]:
         balancer = "/".join(self._spec.listener.rsplit("/", 4)[1:4])
         return [
             {
-                "Id": _id(slot, name),
+                "Id": _id(slot, name, port),
                 "MetricStat": {
                     "Metric": {
                         "Namespace": "AWS/ApplicationELB",
@@ -56,7 +60,7 @@ class TargetMetrics:
                         "Dimensions": [
                             {
                                 "Name": "TargetGroup",
-                                "Value": self._spec.target_groups.of(slot).rsplit(":", 1)[-1],
+                                "Value": groups.of(slot).rsplit(":", 1)[-1],
                             },
                             {"Name": "LoadBalancer", "Value": balancer},
                         ],
@@ -67,9 +71,10 @@ class TargetMetrics:
             }
             for slot in SLOTS
             for name in (REQUESTS, *FAILURES)
+            for port, (_, groups) in enumerate(self._spec.ports)
         ]
 
 
-def _id(slot: str, name: str) -> str:
-    """A query's id: it must begin with a small letter."""
-    return f"{slot}_{name}"
+def _id(slot: str, name: str, port: int) -> str:
+    """A query's id: it must begin with a small letter. GetMetricData takes 500, and these are 30 at most."""
+    return f"{slot}_{name}_{port}"

@@ -16,7 +16,7 @@ from crossfade.domain.planning.plan import LogStreams
 from crossfade.domain.rollout.alarms import Alarm
 from tests.unit.account import LEDGER_GROUP, SESSION, Account
 from tests.unit.domain.gate.watching import feed_line
-from tests.unit.examples import at, request
+from tests.unit.examples import at, of_two_ports, request
 
 STREAMS = LogStreams(group="/crossfade/web", prefix="ecs/0.0.2-222222222222-1/app/")
 OTHERS = LogStreams(group="/crossfade/web", prefix="ecs/0.0.2-222222222222-10/app/")
@@ -158,6 +158,25 @@ def test_a_minute_without_a_point_is_left_out(account: Account) -> None:
     assert TargetMetrics(account.cloudwatch, account.spec).minutes(at(0), at(120)) == []
 
 
+def test_all_ports_of_a_slot_count_together(account: Account) -> None:
+    """Also where one of them had no request; to which rules lead there, each counts once."""
+    spec = of_two_ports(account.spec)
+    for group, at_first, later in (
+        (account.spec.target_groups, 100, None),
+        (spec.also[0].target_groups, 7, 5),
+    ):
+        account.spec = account.spec.model_copy(update={"target_groups": group})
+        account.count("green", "RequestCount", at(0), at_first)
+        account.count("green", "HTTPCode_Target_5XX_Count", at(0), 2)
+        if later:
+            account.count("green", "RequestCount", at(60), later)
+    found = TargetMetrics(account.cloudwatch, spec).minutes(at(0), at(120))
+    assert sorted(found, key=lambda minute: minute.at) == [
+        Minute(slot="green", at=at(0), requests=107, failures=4),
+        Minute(slot="green", at=at(60), requests=5, failures=0),
+    ]
+
+
 def test_other_target_groups_do_not_count(account: Account) -> None:
     """Nor do other times."""
     for seconds in (-60, 120):
@@ -192,8 +211,8 @@ def test_all_pages_of_metrics_are_read(account: Account, cloudwatch: Stubber) ->
         return {"Id": name, "Timestamps": times, "Values": values, "StatusCode": "PartialData"}
 
     pages = [
-        [page("green_RequestCount", (60, 90.0)), page("green_HTTPCode_Target_5XX_Count", (0, 3.0))],
-        [page("green_RequestCount", (0, 100.0))],
+        [page("green_RequestCount_0", (60, 90.0)), page("green_HTTPCode_Target_5XX_Count_0", (0, 3.0))],
+        [page("green_RequestCount_0", (0, 100.0))],
     ]
     for place, results in enumerate(pages):
         more = {"NextToken": "1"} if not place else {}

@@ -21,7 +21,7 @@ from crossfade.domain.planning.pattern import COPIED, REFUSED, SWITCHED_OFF
 from crossfade.domain.tasks.reasons import Event
 from faults.files import ROOT
 from tests.unit.account import Account
-from tests.unit.examples import at
+from tests.unit.examples import at, of_two_ports
 
 
 @pytest.fixture
@@ -71,6 +71,25 @@ def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch:
     assert made["tags"] == [{"key": "crossfade:service", "value": "web"}]
     assert "capacityProviderStrategy" not in made
     assert {key: made[key] for key in SWITCHED_OFF} == SWITCHED_OFF
+
+
+def test_a_slot_is_reached_by_all_ports(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once, however many rules lead there."""
+    spec = of_two_ports(account.spec)
+    updated = _update_only(account, monkeypatch, {})
+    Slots(account.ecs, spec).launch("green", "web:1", 1, again=False)
+    assert updated[0]["loadBalancers"] == [
+        {
+            "targetGroupArn": account.spec.target_groups.green,
+            "containerName": "app",
+            "containerPort": 8080,
+        },
+        {
+            "targetGroupArn": spec.also[0].target_groups.green,
+            "containerName": "proxy",
+            "containerPort": 9090,
+        },
+    ]
 
 
 def _like(account: Account, **changes: Any) -> Slots:

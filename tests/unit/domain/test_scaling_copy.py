@@ -23,14 +23,15 @@ from crossfade.domain.tasks.scaling_copy import (
     not_copied,
     read_scaling,
 )
-from tests.unit.examples import pattern, placed
+from tests.unit.examples import of_two_ports, pattern, placed
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 TARGET = {"MinCapacity": 2, "MaxCapacity": 8}
 STEPS = {"PolicyARN": "arn:steps", "PolicyName": "steps", "PolicyType": "StepScaling"}
 ALARMED = {"AlarmName": "memory", "AlarmActions": ["arn:steps"], "Threshold": 0.0, "ActionsEnabled": False}
 OWN = placed()
-THEIRS = OWN.pattern.target_group.partition(":targetgroup/")[2]
+THEIR_GROUP = OWN.pattern.target_group
+THEIRS = THEIR_GROUP.partition(":targetgroup/")[2]
 GREENS = OWN.target_groups.green.partition(":targetgroup/")[2]
 PREFIX = GREENS.partition("/")[0]
 
@@ -207,6 +208,30 @@ def test_labels_and_expressions_name_the_slot() -> None:
         f"targetgroup/{GREENS}",
     }
     assert found == policy | {"Deep": [[own]]}
+
+
+def test_any_port_may_tell_how_much_there_is_to_do() -> None:
+    """Each name of a group is rewritten into that of the slot's group for the same port."""
+    spec = of_two_ports()
+    admin = spec.also[0].target_groups
+    label, dimension = (
+        f"app/web/1/{_name(admin.pattern)}",
+        {"Name": "TargetGroup", "Value": _name(THEIR_GROUP)},
+    )
+    expression = f"m1 + SEARCH('{_name(admin.pattern)} {_name(THEIR_GROUP)}')"
+    metric = {"ResourceLabel": label, "Dimensions": [dimension], "Expression": expression}
+    policy = {"PolicyName": "web", "Deep": metric}
+    (found,) = copy(spec, "green", PatternScaling(least=1, most=2, policies=(policy,))).policies
+    own = {
+        "ResourceLabel": f"app/web/1/{_name(admin.green)}",
+        "Dimensions": [{"Name": "TargetGroup", "Value": f"targetgroup/{GREENS}"}],
+        "Expression": f"m1 + SEARCH('{_name(admin.green)} targetgroup/{GREENS}')",
+    }
+    assert found == policy | {"Deep": own}
+
+
+def _name(group: str) -> str:
+    return group[group.index("targetgroup/") :]
 
 
 def test_an_alarm_gets_a_name_and_a_tag() -> None:

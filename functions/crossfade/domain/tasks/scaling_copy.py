@@ -42,11 +42,11 @@ LATEST_ZONE = timedelta(hours=12)
 
 
 class Names(NamedTuple):
-    """What the pattern is called in metrics, or a slot: the dimensions ``ServiceName``, ``TargetGroup`` and
-    ``TaskDefinitionFamily``."""
+    """What the pattern is called in metrics, or a slot: the dimensions ``ServiceName``, ``TargetGroup``, of
+    each of its ports, and ``TaskDefinitionFamily``."""
 
     service: str
-    group: str
+    groups: tuple[str, ...]
     family: str
 
 
@@ -188,11 +188,13 @@ def _alarm_name(prefix: str, name: str) -> str:
 
 def _pattern_names(spec: Placed) -> Names:
     family = spec.pattern.task_definition.rpartition("/")[2].partition(":")[0]
-    return Names(spec.pattern_service, _in_metrics(spec.pattern.target_group), family)
+    groups = tuple(_in_metrics(target.target_group) for target, _ in spec.ports)
+    return Names(spec.pattern_service, groups, family)
 
 
 def _slot_names(spec: Placed, slot: Slot) -> Names:
-    return Names(spec.slot_service(slot), _in_metrics(spec.target_groups.of(slot)), spec.family)
+    own = tuple(_in_metrics(groups.of(slot)) for _, groups in spec.ports)
+    return Names(spec.slot_service(slot), own, spec.family)
 
 
 def _in_metrics(group: str) -> str:
@@ -205,7 +207,7 @@ class _Rewriting:
 
     def __init__(self, cluster: str, pattern: Names, slot: Names) -> None:
         self._cluster = cluster
-        self._group = pattern.group, slot.group
+        self._groups = tuple(zip(pattern.groups, slot.groups, strict=True))
         self._service = pattern.service, slot.service
         self._dimensions = {
             ("ServiceName", pattern.service): slot.service,
@@ -220,7 +222,7 @@ class _Rewriting:
             }
         if isinstance(value, list):
             return [self._dimension(one) if self._is_here(value) else self.of(one) for one in value]
-        return value.replace(*self._group) if isinstance(value, str) else value
+        return self._grouped(value) if isinstance(value, str) else value
 
     def _is_here(self, dimensions: list[Any]) -> bool:
         """Whether a list is of dimensions, and of this cluster: a service elsewhere may be named alike."""
@@ -229,13 +231,19 @@ class _Rewriting:
 
     def _dimension(self, one: dict[str, str]) -> dict[str, str]:
         known = self._dimensions.get((one["Name"], one["Value"]), one["Value"])
-        return {**one, "Value": known.replace(*self._group)}
+        return {**one, "Value": self._grouped(known)}
 
     def _expression(self, text: str) -> str:
         """A query may name the service, e.g. ``WHERE ServiceName = 'web'``."""
         before, after = self._service
         named = re.compile(rf"""(ServiceName"?\s*=\s*)(["']){re.escape(before)}\2""")
-        return named.sub(rf"\g<1>\g<2>{after}\g<2>", text).replace(*self._group)
+        text = named.sub(rf"\g<1>\g<2>{after}\g<2>", text)
+        return self._grouped(text)
+
+    def _grouped(self, text: str) -> str:
+        for theirs, own in self._groups:
+            text = text.replace(theirs, own)
+        return text
 
 
 def _is_dimension(one: Any) -> bool:
