@@ -1,4 +1,4 @@
-"""The owner's ECS service, and its target group, as AWS shows them."""
+"""The owner's ECS service, and its target groups, as AWS shows them."""
 
 import re
 from typing import Any
@@ -33,10 +33,8 @@ class Patterns:
         """
         service, unknown = self._service(spec)
         revision, unknown_there = self._revision(service)
-        group, attributes = self._group(service)
-        return read_pattern(
-            spec, Found(service, revision, group, attributes, tuple(sorted({*unknown, *unknown_there})))
-        )
+        groups = self._groups(service)
+        return read_pattern(spec, Found(service, revision, groups, tuple(sorted({*unknown, *unknown_there}))))
 
     def _service(self, spec: ServiceSpec) -> tuple[dict[str, Any], set[str]]:
         names = [spec.pattern_service]
@@ -63,20 +61,20 @@ class Patterns:
         newest = max(revisions, key=lambda revision: revision["createdAt"], default={})
         return newest, _unknown(answer)
 
-    def _group(self, service: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        groups = [
-            one["targetGroupArn"] for one in service.get("loadBalancers", []) if "targetGroupArn" in one
-        ]
-        if len(groups) != 1:
-            return {}, {}
-        try:
-            (group,) = self._elbv2.describe_target_groups(TargetGroupArns=groups)["TargetGroups"]
-            attributes = group_attributes(self._elbv2, groups[0])
-        except ClientError as error:
-            if error_code(error) != "TargetGroupNotFound":
-                raise
-            return {}, {}
-        return group, attributes
+    def _groups(self, service: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str, str]]]:
+        """Its target groups that exist, with their attributes; each by itself, since one that is gone fails
+        the call for all."""
+        found = {}
+        for arn in (one.get("targetGroupArn") for one in service.get("loadBalancers", [])):
+            if arn is None:
+                continue
+            try:
+                (group,) = self._elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+                found[arn] = group, group_attributes(self._elbv2, arn)
+            except ClientError as error:
+                if error_code(error) != "TargetGroupNotFound":
+                    raise
+        return found
 
 
 def _unknown(answer: dict[str, Any]) -> set[str]:

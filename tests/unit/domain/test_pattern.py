@@ -22,6 +22,7 @@ from crossfade.domain.planning.pattern import (
     updated_settings,
 )
 from crossfade.domain.spec.placed import Target
+from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import GROUP
 from faults.cases.service import LISTENER, document, found
 from tests.unit.examples import pattern, spec
@@ -75,11 +76,11 @@ TARGETS: dict[str, Any] = {
 def _found(**changes: Any) -> Found:
     """The owner's service as AWS shows it, with changes; ``group``, ``attributes`` and ``rollout`` apart."""
     group = TARGETS | changes.pop("group", {})
-    attributes = changes.pop("attributes", {})
+    groups = {group["TargetGroupArn"]: (group, changes.pop("attributes", {})), **changes.pop("further", {})}
     revision = changes.pop("revision", {})
     unknown = changes.pop("unknown", ())
     rollout = SERVICE["deployments"][0] | changes.pop("rollout", {})
-    return Found(SERVICE | {"deployments": [rollout]} | changes, revision, group, attributes, unknown)
+    return Found(SERVICE | {"deployments": [rollout]} | changes, revision, groups, unknown)
 
 
 def test_a_service_is_read() -> None:
@@ -199,6 +200,78 @@ def test_what_the_owner_should_know_is_said() -> None:
     assert zones == "Availability Zone rebalancing is on there and off in the slots"
 
 
+ADMIN: dict[str, Any] = TARGETS | {"TargetGroupArn": f"{GROUP}/admin/4", "TargetGroupName": "admin"}
+BOTH: list[dict[str, Any]] = [
+    *SERVICE["loadBalancers"],
+    {"targetGroupArn": f"{GROUP}/admin/4", "containerName": "proxy", "containerPort": 9090},
+]
+"""Two ports, of two containers."""
+
+
+def _of_two_ports(**admin: Any) -> Found:
+    attributes = admin.pop("attributes", {})
+    further = {f"{GROUP}/admin/4": (ADMIN | admin, attributes)}
+    return _found(loadBalancers=BOTH, further=further)
+
+
+def _leads_to(name: str) -> ServiceSpec:
+    """A spec whose rule leads to this group."""
+    return spec(traffic=[*({**route, "target_group": f"{GROUP}/{name}"} for route in document()["traffic"])])
+
+
+def test_a_service_of_two_ports_is_read() -> None:
+    """Each with its group, its container, and what that one's image is."""
+    images = [
+        {"containerName": "proxy", "image": "envoy:1", "imageDigest": "sha256:e"},
+        {"containerName": "app", "image": "web:1", "imageDigest": "sha256:a"},
+    ]
+    revision = {"taskDefinition": SERVICE["taskDefinition"], "containerImages": images}
+    read = read_pattern(_leads_to("admin/4"), _of_two_ports()._replace(revision=revision))
+    assert read.targets == (
+        Target(target_group=f"{GROUP}/web/3", container="app", port=8080, digest="sha256:a"),
+        Target(target_group=f"{GROUP}/admin/4", container="proxy", port=9090, digest="sha256:e"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("admin", "named"),
+    [
+        ({"Protocol": "TCP"}, "group admin is of protocol TCP"),
+        ({"TargetType": "instance"}, "group admin has targets of type instance"),
+        ({"attributes": {"stickiness.enabled": "true"}}, "group admin is sticky"),
+        (
+            {"LoadBalancerArns": [BALANCER.replace("app/web", "app/shop")]},
+            "group admin belongs to .*app/shop/1, and .*app/web/1: all have to be of one load balancer",
+        ),
+    ],
+)
+def test_each_of_several_groups_is_looked_at(admin: dict[str, Any], named: str) -> None:
+    """By its name."""
+    with pytest.raises(PatternUnusable, match=named):
+        read_pattern(_leads_to("web/3"), _of_two_ports(**admin))
+
+
+def test_a_further_group_that_is_gone_is_named() -> None:
+    """And the other one is not."""
+    with pytest.raises(PatternUnusable, match=r"web: its target group .*/admin/4 does not exist\. Nothing"):
+        read_pattern(_leads_to("web/3"), _found(loadBalancers=BOTH))
+
+
+def test_a_rule_leads_to_a_group_of_the_pattern() -> None:
+    """To which one the spec may say also where there is one alone."""
+    assert read_pattern(_leads_to("web/3"), _found())
+    with pytest.raises(PatternUnusable, match=r"traffic of the spec names the target group .*/shop/9"):
+        read_pattern(_leads_to("shop/9"), _of_two_ports())
+
+
+def test_the_slowest_start_is_said() -> None:
+    """Of all groups."""
+    (slow,) = read_pattern(
+        _leads_to("web/3"), _of_two_ports(attributes={"slow_start.duration_seconds": "40"})
+    ).warnings
+    assert slow.startswith("slow start of 40 s")
+
+
 SERVER = {"enabled": True, "services": [{"portName": "http"}]}
 OTHER = BALANCER.replace("app/web", "app/shop")
 
@@ -239,7 +312,14 @@ OTHER = BALANCER.replace("app/web", "app/shop")
         ),
         pytest.param({"loadBalancers": []}, "no target group", id="no-load-balancer"),
         pytest.param(
-            {"loadBalancers": SERVICE["loadBalancers"] * 2}, "2 target groups", id="two-target-groups"
+            {"loadBalancers": [*BOTH[:1], BOTH[1] | {"containerName": "app", "containerPort": 8080}]},
+            "2 of its target groups are of the port app:8080",
+            id="two-groups-of-one-port",
+        ),
+        pytest.param(
+            {"loadBalancers": BOTH},
+            "it has 2 target groups, and .* does not say to which of them the rule of priority 100",
+            id="a-rule-to-one-of-several",
         ),
         pytest.param(
             {"loadBalancers": [{"loadBalancerName": "web", "containerName": "app", "containerPort": 80}]},
@@ -275,7 +355,7 @@ def test_what_cannot_be_a_pattern_is_refused(changes: dict[str, Any], named: str
 def test_a_target_group_that_is_gone_is_named() -> None:
     """ECS shows it still."""
     with pytest.raises(PatternUnusable, match=f"{GROUP}/web/3 does not exist"):
-        read_pattern(spec(), _found()._replace(group={}))
+        read_pattern(spec(), _found()._replace(groups={}))
 
 
 def test_every_reason_is_named_at_once() -> None:

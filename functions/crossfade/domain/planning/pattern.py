@@ -3,13 +3,14 @@
 Every field of CreateService and UpdateService (botocore ecs 2014-11-13) is in one of the tables here.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from crossfade.domain.errors import NotPrepared, PatternUnusable
 from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.names import SERVICE_TAG
-from crossfade.domain.spec.placed import Pattern
+from crossfade.domain.spec.placed import Pattern, Target
 from crossfade.domain.spec.service import Network, OwnRule, ServiceSpec
 
 Shown = Mapping[str, Any]
@@ -87,14 +88,13 @@ class Found(NamedTuple):
     """What AWS shows of the owner's ECS service.
 
     ``service`` is of DescribeServices with its tags, ``revision`` the newest of DescribeServiceRevisions,
-    empty where there is none. ``group`` and ``attributes`` are of its one target group, empty where it
-    has none or several. ``unknown`` names what ECS tells and this version of boto3 does not know.
+    empty where there is none. ``groups`` are those of its target groups that exist, by their ARNs, each with
+    its attributes. ``unknown`` names what ECS tells and this version of boto3 does not know.
     """
 
     service: Shown
     revision: Shown
-    group: Shown
-    attributes: Mapping[str, str]
+    groups: Mapping[str, tuple[Shown, Mapping[str, str]]]
     unknown: tuple[str, ...] = ()
 
 
@@ -131,19 +131,17 @@ def read_pattern(spec: ServiceSpec, found: Found) -> Pattern:
             f"The ECS service {spec.like} cannot be the pattern of {spec.service}: {'; '.join(faults)}. "
             "Nothing was changed."
         )
-    target, network = service["loadBalancers"][0], _network(service)
+    (first, *also), network = [_target(found, one) for one in service["loadBalancers"]], _network(service)
     return Pattern(
         task_definition=service["taskDefinition"],
-        target_group=target["targetGroupArn"],
-        container=target["containerName"],
-        port=target["containerPort"],
+        **first.model_dump(),
+        also=tuple(also),
         network=Network(
             subnets=network["subnets"],
             security_groups=network["securityGroups"],
             public_ip=network.get("assignPublicIp") == "ENABLED",
         ),
         desired=service["desiredCount"],
-        digest=_digest(found, target["containerName"]),
         settings=slot_settings(service, found.revision),
         tags=_owners_tags(service),
         left_out=(*_left_out(service), *found.unknown),
@@ -241,23 +239,48 @@ def _discovery(service: Shown) -> Iterator[str]:
         yield "it is a target of VPC Lattice, whose weights Crossfade does not move"
 
 
+def _target(found: Found, reached: Shown) -> Target:
+    container = reached["containerName"]
+    return Target(
+        target_group=reached["targetGroupArn"],
+        container=container,
+        port=reached["containerPort"],
+        digest=_digest(found, container),
+    )
+
+
 def _route(spec: ServiceSpec, found: Found) -> Iterator[str]:
     """How the load balancer reaches it."""
     targets = found.service.get("loadBalancers", [])
     if not targets:
         yield "it has no target group"
-    elif len(targets) > 1:
-        yield f"it has {len(targets)} target groups, and Crossfade moves the traffic of one"
-    elif "targetGroupArn" not in targets[0]:
+    if any("targetGroupArn" not in target for target in targets):
         yield "it has a Classic Load Balancer, and needs a target group of an Application Load Balancer"
-    elif not found.group:
-        yield f"its target group {targets[0]['targetGroupArn']} does not exist"
-    else:
-        yield from _group(spec, found)
+        return
+    arns = [target["targetGroupArn"] for target in targets]
+    for arn in arns:
+        if arn in found.groups:
+            yield from _group(spec, *found.groups[arn])
+        else:
+            yield f"its target group {arn} does not exist"
+    ports = Counter(f"{target['containerName']}:{target['containerPort']}" for target in targets)
+    for port, times in ports.items():
+        if times > 1:
+            yield (
+                f"{times} of its target groups are of the port {port}: let all rules lead to one of them, "
+                "and take the others out of the service"
+            )
+    for route in (route for route in spec.traffic if isinstance(route, OwnRule)):
+        if route.target_group is None and len(arns) > 1:
+            yield (
+                f"it has {len(arns)} target groups, and traffic[].target_group of the spec does not say to "
+                f"which of them the rule of priority {route.priority} on {route.listener} is to lead"
+            )
+        elif route.target_group and route.target_group not in arns:
+            yield f"traffic of the spec names the target group {route.target_group}, which is not its own"
 
 
-def _group(spec: ServiceSpec, found: Found) -> Iterator[str]:
-    group = found.group
+def _group(spec: ServiceSpec, group: Shown, attributes: Mapping[str, str]) -> Iterator[str]:
     name = group["TargetGroupName"]
     if group.get("Protocol") not in {"HTTP", "HTTPS"}:
         yield f"its target group {name} is of protocol {group.get('Protocol')}, and must be of HTTP or HTTPS"
@@ -269,7 +292,7 @@ def _group(spec: ServiceSpec, found: Found) -> Iterator[str]:
         )
     if group.get("TargetType") != "ip":
         yield f"its target group {name} has targets of type {group.get('TargetType')}, and Fargate needs ip"
-    if found.attributes.get(STICKINESS) == "true":
+    if attributes.get(STICKINESS) == "true":
         yield f"its target group {name} is sticky, which overrides weights: turn its stickiness off"
     listeners = [route.listener if isinstance(route, OwnRule) else route.rule for route in spec.traffic]
     wanted = {_balancer(arn) for arn in (*listeners, spec.preview.listener)}
@@ -277,7 +300,7 @@ def _group(spec: ServiceSpec, found: Found) -> Iterator[str]:
     if attached and wanted != set(attached):
         yield (
             f"its target group {name} belongs to {', '.join(attached)}, and traffic and preview of the spec "
-            f"to {', '.join(sorted(wanted))}"
+            f"to {', '.join(sorted(wanted))}: all have to be of one load balancer"
         )
 
 
@@ -290,7 +313,7 @@ def _left_out(service: Shown) -> Iterator[str]:
 
 
 def _warnings(found: Found) -> Iterator[str]:
-    slow = int(found.attributes.get(SLOW_START, "0"))
+    slow = max(int(attributes.get(SLOW_START, "0")) for _, attributes in found.groups.values())
     if slow:
         yield (
             f"slow start of {slow} s: for that long a new target gets less traffic than its weight, so the "
