@@ -22,13 +22,14 @@ from crossfade.domain.preparation import (
     Found,
     Group,
     Names,
+    Port,
     Step,
     groups_like_the_patterns,
     is_made,
     steps,
 )
 from crossfade.domain.slots import SLOTS, Slot, TargetGroups
-from crossfade.domain.spec.names import preview_secret, target_group_name
+from crossfade.domain.spec.names import target_group_name, target_group_prefix
 from crossfade.domain.spec.placed import Pattern
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.place import listener
@@ -48,11 +49,7 @@ class Preparation:
 
     def __init__(self, ecs: Any, elbv2: Any, ssm: Any, service: str, specs_path: str) -> None:
         self._ecs, self._elbv2, self._ssm = ecs, elbv2, ssm
-        self.names = Names(
-            groups={slot: target_group_name(specs_path, service, slot) for slot in SLOTS},
-            secret=preview_secret(specs_path, service),
-            spec=f"{specs_path}{service}",
-        )
+        self.names = Names(specs_path, service)
 
     def missing(self, spec: ServiceSpec) -> list[Step]:
         """The calls that are missing until the service can be deployed; none of them is made.
@@ -83,10 +80,11 @@ class Preparation:
         known: dict[str, str | None] = {SECRET: secret}
         for step in planned:
             self._take(step, known)
-        if not any(step.makes in self.names.groups.values() for step in planned):
+        if not any(step.call.operation == "create_target_group" for step in planned):
             return planned
         # What a new group's attributes are is known only now.
-        more = groups_like_the_patterns(spec, self.names, found._replace(groups=self._groups()))
+        made = tuple(port._replace(groups=self._groups(port.name)) for port in found.ports)
+        more = groups_like_the_patterns(spec, self.names, found._replace(ports=made))
         for step in more:
             self._take(step, known)
         return [*planned, *more]
@@ -96,7 +94,7 @@ class Preparation:
 
         A spec is not needed: the owner may have deleted it, and the pattern, before.
         """
-        groups = [group for group in self._groups().values() if is_made(self.names, group.tags)]
+        groups = self._made_groups()
         arns = {group.arn for group in groups}
         own: list[LiveRule] = []
         owners: list[LiveRule] = []
@@ -120,8 +118,9 @@ class Preparation:
 
     def _refuse_routes(self, spec: ServiceSpec, found: Found) -> None:
         """Refuse a load balancer that leads to the service in more ways than one; see ``refuse_routes``."""
-        groups = [found.pattern, *found.groups.values()]
-        for balancer in found.pattern.shown["LoadBalancerArns"]:
+        groups = [group for port in found.ports for group in (port.pattern, *port.groups.values())]
+        balancers = [arn for port in found.ports for arn in port.pattern.shown["LoadBalancerArns"]]
+        for balancer in dict.fromkeys(balancers):
             listeners = balancer_listeners(self._elbv2, balancer, self.names)
             refuse_routes(spec, listeners, [group.arn for group in groups])
 
@@ -129,34 +128,54 @@ class Preparation:
 
     def _found(self, spec: ServiceSpec, secret: str | None = None) -> Found:
         secret = secret or self._secret()
-        pattern = self._described(TargetGroupArns=[self._pattern_group(spec)])[0]
+        ports = tuple(
+            Port(name, self._described(TargetGroupArns=[arn])[0], self._groups(name))
+            for name, arn in self._ports(spec).items()
+        )
         preview, tags = with_tags(self._elbv2, rules(self._elbv2, spec.preview.listener))
         return Found(
-            pattern=pattern,
-            groups=self._groups(),
+            ports=ports,
             rules=tuple(_masked(rule, secret) for rule in preview),
             tags=tags,
-            production=tuple(rules(self._elbv2, listener(spec.route))),
+            production={
+                arn: tuple(rules(self._elbv2, arn)) for arn in dict.fromkeys(map(listener, spec.traffic))
+            },
             has_secret=secret is not None,
         )
 
-    def _pattern_group(self, spec: ServiceSpec) -> str:
+    def _ports(self, spec: ServiceSpec) -> dict[str, str]:
+        """The target groups of the pattern, by the names of its ports."""
         found = service_of(self._ecs, spec, spec.pattern_service)
         balancers = found.get("loadBalancers", []) if found and found["status"] == "ACTIVE" else []
-        groups = [one["targetGroupArn"] for one in balancers if "targetGroupArn" in one]
-        if len(groups) != 1:
+        groups = [one for one in balancers if "targetGroupArn" in one]
+        named = {f"{one['containerName']}:{one['containerPort']}": one["targetGroupArn"] for one in groups}
+        if not groups:
             raise NotPrepared(
-                f"The spec of {spec.service} says like {spec.like}, and that is "
-                + ("an ECS service with more than one target group" if groups else "no ECS service")
-                + (". " if groups else " that is active and has a target group. ")
-                + "Name one that has exactly one, then prepare again."
+                f"The spec of {spec.service} says like {spec.like}, and that is no ECS service that is "
+                "active and has a target group. Name one that has, then prepare again."
             )
-        return str(groups[0])
+        if len(named) < len(groups):
+            raise NotPrepared(
+                f"The ECS service {spec.like} has several target groups of one port. Let all rules lead to "
+                "one of them, take the others out of the service, then prepare again."
+            )
+        return named if len(named) > 1 else {"": next(iter(named.values()))}
 
-    def _groups(self) -> dict[Slot, Group]:
+    def _groups(self, port: str) -> dict[Slot, Group]:
+        """The slots' target groups of a port that exist."""
         return {
-            slot: group for slot, name in self.names.groups.items() for group in self._described(Names=[name])
+            slot: group for slot in SLOTS for group in self._described(Names=[self.names.group(slot, port)])
         }
+
+    def _made_groups(self) -> list[Group]:
+        """All target groups that Crossfade made for the service; which ports it had, only their tags tell."""
+        pages = self._elbv2.get_paginator("describe_target_groups").paginate()
+        names = [group["TargetGroupName"] for page in pages for group in page["TargetGroups"]]
+        prefix = target_group_prefix(self.names.service)
+        found = [
+            group for name in names if name.startswith(prefix) for group in self._described(Names=[name])
+        ]
+        return [group for group in found if is_made(self.names, group.tags)]
 
     def _described(self, **which: list[str]) -> list[Group]:
         try:
@@ -175,7 +194,7 @@ class Preparation:
 
     def _listeners(self, groups: Sequence[Group], spec: ServiceSpec | None) -> list[str]:
         """The ARNs of the spec's listeners, and of all of the load balancers that the groups belong to."""
-        arns = [listener(spec.route), spec.preview.listener] if spec else []
+        arns = [*map(listener, spec.traffic), spec.preview.listener] if spec else []
         for balancer in dict.fromkeys(arn for group in groups for arn in group.shown["LoadBalancerArns"]):
             pages = self._elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
             try:

@@ -1,6 +1,6 @@
 """What Crossfade makes beside the owner's load balancer before it deploys a service, and how that goes again.
 
-Two target groups like that of the pattern; the production rule, where the owner has none; a rule for each
+Two target groups like each of the pattern's; the production rules, where the owner has none; a rule for each
 group, the pattern's as well, by a secret header; where a login is to be passed, one more that leads where
 the users' one does; and the secret. Target groups, conditions, actions and transforms have the shapes of
 ELB's API. What is planned here holds ``{secret}`` in place of the secret, and ``<name>`` in place of the ARN
@@ -14,14 +14,18 @@ from typing import Any, NamedTuple
 
 from crossfade.domain.errors import NotPrepared, StillLive
 from crossfade.domain.slots import SLOTS, Slot, TargetGroups
-from crossfade.domain.spec.names import SERVICE_TAG
+from crossfade.domain.spec.names import SERVICE_TAG, preview_role, preview_secret, target_group_name
 from crossfade.domain.spec.service import ExistingRule, OwnRule, ServiceSpec
 from crossfade.domain.traffic.place import (
     LAST,
     found_rule,
     free_priority,
+    groups_of,
+    listener,
+    named_groups,
     production_rule,
     refuse_covering,
+    refuse_unreached,
 )
 from crossfade.domain.traffic.rule import DEFAULT, HEADER, LiveRule
 
@@ -84,26 +88,53 @@ class Group(NamedTuple):
 
 
 class Names(NamedTuple):
-    """How the parts are named: the target groups of the slots, and the SSM parameters of secret and spec."""
+    """How the parts are named; ``path`` is where Crossfade's stack looks for specs."""
 
-    groups: Mapping[Slot, str]
-    secret: str
-    spec: str
+    path: str
+    service: str
+
+    def group(self, slot: Slot, port: str = "") -> str:
+        """The target group of a slot; ``port`` is which one, where there are several."""
+        return target_group_name(self.path, self.service, slot, port)
+
+    @property
+    def secret(self) -> str:
+        """The SSM parameter of the secret."""
+        return preview_secret(self.path, self.service)
+
+    @property
+    def spec(self) -> str:
+        """The SSM parameter of the spec."""
+        return f"{self.path}{self.service}"
+
+
+class Port(NamedTuple):
+    """A port of the service: ``pattern`` is its target group, ``groups`` are those of the slots that exist.
+
+    ``name`` tells it from the others, see ``Pattern.port_names``.
+    """
+
+    name: str
+    pattern: Group
+    groups: Mapping[Slot, Group]
+
+    @property
+    def beside(self) -> str:
+        """The end of what is said of one of several."""
+        return f" for {self.name}" if self.name else ""
 
 
 class Found(NamedTuple):
     """What there is of a service's preparation.
 
-    ``pattern`` is the target group of the owner's ECS service; ``groups`` are those of the slots that exist.
-    ``rules`` are all of the preview listener, ``tags`` those of each by its ARN, and ``production`` are all
-    rules of the listener of production. In their headers ``{secret}`` stands in place of the secret.
+    ``rules`` are all of the preview listener, ``tags`` those of each by its ARN, and ``production`` has all
+    rules of each listener of production. In their headers ``{secret}`` stands in place of the secret.
     """
 
-    pattern: Group
-    groups: Mapping[Slot, Group]
+    ports: tuple[Port, ...]
     rules: tuple[LiveRule, ...]
     tags: Mapping[str, Mapping[str, str]]
-    production: tuple[LiveRule, ...]
+    production: Mapping[str, tuple[LiveRule, ...]]
     has_secret: bool
 
 
@@ -127,6 +158,14 @@ class Step(NamedTuple):
     makes: str | None = None
 
 
+class Lead(NamedTuple):
+    """A production rule, which is there or planned, and the target groups of the port that it leads to."""
+
+    rule: LiveRule
+    groups: TargetGroups
+    step: Step | None = None
+
+
 def steps(spec: ServiceSpec, names: Names, found: Found) -> list[Step]:
     """The calls that are missing until a service can be deployed; none where nothing is missing.
 
@@ -136,28 +175,24 @@ def steps(spec: ServiceSpec, names: Names, found: Found) -> list[Step]:
         What is there is not Crossfade's, or cannot be changed into what is needed; or there is no place for
         the rules.
     PriorityTaken, RuleCovers
-        The production rule cannot stand where the spec puts it.
+        A production rule cannot stand where the spec puts it.
+    PatternUnusable
+        Not each port of the pattern is led to, or one that it has not.
     """
     made: list[Step] = []
     if not found.has_secret:
         made.append(_secret(names))
     made += groups_like_the_patterns(spec, names, found)
-    groups = TargetGroups(
-        blue=_arn("blue", names, found), green=_arn("green", names, found), pattern=found.pattern.arn
-    )
-    entry = spec.route
-    users = found_rule(entry, found.production, [groups])
-    if isinstance(entry, OwnRule) and users is None:
-        refuse_covering(spec, entry, found.production, [groups])
-        made.append(_production(spec, entry, names, found, groups))
-    else:
-        users = production_rule(spec, entry, found.production, [groups])
-    return [*made, *_previews(spec, names, found, users)]
+    leads = list(_leads(spec, names, found))
+    ports = {port.pattern.arn: port.name for port in found.ports}
+    refuse_unreached(spec, ports, [lead.groups.pattern for lead in leads])
+    made += [lead.step for lead in leads if lead.step]
+    return [*made, *_previews(spec, names, found, leads)]
 
 
 def groups_like_the_patterns(spec: ServiceSpec, names: Names, found: Found) -> list[Step]:
     """Of those calls the ones that are of target groups."""
-    return [step for slot in SLOTS for step in _group(spec, slot, names, found)]
+    return [step for port in found.ports for slot in SLOTS for step in _group(spec, slot, port, names, found)]
 
 
 class Beside(NamedTuple):
@@ -187,15 +222,19 @@ def removal(names: Names, beside: Beside) -> list[Step]:
     return [*undone, Step(f"the parameter {names.secret}", deletion, prepare)]
 
 
-def handing_back(beside: Beside, pattern: str | None) -> list[Step]:
+def handing_back(beside: Beside, patterns: Mapping[str, str]) -> list[Step]:
     """The calls by which the owner's rules lead to no group of Crossfade's any more, in no share.
 
-    ``pattern`` is the target group that gets all traffic; None where only a rule itself can tell.
+    ``patterns`` has the pattern's target group for each of the slots', which gets all traffic; where it does
+    not know, the rule itself tells.
     """
     groups = {group.arn for group in beside.groups}
+    alone = set(patterns.values()) if len(set(patterns.values())) == 1 else set()
     back: list[Step] = []
     for rule in beside.owners:
-        target = pattern or next((group for group in rule.forwards if group not in groups), None)
+        known = [patterns[group] for group in rule.forwards if group in patterns]
+        theirs = [group for group in rule.forwards if group not in groups]
+        target = next(iter([*known, *alone, *theirs]), None)
         if target:
             call = Call("elbv2", "modify_rule", {"RuleArn": rule.arn, "Actions": rule.handed_back(target)})
             before = Call("elbv2", "modify_rule", {"RuleArn": rule.arn, "Actions": list(rule.actions)})
@@ -295,8 +334,8 @@ def _secret(names: Names) -> Step:
     )
 
 
-def _group(spec: ServiceSpec, slot: Slot, names: Names, found: Found) -> Iterator[Step]:
-    pattern, group, name = found.pattern, found.groups.get(slot), names.groups[slot]
+def _group(spec: ServiceSpec, slot: Slot, port: Port, names: Names, found: Found) -> Iterator[Step]:
+    pattern, group, name = port.pattern, port.groups.get(slot), names.group(slot, port.name)
     if group is None:
         tags = {
             key: value for key, value in pattern.tags.items() if not key.startswith(("aws:", "crossfade:"))
@@ -304,13 +343,13 @@ def _group(spec: ServiceSpec, slot: Slot, names: Names, found: Found) -> Iterato
         like = {key: pattern.shown[key] for key in (*FIXED, *HEALTH_CHECK) if key in pattern.shown}
         arguments = {"Name": name, **like, "Tags": tagged({**tags, **_own_tags(spec, names)})}
         yield Step(
-            f"the target group of {slot}",
+            f"the target group of {slot}{port.beside}",
             Call("elbv2", "create_target_group", arguments),
             Call("elbv2", "delete_target_group", {"TargetGroupArn": f"<{name}>"}),
             makes=name,
         )
         known = {key: pattern.attributes.get(key, value) for key, value in NEW_GROUP.items()}
-        yield from _attributes(f"<{name}>", slot, known, NEW_GROUP)
+        yield from _attributes(f"<{name}>", f"{slot}'s target group{port.beside}", known, NEW_GROUP)
         return
     _refuse_unlike(spec, names, name, pattern, group)
     arn = group.arn
@@ -320,24 +359,25 @@ def _group(spec: ServiceSpec, slot: Slot, names: Names, found: Found) -> Iterato
     if changed := {key: value for key, value in wanted.items() if group.shown.get(key) != value}:
         before = {key: group.shown[key] for key in changed if key in group.shown}
         yield Step(
-            f"the health check of {slot}",
+            f"the health check of {slot}{port.beside}",
             Call("elbv2", "modify_target_group", {"TargetGroupArn": arn, **changed}),
             Call("elbv2", "modify_target_group", {"TargetGroupArn": arn, **before}),
         )
-    yield from _attributes(arn, slot, pattern.attributes, group.attributes)
+    yield from _attributes(arn, f"{slot}'s target group{port.beside}", pattern.attributes, group.attributes)
 
 
 def _has_clients(group: Group, found: Found) -> bool:
     """Whether a rule sends users to a target group, in whatever share."""
-    return any(rule.forwards.get(group.arn) for rule in found.production if not _values(rule))
+    rules = [rule for listener in found.production.values() for rule in listener]
+    return any(rule.forwards.get(group.arn) for rule in rules if not _values(rule))
 
 
-def _attributes(arn: str, slot: Slot, wanted: Mapping[str, str], shown: Mapping[str, str]) -> Iterator[Step]:
+def _attributes(arn: str, what: str, wanted: Mapping[str, str], shown: Mapping[str, str]) -> Iterator[Step]:
     changed = {key: value for key, value in wanted.items() if shown.get(key, "") != value}
     if changed:
         before = {key: shown[key] for key in changed if key in shown}
         yield Step(
-            f"the attributes of {slot}'s target group",
+            f"the attributes of {what}",
             Call("elbv2", _SET, {"TargetGroupArn": arn, "Attributes": tagged(changed)}),
             Call("elbv2", _SET, {"TargetGroupArn": arn, "Attributes": tagged(before)}),
         )
@@ -365,39 +405,70 @@ def _refuse_unlike(spec: ServiceSpec, names: Names, name: str, pattern: Group, g
         )
 
 
-def _arn(slot: Slot, names: Names, found: Found) -> str:
-    group = found.groups.get(slot)
-    return group.arn if group else f"<{names.groups[slot]}>"
+def _slot_groups(names: Names, port: Port) -> TargetGroups:
+    """The target groups of a port, also those that are yet to be made."""
+    blue, green = (
+        port.groups[slot].arn if slot in port.groups else f"<{names.group(slot, port.name)}>"
+        for slot in SLOTS
+    )
+    return TargetGroups(blue=blue, green=green, pattern=port.pattern.arn)
 
 
 def _own_tags(spec: ServiceSpec, names: Names) -> dict[str, str]:
     return {SERVICE_TAG: spec.service, SPEC_TAG: names.spec}
 
 
-def _production(spec: ServiceSpec, entry: OwnRule, names: Names, found: Found, groups: TargetGroups) -> Step:
-    """The production rule, which leads to the pattern's group: no client is sent elsewhere by it."""
+def _leads(spec: ServiceSpec, names: Names, found: Found) -> Iterator[Lead]:
+    """The rules of ``traffic``; those that are missing lead to the pattern, as their clients do before."""
+    groups = [_slot_groups(names, port) for port in found.ports]
+    beside = {arn: list(rules) for arn, rules in found.production.items()}
+    for n, entry in enumerate(spec.traffic):
+        shown = found.production[listener(entry)]
+        if isinstance(entry, OwnRule) and found_rule(entry, shown, groups) is None:
+            rules, theirs = beside[listener(entry)], named_groups(entry, groups)
+            refuse_covering(spec, entry, rules, groups)
+            name = PRODUCTION if len(spec.traffic) == 1 else f"{PRODUCTION} traffic[{n}]"
+            planned = _production(entry, f"<{name}>", rules, theirs)
+            rules.append(planned)
+            yield Lead(planned, theirs, _make(spec, names, name, entry.listener, planned))
+        else:
+            rule = production_rule(spec, entry, shown, groups)
+            yield Lead(rule, groups_of(entry, rule, groups))
+
+
+def _production(entry: OwnRule, arn: str, rules: Iterable[LiveRule], groups: TargetGroups) -> LiveRule:
+    """A production rule, which leads to the pattern's group: no client is sent elsewhere by it."""
     everything = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
+    return LiveRule(
+        arn=arn,
+        priority=str(free_priority(entry, rules)),
+        conditions=entry.conditions or (everything,),
+        actions=({"Type": "forward", "TargetGroupArn": groups.pattern},),
+    )
+
+
+def _make(spec: ServiceSpec, names: Names, name: str, listener: str, rule: LiveRule) -> Step:
+    """The call that makes a rule on a listener."""
     arguments = {
-        "ListenerArn": entry.listener,
-        "Priority": free_priority(entry, found.production),
-        "Conditions": list(entry.conditions) or [everything],
-        "Actions": [{"Type": "forward", "TargetGroupArn": groups.pattern}],
+        "ListenerArn": listener,
+        "Priority": int(rule.priority),
+        "Conditions": list(rule.conditions),
+        "Actions": list(rule.actions),
+        **({"Transforms": list(rule.transforms)} if rule.transforms else {}),
         "Tags": tagged(_own_tags(spec, names)),
     }
-    deletion = Call("elbv2", "delete_rule", {"RuleArn": f"<{PRODUCTION}>"})
-    return Step(PRODUCTION, Call("elbv2", "create_rule", arguments), deletion, makes=PRODUCTION)
+    deletion = Call("elbv2", "delete_rule", {"RuleArn": f"<{name}>"})
+    return Step(name, Call("elbv2", "create_rule", arguments), deletion, makes=name)
 
 
-def _previews(spec: ServiceSpec, names: Names, found: Found, users: LiveRule | None) -> Iterator[Step]:
+def _previews(spec: ServiceSpec, names: Names, found: Found, leads: list[Lead]) -> Iterator[Step]:
     made = [rule for rule in found.rules if is_made(names, found.tags.get(rule.arn, {}))]
     mine = [rule for rule in made if _values(rule)]
-    roles = (*SLOTS, PATTERN, *([LIVE] if spec.login_bypass else []))
     taken = {rule.priority for rule in found.rules}
     free = (number for number in range(1, LAST) if str(number) not in taken)
     limit = _limit(spec, found)
     kept: set[str] = set()
-    for role in roles:
-        action = _leads(role, names, found, users)
+    for role, action, users in _roles(spec, names, found, leads):
         rule = next((rule for rule in mine if _role(rule) == role), None)
         place = int(rule.priority) if rule else next(free)
         if place >= limit:
@@ -406,48 +477,39 @@ def _previews(spec: ServiceSpec, names: Names, found: Found, users: LiveRule | N
             kept.add(rule.arn)
             yield from _put_right(role, rule, action, users)
         else:
-            yield _preview(spec, names, role, place, action, users)
+            wanted = LiveRule(
+                arn="",
+                priority=str(place),
+                conditions=tuple(_conditions(role)),
+                actions=(action,),
+                transforms=users.transforms,
+            )
+            yield _make(spec, names, f"the preview rule of {role}", spec.preview.listener, wanted)
     for rule in mine:
         if rule.arn not in kept:
             deletion = Call("elbv2", "delete_rule", {"RuleArn": rule.arn})
             yield Step("a preview rule too many", deletion, Call("crossfade", "adopt", {}))
 
 
-def _leads(role: str, names: Names, found: Found, users: LiveRule | None) -> dict[str, Any]:
-    """The action of a rule: to its group, or as the users' rule ends, without what that does before."""
-    if role in SLOTS:
-        return {
-            "Type": "forward",
-            "TargetGroupArn": _arn("blue" if role == "blue" else "green", names, found),
-        }
-    if role == PATTERN or users is None:
-        return {"Type": "forward", "TargetGroupArn": found.pattern.arn}
-    return past_login(users)
+def _roles(
+    spec: ServiceSpec, names: Names, found: Found, leads: list[Lead]
+) -> Iterator[tuple[str, dict[str, Any], LiveRule]]:
+    """What each rule by the secret header is called, its action, and the users' rule to the same port.
+
+    Those of the port that the probe asks come first. The live one does as its users' rule does at last.
+    """
+    first = leads[0]
+    for port in sorted(found.ports, key=lambda port: port.pattern.arn != first.groups.pattern):
+        groups = _slot_groups(names, port)
+        users = next(lead.rule for lead in leads if lead.groups.pattern == groups.pattern)
+        name = "" if groups.pattern == first.groups.pattern else port.name
+        for kind, group in zip((*SLOTS, PATTERN), (groups.blue, groups.green, groups.pattern), strict=True):
+            yield preview_role(kind, name), {"Type": "forward", "TargetGroupArn": group}, users
+        if spec.login_bypass and not name:
+            yield LIVE, past_login(users), users
 
 
-def _preview(
-    spec: ServiceSpec,
-    names: Names,
-    role: str,
-    priority: int,
-    action: dict[str, Any],
-    users: LiveRule | None,
-) -> Step:
-    name = f"the preview rule of {role}"
-    transforms = {"Transforms": list(users.transforms)} if users and users.transforms else {}
-    arguments = {
-        "ListenerArn": spec.preview.listener,
-        "Priority": priority,
-        "Conditions": _conditions(role),
-        "Actions": [action],
-        **transforms,
-        "Tags": tagged(_own_tags(spec, names)),
-    }
-    deletion = Call("elbv2", "delete_rule", {"RuleArn": f"<{name}>"})
-    return Step(name, Call("elbv2", "create_rule", arguments), deletion, makes=name)
-
-
-def _put_right(role: str, rule: LiveRule, action: dict[str, Any], users: LiveRule | None) -> Iterator[Step]:
+def _put_right(role: str, rule: LiveRule, action: dict[str, Any], users: LiveRule) -> Iterator[Step]:
     """What differs of a rule; where the live one leads is changed with the users' rule, and not here."""
     wanted: dict[str, Any] = {}
     before: dict[str, Any] = {}
@@ -455,7 +517,7 @@ def _put_right(role: str, rule: LiveRule, action: dict[str, Any], users: LiveRul
         wanted["Conditions"], before["Conditions"] = _conditions(role), list(rule.conditions)
     if role != LIVE and (len(rule.actions) > 1 or set(rule.forwards) != {action["TargetGroupArn"]}):
         wanted["Actions"], before["Actions"] = [action], list(rule.actions)
-    transforms = list(users.transforms) if users else []
+    transforms = list(users.transforms)
     if transforms != list(rule.transforms):
         wanted |= {"Transforms": transforms} if transforms else {"ResetTransforms": True}
         before |= {"Transforms": list(rule.transforms)} if rule.transforms else {"ResetTransforms": True}

@@ -43,7 +43,8 @@ from crossfade.domain.errors import (
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed, refuse_just_written
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
-from crossfade.domain.slots import Slot
+from crossfade.domain.slots import SLOTS, Slot
+from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec, is_service_name, read_spec
 from crossfade.domain.tasks.launch import ECS_LAG
 from crossfade.domain.tasks.scaling_copy import alarm_prefix
@@ -196,8 +197,9 @@ def _remove(service: str, context: LambdaContext) -> list[str]:
     removed.sees_to("the weights of the owner's rules", partial(_hand_back, preparation, spec, plan))
     # Before the tasks go, no client is sent to them any more.
     removed.sees_to("the rules", partial(_undo, preparation, spec, context, removed, rules=True))
+    if plan:
+        _remove_scaling(plan.spec, preparation, removed)
     if state.was_deployed and spec:
-        _remove_scaling(spec, preparation, removed)
         _remove_tasks(spec, settled, context, removed)
         _deregister(spec, removed)
     removed.sees_to("the target groups", partial(_undo, preparation, spec, context, removed, rules=False))
@@ -207,9 +209,14 @@ def _remove(service: str, context: LambdaContext) -> list[str]:
 
 
 def _hand_back(preparation: Preparation, spec: ServiceSpec | None, plan: Plan | None) -> None:
-    """Let the owner's rules lead to the pattern alone; nobody needs the slots any more."""
-    pattern = plan.spec.pattern.target_group if plan else None
-    for step in handing_back(preparation.beside(spec), pattern):
+    """Let each of the owner's rules lead to the pattern alone; nobody needs the slots any more."""
+    routes = plan.spec.routes if plan else ()
+    patterns = {
+        group: groups.pattern
+        for groups in (route.target_groups for route in routes)
+        for group in (groups.blue, groups.green, groups.replaced)
+    }
+    for step in handing_back(preparation.beside(spec), patterns):
         preparation.take(step)
 
 
@@ -261,12 +268,13 @@ def _spec(service: str) -> ServiceSpec | None:
         return None
 
 
-def _remove_scaling(spec: ServiceSpec, preparation: Preparation, removal: Removal) -> None:
-    """Remove what scales Crossfade's two services."""
+def _remove_scaling(spec: Placed, preparation: Preparation, removal: Removal) -> None:
+    """Remove what scales Crossfade's two services; their alarms are named after the port that is asked."""
     own = OwnScaling(client("application-autoscaling"), client("cloudwatch"), spec)
-    for slot, group in preparation.names.groups.items():
-        name = spec.own_service(slot)
-        removal.sees_to(f"the scaling of {name}", partial(own.remove, name, alarm_prefix(group)))
+    port, *_ = spec.pattern.port_names
+    for slot in SLOTS:
+        name, alarms = spec.own_service(slot), alarm_prefix(preparation.names.group(slot, port))
+        removal.sees_to(f"the scaling of {name}", partial(own.remove, name, alarms))
 
 
 def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, removal: Removal) -> None:

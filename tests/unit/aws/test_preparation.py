@@ -19,7 +19,8 @@ from crossfade.domain.errors import (
     RuleCovers,
     StillLive,
 )
-from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
+from crossfade.domain.preparation import Names, Step, handing_back, refuse_live, removal
+from crossfade.domain.slots import SLOTS
 from crossfade.domain.spec.placed import Pattern
 from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import REGION
@@ -169,7 +170,7 @@ def _removal(preparation: Preparation, spec: ServiceSpec | None) -> list[Step]:
 
 
 def _slot_names(preparation: Preparation) -> list[str]:
-    return [preparation.names.groups[slot] for slot in ("blue", "green")]
+    return [preparation.names.group(slot) for slot in SLOTS]
 
 
 def _leads_to(rule: dict[str, Any]) -> list[str]:
@@ -349,14 +350,193 @@ def test_a_pattern_whose_cluster_is_gone(owner: Owner, preparation: Preparation)
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_pattern_without_exactly_one_target_group(
+def test_a_pattern_without_a_target_group_for_each_port(
     owner: Owner, preparation: Preparation, count: int
 ) -> None:
-    """None can be copied."""
+    """None can be copied; two of one port would have one name."""
     owner.serve("web2", *[owner.target_group(f"web{n}") for n in range(count)])
     like = owner.ecs.describe_services(cluster="web", services=["web2"])["services"][0]["serviceArn"]
-    with pytest.raises(NotPrepared, match="more than one target group" if count else "no ECS service that"):
+    with pytest.raises(NotPrepared, match="several target groups of one port" if count else "no ECS service"):
         preparation.prepare(owner.spec(like=like))
+
+
+# ---- several rules and ports -----------------------------------------------------------------------------
+
+
+ADMIN = ".efd98279"
+
+
+class TwoPorts:
+    """The owner's service with a port of the administrators, behind a listener and group of its own."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.admin = owner.target_group("admin", HealthCheckPath="/admin")
+        balancers = [
+            {"targetGroupArn": self.admin, "containerName": "proxy", "containerPort": 9090},
+            {"targetGroupArn": owner.group, "containerName": "app", "containerPort": 8080},
+        ]
+        made = owner.ecs.create_service(
+            cluster="web", serviceName="two", taskDefinition="web", desiredCount=0, loadBalancers=balancers
+        )
+        self.like = made["service"]["serviceArn"]
+        self.listener = owner.listen(8081)
+        self.lead_default(self.admin)
+
+    def lead_default(self, group: str) -> None:
+        """Let the default action of the second listener lead elsewhere."""
+        self.owner.elbv2.modify_listener(
+            ListenerArn=self.listener, DefaultActions=[{"Type": "forward", "TargetGroupArn": group}]
+        )
+
+    def spec(self, **changes: Any) -> ServiceSpec:
+        """Its spec: each port in the place of a default action, what the probe asks first."""
+        return self.owner.spec(**{"like": self.like, "traffic": [self.web, self.of_admin]} | changes)
+
+    @property
+    def web(self) -> dict[str, Any]:
+        """What the probe asks."""
+        return {"listener": self.owner.listener, "priority": "last", "target_group": self.owner.group}
+
+    @property
+    def of_admin(self) -> dict[str, Any]:
+        """The other port."""
+        return {"listener": self.listener, "priority": "last", "target_group": self.admin}
+
+    def groups(self, names: Names, port: str) -> list[str]:
+        """The ARNs of the slots' groups for a port."""
+        return [self.owner.groups()[names.group(slot, port)]["TargetGroupArn"] for slot in SLOTS]
+
+
+@pytest.fixture
+def two(owner: Owner) -> TwoPorts:
+    """Return a service of two ports."""
+    return TwoPorts(owner)
+
+
+def test_each_port_has_groups_and_rules_of_its_own(
+    owner: Owner, two: TwoPorts, preparation: Preparation
+) -> None:
+    """Like the pattern's for that port; the rules of the one that the probe asks are called as ever."""
+    preparation.prepare(two.spec())
+    blue, green = two.groups(preparation.names, "app:8080")
+    admin_blue, admin_green = two.groups(preparation.names, "proxy:9090")
+    shown = owner.groups()
+    assert len(shown) == 5  # the owner's own second one among them
+    assert shown[preparation.names.group("blue", "proxy:9090")]["HealthCheckPath"] == "/admin"
+    assert shown[preparation.names.group("blue", "app:8080")]["HealthCheckPath"] == "/healthz"
+    rules = owner.rules()
+    found = {_header(rules[str(n)])[0].partition("-")[2]: _leads_to(rules[str(n)]) for n in range(1, 7)}
+    assert found == {
+        "blue": [blue],
+        "green": [green],
+        "pattern": [owner.group],
+        f"blue{ADMIN}": [admin_blue],
+        f"green{ADMIN}": [admin_green],
+        f"pattern{ADMIN}": [two.admin],
+    }
+    assert _leads_to(rules["50000"]) == [owner.group]
+    other = owner.elbv2.describe_rules(ListenerArn=two.listener)["Rules"]
+    assert {rule["Priority"]: _leads_to(rule) for rule in other} == {
+        "50000": [two.admin], "default": [two.admin],
+    }  # fmt: skip
+    assert preparation.missing(two.spec()) == []
+
+
+def test_the_first_rule_says_which_port_the_probe_asks(
+    owner: Owner, two: TwoPorts, preparation: Preparation
+) -> None:
+    """Not the order of the ECS service. Its preview rules follow; the groups keep their names."""
+    preparation.prepare(two.spec())
+    groups = sorted(owner.groups())
+    spec = two.spec(traffic=[two.of_admin, two.web])
+    assert {step.call.operation for step in preparation.prepare(spec)} == {
+        "create_rule",
+        "delete_rule",
+        "modify_rule",
+    }
+    rules = owner.rules()
+    leads = {
+        _header(rule)[0].partition("-")[2]: _leads_to(rule) for rule in rules.values() if "Http" in str(rule)
+    }
+    assert leads["pattern"] == [two.admin]
+    assert len(leads) == 6
+    assert sorted(owner.groups()) == groups
+    assert preparation.missing(spec) == []
+
+
+def test_owners_rules_say_by_themselves_which_port_they_lead_to(
+    owner: Owner, two: TwoPorts, preparation: Preparation
+) -> None:
+    """Several may lead to one port, and share its groups."""
+    owner.elbv2.modify_listener(ListenerArn=two.listener, DefaultActions=[ANSWER])
+    arns = [owner.own_rule(100)]
+    path = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/admin*"]}}]
+    arns += [owner.rule(n, path, {"Type": "forward", "TargetGroupArn": two.admin}) for n in range(101, 110)]
+    spec = two.spec(traffic=[{"rule": arn} for arn in arns])
+    before = {priority: rule for priority, rule in owner.rules().items() if len(priority) == 3}
+    preparation.prepare(spec)
+    assert len(owner.groups()) == 5
+    assert {priority: rule for priority, rule in owner.rules().items() if len(priority) == 3} == before
+    assert sorted(priority for priority in owner.rules() if len(priority) == 1) == list("123456")
+
+
+def test_a_port_that_no_rule_leads_to(two: TwoPorts, preparation: Preparation) -> None:
+    """Nothing is made for a service of which a part would stay behind."""
+    two.lead_default(two.owner.group)
+    with pytest.raises(PatternUnusable, match=rf"leads to proxy:9090 \({two.admin}\) of .*Name each rule"):
+        preparation.missing(two.spec(traffic=[two.web, two.of_admin | {"target_group": two.owner.group}]))
+
+
+def test_a_rule_that_is_to_be_made_says_where_it_leads(two: TwoPorts, preparation: Preparation) -> None:
+    """There is nothing yet that could tell."""
+    unsaid = {key: value for key, value in two.of_admin.items() if key != "target_group"}
+    with pytest.raises(PatternUnusable, match=r"priority last of .* has .*Say in target_group of the spec"):
+        preparation.missing(two.spec(traffic=[two.web, unsaid]))
+
+
+def test_a_rule_that_would_cover_another_one_of_the_service(
+    owner: Owner, two: TwoPorts, preparation: Preparation
+) -> None:
+    """Both are yet to be made."""
+    taking_all = two.of_admin | {"listener": owner.listener, "priority": 7}
+    owner.elbv2.modify_listener(ListenerArn=two.listener, DefaultActions=[ANSWER])
+    with pytest.raises(RuleCovers, match=r"would get none behind it"):
+        preparation.missing(two.spec(traffic=[taking_all, two.web]))
+
+
+def test_all_ports_are_removed(owner: Owner, two: TwoPorts, preparation: Preparation) -> None:
+    """Without a spec, and without the ECS service that told which there were."""
+    rules, groups = owner.rules(), sorted(owner.groups())
+    preparation.prepare(two.spec())
+    owner.ecs.delete_service(cluster="web", service="two", force=True)
+    refuse_live("web", preparation.beside(None))
+    _remove(preparation, None)
+    assert (owner.rules(), sorted(owner.groups())) == (rules, groups)
+    assert len(owner.elbv2.describe_rules(ListenerArn=two.listener)["Rules"]) == 1
+
+
+def test_each_rule_is_handed_back_to_its_own_port(
+    owner: Owner, two: TwoPorts, preparation: Preparation
+) -> None:
+    """Also one in which the pattern's group stands no more."""
+    owner.elbv2.modify_listener(ListenerArn=two.listener, DefaultActions=[ANSWER])
+    web = owner.own_rule(100)
+    admin = owner.rule(101, HOST, {"Type": "forward", "TargetGroupArn": two.admin})
+    preparation.prepare(two.spec(traffic=[{"rule": web}, {"rule": admin}]))
+    patterns = {}
+    for rule, port, theirs in ((web, "app:8080", owner.group), (admin, "proxy:9090", two.admin)):
+        slots = two.groups(preparation.names, port)
+        patterns |= dict.fromkeys(slots, theirs)
+        weights = [{"TargetGroupArn": group, "Weight": n} for n, group in enumerate(slots)]
+        owner.elbv2.modify_rule(
+            RuleArn=rule, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}]
+        )
+    with pytest.raises(StillLive, match=r"priority 100"):
+        refuse_live("web", preparation.beside(None))
+    for step in handing_back(preparation.beside(None), patterns):
+        preparation.take(step)
+    assert [_leads_to(owner.rules()[place]) for place in ("100", "101")] == [[owner.group], [two.admin]]
 
 
 def test_there_must_be_a_place_before_the_users_rule(owner: Owner, preparation: Preparation) -> None:
@@ -532,7 +712,7 @@ def test_the_traffic_of_an_owners_rule_is_handed_back(
         RuleArn=arn, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}]
     )
     refuse_live("web", preparation.beside(None))
-    for step in handing_back(preparation.beside(None), owner.group if told else None):
+    for step in handing_back(preparation.beside(None), {groups.blue: owner.group} if told else {}):
         preparation.take(step)
     assert _leads_to(owner.rules()["100"]) == [owner.group]
     _remove(preparation, None)

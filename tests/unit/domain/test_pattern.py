@@ -22,7 +22,6 @@ from crossfade.domain.planning.pattern import (
     updated_settings,
 )
 from crossfade.domain.spec.placed import Target
-from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import GROUP
 from faults.cases.service import LISTENER, document, found
 from tests.unit.examples import pattern, spec
@@ -214,11 +213,6 @@ def _of_two_ports(**admin: Any) -> Found:
     return _found(loadBalancers=BOTH, further=further)
 
 
-def _leads_to(name: str) -> ServiceSpec:
-    """A spec whose rule leads to this group."""
-    return spec(traffic=[*({**route, "target_group": f"{GROUP}/{name}"} for route in document()["traffic"])])
-
-
 def test_a_service_of_two_ports_is_read() -> None:
     """Each with its group, its container, and what that one's image is."""
     images = [
@@ -226,7 +220,7 @@ def test_a_service_of_two_ports_is_read() -> None:
         {"containerName": "app", "image": "web:1", "imageDigest": "sha256:a"},
     ]
     revision = {"taskDefinition": SERVICE["taskDefinition"], "containerImages": images}
-    read = read_pattern(_leads_to("admin/4"), _of_two_ports()._replace(revision=revision))
+    read = read_pattern(spec(), _of_two_ports()._replace(revision=revision))
     assert read.targets == (
         Target(target_group=f"{GROUP}/web/3", container="app", port=8080, digest="sha256:a"),
         Target(target_group=f"{GROUP}/admin/4", container="proxy", port=9090, digest="sha256:e"),
@@ -248,27 +242,18 @@ def test_a_service_of_two_ports_is_read() -> None:
 def test_each_of_several_groups_is_looked_at(admin: dict[str, Any], named: str) -> None:
     """By its name."""
     with pytest.raises(PatternUnusable, match=named):
-        read_pattern(_leads_to("web/3"), _of_two_ports(**admin))
+        read_pattern(spec(), _of_two_ports(**admin))
 
 
 def test_a_further_group_that_is_gone_is_named() -> None:
     """And the other one is not."""
     with pytest.raises(PatternUnusable, match=r"web: its target group .*/admin/4 does not exist\. Nothing"):
-        read_pattern(_leads_to("web/3"), _found(loadBalancers=BOTH))
-
-
-def test_a_rule_leads_to_a_group_of_the_pattern() -> None:
-    """To which one the spec may say also where there is one alone."""
-    assert read_pattern(_leads_to("web/3"), _found())
-    with pytest.raises(PatternUnusable, match=r"traffic of the spec names the target group .*/shop/9"):
-        read_pattern(_leads_to("shop/9"), _of_two_ports())
+        read_pattern(spec(), _found(loadBalancers=BOTH))
 
 
 def test_the_slowest_start_is_said() -> None:
     """Of all groups."""
-    (slow,) = read_pattern(
-        _leads_to("web/3"), _of_two_ports(attributes={"slow_start.duration_seconds": "40"})
-    ).warnings
+    (slow,) = read_pattern(spec(), _of_two_ports(attributes={"slow_start.duration_seconds": "40"})).warnings
     assert slow.startswith("slow start of 40 s")
 
 
@@ -315,11 +300,6 @@ OTHER = BALANCER.replace("app/web", "app/shop")
             {"loadBalancers": [*BOTH[:1], BOTH[1] | {"containerName": "app", "containerPort": 8080}]},
             "2 of its target groups are of the port app:8080",
             id="two-groups-of-one-port",
-        ),
-        pytest.param(
-            {"loadBalancers": BOTH},
-            "it has 2 target groups, and .* does not say to which of them the rule of priority 100",
-            id="a-rule-to-one-of-several",
         ),
         pytest.param(
             {"loadBalancers": [{"loadBalancerName": "web", "containerName": "app", "containerPort": 80}]},

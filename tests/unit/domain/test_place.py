@@ -78,6 +78,9 @@ def test_a_rule_leads_to_one_port_of_the_service() -> None:
     assert groups_of(made, live_rule(OTHERS), both) == admin
     with pytest.raises(PatternUnusable, match=f"leads to the target group {ADMIN}, and the pattern has only"):
         groups_of(made, live_rule(), GROUPS)
+    with pytest.raises(PatternUnusable, match=f"priority 100 of .* leads to .* has .*, {ADMIN}. Say in"):
+        groups_of(OWN, live_rule(), both)
+    assert groups_of(OWN, live_rule(), GROUPS) == GROUPS[0]
 
 
 def test_the_last_rule_is_the_one_that_takes_every_request_for_this_service() -> None:

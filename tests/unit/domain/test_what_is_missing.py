@@ -5,16 +5,26 @@ from typing import Any
 import botocore.session
 import pytest
 
-from crossfade.domain.preparation import FIXED, HEALTH_CHECK, NEW_GROUP, Found, Group, Names, Step, steps
-from crossfade.domain.slots import SLOTS
+from crossfade.domain.preparation import (
+    FIXED,
+    HEALTH_CHECK,
+    NEW_GROUP,
+    Found,
+    Group,
+    Names,
+    Port,
+    Step,
+    steps,
+)
+from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.rule import LiveRule
 from faults.cases.service import LISTENER, document, login
 
-NAMES = Names({"blue": "cf-web-blue", "green": "cf-web-green"}, "/preview/web", "/services/web")
+NAMES = Names("/services/", "web")
 RULE = LISTENER.replace(":listener/", ":listener-rule/") + "/3"
 ROLES = (*SLOTS, "pattern")
-OWN = {"crossfade:service": "web", "crossfade:spec": "/services/web"}
+OWN = {"crossfade:service": "web", "crossfade:spec": NAMES.spec}
 REWRITE = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/web", "Replace": "/"}]}}
 HTTP = {"Protocol": "HTTP", "ProtocolVersion": "HTTP1", "Port": 80, "VpcId": "vpc", "TargetType": "ip"}
 
@@ -60,14 +70,18 @@ def prepared(rule: LiveRule, *transforms: dict[str, Any], pattern: Group | None 
         preview(role, str(n), target, *transforms)
         for n, (role, target) in enumerate(targets.items(), start=1)
     ]
+    groups = {slot: group(f"cf-{slot}") for slot in SLOTS}
     return Found(
-        pattern=pattern or group("web"),
-        groups={slot: group(f"cf-{slot}") for slot in SLOTS},
+        ports=(Port("", pattern or group("web"), groups),),
         rules=(*previews, rule),
         tags={one.arn: OWN for one in previews},
-        production=(rule,),
+        production={LISTENER: (rule,)},
         has_secret=True,
     )
+
+
+def _with_groups(found: Found, groups: dict[Slot, Group]) -> Found:
+    return found._replace(ports=(found.ports[0]._replace(groups=groups),))
 
 
 def test_every_setting_of_a_target_group_has_its_place() -> None:
@@ -117,10 +131,11 @@ def test_a_login_stands_before_no_rule_of_the_probe() -> None:
 def test_a_new_group_gets_the_attributes_that_differ() -> None:
     """ELB refuses some of them where another one has not the value that they need."""
     pattern = group("web", {**NEW_GROUP, "load_balancing.algorithm.type": "least_outstanding_requests"})
-    found = prepared(users(), pattern=pattern)._replace(groups={"blue": group("cf-blue", pattern.attributes)})
+    found = prepared(users(), pattern=pattern)
+    found = _with_groups(found, {"blue": group("cf-blue", pattern.attributes)})
     attributes = next(step for step in missing(found) if "Attributes" in step.call.arguments)
     assert attributes.call.arguments == {
-        "TargetGroupArn": "<cf-web-green>",
+        "TargetGroupArn": f"<{NAMES.group('green')}>",
         "Attributes": [{"Key": "load_balancing.algorithm.type", "Value": "least_outstanding_requests"}],
     }
 
@@ -137,6 +152,5 @@ def test_a_setting_that_the_pattern_has_not_is_not_asked_for() -> None:
     assert missing(prepared(users(), pattern=group("web", HealthCheckEnabled=False)))
     found = prepared(users())
     assert (
-        missing(found._replace(groups={slot: group(f"cf-{slot}", HealthCheckPath="/") for slot in SLOTS}))
-        == []
+        missing(_with_groups(found, {slot: group(f"cf-{slot}", HealthCheckPath="/") for slot in SLOTS})) == []
     )

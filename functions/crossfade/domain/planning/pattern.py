@@ -270,14 +270,6 @@ def _route(spec: ServiceSpec, found: Found) -> Iterator[str]:
                 f"{times} of its target groups are of the port {port}: let all rules lead to one of them, "
                 "and take the others out of the service"
             )
-    for route in (route for route in spec.traffic if isinstance(route, OwnRule)):
-        if route.target_group is None and len(arns) > 1:
-            yield (
-                f"it has {len(arns)} target groups, and traffic[].target_group of the spec does not say to "
-                f"which of them the rule of priority {route.priority} on {route.listener} is to lead"
-            )
-        elif route.target_group and route.target_group not in arns:
-            yield f"traffic of the spec names the target group {route.target_group}, which is not its own"
 
 
 def _group(spec: ServiceSpec, group: Shown, attributes: Mapping[str, str]) -> Iterator[str]:

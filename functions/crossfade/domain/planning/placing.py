@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from crossfade.domain.errors import ForeignChange, InvalidServiceSpec, NothingToLeave, PatternUnusable
+from crossfade.domain.errors import ForeignChange, InvalidServiceSpec, NothingToLeave
 from crossfade.domain.journal import State
 from crossfade.domain.slots import Slot, TargetGroups, other
 from crossfade.domain.spec.placed import Pattern, Placed, Route
 from crossfade.domain.spec.service import ServiceSpec
-from crossfade.domain.traffic.place import groups_of, listener
+from crossfade.domain.traffic.place import groups_of, listener, refuse_unreached
 from crossfade.domain.traffic.rule import LiveRule
 from crossfade.domain.traffic.weights import Weights
 
@@ -59,7 +59,8 @@ def place(
     arns = [route.rule for route in routes]
     if twice := next((arn for arn in arns if arns.count(arn) > 1), None):
         raise InvalidServiceSpec(f"traffic of {spec.service} names the rule {twice} twice: leave it once.")
-    _refuse_unreached(spec, pattern, routes)
+    ports = {target.target_group: target.name for target in pattern.targets}
+    refuse_unreached(spec, ports, [route.target_groups.pattern for route in routes])
     warm = state.warm.slot if state.warm else None
     was_origin, is_origin = warm == state.origin, warm == origin
     first, *also = (route.model_dump() for route in routes)
@@ -79,19 +80,6 @@ def place(
 def _bound(own: TargetGroups, origin: Slot | None) -> TargetGroups:
     """The same with the owner's group in the place of the slot that its service takes."""
     return own.model_copy(update={origin: own.pattern, "replaced": own.of(origin)}) if origin else own
-
-
-def _refuse_unreached(spec: ServiceSpec, pattern: Pattern, routes: Sequence[Route]) -> None:
-    """Refuse a port of the pattern that no route leads to."""
-    reached = {route.target_groups.pattern for route in routes}
-    unreached = [target for target in pattern.targets if target.target_group not in reached]
-    if unreached:
-        ports = ", ".join(f"{one.name} ({one.target_group})" for one in unreached)
-        raise PatternUnusable(
-            f"No rule in traffic of {spec.service} leads to {ports} of {spec.like}, so that Crossfade would "
-            "not move its clients. Name each rule that leads there, or take the target group out of the "
-            "ECS service."
-        )
 
 
 def _origin(state: State, *, leaves: bool, at_home: bool) -> Slot | None:

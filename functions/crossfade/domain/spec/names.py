@@ -19,10 +19,20 @@ def target_group_name(specs_path: str, service: str, slot: Slot, port: str = "")
     ``port`` is which of several ports of the slot's tasks it is of, e.g. ``app:8080``; empty where there is
     one. ELB takes 32 letters, digits and hyphens, and no two hyphens in a row.
     """
-    short = re.sub("-+", "-", service)[:16].strip("-")
     of_port = f"/{port}" if port else ""
     mark = hashlib.sha256(f"{specs_path}{service}{of_port}".encode()).hexdigest()[:6]
-    return f"cf-{short}-{mark}-{slot}"
+    return f"{target_group_prefix(service)}{mark}-{slot}"
+
+
+def target_group_prefix(service: str) -> str:
+    """How the names of a service's target groups begin, and perhaps those of others as well."""
+    short = re.sub("-+", "-", service)[:16].strip("-")
+    return f"cf-{short}-"
+
+
+def preview_role(leads_to: str, port: str = "") -> str:
+    """What the secret header says after the secret: ``blue``, or ``blue.1f2e3d4c`` for a further port."""
+    return f"{leads_to}.{hashlib.sha256(port.encode()).hexdigest()[:8]}" if port else leads_to
 
 
 def preview_secret(specs_path: str, service: str) -> str:

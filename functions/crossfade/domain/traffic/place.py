@@ -5,7 +5,7 @@ target's own as ``pattern``. An owner's rule is named by its ARN. A rule that Cr
 neither before another service's rule that it covers, nor behind one that covers it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from crossfade.domain.errors import (
     ForeignChange,
@@ -96,24 +96,17 @@ def found_rule(
 
 
 def groups_of(entry: ExistingRule | OwnRule, rule: LiveRule, groups: Sequence[TargetGroups]) -> TargetGroups:
-    """Those of the groups that a rule leads to: by the entry, or by the rule as it was read.
+    """Those of the groups that a rule leads to: by the entry, or an owner's rule as it was read.
 
     Raises
     ------
     ForeignChange
         It leads to those of no target, or of several.
     PatternUnusable
-        The entry names a target group that the pattern has not.
+        The entry names a target group that the pattern has not, or none where it has several.
     """
-    wanted = entry.target_group if isinstance(entry, OwnRule) else None
-    if wanted:
-        named = next((one for one in groups if one.pattern == wanted), None)
-        if named is None:
-            raise PatternUnusable(
-                f"traffic says that the rule {rule} leads to the target group {wanted}, and the pattern has "
-                f"only {', '.join(one.pattern for one in groups)}. Correct target_group in the spec."
-            )
-        return named
+    if isinstance(entry, OwnRule):
+        return named_groups(entry, groups)
     found = [one for one in groups if set(rule.forwards) & _all([one])] if len(groups) > 1 else groups
     if len(found) != 1:
         raise ForeignChange(
@@ -122,6 +115,49 @@ def groups_of(entry: ExistingRule | OwnRule, rule: LiveRule, groups: Sequence[Ta
             "left alone. Put it right, or correct traffic in the spec, then deploy again."
         )
     return found[0]
+
+
+def named_groups(entry: OwnRule, groups: Sequence[TargetGroups]) -> TargetGroups:
+    """Those of the groups that a rule of Crossfade's is to lead to.
+
+    Raises
+    ------
+    PatternUnusable
+        The entry names a target group that the pattern has not, or none where it has several.
+    """
+    wanted = entry.target_group
+    named = [one for one in groups if one.pattern == wanted] if wanted else groups
+    if len(named) != 1:
+        raise PatternUnusable(
+            f"traffic says that {entry.place} leads to "
+            + (
+                f"the target group {wanted}, and the pattern has only "
+                if wanted
+                else "the service, which has "
+            )
+            + f"{', '.join(one.pattern for one in groups)}. Say in target_group of the spec which one it is."
+        )
+    return named[0]
+
+
+def refuse_unreached(spec: ServiceSpec, ports: Mapping[str, str], reached: Iterable[str]) -> None:
+    """Refuse a port of the pattern that no rule of ``traffic`` leads to.
+
+    ``ports`` are their names by the pattern's target groups, of which those that are ``reached`` are named.
+
+    Raises
+    ------
+    PatternUnusable
+        There is one.
+    """
+    known = set(reached)
+    unreached = [f"{name} ({group})" for group, name in ports.items() if group not in known]
+    if unreached:
+        raise PatternUnusable(
+            f"No rule in traffic of {spec.service} leads to {', '.join(unreached)} of {spec.like}, so that "
+            "Crossfade would not move its clients. Name each rule that leads there, or take the target group "
+            "out of the ECS service."
+        )
 
 
 def free_priority(entry: OwnRule, rules: Iterable[LiveRule]) -> int:
