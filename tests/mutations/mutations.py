@@ -209,8 +209,8 @@ MUTATIONS = (
         promise="43",
         breaks="the origin keeps its place when it is live no more",
         file=f"{DOMAIN}/planning/placing.py",
-        old="    if written or rule.forwards.get(pattern.target_group):\n",
-        new="    if state.origin or rule.forwards.get(pattern.target_group):\n",
+        old="    if written or at_home:\n",
+        new="    if state.origin or at_home:\n",
         test=f"{ADOPTED}::test_after_the_first_release_the_slots_are_crossfades_own",
     ),
     Mutation(
