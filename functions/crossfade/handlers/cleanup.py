@@ -4,7 +4,9 @@ It prepares when the resource is created or updated, and removes when it is dele
 what is to be removed: the spec in SSM may be gone by then, malformed, or changed. ``crossfade leave`` invokes
 it as well, with ``{"service": "web", "leave": true}``, and is answered what was removed. Where that says
 ``"gone": true`` too, clients may still be sent to a slot: the owner's service was deleted, and cannot have
-them back.
+them back. Terraform's ``aws_lambda_invocation`` with ``lifecycle_scope = "CRUD"`` adds ``"tf": {"action"}``
+to its input: ``create`` and ``update`` prepare, ``delete`` is a leave. It stops where a function fails, so
+errors are raised.
 
 Not a state of the workflow: CloudFormation calls it, and waits for the answer at the URL it gives.
 """
@@ -104,18 +106,20 @@ class Removal:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[str]] | None:
-    """Answer CloudFormation when the service is prepared, or when everything is gone; or a person's leave."""
-    if event.get("leave") is True:
+    """Answer CloudFormation, Terraform or a person when the service is prepared, or everything is gone."""
+    action = event.get("tf", {}).get("action")
+    if event.get("leave") is True or action == "delete":
         return {"removed": _leave(str(event["service"]), context, gone=event.get("gone") is True)}
+    if action in {"create", "update"}:
+        _prepare(str(event["service"]), context, anew=action == "create")
+        return None
     service = event["ResourceProperties"]["Service"]
     reason = ""
     try:
         if event["RequestType"] == "Delete":
             _remove(service, context)
         else:
-            if event["RequestType"] == "Create":
-                _begin_anew(service)
-            _prepare(service, context)
+            _prepare(service, context, anew=event["RequestType"] == "Create")
     except Exception as error:  # CloudFormation needs an answer in any case
         logger.exception("cleanup failed")
         reason = f"{type(error).__name__}: {error}"
@@ -129,21 +133,24 @@ def _preparation(service: str) -> Preparation:
     )
 
 
-def _prepare(service: str, context: LambdaContext) -> None:
+def _prepare(service: str, context: LambdaContext, *, anew: bool) -> None:
     """Make what is missing of target groups, rules and secret; nothing of it moves traffic.
 
-    Only when AWS shows all of it: an image may be pushed as soon as the stack is there.
+    It ends when AWS shows all of it: an image may be pushed as soon as the stack is there. ``anew``: forget
+    a service that a failed deletion still holds.
 
     Raises
     ------
     UnknownService
         The parameter of its spec is not there.
     """
+    if anew:
+        _begin_anew(service)
     document = stack.specs().get(service) if is_service_name(service) else None
     if document is None:
         raise UnknownService(
             f"There is no spec of {service}: the parameter {os.environ['SPECS_PATH']}{service} must be there "
-            "before its Custom::CrossfadeService, so let that depend on it."
+            "before this, so let its Custom::CrossfadeService or aws_lambda_invocation depend on it."
         )
     spec, preparation = read_spec(service, document), _preparation(service)
     believed = utc_now() + ECS_LAG  # the pattern may be as new as this resource, and not be shown yet

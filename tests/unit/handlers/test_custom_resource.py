@@ -826,3 +826,74 @@ def test_the_owners_rule_gets_its_traffic_back(
     (action,) = account.production_rule()["Actions"]
     groups = [group["TargetGroupArn"] for group in action["ForwardConfig"]["TargetGroups"]]
     assert groups == [account.spec.pattern.target_group]
+
+
+# ---- the same by Terraform ---------------------------------------------------------------------------------
+
+
+def _invoke(aws: Aws, action: str, service: str = "web") -> Any:
+    """What aws_lambda_invocation sends with lifecycle_scope = "CRUD": its input, and why (buildInput)."""
+    aws.called.clear()
+    context = Context()
+    context.remaining = 900_000
+    asked = {"service": service, "spec": "{}", "tf": {"action": action, "prev_input": None}}
+    answer = module_of("cleanup").handler(asked, context)
+    assert aws.called - ACTIONS["cleanup"] == set()
+    return answer
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_terraform_has_what_is_missing_made(account: Account, aws: Aws, action: str) -> None:
+    """No URL waits for an answer: Terraform goes on when the function returns."""
+    account.elbv2.delete_target_group(TargetGroupArn=_without_its_rule(account))
+    assert _invoke(aws, action) is None
+    assert len(account.elbv2.describe_target_groups()["TargetGroups"]) == 3
+
+
+def _without_its_rule(account: Account) -> str:
+    """The target group of green, which no preview rule leads to any more."""
+    rules = account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]
+    (green,) = [rule["RuleArn"] for rule in rules if rule["Priority"] == "2"]
+    account.elbv2.delete_rule(RuleArn=green)
+    return account.spec.target_groups.green
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_terraform_is_told_what_cannot_be_prepared(aws: Aws, account: Account, action: str) -> None:
+    """An error of the function ends the apply."""
+    with pytest.raises(errors.UnknownService, match="There is no spec of shop: the parameter"):
+        _invoke(aws, action, "shop")
+
+
+def test_a_destroy_ends_where_a_slot_is_live(
+    account: Account, aws: Aws, journal: Journal, deployed: HeldPlan
+) -> None:
+    """CloudFormation's deletion goes on; but Terraform may destroy one resource alone, and replace it."""
+    journal.holding.release(deployed.hold, at(60))
+    with pytest.raises(errors.StillLive, match="sends clients of web to a slot"):
+        _invoke(aws, "delete")
+    assert account.status("blue") == "ACTIVE"
+    assert Traffic(account.elbv2, account.spec).rule() is not None
+
+
+def test_a_destroy_removes_what_crossfade_made(
+    account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
+) -> None:
+    """Once its owner has the service back, as after crossfade leave; a second time is no error."""
+    Traffic(account.elbv2, account.origin).write(Weights(blue=0, green=100))
+    _default_to(account, account.spec.pattern.target_group)
+    journal.holding.release(deployed.hold, at(60))
+    assert "web-blue" in _invoke(aws, "delete")["removed"]
+    assert journal.state("web") == State()
+    assert "web-blue" not in _invoke(aws, "delete")["removed"]
+
+
+def test_a_service_that_a_failed_destroy_holds_begins_anew(
+    account: Account, aws: Aws, clock: Clock, journal: Journal, deployed: HeldPlan
+) -> None:
+    """As with CloudFormation: held for ever, no release would begin."""
+    journal.holding.seize("web", DELETION)
+    _invoke(aws, "update")
+    assert journal.state("web").holder == DELETION
+    _invoke(aws, "create")
+    assert journal.state("web") == State()
