@@ -1,10 +1,11 @@
-"""The examples of docs/examples: templates that cfn-lint takes, and specs that Crossfade takes."""
+"""The examples of docs/examples: templates that cfn-lint takes, HCL, and specs that Crossfade takes."""
 
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 
 from crossfade.domain.spec.service import ServiceSpec, read_spec
@@ -17,6 +18,11 @@ KNOWN = {
     "Service": document()["like"], "like": document()["like"],
     "Listener": LISTENER, "listener": LISTENER,
     "url": "http://web.example", "LoadBalancer.DNSName": "web.example",
+}  # fmt: skip
+OF_TERRAFORM = {
+    "aws_ecs_service": document()["like"], "aws_ecr_repository": "web",
+    "aws_lb_listener_rule": f"{LISTENER.replace(':listener/', ':listener-rule/')}/0123456789abcdef",
+    "aws_lb_listener": LISTENER,
 }  # fmt: skip
 
 
@@ -34,7 +40,25 @@ def _of_cdk() -> str:
     return re.sub(r": ([a-z]\w*)", lambda name: f": {json.dumps(KNOWN.get(name[1], 'web'))}", spec[1])
 
 
-@pytest.mark.parametrize("written", [_of_cloudformation, _of_cdk])
+def _of_terraform() -> str:
+    """The spec in the module: an object of HCL, but for what it refers to."""
+    module = (EXAMPLES / "service.tf").read_text(encoding="utf-8")
+    spec = re.search(r"insecure_value = jsonencode\((\{.*?\n  \})\)", module, re.DOTALL)
+    assert spec
+    known = spec[1].replace('"http://${aws_lb.web.dns_name}"', '"http://web.example"')
+    known = re.sub(r"\b(aws_\w+)\.web\.\w+", lambda name: json.dumps(OF_TERRAFORM[name[1]]), known)
+    return json.dumps(hcl2.loads(f"spec = {known}\n")["spec"])
+
+
+def _blocks(kind: str) -> list[dict[str, Any]]:
+    """The resources of a type in the module."""
+    read = hcl2.loads((EXAMPLES / "service.tf").read_text(encoding="utf-8"))["resource"]
+    return [
+        named for each in read for found, blocks in each.items() if found == kind for named in blocks.values()
+    ]
+
+
+@pytest.mark.parametrize("written", [_of_cloudformation, _of_cdk, _of_terraform])
 def test_crossfade_takes_the_spec(written: Any) -> None:
     """With every check that a deployment begins with."""
     spec = read_spec("web", written())
@@ -46,6 +70,29 @@ def test_crossfade_takes_the_spec(written: Any) -> None:
 def test_both_examples_say_the_same() -> None:
     """One of the two would be forgotten."""
     assert read_spec("web", _of_cdk()) == read_spec("web", _of_cloudformation())
+
+
+def test_terraforms_says_the_same_but_for_its_rule() -> None:
+    """It shows the more usual kind of route: a rule of the owner's."""
+    of_terraform, of_cdk = (json.loads(written()) for written in (_of_terraform, _of_cdk))
+    assert of_terraform.pop("traffic") == [{"rule": OF_TERRAFORM["aws_lb_listener_rule"]}]
+    of_cdk.pop("traffic")
+    assert of_terraform == of_cdk
+
+
+def test_terraform_leaves_alone_what_is_crossfades() -> None:
+    """That a plan is empty after a release is what tests/sandbox/test_takeover_terraform.py shows."""
+    (rule,), (service,) = _blocks("aws_lb_listener_rule"), _blocks("aws_ecs_service")
+    assert rule["lifecycle"] == [{"ignore_changes": ["${action}"]}]
+    assert service["lifecycle"] == [{"ignore_changes": ["${desired_count}"]}]
+    assert service["desired_count"] == 0
+
+
+def test_a_destroy_begins_with_what_crossfade_made() -> None:
+    """All else waits for the resource that this one refers to."""
+    (prepared,) = _blocks("aws_lambda_invocation")
+    assert prepared["lifecycle_scope"] == "CRUD"
+    assert "aws_ssm_parameter.spec" in prepared["input"]
 
 
 def test_cloudformation_takes_the_template() -> None:
