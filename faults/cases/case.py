@@ -69,6 +69,13 @@ class Result:
     violations: tuple[str, ...]
 
 
+class Unharmed(NamedTuple):
+    """How a scenario goes unharmed: the points that it comes by, and the errors that its deployments end with."""
+
+    points: tuple[Point, ...]
+    errors: list[str]
+
+
 class UnknownCase(Exception):
     """No case has this name."""
 
@@ -196,10 +203,15 @@ def scenario_of(name: str) -> str:
     return name.removeprefix("pair:").partition(":")[0].partition("/")[0]
 
 
-@cache
 def points(scenario: str) -> tuple[Point, ...]:
     """The points that the scenario comes by unharmed."""
-    return tuple(run(Case(scenario, scenario)).world.faults.points)
+    return _unharmed(scenario).points
+
+
+@cache
+def _unharmed(scenario: str) -> Unharmed:
+    world = run(Case(scenario, scenario)).world
+    return Unharmed(tuple(world.faults.points), _errors(world))
 
 
 def _respecs(point: Point) -> Iterator[str]:
@@ -285,7 +297,7 @@ def _changed(case: Case, world: World) -> Iterator[str]:
         if unreported and not scenario.uncertified:
             yield f"a fault that passes changes nothing: {', '.join(unreported)} should have a certificate"
         if case.faults and scenario.or_else is None:
-            unharmed, found = _errors(scenario.name), _errors_in(world)
+            unharmed, found = _unharmed(scenario.name).errors, _errors(world)
             if found != unharmed:
                 yield f"a fault that passes changes nothing: deployments end with {found}, not {unharmed}"
 
@@ -324,12 +336,7 @@ def _last_plan(world: World) -> float:
     return found
 
 
-@cache
-def _errors(scenario: str) -> list[str]:
-    return _errors_in(run(Case(scenario, scenario)).world)
-
-
-def _errors_in(world: World) -> list[str]:
+def _errors(world: World) -> list[str]:
     """The errors by which deployments ended, one for each that did not succeed.
 
     One that a person's rollback takes over is stopped, or finds out just before that it has lost its service.

@@ -32,6 +32,17 @@ def test_a_case_that_cannot_tell_does_not_pass_for_a_good_one() -> None:
         together([named("worse/throttled@shift_traffic:ModifyRule#1")], fail)
 
 
+def test_a_case_is_judged_by_what_is_known_of_its_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenario is not run once more in each process, only to see how it ends unharmed."""
+    passing = named("worse/throttled@shift_traffic:ModifyRule#1")
+
+    def twice(*_: object) -> None:
+        raise AssertionError("run once more")
+
+    monkeypatch.setattr("faults.cases.case.begun", twice)
+    assert together([passing], lambda result: result.violations) == [()]
+
+
 def test_every_case_is_in_one_batch() -> None:
     """Single faults of one scenario together, the others by themselves."""
     names = cases(SCENARIOS, count=2)
