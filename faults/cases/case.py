@@ -70,7 +70,7 @@ class Result:
 
 
 class Unharmed(NamedTuple):
-    """How a scenario goes unharmed: the points that it comes by, and the errors that its deployments end with."""
+    """A scenario unharmed: the points that it comes by, and the errors by which its deployments end."""
 
     points: tuple[Point, ...]
     errors: list[str]
