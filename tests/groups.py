@@ -11,6 +11,7 @@ GROUPS = {
     "tests/sandbox/test_takeover_apps": "takeovers of applications",
     "tests/sandbox/test_takeover_plain": "the plain takeover",
     "tests/sandbox/test_takeover_shared": "the takeover on a shared listener",
+    "tests/sandbox/test_two_stacks": "two stacks of Crossfade",
     "tests/sandbox/": "rehearsals",
     # All of these need every scenario unharmed, which takes ten seconds and is kept in the process.
     "tests/faults/test_disturbances": "cases of the simulation",

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from crossfade import stack
 from crossfade.domain.proof.certificate import Certificate, Outcome
 
 COUNTERS: dict[Outcome, str] = {
@@ -64,6 +65,7 @@ def measure_not_reported(service: str, outcome: Outcome, seconds: float) -> None
 
 def _publish(service: str, outcome: Outcome, values: dict[str, float]) -> None:
     metrics.add_dimension(name="service", value=service)
+    metrics.add_dimension(name="stack", value=stack.name())  # another one's service may be named alike
     counted = {name: int(outcome == one) for one, name in COUNTERS.items()}
     for name, value in (counted | values).items():
         metrics.add_metric(name=name, unit=UNITS[name], value=value)

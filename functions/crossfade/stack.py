@@ -9,6 +9,11 @@ from crossfade.aws.release_queue import ReleaseQueue
 from crossfade.aws.specs import Specs
 
 
+def name() -> str:
+    """What the stack is called; specs have its name before their own."""
+    return os.environ["SPECS_PATH"].split("/")[1]
+
+
 def journal() -> Journal:
     """The stack's journal."""
     return Journal(client("dynamodb"), os.environ["JOURNAL_TABLE"])

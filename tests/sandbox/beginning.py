@@ -57,6 +57,14 @@ def deployed_alone(sandbox: Sandbox, home: Path, config: pytest.Config, service:
     return ready
 
 
+def deployed_beside(first: Cloud, port: int, home: Path, stack: str) -> Cloud:
+    """A second Crossfade in the same account, for a service of the same name on another port."""
+    ready = Cloud(first.endpoint, port, home, first.service, stack)
+    ready.sam_deploy()
+    _push_probe(ready)
+    return ready
+
+
 def _deployed(sandbox: Sandbox, home: Path, config: pytest.Config, service: str) -> Cloud:
     ready = Cloud(f"http://127.0.0.1:{sandbox.port}", sandbox.production_port, home, service)
     ready.sam_deploy()

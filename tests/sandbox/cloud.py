@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.sandbox.executions import Executions
 from tests.sandbox.patience import until
-from tests.sandbox.shell import SERVICE, STACK
+from tests.sandbox.shell import SERVICE
 
 Weights = tuple[int, int]
 Counts = tuple[int, int]
@@ -33,7 +33,7 @@ class Snapshot:
 
 
 class Cloud(Executions):
-    """AWS on this machine, with the stack `crossfade` in it.
+    """AWS on this machine, with Crossfade's stack in it, which is `crossfade` unless another one is named.
 
     ``grown_to`` is how many tasks the live slot is wanted to have since it has grown; None before that.
     """
@@ -70,7 +70,7 @@ class Cloud(Executions):
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
-        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        stack = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def repository(self, output: str) -> str:
@@ -199,7 +199,7 @@ class Cloud(Executions):
     def ledger(self, deployment: str) -> list[dict[str, Any]]:
         """The records of a deployment's ledger so far, as CloudWatch Logs has them."""
         asked = {
-            "logGroupName": f"/crossfade/{STACK}/ledger",
+            "logGroupName": f"/crossfade/{self.stack}/ledger",
             "logStreamName": f"{self.service}/{deployment}",
         }
         records: list[dict[str, Any]] = []

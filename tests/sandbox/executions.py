@@ -65,7 +65,7 @@ class Executions(Shell):
         pages = self.client("stepfunctions").get_paginator("list_executions")
         found = [
             execution
-            for page in pages.paginate(stateMachineArn=machine_arn(machine))
+            for page in pages.paginate(stateMachineArn=machine_arn(machine, self.stack))
             for execution in page["executions"]
         ]
         found.sort(key=lambda execution: execution["startDate"], reverse=True)
@@ -129,7 +129,8 @@ class Executions(Shell):
 
         def look() -> bool:
             states, names = self.client("stepfunctions"), ("deploy", "rollback")
-            asked = [{"stateMachineArn": machine_arn(name), "statusFilter": "RUNNING"} for name in names]
+            arns = [machine_arn(name, self.stack) for name in names]
+            asked = [{"stateMachineArn": arn, "statusFilter": "RUNNING"} for arn in arns]
             return not any(states.list_executions(**each)["executions"] for each in asked)
 
         until(look, "all executions to end")

@@ -14,19 +14,22 @@ STACK = "crossfade"
 SERVICE = "sample-app"
 
 
-def machine_arn(name: str) -> str:
+def machine_arn(name: str, stack: str = STACK) -> str:
     """The ARN of the state machine `deploy` or `rollback`."""
-    return f"arn:aws:states:us-east-1:000000000000:stateMachine:{STACK}-{name}"
+    return f"arn:aws:states:us-east-1:000000000000:stateMachine:{stack}-{name}"
 
 
 class Shell:
     """A shell that has been told the sandbox's endpoint: `aws`, `sam`, `crossfade`, and the push of images.
 
-    ``service`` is the one that is deployed; all but the sample application are their owners'.
+    ``service`` is the one that is deployed; all but the sample application are their owners'. ``stack`` is
+    Crossfade's.
     """
 
-    def __init__(self, endpoint: str, production_port: int, home: Path, service: str = SERVICE) -> None:
-        self.endpoint, self.service = endpoint, service
+    def __init__(
+        self, endpoint: str, production_port: int, home: Path, service: str = SERVICE, stack: str = STACK
+    ) -> None:
+        self.endpoint, self.service, self.stack = endpoint, service, stack
         self.url = f"http://localhost:{production_port}"
         self.said: list[str] = []
         """Every word of what people told AWS to change, and the names of what they have deployed."""
@@ -105,8 +108,10 @@ class Shell:
         """
         self._parameters |= parameters
         values = [f"{name}={value}" for name, value in self._parameters.items()]
-        self.said += [f"{STACK}-probe", SERVICE, f"/{STACK}/services/{SERVICE}", f"/{STACK}/task-roles"]
-        command = ["sam", "deploy", "--config-env", "sandbox", "--parameter-overrides", *values]
+        stack = self.stack
+        self.said += [f"{stack}-probe", SERVICE, f"/{stack}/services/{SERVICE}", f"/{stack}/task-roles"]
+        command = ["sam", "deploy", "--config-env", "sandbox", "--stack-name", stack]
+        command += ["--parameter-overrides", *values]
         return self.run(*command, folder=folder).stdout
 
     def push(self, folder: str, tag: str, repository: str | None = None, **build_args: str) -> str:
@@ -123,7 +128,8 @@ class Shell:
 
     def start(self, document: object, machine: str = "deploy") -> str:
         """Start a state machine with `aws stepfunctions start-execution`; returns the execution's ARN."""
-        command = ["stepfunctions", "start-execution", "--state-machine-arn", machine_arn(machine)]
+        arn = machine_arn(machine, self.stack)
+        command = ["stepfunctions", "start-execution", "--state-machine-arn", arn]
         return str(self.aws(*command, "--input", json.dumps(document))["executionArn"])
 
     def roll_back(self) -> str:

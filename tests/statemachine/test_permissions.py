@@ -30,6 +30,8 @@ TAGGED = {
     "application-autoscaling:DeregisterScalableTarget": "aws:ResourceTag",
 }  # fmt: skip
 """Calls that are allowed on what carries Crossfade's tag, or is to carry it."""
+OF_THIS_STACK = {"Fn::Sub": "/${AWS::StackName}/services/*"}
+UNLESS_ANOTHERS = {"StringLikeIfExists": {"aws:ResourceTag/crossfade:spec": OF_THIS_STACK}}
 WIDE = {
     "ecs:ListTasks": "authorised on container instances, and Fargate has none",
     "cloudwatch:DescribeAlarms": "composite alarms are returned only where it is granted on all",
@@ -173,10 +175,25 @@ def test_of_others_that_only_which_was_given(owner: str, statement: dict[str, An
     for action in _listed(statement["Action"]):
         if action not in TAGGED or statement["Resource"] == ADOPTED:
             continue
-        assert statement["Condition"] == {"Null": {f"{TAGGED[action]}/crossfade:service": "false"}}, owner
+        tagged = {"Null": {f"{TAGGED[action]}/crossfade:service": "false"}}
+        if action.startswith("elasticloadbalancing:"):
+            tagged = {"StringLike": {f"{TAGGED[action]}/crossfade:spec": OF_THIS_STACK}}
+        elif action == "application-autoscaling:DeregisterScalableTarget":
+            tagged |= UNLESS_ANOTHERS
+        assert statement["Condition"] == tagged, owner
     if "elasticloadbalancing:AddTags" in _listed(statement["Action"]):
         created = {"elasticloadbalancing:CreateAction": ["CreateTargetGroup", "CreateRule"]}
         assert statement["Condition"] == {"StringEquals": created}
+
+
+@pytest.mark.parametrize(("owner", "statement"), list(_every_statement()))
+def test_no_slot_of_another_crossfade_is_written(owner: str, statement: dict[str, Any]) -> None:
+    """By their names they are alike. One that an earlier version has made does not say whose it is."""
+    writes = {f"ecs:{what}Service" for what in ("Create", "Update", "Delete")} & set(
+        _listed(statement["Action"])
+    )
+    if writes and statement["Resource"] != ADOPTED:
+        assert statement["Condition"] == UNLESS_ANOTHERS, owner
 
 
 @pytest.mark.parametrize("function", functions())

@@ -376,6 +376,9 @@ def test_silence_is_good_only_where_nothing_is_sent_without_a_fault() -> None:
     assert ALARMS["CheckSilentAlarm"]["Period"] >= 3 * 300
 
 
+SEARCH = re.compile(r'^SEARCH\(\'{Crossfade,service,stack} stack="\${AWS::StackName}" MetricName="(\w+)"\', ')
+
+
 def test_a_dashboard_is_asked_for_and_shows_metrics_that_there_are() -> None:
     """Off by default, since it costs something."""
     (name,) = resources("AWS::CloudWatch::Dashboard")
@@ -385,7 +388,7 @@ def test_a_dashboard_is_asked_for_and_shows_metrics_that_there_are() -> None:
     body = json.loads(resources("AWS::CloudWatch::Dashboard")[name]["DashboardBody"]["Fn::Sub"])
     graphs = [widget["properties"] for widget in body["widgets"] if widget["type"] == "metric"]
     searched = [line["expression"] for graph in graphs for (line,) in graph["metrics"]]
-    shown = [re.findall(r'^SEARCH\(\'{Crossfade,service} MetricName="(\w+)"\', ', one) for one in searched]
+    shown = [SEARCH.findall(one) for one in searched]
     assert {name for names in shown for name in names} <= UNITS.keys()
     assert all(len(names) == 1 for names in shown)
     (alarms,) = (widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm")

@@ -50,7 +50,7 @@ OWN_TAGS = [
     {"Key": "crossfade:spec", "Value": f"{SPECS}web"},
 ]
 """Of the target groups and rules that Crossfade made."""
-SERVICE_TAGS = [{"key": "crossfade:service", "value": "web"}]
+SERVICE_TAGS = [{"key": tag["Key"], "value": tag["Value"]} for tag in OWN_TAGS]
 """Of the ECS services that Crossfade made."""
 MACHINES = {name: f"{STATES}:stateMachine:{name}" for name in (DEPLOY, ROLLBACK)}
 TOPICS = {name: f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}" for name in ("messages", "chat")}

@@ -93,13 +93,39 @@ def test_no_field_is_described_that_a_spec_has_not() -> None:
     [
         "Network", "sticky", "gRPC", "several target groups", "default action", "mTLS", "service discovery",
         "Service Connect", "VPC Lattice", "on EC2", "DAEMON", "Express Mode", "short ARN", "workers",
-        "account and region", "private CA", "Terraform", "web ACL",
+        "account and region", "private CA", "Terraform", "web ACL", "Gateway", "deployment controller",
+        "another strategy", "replicates", "Companions", "several load balancers", "another VPC",
+        "take the requests of another",
     ],
 )  # fmt: skip
 def test_a_limit_stands_where_one_looks_before_adopting(limit: str) -> None:
     """What Crossfade cannot take over is named in README's section "When not to use it"."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert limit in readme.split("## When not to use it", 1)[1].split("\n## ", 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        *(
+            ("PatternUnusable", refused)
+            for refused in (
+                "another controller than ECS", "strategy than ROLLING", "DAEMON", "Express Mode",
+                "no Fargate", "Service Connect", "service discovery", "VPC Lattice", "sticky",
+                "not of HTTP/1.1",
+                "another load balancer", "old short ARN", "certificate", "image of the repository",
+            )
+        ),
+        ("StickyTraffic", "sticky sessions"),
+        ("RuleCovers", "all requests of another rule"),
+        ("NotPrepared", "port, protocol or VPC"),
+        ("SlotDrift", "another Crossfade's"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_stands_beside_its_error(error: str, refused: str) -> None:
+    """Who has met the error finds the reason in docs/operations.md."""
+    (row,) = re.findall(rf"^\| `{error}` \|.*$", OPERATIONS, re.MULTILINE)
+    assert refused in row
 
 
 MOST_COMMANDS, MOST_LINES = 8, 40

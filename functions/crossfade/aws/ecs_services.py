@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from crossfade.aws.errors import error_code
-from crossfade.domain.errors import ResourceGone
+from crossfade.domain.errors import ResourceGone, SlotDrift
 from crossfade.domain.model import Model
+from crossfade.domain.planning.drift import foreign_slot
 from crossfade.domain.planning.pattern import created_settings, updated_settings
 from crossfade.domain.slots import SLOTS, Slot
-from crossfade.domain.spec.names import SERVICE_TAG
+from crossfade.domain.spec.names import SERVICE_TAG, SPEC_TAG, target_group_name
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import Network, ServiceSpec
 from crossfade.domain.tasks.reasons import Event, passes, said, trouble
@@ -31,8 +32,9 @@ class SlotService(Model):
     """A slot's ECS service. ``rollout`` is the newest one: ECS's PRIMARY deployment of the service.
 
     ``running`` are tasks of that rollout, ``others`` running tasks of earlier ones; ``tasks`` counts all that
-    run or start. ``events`` are the service's events, the newest first. ``given``: Crossfade made it, or it
-    is the owner's in a slot's place, and not another service that has a slot's name.
+    run or start. ``events`` are the service's events, the newest first. ``given``: this Crossfade made it, or
+    it is the owner's in a slot's place, and not another service that has a slot's name. ``of_spec`` is the
+    SSM parameter of the spec that it was made for; empty where its tags do not say.
     """
 
     task_definition: str
@@ -45,6 +47,7 @@ class SlotService(Model):
     rollout_reason: str
     events: tuple[Event, ...] = ()
     given: bool = True
+    of_spec: str = ""
 
     def trouble(self, since: datetime) -> str:
         """What keeps its tasks from running, in ECS's words; empty if ECS has reported no trouble since."""
@@ -99,7 +102,8 @@ class Slots:
             events=tuple(
                 Event(at=event["createdAt"], message=event["message"]) for event in service.get("events", [])
             ),
-            given=slot == self._spec.origin or _is_made(service, self._spec),
+            given=slot == self._spec.origin or _is_made(service, self._spec, slot, self._spec.parameter),
+            of_spec=_tags(service).get(SPEC_TAG, ""),
         )
 
     def stops(self, slot: Slot, rollout: str) -> list[Stop]:
@@ -136,8 +140,13 @@ class Slots:
         ------
         ResourceGone
             There is no such cluster, or the owner's service is to be launched and is not there.
+        SlotDrift
+            Another Crossfade has made a service of the slot's name since the plan.
         """
         origin = slot == self._spec.origin
+        shown = None if origin else self._find(slot)
+        if self._is_anothers(shown):
+            raise SlotDrift(" ".join(foreign_slot(self._spec, slot, _tags(shown)[SPEC_TAG])))
         try:
             answer = self._ecs.update_service(
                 cluster=self._spec.cluster,
@@ -147,7 +156,7 @@ class Slots:
                 # Each launch is a new rollout: for a release that ran or failed here before, ECS would
                 # otherwise continue the old one, with its failures and stopped tasks.
                 forceNewDeployment=True,
-                **({} if origin else self._updated(slot)),
+                **({} if origin else self._updated(slot, shown)),
             )
         except ClientError as error:
             if error_code(error) not in GONE:
@@ -157,7 +166,7 @@ class Slots:
             answer = self._create(slot, task_definition, count, again=again)
         else:
             if not origin:  # UpdateService takes no tags
-                self._ecs.tag_resource(resourceArn=answer["service"]["serviceArn"], tags=self._tags())
+                self._ecs.tag_resource(resourceArn=answer["service"]["serviceArn"], tags=self._own_tags())
         return str(_primary(answer["service"])["id"]) if answer else None
 
     def grow(self, slot: Slot, count: int) -> None:
@@ -177,8 +186,14 @@ class Slots:
     def stop(self, slot: Slot) -> int:
         """Scale a slot to 0 tasks, and say how many still run; harmless when it has no service.
 
-        It is written always: a count that is read may be older than the launch that is to be undone.
+        It is written always, but to another Crossfade's: a count that is read may be older than the launch
+        that is to be undone.
         """
+        try:
+            if slot != self._spec.origin and self._is_anothers(self._find(slot)):
+                return 0
+        except ResourceGone:
+            return 0
         return self._stop(self._spec.slot_service(slot))
 
     def stop_leftover(self) -> None:
@@ -206,6 +221,11 @@ class Slots:
     def _find(self, slot: Slot) -> dict[str, Any] | None:
         return service_of(self._ecs, self._spec, self._spec.slot_service(slot))
 
+    def _is_anothers(self, shown: dict[str, Any] | None) -> bool:
+        """Whether another Crossfade has made a service: by its name alone it would be taken for a slot."""
+        of = _tags(shown).get(SPEC_TAG) if shown and shown["status"] == "ACTIVE" else None
+        return of not in {None, self._spec.parameter}
+
     def _origin_gone(self) -> ResourceGone:
         return ResourceGone(
             f"The ECS service {self._spec.like}, which the spec of {self._spec.service} names in like, does "
@@ -221,7 +241,7 @@ class Slots:
                 serviceName=spec.slot_service(slot),
                 taskDefinition=task_definition,
                 desiredCount=count,
-                tags=self._tags(),
+                tags=self._own_tags(),
                 **created_settings(spec.pattern),
                 **self._settings(slot),
             )
@@ -235,13 +255,13 @@ class Slots:
             raise
         return answer
 
-    def _updated(self, slot: Slot) -> dict[str, Any]:
+    def _updated(self, slot: Slot, shown: dict[str, Any] | None) -> dict[str, Any]:
         """What makes a slot's service like the pattern, and what a deployment relies on."""
-        return {**updated_settings(self._spec.pattern, self._find(slot) or {}), **self._settings(slot)}
+        return {**updated_settings(self._spec.pattern, shown or {}), **self._settings(slot)}
 
-    def _tags(self) -> list[dict[str, str]]:
+    def _own_tags(self) -> list[dict[str, str]]:
         """The pattern's tags and Crossfade's own."""
-        tags = {**self._spec.pattern.tags, SERVICE_TAG: self._spec.service}
+        tags = {**self._spec.pattern.tags, **self._spec.own_tags}
         return [{"key": key, "value": value} for key, value in tags.items()]
 
     def _settings(self, slot: Slot) -> dict[str, Any]:
@@ -270,11 +290,15 @@ class Slots:
 
 
 class OwnServices:
-    """Removes the services that Crossfade made for the slots, and never the owner's own."""
+    """Removes the services that Crossfade made for the slots, and never the owner's own.
 
-    def __init__(self, ecs: Any, spec: ServiceSpec) -> None:
+    ``parameter`` is the SSM parameter of the spec.
+    """
+
+    def __init__(self, ecs: Any, spec: ServiceSpec, parameter: str) -> None:
         self._ecs = ecs
         self._spec = spec
+        self._parameter = parameter
 
     def made(self) -> list[Slot]:
         """The slots whose services are not shown as another's; an own one may be too new to be shown.
@@ -288,7 +312,9 @@ class OwnServices:
         return [
             slot
             for slot, service in shown.items()
-            if not service or service["status"] != "ACTIVE" or _is_made(service, self._spec)
+            if not service
+            or service["status"] != "ACTIVE"
+            or _is_made(service, self._spec, slot, self._parameter)
         ]
 
     def delete(self, slot: Slot) -> None:
@@ -353,9 +379,22 @@ def _tasks(ecs: Any, cluster: str, **wanted: str) -> Iterator[dict[str, Any]]:
             yield from ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
 
 
-def _is_made(service: dict[str, Any], spec: ServiceSpec) -> bool:
-    """Whether Crossfade has made an ECS service, which is shown with its tags."""
-    return {"key": SERVICE_TAG, "value": spec.service} in service.get("tags", [])
+def _is_made(service: dict[str, Any], spec: ServiceSpec, slot: Slot, parameter: str) -> bool:
+    """Whether this Crossfade has made an ECS service, which is shown with its tags.
+
+    An earlier version has not tagged it with the spec. Then its target group tells, whose name is of this
+    stack alone.
+    """
+    tags = _tags(service)
+    if SPEC_TAG in tags:
+        return tags[SPEC_TAG] == parameter
+    group = target_group_name(parameter.removesuffix(spec.service), spec.service, slot)
+    balancers = [balancer.get("targetGroupArn", "") for balancer in service.get("loadBalancers", [])]
+    return tags.get(SERVICE_TAG) == spec.service and any(f":targetgroup/{group}/" in arn for arn in balancers)
+
+
+def _tags(service: dict[str, Any] | None) -> dict[str, str]:
+    return {tag["key"]: tag.get("value", "") for tag in (service or {}).get("tags", [])}
 
 
 def _primary(service: dict[str, Any]) -> dict[str, Any]:

@@ -89,14 +89,12 @@ class ProbeTasks:
         ]
         return [task for task in tasks if self.stop(task)]
 
-    def among(self, tasks: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Those of the cluster's tasks that are probes of this service, of any execution."""
-        ledgers = f"{self._spec.service}/"
-        return [
-            str(task["taskArn"])
-            for task in tasks
-            if any(stream.startswith(ledgers) for stream in _ledgers(task))
-        ]
+    def among(self, tasks: Iterable[Mapping[str, Any]], secret: str) -> list[str]:
+        """Those of the cluster's tasks that are probes of this service, of any execution.
+
+        ``secret`` is the SSM parameter that its probes are given: another Crossfade's have another one.
+        """
+        return [str(task["taskArn"]) for task in tasks if secret in _secrets(task)]
 
     def stop(self, task: str) -> bool:
         """Stop a probe task; harmless when it has stopped. False: ECS does not know it."""
@@ -181,13 +179,13 @@ class ProbeTasks:
         return [production, *slots]
 
 
-def _ledgers(task: Mapping[str, Any]) -> list[str]:
-    """The ledgers that a task is to write: one for a probe, none for any other task."""
+def _secrets(task: Mapping[str, Any]) -> list[str]:
+    """The parameters of secrets that a task is given: one for a probe, none for any other task."""
     return [
         variable["value"]
         for container in task.get("overrides", {}).get("containerOverrides", [])
         for variable in container.get("environment", [])
-        if variable["name"] == "PROBE_LOG_STREAM"
+        if variable["name"] == "PROBE_SECRET_PARAMETER"
     ]
 
 

@@ -10,7 +10,7 @@ from crossfade.aws.errors import error_code
 from crossfade.aws.scalable_targets import DIMENSION, suspended_state, target_of
 from crossfade.domain.errors import AwsUnavailable
 from crossfade.domain.slots import Slot
-from crossfade.domain.spec.names import SERVICE_TAG
+from crossfade.domain.spec.names import SERVICE_TAG, own_tags
 from crossfade.domain.spec.placed import Pattern, PatternScaling, Placed
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.scaling import SUSPENDED
@@ -103,8 +103,8 @@ class SlotScaling:
             **bounds,
             SuspendedState=suspended_state(SUSPENDED),
         )
-        tags = {SERVICE_TAG: self._spec.service}
-        _once_there(self._autoscaling.tag_resource, ResourceARN=registered["ScalableTargetARN"], Tags=tags)
+        arn, tags = registered["ScalableTargetARN"], self._spec.own_tags
+        _once_there(self._autoscaling.tag_resource, ResourceARN=arn, Tags=tags)
         self._clear(target, wanted)
         arns = {
             policy["PolicyName"]: _once_there(self._autoscaling.put_scaling_policy, **target, **policy)[
@@ -122,7 +122,7 @@ class SlotScaling:
 
     def remove(self, slot: Slot) -> None:
         """Take from a slot what it has of a scaling that the pattern has no more."""
-        own = OwnScaling(self._autoscaling, self._cloudwatch, self._spec)
+        own = OwnScaling(self._autoscaling, self._cloudwatch, self._spec, self._spec.parameter)
         own.remove(self._spec.slot_service(slot), slot_alarm_prefix(self._spec, slot))
 
     def _clear(self, target: dict[str, str], wanted: Copy) -> None:
@@ -141,9 +141,13 @@ class SlotScaling:
 
 
 class OwnScaling:
-    """Removes the scaling that Crossfade gave to a service, and never its owner's."""
+    """Removes the scaling that Crossfade gave to a service, and never its owner's.
 
-    def __init__(self, autoscaling: Any, cloudwatch: Any, spec: ServiceSpec) -> None:
+    ``parameter`` is the SSM parameter of the spec.
+    """
+
+    def __init__(self, autoscaling: Any, cloudwatch: Any, spec: ServiceSpec, parameter: str) -> None:
+        self._tags = own_tags(spec.service, parameter)
         self._autoscaling = autoscaling
         self._cloudwatch = cloudwatch
         self._spec = spec
@@ -161,7 +165,9 @@ class OwnScaling:
 
     def _is_made(self, target: dict[str, Any]) -> bool:
         tags = _unless_gone(self._autoscaling.list_tags_for_resource, ResourceARN=target["ScalableTargetARN"])
-        return bool(tags) and tags["Tags"].get(SERVICE_TAG) == self._spec.service
+        # One that an earlier version has registered has only the first of the two.
+        given = {key: value for key, value in tags["Tags"].items() if key in self._tags} if tags else {}
+        return SERVICE_TAG in given and given.items() <= self._tags.items()
 
 
 def _resource(spec: ServiceSpec, service: str) -> str:

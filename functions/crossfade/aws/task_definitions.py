@@ -22,6 +22,7 @@ from crossfade.domain.planning.task_definition import (
     registration,
     running_release,
 )
+from crossfade.domain.spec.names import SPEC_TAG
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec
 
@@ -79,18 +80,20 @@ class TaskDefinitions:
         containers = self._describe(task_definition)[0]["containerDefinitions"]
         return next((str(one["image"]) for one in containers if one["name"] == container), "")
 
-    def releases(self, spec: ServiceSpec) -> Iterator[str]:
+    def releases(self, spec: ServiceSpec, parameter: str) -> Iterator[str]:
         """The ARNs of every registered release of a service, but for one that the owner's service has.
 
-        A family's name is known to all of the account: what was not made for the service's cluster stays.
+        A family's name is known to all of the account: what was not made for the service's cluster, and for
+        the spec in that SSM parameter, stays. An earlier version has not tagged it with the spec.
         """
         pages = self._ecs.get_paginator("list_task_definitions").paginate(
             familyPrefix=spec.family, status="ACTIVE"
         )
         kept = self._of_the_owner(spec)
         for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
-            tags = self._describe(arn)[1]
-            if running_release(tags) and tags.get(CLUSTER) == spec.cluster_name and arn not in kept:
+            tags = {SPEC_TAG: parameter} | self._describe(arn)[1]
+            own = (tags.get(CLUSTER), tags[SPEC_TAG]) == (spec.cluster_name, parameter)
+            if running_release(tags) and own and arn not in kept:
                 yield arn
 
     def deregister(self, task_definition: str) -> None:

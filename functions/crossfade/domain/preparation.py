@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from crossfade.domain.errors import NotPrepared, StillLive
 from crossfade.domain.slots import SLOTS, Slot, TargetGroups
-from crossfade.domain.spec.names import SERVICE_TAG, preview_role, preview_secret, target_group_name
+from crossfade.domain.spec.names import SPEC_TAG, own_tags, preview_role, preview_secret, target_group_name
 from crossfade.domain.spec.service import ExistingRule, OwnRule, ServiceSpec
 from crossfade.domain.traffic.place import (
     LAST,
@@ -39,8 +39,6 @@ LIVE = "live"
 """The rule that leads where the users' rule does, and asks for no login."""
 SECRET = "{secret}"  # noqa: S105 - stands in its place
 PRODUCTION = "the production rule"
-SPEC_TAG = "crossfade:spec"
-"""The other tag: the SSM parameter of the service's spec, which tells two Crossfades of an account apart."""
 FIXED = (
     "Protocol", "ProtocolVersion", "Port", "VpcId", "TargetType", "IpAddressType", "TargetControlPort",
 )  # fmt: skip
@@ -341,7 +339,7 @@ def _group(spec: ServiceSpec, slot: Slot, port: Port, names: Names, found: Found
             key: value for key, value in pattern.tags.items() if not key.startswith(("aws:", "crossfade:"))
         }
         like = {key: pattern.shown[key] for key in (*FIXED, *HEALTH_CHECK) if key in pattern.shown}
-        arguments = {"Name": name, **like, "Tags": tagged({**tags, **_own_tags(spec, names)})}
+        arguments = {"Name": name, **like, "Tags": tagged({**tags, **own_tags(spec.service, names.spec)})}
         yield Step(
             f"the target group of {slot}{port.beside}",
             Call("elbv2", "create_target_group", arguments),
@@ -414,10 +412,6 @@ def _slot_groups(names: Names, port: Port) -> TargetGroups:
     return TargetGroups(blue=blue, green=green, pattern=port.pattern.arn)
 
 
-def _own_tags(spec: ServiceSpec, names: Names) -> dict[str, str]:
-    return {SERVICE_TAG: spec.service, SPEC_TAG: names.spec}
-
-
 def _leads(spec: ServiceSpec, names: Names, found: Found) -> Iterator[Lead]:
     """The rules of ``traffic``; those that are missing lead to the pattern, as their clients do before."""
     groups = [_slot_groups(names, port) for port in found.ports]
@@ -455,7 +449,7 @@ def _make(spec: ServiceSpec, names: Names, name: str, listener: str, rule: LiveR
         "Conditions": list(rule.conditions),
         "Actions": list(rule.actions),
         **({"Transforms": list(rule.transforms)} if rule.transforms else {}),
-        "Tags": tagged(_own_tags(spec, names)),
+        "Tags": tagged(own_tags(spec.service, names.spec)),
     }
     deletion = Call("elbv2", "delete_rule", {"RuleArn": f"<{name}>"})
     return Step(name, Call("elbv2", "create_rule", arguments), deletion, makes=name)

@@ -44,7 +44,7 @@ from crossfade.domain.errors import (
 )
 from crossfade.domain.journal import DELETION, State, deployed_unknown, not_removed, refuse_just_written
 from crossfade.domain.planning.plan import Plan
-from crossfade.domain.preparation import Step, handing_back, refuse_live, removal
+from crossfade.domain.preparation import Names, Step, handing_back, refuse_live, removal
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec, is_service_name, read_spec
@@ -207,8 +207,8 @@ def _remove(service: str, context: LambdaContext) -> list[str]:
     if plan:
         _remove_scaling(plan.spec, preparation, removed)
     if state.was_deployed and spec:
-        _remove_tasks(spec, settled, context, removed)
-        _deregister(spec, removed)
+        _remove_tasks(spec, preparation.names, settled, context, removed)
+        _deregister(spec, preparation.names.spec, removed)
     removed.sees_to("the target groups", partial(_undo, preparation, spec, context, removed, rules=False))
     removed.refuse_left(service)
     journal.holding.forget(service)
@@ -277,20 +277,22 @@ def _spec(service: str) -> ServiceSpec | None:
 
 def _remove_scaling(spec: Placed, preparation: Preparation, removal: Removal) -> None:
     """Remove what scales Crossfade's two services; their alarms are named after the port that is asked."""
-    own = OwnScaling(client("application-autoscaling"), client("cloudwatch"), spec)
+    own = OwnScaling(client("application-autoscaling"), client("cloudwatch"), spec, preparation.names.spec)
     port, *_ = spec.pattern.port_names
     for slot in SLOTS:
         name, alarms = spec.own_service(slot), alarm_prefix(preparation.names.group(slot, port))
         removal.sees_to(f"the scaling of {name}", partial(own.remove, name, alarms))
 
 
-def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, removal: Removal) -> None:
+def _remove_tasks(
+    spec: ServiceSpec, names: Names, settled: datetime, context: LambdaContext, removal: Removal
+) -> None:
     """Delete Crossfade's two services and stop the probes, and see every task end.
 
     Until ``settled`` some may be unseen. What AWS refuses to delete is not waited for.
     """
     ecs = client("ecs")
-    slots, probes = OwnServices(ecs, spec), ProbeTasks(ecs, spec)
+    slots, probes = OwnServices(ecs, spec, names.spec), ProbeTasks(ecs, spec)
     made: list[Slot] = []
     removal.sees_to(f"the services in {spec.cluster}", lambda: made.extend(slots.made()))
     going = [slot for slot in made if removal.tries(spec.own_service(slot), partial(slots.delete, slot))]
@@ -299,7 +301,7 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
     def end_tasks() -> None:
         while True:
             tasks = list(unfinished_tasks(ecs, spec.cluster))
-            of_probes = [task for task in probes.among(tasks) if task not in staying]
+            of_probes = [task for task in probes.among(tasks, names.secret) if task not in staying]
             staying.update(task for task in of_probes if not removal.tries(task, partial(probes.stop, task)))
             of_slots = slots.left(tasks, going)
             for slot in going:
@@ -315,12 +317,12 @@ def _remove_tasks(spec: ServiceSpec, settled: datetime, context: LambdaContext, 
     removal.sees_to(f"the tasks in {spec.cluster}", end_tasks)
 
 
-def _deregister(spec: ServiceSpec, removal: Removal) -> None:
+def _deregister(spec: ServiceSpec, parameter: str, removal: Removal) -> None:
     """Deregister every release."""
     definitions = TaskDefinitions(client("ecs"))
 
     def each() -> None:
-        for release in definitions.releases(spec):
+        for release in definitions.releases(spec, parameter):
             removal.tries(release, partial(definitions.deregister, release))
 
     removal.sees_to(f"the task definitions of {spec.service}", each)

@@ -36,7 +36,13 @@ def handler(plan: HeldPlan, task_definition: str, deadline: Timestamp) -> Launch
             raise SlotDrift(f"{short}. It was changed outside Crossfade. Scale it up, then deploy again.")
         return Launched(status="waiting", reason=short)
     slots.stop_leftover()
-    rollout = slots.launch(plan.candidate, task_definition, count, again=again)
+    try:
+        rollout = slots.launch(plan.candidate, task_definition, count, again=again)
+    except (
+        SlotDrift
+    ):  # what stands in the slot's place is another's: the rollback is not to suspend its scaling
+        journal.history.milestone(plan.hold, "stopped", plan.candidate)
+        raise
     if rollout is None:
         if now >= deadline:
             raise CandidateCannotStart(

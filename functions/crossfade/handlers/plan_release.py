@@ -478,4 +478,5 @@ def _count(slots: Slots, traffic: Traffic, slot: Slot) -> SlotCount | None:
         registered=targets.registered,
         healthy=targets.healthy,
         given=found.given,
+        of_spec=found.of_spec,
     )

@@ -268,3 +268,31 @@ def test_a_call_by_http_counts_as_one_by_tls(account: Account) -> None:
     refused["Condition"]["Bool"]["aws:SecureTransport"] = "true"  # type: ignore[index]
     admin.put_bucket_policy(Bucket="tls-alone", Policy=json.dumps(policy))
     assert "s3:PutObject" in refusal(s3.put_object, Bucket="tls-alone", Key="a", Body=b"a")
+
+
+def test_a_slot_of_another_crossfade_is_not_written(account: Account) -> None:
+    """By the tag that names its spec; one without that tag may be this one's, of an earlier version."""
+    owner, specs = account.sandbox.client("ecs"), {"own": "/a/services/web", "other": "/ab/services/web"}
+    for name in (*specs, "untagged"):
+        tags = [{"key": "crossfade:spec", "value": specs[name]}] if name in specs else []
+        owner.create_service(
+            cluster="ours", serviceName=f"{name}-blue", taskDefinition="ours", desiredCount=0, tags=tags
+        )
+    ecs = account.caller(
+        "ecs",
+        allow(
+            ["ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService", "ecs:TagResource"],
+            "arn:aws:ecs:us-east-1:000000000000:service/*/*-blue",
+            StringLikeIfExists={"aws:ResourceTag/crossfade:spec": "/a/services/*"},
+        ),
+    )
+    for name, refused in {"own": False, "untagged": False, "other": True}.items():
+        named = {"cluster": "ours", "service": f"{name}-blue"}
+        arn = f"{account.arn('service', 'ours').rpartition('/')[0]}/{name}-blue"
+        tag = {"resourceArn": arn, "tags": [{"key": "team", "value": "a"}]}
+        assert bool(refusal(ecs.update_service, **named, desiredCount=0)) is refused, name
+        assert bool(refusal(ecs.tag_resource, **tag)) is refused, name
+        assert bool(refusal(ecs.delete_service, **named, force=True)) is refused, name
+    made = {"serviceName": "new-blue", "taskDefinition": "ours", "desiredCount": 0}
+    tags = [{"key": "crossfade:spec", "value": specs["own"]}]
+    assert not refusal(ecs.create_service, cluster="ours", **made, tags=tags)

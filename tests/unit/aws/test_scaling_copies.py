@@ -146,7 +146,7 @@ def test_what_somebody_else_has_registered_stays(account: Account, copies: SlotS
     """A slot's target without Crossfade's tag, as one was registered by hand before patterns had them."""
     account.scale("blue")
     copies.remove("blue")
-    own = OwnScaling(account.autoscaling, account.cloudwatch, account.spec)
+    own = OwnScaling(account.autoscaling, account.cloudwatch, account.spec, account.spec.parameter)
     own.remove("web-blue", _prefix(account))
     assert account.scaling("blue") is not None
 

@@ -20,7 +20,7 @@ from crossfade.domain.errors import ResourceGone
 from crossfade.domain.planning.pattern import COPIED, REFUSED, SWITCHED_OFF
 from crossfade.domain.tasks.reasons import Event
 from faults.files import ROOT
-from tests.unit.account import Account
+from tests.unit.account import SERVICE_TAGS, SPECS, Account
 from tests.unit.examples import at, of_two_ports
 
 
@@ -33,7 +33,7 @@ def slots(account: Account) -> Slots:
 @pytest.fixture
 def own(account: Account) -> OwnServices:
     """Return the services that Crossfade made for the slots."""
-    return OwnServices(account.ecs, account.declared)
+    return OwnServices(account.ecs, account.declared, account.spec.parameter)
 
 
 def _service(account: Account) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_a_launch_makes_the_service(account: Account, slots: Slots, monkeypatch:
     ]
     breaker = made["deploymentConfiguration"]["deploymentCircuitBreaker"]
     assert breaker == {"enable": True, "rollback": False}
-    assert made["tags"] == [{"key": "crossfade:service", "value": "web"}]
+    assert made["tags"] == SERVICE_TAGS
     assert "capacityProviderStrategy" not in made
     assert {key: made[key] for key in SWITCHED_OFF} == SWITCHED_OFF
 
@@ -254,6 +254,7 @@ def test_a_service_has_the_patterns_tags(account: Account) -> None:
         "Team": "web",
         "Owner": "me",
         "crossfade:service": "web",
+        "crossfade:spec": f"{SPECS}web",
     }
 
 
@@ -500,7 +501,7 @@ def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.Monke
     described = _described(rolloutState="FAILED", rolloutStateReason="circuit breaker", failedTasks=3)
     described["services"][0] |= {"runningCount": 4, "pendingCount": 0}
     described["services"][0]["deployments"][0] |= {"id": "ecs-svc/2", "runningCount": 1}
-    described["services"][0]["tags"] = [{"key": "crossfade:service", "value": "web"}]
+    described["services"][0]["tags"] = SERVICE_TAGS
     described["services"][0]["events"] = [{"id": "1", "createdAt": at(5), "message": "no room"}]
     described["services"][0]["deployments"][:0] = [
         {"status": "ACTIVE", "failedTasks": 9, "runningCount": 2},
@@ -517,6 +518,7 @@ def test_the_newest_rollout_is_described(slots: Slots, monkeypatch: pytest.Monke
         rollout_failed=True,
         rollout_reason="circuit breaker",
         events=(Event(at=at(5), message="no room"),),
+        of_spec=f"{SPECS}web",
     )
 
 

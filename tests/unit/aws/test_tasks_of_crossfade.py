@@ -17,7 +17,7 @@ from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.planning.task_definition import COPIED
 from crossfade.domain.spec.placed import Placed
 from probe.settings import read_settings
-from tests.unit.account import PROBE, SESSION, Account, running_release
+from tests.unit.account import PROBE, SESSION, SPECS, Account, running_release
 from tests.unit.examples import EXECUTION, ROLLBACKS, at
 
 ROLES = ("arn:aws:iam::123456789012:role/crossfade/tasks/*",)
@@ -138,6 +138,7 @@ def test_the_patterns_tags_are_kept(account: Account) -> None:
         "crossfade:pattern": account.spec.pattern.task_definition,
         "crossfade:settings": account.spec.pattern.fingerprint,
         "crossfade:cluster": "web",
+        "crossfade:spec": f"{SPECS}web",
     }
 
 
@@ -255,7 +256,7 @@ def test_other_refusals_are_passed_on(
 
 
 def _deregister(definitions: TaskDefinitions, account: Account) -> None:
-    for release in definitions.releases(account.spec):
+    for release in definitions.releases(account.spec, account.spec.parameter):
         definitions.deregister(release)
 
 

@@ -264,11 +264,15 @@ OTHER = BALANCER.replace("app/web", "app/shop")
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        pytest.param(
-            {"deploymentController": {"type": "EXTERNAL"}}, "controller is EXTERNAL", id="controller"
+        *(
+            pytest.param({"deploymentController": {"type": kind}}, f"controller is {kind}, and must", id=kind)
+            for kind in ("EXTERNAL", "CODE_DEPLOY")
         ),
-        pytest.param(
-            {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "strategy is BLUE_GREEN", id="strategy"
+        *(
+            pytest.param(
+                {"deploymentConfiguration": {"strategy": kind}}, f"strategy is {kind}, with", id=kind
+            )
+            for kind in ("BLUE_GREEN", "LINEAR", "CANARY")
         ),
         pytest.param({"schedulingStrategy": "DAEMON"}, "strategy is DAEMON", id="daemon"),
         pytest.param({"resourceManagementType": "ECS"}, "Express Mode", id="express"),
@@ -295,7 +299,7 @@ OTHER = BALANCER.replace("app/web", "app/shop")
             "no security group",
             id="no-security-group",
         ),
-        pytest.param({"loadBalancers": []}, "no target group", id="no-load-balancer"),
+        pytest.param({"loadBalancers": []}, "no target group", id="worker"),
         pytest.param(
             {"loadBalancers": [*BOTH[:1], BOTH[1] | {"containerName": "app", "containerPort": 8080}]},
             "2 of its target groups are of the port app:8080",
@@ -306,7 +310,10 @@ OTHER = BALANCER.replace("app/web", "app/shop")
             "Classic Load Balancer",
             id="classic",
         ),
-        pytest.param({"group": {"Protocol": "TCP"}}, "of protocol TCP", id="network-load-balancer"),
+        *(
+            pytest.param({"group": {"Protocol": kind}}, f"of protocol {kind}, and must", id=f"network-{kind}")
+            for kind in ("TCP", "UDP", "TCP_UDP", "TLS")
+        ),
         pytest.param({"group": {"Protocol": "GENEVE"}}, "of protocol GENEVE", id="gateway-load-balancer"),
         pytest.param({"group": {"ProtocolVersion": "GRPC"}}, "takes requests by GRPC alone", id="grpc"),
         pytest.param({"group": {"ProtocolVersion": "HTTP2"}}, "takes requests by HTTP2 alone", id="http2"),

@@ -7,7 +7,7 @@ import pytest
 
 from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.fargate import refuse_unusable
-from crossfade.domain.planning.plan import Contents, LogStreams
+from crossfade.domain.planning.plan import Contents, LogStreams, RunningRelease
 from crossfade.domain.planning.task_definition import (
     COPIED,
     OF_ECS,
@@ -20,6 +20,7 @@ from crossfade.domain.planning.task_definition import (
     registration,
     running_release,
 )
+from crossfade.domain.spec.names import mark
 from crossfade.domain.spec.placed import Placed
 from faults.aws.names import ACCOUNT, REGION
 from faults.cases.service import document
@@ -78,6 +79,7 @@ def test_only_the_image_of_the_container_changes() -> None:
             {"key": "crossfade:pattern", "value": placed().pattern.task_definition},
             {"key": "crossfade:settings", "value": placed().pattern.fingerprint},
             {"key": "crossfade:cluster", "value": "web"},
+            {"key": "crossfade:spec", "value": "/crossfade/services/web"},
         ],
     }
     assert registration(PATTERN, placed(), release()) == expected
@@ -155,7 +157,7 @@ def test_tags_of_the_pattern_are_kept() -> None:
     """Its owner counts costs by them; Crossfade's own win."""
     theirs = _definition(tags={"CostCenter": "7", "crossfade:version": "pattern"})
     tags = {tag["key"]: tag["value"] for tag in registration(theirs, placed(), release())["tags"]}
-    assert (tags["CostCenter"], tags["crossfade:version"], len(tags)) == ("7", "0.0.2", 6)
+    assert (tags["CostCenter"], tags["crossfade:version"], len(tags)) == ("7", "0.0.2", 7)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,8 @@ AWSLOGS: dict[str, Any] = {
     },
     "secretOptions": [],
 }
-OWN = f"ecs/0.0.2-{'2' * 12}-1"
+MARK = mark("/crossfade/services/web")
+OWN = f"ecs/0.0.2-{'2' * 12}-1-{MARK}"
 
 
 def _logging(logs: dict[str, Any] | None) -> Definition:
@@ -317,8 +320,29 @@ def test_a_pattern_that_left_crossfade_gets_no_second_prefix() -> None:
     again = registration(left, placed(), newer)
     found = log_streams(again, "app")
     assert found is not None
-    assert found.prefix == f"ecs/0.0.3-{'3' * 12}-1/app/"
-    assert len(again["tags"]) == 5
+    assert found.prefix == f"ecs/0.0.3-{'3' * 12}-1-{MARK}/app/"
+    assert len(again["tags"]) == 6
+
+
+def test_two_services_that_log_to_one_group_have_streams_of_their_own() -> None:
+    """One push, two Crossfades, patterns with the same log: neither gate may read the other's users."""
+    prefixes = [
+        log_streams(registration(_logging(AWSLOGS), one, release()), "app")
+        for one in (placed(), placed(preview_secret="/staging/preview/web"))
+    ]
+    assert all(prefixes)
+    assert prefixes[0] != prefixes[1]
+
+
+def test_a_release_of_an_earlier_crossfade_gets_no_second_prefix_either() -> None:
+    """It did not say in its streams whose it is."""
+    earlier = AWSLOGS | {"options": AWSLOGS["options"] | {"awslogs-stream-prefix": OWN.rpartition("-")[0]}}
+    theirs = _logging(earlier)._replace(
+        made=RunningRelease(version="0.0.2", digest=NEW, pattern=release().pattern, settings="")
+    )
+    found = log_streams(registration(theirs, placed(), release(version="0.0.3")), "app")
+    assert found is not None
+    assert found.prefix.startswith("ecs/0.0.3-")
 
 
 def test_everything_that_can_be_registered_is_copied() -> None:

@@ -240,7 +240,10 @@ def test_an_alarm_gets_a_name_and_a_tag() -> None:
     scaling = PatternScaling(least=1, most=2, alarms=tuple({"AlarmName": name} for name in names))
     found = copy(OWN, "green", scaling).alarms
     assert found[0]["AlarmName"] == f"{PREFIX}-memory"
-    assert found[0]["Tags"] == [{"Key": "crossfade:service", "Value": "web"}]
+    assert found[0]["Tags"] == [
+        {"Key": "crossfade:service", "Value": "web"},
+        {"Key": "crossfade:spec", "Value": "/crossfade/services/web"},
+    ]
     assert len({alarm["AlarmName"] for alarm in found}) == 3
     assert {len(alarm["AlarmName"]) for alarm in found[1:]} == {255}
     assert all(alarm["AlarmName"].startswith(f"{PREFIX}-m") for alarm in found)

@@ -5,6 +5,7 @@ from typing import Any
 import botocore.session
 import pytest
 
+from crossfade.domain.errors import NotPrepared
 from crossfade.domain.preparation import (
     FIXED,
     HEALTH_CHECK,
@@ -97,6 +98,14 @@ def test_nothing_is_missing_of_a_service_that_is_prepared() -> None:
     """With or without transforms."""
     assert missing(prepared(users())) == []
     assert missing(prepared(users(REWRITE), REWRITE)) == []
+
+
+def test_a_pattern_in_another_vpc_is_refused() -> None:
+    """ELB cannot move a target group, and tasks there would be no targets of the slots'."""
+    with pytest.raises(
+        NotPrepared, match=r"has VpcId vpc where the pattern's has vpc-2, and ELB cannot change"
+    ):
+        missing(prepared(users(), pattern=group("web", VpcId="vpc-2")))
 
 
 def test_the_probe_meets_what_users_meet() -> None:

@@ -346,7 +346,9 @@ def _task(status: str, **given: Any) -> dict[str, Any]:
 
 PROBE_TASK = {
     "overrides": {
-        "containerOverrides": [{"environment": [{"name": "PROBE_LOG_STREAM", "value": "web/d0"}]}],
+        "containerOverrides": [
+            {"environment": [{"name": "PROBE_SECRET_PARAMETER", "value": "/Staging/preview/web"}]}
+        ],
     }
 }
 
@@ -373,11 +375,12 @@ def test_tasks_that_still_stop_are_waited_for(
     assert (answers.bodies[0]["Status"], clock.seconds) == ("SUCCESS", 20)
 
 
+@pytest.mark.parametrize("secret", ["/Staging/preview/web2", "/production/preview/web"])
 def test_tasks_of_others_in_the_cluster_are_left_alone(
-    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: HeldPlan
+    account: Account, aws: Aws, clock: Clock, answers: Answers, deployed: HeldPlan, secret: str
 ) -> None:
-    """Another service's, and another service's probe."""
-    theirs = {"containerOverrides": [{"environment": [{"name": "PROBE_LOG_STREAM", "value": "web2/d1"}]}]}
+    """Another service's, and a probe of another service, or of another Crossfade's."""
+    theirs = {"containerOverrides": [{"environment": [{"name": "PROBE_SECRET_PARAMETER", "value": secret}]}]}
     aws.answer("ListTasks", {"taskArns": ["arn:task"]})
     tasks = [_task("RUNNING", group="service:web2-blue"), _task("RUNNING", overrides=theirs)]
     aws.answer("DescribeTasks", {"tasks": tasks})

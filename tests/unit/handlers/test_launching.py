@@ -13,7 +13,7 @@ from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, Resumption, SuspendedState
-from tests.unit.account import Account
+from tests.unit.account import SERVICE_TAGS, Account
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at, waiting
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -79,7 +79,7 @@ def _launch(invoke: Invoke, plan: HeldPlan, task_definition: str) -> dict[str, A
 
 def test_services_and_tasks_have_the_patterns_tags(account: Account, invoke: Invoke) -> None:
     """Costs are counted by them; and a service that was made before has them too."""
-    mine, own = {"key": "CostCenter", "value": "7"}, {"key": "crossfade:service", "value": "web"}
+    mine = {"key": "CostCenter", "value": "7"}
     account.repattern(tags={"Team": "shop"})
     account.ecs.tag_resource(resourceArn=account.spec.like, tags=[mine])
     account.push("0.0.2")
@@ -93,13 +93,13 @@ def test_services_and_tasks_have_the_patterns_tags(account: Account, invoke: Inv
         cluster=account.spec.cluster, services=["web-blue"], include=["TAGS"]
     )
     (service,) = found["services"]
-    assert service["tags"] == [mine, own]
+    assert service["tags"] == [mine, *SERVICE_TAGS]
     found = account.ecs.describe_task_definition(taskDefinition=definition, include=["TAGS"])
     assert {"key": "Team", "value": "shop"} in found["tags"]
     account.ecs.untag_resource(resourceArn=service["serviceArn"], tagKeys=["CostCenter"])
     _launch(invoke, plan, definition)
     tags = account.ecs.list_tags_for_resource(resourceArn=service["serviceArn"])["tags"]
-    assert sorted(tags, key=lambda tag: str(tag["key"])) == [mine, own]
+    assert sorted(tags, key=lambda tag: str(tag["key"])) == [mine, *SERVICE_TAGS]
 
 
 def _start_probe(invoke: Invoke, plan: HeldPlan, attempt: int = 1) -> str:

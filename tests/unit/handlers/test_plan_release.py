@@ -14,6 +14,7 @@ from crossfade.domain.journal import DELETION, LatestImage, Waiting
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import Feed, HeldPlan, LogStreams, Release
 from crossfade.domain.slots import Slot
+from crossfade.domain.spec.names import mark
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.weights import Weights
 from faults.aws.names import ACCOUNT, REGION
@@ -611,7 +612,8 @@ def _streams(account: Account, release: Release) -> LogStreams:
         release.digest.removeprefix("sha256:")[:12],
         account.spec.pattern.task_definition.rsplit(":", 1)[-1],
     )
-    return LogStreams(group="/crossfade/web", prefix=f"ecs/{release.version}-{digest}-{revision}/app/")
+    prefix = f"ecs/{release.version}-{digest}-{revision}-{mark(account.spec.parameter)}/app/"
+    return LogStreams(group="/crossfade/web", prefix=prefix)
 
 
 def test_the_feeds_of_both_sides_are_planned(

@@ -380,12 +380,14 @@ def test_without_a_probe_there_is_nothing_to_wait_for(
 def test_a_report_publishes_metrics(
     account: Account, invoke: Invoke, held: HeldPlan, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the embedded metric format, under the service's name."""
+    """In the embedded metric format, under the service's name and the stack's."""
     account.write_ledger(held.ledger, *requests("production", "..x"), CLOSED)
     _report(invoke, held)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     (metrics,) = lines
-    assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Crossfade"
+    (published,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert (published["Namespace"], published["Dimensions"]) == ("Crossfade", [["service", "stack"]])
+    assert metrics["stack"] == "Staging"
     assert (metrics["service"], metrics["DeploymentsPromoted"], metrics["DeploymentsFailed"]) == (
         "web",
         [1.0],

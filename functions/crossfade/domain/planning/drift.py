@@ -8,7 +8,7 @@ from crossfade.domain.journal import State
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import RunningRelease
 from crossfade.domain.slots import SLOTS, Slot, other
-from crossfade.domain.spec.names import SERVICE_TAG
+from crossfade.domain.spec.names import SPEC_TAG
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.tasks.launch import ECS_LAG
 
@@ -16,7 +16,8 @@ from crossfade.domain.tasks.launch import ECS_LAG
 class SlotCount(Model):
     """A slot's ECS service and its target group: tasks wanted, there (running or starting), and targets.
 
-    ``healthy`` are those of the targets that the load balancer calls so. ``given``: see ``SlotService``.
+    ``healthy`` are those of the targets that the load balancer calls so. ``given``, ``of_spec``: see
+    ``SlotService``.
     """
 
     desired: int
@@ -24,6 +25,7 @@ class SlotCount(Model):
     registered: int
     healthy: int = 0
     given: bool = True
+    of_spec: str = ""
 
 
 def refuse_drift(
@@ -66,6 +68,23 @@ def refuse_old_release(running: RunningRelease | None, state: State, now: dateti
         )
 
 
+def foreign_slot(spec: Placed, slot: Slot, of_spec: str) -> tuple[str, str]:
+    """That a slot's ECS service is not this Crossfade's, and what to do; ``of_spec``: see ``SlotService``."""
+    name, own = spec.slot_service(slot), f"{SPEC_TAG}: {spec.parameter}"
+    if of_spec not in {"", spec.parameter}:
+        return (
+            f"{name} is another Crossfade's: its tag {SPEC_TAG} names {of_spec}, and this one's spec is "
+            f"{spec.parameter}.",
+            "It is left alone. Two services of one name need two clusters: give service in one of the two "
+            "specs another name. Then deploy again.",
+        )
+    return (
+        f"{name} is not Crossfade's: it has no tag {own}.",
+        "It is left alone. Give service in the spec another name, or delete that ECS service; if Crossfade "
+        "made it and the tag was taken off, put it back. Then deploy again.",
+    )
+
+
 def _may_be_old(state: State, now: datetime) -> bool:
     return state.freed is not None and now < state.freed + ECS_LAG
 
@@ -77,11 +96,7 @@ def _drift(
     for slot in SLOTS:
         found = counts[slot]
         if found and not found.given:
-            return (
-                f"{spec.slot_service(slot)} is not Crossfade's: it has no tag {SERVICE_TAG}: {spec.service}.",
-                "It is left alone. Give service in the spec another name, or delete that ECS service; if "
-                "Crossfade made it and the tag was taken off, put it back. Then deploy again.",
-            )
+            return foreign_slot(spec, slot, found.of_spec)
     if stable:
         live = counts[stable]
         if live is None or live.desired == 0:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from crossfade.domain.errors import NotPrepared, PatternUnusable
 from crossfade.domain.slots import SLOTS
-from crossfade.domain.spec.names import SERVICE_TAG
+from crossfade.domain.spec.names import SERVICE_TAG, SPEC_TAG
 from crossfade.domain.spec.placed import Pattern, Target
 from crossfade.domain.spec.service import Network, OwnRule, ServiceSpec
 
@@ -78,6 +78,7 @@ TAKEN_OUT: Mapping[str, Any] = {
 
 OF_DEPLOYMENTS = ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "strategy")
 """What Crossfade sets, or knows, of a deployment configuration."""
+OWN_TAGS = (SERVICE_TAG, SPEC_TAG)
 MOST_TAGS = 50
 """Of a service in ECS; those of AWS's own do not count."""
 FARGATE = frozenset({"FARGATE", "FARGATE_SPOT"})
@@ -189,8 +190,11 @@ def _kind(spec: ServiceSpec, service: Shown) -> Iterator[str]:
         yield f"{name} is the name of a slot of Crossfade: give service in the spec another name"
     if service.get("schedulingStrategy", "REPLICA") != "REPLICA":
         yield f"its scheduling strategy is {service['schedulingStrategy']}, and must be REPLICA"
-    if len(_owners_tags(service)) >= MOST_TAGS:
-        yield f"it has {len(_owners_tags(service))} tags, Crossfade adds one, and ECS allows {MOST_TAGS}"
+    if len(_owners_tags(service)) + len(OWN_TAGS) > MOST_TAGS:
+        yield (
+            f"it has {len(_owners_tags(service))} tags, Crossfade adds {len(OWN_TAGS)}, and ECS allows "
+            f"{MOST_TAGS}"
+        )
 
 
 def _deployments(service: Shown) -> Iterator[str]:
@@ -340,7 +344,7 @@ def _owners_tags(service: Shown) -> dict[str, str]:
     return {
         tag["key"]: tag.get("value", "")
         for tag in service.get("tags", [])
-        if not tag["key"].startswith("aws:") and tag["key"] != SERVICE_TAG
+        if not tag["key"].startswith("aws:") and tag["key"] not in OWN_TAGS
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from crossfade.domain.errors import PatternUnusable
 from crossfade.domain.planning.plan import Contents, LogStreams, Release, RunningRelease
+from crossfade.domain.spec.names import SPEC_TAG, mark
 from crossfade.domain.spec.placed import Placed
 
 # What RegisterTaskDefinition takes (botocore ecs 2014-11-13), less what is set here.
@@ -51,7 +52,7 @@ SETTINGS = "crossfade:settings"
 RUN = "crossfade:run"
 CLUSTER = "crossfade:cluster"
 """The name of the service's cluster: a service's name may be another one's in another cluster."""
-OWN_TAGS = (VERSION, DIGEST, PATTERN, SETTINGS, RUN, CLUSTER)
+OWN_TAGS = (VERSION, DIGEST, PATTERN, SETTINGS, RUN, CLUSTER, SPEC_TAG)
 
 
 class Definition(NamedTuple):
@@ -187,6 +188,7 @@ def _tags(pattern: Definition, spec: Placed, release: Release) -> dict[str, str]
         PATTERN: release.pattern,
         SETTINGS: release.settings,
         CLUSTER: spec.cluster_name,
+        SPEC_TAG: spec.parameter,
         **({RUN: release.run} if release.run else {}),
     }
     return {**pattern.tags, **own}
@@ -211,8 +213,8 @@ def _container(
 ) -> dict[str, Any]:
     """A container with the release's image, where it is to have it.
 
-    That which the load balancer reaches has log streams of this release only, which separates the slots'
-    outcome feeds.
+    That which the load balancer reaches has log streams of this release and service only, which separates
+    outcome feeds: those of the slots, and those of another Crossfade's service that logs to the same group.
     """
     container = dict(shown)
     if _is_released(shown, spec, release):
@@ -221,8 +223,9 @@ def _container(
     options = logs.get("options") or {}
     if shown["name"] == spec.pattern.container and logs.get("logDriver") == "awslogs" and PREFIX in options:
         made = pattern.made
-        base = options[PREFIX].removesuffix(_stream(made)) if made else options[PREFIX]
-        container["logConfiguration"] = {**logs, "options": {**options, PREFIX: base + _stream(release)}}
+        ending = rf"{re.escape(_stream(made))}(-[0-9a-f]{{6}})?$" if made else "$"
+        prefix = f"{re.sub(ending, '', options[PREFIX])}{_stream(release)}-{mark(spec.parameter)}"
+        container["logConfiguration"] = {**logs, "options": {**options, PREFIX: prefix}}
     return container
 
 

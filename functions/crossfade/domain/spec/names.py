@@ -11,6 +11,18 @@ from crossfade.domain.slots import Slot
 
 SERVICE_TAG = "crossfade:service"
 """The tag of all that Crossfade made for a service; its value is the service's name."""
+SPEC_TAG = "crossfade:spec"
+"""The other tag: the SSM parameter of the service's spec, which tells two Crossfades of an account apart."""
+
+
+def own_tags(service: str, parameter: str) -> dict[str, str]:
+    """Both tags; ``parameter`` is the SSM parameter of the spec."""
+    return {SERVICE_TAG: service, SPEC_TAG: parameter}
+
+
+def mark(text: str) -> str:
+    """6 hexadecimal digits that stand for a name that is too long, e.g. of a spec's SSM parameter."""
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def target_group_name(specs_path: str, service: str, slot: Slot, port: str = "") -> str:
@@ -20,8 +32,7 @@ def target_group_name(specs_path: str, service: str, slot: Slot, port: str = "")
     one. ELB takes 32 letters, digits and hyphens, and no two hyphens in a row.
     """
     of_port = f"/{port}" if port else ""
-    mark = hashlib.sha256(f"{specs_path}{service}{of_port}".encode()).hexdigest()[:6]
-    return f"{target_group_prefix(service)}{mark}-{slot}"
+    return f"{target_group_prefix(service)}{mark(f'{specs_path}{service}{of_port}')}-{slot}"
 
 
 def target_group_prefix(service: str) -> str:
@@ -38,3 +49,9 @@ def preview_role(leads_to: str, port: str = "") -> str:
 def preview_secret(specs_path: str, service: str) -> str:
     """The name of the SSM parameter that holds the secret of a service's preview rules."""
     return f"{specs_path.removesuffix('services/')}preview/{service}"
+
+
+def spec_parameter(secret: str) -> str:
+    """The SSM parameter of the spec of the service whose secret has that name."""
+    stack, _, service = secret.rpartition("/preview/")
+    return f"{stack}/services/{service}"

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from crossfade.domain.model import Model
 from crossfade.domain.slots import Slot, TargetGroups
+from crossfade.domain.spec.names import own_tags, spec_parameter
 from crossfade.domain.spec.service import Network, ServiceSpec
 
 
@@ -156,6 +157,16 @@ class Placed(ServiceSpec):
     def slot_service(self, slot: Slot) -> str:
         """The name of the ECS service that runs a slot."""
         return self.pattern_service if slot == self.origin else self.own_service(slot)
+
+    @property
+    def parameter(self) -> str:
+        """The SSM parameter of the spec."""
+        return spec_parameter(self.preview_secret)
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """What all that Crossfade makes for the service is tagged with."""
+        return own_tags(self.service, self.parameter)
 
     @property
     def leftover_service(self) -> str | None:

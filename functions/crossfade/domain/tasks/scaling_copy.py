@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from crossfade.domain.model import iso
 from crossfade.domain.slots import Slot
-from crossfade.domain.spec.names import SERVICE_TAG
 from crossfade.domain.spec.placed import PatternScaling, Placed
 from crossfade.domain.tasks.scaling import ScalableTarget
 
@@ -140,7 +139,7 @@ def copy(spec: Placed, slot: Slot, scaling: PatternScaling) -> Copy:
             rewriting.of(alarm)
             | {
                 "AlarmName": _alarm_name(prefix, alarm["AlarmName"]),
-                "Tags": [{"Key": SERVICE_TAG, "Value": spec.service}],
+                "Tags": [{"Key": key, "Value": value} for key, value in spec.own_tags.items()],
             }
             for alarm in scaling.alarms
         ),
