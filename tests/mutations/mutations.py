@@ -200,8 +200,8 @@ MUTATIONS = (
         promise="41",
         breaks="the owner's service is set as a slot is",
         file="functions/crossfade/aws/ecs_services.py",
-        old="**({} if origin else self._updated(slot)),",
-        new="**self._updated(slot),",
+        old="**({} if origin else self._updated(slot, shown)),",
+        new="**self._updated(slot, shown),",
         test="tests/unit/aws/test_slots.py::test_of_the_owners_own_service_little_is_set",
     ),
     # ---- 43: the origin takes the place of a slot ---------------------------------------------------------
