@@ -38,7 +38,7 @@ class Application:
     versions: Mapping[str, str | None]
 
     def folder(self, release: str) -> Path:
-        """Where the release's Dockerfile is: `v1`, `v2`, and of some `bad`."""
+        """Where the release's Dockerfile is: `v1`, `v2` and `bad`."""
         return _FOLDER / self.name / release
 
 
@@ -64,21 +64,21 @@ APPLICATIONS = (
         version_in=lambda answer: str(json.loads(answer.body)["datasette"]["version"]),
         versions={"v1": "0.64.8", "v2": "0.65.3", "bad": "0.65.5"},
     ),
-    Application(
+    Application(  # the bad release's tasks begin without the index that everybody installs from
         name="devpi",
         health_path="/+api",
-        page="/+status",
+        page="/root/pypi",
         version_path="/+api",
         version_in=lambda answer: answer.headers["X-Devpi-Server-Version"],
-        versions={"v1": "6.17.0", "v2": "6.20.3"},
+        versions={"v1": "6.17.0", "v2": "6.19.3", "bad": "6.20.3"},
     ),
-    Application(
+    Application(  # the bad release wants a password for the page
         name="pypiserver",
         health_path="/health",
         page="/simple/",
         version_path="/",
         version_in=_of_pypiserver,
-        versions={"v1": "2.3.2", "v2": "2.4.2"},
+        versions={"v1": "2.3.2", "v2": "2.4.1", "bad": "2.4.2"},
     ),
     Application(  # the bad release lacks the page
         name="files",

@@ -71,9 +71,12 @@ class Client:
         return read(self._file) if self._file.exists() else []
 
     def last(self, count: int = 20) -> set[tuple[int | None, str | None]]:
-        """The statuses and versions of that many more answers, after as many that may have been under way."""
+        """The statuses and versions of that many more answers, after as many that may have been under way.
+
+        Of several paths, those of the one whose answer names the version.
+        """
         self.more(2 * count)
-        return {(answer.status, answer.version) for answer in self.so_far()[-count:]}
+        return {(answer.status, answer.version) for answer in self.so_far()[-count:] if not answer.path}
 
     def _answers(self) -> int:
         return len(self.so_far())

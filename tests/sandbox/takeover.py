@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +85,24 @@ def image(old: str, new: str) -> Change:
 class Takeover:
     """One service of an owner's: adopted, released, updated by its owner meanwhile, and handed back.
 
-    ``client`` asks all the time, and ``gate`` is what its owner sets of the gate besides. ``lives`` are the
-    statuses and versions that the client was answered after a step.
+    ``client`` asks all the time, ``gate`` is what its owner sets of the gate besides, and ``paths`` are those
+    that the probe asks, if not the version's alone. ``lives`` are the statuses and versions that the client
+    was answered after a step.
     """
 
     def __init__(
-        self, stage: Stage, owner: Owner, client: Client, file: Path, gate: dict[str, Any] | None = None
+        self,
+        stage: Stage,
+        owner: Owner,
+        client: Client,
+        file: Path,
+        gate: dict[str, Any] | None = None,
+        paths: Sequence[str] = (),
     ) -> None:
         self.stage, self.owner, self.client = stage, owner, client
         self.lives: dict[str, set[tuple[int | None, str | None]]] = {}
         self._file, self._spec = file, {**PACE, "gate": {**PACE["gate"], **(gate or {})}}
+        self._probe = {"paths": list(paths)} if paths else {}
 
     @property
     def cloud(self) -> Cloud:
@@ -111,8 +119,7 @@ class Takeover:
         command = ["crossfade", "adopt", "--like", like, "--name", self.cloud.service, "--json"]
         command += ["--out", str(self._file), *options]
         self.cloud.run(*command)
-        proposed = json.loads(self._file.read_text(encoding="utf-8"))
-        self._file.write_text(json.dumps({**proposed, **self._spec}), encoding="utf-8")
+        self._set(self._file)
         said: dict[str, Any] = json.loads(self.cloud.run(*command, "--apply").stdout)
         self.cloud.sam_deploy(**said["parameters"])
         self.see("adopted")
@@ -127,9 +134,7 @@ class Takeover:
         while "--apply" not in rest[0]:
             look.append(rest.pop(0))
         printed = guide.does(*look)
-        spec = guide.file(f"{self.cloud.service}.crossfade.json")
-        proposed = json.loads(spec.read_text(encoding="utf-8"))
-        spec.write_text(json.dumps({**proposed, **self._spec}), encoding="utf-8")
+        self._set(guide.file(f"{self.cloud.service}.crossfade.json"))
         printed += guide.does(*rest)
         self.see("adopted")
         return printed
@@ -196,3 +201,9 @@ class Takeover:
     def see(self, step: str) -> None:
         """Note what the client is answered from now on."""
         self.lives[step] = self.client.last()
+
+    def _set(self, file: Path) -> None:
+        """Set the pace in a proposed spec, and what is asked."""
+        proposed = json.loads(file.read_text(encoding="utf-8"))
+        changed = {**proposed, **self._spec, "probe": {**proposed["probe"], **self._probe}}
+        file.write_text(json.dumps(changed), encoding="utf-8")

@@ -1,7 +1,8 @@
-"""Two applications that nobody here wrote are taken over, released, and handed back.
+"""Five applications that nobody here wrote are taken over, released, and handed back.
 
 They drop connections when they are stopped, which their clients know: what an ordinary rolling update of ECS
-costs them is measured first, and Crossfade may cost no more. httpbin says no version.
+costs them is measured first, and Crossfade may cost no more. They say their version in nested JSON, in a
+header, in a page, in a plain text; httpbin says none.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ NO_USERS = {"users": "metrics", "users_seconds": 0, "users_seen_seconds": 0}
 
 @dataclass(frozen=True)
 class Subject:
-    """An application: its images by tag, the bad one's, and how its version is found by client and probe."""
+    """An application, and how it is asked by client and probe: the first path's answer names the version.
+
+    ``tags`` are its images' by release; all of those that answer a version are called by it, but for a
+    ``bad`` one that says another.
+    """
 
     application: Application
     tags: dict[str, str]
-    path: str
+    paths: tuple[str, ...]
     version_from: str
-    bad: tuple[str, str]
 
     @property
     def repository(self) -> str:
@@ -44,30 +48,34 @@ class Subject:
 
 
 OF_EACH = {each.name: each for each in APPLICATIONS}
-SUBJECTS = [
-    pytest.param(
-        # Asked for the page that fails in the bad release: there is nothing else to judge it by.
-        Subject(
-            OF_EACH["httpbin"],
-            {"v1": "1.0.0", "v2": "2.0.0"},
-            OF_EACH["httpbin"].page,
-            "none",
-            ("bad", "3.0.0"),
-        ),
-        id="httpbin",
+
+
+def of_pages(name: str, version_from: str) -> Subject:
+    """One whose bad release says the right version, and fails at the page that users ask for."""
+    application = OF_EACH[name]
+    tags = {release: str(version) for release, version in application.versions.items()}
+    return Subject(application, tags, (application.version_path, application.page), version_from)
+
+
+SUBJECTS = {
+    # Asked for the page that fails in the bad release: there is nothing else to judge it by.
+    "httpbin": Subject(
+        OF_EACH["httpbin"],
+        {"v1": "1.0.0", "v2": "2.0.0", "bad": "3.0.0"},
+        (OF_EACH["httpbin"].page,),
+        "none",
     ),
-    pytest.param(
-        # The bad release answers another version than its tag says.
-        Subject(
-            OF_EACH["datasette"],
-            {"v1": "0.64.8", "v2": "0.65.3"},
-            OF_EACH["datasette"].version_path,
-            "json:/datasette/version",
-            ("bad", "0.99.0"),
-        ),
-        id="datasette",
+    # The bad release answers another version than its tag says.
+    "datasette": Subject(
+        OF_EACH["datasette"],
+        {"v1": "0.64.8", "v2": "0.65.3", "bad": "0.99.0"},
+        (OF_EACH["datasette"].version_path,),
+        "json:/datasette/version",
     ),
-]
+    "devpi": of_pages("devpi", "header:X-Devpi-Server-Version"),
+    "pypiserver": of_pages("pypiserver", r"regex:running version ([0-9.]+) of the"),
+    "files": of_pages("files", r"regex:\d+\.\d+\.\d+"),
+}
 
 
 @dataclass
@@ -85,7 +93,7 @@ class Story:
         self.lost[step] = self.takeover.failures() - sum(self.lost.values())
 
 
-@pytest.fixture(scope="module", params=SUBJECTS)
+@pytest.fixture(scope="module", params=SUBJECTS.values(), ids=SUBJECTS)
 def story(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Story]:
@@ -99,10 +107,11 @@ def story(
         owner = Owner(cloud, "app", stack(subject, sandbox.production_port))
         owner.deploy()
         stage = Stage(cloud, sandbox, folder, pytestconfig.stash[FIGURES])
-        options = ("--path", subject.path, "--version-from", subject.version_from)
+        asked = [word for path in subject.paths for word in ("--path", path)]
+        options = (*asked, "--version-from", subject.version_from)
         with Client(cloud.url, folder / "client.txt", options=options) as client:
             file = folder / "web.crossfade.json"
-            told = Story(subject, Takeover(stage, owner, client, file, NO_USERS))
+            told = Story(subject, Takeover(stage, owner, client, file, NO_USERS, subject.paths))
             tell(told)
             requests = len(client.so_far())
         lost = ", ".join(f"{step} {count}" for step, count in told.lost.items())
@@ -126,20 +135,19 @@ def tell(story: Story) -> None:
     story.counts("begin")
     takeover.update(cpu("512"))
     story.counts("rolling update of ECS")
-    takeover.adopt("--version-path", subject.path, "--version-from", subject.version_from)
+    takeover.adopt("--version-path", subject.paths[0], "--version-from", subject.version_from)
     story.counts("adoption")
 
-    def pushed(release: str, tag: str) -> Any:
-        return takeover.pushed(str(subject.application.folder(release)), tag, subject.repository)
+    def pushed(release: str) -> Any:
+        folder = subject.application.folder(release)
+        return takeover.pushed(str(folder), subject.tags[release], subject.repository)
 
-    story.releases["good"] = takeover.release_and_update(
-        "good", pushed("v2", subject.tags["v2"]), tagged("during")
-    )
+    story.releases["good"] = takeover.release_and_update("good", pushed("v2"), tagged("during"))
     story.counts("good release")
     takeover.update(tasks(0))
     takeover.update(cpu("256"))
     story.counts("updates between")
-    story.releases["bad"] = takeover.release("bad", pushed(*subject.bad))
+    story.releases["bad"] = takeover.release("bad", pushed("bad"))
     story.counts("bad release")
     takeover.leave()
     story.counts("leaving")
@@ -164,7 +172,7 @@ def test_the_good_release_is_promoted(story: Story) -> None:
 
 
 def test_the_bad_release_is_rolled_back(story: Story) -> None:
-    """By status, or by the version that it answers."""
+    """By a status, or by the version that it answers."""
     bad = story.releases["bad"]
     assert (bad.certificate["outcome"], bad.execution.error) == ("rolled_back", "CandidateWorse")
 
