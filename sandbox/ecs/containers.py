@@ -160,6 +160,9 @@ class Runtime:
             others = {port for c in definition["containerDefinitions"] if c is not own for port in _mapped(c)}
             for port in set(ports) - others:
                 self._addresses.bind(container.address, port, int(env["PORT"]))
+            for port in _mapped(own)[1:]:
+                env[f"PORT_{port}"] = str(self._free_port())
+                self._addresses.bind(container.address, port, int(env[f"PORT_{port}"]))
         cwd = Path(unpacked.inside(own.get("workingDirectory") or unpacked.config["WorkingDir"]))
         cwd = cwd if cwd.is_relative_to(unpacked.root) else unpacked.root
         container.start(line, env, cwd, lambda: self._ended(container))

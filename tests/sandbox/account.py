@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from faults.law import COMES, Attributes, Change, Held, Law, Resource, changes
-from tests.sandbox.cloud import Cloud
+from tests.sandbox.cloud import Cloud, listener_of
 from tests.sandbox.shell import SERVICE, STACK
 
 NEIGHBOUR = "neighbour"
@@ -64,20 +64,24 @@ def settle(cloud: Cloud) -> None:
 
 def beyond_the_law(cloud: Cloud, before: Held, after: Held, said: Set[str] = frozenset()) -> list[str]:
     """What differs and neither Crossfade may change nor somebody has changed who has ``said`` its name."""
-    rule = cloud.rule()
-    assert rule
-    law = Law(
-        listener=cloud.listener,
-        rule_priority=rule["Priority"],
-        cluster=cloud.cluster.rpartition("/")[2],
-        service=cloud.service,
-        pattern=cloud.spec["like"].rpartition("/")[2],
-        stack=STACK,
-    )
+    laws = [
+        Law(
+            listener=listener_of(rule["RuleArn"]),
+            rule_priority=rule["Priority"],
+            cluster=cloud.cluster.rpartition("/")[2],
+            service=cloud.service,
+            pattern=cloud.spec["like"].rpartition("/")[2],
+            stack=STACK,
+        )
+        for rule in cloud.rules()
+        if rule
+    ]
+    assert laws
     return sorted(
         str(change)
         for change in changes(before, after)
-        if not law.allows(change, made=_made(change, before)) and not _said(change.resource, said)
+        if not any(law.allows(change, made=_made(change, before)) for law in laws)
+        and not _said(change.resource, said)
     )
 
 

@@ -91,40 +91,62 @@ class Cloud(Executions):
 
     @cached_property
     def listener(self) -> str:
-        """The ARN of the listener that clients come to."""
-        (route,) = self.spec["traffic"]
-        of_rule = route.get("rule", "").replace(":listener-rule/", ":listener/").rpartition("/")[0]
-        return str(route.get("listener") or of_rule)
+        """The ARN of the listener that clients come to; of several, the one that the probe comes to."""
+        return _listener_of(self.spec["traffic"][0])
 
     @cached_property
-    def target_groups(self) -> dict[str, str]:
-        """The ARNs of the target groups that Crossfade made, by slot."""
+    def slot_groups(self) -> dict[str, set[str]]:
+        """The ARNs of the target groups that Crossfade made, by slot: one for each port of the tasks."""
         found = self.client("elbv2").describe_target_groups()["TargetGroups"]
         own = f"cf-{self.service}-"
-        return {
-            group["TargetGroupName"].rpartition("-")[2]: group["TargetGroupArn"]
-            for group in found
-            if group["TargetGroupName"].startswith(own)
-        }
+        groups: dict[str, set[str]] = {"blue": set(), "green": set()}
+        for group in found:
+            if group["TargetGroupName"].startswith(own):
+                groups[group["TargetGroupName"].rpartition("-")[2]].add(group["TargetGroupArn"])
+        return groups
+
+    @property
+    def target_groups(self) -> dict[str, str]:
+        """The same of a service with one port."""
+        return {slot: group for slot, (group,) in self.slot_groups.items()}
+
+    def rules(self) -> list[dict[str, Any] | None]:
+        """The production rules in the spec's order: those of its owner, or at the highest priority.
+
+        None for one that is not there.
+        """
+        return [self._rule_of(route) for route in self.spec["traffic"]]
 
     def rule(self) -> dict[str, Any] | None:
-        """The production rule: its owner's, or the one at the highest priority; None when there is none."""
-        (route,) = self.spec["traffic"]
-        rules = self.client("elbv2").describe_rules(ListenerArn=self.listener)["Rules"]
-        names = {route.get("rule"), LAST}
-        return next((rule for rule in rules if names & {rule["RuleArn"], rule["Priority"]}), None)
+        """The one by which the probe asks; None when there is none."""
+        return self.rules()[0]
 
     def weights(self) -> Weights | None:
         """The live weights of blue and green; None when there is no production rule.
 
-        Before the first release all of it leads to the pattern, which is neither.
+        Before the first release all of it leads to the pattern, which is neither. Of several rules, those of
+        the one by which the probe asks.
         """
-        rule = self.rule()
+        return self.weights_of_rules()[0]
+
+    def weights_of_rules(self) -> tuple[Weights | None, ...]:
+        """The same of each rule."""
+        return tuple(self._weights_of(rule) for rule in self.rules())
+
+    def _rule_of(self, route: dict[str, Any]) -> dict[str, Any] | None:
+        rules = self.client("elbv2").describe_rules(ListenerArn=_listener_of(route))["Rules"]
+        place = LAST if route.get("priority") == "last" else str(route.get("priority"))
+        wanted = route.get("rule", place)
+        return next((rule for rule in rules if wanted in (rule["RuleArn"], rule["Priority"])), None)
+
+    def _weights_of(self, rule: dict[str, Any] | None) -> Weights | None:
         if rule is None:
             return None
         groups = rule["Actions"][-1]["ForwardConfig"]["TargetGroups"]
-        found = {group["TargetGroupArn"]: group["Weight"] for group in groups}
-        blue, green = (found.get(self.target_groups[slot], 0) for slot in ("blue", "green"))
+        blue, green = (
+            sum(group["Weight"] for group in groups if group["TargetGroupArn"] in self.slot_groups[slot])
+            for slot in ("blue", "green")
+        )
         return blue, green
 
     def slots(self) -> dict[str, dict[str, Any]]:
@@ -219,3 +241,13 @@ class Cloud(Executions):
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
             return None
+
+
+def listener_of(rule: str) -> str:
+    """The ARN of a rule's listener."""
+    return rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]
+
+
+def _listener_of(route: dict[str, Any]) -> str:
+    """That of an entry of a spec's ``traffic``."""
+    return str(route.get("listener") or listener_of(route["rule"]))

@@ -21,13 +21,19 @@ WEIGHTS_SECONDS, COUNTS_SECONDS = 0.25, 1.0
 class Sample:
     """What was live at a moment (seconds since the epoch), and what of the slots' scaling was suspended.
 
+    ``rules`` are the weights of each production rule, ``weights`` those of the one by which the probe asks.
     Counts and scaling are older by a second at most, and read since the weights were set.
     """
 
     at: float
-    weights: Weights | None
+    rules: tuple[Weights | None, ...]
     desired: Counts
     suspended: dict[str, frozenset[str]]
+
+    @property
+    def weights(self) -> Weights | None:
+        """Those of the first rule."""
+        return self.rules[0]
 
 
 class Sampler:
@@ -56,14 +62,14 @@ class Sampler:
     def _run(self) -> None:
         while not self._over.wait(WEIGHTS_SECONDS):
             last, at = self.samples[-1], time.time()
-            if at < self._looked + COUNTS_SECONDS and self._cloud.weights() == last.weights:
+            if at < self._looked + COUNTS_SECONDS and self._cloud.weights_of_rules() == last.rules:
                 self.samples.append(replace(last, at=at))
             else:
                 self._look()
 
     def _look(self) -> None:
         cloud, self._looked = self._cloud, time.time()
-        sample = Sample(self._looked, cloud.weights(), cloud.desired(), suspended(cloud))
+        sample = Sample(self._looked, cloud.weights_of_rules(), cloud.desired(), suspended(cloud))
         self.samples.append(sample)
 
 

@@ -40,8 +40,8 @@ def unrest(cloud: Cloud, tasks: Tasks) -> list[str]:
     stable = str(state.get("stable"))
     found = [f"the journal says {key}: {state[key]}" for key in UNDER_WAY if state.get(key) is not None]
     wanted = {"blue": 0, "green": 0, stable: 100}
-    weights = cloud.weights()
-    if weights != (wanted["blue"], wanted["green"]) or state.get("weights") != wanted:
+    weights = cloud.weights_of_rules()
+    if set(weights) != {(wanted["blue"], wanted["green"])} or state.get("weights") != wanted:
         found.append(
             f"weights are {weights}, {state.get('weights')} in the journal, where {stable} is stable"
         )
