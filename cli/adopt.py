@@ -141,7 +141,10 @@ def _document(
             )
         return changed(known, said), file, from_
     found = discover(account, like, service)
-    return propose(found, service, _asked(found, said) if asks else said), file, "what was found"
+    if asks:
+        found = _led_by(found)
+        said = _asked(found, said)
+    return propose(found, service, said), file, "what was found"
 
 
 def _read(where: object, document: str) -> dict[str, Any]:
@@ -152,6 +155,22 @@ def _read(where: object, document: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise click.ClickException(f"{where} is no JSON object.")
     return found
+
+
+def _led_by(found: Discovered) -> Discovered:
+    """The same with the rule first by which a person says that the probe is to ask."""
+    if not found.unclear:
+        return found
+    click.echo("These rules lead to several ports of the service:", err=True)
+    for n, rule in enumerate(found.unclear, start=1):
+        click.echo(f"  {n}  {rule}", err=True)
+    number = click.prompt(
+        "Which of them leads to what tells the version? The probe asks there",
+        type=click.IntRange(1, len(found.unclear)),
+        default=1,
+        err=True,
+    )
+    return found.first(found.unclear[number - 1])
 
 
 def _asked(found: Discovered, said: Said) -> Said:

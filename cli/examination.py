@@ -58,18 +58,19 @@ def examine(account: Account, spec: ServiceSpec, tag: str | None, findings: Find
     definition = ecs.describe_task_definition(taskDefinition=pattern.task_definition)["taskDefinition"]
     steps = findings.check("preparation", lambda: account.preparation(spec.service).missing(spec))
     placed = findings.check("route", lambda: _placed(account, spec, pattern, findings))
-    image = _image(account, spec, pattern, definition, tag, findings)
-    roles = needed(spec, pattern, definition, None).task_roles
+    asked = placed.pattern if placed else pattern
+    image = _image(account, spec, asked, definition, tag, findings)
+    roles = needed(spec, asked, definition, None).task_roles
     checked = _checked(account, placed, image, tag, roles, findings) if placed and image else None
     findings.check("alarms", partial(_known_alarms, account, spec))
-    _goes_silent(account, spec, pattern, findings)
-    web_acl(account, spec, _balancer(elbv2, pattern), findings)
+    _goes_silent(account, spec, asked, findings)
+    web_acl(account, spec, _balancer(elbv2, asked), findings)
     return Examined(
         steps=steps,
         placed=placed,
         image=image,
         checked=checked,
-        rights=needed(spec, pattern, definition, checked.streams if checked else None),
+        rights=needed(spec, asked, definition, checked.streams if checked else None),
     )
 
 

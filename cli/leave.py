@@ -10,14 +10,14 @@ import click
 from botocore.exceptions import ClientError
 
 from cli.account import Account
-from cli.rights import NONE, Rights, deploy_line, parameters
+from cli.rights import NONE, Rights, deploy_line, owners_rules, parameters
 from crossfade.aws.ecs_services import service_of
 from crossfade.aws.errors import error_code
 from crossfade.aws.executions import Executions
 from crossfade.domain.errors import ServiceBusy
 from crossfade.domain.journal import DELETION, State
 from crossfade.domain.planning.plan import unknown_service
-from crossfade.domain.spec.service import ExistingRule, ServiceSpec, is_service_name, read_spec
+from crossfade.domain.spec.service import ServiceSpec, is_service_name, read_spec
 
 POLL_SECONDS = 2.0
 FREED = {"KeepWarm", "StopOldSlot", "StartNextAfterwards", "Reported"}
@@ -149,15 +149,16 @@ def _ended(account: Account, execution: str, say: Say) -> bool:
 
 
 def _running(account: Account, spec: ServiceSpec) -> tuple[str | None, int | None]:
-    """Image and count of the owner's service: of the container that its load balancer reaches."""
+    """Image and count of the owner's service: of what is released among the containers that are reached."""
     ecs = account.client("ecs")
     service = service_of(ecs, spec, spec.pattern_service)
     if service is None or service["status"] != "ACTIVE":
         return None, None
     definition = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
-    reached = service["loadBalancers"][0]["containerName"]
     images = {one["name"]: str(one["image"]) for one in definition["containerDefinitions"]}
-    image, tags = images.get(reached, ""), definition_tags(ecs, service["taskDefinition"])
+    reached = [images.get(one["containerName"], "") for one in service["loadBalancers"]]
+    released = [image for image in reached if f"/{spec.release.repository}" in image]
+    image, tags = [*released, *reached][0], definition_tags(ecs, service["taskDefinition"])
     version = tags.get("crossfade:version")
     return f"{image.partition('@')[0]}:{version}" if version else image, service["desiredCount"]
 
@@ -189,5 +190,4 @@ def _forget(account: Account, service: str) -> None:
 
 def _given(spec: ServiceSpec) -> Rights:
     """What was given for this service alone; roles may be those of others as well."""
-    rule = (spec.route.rule,) if isinstance(spec.route, ExistingRule) else ()
-    return Rights((spec.like, *rule), ())
+    return Rights((spec.like, *owners_rules(spec)), ())

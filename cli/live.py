@@ -10,6 +10,7 @@ from cli.findings import Findings
 from crossfade.domain.answers import Kinds, Versions, fault, is_good
 from crossfade.domain.preparation import LIVE, PATTERN
 from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.names import preview_role
 from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.rule import HEADER
@@ -80,14 +81,16 @@ def ask_live(spec: ServiceSpec, expected: str, secret: str | None, findings: Fin
 def ask_slots(placed: Placed, secret: str, findings: Findings) -> None:
     """Ask each slot by its preview rule, and the owner's service by its own.
 
-    A slot without tasks is answered by the load balancer itself; anything else is of another rule.
+    A slot without tasks is answered by the load balancer itself; anything else is of another rule. A further
+    port need not know the path that tells the version.
     """
-    for role in (*SLOTS, PATTERN):
+    ports = ["", *(target.name for target in placed.pattern.also)]
+    for role, port in ((preview_role(kind, port), port) for port in ports for kind in (*SLOTS, PATTERN)):
         answer = _asker(placed, {HEADER: f"{secret}-{role}"}).ask()
         if answer.no_target:
             findings.ok("preview", f"the rule of {role} leads to no task, as it should while none runs there")
-        elif answer.by_application and _seen(placed, answer).ok:
-            findings.ok("preview", f"the rule of {role} leads to tasks that answer")
+        elif answer.by_application and (port or _seen(placed, answer).ok):
+            findings.ok("preview", f"the rule of {role} leads to tasks that answer{port and f' at {port}'}")
         else:
             said = fault(_seen(placed, answer))
             findings.wrongs("preview", f"by the rule of {role} came {said}: another rule stands before it")

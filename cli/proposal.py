@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from cli.discovery import Discovered, is_default
+from cli.discovery import Discovered, is_default, ports_of
 from crossfade.domain.spec.version import TAG
 from crossfade.domain.traffic.routes import asks_for_login
+from crossfade.domain.traffic.rule import LiveRule
 from probe.version import version_from
 
 STAGES = [
@@ -92,7 +93,7 @@ def propose(found: Discovered, name: str, said: Said) -> dict[str, Any]:
             "repository": found.repository,
             "push_tags": said.push_tags or proposed_push_tags(found),
         },
-        "traffic": [_traffic(found)],
+        "traffic": [_traffic(found, route) for route in found.routes],
         "preview": {"listener": found.listener.arn},
         **({"login_bypass": True} if said.login_bypass else {}),
         "version": {"path": "/version", "from": {"json": "/version"}, **said.version},
@@ -155,7 +156,9 @@ def needs_login_bypass(found: Discovered) -> bool:
     return asks_for_login(found.route) and not is_default(found.route)
 
 
-def _traffic(found: Discovered) -> dict[str, Any]:
-    if is_default(found.route):
-        return {"listener": found.listener.arn, "priority": "last"}
-    return {"rule": found.route.arn}
+def _traffic(found: Discovered, route: LiveRule) -> dict[str, Any]:
+    if not is_default(route):
+        return {"rule": route.arn}
+    entry = {"listener": found.listener_of(route).arn, "priority": "last"}
+    several = len(ports_of(found.service)) > 1
+    return entry | ({"target_group": found.port_of(route)["targetGroupArn"]} if several else {})

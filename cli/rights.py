@@ -29,13 +29,16 @@ def needed(
     feed: LogStreams | None,
 ) -> Rights:
     """All that a service needs, by exact ARNs."""
-    adopted = [spec.like]
-    if isinstance(spec.route, ExistingRule):
-        adopted.append(spec.route.rule)
+    adopted = [spec.like, *owners_rules(spec)]
     if feed:
         partition, _, region, account = spec.like.split(":")[1:5]
         adopted.append(f"arn:{partition}:logs:{region}:{account}:log-group:{feed.group}:*")
     return Rights(tuple(adopted), tuple(dict.fromkeys(roles_of(definition, pattern).values())))
+
+
+def owners_rules(spec: ServiceSpec) -> tuple[str, ...]:
+    """The ARNs of the rules that are the owner's; those that Crossfade makes are known by their tags."""
+    return tuple(entry.rule for entry in spec.traffic if isinstance(entry, ExistingRule))
 
 
 def missing(rights: Rights, stack: Stack) -> Rights:

@@ -11,7 +11,7 @@ from crossfade.domain.tasks.scaling_copy import ALARM_ACTIONS
 
 
 def silent_alarms(cloudwatch: Any, spec: ServiceSpec, pattern: Pattern) -> list[str]:
-    """The names of the alarms whose metrics have the service, or its target group, as a dimension.
+    """The names of the alarms whose metrics have the service, or a target group of it, as a dimension.
 
     Those of target tracking are left out, which scaling makes anew for a slot, and those of step scaling that
     do nothing but scale: each slot gets a copy of them.
@@ -51,10 +51,8 @@ def _dimensions(spec: ServiceSpec, pattern: Pattern) -> set[tuple[str, str]]:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
     """
-    return {
-        ("ServiceName", spec.pattern_service),
-        ("TargetGroup", pattern.target_group.rpartition(":")[2]),
-    }
+    groups = {("TargetGroup", target.target_group.rpartition(":")[2]) for target in pattern.targets}
+    return {("ServiceName", spec.pattern_service), *groups}
 
 
 def _is_copied(alarm: dict[str, Any], pattern: Pattern) -> bool:

@@ -203,6 +203,22 @@ class Owner:
         made = self.elbv2.create_target_group(Name=name, **values | changes)
         return str(made["TargetGroups"][0]["TargetGroupArn"])
 
+    def reached_by(self, group: str) -> None:
+        """Let ECS show one more target group of the service, before the other one: of a sidecar."""
+        first = {"targetGroupArn": group, "containerName": "proxy", "containerPort": 9090}
+        second = {"targetGroupArn": self.group, "containerName": "app", "containerPort": 8080}
+        self.shows_service(loadBalancers=[first, second])
+
+    def two_ports(self, image: str = "public.ecr.aws/envoy:1") -> str:
+        """Give the service a sidecar with a port, a group ``admin``, and a listener, which is returned."""
+        self.admin = self.target_group("admin")
+        web = {"name": "app", "image": f"{IMAGES}/team/web:1.2.3", "portMappings": [{"containerPort": 8080}]}
+        proxy = {"name": "proxy", "image": image, "portMappings": [{"containerPort": 9090}]}
+        definition = self.define(containerDefinitions=[one | {"memory": 256} for one in (proxy, web)])
+        self.ecs.update_service(cluster="shop", service="web", taskDefinition=definition)
+        self.reached_by(self.admin)
+        return self.listen(8080, {"Type": "forward", "TargetGroupArn": self.admin})
+
     def listen(self, port: int, *actions: dict[str, Any], **changes: Any) -> str:
         """Open a port."""
         made = self.elbv2.create_listener(

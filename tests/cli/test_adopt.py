@@ -65,6 +65,52 @@ def test_a_service_behind_a_rule_for_a_host(owner: Owner) -> None:
     assert found["parameters"]["Adopted"] == f"{LIKE},{arn}"
 
 
+def test_all_rules_that_lead_to_it_are_its_traffic(owner: Owner) -> None:
+    """On whichever listeners. The one for a host is what the probe asks, and all are given."""
+    other = owner.listen(8080, {"Type": "forward", "TargetGroupArn": owner.group})
+    path = owner.rule("shop.example", priority=101)
+    owner.elbv2.modify_rule(
+        RuleArn=path, Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/shop*"]}}]
+    )
+    host = owner.rule("www.shop.example", priority=102)
+    found = owner.json(*ADOPT)
+    assert found["spec"]["traffic"] == [
+        {"rule": host}, {"rule": path}, {"listener": other, "priority": "last"},
+    ]  # fmt: skip
+    assert found["spec"]["probe"]["url"] == "http://www.shop.example"
+    assert found["parameters"]["Adopted"] == f"{LIKE},{host},{path}"
+    assert owner.json(*ADOPT, "--apply")["made"] == found["calls"]
+    assert owner.json(*ADOPT)["calls"] == []
+
+
+def test_a_service_of_two_ports(owner: Owner) -> None:
+    """By HTTPS come the clients; the port of another image is not what the probe asks."""
+    admin = owner.two_ports()
+    found = owner.json(*ADOPT)
+    assert found["spec"]["traffic"] == [
+        {"listener": owner.listener, "priority": "last", "target_group": owner.group},
+        {"listener": admin, "priority": "last", "target_group": owner.admin},
+    ]
+    assert found["spec"]["release"]["repository"] == "team/web"
+    routes = [one["text"] for one in found["findings"] if one["what"] == "route"]
+    assert len(routes) == 2
+    assert owner.json(*ADOPT, "--apply")["made"] == found["calls"]
+    assert owner.json(*ADOPT)["calls"] == []
+
+
+def test_which_port_the_probe_asks_a_person_says(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing tells: of two ports of the released image."""
+    monkeypatch.setattr("cli.__main__.is_person", lambda: True)
+    admin = owner.two_ports(f"{IMAGES}/team/web:1.2.3")
+    done = owner.run(*ADOPT, input="2\n\n\n\n\n")
+    assert done.exit_code == 0, done.output
+    assert "These rules lead to several ports" in done.stderr
+    spec = json.loads(Path("web.crossfade.json").read_text())
+    assert [entry["listener"] for entry in spec["traffic"]] == [owner.listener, admin]
+    assert spec["preview"]["listener"] == owner.listener
+    assert spec["probe"]["url"] == f"http://{owner.balancer['DNSName']}"
+
+
 def test_it_has_another_name(owner: Owner) -> None:
     """That of the ECS service is a generated one, as often as not."""
     found = owner.json(*ADOPT, "--name", "shop")
@@ -426,9 +472,36 @@ def test_what_cannot_be_deployed(owner: Owner, make: Callable[[Owner], None], sa
 
 
 def _two_groups(owner: Owner) -> None:
-    second = {"targetGroupArn": owner.target_group("two"), "containerName": "app", "containerPort": 8081}
-    first = {"targetGroupArn": owner.group, "containerName": "app", "containerPort": 8080}
-    owner.shows_service(loadBalancers=[first, second])
+    owner.reached_by(owner.target_group("two"))
+
+
+def _unreached_port(owner: Owner) -> None:
+    group = owner.target_group("two")
+    owner.reached_by(group)
+    weights = [
+        {"TargetGroupArn": group, "Weight": 0},
+        {"TargetGroupArn": owner.target_group("shop"), "Weight": 1},
+    ]
+    owner.listen(8080, {"Type": "forward", "ForwardConfig": {"TargetGroups": weights}})
+
+
+def _two_balancers(owner: Owner) -> None:
+    group = owner.target_group("two")
+    owner.reached_by(group)
+    other = owner.elbv2.create_load_balancer(Name="other", Subnets=owner.subnets)["LoadBalancers"][0]
+    owner.elbv2.create_listener(
+        LoadBalancerArn=other["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+
+
+def _rule_to_both(owner: Owner) -> None:
+    group = owner.target_group("two")
+    owner.reached_by(group)
+    both = [{"TargetGroupArn": arn, "Weight": 1} for arn in (owner.group, group)]
+    owner.listen(8080, {"Type": "forward", "ForwardConfig": {"TargetGroups": both}})
 
 
 def _no_group(owner: Owner) -> None:
@@ -437,15 +510,6 @@ def _no_group(owner: Owner) -> None:
 
 def _network_balancer(owner: Owner) -> None:
     owner.shows["DescribeLoadBalancers"] = lambda answer: answer["LoadBalancers"][0].update(Type="network")
-
-
-def _two_rules(owner: Owner) -> None:
-    owner.rule("shop.example")
-    owner.rule("www.shop.example", priority=101)
-
-
-def _two_listeners(owner: Owner) -> None:
-    owner.listen(8080, {"Type": "forward", "TargetGroupArn": owner.group})
 
 
 def _no_rule(owner: Owner) -> None:
@@ -461,11 +525,12 @@ def _registry_of_others(owner: Owner) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (_two_groups, "has 2 target groups"),
+        (_two_groups, "targetgroup/two/.* belongs to no load balancer: .*or take it out of the service"),
+        (_unreached_port, r"No rule leads to proxy:9090 \(.*targetgroup/two/"),
+        (_two_balancers, "belong to several load balancers, .*/(web|other)/.*, .* an ECS service of its own"),
+        (_rule_to_both, "leads to several ports of .* Let it lead to one"),
         (_no_group, "has no target group"),
         (_network_balancer, "network load balancer .* has no weights"),
-        (_two_rules, "Several rules lead to .*host-header www.shop.example"),
-        (_two_listeners, "Several rules lead to"),
         (_no_rule, "belongs to no load balancer|No rule of the load balancer leads to"),
         (_registry_of_others, "which is in no ECR repository of this account and region"),
     ],
@@ -554,6 +619,15 @@ def test_warnings(owner: Owner) -> None:
     assert re.search("^ours: by the name of the owner's service", warned, re.MULTILINE)
     assert re.search("^shop: by the name of the owner's service", warned, re.MULTILINE)
     assert "others" not in warned
+
+
+def test_what_measures_a_further_port_goes_silent_too(owner: Owner) -> None:
+    """By the name of its own target group."""
+    owner.two_ports()
+    metric = ["AWS/ApplicationELB", "RequestCount", "TargetGroup", owner.admin.rpartition(":")[2]]
+    body = {"widgets": [{"type": "metric", "properties": {"metrics": [metric]}}]}
+    owner.cloudwatch.put_dashboard(DashboardName="admin", DashboardBody=json.dumps(body))
+    assert re.search("^admin: by the name of the owner's service", _warned(owner.json(*ADOPT)), re.MULTILINE)
 
 
 def test_an_alarm_of_step_scaling_is_copied_and_so_not_silent(owner: Owner) -> None:

@@ -87,6 +87,21 @@ def test_a_service_is_handed_back(owner: Owner) -> None:
     assert f'Adopted="{other}"' in done.stdout
 
 
+def test_all_rules_of_a_service_are_taken_back(owner: Owner) -> None:
+    """And its owner is told the image that is released, also where a sidecar is reached first."""
+    owner.two_ports()
+    hosts = ("shop.example", "www.shop.example")
+    rules = [owner.rule(host, priority=100 + n) for n, host in enumerate(hosts)]
+    owner.adopt()
+    assert owner.parameters["Adopted"] == ",".join([LIKE, *rules])
+    _enters(owner, "Promoted", **PROMOTED)
+    _removes(owner, "the rule of blue")
+    done = owner.run("leave", "web")
+    assert done.exit_code == 0, done.stderr
+    assert "/team/web:1.2.3 and the count 2" in done.stdout
+    assert 'Adopted=""' in done.stdout
+
+
 def test_a_slot_that_stays_warm_is_not_waited_for(owner: Owner) -> None:
     """The service is free by then, and the removal stops what waits."""
     owner.adopt()

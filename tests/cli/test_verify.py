@@ -65,6 +65,27 @@ def test_all_is_well(owner: Owner, behind: Callable[[Script], str]) -> None:
     assert owner.run("verify", "web").stdout.startswith("ok      spec: ")
 
 
+def test_each_port_is_looked_at(owner: Owner, behind: Callable[[Script], str]) -> None:
+    """A further one answers as it does: the version is told by the first."""
+
+    def answers(seen: Seen) -> Reply:
+        role = seen.headers.get("x-crossfade-slot", "").partition("-")[2]
+        return Reply(status=404) if role.startswith("pattern.") else _of_slots(role)
+
+    owner.two_ports()
+    owner.adopt("--url", behind(answers))
+    lines = _lines(owner.json("verify", "web"))
+    assert len(re.findall("^ok route: ", lines, re.MULTILINE)) == 2
+    assert "the rule of pattern leads to tasks that answer" in lines
+    assert re.search(r"ok preview: .*pattern\.[0-9a-f]{8} leads to tasks that answer at proxy:9090", lines)
+    assert re.search(r"ok preview: .*blue\.[0-9a-f]{8} leads to no task", lines)
+    assert "wrong" not in lines
+
+
+def _of_slots(role: str) -> Reply:
+    return NO_TARGET if role.startswith(("blue", "green")) else LIVE
+
+
 def test_the_secret_is_not_shown(owner: Owner, behind: Callable[[Script], str]) -> None:
     """Whatever is answered."""
     owner.adopt("--url", behind(lambda _: Reply(status=404)))

@@ -24,7 +24,7 @@ from crossfade.domain.spec.names import mark
 from crossfade.domain.spec.placed import Placed
 from faults.aws.names import ACCOUNT, REGION
 from faults.cases.service import document
-from tests.unit.examples import NEW, pattern, placed, release
+from tests.unit.examples import NEW, of_two_ports, pattern, placed, release
 
 REPOSITORY = release().image.partition("@")[0]
 IMAGE = f"{REPOSITORY}:0.0.0"
@@ -206,6 +206,16 @@ def test_a_port_that_the_container_does_not_map_is_refused(mappings: Any, named:
         match=f"container app maps {named}, and the service's target group .* at 8080",
     ):
         refuse_unusable(theirs, placed(), ROLES)
+
+
+def test_each_port_is_mapped() -> None:
+    """By its own container."""
+    app = {"name": "app", "image": IMAGE, "portMappings": [{"containerPort": 8080}]}
+    proxy = {"name": "proxy", "image": "proxy:1", "portMappings": [{"containerPort": 9090}]}
+    refuse_unusable(_definition(containerDefinitions=[app, proxy]), of_two_ports(), ROLES)
+    theirs = _definition(containerDefinitions=[app, proxy | {"portMappings": []}])
+    with pytest.raises(PatternUnusable, match=r"container proxy maps no port, .* reaches it at 9090"):
+        refuse_unusable(theirs, of_two_ports(), ROLES)
 
 
 def test_ports_of_a_range_are_for_aws_to_judge() -> None:

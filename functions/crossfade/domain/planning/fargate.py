@@ -70,15 +70,18 @@ def _roles(definition: Mapping[str, Any], spec: Placed, roles: Sequence[str]) ->
 
 
 def _port(definition: Mapping[str, Any], spec: Placed) -> Iterator[str]:
-    """The load balancer reaches a port that the container maps, and no other."""
-    name, port = spec.pattern.container, spec.pattern.port
-    for container in definition["containerDefinitions"]:
-        mappings = container.get("portMappings") or []
-        mapped = [one["containerPort"] for one in mappings if one.get("containerPort")]
-        ranges = [one["containerPortRange"] for one in mappings if one.get("containerPortRange")]
-        if container["name"] == name and port not in mapped and not ranges:
-            found = ", ".join(str(one) for one in mapped) or "no port"
-            yield f"container {name} maps {found}, and the service's target group reaches it at {port}"
+    """The load balancer reaches ports that the containers map, and no others."""
+    for target in spec.pattern.targets:
+        for container in definition["containerDefinitions"]:
+            mappings = container.get("portMappings") or []
+            mapped = [one["containerPort"] for one in mappings if one.get("containerPort")]
+            ranges = [one["containerPortRange"] for one in mappings if one.get("containerPortRange")]
+            if container["name"] == target.container and target.port not in mapped and not ranges:
+                found = ", ".join(str(one) for one in mapped) or "no port"
+                yield (
+                    f"container {target.container} maps {found}, and the service's target group reaches it "
+                    f"at {target.port}"
+                )
 
 
 def _volumes(definition: Mapping[str, Any], spec: Placed) -> Iterator[str]:
