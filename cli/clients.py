@@ -54,12 +54,15 @@ class Clients:
         if not self._may_read["elbv2"]:
             return None, "these credentials may not read the rule"
         try:
-            return Traffic(self._account.client("elbv2"), plan.spec).weights(), ""
+            first, *others = Traffic(self._account.client("elbv2"), plan.spec).shown().weights
         except (ForeignChange, ResourceGone) as changed:
             return None, str(changed)
         except ClientError as error:
             self._refused("elbv2", error)
             return None, "these credentials may not read the rule"
+        if others:
+            return None, f"the rules differ: {'; '.join(str(one or 'no rule') for one in (first, *others))}"
+        return first, ""
 
     def _answers(self, plan: Plan) -> dict[str, float]:
         if not self._may_read["logs"]:

@@ -59,5 +59,6 @@ def test_who_sets_other_weights_is_told_what_to_do_while_both_slots_run(share: i
     world, deploy = _meddled(share)
     assert items_of(world)[deploy.name]["outcome"] == "failed"
     assert world.live() == {"blue": ("0.0.1",) * 2, "green": ("0.0.2",) * 2}
-    found = f"the live rule (blue {100 - share}, green {share}) was changed outside Crossfade"
-    assert (deploy.cause or "").endswith(f"The rollback: {found}. {PUT_RIGHT}")
+    found = f"but found blue {100 - share}, green {share}. It was changed outside Crossfade"
+    assert (deploy.cause or "").endswith(f"{found}. {PUT_RIGHT}")
+    assert "The rollback: Crossfade last wrote" in (deploy.cause or "")

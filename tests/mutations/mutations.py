@@ -46,8 +46,8 @@ MUTATIONS = (
         promise="3",
         breaks="the journal is believed instead of the live rule",
         file=f"{HANDLERS}/restore_weights.py",
-        old="live = rule.weights(plan.spec.target_groups) if rule else None",
-        new="live = state.weights",
+        old="mine = shown.among(own, slot=plan.candidate)",
+        new="mine = shown",
         test=f"{GOING_BACK}::test_weights_of_somebody_else_are_left_alone",
     ),
     Mutation(
@@ -72,8 +72,8 @@ MUTATIONS = (
         breaks="intent after the write",
         file=f"{HANDLERS}/shift_traffic.py",
         old="    journal.live.intend(plan.hold, weights)\n"
-        "    answer = traffic.write(weights, kept_most(known))\n",
-        new="    answer = traffic.write(weights, kept_most(known))\n"
+        "    answers = traffic.write(weights, [kept_most(rules) for rules in known])\n",
+        new="    answers = traffic.write(weights, [kept_most(rules) for rules in known])\n"
         "    journal.live.intend(plan.hold, weights)\n",
         test=f"{STAGES}::test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights",
     ),
@@ -89,7 +89,7 @@ MUTATIONS = (
         promise="4",
         breaks="weights that were changed outside Crossfade are overwritten",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="refuse_foreign(state.weights, live, overwritten=(), now=utc_now())",
+        old="shown.refuse_foreign(state.weights, own=own, now=utc_now())",
         new="pass",
         test=f"{STAGES}::test_weights_that_somebody_else_set_are_left_alone",
     ),
@@ -233,7 +233,7 @@ MUTATIONS = (
         promise="43",
         breaks="a first release takes over traffic that is not its owner's",
         file=f"{HANDLERS}/plan_release.py",
-        old="    refuse_others_traffic(state, live, spec)\n",
+        old="    refuse_others_traffic(state, shown, spec)\n",
         new="",
         test="tests/unit/handlers/test_plan_release.py::test_bad_input_fails_before_anything_is_changed",
     ),

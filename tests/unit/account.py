@@ -27,6 +27,7 @@ from moto.logs.responses import LogsResponse
 from moto.s3.models import s3_backends
 from moto.ssm.models import ssm_backends
 
+from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.gate.blocks.from_feed import Line
 from crossfade.domain.journal import Waiting
 from crossfade.domain.ledger import Record
@@ -35,6 +36,8 @@ from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.names import target_group_name
 from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ServiceSpec
+from crossfade.domain.traffic.rule import LiveRule
+from crossfade.domain.traffic.weights import Weights
 from faults.aws.names import ACCOUNT, REGION, STATES
 from faults.cases.service import document, found, login
 from faults.files import resources
@@ -771,6 +774,18 @@ def _keep_tags_of_targets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _key(item: str) -> dict[str, Any]:
     return {"service": {"S": "web"}, "item": {"S": item}}
+
+
+def rule_of(traffic: Traffic) -> LiveRule | None:
+    """The one production rule of a service, as it is shown."""
+    (shown,) = traffic.shown().routes
+    return shown.rule
+
+
+def weights_of(traffic: Traffic) -> Weights | None:
+    """The weights of all production rules of a service, which are the same."""
+    (weights,) = traffic.shown().weights
+    return weights
 
 
 def running_release(release: Release) -> RunningRelease:

@@ -1,13 +1,13 @@
-"""The load balancer: the production rule, its weights, and the health of targets."""
+"""The load balancer: the production rules, their weights, and the health of targets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from crossfade.aws.errors import error_code
-from crossfade.domain.errors import ForeignChange, NotYetVisible
+from crossfade.domain.errors import CrossfadeError, ForeignChange, NotYetVisible, ResourceGone
 from crossfade.domain.model import Model
 from crossfade.domain.preparation import passes_login, past_login
 from crossfade.domain.slots import SLOTS, Slot
@@ -15,6 +15,7 @@ from crossfade.domain.spec.placed import Placed
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.place import leads_here, listener_gone, target_group_gone
 from crossfade.domain.traffic.rule import LiveRule
+from crossfade.domain.traffic.shown import Shown, ShownRoute
 from crossfade.domain.traffic.weights import Weights
 
 
@@ -27,58 +28,75 @@ class TargetHealth(Model):
 
 
 class Traffic:
-    """Reads and writes one service's production rule through a boto3 ``elbv2`` client.
+    """Reads and writes one service's production rules through a boto3 ``elbv2`` client.
 
-    Each method raises ``ResourceGone`` where ELB says that it has no such listener or target group.
+    Each method raises ``ResourceGone`` where ELB says that it has no such target group.
     """
 
     def __init__(self, elbv2: Any, spec: Placed) -> None:
         self._elbv2 = elbv2
         self._spec = spec
 
-    def rule(self) -> LiveRule | None:
-        """The production rule, as the load balancer shows it; None if it shows none."""
-        with self._given():
-            return next(
-                (rule for rule in rules(self._elbv2, self._spec.listener) if rule.arn == self._spec.rule),
-                None,
+    def shown(self) -> Shown:
+        """The production rules, as the load balancer shows them."""
+        found: dict[str, LiveRule] = {}
+        gone: dict[str, ResourceGone] = {}
+        for listener in dict.fromkeys(route.listener for route in self._spec.routes):
+            try:
+                found |= {rule.arn: rule for rule in listeners_rules(self._elbv2, self._spec, listener)}
+            except ResourceGone as error:  # the other rules may still have to be put back
+                gone[listener] = error
+        return Shown(
+            tuple(
+                ShownRoute(route, found.get(route.rule), gone.get(route.listener))
+                for route in self._spec.routes
             )
+        )
 
-    def weights(self) -> Weights | None:
-        """The weights, as the load balancer shows them; None if it shows no production rule."""
-        rule = self.rule()
-        return rule.weights(self._spec.target_groups) if rule else None
+    def write(self, weights: Weights, known: Sequence[LiveRule] | None = None) -> list[LiveRule]:
+        """Set the weights of all rules, as they are ``known`` best or as they are read, in that order.
 
-    def write(self, weights: Weights, known: LiveRule | None = None) -> LiveRule:
-        """Set the weights of the rule, as it is ``known`` best or as it is read; returns ELB's own answer.
+        Returns ELB's own answers. Each rule is tried, whatever becomes of the others: what is left for a
+        retry are as few clients as can be.
 
         Raises
         ------
         ForeignChange
-            There is none: it was deleted outside Crossfade.
+            One is not there: it was deleted outside Crossfade.
+        NotYetVisible
+            The same, after it was read.
         """
-        rule = known or self.rule()
-        if rule is None:
-            raise ForeignChange(
-                f"The production rule {self._spec.rule} does not exist any more. It was deleted outside "
-                "Crossfade. Prepare the service again, then deploy again."
-            )
-        return self.change(rule, weights)
+        rules = self._all_rules() if known is None else known
+        answers, errors = list[LiveRule](), list[Exception]()
+        for rule in rules:
+            try:
+                answers.append(self._change(rule, weights))
+            except (BotoCoreError, ClientError, CrossfadeError) as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return answers
 
-    def change(self, rule: LiveRule, weights: Weights) -> LiveRule:
-        """Set the weights of a rule that was read; returns the load balancer's own answer.
+    def _all_rules(self) -> tuple[LiveRule, ...]:
+        shown = self.shown()
+        for one in shown.routes:
+            if one.weights is None:
+                raise ForeignChange(
+                    f"The production rule {one.route.rule} does not exist any more. It was deleted outside "
+                    "Crossfade. Prepare the service again, then deploy again."
+                )
+        return shown.rules
+
+    def _change(self, rule: LiveRule, weights: Weights) -> LiveRule:
+        """Set the weights of a rule; returns the load balancer's own answer.
 
         ModifyRule replaces the list of actions, so it is given all of them. It leaves conditions and
         transforms alone as long as it is given none.
-
-        Raises
-        ------
-        NotYetVisible
-            There is no such rule any more: it was deleted after it was read.
         """
-        actions = rule.weighted(self._spec.target_groups, weights)
+        groups = self._spec.groups_of(rule.arn)
+        actions = rule.weighted(groups, weights)
         try:
-            with self._given():
+            with self._given(groups.blue, groups.green):
                 answer = _live(self._elbv2.modify_rule(RuleArn=rule.arn, Actions=actions)["Rules"][0])
         except ClientError as error:
             if error_code(error) != "RuleNotFound":
@@ -86,7 +104,7 @@ class Traffic:
             raise NotYetVisible(
                 f"The rule {rule.arn} was deleted after it was read. Crossfade reads the rules again."
             ) from error
-        if self._spec.login_bypass:
+        if self._spec.login_bypass and rule.arn == self._spec.rule:
             self._lead_past_login(answer)
         return answer
 
@@ -107,28 +125,34 @@ class Traffic:
         return sticky
 
     def health(self, slot: Slot) -> TargetHealth:
-        """The health of a slot's targets."""
-        group = self._spec.target_groups.of(slot)
+        """The health of a slot's targets; of several ports the worst, since each task has to serve all."""
+        found = [self._health(group) for group in self._spec.slot_groups(slot)]
+        return TargetHealth(
+            healthy=min(one.healthy for one in found),
+            registered=max(one.registered for one in found),
+            unhealthy=tuple(dict.fromkeys(words for one in found for words in one.unhealthy)),
+        )
+
+    def _health(self, group: str) -> TargetHealth:
         with self._given(group):
             found = self._elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         targets = [target for target in found if target["TargetHealth"]["State"] != "draining"]
         bad = [target for target in targets if target["TargetHealth"]["State"] != "healthy"]
+        several = len(self._spec.pattern.targets) > 1
         return TargetHealth(
             healthy=len(targets) - len(bad),
             registered=len(targets),
-            unhealthy=tuple(f"{target['Target']['Id']}: {_words(target['TargetHealth'])}" for target in bad),
+            unhealthy=tuple(_named(target, with_port=several) for target in bad),
         )
 
     @contextmanager
-    def _given(self, group: str | None = None) -> Iterator[None]:
-        """Name the listener or target group of the spec that ELB says does not exist."""
+    def _given(self, *groups: str) -> Iterator[None]:
+        """Name the target group of the spec that ELB says does not exist, or those that it may be."""
         try:
             yield
         except ClientError as error:
-            if error_code(error) == "ListenerNotFound":
-                raise listener_gone(self._spec, self._spec.listener) from error
             if error_code(error) == "TargetGroupNotFound":
-                raise target_group_gone(self._spec, group) from error
+                raise target_group_gone(self._spec, *groups) from error
             raise
 
 
@@ -170,5 +194,8 @@ def _live(rule: dict[str, Any]) -> LiveRule:
     )
 
 
-def _words(health: dict[str, str]) -> str:
-    return health.get("Description") or health["State"]
+def _named(target: dict[str, Any], *, with_port: bool) -> str:
+    """A target, and what ELB says of it."""
+    which, health = target["Target"], target["TargetHealth"]
+    port = f":{which['Port']}" if with_port else ""
+    return f"{which['Id']}{port}: {health.get('Description') or health['State']}"

@@ -3,6 +3,7 @@
 Each write raises ServiceLost where the service is not held so any more.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import Slot
 from crossfade.domain.tasks.scaling import Resumption
 from crossfade.domain.traffic.rule import LastRule, LiveRule
+from crossfade.domain.traffic.shown import Shown
 from crossfade.domain.traffic.weights import Weights
 
 
@@ -26,16 +28,21 @@ class Live:
         """Write down the weights that are about to be written."""
         self._table.change_state(hold, "SET intended = :weights", {":weights": weights.model_dump()})
 
-    def saw(self, hold: Hold, state: State, read: LiveRule, weights: Weights | None, now: datetime) -> None:
-        """Write down what a read has shown of what is the rule's owner's, if it is news."""
-        seen = state.saw(read, weights, now)
-        if seen != state.seen:
-            values = {":seen": [one.model_dump(mode="json") for one in seen]}
+    def saw(self, hold: Hold, state: State, shown: Shown, now: datetime) -> None:
+        """Write down what a read has shown of what is the rules' owner's, if it is news."""
+        known = state
+        for one in shown.routes:
+            if one.rule:
+                known = known.model_copy(update={"seen": known.saw(one.rule, one.weights, now)})
+        if known.seen != state.seen:
+            values = {":seen": [one.model_dump(mode="json") for one in known.seen]}
             self._table.change_state(hold, "SET seen = :seen", values)
 
-    def wrote(self, plan: HeldPlan, weights: Weights, now: datetime, answer: LiveRule | None = None) -> None:
-        """Write down the weights that were written, and the load balancer's own answer."""
-        written, values = self._written(plan, weights, now, answer)
+    def wrote(
+        self, plan: HeldPlan, weights: Weights, now: datetime, answers: Sequence[LiveRule] = ()
+    ) -> None:
+        """Write down the weights that were written, and the load balancer's own answers."""
+        written, values = self._written(plan, weights, now, answers)
         self._table.change_state(plan.hold, f"{written}, weights = :weights REMOVE intended", values)
 
     def reinstate(
@@ -43,7 +50,7 @@ class Live:
         plan: HeldPlan,
         winner: Slot | None,
         now: datetime,
-        answer: LiveRule | None = None,
+        answers: Sequence[LiveRule] = (),
         *,
         verified: bool = True,
     ) -> None:
@@ -53,7 +60,7 @@ class Live:
         ``intended`` stays: a write of the deployment's own may still be on its way.
         """
         wanted = Weights.share(winner, 100) if winner else plan.before
-        written, values = self._written(plan, wanted, now, answer)
+        written, values = self._written(plan, wanted, now, answers)
         written += ", weights = :weights"
         if winner is None:
             gone = "stable, version, digest, verified, verified_by"
@@ -107,17 +114,22 @@ class Live:
         self._table.change_state(hold, "SET resumed = :resumed", values)
 
     def _written(
-        self, plan: HeldPlan, weights: Weights, now: datetime, answer: LiveRule | None
+        self, plan: HeldPlan, weights: Weights, now: datetime, answers: Sequence[LiveRule]
     ) -> tuple[str, dict[str, Any]]:
-        """How to write down that the rule was written, and the values."""
+        """How to write down that the rules were written, and the values."""
         state = self._table.state(plan.service)  # only the holder changes it, so reading it first is safe
         past = [one.model_dump(mode="json") for one in state.overwritten_by(weights, now)]
         written = "SET written_at = :now, overwritten = :past, seen = :none"
         values: dict[str, Any] = {":now": iso(now), ":past": past, ":none": []}
         values[":weights"] = weights.model_dump()
-        if answer:
+        if answers:
             again = weights in state.model_copy(update={"intended": None}).own(now)
+            last = {one.arn: one for one in state.last_rules}  # of those that were left alone
+            last |= {one.arn: LastRule.of(plan.spec, one, now, again=again) for one in answers}
+            first, *also = [last[route.rule] for route in plan.spec.routes if route.rule in last]
             written += ", last_rule = :rule"
-            last = LastRule.of(plan.spec, answer, now, again=again)
-            values[":rule"] = last.model_dump(mode="json")
+            values[":rule"] = first.model_dump(mode="json")
+            if also or state.last_also:
+                written += ", last_also = :also"
+                values[":also"] = [one.model_dump(mode="json") for one in also]
         return written, values

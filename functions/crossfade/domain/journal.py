@@ -15,6 +15,7 @@ from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.tasks.scaling import Resumption
 from crossfade.domain.traffic.rule import LastRule, LiveRule, SeenRule
+from crossfade.domain.traffic.shown import Shown
 from crossfade.domain.traffic.weights import RULE_SECONDS, Overwritten, Weights
 
 FIRST_WAIT = timedelta(seconds=30)
@@ -104,10 +105,11 @@ class State(Model):
     """A service in the journal; empty before its first deployment.
 
     ``holder`` is the execution that may change the service, ``deployment`` the deployment that it works on.
-    ``weights`` were written last, at ``written_at``, to ``last_rule`` (see ``live_rule``). ``intended`` is
-    set during a write, so that a write that was cut off is not taken for a foreign change. ``overwritten``
-    has older weights that the load balancer may still show. ``seen`` is what reads since the last write have
-    shown of the rule that is its owner's, where that was news. ``origin`` is the slot whose place the owner's
+    ``weights`` were written last, at ``written_at``, to ``last_rule`` and ``last_also`` (see ``last_rules``).
+    ``intended`` is set during a write, so that a write that was cut off, maybe between two rules, is not
+    taken for a foreign change. ``overwritten`` has older weights that the load balancer may still show.
+    ``seen`` is what reads since the last write have shown of the rules that is their owner's, where that was
+    news. ``origin`` is the slot whose place the owner's
     ECS service took in the last deployment.
 
     ``freed`` is when the last deployment freed the service, after all its changes; ``resumed`` is how it left
@@ -127,6 +129,7 @@ class State(Model):
     intended: Weights | None = None
     written_at: Timestamp | None = None
     last_rule: LastRule | None = None
+    last_also: tuple[LastRule, ...] = ()
     overwritten: tuple[Overwritten, ...] = ()
     seen: tuple[SeenRule, ...] = ()
     freed: Timestamp | None = None
@@ -186,10 +189,17 @@ class State(Model):
         return (self.weights, *([self.intended] if self.intended else []), *past)
 
     @property
-    def live_rule(self) -> LastRule | None:
-        """The rule that ``weights`` were written to; None where that is not known."""
-        known = self.weights and self.last_rule and self.last_rule.at == self.written_at
-        return self.last_rule if known else None
+    def last_rules(self) -> tuple[LastRule, ...]:
+        """All production rules; none where it is not known which ``weights`` were written to.
+
+        One that was changed outside Crossfade, and so left alone by a rollback, is of an earlier write.
+        """
+        known = tuple(one for one in (self.last_rule, *self.last_also) if one)
+        return known if self.weights and any(one.at == self.written_at for one in known) else ()
+
+    def written_to(self, arn: str) -> LastRule | None:
+        """A rule as ``weights`` were written to it; None where they were not, or that is not known."""
+        return next((one for one in self.last_rules if (one.arn, one.at) == (arn, self.written_at)), None)
 
     def may_be(self, read: LiveRule, weights: Weights | None, now: datetime) -> list[LiveRule]:
         """What the rule may be by now, by a read that is Crossfade's own by its ``weights``.
@@ -198,7 +208,7 @@ class State(Model):
         owner's, and nothing tells which is newer. What shows overwritten weights is older than the last
         write, and so are its actions: they are not among it.
         """
-        last = self.live_rule if self.live_rule and self.live_rule.arn == read.arn else None
+        last = self.written_to(read.arn)
         seen = [one for one in self.seen if one.arn == read.arn and one.may_be_newer(now)]
         is_old = self._is_old(weights) and bool(last or seen)
         found = [] if is_old else [read]
@@ -210,14 +220,18 @@ class State(Model):
             by_owner.setdefault(rule.of_owner, rule)
         return list(by_owner.values())
 
+    def known(self, shown: Shown, now: datetime) -> list[list[LiveRule]]:
+        """What each rule that is shown may be by now, see ``may_be``."""
+        return [self.may_be(one.rule, one.weights, now) for one in shown.routes if one.rule]
+
     def saw(self, read: LiveRule, weights: Weights | None, now: datetime) -> tuple[SeenRule, ...]:
         """``seen`` after a read; what is no other than the last write is no news where no read was other."""
-        seen = tuple(one for one in self.seen if one.arn == read.arn and one.may_be_newer(now))
-        last = self.live_rule
-        known = last and last.arn == read.arn and last.over(read).of_owner == read.of_owner
-        if self._is_old(weights) or (known and not seen):
+        seen = tuple(one for one in self.seen if one.may_be_newer(now))
+        mine = [one for one in seen if one.arn == read.arn]
+        last = self.written_to(read.arn)
+        if self._is_old(weights) or (last and last.over(read).of_owner == read.of_owner and not mine):
             return seen
-        others = [one for one in seen if one.over(read).of_owner != read.of_owner]
+        others = [one for one in seen if one not in mine or one.over(read).of_owner != read.of_owner]
         return (*others, SeenRule(arn=read.arn, actions=json.dumps(read.actions), at=now))
 
     def _is_old(self, weights: Weights | None) -> bool:

@@ -70,7 +70,7 @@ from crossfade.domain.tasks.capacity import refuse_narrow
 from crossfade.domain.traffic.place import balancer_of, listener, production_rule, refuse_moved
 from crossfade.domain.traffic.routes import Listener, refuse_routes
 from crossfade.domain.traffic.rule import LiveRule, SeenRule, refuse_stickiness
-from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, refuse_foreign, stable_slot
+from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, stable_slot
 from crossfade.step import step, utc_now
 
 ECR_LAG = timedelta(minutes=1)
@@ -364,11 +364,11 @@ def _decide(
 
 
 def _seen(spec: Placed, state: State, shown: list[LiveRule]) -> tuple[SeenRule, ...]:
-    """What reads of the production rule have shown of its owner's: the first shift is to lose none of it."""
+    """What reads of the production rules have shown of their owner's: the first shift loses none of it."""
     known = state.bound(spec.origin)
     for rule in shown:
         with suppress(ForeignChange):  # one that is older than the one that was judged
-            seen = known.saw(rule, rule.weights(spec.target_groups), utc_now())
+            seen = known.saw(rule, rule.weights(spec.groups_of(rule.arn)), utc_now())
             known = known.model_copy(update={"seen": seen})
     return known.seen
 
@@ -423,48 +423,50 @@ def _running(
 
 
 def _live(spec: Placed, state: State, traffic: Traffic) -> tuple[Weights, list[LiveRule]]:
-    """The weights of the production rule, and the rule each time that it was read.
+    """The weights of all production rules, and the rules each time that they were read.
 
     Raises
     ------
     ForeignChange
-        The rule does not stand as Crossfade, or before its first release the owner, has left it.
+        A rule does not stand as Crossfade, or before its first release the owner, has left it.
     ServiceMoved
-        It is not the rule that Crossfade has left so.
+        They are not the rules that Crossfade has left so.
     """
-    rule = traffic.rule()
-    refuse_stickiness([rule] if rule else [], traffic.sticky_groups())
+    shown = traffic.shown()
+    refuse_stickiness(shown.rules, traffic.sticky_groups())
     try:
-        if rule is None:
-            raise ForeignChange(f"The production rule {spec.rule} was deleted outside Crossfade.")
-        live = rule.weights(spec.target_groups)
+        gone = [one.route.rule for one in shown.routes if one.weights is None]
+        if gone:
+            raise ForeignChange(f"The production rule {', '.join(gone)} was deleted outside Crossfade.")
         known = state.bound(spec.origin)
         if known.weights:
-            refuse_foreign(known.weights, live, overwritten=known.overwritten, now=utc_now())
+            shown.refuse_foreign(known.weights, overwritten=known.overwritten, now=utc_now())
     except ForeignChange as changed:
-        refuse_moved(spec, state.live_rule, state.stable)  # it is not the rule that was written
+        refuse_moved(spec, state.last_rules, state.stable)  # they are not those that were written
         raise ForeignChange(f"{changed} {PUT_RIGHT}") from changed
-    refuse_others_traffic(state, live, spec)
-    refuse_moved(spec, state.live_rule, state.stable)
-    return live, [rule, *_refuse_routes(spec)]
+    refuse_others_traffic(state, shown, spec)
+    refuse_moved(spec, state.last_rules, state.stable)
+    live = shown.weights[0]
+    assert live  # noqa: S101 - each is there, and they are one: compared with what was written
+    return live, [*shown.rules, *_refuse_routes(spec)]
 
 
 def _refuse_routes(spec: Placed) -> list[LiveRule]:
     """Refuse another rule of the load balancer that leads to the service, and what keeps the probe out.
 
-    They were looked at when the service was prepared, and may have come since. Returns the production rule
-    as it was read with them.
+    They were looked at when the service was prepared, and may have come since. Returns the production rules
+    as they were read with them.
     """
-    elbv2 = client("elbv2")
-    made = [spec.rule] if isinstance(spec.route, OwnRule) else []
+    elbv2, moved = client("elbv2"), {route.rule: route for route in spec.routes}
+    made = [arn for arn, entry in zip(moved, spec.traffic, strict=True) if isinstance(entry, OwnRule)]
     found = []
     for shown in listeners_of(elbv2, balancer_of(spec.listener)):
         live = rules(elbv2, shown["ListenerArn"])
         own = frozenset([*made, *(rule.arn for rule in live if is_preview(rule))])
         found.append(Listener(shown, tuple(live), own))
-    groups = spec.target_groups
-    refuse_routes(spec, found, (groups.blue, groups.green, groups.pattern))
-    return [rule for one in found for rule in one.rules if rule.arn == spec.rule]
+    all_groups = [route.target_groups for route in spec.routes]
+    refuse_routes(spec, found, [arn for one in all_groups for arn in (one.blue, one.green, one.pattern)])
+    return [rule for one in found for rule in one.rules if rule.arn in moved]
 
 
 def _count(slots: Slots, traffic: Traffic, slot: Slot) -> SlotCount | None:

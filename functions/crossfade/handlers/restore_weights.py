@@ -1,5 +1,6 @@
 """RestoreWeights: route all traffic to one slot, to the stable one if it can serve, before anything else."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -48,45 +49,47 @@ def handler(
 ) -> Restored:
     """Route all traffic to the stable slot, or to the candidate if only it has healthy targets.
 
-    A rule that was changed outside Crossfade is left alone. Until ``deadline`` a slot may become healthy.
-    Until ``tasks_deadline`` a stable slot may get missing tasks, if the candidate has them. ``rounds`` is the
-    number of rounds before this one. ``written`` is when an earlier invocation of this round set the weights,
-    if the load balancer did not show them yet.
+    A rule that was changed outside Crossfade is left alone, and the others are put back all the same. Until
+    ``deadline`` a slot may become healthy. Until ``tasks_deadline`` a stable slot may get missing tasks, if
+    the candidate has them. ``rounds`` is the number of rounds before this one. ``written`` is when an earlier
+    invocation of this round set the weights, if the load balancer did not show them yet.
     """
     journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)
     state = journal.refuse_lost(plan.hold)
+    put_back = ""
     try:
-        rule = traffic.rule()
-        live = rule.weights(plan.spec.target_groups) if rule else None
-        if rule is None and None in state.own(utc_now()):
+        own, shown = (*state.own(utc_now()), plan.before), traffic.shown()
+        mine = shown.among(own, slot=plan.candidate)
+        if not mine.routes:
+            shown.refuse_foreign(state.weights, own=own, now=utc_now())
             return _left("waiting", "the load balancer does not show the production rule yet", written)
         target = _target(
-            plan, state, journal, traffic, live, deadline=deadline, tasks_deadline=tasks_deadline
+            plan, state, journal, traffic, mine.weights, deadline=deadline, tasks_deadline=tasks_deadline
         )
         if target.action == "wait":
-            if rule:
-                journal.live.saw(plan.hold, state, rule, live, utc_now())
+            journal.live.saw(plan.hold, state, mine, utc_now())
             return _left("waiting", target.reason, written)
-        if target.action == "bar":
-            return _left("barred", target.reason, written)
         wanted = Weights.share(target.winner, 100) if target.winner else plan.before
         verified = _verified(plan, state, journal, target.winner)
-        set_at = written if state.weights == wanted else None
+        done = state.weights == wanted and all(state.written_to(rule.arn) for rule in mine.rules)
+        set_at = written if done else None
         if set_at is None:
             # Always written, even if the wanted weights are read: what is read may be old.
             # And no slower for that: clients may be meeting a bad release.
-            known = kept_most(state.may_be(rule, live, utc_now())) if rule else None
+            known = [kept_most(rules) for rules in state.known(mine, utc_now())]
             set_at = _write(plan, target, journal, traffic, known, verified=verified)
+        if len(mine.routes) < len(shown.routes):
+            put_back = f"{', '.join(rule.arn for rule in mine.rules)} was set to {wanted}. "
         if not visible(plan, traffic, journal):
             reason = f"the load balancer does not show what was written ({wanted}) yet"
             return _left("waiting", reason, set_at)
     except ForeignChange as foreign:
-        return _left("barred", f"{foreign} {PUT_RIGHT}", written)
+        return _left("barred", f"{put_back}{foreign} {PUT_RIGHT}", written)
     except ResourceGone as gone:
         # Only believed at the deadline: after this both slots are left as they are.
-        return _left("barred" if utc_now() >= deadline else "waiting", str(gone), written)
-    moved = written is not None or live != wanted or _met(plan, state, wanted, rounds)
+        return _left("barred" if utc_now() >= deadline else "waiting", f"{put_back}{gone}", written)
+    moved = written is not None or mine.weights != (wanted,) or _met(plan, state, wanted, rounds)
     at = utc_now()
     journal.history.milestone(plan.hold, "restored", iso(at))
     won_back = target.winner == plan.stable
@@ -111,7 +114,7 @@ def _target(
     state: State,
     journal: Journal,
     traffic: Traffic,
-    live: Weights | None,
+    lives: Sequence[Weights | None],
     *,
     deadline: datetime,
     tasks_deadline: datetime,
@@ -122,10 +125,9 @@ def _target(
     patient = now < tasks_deadline and history.refused is None
     worth_a_wait = patient and plan.stable and 0 < healthy[plan.stable] < healthy[plan.candidate]
     return restore_target(
-        live,
+        lives,
         plan,
         written=state.weights,
-        own=state.own(now),
         healthy=healthy,
         fit=is_fit(history),
         short=lacking(plan, journal, plan.stable) if plan.stable and worth_a_wait else None,
@@ -148,18 +150,18 @@ def _write(
     target: RestoreTarget,
     journal: Journal,
     traffic: Traffic,
-    rule: LiveRule | None,
+    rules: Sequence[LiveRule],
     *,
     verified: bool,
 ) -> datetime:
-    # The write goes to the rule that was read: a second read need not show the same one.
+    # The write goes to the rules that were read: a second read need not show the same ones.
     wanted = Weights.share(target.winner, 100) if target.winner else plan.before
     if target.winner == plan.candidate:
         # A retry must recognise these weights as Crossfade's own; those from before the plan it knows.
         journal.live.intend(plan.hold, wanted)
-    answer = traffic.write(wanted, rule)
+    answers = traffic.write(wanted, rules)
     now = utc_now()
-    journal.live.reinstate(plan, target.winner, now, answer, verified=verified)
+    journal.live.reinstate(plan, target.winner, now, answers, verified=verified)
     return now
 
 

@@ -183,10 +183,10 @@ def _retire(plan: HeldPlan, journal: Journal, counted_from: datetime) -> int:
     if slot is None:
         journal.live.promote(plan, utc_now())
         return 0
-    state, live = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).weights()
+    state, shown = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).shown()
     if state.stable != plan.candidate:
         refuse_going_back(state)
-    refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
+    refuse_stop(slot, shown.weights, written=state.weights, overwritten=state.overwritten, now=utc_now())
     # After this a rollback may not route traffic to the old slot: the journal must say so before it stops.
     journal.live.promote(plan, utc_now())
     if plan.spec.retire.warm_seconds > 0:

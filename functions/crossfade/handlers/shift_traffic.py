@@ -15,7 +15,7 @@ from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.tasks.reasons import advice
 from crossfade.domain.traffic.rule import kept_most, refuse_stickiness
-from crossfade.domain.traffic.weights import RULE_SECONDS, Weights, refuse_foreign
+from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 from crossfade.domain.verdict import Window
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import keep_up, lacking
@@ -125,27 +125,28 @@ def _below_floor(weights: Weights, short: str) -> TargetsBelowFloor:
 
 
 def _write(plan: HeldPlan, journal: Journal, traffic: Traffic, weights: Weights, *, urgent: bool) -> datetime:
-    """Set the weights, unless they were changed outside Crossfade; returns when that began.
+    """Set the weights of all rules, unless one was changed outside Crossfade; returns when that began.
 
-    While it is not known what of the rule's owner is newest nothing is written, unless it is ``urgent``.
+    While it is not known what of a rule's owner is newest nothing is written, unless it is ``urgent``.
     """
-    state, rule = journal.refuse_lost(plan.hold), traffic.rule()
-    live = rule.weights(plan.spec.target_groups) if rule else None
-    if live not in state.own(utc_now()):
-        refuse_foreign(state.weights, live, overwritten=(), now=utc_now())
-    if rule is None:
-        raise NotYetVisible(f"The load balancer does not show the production rule {plan.spec.rule} yet.")
-    refuse_stickiness([rule])  # its owner may have turned it on since the plan; a write keeps it
+    state, shown = journal.refuse_lost(plan.hold), traffic.shown()
+    own = state.own(utc_now())
+    shown.refuse_foreign(state.weights, own=own, now=utc_now())
+    unseen = [one.route.rule for one in shown.routes if one.rule is None]
+    if unseen:
+        raise NotYetVisible(f"The load balancer does not show the production rule {', '.join(unseen)} yet.")
+    refuse_stickiness(shown.rules)  # its owner may have turned it on since the plan; a write keeps it
     began = utc_now()
-    known = state.may_be(rule, live, began)
-    if len(known) > 1 and not urgent:
-        journal.live.saw(plan.hold, state, rule, live, began)
+    known = state.known(shown.among(own, slot=plan.candidate), began)
+    unclear = [rules[0].arn for rules in known if len(rules) > 1]
+    if unclear and not urgent:
+        journal.live.saw(plan.hold, state, shown, began)
         raise NotYetVisible(
-            f"What the load balancer shows of the production rule {rule.arn}, weights aside, is not what it "
-            "showed a moment ago, and may be older. A write would keep one and lose the other, so Crossfade "
-            f"waits until it has shown one and the same for {RULE_SECONDS // 60} minutes."
+            f"What the load balancer shows of the production rule {', '.join(unclear)}, weights aside, is "
+            "not what it showed a moment ago, and may be older. A write would keep one and lose the other, "
+            f"so Crossfade waits until it has shown one and the same for {RULE_SECONDS // 60} minutes."
         )
     journal.live.intend(plan.hold, weights)
-    answer = traffic.write(weights, kept_most(known))
-    journal.live.wrote(plan, answer.weights(plan.spec.target_groups), utc_now(), answer)
+    answers = traffic.write(weights, [kept_most(rules) for rules in known])
+    journal.live.wrote(plan, weights, utc_now(), answers)
     return began

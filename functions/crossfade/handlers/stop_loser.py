@@ -41,9 +41,9 @@ def handler(plan: HeldPlan, slot: Slot | None, deadline: Timestamp, undecided: b
     state = journal.refuse_lost(plan.hold)
     if slot is None:
         return Stopped(status="stopped", reason="there is no slot to stop")
-    live, now = traffic.weights(), utc_now()
+    lives, now = traffic.shown().weights, utc_now()
     try:
-        refuse_stop(slot, live, written=state.weights, overwritten=state.overwritten, now=now)
+        refuse_stop(slot, lives, written=state.weights, overwritten=state.overwritten, now=now)
     except SlotHasTraffic as busy:
         raise SlotHasTraffic(
             f"{busy} Give all the traffic to {other(slot)}, whose tasks run, then start the rollback state "

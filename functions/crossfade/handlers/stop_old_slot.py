@@ -35,10 +35,11 @@ def handler(plan: HeldPlan) -> Stopped:
         _refuse_dead(plan, plan.stable)
     if not journal.holding.reclaim(plan.hold):
         return Stopped(slot=None)
-    state, live = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).weights()
+    state, shown = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).shown()
     stopped = True
     try:
-        refuse_stop(plan.stable, live, written=state.weights, overwritten=state.overwritten, now=utc_now())
+        past, now = state.overwritten, utc_now()
+        refuse_stop(plan.stable, shown.weights, written=state.weights, overwritten=past, now=now)
         Slots(client("ecs"), plan.spec).stop(plan.stable)
     except SlotHasTraffic:  # changed outside Crossfade: the next plan refuses it with the reason
         stopped = False

@@ -6,7 +6,6 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.domain.errors import NotYetVisible
 from crossfade.domain.planning.plan import HeldPlan
-from crossfade.domain.traffic.weights import refuse_foreign
 from crossfade.step import utc_now
 
 HOLD_SECONDS = 15
@@ -14,9 +13,9 @@ PAUSE_SECONDS = 1
 
 
 def visible(plan: HeldPlan, traffic: Traffic, journal: Journal) -> bool:
-    """Whether the load balancer shows the weights that the journal says were written last.
+    """Whether the load balancer shows, in all rules, the weights that the journal says were written last.
 
-    What its owner has put into the rule since that is shown with them is written down.
+    What their owner has put into the rules since that is shown with them is written down.
 
     Raises
     ------
@@ -25,15 +24,13 @@ def visible(plan: HeldPlan, traffic: Traffic, journal: Journal) -> bool:
     """
     state, until = journal.refuse_lost(plan.hold), time.monotonic() + HOLD_SECONDS
     while True:
-        rule = traffic.rule()
-        live = rule.weights(plan.spec.target_groups) if rule else None
+        shown = traffic.shown()
         try:
-            refuse_foreign(state.weights, live, overwritten=state.overwritten, now=utc_now())
+            shown.refuse_foreign(state.weights, overwritten=state.overwritten, now=utc_now())
         except NotYetVisible:
             if time.monotonic() >= until:
                 return False
         else:
-            if rule:
-                journal.live.saw(plan.hold, state, rule, live, utc_now())
+            journal.live.saw(plan.hold, state, shown, utc_now())
             return True
         time.sleep(PAUSE_SECONDS)

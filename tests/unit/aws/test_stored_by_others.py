@@ -90,7 +90,7 @@ def test_the_journal_is_read(account: Account, path: Path, change: Callable[[Any
     """The rest of the state, the milestones and the plan; and the plan travels on through the workflow."""
     journal = put(account, change(stored(path)))
     state = journal.state("web")
-    assert state.live_rule is not None
+    assert len(state.last_rules) == 1
     assert (state.resumed and state.resumed.slot, state.newest and state.newest.at) == ("blue", at(-60))
     assert [past.until for past in state.overwritten] == [at(41)]
     history = journal.history.of("web", "d1")

@@ -187,12 +187,12 @@ def test_a_live_service_is_not_moved(changed: dict[str, Any], said: str) -> None
     """What was in the spec, what is there now, and what to do. Where nothing is live, nothing stays."""
     moved = placed().model_copy(update=changed)
     with pytest.raises(ServiceMoved, match=f"its spec was changed since: {said}.*Change that back"):
-        refuse_moved(moved, LAST, "blue")
-    refuse_moved(moved, None, "blue")
-    refuse_moved(placed(), LAST, "blue")
+        refuse_moved(moved, [LAST], "blue")
+    refuse_moved(moved, [], "blue")
+    refuse_moved(placed(), [LAST], "blue")
 
 
 def test_the_idle_slots_group_may_be_another_one() -> None:
     """After the first release the origin makes room for Crossfade's own."""
     bound = placed(target_groups=GROUPS[0].model_copy(update={"green": GROUPS[0].pattern}).model_dump())
-    refuse_moved(placed(), LastRule.of(bound, live_rule(), at(0)), "blue")
+    refuse_moved(placed(), [LastRule.of(bound, live_rule(), at(0))], "blue")

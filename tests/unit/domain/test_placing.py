@@ -9,6 +9,7 @@ from crossfade.domain.journal import State, WarmSlot
 from crossfade.domain.planning.placing import image_tag, place, refuse_others_traffic
 from crossfade.domain.slots import Slot, TargetGroups, other
 from crossfade.domain.spec.placed import Placed, Target
+from crossfade.domain.traffic.shown import Shown, ShownRoute
 from crossfade.domain.traffic.weights import Weights
 from faults.cases.service import RULE, document
 from tests.unit.examples import at, forward, live_rule, origin_placed, pattern, placed, spec
@@ -147,6 +148,11 @@ def test_what_is_with_its_owner_cannot_leave(state: State) -> None:
         _place(state, leaves=True, pattern=1)
 
 
+def _shown(live: Weights) -> Shown:
+    rule = live_rule(forward(blue=live.blue, pattern=live.green))
+    return Shown((ShownRoute(origin_placed().routes[0], rule),))
+
+
 def test_what_is_warm_and_in_no_slots_place_is_left_over() -> None:
     """The next deployment uses its slot, and it must not run on without a word."""
     assert _place(_state("blue", "green", warm=True), blue=100, green=0).leftover_service == "web"
@@ -161,9 +167,9 @@ def test_what_is_warm_and_in_no_slots_place_is_left_over() -> None:
 def test_before_a_first_release_all_traffic_is_its_owners(live: Weights) -> None:
     """Anything else was made by nobody that is known."""
     with pytest.raises(ForeignChange, match=r"never deployed by Crossfade, and .* alone\. It is left alone"):
-        refuse_others_traffic(State(), live, origin_placed())
-    refuse_others_traffic(State(), GREEN, origin_placed())
-    refuse_others_traffic(_state("blue"), live, placed())
+        refuse_others_traffic(State(), _shown(live), origin_placed())
+    refuse_others_traffic(State(), _shown(GREEN), origin_placed())
+    refuse_others_traffic(_state("blue"), _shown(live), placed())
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,9 @@ def _way(
     short: str | None = None,
 ) -> RestoreTarget:
     return restore_target(
-        live,
+        [live],
         given,
         written=written[0],
-        own=written,
         healthy={"blue": blue, "green": green},
         fit=fit,
         short=short,
@@ -66,23 +65,21 @@ def test_a_first_release_goes_off_the_air(live: Weights) -> None:
 
 
 @pytest.mark.parametrize(
-    ("live", "given", "written", "said"),
-    [
-        pytest.param(HALF, plan(), (BLUE, None), "blue 50, green 50", id="foreign-weights"),
-        pytest.param(None, plan(), (HALF, SOME), "gone", id="rule-deleted-while-a-write-was-under-way"),
-        pytest.param(None, plan(), (HALF, None), "gone", id="rule-deleted"),
-        pytest.param(HALF, first_plan(), (BLUE, None), "blue 50, green 50", id="foreign-first-weights"),
-    ],
+    ("lives", "back"), [([BLUE, HALF], False), ([HALF, BLUE], False), ([BLUE] * 2, True)]
 )
-def test_what_somebody_else_changed_is_left_alone(
-    live: Weights | None, given: Plan, written: tuple[Weights | None, ...], said: str
-) -> None:
-    """Neither slot has won: both may have clients."""
-    way = _way(live, given, written)
-    assert (way.action, way.winner) == ("bar", None)
-    assert (
-        f"the live rule ({said}) was changed outside Crossfade. It is left alone. Choose a slot" in way.reason
+def test_rules_are_back_when_all_are(lives: list[Weights], back: bool) -> None:
+    """Of two rules one is back, and the stable slot lacks tasks: what it still has to take is waited for."""
+    way = restore_target(
+        lives,
+        plan(),
+        written=BLUE,
+        healthy={"blue": 1, "green": 4},
+        fit=True,
+        short="blue lacks 3",
+        late=False,
     )
+    assert (way.action == "go") is back
+    assert back or way.reason.endswith(f"traffic stays at {lives[0]} and {lives[1]}")
 
 
 def test_a_version_that_no_client_was_to_meet_is_not_given_to_them() -> None:

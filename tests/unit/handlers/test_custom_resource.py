@@ -16,7 +16,7 @@ from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.traffic.weights import Weights
 from crossfade.handlers.cleanup import REASON_CHARACTERS
 from tests.statemachine.permissions import ACTIONS
-from tests.unit.account import SPECS, TABLE, Account
+from tests.unit.account import SPECS, TABLE, Account, rule_of
 from tests.unit.aws.test_stored_by_others import FIRST, put, stored
 from tests.unit.examples import DEPLOY, EXECUTION, FIRST_TRY, ROLLBACK, ROLLBACKS, at, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Context, Invoke, module_of
@@ -97,7 +97,7 @@ def test_creating_and_updating_change_nothing(
 ) -> None:
     """A stack update can never change what is live."""
     _cleanup(aws, kind)
-    assert Traffic(account.elbv2, account.spec).rule() is not None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is not None
     assert account.runs(deployed.execution)
     assert answers.bodies == [
         {
@@ -197,7 +197,7 @@ def test_a_deleted_stack_leaves_nothing_of_crossfade(
     for _ in range(2):
         _cleanup(aws, "Delete")
     assert [body["Status"] for body in answers.bodies] == ["SUCCESS"] * 2
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
     assert journal.state("web") == State()
     found = account.ecs.list_task_definitions(familyPrefix="crossfade-web", status="ACTIVE")[
         "taskDefinitionArns"
@@ -235,7 +235,7 @@ def test_a_rule_that_is_not_seen_yet_is_removed_as_well(
     clock.meanwhile.append(lambda: aws.allow("DescribeRules"))
     _cleanup(aws, "Delete")
     assert [body["Status"] for body in answers.bodies] == ["SUCCESS"]
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
 
 
 def test_a_running_deployment_is_stopped_with_its_probe(
@@ -320,7 +320,7 @@ def test_a_service_that_changes_hands_for_ever_is_told(
     assert answers.bodies[0]["Reason"].startswith("ServiceChanged: Service web was held by")
     assert clock.seconds == 10
     assert account.runs(deployed.execution)
-    assert Traffic(account.elbv2, account.spec).rule() is not None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is not None
 
 
 def test_tasks_that_do_not_end_in_time_are_told(
@@ -419,7 +419,7 @@ def test_a_service_that_is_free_is_deleted_as_well(
     journal.holding.release(deployed.hold, at(60))
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
 
 
 def test_a_service_that_never_was_deployed_is_deleted(
@@ -438,7 +438,7 @@ def test_a_name_that_no_service_can_have_needs_no_cleanup(
     for name in ("", "web:1"):
         _cleanup(aws, "Delete", name)
     assert [body["Status"] for body in answers.bodies] == ["SUCCESS"] * 2
-    assert Traffic(account.elbv2, account.spec).rule() is not None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is not None
 
 
 def _gone(account: Account) -> None:
@@ -466,7 +466,7 @@ def test_what_was_made_is_known_by_the_journal(
     happen(account)
     _cleanup(aws, "Delete")
     assert (answers.bodies[0]["Status"], answers.bodies[0]["Reason"]) == ("SUCCESS", "")
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
     assert account.status("blue") == "INACTIVE"
     assert journal.state("web") == State()
     found = account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]
@@ -561,7 +561,7 @@ def _rule_and_releases(account: Account) -> tuple[Any, list[str]]:
     found = account.ecs.list_task_definitions(familyPrefix="crossfade-web", status="ACTIVE")[
         "taskDefinitionArns"
     ]
-    return Traffic(account.elbv2, account.spec).rule(), found
+    return rule_of(Traffic(account.elbv2, account.spec)), found
 
 
 def test_a_rule_that_was_given_another_priority_is_removed(
@@ -570,7 +570,7 @@ def test_a_rule_that_was_given_another_priority_is_removed(
     """Nothing was deployed since, so the journal's plans know the old one only; another rule has that."""
     traffic = Traffic(account.elbv2, account.spec)
     journal.live.wrote(deployed, Weights(blue=100, green=0), at(1), traffic.write(Weights(blue=100, green=0)))
-    rule = traffic.rule()
+    rule = rule_of(traffic)
     assert rule
     account.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rule.arn, "Priority": 7}])
     account.others_rule(100, {"Field": "path-pattern", "Values": ["/shop"]})
@@ -632,7 +632,7 @@ def test_without_a_history_the_spec_says_what_was_made(
     """History goes after 400 days."""
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
 
 
 @pytest.mark.parametrize("happen", [_gone, _malformed])
@@ -646,7 +646,7 @@ def test_where_nobody_knows_what_was_made_that_is_told(
     assert answers.bodies[0]["Reason"].startswith("DeployedUnknown: web was deployed")
     assert f"Put the spec back into the parameter {SPECS}web" in answers.bodies[0]["Reason"]
     assert len(answers.bodies[0]["Reason"]) < REASON_CHARACTERS
-    assert Traffic(account.elbv2, account.spec).rule() is not None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is not None
     account.publish(account.spec)
     _cleanup(aws, "Delete")
     assert answers.bodies[1]["Status"] == "SUCCESS"
@@ -677,7 +677,7 @@ def test_a_spec_that_no_release_can_be_deployed_by_is_good_enough(
     _replace_spec(account, json.dumps(values))
     _cleanup(aws, "Delete")
     assert answers.bodies[0]["Status"] == "SUCCESS"
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
 
 
 def test_a_spec_that_cannot_be_read_keeps_no_stack_that_never_was_deployed(
@@ -780,7 +780,7 @@ def test_a_service_that_is_live_in_a_slot_does_not_leave(
     with pytest.raises(errors.StillLive, match="sends clients of web to a slot"):
         _leave(aws)
     assert account.status("blue") == "ACTIVE"
-    assert Traffic(account.elbv2, account.spec).rule() is not None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is not None
 
 
 def test_a_service_that_went_back_to_a_slot_a_moment_ago_does_not_leave(
@@ -806,7 +806,7 @@ def test_a_service_that_its_owner_has_deleted_leaves(
     journal.holding.release(deployed.hold, at(60))
     _leave(aws, gone=True)
     assert account.status("blue") == "INACTIVE"
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
 
 
 def test_a_service_that_is_held_does_not_leave(account: Account, aws: Aws, deployed: HeldPlan) -> None:

@@ -14,7 +14,7 @@ from crossfade.domain.planning.plan import HeldPlan, RunningRelease
 from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Verdict
-from tests.unit.account import Account, nameless_of
+from tests.unit.account import Account, nameless_of, rule_of, weights_of
 from tests.unit.examples import EXECUTION, FIRST_TRY, OLD, ROLLBACKS, at, opened, request, waiting, warm_spec
 from tests.unit.handlers.conftest import Aws, Clock, Invoke, looked
 
@@ -69,7 +69,7 @@ def test_the_weights_of_before_are_restored(
         "written": None,
     }
     state = journal.state("web")
-    assert traffic.weights() == state.weights == BLUE
+    assert weights_of(traffic) == state.weights == BLUE
     assert (state.stable, state.version) == ("blue", "0.0.1")
     assert journal.history.of("web", "d1").restored == at(30)
 
@@ -95,7 +95,7 @@ def test_a_second_round_asks_for_proof_only_where_something_has_moved(
     traffic.write(GREEN)
     answer = _restore(invoke, mine, rounds=1)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_a_restore_that_was_cut_off_is_finished(
@@ -116,7 +116,7 @@ def test_a_shift_that_was_cut_off_is_taken_back(
     for _ in range(2):
         traffic.write(GREEN)
         assert _restore(invoke, mine)["status"] == "moved"
-        assert traffic.weights() == BLUE
+        assert weights_of(traffic) == BLUE
     assert journal.state("web").intended == GREEN
 
 
@@ -140,7 +140,7 @@ def test_weights_of_somebody_else_are_left_alone(
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("barred", "failed", None)
     assert "outside Crossfade" in answer["reason"]
-    assert traffic.weights() == foreign
+    assert weights_of(traffic) == foreign
     assert journal.history.of("web", "d1").restored is None
 
 
@@ -152,7 +152,7 @@ def test_a_rule_that_somebody_deleted_is_left_alone(
     clock.seconds = 300
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"]) == ("barred", "failed")
-    assert traffic.rule() is None
+    assert rule_of(traffic) is None
 
 
 def test_a_new_rule_that_is_not_shown_yet_is_waited_for(
@@ -222,7 +222,7 @@ def test_a_rule_that_leads_elsewhere_is_left_alone(
         Name="elsewhere", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip"
     )
     elsewhere = made["TargetGroups"][0]["TargetGroupArn"]
-    rule = traffic.rule()
+    rule = rule_of(traffic)
     assert rule
     forward = {"TargetGroups": [{"TargetGroupArn": elsewhere, "Weight": 1}]}
     account.elbv2.modify_rule(RuleArn=rule.arn, Actions=[{"Type": "forward", "ForwardConfig": forward}])
@@ -242,7 +242,7 @@ def test_adr_13_clients_are_kept_where_somebody_answers(
         assert (answer["loser"], answer["version"]) == ("blue", "0.0.2")
         assert "so all traffic goes to candidate (green)" in answer["reason"]
     state = journal.state("web")
-    assert traffic.weights() == state.weights == GREEN
+    assert weights_of(traffic) == state.weights == GREEN
     assert (state.stable, state.version) == ("green", "0.0.2")
 
 
@@ -284,7 +284,7 @@ def test_a_choice_of_the_candidate_that_was_cut_off_is_finished(
     aws.edit("ModifyRule", cut_off)
     with pytest.raises(errors.AwsUnavailable):
         _restore(invoke, taken)
-    assert (traffic.weights(), journal.state("web").weights) == (GREEN, SOME)
+    assert (weights_of(traffic), journal.state("web").weights) == (GREEN, SOME)
     aws.allow("UpdateItem")
     aws.edit("ModifyRule", lambda answer: answer)
     answer = _restore(invoke, taken)
@@ -300,7 +300,7 @@ def test_a_stable_slot_that_comes_back_between_two_tries_wins(
     account.register_targets("blue", *TARGETS)
     answer = _restore(invoke, taken)
     assert (answer["outcome"], answer["loser"], answer["version"]) == ("rolled_back", "green", "0.0.1")
-    assert traffic.weights() == journal.state("web").weights == BLUE
+    assert weights_of(traffic) == journal.state("web").weights == BLUE
 
 
 def test_while_nobody_answers_the_traffic_stays(
@@ -312,12 +312,12 @@ def test_while_nobody_answers_the_traffic_stays(
     clock.seconds = 299
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("waiting", "failed", None)
-    assert (traffic.weights(), journal.history.of("web", "d1").restored) == (SOME, None)
+    assert (weights_of(traffic), journal.history.of("web", "d1").restored) == (SOME, None)
     clock.seconds = 300
     answer = _restore(invoke, taken)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "green")
     assert "look at the tasks of both" in answer["reason"]
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_a_release_that_waits_is_not_kept_waiting_by_two_dead_slots(
@@ -329,7 +329,7 @@ def test_a_release_that_waits_is_not_kept_waiting_by_two_dead_slots(
     assert _restore(invoke, taken)["status"] == "waiting"
     account.waits(waiting())
     assert _restore(invoke, taken)["status"] == "moved"
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 # ---- capacity first, then weight -------------------------------------------------------------------------
@@ -354,11 +354,11 @@ def test_a_stable_slot_that_is_short_of_tasks_is_asked_for_them_and_waited_for(
         "blue has 1 healthy targets of 4 tasks and needs 4 for weight 100; "
         "until it has them, traffic stays at blue 90, green 10"
     )
-    assert traffic.weights() == SOME
+    assert weights_of(traffic) == SOME
     account.register_targets("blue", *TARGETS, "10.0.0.12", "10.0.0.13")
     clock.seconds = 75
     assert _restore(invoke, shrunk)["status"] == "moved"
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_tasks_that_do_not_come_are_not_waited_for_longer_than_two_minutes(
@@ -367,7 +367,7 @@ def test_tasks_that_do_not_come_are_not_waited_for_longer_than_two_minutes(
     """It was gone back to for some reason, and one task is better than a suspect version."""
     clock.seconds = 120
     answer = _restore(invoke, shrunk)
-    assert (answer["status"], answer["outcome"], traffic.weights()) == ("moved", "rolled_back", BLUE)
+    assert (answer["status"], answer["outcome"], weights_of(traffic)) == ("moved", "rolled_back", BLUE)
 
 
 def test_a_candidate_that_the_gate_has_refused_is_left_at_once(
@@ -376,7 +376,7 @@ def test_a_candidate_that_the_gate_has_refused_is_left_at_once(
     """It is known to harm clients."""
     journal.history.judged(shrunk.hold, WORSE, 10, at(5))
     assert _restore(invoke, shrunk)["status"] == "moved"
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 @pytest.mark.parametrize("fault", ["ThrottlingException", "AccessDeniedException", "ServerException"])
@@ -386,7 +386,7 @@ def test_weights_are_restored_though_ecs_does_not_answer(
     """The way back does not depend on it."""
     aws.refuse("DescribeServices", fault)
     assert _restore(invoke, shrunk)["status"] == "moved"
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_a_stable_slot_at_0_is_not_started_by_a_rollback(
@@ -450,7 +450,7 @@ def test_traffic_does_not_rest_on_a_dead_slot_though_it_never_left_it(
     """The candidate is healthy, and nothing was found against it."""
     answer = _restore(invoke, verified)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "failed", "blue")
-    assert traffic.weights() == GREEN
+    assert weights_of(traffic) == GREEN
 
 
 def test_a_candidate_that_was_refused_before_any_client_met_it_gets_none(
@@ -461,7 +461,7 @@ def test_a_candidate_that_was_refused_before_any_client_met_it_gets_none(
     answer = _restore(invoke, verified)
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("unmoved", "rolled_back", "green")
     assert "0.0.2 was not verified" in answer["reason"]
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_tasks_that_never_were_all_healthy_get_no_client(
@@ -473,7 +473,7 @@ def test_tasks_that_never_were_all_healthy_get_no_client(
     account.deregister_targets("blue", *TARGETS)
     mine = plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY))
     assert _restore(invoke, mine)["status"] == "unmoved"
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 @pytest.fixture
@@ -516,7 +516,7 @@ def test_a_service_that_was_adopted_goes_back_to_its_owners_tasks(
     answer = _restore(invoke, plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY)))
     assert (answer["status"], answer["outcome"], answer["loser"]) == ("moved", "rolled_back", "blue")
     assert answer["version"] is None  # it was never seen what they answer with
-    assert Traffic(account.elbv2, plan.spec).weights() == GREEN
+    assert weights_of(Traffic(account.elbv2, plan.spec)) == GREEN
     state = journal.state("web")
     assert (state.stable, state.version, state.verified, state.origin) == ("green", "0.0.0", False, "green")
 
@@ -529,7 +529,7 @@ def test_a_rollback_that_lost_the_service_restores_nothing(
     for plan in (held, taken):
         with pytest.raises(errors.ServiceLost):
             _restore(invoke, plan)
-    assert traffic.weights() == SOME
+    assert weights_of(traffic) == SOME
 
 
 @pytest.fixture
@@ -568,7 +568,7 @@ def test_a_back_out_goes_to_the_warm_slot(
         assert (answer["status"], answer["outcome"]) == ("moved", "rolled_back")
         assert (answer["loser"], answer["version"]) == ("green", "0.0.1")
     state = journal.state("web")
-    assert traffic.weights() == state.weights == BLUE
+    assert weights_of(traffic) == state.weights == BLUE
     assert (state.stable, state.version) == ("blue", "0.0.1")
     assert journal.history.of("web", "d1").promoted == at(50)
 
@@ -603,7 +603,7 @@ def test_a_rule_that_is_read_as_before_the_deployment_is_written_all_the_same(
         _restore(invoke, plan.held_by(journal.holding.take_over(plan.hold, MINE, FIRST_TRY)))["status"]
         == "moved"
     )
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_weights_that_do_not_show_yet_are_no_proof(
@@ -626,7 +626,7 @@ def test_weights_that_do_not_show_yet_are_no_proof(
     aws.allow("DescribeRules")
     answer = _restore(invoke, taken, written=first["written"])
     assert (answer["status"], answer["at"], answer["loser"]) == ("moved", iso(at(265)), "green")
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_first_weights_that_are_not_seen_yet_are_taken_back(
@@ -639,7 +639,7 @@ def test_first_weights_that_are_not_seen_yet_are_taken_back(
     mine = first.held_by(journal.holding.take_over(first.hold, MINE, FIRST_TRY))
     aws.answer("DescribeRules", before)
     assert _restore(invoke, mine)["status"] == "moved"
-    assert Traffic(account.elbv2, first.spec).weights() == GREEN
+    assert weights_of(Traffic(account.elbv2, first.spec)) == GREEN
 
 
 def test_a_slot_whose_weight_still_shows_is_waited_for(
@@ -880,7 +880,7 @@ def test_a_loser_wins_where_nobody_else_answers_any_more(
     answer = _stop(invoke, restored, "green")
     assert (answer["status"], account.desired("green")) == ("dead", 2)
     assert _restore(invoke, restored, rounds=1)["loser"] == "blue"
-    assert traffic.weights() == GREEN
+    assert weights_of(traffic) == GREEN
 
 
 def test_where_there_is_no_way_back_a_slot_that_serves_is_left_to_a_person(

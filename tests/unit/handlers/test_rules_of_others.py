@@ -13,7 +13,7 @@ from crossfade.domain.spec.service import ExistingRule, OwnRule
 from crossfade.domain.traffic.place import balancer_of
 from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 from faults.cases.service import login
-from tests.unit.account import Account
+from tests.unit.account import Account, rule_of, weights_of
 from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -134,7 +134,7 @@ def test_a_login_survives_a_shift(account: Account, invoke: Invoke, held: HeldPl
     enriched = account.enrich_rule()
     for stage, weights in ((1, SOME), (2, GREEN)):
         assert _shift(invoke, held, stage)["status"] == "shifted"
-        assert (traffic.weights(), _logins(account)) == (weights, [LOGIN])
+        assert (weights_of(traffic), _logins(account)) == (weights, [LOGIN])
     rule = account.production_rule()
     assert rule["Conditions"] == enriched["Conditions"]
     assert rule["Actions"][1]["ForwardConfig"]["TargetGroupStickinessConfig"]["DurationSeconds"] == 60
@@ -147,7 +147,7 @@ def test_a_login_survives_a_rollback(
     _shift(invoke, held)
     account.enrich_rule()
     assert _restore(invoke, journal, held)["status"] == "moved"
-    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])
+    assert (weights_of(traffic), _logins(account)) == (BLUE, [LOGIN])
 
 
 def test_a_forward_to_the_stable_group_alone_is_no_foreign_change(
@@ -156,7 +156,7 @@ def test_a_forward_to_the_stable_group_alone_is_no_foreign_change(
     """Written by the owner's stack, it reads back with weight 1: what counts is the share."""
     group = {"Type": "forward", "TargetGroupArn": account.spec.target_groups.blue}
     account.elbv2.modify_rule(RuleArn=account.production_rule()["RuleArn"], Actions=[group])
-    assert traffic.weights() == BLUE
+    assert weights_of(traffic) == BLUE
 
 
 def test_stickiness_that_comes_in_the_middle_ends_the_deployment(
@@ -170,11 +170,11 @@ def test_stickiness_that_comes_in_the_middle_ends_the_deployment(
     account.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=[forward])
     with pytest.raises(errors.StickyTraffic, match=rule["RuleArn"]):
         _shift(invoke, held, stage=2)
-    assert traffic.weights() == SOME
+    assert weights_of(traffic) == SOME
     assert _restore(invoke, journal, held)["status"] == "moved"
-    found = traffic.rule()
+    found = rule_of(traffic)
     assert found
-    assert (traffic.weights(), found.sticky) == (BLUE, True)
+    assert (weights_of(traffic), found.sticky) == (BLUE, True)
 
 
 def test_an_old_read_does_not_take_a_login_away_again(
@@ -186,7 +186,7 @@ def test_an_old_read_does_not_take_a_login_away_again(
     _shift(invoke, held)
     aws.answer("DescribeRules", before)
     assert _restore(invoke, journal, held)["status"] == "moved"
-    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])
+    assert (weights_of(traffic), _logins(account)) == (BLUE, [LOGIN])
 
 
 def test_an_old_read_does_not_put_a_login_back(
@@ -201,7 +201,7 @@ def test_an_old_read_does_not_put_a_login_back(
     aws.answer("DescribeRules", before)
     aws.edit("ModifyRule", lambda answer: aws.allow("DescribeRules") or answer)
     assert _shift(invoke, held, stage=2)["status"] == "shifted"
-    assert (traffic.weights(), _logins(account)) == (GREEN, [])
+    assert (weights_of(traffic), _logins(account)) == (GREEN, [])
 
 
 def test_an_action_that_could_not_be_kept_bars_the_rollback(
@@ -337,7 +337,7 @@ def test_a_login_that_the_plan_has_seen_is_not_lost_to_an_older_read(
         _shift(invoke, plan)  # it may as well be an old read, of before the login was taken away
     clock.sleep(RULE_SECONDS)
     assert _shift(invoke, plan)["status"] == "shifted"
-    assert (traffic.weights(), _logins(account)) == (SOME, [LOGIN])
+    assert (weights_of(traffic), _logins(account)) == (SOME, [LOGIN])
 
 
 def test_what_its_owner_took_away_is_believed_when_reads_have_agreed_on_it(
@@ -352,7 +352,7 @@ def test_what_its_owner_took_away_is_believed_when_reads_have_agreed_on_it(
         _shift(invoke, plan)
     clock.sleep(RULE_SECONDS)
     assert _shift(invoke, plan)["status"] == "shifted"
-    assert (traffic.weights(), _logins(account)) == (SOME, [])
+    assert (weights_of(traffic), _logins(account)) == (SOME, [])
 
 
 def test_an_old_read_does_not_lose_a_login_that_came_after_the_last_write(
@@ -366,7 +366,7 @@ def test_an_old_read_does_not_lose_a_login_that_came_after_the_last_write(
     aws.edit("ModifyRule", lambda answer: aws.allow("DescribeRules") or answer)
     aws.answer("DescribeRules", before)
     assert _shift(invoke, plan, stage=2)["status"] == "shifted"
-    assert (traffic.weights(), _logins(account)) == (GREEN, [LOGIN])
+    assert (weights_of(traffic), _logins(account)) == (GREEN, [LOGIN])
 
 
 def test_a_rollback_does_not_wait_for_reads_to_agree_and_keeps_the_login(
@@ -378,7 +378,7 @@ def test_a_rollback_does_not_wait_for_reads_to_agree_and_keeps_the_login(
     plan = _planned(account, invoke, journal)
     aws.answer("DescribeRules", before)
     assert _restore(invoke, journal, plan)["status"] == "unmoved"
-    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])
+    assert (weights_of(traffic), _logins(account)) == (BLUE, [LOGIN])
 
 
 def test_an_emergency_does_not_wait_for_reads_to_agree(
@@ -392,7 +392,7 @@ def test_an_emergency_does_not_wait_for_reads_to_agree(
     aws.edit("ModifyRule", lambda answer: aws.allow("DescribeRules") or answer)
     shifted = invoke("shift_traffic", plan=plan, stage=2, deadline=at(60), written=None, emergency=True)
     assert shifted["status"] == "shifted"
-    assert (traffic.weights(), _logins(account)) == (GREEN, [LOGIN])
+    assert (weights_of(traffic), _logins(account)) == (GREEN, [LOGIN])
 
 
 def test_a_second_restore_does_not_lose_the_login_of_the_first(
@@ -406,4 +406,4 @@ def test_a_second_restore_does_not_lose_the_login_of_the_first(
     _restore(invoke, journal, plan)
     aws.answer("DescribeRules", before)
     assert _restore(invoke, journal, plan)["status"] == "moved"
-    assert (traffic.weights(), _logins(account)) == (BLUE, [LOGIN])
+    assert (weights_of(traffic), _logins(account)) == (BLUE, [LOGIN])

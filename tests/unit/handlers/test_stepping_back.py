@@ -20,7 +20,7 @@ from crossfade.domain.traffic.weights import Weights
 from crossfade.domain.verdict import Climb, Verdict
 from crossfade.watching import gate
 from crossfade.watching.gate import Watching
-from tests.unit.account import Account
+from tests.unit.account import Account, weights_of
 from tests.unit.examples import at, both_lanes, every_lane, request
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
@@ -86,7 +86,7 @@ def _back(invoke: Invoke, plan: HeldPlan, deadline: float = 30, **given: Any) ->
 
 
 def _live(account: Account) -> Weights | None:
-    return Traffic(account.elbv2, account.spec).weights()
+    return weights_of(Traffic(account.elbv2, account.spec))
 
 
 def _found(answer: dict[str, Any]) -> Watching:

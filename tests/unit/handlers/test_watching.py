@@ -16,7 +16,7 @@ from crossfade.domain.rollout.drain import DrainProgress
 from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 from crossfade.watching.gate import Watching
 from crossfade.watching.ledger_tail import PAUSE_SECONDS
-from tests.unit.account import Account, nameless_of
+from tests.unit.account import Account, nameless_of, rule_of, weights_of
 from tests.unit.examples import (
     FIRST_TRY,
     OLD,
@@ -527,7 +527,7 @@ def test_a_shift_sets_the_stages_weights(
         "shown": iso(at(5)),
         "deadline": iso(at(185)),
     }
-    assert Traffic(account.elbv2, account.spec).weights() == SOME
+    assert weights_of(Traffic(account.elbv2, account.spec)) == SOME
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, None)
     assert [stage.weight for stage in journal.history.of("web", "d1").stages] == [10]
 
@@ -546,7 +546,7 @@ def test_shifting_twice_is_shifting_once(account: Account, invoke: Invoke, held:
     """Absolute weights, never steps."""
     _shift(invoke, held)
     _shift(invoke, held)
-    assert Traffic(account.elbv2, account.spec).weights() == SOME
+    assert weights_of(Traffic(account.elbv2, account.spec)) == SOME
 
 
 def test_a_first_release_gets_the_traffic_of_an_empty_group(
@@ -558,7 +558,7 @@ def test_a_first_release_gets_the_traffic_of_an_empty_group(
     plan = account.first_plan(stages=(account.spec.stages[0], account.spec.stages[-1]))
     journal.holding.claim(plan)
     assert _shift(invoke, plan)["status"] == "shifted"
-    assert Traffic(account.elbv2, plan.spec).weights() == BLUE
+    assert weights_of(Traffic(account.elbv2, plan.spec)) == BLUE
 
 
 def test_a_shift_that_was_cut_off_goes_on(
@@ -578,7 +578,7 @@ def test_weights_that_somebody_else_set_are_left_alone(
     Traffic(account.elbv2, account.spec).write(foreign)
     with pytest.raises(errors.ForeignChange, match="found blue 70, green 30"):
         _shift(invoke, held)
-    assert Traffic(account.elbv2, account.spec).weights() == foreign
+    assert weights_of(Traffic(account.elbv2, account.spec)) == foreign
 
 
 def test_a_rule_that_somebody_deleted_is_not_made_again(
@@ -589,7 +589,7 @@ def test_a_rule_that_somebody_deleted_is_not_made_again(
     clock.seconds = RULE_SECONDS
     with pytest.raises(errors.ForeignChange, match="found no rule"):
         _shift(invoke, held, deadline=RULE_SECONDS + 60)
-    assert Traffic(account.elbv2, account.spec).rule() is None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is None
 
 
 def test_a_new_rule_that_is_not_shown_yet_is_waited_for(
@@ -642,7 +642,7 @@ def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
     )
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
-    assert Traffic(account.elbv2, account.spec).weights() == SOME
+    assert weights_of(Traffic(account.elbv2, account.spec)) == SOME
     aws.edit("ModifyRule", lambda answer: answer)
     assert (
         invoke(
@@ -650,7 +650,7 @@ def test_a_shift_that_comes_too_late_is_taken_back_by_the_second_round(
         )["status"]
         == "moved"
     )
-    assert Traffic(account.elbv2, account.spec).weights() == BLUE
+    assert weights_of(Traffic(account.elbv2, account.spec)) == BLUE
 
 
 def test_a_first_shift_that_comes_too_late_is_taken_back_by_the_second_round(
@@ -678,7 +678,7 @@ def test_a_first_shift_that_comes_too_late_is_taken_back_by_the_second_round(
         )["status"]
         == "moved"
     )
-    assert Traffic(account.elbv2, plan.spec).weights() == GREEN
+    assert weights_of(Traffic(account.elbv2, plan.spec)) == GREEN
 
 
 def test_a_rollback_at_work_takes_back_what_was_intended(
@@ -689,7 +689,7 @@ def test_a_rollback_at_work_takes_back_what_was_intended(
     aws.edit("ModifyRule", _meanwhile(lambda: journal.holding.take_over(held.hold, MINE, FIRST_TRY)))
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held, stage=2)
-    assert Traffic(account.elbv2, account.spec).weights() == GREEN
+    assert weights_of(Traffic(account.elbv2, account.spec)) == GREEN
     assert (journal.state("web").weights, journal.state("web").intended) == (SOME, GREEN)
 
 
@@ -700,7 +700,7 @@ def test_adr_03_a_rollback_that_takes_over_between_look_and_write_stops_the_writ
     aws.edit("DescribeRules", _meanwhile(lambda: journal.holding.take_over(held.hold, MINE, FIRST_TRY)))
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
-    assert Traffic(account.elbv2, account.spec).weights() == BLUE
+    assert weights_of(Traffic(account.elbv2, account.spec)) == BLUE
 
 
 def test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights(
@@ -711,7 +711,7 @@ def test_adr_04_a_shift_that_dies_after_its_write_knows_its_own_weights(
     with pytest.raises(Killed):
         _shift(invoke, held)
     state = journal.state("web")
-    assert (Traffic(account.elbv2, account.spec).weights(), state.weights, state.intended) == (
+    assert (weights_of(Traffic(account.elbv2, account.spec)), state.weights, state.intended) == (
         SOME,
         BLUE,
         SOME,
@@ -727,7 +727,7 @@ def test_a_deployment_that_lost_the_service_shifts_nothing(
     journal.holding.take_over(held.hold, MINE, FIRST_TRY)
     with pytest.raises(errors.ServiceLost):
         _shift(invoke, held)
-    assert Traffic(account.elbv2, account.spec).weights() == BLUE
+    assert weights_of(Traffic(account.elbv2, account.spec)) == BLUE
 
 
 def _rules(account: Account) -> dict[str, Any]:
@@ -754,7 +754,7 @@ def test_weights_that_do_not_show_yet_are_waited_for(
     third = _shift(invoke, held, written=first["written"])
     assert (third["status"], third["began"]) == ("shifted", iso(at(0)))
     assert third["deadline"] == iso(at(380))
-    assert Traffic(account.elbv2, account.spec).weights() == SOME
+    assert weights_of(Traffic(account.elbv2, account.spec)) == SOME
 
 
 def test_weights_that_never_show_are_somebody_elses(
@@ -790,7 +790,7 @@ def test_a_shift_goes_on_from_a_rule_that_is_read_as_before_the_last_one(
     aws.answer("DescribeRules", before)
     aws.edit("ModifyRule", _meanwhile(lambda: aws.allow("DescribeRules")))
     assert _shift(invoke, held, stage=2)["status"] == "shifted"
-    assert Traffic(account.elbv2, account.spec).weights() == GREEN
+    assert weights_of(Traffic(account.elbv2, account.spec)) == GREEN
 
 
 def test_too_few_targets_are_waited_for_and_then_given_up(
@@ -802,7 +802,7 @@ def test_too_few_targets_are_waited_for_and_then_given_up(
     clock.seconds = 60
     with pytest.raises(errors.TargetsBelowFloor, match="green has 0 healthy targets"):
         _shift(invoke, held)
-    assert Traffic(account.elbv2, account.spec).weights() == BLUE
+    assert weights_of(Traffic(account.elbv2, account.spec)) == BLUE
 
 
 def test_a_candidate_that_has_clients_and_no_target_is_not_waited_for(
@@ -829,7 +829,7 @@ def test_a_stable_slot_without_targets_is_left_at_once(
     """Each percent that leaves it is served again; the stage that begins says what comes of the rest."""
     account.deregister_targets("blue", "10.0.0.10", "10.0.0.11")
     assert _shift(invoke, held)["status"] == "shifted"
-    assert Traffic(account.elbv2, account.spec).weights() == SOME
+    assert weights_of(Traffic(account.elbv2, account.spec)) == SOME
 
 
 def test_a_shift_counts_what_the_live_slot_is_wanted_to_have(

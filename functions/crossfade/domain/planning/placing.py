@@ -9,6 +9,7 @@ from crossfade.domain.spec.placed import Pattern, Placed, Route
 from crossfade.domain.spec.service import ServiceSpec
 from crossfade.domain.traffic.place import groups_of, listener, refuse_unreached
 from crossfade.domain.traffic.rule import LiveRule
+from crossfade.domain.traffic.shown import Shown
 from crossfade.domain.traffic.weights import Weights
 
 ORIGIN: Slot = "green"
@@ -91,19 +92,22 @@ def _origin(state: State, *, leaves: bool, at_home: bool) -> Slot | None:
     return other(state.stable) if leaves and state.stable else None
 
 
-def refuse_others_traffic(state: State, live: Weights, spec: Placed) -> None:
-    """Refuse a first deployment whose rule does not send all traffic to the owner's service.
+def refuse_others_traffic(state: State, shown: Shown, spec: Placed) -> None:
+    """Refuse a first deployment of which a rule does not send all traffic to the owner's service.
 
     Raises
     ------
     ForeignChange
         It does not, and no deployment is known that has changed it.
     """
-    if state.weights is None and (spec.origin is None or live != Weights.share(spec.origin, 100)):
+    at_home = Weights.share(spec.origin, 100) if spec.origin else None
+    astray = [one for one in shown.routes if one.weights != at_home]
+    if state.weights is None and astray:
+        route, live = astray[0].route, astray[0].weights
         raise ForeignChange(
-            f"{spec.service} was never deployed by Crossfade, and its production rule {spec.rule} stands at "
-            f"{live}. It should lead to the group of its pattern ({spec.pattern.target_group}) alone. It is "
-            "left alone. Put it right, then deploy again."
+            f"{spec.service} was never deployed by Crossfade, and its production rule {route.rule} stands at "
+            f"{live}. It should lead to the group of its pattern ({route.target_groups.pattern}) alone. It "
+            "is left alone. Put it right, then deploy again."
         )
 
 

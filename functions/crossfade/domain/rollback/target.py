@@ -1,23 +1,22 @@
 """The restore target: the slot that gets all traffic when a deployment is rolled back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import History
 from crossfade.domain.slots import Slot, other
-from crossfade.domain.traffic.weights import PUT_RIGHT, Weights
+from crossfade.domain.traffic.weights import Weights
 
 
 class RestoreTarget(Model):
-    """``go``: all traffic to ``winner``; None leads the rule back to the origin, as before a first release.
+    """``go``: all traffic to ``winner``; None leads the rules back to the origin, as before a first release.
 
-    ``wait``: neither slot can serve yet, or the stable one not all of it. ``bar``: the rule was changed
-    outside Crossfade, and is left alone.
+    ``wait``: neither slot can serve yet, or the stable one not all of it.
     """
 
-    action: Literal["go", "wait", "bar"]
+    action: Literal["go", "wait"]
     reason: str
     winner: Slot | None = None
 
@@ -46,11 +45,10 @@ def still_needed(
 
 
 def restore_target(
-    live: Weights | None,
+    lives: Collection[Weights | None],
     plan: Plan,
     *,
     written: Weights | None,
-    own: tuple[Weights | None, ...],
     healthy: Mapping[Slot, int],
     fit: bool,
     short: str | None,
@@ -59,17 +57,13 @@ def restore_target(
     """Choose the winner.
 
     It is the stable slot, unless that has no healthy target while the candidate has: clients are better off
-    with a suspect version than with none. A candidate that had no clients must be ``fit``. ``written`` are
-    the weights that Crossfade wrote last, ``own`` all of its weights that may still be read. ``short`` is
-    what the stable slot lacks to carry all traffic, if that is worth a wait. ``late`` ends the wait for a
+    with a suspect version than with none. A candidate that had no clients must be ``fit``. ``lives`` are
+    the weights of the rules that are to be put back, ``written`` those that Crossfade wrote last. ``short``
+    is what the stable slot lacks to carry all traffic, if that is worth a wait. ``late`` ends the wait for a
     healthy slot.
     """
-    is_back = live == plan.before == written
-    if not is_back and (live is None or live not in (*own, plan.before)):
-        return RestoreTarget(
-            action="bar",
-            reason=f"the live rule ({live or 'gone'}) was changed outside Crossfade. {PUT_RIGHT}",
-        )
+    is_back = {written, *lives} == {plan.before}
+    live = " and ".join(str(weights) for weights in dict.fromkeys(lives))
     if plan.stable is None:
         return RestoreTarget(action="go", reason=f"no release is live: {plan.before}")
     if healthy[plan.stable] > 0:

@@ -150,6 +150,10 @@ class Placed(ServiceSpec):
         groups = {route.target_groups.pattern: route.target_groups for route in self.routes}
         return tuple((target, groups[target.target_group]) for target in self.pattern.targets)
 
+    def groups_of(self, rule: str) -> TargetGroups:
+        """The target groups that the weights of a production rule are of."""
+        return next(route.target_groups for route in self.routes if route.rule == rule)
+
     def slot_groups(self, slot: Slot) -> tuple[str, ...]:
         """The target groups of a slot, one for each port, what the probe asks first."""
         return tuple(dict.fromkeys(route.target_groups.of(slot) for route in self.routes))

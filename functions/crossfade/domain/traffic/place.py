@@ -186,10 +186,11 @@ def listener_gone(spec: ServiceSpec, listener: str) -> ResourceGone:
     )
 
 
-def target_group_gone(spec: Placed, group: str | None = None) -> ResourceGone:
-    """The error for a target group that ELB says it does not have; None where it does not say which."""
-    groups = spec.target_groups
-    which = f"The target group {group}" if group else f"One of the groups {groups.blue} and {groups.green}"
+def target_group_gone(spec: Placed, *groups: str) -> ResourceGone:
+    """The error for a target group that ELB says it does not have; several where it does not say which."""
+    which = (
+        f"One of the groups {' and '.join(groups)}" if len(groups) > 1 else f"The target group {groups[0]}"
+    )
     return ResourceGone(f"{which} of {spec.service} does not exist. {_PUT_THERE}")
 
 
@@ -206,22 +207,26 @@ _PUT_THERE = (
 )
 
 
-def refuse_moved(spec: Placed, last: LastRule | None, stable: Slot | None) -> None:
+def refuse_moved(spec: Placed, last: Sequence[LastRule], stable: Slot | None) -> None:
     """Refuse a spec that puts a live service elsewhere: what is live would be looked for where it is not.
 
-    ``last`` is the rule as Crossfade wrote it last; None where nothing is live. ``stable`` is the live slot.
+    ``last`` are the rules as Crossfade wrote them last; none where nothing is live. ``stable`` is the live
+    slot.
 
     Raises
     ------
     ServiceMoved
         The spec, or its pattern, was changed since.
     """
-    if last is None:
+    if not last:
         return
-    places = [("cluster", last.cluster, spec.cluster), ("rule", last.arn, spec.rule)]
-    if stable:
-        groups = (last.target_groups.of(stable), spec.target_groups.of(stable))
-        places.append((f"target group of {stable}", *groups))
+    now = {route.rule: route.target_groups for route in spec.routes}
+    was = {one.arn: one.target_groups for one in last}
+    places = [("cluster", last[0].cluster, spec.cluster)]
+    if was.keys() != now.keys():
+        places.append(("rule", ", ".join(was), ", ".join(now)))
+    elif stable:
+        places += [(f"target group of {stable}", was[arn].of(stable), now[arn].of(stable)) for arn in now]
     changed = [f"{what} from {was} to {is_now}" for what, was, is_now in places if was != is_now]
     if changed:
         raise ServiceMoved(

@@ -125,7 +125,7 @@ class LiveRule(Model):
 
 
 class SeenRule(Model):
-    """The production rule as it was seen; ``actions`` is JSON, ``at`` is when it was seen so last."""
+    """A production rule as it was seen; ``actions`` is JSON, ``at`` is when it was seen so last."""
 
     arn: str
     actions: str
@@ -141,7 +141,7 @@ class SeenRule(Model):
 
 
 class LastRule(SeenRule):
-    """The production rule by the load balancer's answer to the last write of it, and where its groups were.
+    """A production rule by the load balancer's answer to the last write of it, and where its groups were.
 
     ``at`` is when it was written, and is that of the journal's weights. ``again``: a read with these weights
     may have been from before this write.
@@ -157,7 +157,7 @@ class LastRule(SeenRule):
         return cls(
             arn=answer.arn,
             cluster=spec.cluster,
-            target_groups=spec.target_groups,
+            target_groups=spec.groups_of(answer.arn),
             actions=json.dumps(answer.actions),
             at=at,
             again=again,

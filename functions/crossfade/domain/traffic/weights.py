@@ -105,9 +105,14 @@ def stable_slot(weights: Weights) -> Slot:
 
 
 def refuse_foreign(
-    written: Weights | None, live: Weights | None, *, overwritten: Iterable[Overwritten], now: datetime
+    written: Weights | None,
+    live: Weights | None,
+    *,
+    overwritten: Iterable[Overwritten],
+    now: datetime,
+    where: str = "",
 ) -> None:
-    """Compare what the journal says was last written with what is read.
+    """Compare what the journal says was last written with what is read; ``where`` names one of several rules.
 
     Raises
     ------
@@ -121,10 +126,10 @@ def refuse_foreign(
     if any(past.weights == live and past.may_be_read(now) for past in overwritten):
         raise NotYetVisible(
             f"Crossfade last wrote {written or 'no rule'}, and the load balancer still shows "
-            f"{live or 'no rule'}, as before. Crossfade looks again; after {RULE_SECONDS // 60} minutes it "
-            "counts as a change from outside."
+            f"{live or 'no rule'}{where}, as before. Crossfade looks again; after "
+            f"{RULE_SECONDS // 60} minutes it counts as a change from outside."
         )
-    found = f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}."
+    found = f"Crossfade last wrote {written or 'no rule'}, but found {live or 'no rule'}{where}."
     raise ForeignChange(f"{found} It was changed outside Crossfade.")
 
 
@@ -146,13 +151,15 @@ def shortfall(slot: Slot, healthy: int, desired: int, weight: int) -> str | None
 
 def refuse_stop(
     slot: Slot,
-    live: Weights | None,
+    lives: Iterable[Weights | None],
     *,
     written: Weights | None,
     overwritten: Iterable[Overwritten],
     now: datetime,
 ) -> None:
     """Refuse to stop a slot that clients are sent to, whatever the reason for stopping it.
+
+    ``lives`` are the weights of all production rules.
 
     Raises
     ------
@@ -161,10 +168,13 @@ def refuse_stop(
     SlotHasTraffic
         It has weight.
     """
-    if live and live.of(slot) > 0:
+    past = tuple(overwritten)
+    for live in lives:
+        if live is None or live.of(slot) == 0:
+            continue
         if live != written:
             with suppress(ForeignChange):
-                refuse_foreign(written, live, overwritten=overwritten, now=now)
+                refuse_foreign(written, live, overwritten=past, now=now)
         raise SlotHasTraffic(
             f"The {slot} slot still has weight {live.of(slot)} (live: {live}), so its tasks keep running."
         )
