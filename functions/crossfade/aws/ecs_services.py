@@ -145,8 +145,7 @@ class Slots:
         """
         origin = slot == self._spec.origin
         shown = None if origin else self._find(slot)
-        if self._is_anothers(shown):
-            raise SlotDrift(" ".join(foreign_slot(self._spec, slot, _tags(shown)[SPEC_TAG])))
+        _refuse_anothers(self._spec.slot_service(slot), self._spec.parameter, shown)
         try:
             answer = self._ecs.update_service(
                 cluster=self._spec.cluster,
@@ -190,7 +189,7 @@ class Slots:
         that is to be undone.
         """
         try:
-            if slot != self._spec.origin and self._is_anothers(self._find(slot)):
+            if slot != self._spec.origin and _of_another(self._find(slot), self._spec.parameter):
                 return 0
         except ResourceGone:
             return 0
@@ -220,11 +219,6 @@ class Slots:
 
     def _find(self, slot: Slot) -> dict[str, Any] | None:
         return service_of(self._ecs, self._spec, self._spec.slot_service(slot))
-
-    def _is_anothers(self, shown: dict[str, Any] | None) -> bool:
-        """Whether another Crossfade has made a service: by its name alone it would be taken for a slot."""
-        of = _tags(shown).get(SPEC_TAG) if shown and shown["status"] == "ACTIVE" else None
-        return of not in {None, self._spec.parameter}
 
     def _origin_gone(self) -> ResourceGone:
         return ResourceGone(
@@ -359,6 +353,32 @@ def service_of(ecs: Any, spec: ServiceSpec, name: str) -> dict[str, Any] | None:
     found: list[dict[str, Any]] = answer["services"]
     active = (service for service in found if service["status"] == "ACTIVE")
     return next(active, found[0] if found else None)
+
+
+def refuse_anothers_slots(ecs: Any, spec: ServiceSpec, parameter: str) -> None:
+    """Refuse to prepare a service whose slots would have the names of another Crossfade's.
+
+    ``parameter`` is the SSM parameter of the spec.
+
+    Raises
+    ------
+    SlotDrift
+        There is one of them; the sentence names both specs.
+    """
+    for slot in SLOTS:
+        name = spec.own_service(slot)
+        _refuse_anothers(name, parameter, service_of(ecs, spec, name))
+
+
+def _refuse_anothers(name: str, parameter: str, shown: dict[str, Any] | None) -> None:
+    if of := _of_another(shown, parameter):
+        raise SlotDrift(" ".join(foreign_slot(name, parameter, of)))
+
+
+def _of_another(shown: dict[str, Any] | None, parameter: str) -> str:
+    """The SSM parameter of the spec of another Crossfade that has made a service; empty where none has."""
+    of = _tags(shown).get(SPEC_TAG, "") if shown and shown["status"] == "ACTIVE" else ""
+    return "" if of == parameter else of
 
 
 def unfinished_tasks(ecs: Any, cluster: str) -> Iterator[dict[str, Any]]:

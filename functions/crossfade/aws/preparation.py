@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.ecs_services import service_of
+from crossfade.aws.ecs_services import refuse_anothers_slots, service_of
 from crossfade.aws.errors import error_code
 from crossfade.aws.listener_rules import group_attributes, rules
 from crossfade.aws.routes import balancer_listeners, tags_of, with_tags
@@ -56,11 +56,11 @@ class Preparation:
 
         Raises
         ------
-        NotPrepared, PriorityTaken, RuleCovers, PatternUnusable
+        NotPrepared, PriorityTaken, RuleCovers, PatternUnusable, SlotDrift
             It cannot be prepared: see ``domain/preparation.py`` and ``domain/traffic/routes.py``.
         """
         found = self._found(spec)
-        self._refuse_routes(spec, found)
+        self._refuse(spec, found)
         return steps(spec, self.names, found)
 
     def prepare(self, spec: ServiceSpec) -> list[Step]:
@@ -70,12 +70,12 @@ class Preparation:
         ------
         NotYetVisible
             The listener has a rule that it does not show yet: try again.
-        NotPrepared, PriorityTaken, RuleCovers, PatternUnusable
+        NotPrepared, PriorityTaken, RuleCovers, PatternUnusable, SlotDrift
             It cannot be prepared, see ``missing``.
         """
         secret = self._secret()
         found = self._found(spec, secret)
-        self._refuse_routes(spec, found)
+        self._refuse(spec, found)
         planned = steps(spec, self.names, found)
         known: dict[str, str | None] = {SECRET: secret}
         for step in planned:
@@ -116,8 +116,9 @@ class Preparation:
             if error_code(error) not in ABSENT:
                 raise
 
-    def _refuse_routes(self, spec: ServiceSpec, found: Found) -> None:
-        """Refuse a load balancer that leads to the service in more ways than one; see ``refuse_routes``."""
+    def _refuse(self, spec: ServiceSpec, found: Found) -> None:
+        """Refuse slots of another Crossfade's, and what ``refuse_routes`` does."""
+        refuse_anothers_slots(self._ecs, spec, self.names.spec)
         groups = [group for port in found.ports for group in (port.pattern, *port.groups.values())]
         balancers = [arn for port in found.ports for arn in port.pattern.shown["LoadBalancerArns"]]
         for balancer in dict.fromkeys(balancers):

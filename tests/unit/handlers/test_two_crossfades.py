@@ -6,6 +6,7 @@ import pytest
 
 from crossfade.aws.ecs_services import OwnServices
 from crossfade.aws.journal import Journal
+from crossfade.aws.preparation import Preparation
 from crossfade.aws.scaling_copies import OwnScaling
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
@@ -78,6 +79,18 @@ def test_a_slot_of_another_crossfade_is_refused_by_name(
     )
     with pytest.raises(errors.SlotDrift, match=named):
         invoke("plan_release", **push)
+
+
+def test_a_service_with_another_crossfades_slot_is_not_prepared(account: Account) -> None:
+    """`crossfade adopt` and the custom resource say so, before anything is made."""
+    _made(account, "green", OF_THEIRS)
+    before = account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"]
+    clients = account.ecs, account.elbv2, account.ssm
+    preparation = Preparation(*clients, "web", SPECS)
+    for prepare in (preparation.missing, preparation.prepare):
+        with pytest.raises(errors.SlotDrift, match=f"web-green is another Crossfade's: .* {THEIRS}"):
+            prepare(account.declared)
+    assert account.elbv2.describe_rules(ListenerArn=account.spec.listener)["Rules"] == before
 
 
 @pytest.mark.parametrize(

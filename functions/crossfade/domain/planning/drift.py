@@ -68,18 +68,20 @@ def refuse_old_release(running: RunningRelease | None, state: State, now: dateti
         )
 
 
-def foreign_slot(spec: Placed, slot: Slot, of_spec: str) -> tuple[str, str]:
-    """That a slot's ECS service is not this Crossfade's, and what to do; ``of_spec``: see ``SlotService``."""
-    name, own = spec.slot_service(slot), f"{SPEC_TAG}: {spec.parameter}"
-    if of_spec not in {"", spec.parameter}:
+def foreign_slot(name: str, parameter: str, of_spec: str) -> tuple[str, str]:
+    """That an ECS service with a slot's name is not this Crossfade's, and what to do.
+
+    ``parameter`` is the SSM parameter of the spec, ``of_spec`` the one that the service was made for.
+    """
+    if of_spec not in {"", parameter}:
         return (
             f"{name} is another Crossfade's: its tag {SPEC_TAG} names {of_spec}, and this one's spec is "
-            f"{spec.parameter}.",
+            f"{parameter}.",
             "It is left alone. Two services of one name need two clusters: give service in one of the two "
             "specs another name. Then deploy again.",
         )
     return (
-        f"{name} is not Crossfade's: it has no tag {own}.",
+        f"{name} is not Crossfade's: it has no tag {SPEC_TAG}: {parameter}.",
         "It is left alone. Give service in the spec another name, or delete that ECS service; if Crossfade "
         "made it and the tag was taken off, put it back. Then deploy again.",
     )
@@ -96,7 +98,7 @@ def _drift(
     for slot in SLOTS:
         found = counts[slot]
         if found and not found.given:
-            return foreign_slot(spec, slot, found.of_spec)
+            return foreign_slot(spec.slot_service(slot), spec.parameter, found.of_spec)
     if stable:
         live = counts[stable]
         if live is None or live.desired == 0:
