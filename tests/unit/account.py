@@ -42,6 +42,7 @@ from faults.aws.names import ACCOUNT, REGION, STATES
 from faults.cases.service import document, found, login
 from faults.files import resources
 from tests.unit.examples import DEPLOY, ROLLBACK, first_plan, nameless, plan
+from tests.unit.quick_moto import remember
 
 TABLE, LEDGER_GROUP, BUCKET = "journal", "/crossfade/ledger", "evidence"
 SPECS = "/Staging/services/"  # of a stack that is not named crossfade
@@ -669,6 +670,7 @@ def set_up_once(set_up: Callable[[], Made]) -> Iterator[tuple[Made, Callable[[],
     """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half of the time
+        remember(environment)
         with mock_aws():
             made = set_up()
             held = _copied(_held())
