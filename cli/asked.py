@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -12,6 +12,7 @@ from cli.executions import Execution, name_of, since, start
 from cli.recorded import Recorded, all_recorded
 from crossfade.aws.ecr import Image, Registry
 from crossfade.domain.errors import ImageTagNotFound
+from crossfade.domain.planning.older import no_such_number
 from crossfade.domain.planning.plan import unknown_service
 from crossfade.domain.spec.service import ServiceSpec, is_service_name, read_spec
 
@@ -26,7 +27,10 @@ Say = Callable[[str], None]
 
 
 class Release(NamedTuple):
-    """An image to be released: by its tag and digest. ``by_push``: a push of the tag starts its release."""
+    """An image to be released: by its tag and digest. ``by_push``: a push of the tag starts its release.
+
+    ``number`` is that of an older release, whose configuration comes back with it.
+    """
 
     service: str
     version: str
@@ -34,6 +38,7 @@ class Release(NamedTuple):
     repository: str
     pushed: datetime
     by_push: bool
+    number: int | None = None
 
 
 class Asked(NamedTuple):
@@ -54,6 +59,24 @@ def release_of(account: Account, service: str, tag: str) -> Release:
     spec = spec_of(account, service)
     image = _image(Registry(account.client("ecr")), spec.release.repository, tag)
     return Release(service, tag, image.digest, spec.release.repository, image.pushed, spec.deploys(tag))
+
+
+def older_release(account: Account, service: str, number: int) -> Release:
+    """The image of the release of a number.
+
+    Raises
+    ------
+    UnknownService, InvalidServiceSpec, NotAsItWas, PlanOutdated
+        There is none, and why.
+    """
+    spec_of(account, service)
+    found = account.journal().history.released(service, number)
+    if found is None:
+        raise no_such_number(service, number)
+    plan, release = found.plan, found.plan.release
+    pushed = release.pushed or plan.began
+    repository = plan.spec.release.repository
+    return Release(service, release.version, release.digest, repository, pushed, by_push=False, number=number)
 
 
 def spec_of(account: Account, service: str) -> ServiceSpec:
@@ -78,7 +101,7 @@ def _image(registry: Registry, repository: str, tag: str) -> Image:
 
 def asked_or_started(account: Account, release: Release, *, again: bool, say: Say) -> Asked:
     """The execution by which an image is or was released; a new one where there is none, or ``again``."""
-    if again:
+    if again or release.number:
         return Asked(start(account, by_hand(release)))
     deployed = _deployed(account, release)
     found, came = _found(account, release, deployed)
@@ -90,8 +113,10 @@ def asked_or_started(account: Account, release: Release, *, again: bool, say: Sa
     return found or Asked(start(account, by_hand(release)))
 
 
-def by_hand(release: Release) -> dict[str, str]:
+def by_hand(release: Release) -> dict[str, Any]:
     """The input of the state machine that deploys, as the README has it, pinned to the image."""
+    if release.number:
+        return {"service": release.service, "release": release.number}
     return {"service": release.service, "image_tag": release.version, "image_digest": release.digest}
 
 

@@ -15,7 +15,8 @@ class Recorded(NamedTuple):
 
     ``execution`` is an ARN. ``promoted``, ``judged`` and ``launched`` are milestones. ``outcome`` is None
     while it runs; ``dropped``: it waited, and was never begun. ``certificate`` is a key in the evidence
-    bucket; where there is none, ``not_reported`` may say why. ``requests`` counts the production lane.
+    bucket; where there is none, ``not_reported`` may say why. ``requests`` counts the production lane,
+    ``number`` is that of a promoted release.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Recorded(NamedTuple):
     certificate: str | None = None
     not_reported: str | None = None
     requests: Mapping[str, int] | None = None
+    number: int | None = None
 
     @classmethod
     def read(cls, service: str, name: str, item: Mapping[str, Any]) -> Self:
@@ -49,6 +51,7 @@ class Recorded(NamedTuple):
             certificate=item.get("certificate"),
             not_reported=item.get("not_reported"),
             requests={key: int(count) for key, count in requests.items()} if requests else None,
+            number=int(item["release_number"]) if "release_number" in item else None,
         )
 
     @property

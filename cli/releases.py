@@ -10,7 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.account import Account
-from cli.asked import Asked, Release, asked_digest, asked_or_started, release_of, spec_of
+from cli.asked import Asked, Release, asked_digest, asked_or_started, older_release, release_of, spec_of
 from cli.executions import described, execution_arn, name_of
 from cli.following import STILL_RUNS, Ending, Follower, Sight
 from cli.options import with_account_of_releases
@@ -55,7 +55,13 @@ class Followed(NamedTuple):
 
 @click.command(epilog=EPILOG)
 @click.argument("service")
-@click.argument("tag")
+@click.argument("tag", required=False)
+@click.option(
+    "--release",
+    "number",
+    type=click.IntRange(min=1),
+    help="In TAG's place: an older release, as history shows it.",
+)
 @click.option("--wait", is_flag=True, help="Follow it to its end, also while it waits for another one.")
 @click.option("--again", is_flag=True, help="Deploy it once more, though it was tried or deployed before.")
 @_timeout
@@ -64,7 +70,8 @@ class Followed(NamedTuple):
 def deploy(
     account: Account,
     service: str,
-    tag: str,
+    tag: str | None,
+    number: int | None,
     timeout: float,
     summary: Path | None,
     *,
@@ -75,16 +82,21 @@ def deploy(
     """Find the deployment of SERVICE that the push of its image TAG has started, or start one.
 
     An image that was tried before, or was live once, is not deployed again by itself: the exit status tells
-    how it ended then.
+    how it ended then. With --release an older release comes back, with image and configuration as they were.
     """
-    release = release_of(account, service, tag)
-    with View(account, service, tag, out=not as_json) as view:
+    if number is not None and tag is None:
+        release = older_release(account, service, number)
+    elif tag is not None and number is None:
+        release = release_of(account, service, tag)
+    else:
+        raise click.UsageError("Give either TAG or --release.")
+    with View(account, service, release.version, out=not as_json) as view:
         try:
             asked = asked_or_started(account, release, again=again, say=view.say)
         except KeyboardInterrupt:
             click.echo("\nNothing was started. What the push starts goes on by itself.", err=as_json)
             sys.exit(STILL_RUNS)
-        followed = Followed(account, service, tag, release.digest, asked.execution)
+        followed = Followed(account, service, release.version, release.digest, asked.execution)
         _say_found(view, asked, release)
         sight = _followed(followed, view, timeout if wait else 0, as_json=as_json)
         sight = _replaced(sight, release)

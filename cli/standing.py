@@ -85,7 +85,8 @@ def history(account: Account, service: str, limit: int, *, as_json: bool) -> Non
             if row["requests"]
             else ""
         )
-        click.echo(f"{row['began']}  {row['outcome']:11}  {change}  {row['deployment']}{failed}")
+        number = f"release {row['release']}, " if row["release"] else ""
+        click.echo(f"{row['began']}  {row['outcome']:11}  {change}  {number}{row['deployment']}{failed}")
         if row["reason"]:
             click.echo(f"    {row['reason']}")
     if not shown:
@@ -100,6 +101,7 @@ def _history_row(account: Account, one: Recorded) -> dict[str, Any]:
         "began": iso(moment) if moment else "",
         "ended": iso(one.ended) if one.ended else None,
         "outcome": one.outcome or "under way",
+        "release": one.number,
         "from": one.before,
         "version": one.version,
         "digest": one.digest,

@@ -512,10 +512,24 @@ def test_history(released: Released) -> None:
     shown = [(one["deployment"], one["outcome"]) for one in said["deployments"]]
     assert shown == [("dropped", "dropped"), ("later", "promoted"), ("push", "rolled_back")]
     assert said["deployments"][1]["requests"] == {"sent": 900, "failed": 3}
+    assert [one["release"] for one in said["deployments"]] == [None, 1, None]
     done = released.owner.run("history", "web", "--limit", "2")
-    assert "1.2.3 → 1.2.4  later, 3 of 900 requests failed" in done.stdout
+    assert "1.2.3 → 1.2.4  release 1, later, 3 of 900 requests failed" in done.stdout
     assert "1 more: --limit 3" in done.stdout
     assert json.loads(released.owner.run("history", "web", "--json").stdout) == said
+
+
+def test_an_older_release_is_asked_for_by_its_number(released: Released) -> None:
+    """As history shows it; a tag beside it would be another wish."""
+    first = released.claims(released.runs("first", {}))
+    released.promotes(first)
+    status, said = released.said("deploy", "web", "--release", "1")
+    (arn,) = [arn for arn in released.executions if not arn.endswith(":first")]
+    assert (status, said["execution"], said["digest"]) == (0, arn, released.digest())
+    assert released.started() == [{"service": "web", "release": 1}]
+    assert "NotAsItWas: Release 7 of web" in released.owner.run("deploy", "web", "--release", "7").stderr
+    for wrong in (["1.2.4", "--release", "1"], []):
+        assert released.owner.run("deploy", "web", *wrong).exit_code == 2
 
 
 def test_what_it_says_has_a_row_in_operations() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from crossfade.aws.journal_table import Change, JournalTable, expiry, item_of
+from crossfade.aws.journal_table import Change, JournalTable, expiry, item_of, numbered
 from crossfade.domain.errors import InvalidInput
 from crossfade.domain.gate.course import Course
 from crossfade.domain.journal import Hold
@@ -48,6 +48,18 @@ class DeploymentHistory:
         return History.model_validate(
             {**known, "plan": read_plan(service, deployment, item["plan"]), "stages": stages}
         )
+
+    def released(self, service: str, number: int | None) -> History | None:
+        """The deployment that has promoted the release of a number; None where the journal has none.
+
+        Raises
+        ------
+        PlanOutdated
+            Its plan has the form of before version 0.2.0.
+        """
+        found = self._table.get(service, numbered(number)) if number else {}
+        there = found and self._table.get(service, item_of(found["deployment"]))
+        return self.of(service, found["deployment"]) if there else None
 
     def item(self, service: str, deployment: str) -> dict[str, Any]:
         """A deployment's item as it stands in the table; empty where there is none."""

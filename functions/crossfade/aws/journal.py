@@ -4,6 +4,8 @@
 |---|---|---|
 | web | ``state`` | holder, how often tried, stable slot and release, candidate, weights, waiting, warm |
 | web | ``deployment#<id>`` | plan, milestones, stages; in the end outcome, reason, counts, certificate |
+| web | ``release#<number>`` | the deployment that has promoted it |
+| web | ``releases`` | the highest number of a release |
 
 The writes of a deployment have one condition in common: its execution still holds the service. Others are
 conditional where two could meet. Which services there are is asked of the table's index, and of nothing

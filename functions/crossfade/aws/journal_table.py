@@ -8,6 +8,8 @@ from crossfade.aws.dynamodb import Table
 from crossfade.domain.journal import Hold, State, service_lost
 
 STATE = "state"
+NUMBERS = "releases"
+"""The item with the highest number of a release; it outlives the state, so that no number comes twice."""
 HISTORY_DAYS = 400
 HELD = "holder = :execution"
 
@@ -39,17 +41,24 @@ class JournalTable(Table):
         held = self.checking(hold.service, STATE, HELD, {":execution": hold.holder})
         self._transact(hold, held, change)
 
-    def change_both(self, hold: Hold, state: Change, deployment: Change) -> None:
-        """Change the service's state and the deployment's item, or neither."""
+    def change_both(self, hold: Hold, state: Change, deployment: Change, *more: Mapping[str, Any]) -> None:
+        """Change the service's state and the deployment's item, and do what else there is, or nothing."""
         values = {**state.values, ":execution": hold.holder}
         held = self.updating(hold.service, STATE, state.expression, values, condition=HELD, names=state.names)
-        self._transact(hold, held, deployment)
+        self._transact(hold, held, deployment, *more)
 
-    def _transact(self, hold: Hold, held: dict[str, Any], deployment: Change) -> None:
+    def _transact(
+        self, hold: Hold, held: dict[str, Any], deployment: Change, *more: Mapping[str, Any]
+    ) -> None:
         expression, values, names = deployment
         update = self.updating(hold.service, item_of(hold.deployment), expression, values, names=names)
-        if not self.transact_if([held, update]):
+        if not self.transact_if([held, update, *map(dict, more)]):
             raise service_lost(hold)
+
+
+def numbered(number: int) -> str:
+    """The name of the item that says which deployment has promoted the release of a number."""
+    return f"release#{number}"
 
 
 def item_of(deployment: str) -> str:

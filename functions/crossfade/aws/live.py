@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from crossfade.aws.journal_table import Change, JournalTable
+from crossfade.aws.journal_table import NUMBERS, Change, JournalTable, expiry, item_of, numbered
 from crossfade.domain.journal import Hold, State, WarmSlot
 from crossfade.domain.model import iso
 from crossfade.domain.planning.plan import HeldPlan
@@ -63,7 +63,7 @@ class Live:
         written, values = self._written(plan, wanted, now, answers)
         written += ", weights = :weights"
         if winner is None:
-            gone = "stable, version, digest, verified, verified_by"
+            gone = "stable, version, digest, release_number, verified, verified_by"
             self._table.change_state(plan.hold, f"{written} REMOVE {gone}", values)
             return
         release = plan.release if winner == plan.candidate else plan.previous
@@ -71,10 +71,12 @@ class Live:
             written, values = f"{written}, verified_by = :by", {**values, ":by": plan.spec.version.text}
         self._table.change_state(
             plan.hold,
-            f"{written}, stable = :slot, version = :version, digest = :digest, verified = :verified",
+            f"{written}, stable = :slot, version = :version, digest = :digest, verified = :verified, "
+            "release_number = :number",
             {
                 **values,
                 ":verified": verified,
+                ":number": plan.previous.number if plan.previous and winner == plan.stable else None,
                 ":slot": winner,
                 ":version": release.version if release else None,
                 ":digest": release.digest if release else None,
@@ -82,16 +84,21 @@ class Live:
         )
 
     def promote(self, plan: HeldPlan, now: datetime) -> None:
-        """Write down that the candidate is the stable slot now, and whether the old one is kept warm."""
+        """Write down that the candidate is the stable slot now, and whether the old one is kept warm.
+
+        The release gets the next number, and a second time the same.
+        """
+        number = self._number(plan)
         values: dict[str, Any] = {
             ":slot": plan.candidate,
             ":version": plan.release.version,
             ":digest": plan.release.digest,
             ":verified": bool(plan.answers),
             ":by": plan.spec.version.text,
+            ":number": number,
         }
         expression = "SET stable = :slot, version = :version, digest = :digest, verified = :verified"
-        expression += ", verified_by = :by"
+        expression += ", verified_by = :by, release_number = :number"
         if plan.stable and plan.spec.retire.warm_seconds > 0:
             expression += ", warm = :warm"
             warm = WarmSlot(
@@ -101,8 +108,25 @@ class Live:
                 until=now + timedelta(seconds=plan.spec.retire.warm_seconds),
             )
             values[":warm"] = warm.model_dump(mode="json")
-        promoted = "SET promoted = if_not_exists(promoted, :now) REMOVE judged, judged_for, refused"
-        self._table.change_both(plan.hold, Change(expression, values), Change(promoted, {":now": iso(now)}))
+        promoted = "SET promoted = if_not_exists(promoted, :now), release_number = :number"
+        self._table.change_both(
+            plan.hold,
+            Change(expression, values),
+            Change(f"{promoted} REMOVE judged, judged_for, refused", {":now": iso(now), ":number": number}),
+            self._table.updating(plan.service, NUMBERS, "SET highest = :number", {":number": number}),
+            self._table.updating(
+                plan.service,
+                numbered(number),
+                "SET deployment = :deployment, expires = :expires",
+                {":deployment": plan.deployment, ":expires": expiry(now)},
+            ),
+        )
+
+    def _number(self, plan: HeldPlan) -> int:
+        # In this order: what another try of the same writes in between is found in the deployment's item.
+        highest = int(self._table.get(plan.service, NUMBERS).get("highest", 0))
+        given = self._table.get(plan.service, item_of(plan.deployment)).get("release_number")
+        return int(given or highest + 1)
 
     def forget_warm(self, hold: Hold) -> None:
         """Write down that the old slot is about to be stopped, and so is warm no longer."""

@@ -28,8 +28,12 @@ from crossfade.domain.spec.service import ServiceSpec
 
 
 class Checked(NamedTuple):
-    """What a release will have, and where its outcome feed will be found, if the spec wants one."""
+    """What a release will have, and where its outcome feed will be found, if the spec wants one.
 
+    ``wanted`` are the arguments of RegisterTaskDefinition.
+    """
+
+    wanted: dict[str, Any]
     contents: Contents
     streams: LogStreams | None
 
@@ -55,6 +59,7 @@ class TaskDefinitions:
         wanted = registration(pattern, spec, release)
         refuse_unusable(pattern, spec, roles)
         return Checked(
+            wanted=wanted,
             contents=contents(pattern, spec, release),
             streams=feed_streams(wanted, spec) if spec.gate.users == "feed" else None,
         )
@@ -70,6 +75,11 @@ class TaskDefinitions:
     def release(self, task_definition: str) -> RunningRelease | None:
         """What a task definition runs; None when Crossfade did not register it."""
         return running_release(self._describe(task_definition)[1])
+
+    def definition(self, task_definition: str) -> dict[str, Any]:
+        """A task definition as ECS describes it, with its tags as RegisterTaskDefinition takes them."""
+        found, tags = self._describe(task_definition)
+        return {**found, "tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
     def log_streams(self, task_definition: str, container: str) -> LogStreams | None:
         """Where a container of a task definition logs to; None where that is not CloudWatch Logs."""
@@ -118,22 +128,32 @@ class TaskDefinitions:
         return {found["taskDefinition"]} if found and found["status"] == "ACTIVE" else set()
 
     def _pattern(self, spec: Placed) -> Definition:
-        arn = spec.pattern.task_definition
-        try:
-            answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-        except ClientError as error:
-            if error_code(error) != "ClientException":
-                raise
+        arn, copy = spec.pattern.task_definition, spec.pattern.own_copy
+        answer = self._shown(copy) if copy else None
+        answer = answer or self._shown(arn)
+        if answer is None:
             raise PatternUnusable(
                 f"The task definition {arn} of the pattern {spec.like} does not exist any more. Deploy the "
                 "stack that declares the service again."
-            ) from error
+            )
         given = _tags(answer)
         tags = {
             key: value for key, value in given.items() if not key.startswith("aws:") and key not in OWN_TAGS
         }
         unknown = tuple(answer.get(UNKNOWN, ()))
         return Definition(answer["taskDefinition"], tags, unknown, running_release(given))
+
+    def _shown(self, task_definition: str) -> dict[str, Any] | None:
+        """A task definition; None where ECS describes it no more, as it may where one is deregistered."""
+        try:
+            answer: dict[str, Any] = self._ecs.describe_task_definition(
+                taskDefinition=task_definition, include=["TAGS"]
+            )
+        except ClientError as error:
+            if error_code(error) != "ClientException":
+                raise
+            return None
+        return answer
 
     def _describe(self, task_definition: str) -> tuple[dict[str, Any], dict[str, str]]:
         answer = self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])

@@ -41,6 +41,10 @@ class ReleasedBefore(CrossfadeError):
     """A tag came to an image that was a release before: to go back to it, start its deployment by hand."""
 
 
+class NotAsItWas(CrossfadeError):
+    """An older release cannot be deployed with the configuration that it had: the cause says what is gone."""
+
+
 class PatternUnusable(CrossfadeError):
     """The owner's ECS service, or its task definition, cannot be the pattern of the slots: see why."""
 

@@ -116,7 +116,9 @@ class State(Model):
     the live slot's scaling. ``verified``: whether the live slot was seen to answer with its version. It was
     not if a rollback had to route clients to a candidate that was not verified, or if answers name none.
     ``verified_by`` is the spec's ``version`` by which it was, as a text; Crossfade 0.2 and before kept none.
-    ``tried`` counts the rollbacks of the deployment that holds the service; None before the first one.
+    ``release_number`` is that of the live release, None where it was promoted by an earlier Crossfade, or not
+    at all. ``tried`` counts the rollbacks of the deployment that holds the service; None before the first
+    one.
     """
 
     holder: str | None = None
@@ -125,6 +127,7 @@ class State(Model):
     stable: Slot | None = None
     version: str | None = None
     digest: str | None = None
+    release_number: int | None = None
     weights: Weights | None = None
     intended: Weights | None = None
     written_at: Timestamp | None = None

@@ -35,6 +35,7 @@ def handler(plan: HeldPlan, task_definition: str, deadline: Timestamp) -> Launch
         if now >= first + ECS_LAG:
             raise SlotDrift(f"{short}. It was changed outside Crossfade. Scale it up, then deploy again.")
         return Launched(status="waiting", reason=short)
+    journal.history.milestone(plan.hold, "task_definition", task_definition)
     slots.stop_leftover()
     try:
         rollout = slots.launch(plan.candidate, task_definition, count, again=again)

@@ -40,11 +40,15 @@ from crossfade.domain.errors import (
     ImageNotInRepository,
     InvalidInput,
     NotYetVisible,
+    PatternUnusable,
+    PlanOutdated,
 )
 from crossfade.domain.journal import State, machine_of
 from crossfade.domain.model import Timestamp
+from crossfade.domain.planning.changes import changes
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
 from crossfade.domain.planning.naming import as_it_answers, refuse_unnamed
+from crossfade.domain.planning.older import no_such_number, not_as_it_was, pattern_of, spec_of
 from crossfade.domain.planning.placing import image_tag, place, refuse_others_traffic
 from crossfade.domain.planning.plan import (
     Decision,
@@ -61,6 +65,7 @@ from crossfade.domain.planning.plan import (
 from crossfade.domain.planning.request import DeployRequest, ImagePushed, NoConcern, read_input
 from crossfade.domain.planning.task_definition import feed_unreadable
 from crossfade.domain.preparation import is_preview
+from crossfade.domain.proof.certificate import History
 from crossfade.domain.rollout.alarms import refuse_unknown
 from crossfade.domain.slots import SLOTS, Slot
 from crossfade.domain.spec.names import preview_secret
@@ -103,6 +108,49 @@ def _plan(
     journal = stack.journal()
     state = journal.state(spec.service)
     pattern = _pattern(spec)
+    older = _older(request, spec, journal)
+    if older:
+        then = older.plan
+        spec, pattern = spec_of(spec, then), pattern_of(pattern, then, older.task_definition)
+        image = {"image_tag": then.release.version, "image_digest": then.release.digest}
+        request = request.model_copy(update=image)
+    try:
+        return _planned(request, spec, pattern, state, journal, execution, deployment)
+    except (ImageNotInRepository, PatternUnusable) as gone:
+        number = request.release if isinstance(request, DeployRequest) else None
+        if number is None:
+            raise
+        raise not_as_it_was(spec.service, number, str(gone), older.plan if older else None) from gone
+
+
+def _older(request: DeployRequest | ImagePushed, spec: ServiceSpec, journal: Journal) -> History | None:
+    """The deployment of the older release that is asked for by its number.
+
+    Raises
+    ------
+    NotAsItWas
+        The journal has none of that number, or not in a form that can be read.
+    """
+    if isinstance(request, ImagePushed) or request.release is None:
+        return None
+    try:
+        found = journal.history.released(spec.service, request.release)
+    except PlanOutdated as outdated:
+        raise not_as_it_was(spec.service, request.release, str(outdated)) from outdated
+    if found is None:
+        raise no_such_number(spec.service, request.release)
+    return found
+
+
+def _planned(
+    request: DeployRequest | ImagePushed,
+    spec: ServiceSpec,
+    pattern: Pattern,
+    state: State,
+    journal: Journal,
+    execution: str,
+    deployment: str,
+) -> Decision:
     release = _release(request, spec, state, pattern, deployment)
     if isinstance(request, ImagePushed) and request.at and is_late_tag(release, state, request.at):
         release = _tagged(spec, release, state, journal, request.at)
@@ -110,6 +158,8 @@ def _plan(
         state = state.model_copy(update={"candidate": None})  # an earlier try of this very deployment
     leaves = isinstance(request, DeployRequest) and request.leave
     force = isinstance(request, DeployRequest) and request.force
+    if isinstance(request, DeployRequest) and not request.waits and state.holder not in {None, execution}:
+        raise busy(spec.service, state)
     instead = None if force else _instead(execution, request, spec, release, state, journal)
     if instead:
         return instead
@@ -117,8 +167,6 @@ def _plan(
     checked = TaskDefinitions(client("ecs")).check(placed, release, stack.task_roles())
     refuse_unknown(spec, Alarms(client("cloudwatch")).states(spec.alarms) if spec.alarms else {})
     if state.holder and state.holder != execution:
-        if leaves or force:  # what waits is an image, and no more
-            raise busy(spec.service, state)
         return _wait(execution, spec, release, state, _place_in_time(request, release))
     asked_by = request.asked_by if isinstance(request, DeployRequest) else None
     try:
@@ -345,6 +393,10 @@ def _decide(
     previous = _running(spec, definitions, running, of_owner=stable == spec.origin)
     if stable:
         refuse_old_release(previous, state, utc_now())
+    previous = as_it_answers(previous, state, spec)
+    contents = checked.contents.model_copy(
+        update={"changes": _changes(spec, definitions, running, previous, checked)}
+    )
     return decide(
         deployment=deployment,
         execution=execution,
@@ -356,11 +408,29 @@ def _decide(
         serves=bool(live_count and live_count.healthy),
         leaves=leaves,
         force=force,
-        running=as_it_answers(previous, state, spec),
-        contents=checked.contents,
+        running=previous,
+        contents=contents,
         feed=_feed(spec, checked.streams, definitions, running) if checked.streams else None,
         seen=_seen(spec, state, [*rules, *shown]),
     )
+
+
+def _changes(
+    spec: Placed,
+    definitions: TaskDefinitions,
+    running: SlotService | None,
+    previous: RunningRelease | None,
+    checked: Checked,
+) -> tuple[str, ...]:
+    """What the candidate's configuration has that what runs has not, and what it has not."""
+    if running is None:
+        return ()
+    history = None
+    with suppress(PlanOutdated):
+        history = stack.journal().history.released(spec.service, previous.number if previous else None)
+    live = history.plan.spec.pattern if history else None
+    before = definitions.definition(running.task_definition)
+    return changes(before, checked.wanted, live, spec.pattern, checked.contents.released)
 
 
 def _seen(spec: Placed, state: State, shown: list[LiveRule]) -> tuple[SeenRule, ...]:

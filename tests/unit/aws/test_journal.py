@@ -34,6 +34,7 @@ from tests.unit.examples import (
     candidate,
     release,
     requests,
+    running,
     waiting,
     warm_spec,
 )
@@ -621,6 +622,39 @@ def test_a_promotion_keeps_its_first_time(account: Account, journal: Journal, he
     assert journal.history.of("web", "d1").promoted == at(50)
     state = journal.state("web")
     assert (state.stable, state.version, state.digest, state.warm) == ("blue", "0.0.2", NEW, None)
+
+
+def test_promoted_releases_are_numbered(account: Account, journal: Journal, second: HeldPlan) -> None:
+    """One after the other; a promotion that is written twice gets no second number."""
+    assert (journal.state("web").release_number, second.previous) == (1, running())
+    for _ in range(2):
+        journal.live.promote(second, at(60))
+    assert journal.state("web").release_number == 2
+    found = [journal.history.released("web", number) for number in (1, 2, 3)]
+    assert [history and history.plan.deployment for history in found] == ["d1", "d2", None]
+    assert [history and history.release_number for history in found] == [1, 2, None]
+
+
+def test_what_is_live_again_after_a_rollback_has_its_number_again(journal: Journal, second: HeldPlan) -> None:
+    """Or none, where none is known of it: the number of the promotion that was taken back is not its."""
+    plan = second.model_copy(update={"previous": running().model_copy(update={"number": 1})})
+    journal.live.promote(second, at(60))
+    journal.live.reinstate(plan, "blue", at(70))
+    assert journal.state("web").release_number == 1
+    journal.live.reinstate(plan, "green", at(80))
+    assert journal.state("web").release_number is None
+
+
+def test_no_number_is_given_twice(account: Account, journal: Journal, live: None) -> None:
+    """Also not where the service has left, and was adopted anew."""
+    journal.holding.forget("web")
+    plan = account.first_plan(deployment="d9", execution=f"{EXECUTION}:d9", began=at(90))
+    journal.holding.claim(plan)
+    journal.live.promote(plan, at(100))
+    assert journal.state("web").release_number == 2
+    first = journal.history.released("web", 1)
+    assert first
+    assert first.plan.deployment == "d1"
 
 
 def test_a_promotion_tells_until_when_the_old_slot_is_warm(journal: Journal, second: HeldPlan) -> None:

@@ -140,6 +140,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
                 "released": ["app"],
                 "kept": {"proxy": "proxy:1"},
                 "left_out": [],
+                "changes": [],
                 "tags": {},
                 "warnings": [],
             },

@@ -8,7 +8,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
-from crossfade.domain.planning.plan import Plan, Release
+from crossfade.domain.planning.plan import HeldPlan, Plan, Release
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import Account, running_release
 from tests.unit.examples import EXECUTION, at, warm_spec
@@ -40,7 +40,10 @@ def promoted(account: Account, journal: Journal, live: Release) -> Release:
     """Return the same, as the deployment that has promoted it has left the journal."""
     before = account.first_plan(deployment="d7", execution=f"{EXECUTION}:d7", stable="blue", release=live)
     journal.holding.claim(before)
-    journal.live.promote(before.model_copy(update={"candidate": "blue"}), at(-900))
+    before = before.model_copy(update={"candidate": "blue"})
+    (blue,) = account.ecs.describe_services(cluster="web", services=["web-blue"])["services"]
+    journal.history.milestone(before.hold, "task_definition", blue["taskDefinition"])
+    journal.live.promote(before, at(-900))
     journal.holding.release(before.hold, at(-600))
     return live
 
@@ -130,3 +133,152 @@ def test_force_takes_no_warm_slot_for_a_deployment(
     journal.holding.release(plan.hold, at(-600))
     assert _plan(invoke, ASK)["action"] == "go_back"
     assert _plan(invoke, {**ASK, "force": True})["action"] == "deploy"
+
+
+# ---- what changes ----------------------------------------------------------------------------------------
+
+
+def test_the_plan_says_what_changes(
+    account: Account, invoke: Invoke, journal: Journal, promoted: Release
+) -> None:
+    """In its reason and for the certificate: of the task definition, and of the service itself."""
+    account.repattern(
+        environment=[{"name": "COLOUR", "value": "green"}], definition={"cpu": "512", "memory": "1024"}
+    )
+    account.ecs.tag_resource(resourceArn=account.spec.like, tags=[{"key": "Team", "value": "shop"}])
+
+    answer = _plan(invoke)
+
+    said = [
+        "containers.app.environment.COLOUR added",
+        "cpu: 256 → 512",
+        "memory: 512 → 1024",
+        "service.tags.Team: none → shop",
+    ]
+    assert answer["plan"]["contents"]["changes"] == said
+    assert answer["reason"] == f"0.0.1 → 0.0.1 in green: changed: {', '.join(said)}"
+
+
+def test_an_image_alone_changes_nothing_else(account: Account, invoke: Invoke, promoted: Release) -> None:
+    """As most releases."""
+    account.push("0.0.2")
+    assert _plan(invoke, {"service": "web", "image_tag": "0.0.2"})["reason"] == "0.0.1 → 0.0.2 in green"
+
+
+# ---- an older release ------------------------------------------------------------------------------------
+
+
+OLDER = {"service": "web", "release": 1}
+
+
+@pytest.fixture
+def second(account: Account, journal: Journal, promoted: Release) -> Release:
+    """Return 0.0.2 with another configuration, live in green as release 2; 1 was 0.0.1."""
+    account.repattern(
+        environment=[{"name": "COLOUR", "value": "green"}], definition={"cpu": "512", "memory": "1024"}
+    )
+    release = account.release("0.0.2")
+    plan = account.plan(
+        release=release,
+        previous=running_release(promoted).model_copy(update={"number": 1}),
+        deployment="d8",
+        execution=f"{EXECUTION}:d8",
+        began=at(-500),
+    )
+    journal.holding.claim(plan)
+    account.run("green", TaskDefinitions(account.ecs).register(account.spec, release))
+    account.register_targets("green", "10.0.0.12", "10.0.0.13")
+    account.resize("blue", 0)
+    account.deregister_targets("blue", "10.0.0.10", "10.0.0.11")
+    Traffic(account.elbv2, account.spec).write(Weights.share("green", 100))
+    journal.live.wrote(plan, Weights.share("green", 100), at(-400))
+    journal.live.promote(plan, at(-400))
+    journal.holding.release(plan.hold, at(-300))
+    return release
+
+
+def _delete(account: Account, *task_definitions: str) -> None:
+    for arn in task_definitions:
+        account.ecs.deregister_task_definition(taskDefinition=arn)
+    account.ecs.delete_task_definitions(taskDefinitions=list(task_definitions))
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_an_older_release_comes_back_as_it_was(
+    account: Account, invoke: Invoke, promoted: Release, second: Release, registered: bool
+) -> None:
+    """With its image and its configuration; the owner's tools remove what they replace."""
+    if not registered:
+        _delete(account, promoted.pattern)
+
+    answer = _plan(invoke, OLDER)
+    plan = Plan.model_validate(answer["plan"])
+    made = invoke("register_task_definition", plan=answer["plan"])["task_definition"]
+
+    assert (plan.stable, plan.candidate) == ("green", "blue")
+    assert plan.release == promoted
+    assert plan.contents
+    assert plan.contents.changes[0] == "containers.app.environment.COLOUR removed"
+    found = TaskDefinitions(account.ecs).definition(made)
+    assert found["status"] == "ACTIVE"
+    assert found["cpu"] == "256"
+    assert not found["containerDefinitions"][0].get("environment")
+
+
+def test_settings_tags_and_scaling_come_back_too(
+    account: Account, invoke: Invoke, promoted: Release, second: Release
+) -> None:
+    """What the owner has changed since is the pattern's, and not the release's."""
+    account.ecs.tag_resource(resourceArn=account.spec.like, tags=[{"key": "Team", "value": "shop"}])
+    account.scale_pattern(least=3, most=9)
+    plan = Plan.model_validate(_plan(invoke, OLDER)["plan"])
+    assert (plan.spec.pattern.tags, plan.spec.pattern.scaling) == ({}, None)
+    assert plan.spec.pattern.fingerprint == promoted.settings
+
+
+def test_the_release_that_is_live_is_nothing_to_do(invoke: Invoke, second: Release) -> None:
+    """By its number as by its image."""
+    assert _plan(invoke, {"service": "web", "release": 2})["action"] == "nothing_to_do"
+
+
+def test_a_push_after_it_is_no_older_one(
+    account: Account, invoke: Invoke, journal: Journal, second: Release
+) -> None:
+    """The order of the pushes stays what it was."""
+    plan = HeldPlan.model_validate(_plan(invoke, OLDER)["plan"])
+    before = journal.state("web").newest
+    journal.holding.claim(plan)
+    assert journal.state("web").newest == before
+
+
+def test_an_older_release_does_not_wait(
+    account: Account, invoke: Invoke, journal: Journal, second: Release
+) -> None:
+    """What waits is an image, and no more."""
+    plan = account.plan(release=account.release("0.0.3"), stable="green", candidate="blue")
+    journal.holding.claim(plan.model_copy(update={"began": at(0)}))
+    with pytest.raises(errors.ServiceBusy):
+        _plan(invoke, OLDER, "d2")
+
+
+@pytest.mark.parametrize("gone", ["number", "image", "task_definition"])
+def test_what_is_gone_of_an_older_release_is_named(
+    account: Account,
+    invoke: Invoke,
+    promoted: Release,
+    second: Release,
+    gone: str,
+) -> None:
+    """Before anything is changed."""
+    given, said = OLDER, f"has no image {promoted.digest}"
+    if gone == "number":
+        given, said = {**OLDER, "release": 7}, "no release of that number of the last 400 days"
+    elif gone == "image":
+        image = [{"imageDigest": promoted.digest}]
+        account.client("ecr").batch_delete_image(repositoryName="web", imageIds=image)
+    else:
+        own = account.ecs.list_task_definitions(familyPrefix=account.spec.family)["taskDefinitionArns"]
+        _delete(account, promoted.pattern, own[0])
+        said = "does not exist any more"
+    with pytest.raises(errors.NotAsItWas, match=f"Release {given['release']} of web .*{said}"):
+        _plan(invoke, given)

@@ -62,6 +62,10 @@ def as_it_answers(running: RunningRelease | None, state: State, spec: ServiceSpe
     """
     if running and state.version and state.digest == running.digest:
         return running.model_copy(
-            update={"version": state.version, "verified": state.knows_the_answers(spec)}
+            update={
+                "version": state.version,
+                "verified": state.knows_the_answers(spec),
+                "number": state.release_number,
+            }
         )
     return running

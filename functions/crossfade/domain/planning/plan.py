@@ -60,7 +60,8 @@ class RunningRelease(Model):
     What its owner runs there has no such tags: its version is the tag of its image, which it need not answer
     with, and ``digest`` is empty where ECS does not say which image of that tag it is.
 
-    ``version`` is the tag that it is known by, see ``naming.py``. If it was not ``verified``, it may answer
+    ``version`` is the tag that it is known by, see ``naming.py``, ``number`` its place among all that were
+    promoted; None where it has none. If it was not ``verified``, it may answer
     with any version.
     """
 
@@ -69,6 +70,7 @@ class RunningRelease(Model):
     pattern: str
     settings: str = ""
     run: str = ""
+    number: int | None = None
     verified: bool = True
 
 
@@ -92,7 +94,8 @@ class Contents(Model):
     ``released`` names the containers that run the pushed image, ``kept`` the others with the pattern's own
     image. ``left_out`` is what the pattern has and the release has not, because this version of Crossfade
     or of boto3 does not know it. ``tags`` are those of the pattern's task definition,
-    ``warnings`` say what else its owner should know.
+    ``warnings`` say what else its owner should know. ``changes`` are what its configuration has that the
+    live release has not, and what it has not, see ``changes.py``.
     """
 
     released: tuple[str, ...]
@@ -100,17 +103,19 @@ class Contents(Model):
     left_out: tuple[str, ...]
     tags: dict[str, str]
     warnings: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         """A sentence on it; empty where the pushed image is all there is."""
+        changed = [f"changed: {', '.join(self.changes)}"] if self.changes else []
         if not (self.kept or self.left_out or self.warnings or len(self.released) > 1):
-            return ""
+            return "".join(changed)
         kept = [f"{name} keeps {image}" for name, image in self.kept.items()]
         left_out = [f"not copied from the pattern: {', '.join(self.left_out)}"] if self.left_out else []
         run = "run" if len(self.released) > 1 else "runs"
         released = f"{', '.join(self.released)} {run} the pushed image"
-        return "; ".join([released, *kept, *left_out, *self.warnings])
+        return "; ".join([released, *kept, *left_out, *self.warnings, *changed])
 
 
 class Plan(Model):

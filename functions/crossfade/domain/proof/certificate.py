@@ -83,12 +83,14 @@ class History(Model):
     ``promoted`` on the old slot may be stopped, so no weights are restored any more; ``restored`` is when the
     stable slot's weights were read back.
 
-    What: ``wanted`` is the highest desired count of the live slot since the launch. ``refused`` is the weight
-    at which the gate found the candidate worse, or the one that it was stepped back from before (0: no client
-    had met it). ``stopped`` is the slot that a rollback has stopped, or was about to. ``probe`` is the newest
-    probe task, asked for at ``probe_asked``; without ``probe`` it is not known whether it was started.
-    ``cursor`` is how far the ledger was read, ``course`` the evidence over time. ``scaling`` is the live
-    slot's automatic scaling before the deployment suspended it.
+    What: ``release_number`` is what a promoted release is known by, ``task_definition`` the ARN of what was
+    launched, which is Crossfade's own; empty where an earlier Crossfade has launched it. ``wanted`` is the
+    highest desired count of the live slot since the launch. ``refused`` is the weight at which the gate found
+    the candidate worse, or the one that it was stepped back from before (0: no client had met it).
+    ``stopped`` is the slot that a rollback has stopped, or was about to. ``probe`` is the newest probe task,
+    asked for at ``probe_asked``; without ``probe`` it is not known whether it was started. ``cursor`` is how
+    far the ledger was read, ``course`` the evidence over time. ``scaling`` is the live slot's automatic
+    scaling before the deployment suspended it.
 
     The end: ``outcome`` is set when the deployment has ended, ``certificate`` and ``report``, the page, both
     keys, when the report is written. If it could not be written, ``not_reported`` says why, and ``reason``,
@@ -102,6 +104,8 @@ class History(Model):
     judged: Timestamp | None = None
     refused: int | None = None
     promoted: Timestamp | None = None
+    release_number: int | None = None
+    task_definition: str = ""
     restored: Timestamp | None = None
     stopped: Slot | None = None
     probe: str | None = None

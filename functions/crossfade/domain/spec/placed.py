@@ -52,7 +52,8 @@ class Pattern(Model):
     the service's, without AWS's own. ``left_out`` names what it has and the slots do not get, ``warnings``
     say what its owner should know. ``container``, ``port``, ``digest`` and ``target_group``, which is its own
     one, are of the target that the probe asks, see ``Target``; ``also`` are the further ones that it has.
-    ``scaling`` is None where it has no scalable target.
+    ``scaling`` is None where it has no scalable target. ``own_copy``: where an older release comes back, the
+    ARN of what it was launched with, which is described where the owner's is not any more.
     """
 
     task_definition: str
@@ -67,6 +68,7 @@ class Pattern(Model):
     left_out: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     scaling: PatternScaling | None = None
+    own_copy: str = ""
     also: tuple[Target, ...] = ()
 
     @property
