@@ -21,7 +21,7 @@ def lines(result: Result) -> Iterator[str]:
     yield f"state: {state_of(world)}"
     for name, item in items_of(world).items():
         yield f"{name}: {item.get('outcome')}, {item.get('reason')}"
-    yield f"live: {world.live()}, weights: {world.balancer.weights.last}"
+    yield f"live: {world.live()}, weights: {world.weights()}"
     yield from (f"VIOLATED {violation}" for violation in result.violations)
     if not result.violations:
         yield "everything holds"

@@ -13,7 +13,7 @@ from crossfade.domain.spec.placed import Placed
 from faults.aws import pattern
 from faults.aws.account import settle
 from faults.aws.autoscaling import Scaling
-from faults.aws.balancer import Balancer, share
+from faults.aws.balancer import Balancer, Target, share
 from faults.aws.cloudwatch import CloudWatch
 from faults.aws.dynamodb import DynamoDb
 from faults.aws.ecs import Ecs
@@ -25,11 +25,12 @@ from faults.aws.names import ACCOUNT, GROUP
 from faults.aws.stack import environment, resolve
 from faults.aws.states import States
 from faults.aws.stores import Buckets, Parameters
+from faults.aws.tasks import Service
 from faults.aws.users import Users
 from faults.aws.views import Views
 from faults.cases.disturbances import Disturber
 from faults.cases.fault import Faults
-from faults.cases.service import found
+from faults.cases.service import found_at
 from faults.cases.watcher import Watcher
 from faults.cases.writes import Writes
 from faults.client import Client, Made
@@ -54,11 +55,8 @@ class World:
 
     def __init__(self, document: dict[str, Any], runs: Image | None = None) -> None:
         path = environment()["SPECS_PATH"]
-        groups = {
-            slot: f"{GROUP}/{target_group_name(path, document['service'], slot)}/{n}"
-            for n, slot in enumerate(SLOTS, start=1)
-        }
-        self._placed = {origin: _placed(document, groups, origin) for origin in (None, *SLOTS)}
+        self.document = document
+        self._placed = {origin: _placed(path, document, origin) for origin in (None, *SLOTS)}
         self.own = self._placed[None]
         """The spec with both slots' own services and target groups."""
         self.strict = False
@@ -74,7 +72,7 @@ class World:
         self.faults, self.disturber = Faults(self.clock), Disturber(self)
         self.calls: list[Made] = []
         self.watcher = Watcher(self)
-        self.balancer = Balancer(self, self.own.listener)
+        self.balancer = Balancer(self)
         self.users = Users(self)
         self.registry, self.logs, self.scaling = Registry(self.clock), Logs(self.users), Scaling(self)
         self.cloudwatch = CloudWatch(self)
@@ -152,16 +150,31 @@ class World:
         self.clock.run_for(SETTLING_SECONDS)
 
     def weight(self, slot: Slot) -> int:
-        """The weight of a slot in the production rule, in percent."""
-        return share(self.balancer.weights.last, self.spec.target_groups.of(slot))
+        """The weight of a slot in the production rule in which it has most, in percent."""
+        return max(weights[slot] for weights in self.weights())
+
+    def weights(self) -> list[dict[Slot, int]]:
+        """The weights of the slots in each production rule, in percent."""
+        return [
+            {slot: share(entry.weights.last, route.target_groups.of(slot)) for slot in SLOTS}
+            for entry, route in zip(self.balancer.entries, self.spec.routes, strict=True)
+        ]
+
+    def has_weight(self, service: Service) -> bool:
+        """Whether a production rule leads to an ECS service."""
+        return any(
+            entry.weights.last.get(group) for entry in self.balancer.entries for group in service.groups
+        )
 
     def live(self) -> dict[Slot, tuple[str, ...]]:
-        """The tags that run healthy in each slot, one for each target."""
-        groups = self.spec.target_groups
-        return {
-            slot: tuple(target.image.tag for target in self.balancer.healthy[groups.of(slot)].last)
-            for slot in SLOTS
-        }
+        """The tags that run healthy in each slot, one for each target that is so at each port."""
+        return {slot: tuple(target.image.tag for target in self.healthy(slot)) for slot in SLOTS}
+
+    def healthy(self, slot: Slot, moment: float | None = None) -> tuple[Target, ...]:
+        """The targets of a slot that are healthy at each port; now, if no moment is given."""
+        histories = [self.balancer.healthy[group] for group in self.spec.slot_groups(slot)]
+        first, *others = [one.last if moment is None else one.at(moment) for one in histories]
+        return tuple(target for target in first if all(target in other for other in others))
 
     def executions(self, machine: str) -> list[Execution]:
         """The executions of a machine, in the order of their start."""
@@ -174,10 +187,19 @@ class World:
         return pickle.dumps(self)
 
 
-def _placed(document: dict[str, Any], groups: dict[Slot, str], origin: Slot | None) -> Placed:
-    now: dict[str, str] = {slot: pattern.TARGET_GROUP if slot == origin else groups[slot] for slot in SLOTS}
-    now["pattern"] = pattern.TARGET_GROUP
-    return Placed.model_validate({**document, **found(target_groups=now, origin=origin)})
+def _placed(path: str, document: dict[str, Any], origin: Slot | None) -> Placed:
+    ports = pattern.ports(document)
+    names = [f"{one['containerName']}:{one['containerPort']}" if len(ports) > 1 else "" for one in ports]
+    groups: list[dict[str, str]] = []
+    for n, (port, name) in enumerate(zip(ports, names, strict=True)):
+        own = {
+            slot: f"{GROUP}/{target_group_name(path, document['service'], slot, name)}/{4 * n + place}"
+            for place, slot in enumerate(SLOTS, start=1)
+        }
+        theirs = str(port["targetGroupArn"])
+        groups.append({slot: theirs if slot == origin else own[slot] for slot in SLOTS} | {"pattern": theirs})
+    numbers = [int(port["containerPort"]) for port in ports]
+    return Placed.model_validate({**document, **found_at(numbers, groups, origin)})
 
 
 def thaw(frozen: bytes) -> World:

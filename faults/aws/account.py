@@ -46,7 +46,7 @@ def names(world: World) -> dict[str, Any]:
     """What stands for the braces of the law."""
     spec = world.own
     return {
-        "listener": spec.listener, "rule_priority": PRIORITY, "cluster": _cluster(world),
+        "listener": _listeners(world), "rule_priority": PRIORITY, "cluster": _cluster(world),
         "pattern": spec.like.rpartition("/")[2],
         "service": spec.service, "stack": "crossfade",
     }  # fmt: skip
@@ -63,8 +63,8 @@ def managed(world: World) -> Held:
 
 
 def _managed(world: World) -> Iterator[tuple[Resource, Attributes]]:
-    listener, cluster = world.own.listener, _cluster(world)
-    for rule in world.balancer.listed():
+    cluster = _cluster(world)
+    for listener, rule in world.balancer.listed():
         yield Resource("listener rule", f"{listener} {rule['Priority']}"), rule
     for name, service in world.ecs.services.items():
         if not service.deleted:
@@ -96,6 +96,15 @@ def task_resource(task: Task) -> Resource:
 def _configured(service: Service) -> Mapping[str, Any]:
     counted = {"taskDefinition": service.definition, "desiredCount": service.desired}
     return {**counted, "tags": dict(service.tags), **service.placement}
+
+
+def _listeners(world: World) -> str:
+    """The ARN of the listener of production, or a pattern of those of several."""
+    first, *others = (route.listener for route in world.own.routes)
+    if not others:
+        return first
+    before, _, last = first.rpartition("/")
+    return f"{before}/[{last}{''.join(other.rpartition('/')[2] for other in others)}]"
 
 
 def _cluster(world: World) -> str:

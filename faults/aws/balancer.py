@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from faults.aws.answer import AwsError
 from faults.aws.history import History
@@ -52,26 +53,41 @@ class Breakdown(NamedTuple):
         return None if n % self.every else self.of_all
 
 
+class Entry:
+    """A listener by which clients come, and the weights of the production rule there.
+
+    ``view`` is what its rules are called, whose view may lag. ``weights`` are those that the rule has,
+    ``served`` those that clients meet, and when they will. ``listener`` is None while it is deleted.
+    """
+
+    def __init__(self, view: str, listener: str) -> None:
+        self.view, self.listener = view, cast("str | None", listener)
+        self.weights: History[Weights] = History({})
+        self.served: History[Weights] = History({})
+        self.held = 0.0
+
+
 class Balancer:
-    """Operations of ``elbv2`` over one listener and three target groups: the owner's, and one for each slot.
+    """Operations of ``elbv2`` over the service's listeners and, for each of its ports, three target groups:
+    the owner's, and one for each slot.
 
     ``previews``: the target group of each header by which one slot is met. ``tags`` by the resource's ARN.
     """
 
-    def __init__(self, world: World, listener: str) -> None:
-        own = world.own.target_groups
-        groups = (own.blue, own.green, own.pattern)
-        self.weights: History[Weights] = History({})
-        """As the rule has them."""
-        self.served: History[Weights] = History({})
-        """As clients meet them, and when they will."""
+    def __init__(self, world: World) -> None:
+        routes = world.own.routes
+        found = [(one.blue, one.green, one.pattern) for one in (route.target_groups for route in routes)]
+        groups = tuple(dict.fromkeys(group for port in found for group in port))
+        listeners = dict.fromkeys(route.listener for route in routes)
+        names = ["rules", *(f"rules {n}" for n in range(2, len(listeners) + 1))]
+        self.entries = [Entry(name, listener) for name, listener in zip(names, listeners, strict=True)]
+        """The first one is that by which the probe asks."""
+        self._views = dict(zip(listeners, names, strict=True))
         self.healthy: dict[str, History[tuple[Target, ...]]] = {group: History(()) for group in groups}
         self.broken: dict[str, History[Breakdown]] = {group: History(Breakdown()) for group in groups}
         self.previews: dict[str, str] = {}
         self.tags: dict[str, dict[str, str]] = {group: _STACKS for group in groups}
         self._world, self._priority = world, str(PRIORITY)
-        self.listener: str | None = listener
-        """None while the service's listener is deleted."""
         self._rules: dict[str, Rule] = {}
         self._secrets: set[str] = set()
         """Rules that know a login's secret."""
@@ -79,21 +95,44 @@ class Balancer:
         """The production rule as its owner has left it; None while the listener is deleted."""
         self._targets: dict[str, dict[str, tuple[str, Image]]] = {group: {} for group in groups}
         self._created = 3
-        self._held = 0.0
+
+    @property
+    def listener(self) -> str | None:
+        """The first entry's; None while the service's listener is deleted."""
+        return self.entries[0].listener
+
+    @property
+    def weights(self) -> History[Weights]:
+        """Those of the first entry's production rule."""
+        return self.entries[0].weights
+
+    @property
+    def served(self) -> History[Weights]:
+        """Those that clients of the first entry meet."""
+        return self.entries[0].served
+
+    def entry(self, arn: str) -> Entry | None:
+        """The entry that a listener, or one of its rules, belongs to."""
+        rest = arn.replace(":listener-rule/", ":listener/")
+        return next(
+            (one for one in self.entries if one.listener and f"{rest}/".startswith(f"{one.listener}/")), None
+        )
 
     # ---- targets, as ECS registers them --------------------------------------------------------------------
 
-    def register(self, group: str, address: str, image: Image) -> None:
+    def register(self, groups: Iterable[str], address: str, image: Image) -> None:
         """A task has come up."""
-        self._set(group, address, ("initial", image))
-        if image.behaviour != "unhealthy":
-            self._world.clock.after(HEALTH_SECONDS, self._passed, group, address)
+        for group in groups:
+            self._set(group, address, ("initial", image))
+            if image.behaviour != "unhealthy":
+                self._world.clock.after(HEALTH_SECONDS, self._passed, group, address)
 
-    def deregister(self, group: str, address: str) -> None:
+    def deregister(self, groups: Iterable[str], address: str) -> None:
         """A task is about to stop: no new requests from now on."""
-        if address in self._targets[group]:
-            self._set(group, address, ("draining", self._targets[group][address][1]))
-            self._world.clock.after(DRAIN_SECONDS, self._targets[group].pop, address)
+        for group in groups:
+            if address in self._targets[group]:
+                self._set(group, address, ("draining", self._targets[group][address][1]))
+                self._world.clock.after(DRAIN_SECONDS, self._targets[group].pop, address)
 
     def states(self, group: str) -> dict[str, str]:
         """The state of each target of a group, by its address."""
@@ -101,16 +140,21 @@ class Balancer:
 
     def exposed(self, group: str, address: str, moment: float) -> bool:
         """Whether clients were sent to a healthy target by then."""
-        targets, served = self.healthy[group], self.served
+        targets = self.healthy[group]
         healthy = (
             since
             for since, found in zip(targets.moments, targets.values, strict=True)
             if any(target.address == address for target in found)
         )
         began = min(healthy, default=moment)
-        met = zip(served.moments, served.values, strict=True)
-        now = bool(served.at(began).get(group, 0))
-        return now or any(began < since <= moment and weights.get(group, 0) for since, weights in met)
+        return any(
+            served.at(began).get(group, 0)
+            or any(
+                began < since <= moment and weights.get(group, 0)
+                for since, weights in zip(served.moments, served.values, strict=True)
+            )
+            for served in (entry.served for entry in self.entries)
+        )
 
     def _passed(self, group: str, address: str) -> None:
         state, image = self._targets[group].get(address, ("gone", None))
@@ -153,26 +197,30 @@ class Balancer:
 
     def lose_listener(self) -> None:
         """The listener is deleted, and every rule with it."""
-        self._weigh({})
+        self._weigh(self.entries[0], {})
         self.enriched = None
         self.previews.clear()
         self._rules.clear()
         self._secrets.clear()
-        self.listener = None
+        self.entries[0].listener = None
 
     def new_listener(self, listener: str) -> None:
         """There is a listener again, under an ARN of its own, as each one has."""
-        self.listener = listener
+        self.entries[0].listener = listener
+        self._views[listener] = self.entries[0].view
 
-    def listed(self) -> list[Rule]:
-        """Every rule that there is; none while the listener is deleted."""
-        if self.listener is None:
-            return []
-        return list(self.describe_rules(ListenerArn=self.listener)["Rules"])
+    def listed(self) -> list[tuple[str, Rule]]:
+        """Every rule that there is, with its listener; none of one that is deleted."""
+        there = [one.listener for one in self.entries if one.listener]
+        return [(arn, rule) for arn in there for rule in self.describe_rules(ListenerArn=arn)["Rules"]]
 
     def production_rule(self) -> Rule:
-        """The production rule as DescribeRules tells it."""
-        return next(rule for rule in self._rules.values() if rule["Priority"] == self._priority)
+        """The first entry's production rule as DescribeRules tells it."""
+        first = self.entries[0]
+        return next(rule for rule in self._rules.values() if self._is_production(rule, first))
+
+    def _is_production(self, rule: Rule, entry: Entry) -> bool:
+        return rule["Priority"] == self._priority and self.entry(rule["RuleArn"]) is entry
 
     # ---- what is consistent only in the end ----------------------------------------------------------------
 
@@ -180,16 +228,27 @@ class Balancer:
         """The rules as they are now; targets and their health go on."""
         frozen = copy.copy(self)
         frozen._rules = dict(self._rules)
+        frozen.entries = [copy.copy(entry) for entry in self.entries]
         return frozen
 
     def hold(self, name: str, until: float) -> None:
         """The next change of the weights reaches clients as late as it ever does; see ``_weigh``."""
-        self._held = until
+        next(entry for entry in self.entries if entry.view == name).held = until
 
-    def put_rule(self, name: str, priority: int, conditions: list[Any], actions: list[Any]) -> str:
+    def view(self, request: Mapping[str, Any]) -> str | None:
+        """Which rules a request reads or writes: those of an entry's listener, also of one that is gone."""
+        arn = str(request.get("RuleArn") or request.get("ListenerArn")).replace(
+            ":listener-rule/", ":listener/"
+        )
+        return next((name for known, name in self._views.items() if f"{arn}/".startswith(f"{known}/")), None)
+
+    def put_rule(
+        self, name: str, priority: int, conditions: list[Any], actions: list[Any], entry: int = 0
+    ) -> str:
         """A rule is there from before; returns its ARN."""
-        assert self.listener
-        arn = f"{self.listener.replace(':listener/', ':listener-rule/')}/{name}"
+        at = self.entries[entry]
+        assert at.listener
+        arn = f"{at.listener.replace(':listener/', ':listener-rule/')}/{name}"
         self._rules[arn] = {
             "RuleArn": arn, "Priority": str(priority), "Conditions": conditions,
             "Actions": [_told(action, False) for action in actions], "IsDefault": False, "Transforms": [],
@@ -199,8 +258,8 @@ class Balancer:
         self.tags[arn] = _STACKS
         if priority == PRIORITY:
             now = self._world.clock.now
-            self.weights.set(now, weights)
-            self.served.set(now, weights)
+            at.weights.set(now, weights)
+            at.served.set(now, weights)
             self.enriched = self.production_rule()
         return arn
 
@@ -208,13 +267,13 @@ class Balancer:
 
     def describe_rules(self, *, ListenerArn: str) -> dict[str, Any]:
         """The listener's rules, the default one last."""
-        if ListenerArn != self.listener:
-            raise AwsError("ListenerNotFound", ListenerArn)
+        entry = self._entry(ListenerArn)
         default = {
             "RuleArn": f"{ListenerArn.replace(':listener/', ':listener-rule/')}/0",
             "Priority": "default", "Conditions": [], "Actions": [NOTHING], "IsDefault": True,
         }  # fmt: skip
-        return {"Rules": [*(dict(rule) for rule in self._rules.values()), default]}
+        found = [dict(rule) for arn, rule in self._rules.items() if self.entry(arn) is entry]
+        return {"Rules": [*found, default]}
 
     def create_rule(
         self,
@@ -227,9 +286,11 @@ class Balancer:
         Tags: list[dict[str, str]] | None = None,
     ) -> dict[str, Any]:
         """A new rule; its ARN is new each time."""
-        if ListenerArn != self.listener:
-            raise AwsError("ListenerNotFound", ListenerArn)
-        if any(rule["Priority"] == str(Priority) for rule in self._rules.values()):
+        entry = self._entry(ListenerArn)
+        if any(
+            rule["Priority"] == str(Priority) and self.entry(arn) is entry
+            for arn, rule in self._rules.items()
+        ):
             raise AwsError("PriorityInUse", f"Priority '{Priority}' is currently in use")
         self._created += 1
         arn = f"{ListenerArn.replace(':listener/', ':listener-rule/')}/{self._created}"
@@ -253,8 +314,9 @@ class Balancer:
 
     def delete_rule(self, *, RuleArn: str) -> dict[str, Any]:
         """From now on the listener's default action answers."""
-        if self._find(RuleArn)["Priority"] == self._priority:
-            self._weigh({})
+        entry = self.entry(RuleArn)
+        if self._find(RuleArn)["Priority"] == self._priority and entry:
+            self._weigh(entry, {})
         del self._rules[RuleArn]
         self._secrets.discard(RuleArn)
         return {}
@@ -288,9 +350,10 @@ class Balancer:
         }
 
     def describe_listeners(self, *, LoadBalancerArn: str) -> dict[str, Any]:
-        """The listeners of a load balancer: one, while it is not deleted."""
-        found = {"LoadBalancerArn": LoadBalancerArn, "Protocol": "HTTP", "Port": 80}
-        return {"Listeners": [{**found, "ListenerArn": self.listener}] if self.listener else []}
+        """The listeners of a load balancer that are not deleted."""
+        found = {"LoadBalancerArn": LoadBalancerArn, "Protocol": "HTTP"}
+        there = [(80 + place, one.listener) for place, one in enumerate(self.entries) if one.listener]
+        return {"Listeners": [{**found, "Port": port, "ListenerArn": arn} for port, arn in there]}
 
     def describe_tags(self, *, ResourceArns: list[str]) -> dict[str, Any]:
         """The tags of rules and target groups."""
@@ -321,6 +384,12 @@ class Balancer:
             raise AwsError("TargetGroupNotFound", TargetGroupArn)
         return {"Attributes": [{"Key": "stickiness.enabled", "Value": "false"}]}
 
+    def _entry(self, listener: str) -> Entry:
+        found = next((one for one in self.entries if one.listener == listener), None)
+        if found is None:
+            raise AwsError("ListenerNotFound", listener)
+        return found
+
     def _find(self, arn: str) -> dict[str, Any]:
         if arn not in self._rules:
             raise AwsError("RuleNotFound", f"One or more rules not found: {arn}")
@@ -338,22 +407,23 @@ class Balancer:
             self._secrets.discard(arn)
         self._rules[arn] = {**rule, "Actions": told}
         self._find_previews(rule["Conditions"], weights)
-        if rule["Priority"] == self._priority:
-            self._weigh(weights)
+        entry = self.entry(arn)
+        if rule["Priority"] == self._priority and entry:
+            self._weigh(entry, weights)
 
     def _find_previews(self, conditions: list[Any], weights: Weights) -> None:
         for condition in conditions:
             for value in condition.get("HttpHeaderConfig", {}).get("Values", []):
                 self.previews[value] = next(iter(weights))
 
-    def _weigh(self, weights: Weights) -> None:
-        clock = self._world.clock
-        self.weights.set(clock.now, weights)
-        lag = LONG_LAG_SECONDS if self._held > clock.now else _lag(self._world.weather)
+    def _weigh(self, entry: Entry, weights: Weights) -> None:
+        clock, served = self._world.clock, entry.served
+        entry.weights.set(clock.now, weights)
+        lag = LONG_LAG_SECONDS if entry.held > clock.now else _lag(self._world.weather)
         # A change does not overtake the one before it.
-        self.served.set(max(clock.now + lag, self.served.moments[-1]), weights)
+        served.set(max(clock.now + lag, served.moments[-1]), weights)
         self._world.watcher.look()
-        clock.after(self.served.moments[-1] - clock.now, self._world.watcher.look, background=True)
+        clock.after(served.moments[-1] - clock.now, self._world.watcher.look, background=True)
 
 
 def share(weights: Weights, group: str) -> int:

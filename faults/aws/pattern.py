@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from crossfade.domain.slots import SLOTS
@@ -20,6 +22,8 @@ FAMILY = "web-stack"
 TARGET_GROUP = f"{GROUP}/web/3"
 PRIORITY = 100
 """Of the production rule."""
+OTHER_GROUP, OTHER_PORT = f"{GROUP}/web-other/7", 9090
+"""Where a second listener leads to a second port of the tasks."""
 COUNT = 2
 """How many tasks the owner's stack declares where its service runs anything."""
 LOGS = {
@@ -28,7 +32,6 @@ LOGS = {
 }
 """Where the service's tasks log."""
 _DECLARED: dict[str, Any] = {
-    "loadBalancers": [{"targetGroupArn": TARGET_GROUP, "containerName": "app", "containerPort": 8080}],
     "networkConfiguration": {
         "awsvpcConfiguration": {
             "subnets": ["subnet-1"],
@@ -44,22 +47,33 @@ _DECLARED: dict[str, Any] = {
 """What the owner's stack says of the service, besides count and task definition."""
 
 
+def ports(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the load balancer reaches of the service: as many ports as rules lead there."""
+    found = [(TARGET_GROUP, 8080), (OTHER_GROUP, OTHER_PORT)][: len(document["traffic"])]
+    return [{"targetGroupArn": group, "containerName": "app", "containerPort": port} for group, port in found]
+
+
 def prepare(world: World, secret: str) -> None:
     """The production rule leads to the owner's service; others by a secret header to it and the slots."""
-    own = world.own
+    own, priority = world.own, 0
     tags = {"crossfade:service": own.service, "crossfade:spec": world.spec_name}
-    groups: dict[str, str] = {slot: own.target_groups.of(slot) for slot in SLOTS}
-    for priority, (role, group) in enumerate({**groups, "pattern": TARGET_GROUP}.items(), start=1):
-        header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"{secret}-{role}"]}
-        condition = {"Field": "http-header", "HttpHeaderConfig": header}
-        arn = world.balancer.put_rule(role, priority, [condition], [_forward(group)])
-        world.balancer.tags[arn] = tags
-    for group in groups.values():
-        world.balancer.tags[group] = tags
+    for target, groups in own.ports:
+        mark = "" if target == own.ports[0][0] else f".{sha256(target.name.encode()).hexdigest()[:8]}"
+        of_port: dict[str, str] = {slot: groups.of(slot) for slot in SLOTS}
+        for role, group in {**of_port, "pattern": groups.pattern}.items():
+            header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"{secret}-{role}{mark}"]}
+            condition = {"Field": "http-header", "HttpHeaderConfig": header}
+            priority += 1
+            arn = world.balancer.put_rule(f"{role}{mark}", priority, [condition], [_forward(group)])
+            world.balancer.tags[arn] = tags
+            if role != "pattern":
+                world.balancer.tags[group] = tags
     path = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
-    users = world.balancer.put_rule(own.rule.rpartition("/")[2], PRIORITY, [path], [_forward(TARGET_GROUP)])
-    if isinstance(own.route, OwnRule):
-        world.balancer.tags[users] = tags
+    for place, (entry, route) in enumerate(zip(own.traffic, own.routes, strict=True)):
+        name, forward = route.rule.rpartition("/")[2], _forward(route.target_groups.pattern)
+        users = world.balancer.put_rule(name, PRIORITY, [path], [forward], place)
+        if isinstance(entry, OwnRule):
+            world.balancer.tags[users] = tags
 
 
 def declare(world: World, runs: Image | None) -> None:
@@ -74,6 +88,7 @@ def declare(world: World, runs: Image | None) -> None:
         desiredCount=COUNT if runs else 0,
         launchType="FARGATE",
         tags=[{"key": "team", "value": "web"}],
+        loadBalancers=ports(world.document),
         **_DECLARED,
     )
     world.declared_count = COUNT if runs else 0
@@ -92,6 +107,7 @@ def apply(world: World) -> None:
         "web",
         taskDefinition=_register(world, tag),
         desiredCount=world.declared_count,
+        loadBalancers=ports(world.document),
         **_DECLARED,
     )
     assert service.definition != known["taskDefinitionArn"]
@@ -102,7 +118,7 @@ def _register(world: World, tag: str) -> str:
     container = {
         "name": "app",
         "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web:{tag}",
-        "portMappings": [{"containerPort": 8080}],
+        "portMappings": [{"containerPort": one["containerPort"]} for one in ports(world.document)],
         "logConfiguration": LOGS,
     }
     answer = world.ecs.register_task_definition(

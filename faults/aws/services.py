@@ -229,14 +229,14 @@ class Services(TaskDefinitions):
         found.lost = True
         for task in found.tasks:
             if task.status == "RUNNING":
-                self._world.balancer.deregister(found.group, task.address)
+                self._world.balancer.deregister(found.groups, task.address)
                 task.end(self._world.clock.now, "EssentialContainerExited", exit_code=137)
         self._reconcile(found)
 
     def kill(self, service: Service, count: int, back: float | None = None) -> None:
         """So many tasks of a service die; others start in their place after ``back`` seconds, or never."""
         for task in service.of(service.primary, "RUNNING")[:count]:
-            self._world.balancer.deregister(service.group, task.address)
+            self._world.balancer.deregister(service.groups, task.address)
             task.end(self._world.clock.now, "EssentialContainerExited", exit_code=137)
             service.missing += 1
             if back is not None:
@@ -345,12 +345,12 @@ class Services(TaskDefinitions):
         task.status, rollout.ran, rollout.failed = "RUNNING", True, 0
         if image.behaviour == "crashes-late":
             self._world.clock.after(CRASH_SECONDS, self._crash, service, rollout, task)
-        self._world.balancer.register(service.group, task.address, image)
+        self._world.balancer.register(service.groups, task.address, image)
         self._world.clock.after(HEALTH_SECONDS, self._reconcile, service)
 
     def _crash(self, service: Service, rollout: Rollout, task: Task) -> None:
         if task.status == "RUNNING":
-            self._world.balancer.deregister(service.group, task.address)
+            self._world.balancer.deregister(service.groups, task.address)
             self._exit(service, rollout, task)
 
     def _exit(self, service: Service, rollout: Rollout, task: Task) -> None:
@@ -370,7 +370,7 @@ class Services(TaskDefinitions):
         """Scale in: first the target, then the process."""
         seconds = DRAIN_SECONDS if task.status == "RUNNING" else 0.0
         task.status, task.wanted = "DEACTIVATING", "STOPPED"
-        self._world.balancer.deregister(service.group, task.address)
+        self._world.balancer.deregister(service.groups, task.address)
         self._world.clock.after(seconds, self._kill, service, task)
 
     def _kill(self, service: Service, task: Task) -> None:

@@ -113,8 +113,13 @@ class Service:
 
     @property
     def group(self) -> str:
-        """The target group of its tasks."""
-        return str(self.placement["loadBalancers"][0]["targetGroupArn"])
+        """The target group of its tasks, the first one of several."""
+        return self.groups[0]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The target groups of its tasks, one for each port."""
+        return tuple(str(one["targetGroupArn"]) for one in self.placement["loadBalancers"])
 
     @property
     def placeable(self) -> int:

@@ -133,8 +133,8 @@ def _ecs(world: World, request: dict[str, Any]) -> str | None:
     return PROBES if "task" in request else None
 
 
-def _rules(_: World, request: dict[str, Any]) -> str | None:
-    return "rules" if request.keys() & {"ListenerArn", "RuleArn"} else None
+def _rules(world: World, request: dict[str, Any]) -> str | None:
+    return world.balancer.view(request)
 
 
 def _target(_: World, request: dict[str, Any]) -> str | None:

@@ -106,8 +106,7 @@ def _to_0_and_back(world: World, service: Service) -> None:
 
 def _applied(world: World, service: Service) -> None:
     """The stack of the service's owner is updated, which sends all properties of the pattern."""
-    live = world.balancer.weights.last.get(service.group)
-    world.pattern_started |= not live and world.declared_count > 0
+    world.pattern_started |= not world.has_weight(service) and world.declared_count > 0
     pattern.apply(world)
 
 

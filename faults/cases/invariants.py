@@ -63,8 +63,10 @@ def one_slot_has_all_the_traffic(scenario: Scenario, world: World) -> Violations
     Before a first release none is, and the rule leads to the owner's service.
     """
     state = state_of(world)
-    live = {slot: world.weight(slot) for slot in SLOTS}
+    live, *others = world.weights()
     stable: Slot | None = state.get("stable")
+    if any(one != live for one in others):
+        yield f"one rule has {live}, others {others}"
     if state.get("weights", live) != live:
         yield f"the journal has {state.get('weights')}, the rule {live}"
     if stable is None:
@@ -113,8 +115,7 @@ task's replacement takes, and longer than a rollback lets functions end."""
 
 def _served_by_the_other(slot: Slot, world: World, until: float) -> float:
     """From when on the other slot could have served: a candidate once it is verified, and is good."""
-    targets = world.balancer.healthy[world.spec.target_groups.of(other(slot))].at(until - 0.01)
-    if any(target.image.behaviour != "good" for target in targets):
+    if any(target.image.behaviour != "good" for target in world.healthy(other(slot), until - 0.01)):
         return until
     # Nobody looks while an old slot is kept warm: only at the end of its time, and then with patience.
     if _entered("KeepWarm", slot, world, until):
@@ -150,9 +151,7 @@ def no_bad_release_is_live(scenario: Scenario, world: World) -> Violations:
     """
     silent = any(DISTURBANCES[name].silences for name in world.disturber.happened)
     for slot in SLOTS:
-        for image in {
-            target.image for target in world.balancer.healthy[world.spec.target_groups.of(slot)].last
-        }:
+        for image in {target.image for target in world.healthy(slot)}:
             if image.behaviour != "good" and not (silent and image.behaviour in ONLY_EXPOSED):
                 yield f"{slot} runs {image.tag}, which is {image.behaviour}"
 
@@ -171,7 +170,7 @@ def the_other_slot_stands_still(scenario: Scenario, world: World) -> Violations:
         if name == serves or service is None or (name == "web" and world.pattern_started):
             continue
         tasks = [task.status for task in service.tasks if task.status != "STOPPED"]
-        if service.desired or tasks or world.balancer.states(service.group):
+        if service.desired or tasks or any(map(world.balancer.states, service.groups)):
             yield f"{name} stands at {service.desired} with tasks {tasks}"
 
 
@@ -209,7 +208,7 @@ def scaling_is_as_before(scenario: Scenario, world: World) -> Violations:
         target = world.scaling.targets.get(f"service/web/{name}")
         if target is None or name not in world.ecs.services:
             continue
-        weighted = world.balancer.weights.last.get(world.ecs.services[name].group)
+        weighted = world.has_weight(world.ecs.services[name])
         wanted = SCALING if weighted else dict.fromkeys(SUSPENDED, True)
         found = target["SuspendedState"]
         if found != wanted or (target["MinCapacity"], target["MaxCapacity"]) != (1, 4):

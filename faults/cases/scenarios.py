@@ -12,11 +12,12 @@ from crossfade.domain.slots import Slot
 from faults.aws.account import NEIGHBOUR
 from faults.aws.autoscaling import SUSPENDED
 from faults.aws.images import Image
+from faults.aws.pattern import OTHER_GROUP, PRIORITY
 from faults.aws.views import PROBES
 from faults.cases.disturbances import Disturber
 from faults.cases.fault import Faults
 from faults.cases.respecs import respec
-from faults.cases.service import RULE, document, login
+from faults.cases.service import LISTENER, OTHER_LISTENER, OTHER_RULE, RULE, document, login
 from faults.inhabit import inhabited
 from faults.world import World, thaw
 
@@ -68,6 +69,14 @@ NAMELESS = {"version": {"path": "/", "from": "none"}}
 """Its answers name no version."""
 OF_OWNER = {"traffic": [{"rule": RULE}]}
 """The production rule is its owner's own, and named by its ARN."""
+TWO_RULES = {
+    "traffic": [
+        {"listener": LISTENER, "priority": PRIORITY},
+        {"listener": OTHER_LISTENER, "priority": PRIORITY, "target_group": OTHER_GROUP},
+    ]
+}
+"""By a listener more clients come, to a second port of the same tasks; both rules' weights move together."""
+TWO_OF_OWNER = {"traffic": [{"rule": RULE}, {"rule": OTHER_RULE}]}
 FOUR = {"tasks": 4}
 WARM = {"retire": SPEC["retire"] | {"warm_seconds": 40}}
 PATIENT = {"gate": SPEC["gate"] | {"give_up_seconds": 900}}
@@ -288,7 +297,7 @@ def scaled(begins: Happening) -> Happening:
 def _scale(world: World) -> None:
     for name, service in world.ecs.services.items():
         if name != NEIGHBOUR:
-            weighted = world.balancer.weights.last.get(service.group)
+            weighted = world.has_weight(service)
             world.scaling.was_registered(
                 f"service/web/{name}",
                 MinCapacity=1,
@@ -543,6 +552,17 @@ _ALL = (
         runs="0.0.1",
         spec=OF_OWNER | WARM,
     ),
+    # Two rules on two listeners lead to two ports of the same tasks, and may be half-done at any moment.
+    Scenario("two-rules", ask(GOOD), "0.0.2", spec=TWO_RULES),
+    Scenario("two-rules-worse", push(WORSE), "0.0.1", spec=TWO_RULES),
+    Scenario(
+        "two-rules-alarmed",
+        ask(GOOD),
+        "0.0.2",
+        {"deploy.WatchStage#1": raise_alarm, "deploy.StepBack#1": pass_alarm(8)},
+        spec=PATIENT | LONG_STAGE | TWO_RULES | {"alarms": [ALARM]},
+    ),
+    Scenario("two-rules-takeover", push(WORSE), "0.0.1", released=(), runs="0.0.1", spec=TWO_OF_OWNER),
     # Back into the owner's service, from the one slot and from the other.
     Scenario("leave", hand_back, "0.0.2", released=("0.0.2",), runs="0.0.1", spec=OF_OWNER),
     Scenario(

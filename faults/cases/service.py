@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from crossfade.domain.slots import Slot
 from faults.aws.names import ACCOUNT, ECS, GROUP, REGION
 
 LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/web/1/2"
 RULE = f"{LISTENER.replace(':listener/', ':listener-rule/')}/3"
+OTHER_LISTENER = f"{LISTENER.rpartition('/')[0]}/7"
+OTHER_RULE = f"{OTHER_LISTENER.replace(':listener/', ':listener-rule/')}/7"
+"""A second listener, and the production rule there, by which clients come to a second port."""
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -69,6 +73,20 @@ def found(**changes: Any) -> dict[str, Any]:
         "preview_secret": "/crossfade/preview/web",
         **changes,
     }
+
+
+def found_at(ports: list[int], groups: list[dict[str, str]], origin: Slot | None) -> dict[str, Any]:
+    """The same for a service whose ports have these target groups, each with a listener and a rule."""
+    first, *others = groups
+    pattern = {
+        **found()["pattern"],
+        "also": [
+            {"target_group": one["pattern"], "container": "app", "port": port}
+            for one, port in zip(others, ports[1:], strict=True)
+        ],
+    }
+    also = [{"rule": OTHER_RULE, "listener": OTHER_LISTENER, "target_groups": one} for one in others]
+    return found(pattern=pattern, target_groups=first, also=also, origin=origin)
 
 
 def login(**changes: Any) -> dict[str, Any]:

@@ -54,9 +54,12 @@ class Watcher:
         """Something has changed."""
         world, now = self._world, self._world.clock.now
         self._climb()
-        served = world.balancer.served.at(now)
+        served = [entry.served.at(now) for entry in world.balancer.entries]
         for slot in SLOTS:
-            met = served.get(world.spec.target_groups.of(slot), 0)
+            met = max(
+                weights.get(route.target_groups.of(slot), 0)
+                for weights, route in zip(served, world.spec.routes, strict=True)
+            )
             weight = max(world.weight(slot), met)
             # Before a first release the rule may lead to an owner's service that never ran anything.
             ever = world.spec.slot_service(slot) in self._asked
@@ -112,8 +115,7 @@ class Watcher:
             self._asked.setdefault(service, [(now, before)]).append((now, count))
         if not (before and not count and self._machine()):
             return
-        group = self._world.ecs.services[service].group
-        if self._world.balancer.weights.last.get(group):
+        if self._world.has_weight(self._world.ecs.services[service]):
             self.weighted.append(f"at {now:.2f} {service} was stopped, and had weight")
         for slot in SLOTS:
             if spec.slot_service(slot) == service:
@@ -153,7 +155,7 @@ class Watcher:
         return len(self._targets(slot))
 
     def _targets(self, slot: Slot) -> tuple[Target, ...]:
-        return self._world.balancer.healthy[self._world.spec.target_groups.of(slot)].last
+        return self._world.healthy(slot)
 
     def _was_ready(self, slot: Slot) -> bool:
         """Whether a deployment has found all its tasks healthy since their launch."""
@@ -166,10 +168,13 @@ class Watcher:
 
     def _had_clients(self, slot: Slot) -> bool:
         """Whether clients have met what runs in a slot."""
-        weights, group = self._world.balancer.weights, self._world.spec.target_groups.of(slot)
         since = self.launched(slot)
-        known = zip(weights.moments, weights.values, strict=True)
-        return any(value.get(group, 0) for moment, value in known if moment >= since)
+        return any(
+            value.get(route.target_groups.of(slot), 0)
+            for entry, route in zip(self._world.balancer.entries, self._world.spec.routes, strict=True)
+            for moment, value in zip(entry.weights.moments, entry.weights.values, strict=True)
+            if moment >= since
+        )
 
     def _machine(self) -> str | None:
         """The machine whose handler is at work."""

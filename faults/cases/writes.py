@@ -109,10 +109,10 @@ def _unbound(_: World, __: Request) -> Iterator[str]:
 
 def _foreign_groups(world: World, request: Request) -> Iterator[str]:
     """In the production rule stand the service's groups, and no other ones."""
-    groups = world.own.target_groups
+    own = {group for _, port in world.own.ports for group in (port.blue, port.green, port.pattern)}
     for action in request.get("Actions", ()):
         for group in action.get("ForwardConfig", {}).get("TargetGroups", ()):
-            if group["TargetGroupArn"] not in (groups.blue, groups.green, groups.pattern):
+            if group["TargetGroupArn"] not in own:
                 yield f"forwards to {group['TargetGroupArn']}"
 
 
@@ -137,8 +137,7 @@ _BOUNDS: dict[str, Callable[[World, Request], Iterator[str]]] = {
 
 
 def _rule(world: World, request: Request) -> str | None:
-    listener = world.own.listener
-    for rule in world.balancer.listed():
+    for listener, rule in world.balancer.listed():
         if rule["RuleArn"] == request["RuleArn"]:
             return f"{listener} {rule['Priority']}"
     return None

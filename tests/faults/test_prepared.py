@@ -26,7 +26,7 @@ def test_nothing_is_missing(changes: dict[str, Any], runs: Image | None) -> None
 def test_a_rule_that_is_gone_is_missing() -> None:
     """The test above can fail."""
     world = World(document())
-    (rule,) = [rule for rule in world.balancer.listed() if rule["Priority"] == "3"]
+    (rule,) = [rule for _, rule in world.balancer.listed() if rule["Priority"] == "3"]
     world.balancer.delete_rule(RuleArn=rule["RuleArn"])
     spec = read_spec("web", world.parameters.values[world.spec_name])
     assert [step.what for step in preparation(world).missing(spec)] == ["the preview rule of pattern"]
