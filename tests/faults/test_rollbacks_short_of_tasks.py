@@ -61,7 +61,7 @@ def die(slot: Slot, count: int, seconds: float = REPLACED_SECONDS) -> Happening:
         service = world.ecs.services[f"web-{slot}"]
         world.ecs.lack(service.name, seconds)
         for task in service.of(service.primary, "RUNNING")[:count]:
-            world.balancer.deregister(service.group, task.address)
+            world.balancer.deregister(service.groups, task.address)
             task.end(world.clock.now, "EssentialContainerExited", exit_code=137)
         world.ecs.ask_by_hand(service.name, service.desired)
 
