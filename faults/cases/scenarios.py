@@ -12,7 +12,7 @@ from crossfade.domain.slots import Slot
 from faults.aws.account import NEIGHBOUR
 from faults.aws.autoscaling import SUSPENDED
 from faults.aws.images import Image
-from faults.aws.pattern import OTHER_GROUP, PRIORITY
+from faults.aws.pattern import OTHER_GROUP, PRIORITY, TARGET_GROUP
 from faults.aws.views import PROBES
 from faults.cases.disturbances import Disturber
 from faults.cases.fault import Faults
@@ -71,7 +71,7 @@ OF_OWNER = {"traffic": [{"rule": RULE}]}
 """The production rule is its owner's own, and named by its ARN."""
 TWO_RULES = {
     "traffic": [
-        {"listener": LISTENER, "priority": PRIORITY},
+        {"listener": LISTENER, "priority": PRIORITY, "target_group": TARGET_GROUP},
         {"listener": OTHER_LISTENER, "priority": PRIORITY, "target_group": OTHER_GROUP},
     ]
 }

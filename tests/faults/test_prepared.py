@@ -8,13 +8,17 @@ from crossfade.aws.patterns import Patterns
 from crossfade.domain.spec.service import read_spec
 from faults.aws import pattern
 from faults.aws.images import Image
-from faults.cases.scenarios import OF_OWNER, SCENARIOS, SPEC, before
+from faults.cases.scenarios import OF_OWNER, SCENARIOS, SPEC, TWO_OF_OWNER, TWO_RULES, before
 from faults.cases.service import document, found
 from faults.world import SECRET, World
 from tests.faults.direct import Direct, preparation
 
 
-@pytest.mark.parametrize("changes", [{}, OF_OWNER], ids=["own-rule", "of-its-owner"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, OF_OWNER, TWO_RULES, TWO_OF_OWNER],
+    ids=["own-rule", "of-its-owner", "two-own-rules", "two-of-its-owner"],
+)
 @pytest.mark.parametrize("runs", [None, Image("0.0.1")], ids=["new", "runs"])
 def test_nothing_is_missing(changes: dict[str, Any], runs: Image | None) -> None:
     """What the product would make is what is there: target groups, rules, tags, the secret."""
