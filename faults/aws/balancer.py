@@ -124,8 +124,8 @@ class Balancer:
         """A task has come up."""
         for group in groups:
             self._set(group, address, ("initial", image))
-            if image.behaviour != "unhealthy":
-                self._world.clock.after(HEALTH_SECONDS, self._passed, group, address)
+        if image.behaviour != "unhealthy":
+            self._world.clock.after(HEALTH_SECONDS, self._passed, tuple(groups), address)
 
     def deregister(self, groups: Iterable[str], address: str) -> None:
         """A task is about to stop: no new requests from now on."""
@@ -133,6 +133,7 @@ class Balancer:
             if address in self._targets[group]:
                 self._set(group, address, ("draining", self._targets[group][address][1]))
                 self._world.clock.after(DRAIN_SECONDS, self._targets[group].pop, address)
+        self._world.watcher.look()
 
     def states(self, group: str) -> dict[str, str]:
         """The state of each target of a group, by its address."""
@@ -156,10 +157,12 @@ class Balancer:
             for served in (entry.served for entry in self.entries)
         )
 
-    def _passed(self, group: str, address: str) -> None:
-        state, image = self._targets[group].get(address, ("gone", None))
-        if state == "initial" and image:
-            self._set(group, address, ("healthy", image))
+    def _passed(self, groups: tuple[str, ...], address: str) -> None:
+        for group in groups:
+            state, image = self._targets[group].get(address, ("gone", None))
+            if state == "initial" and image:
+                self._set(group, address, ("healthy", image))
+        self._world.watcher.look()
 
     def _set(self, group: str, address: str, target: tuple[str, Image]) -> None:
         self._targets[group][address] = target
@@ -170,7 +173,6 @@ class Balancer:
         )
         if healthy != self.healthy[group].last:
             self.healthy[group].set(self._world.clock.now, healthy)
-            self._world.watcher.look()
 
     def break_down(self, group: str, status: int | None, every: int = 1) -> None:
         """From now on one in ``every`` request to a group's tasks is answered so; None: they are well again.
@@ -182,6 +184,7 @@ class Balancer:
         for address, (state, image) in list(self._targets[group].items()):
             if state == before:
                 self._set(group, address, (after, image))
+        self._world.watcher.look()
 
     def enrich(self, before: list[Any], conditions: list[Any], transforms: list[Any]) -> None:
         """The production rule's owner puts actions before its forward, and changes what it applies to."""
