@@ -93,7 +93,9 @@ class Client:
         views = self._world.views
         resource = views.resource(self._service, request)
         read = partial(_read, method, request)
-        visit = self._world.faults.called(invocation, operation, writes, self._range(resource, writes, read))
+        of = self._world.balancer.half(operation, request)
+        lasts = self._range(resource, writes, read)
+        visit = self._world.faults.called(invocation, operation, writes, lasts, of)
         make = partial(self._make, method, operation, request, writes, resource)
         # What has no resource is never shown late: then neither of these two is called.
         lag, delay = partial(views.lag, resource), partial(views.delay, resource)  # type: ignore[arg-type]

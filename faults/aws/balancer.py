@@ -245,6 +245,13 @@ class Balancer:
         )
         return next((name for known, name in self._views.items() if f"{arn}/".startswith(f"{known}/")), None)
 
+    def half(self, operation: str, request: Mapping[str, Any]) -> tuple[str, ...]:
+        """Which of several production rules is written, and its weights: after each it is half-done."""
+        entry = self.entry(request["RuleArn"]) if operation == "ModifyRule" else None
+        if entry is None or len(self.entries) == 1:
+            return ()
+        return entry.view, " ".join(map(str, _weights(request["Actions"][-1]).values()))
+
     def put_rule(
         self, name: str, priority: int, conditions: list[Any], actions: list[Any], entry: int = 0
     ) -> str:

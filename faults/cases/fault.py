@@ -122,11 +122,16 @@ class Faults:
         self._placed[point] = fault
 
     def called(
-        self, invocation: Invocation, operation: str, writes: bool, seconds: Range | None = None
+        self,
+        invocation: Invocation,
+        operation: str,
+        writes: bool,
+        seconds: Range | None = None,
+        of: tuple[str, ...] = (),
     ) -> Visit:
-        """A handler calls AWS; ``seconds`` is that of the point."""
-        name = f"{invocation.function.name}:{operation}"
-        return self._come_by(name, "write" if writes else "read", (*invocation.place, operation), seconds)
+        """A handler calls AWS; ``seconds`` is that of the point, ``of`` a part of its place."""
+        name, place = f"{invocation.function.name}:{operation}", (*invocation.place, operation, *of)
+        return self._come_by(name, "write" if writes else "read", place, seconds)
 
     def allow(self, name: str) -> None:
         """What has struck there each time strikes no more."""
