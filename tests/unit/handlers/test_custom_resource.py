@@ -876,7 +876,7 @@ def test_a_destroy_ends_where_a_slot_is_live(
     with pytest.raises(errors.StillLive, match="sends clients of web to a slot"):
         _invoke(aws, "delete")
     assert account.status("blue") == "ACTIVE"
-    assert Traffic(account.elbv2, account.spec).rule() is not None
+    assert rule_of(Traffic(account.elbv2, account.spec)) is not None
 
 
 def test_a_destroy_removes_what_crossfade_made(
