@@ -39,6 +39,7 @@ def main() -> None:
     """Answer requests until there are no more."""
     for name in LOADED:
         importlib.import_module(name)
+    _make_a_model()
     _read_descriptions()
     gc.freeze()  # what the collector does not touch stays shared
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # processes that have ended leave nothing behind
@@ -59,6 +60,13 @@ def main() -> None:
         socket.send_fds(requests, [str(process).encode()], [handle])
         for descriptor in (*streams, handle):
             os.close(descriptor)
+
+
+def _make_a_model() -> None:
+    """Let pydantic load what a first model needs, and look through all packages for plugins: 30 ms."""
+    from pydantic import Field, create_model
+
+    create_model("First", field=(int, Field(ge=0)))
 
 
 def _read_descriptions() -> None:
