@@ -7,20 +7,23 @@ import pytest
 
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic
+from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
 from crossfade.domain.planning.plan import HeldPlan
-from crossfade.domain.slots import SLOTS, TargetGroups
-from crossfade.domain.spec.placed import Placed, Route, Target
-from crossfade.domain.spec.service import ExistingRule
+from crossfade.domain.slots import SLOTS, Slot, TargetGroups
+from crossfade.domain.spec.names import target_group_name
+from crossfade.domain.spec.placed import Pattern, Placed, Route, Target
+from crossfade.domain.spec.service import ExistingRule, OwnRule
 from crossfade.domain.traffic.place import balancer_of
 from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 from faults.cases.service import login
-from tests.unit.account import Account, weights_of
-from tests.unit.examples import FIRST_TRY, ROLLBACKS, at
+from tests.unit.account import SPECS, Account, weights_of
+from tests.unit.examples import EXECUTION, FIRST_TRY, ROLLBACKS, at
 from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 BLUE, SOME, GREEN = (Weights.share("green", weight) for weight in (0, 10, 100))
 THEIRS = Weights(blue=70, green=30)
+ANSWER = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
 TARGETS = [{"Id": "10.0.0.10"}, {"Id": "10.0.0.11"}]
 
 
@@ -33,30 +36,74 @@ def account(account: Account) -> Account:
 
 def _with_admin(account: Account) -> Placed:
     elbv2, spec = account.elbv2, account.spec
-    first = elbv2.describe_target_groups(TargetGroupArns=[spec.target_groups.blue])["TargetGroups"][0]
-    groups = {
-        name: elbv2.create_target_group(
-            Name=f"admin-{name}", Protocol="HTTP", Port=9090, VpcId=first["VpcId"], TargetType="ip"
-        )["TargetGroups"][0]["TargetGroupArn"]
-        for name in (*SLOTS, "pattern")
+    admin = Target(target_group=_group(account, "admin"), container="app", port=9090)
+    definition = account.definition(portMappings=[{"containerPort": port} for port in (8080, 9090)])
+    pattern = spec.pattern.model_copy(update={"also": (admin,), "task_definition": definition})
+    own = {
+        target.port: TargetGroups(
+            **{slot: _group(account, target_group_name(SPECS, "web", slot, port)) for slot in SLOTS},
+            pattern=target.target_group,
+        )
+        for target, port in zip(pattern.targets, pattern.port_names, strict=True)
     }
-    for slot in SLOTS:
-        elbv2.register_targets(TargetGroupArn=groups[slot], Targets=TARGETS)
-    forward = {"Type": "forward", "TargetGroupArn": groups["pattern"]}
+    forward = {"Type": "forward", "TargetGroupArn": admin.target_group}
     listener = elbv2.create_listener(
-        LoadBalancerArn=balancer_of(spec.listener), Protocol="HTTP", Port=9090, DefaultActions=[forward]
+        LoadBalancerArn=balancer_of(spec.listener), Protocol="HTTP", Port=9090, DefaultActions=[ANSWER]
     )["Listeners"][0]["ListenerArn"]
     condition = {"Field": "path-pattern", "Values": ["/admin/*"]}
     rule = elbv2.create_rule(ListenerArn=listener, Priority=7, Conditions=[condition], Actions=[forward])[
         "Rules"
     ][0]["RuleArn"]
-    admin = Target(target_group=groups["pattern"], container="app", port=9090)
+    _serve(account, pattern)
     return spec.model_copy(
         update={
-            "traffic": (*spec.traffic, ExistingRule(rule=rule)),
-            "pattern": spec.pattern.model_copy(update={"also": (admin,)}),
-            "also": (Route(rule=rule, listener=listener, target_groups=TargetGroups(**groups)),),
+            "traffic": (
+                OwnRule(listener=spec.listener, priority=100, target_group=pattern.target_group),
+                ExistingRule(rule=rule),
+            ),
+            "pattern": pattern,
+            "target_groups": own[8080],
+            "also": (Route(rule=rule, listener=listener, target_groups=own[9090]),),
         }
+    )
+
+
+def _group(account: Account, name: str) -> str:
+    elbv2 = account.elbv2
+    groups = elbv2.describe_target_groups(TargetGroupArns=[account.spec.target_groups.blue])["TargetGroups"]
+    made = elbv2.create_target_group(
+        Name=name, Protocol="HTTP", Port=80, VpcId=groups[0]["VpcId"], TargetType="ip"
+    )
+    return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+
+def _serve(account: Account, pattern: Pattern) -> None:
+    """Let the owner's service be reached by all its ports."""
+    network = pattern.network
+    account.ecs.delete_service(cluster="web", service="web", force=True)
+    account.ecs.create_service(
+        cluster="web",
+        serviceName="web",
+        taskDefinition=pattern.task_definition,
+        desiredCount=0,
+        launchType="FARGATE",
+        platformVersion="LATEST",
+        schedulingStrategy="REPLICA",
+        networkConfiguration={
+            "awsvpcConfiguration": {
+                "subnets": list(network.subnets),
+                "securityGroups": list(network.security_groups),
+                "assignPublicIp": "ENABLED",
+            }
+        },
+        loadBalancers=[
+            {
+                "targetGroupArn": target.target_group,
+                "containerName": target.container,
+                "containerPort": target.port,
+            }
+            for target in pattern.targets
+        ],
     )
 
 
@@ -69,9 +116,17 @@ def traffic(account: Account) -> Traffic:
 @pytest.fixture
 def held(account: Account, journal: Journal, blue_live: None) -> HeldPlan:
     """Return a deployment into green that is about to shift traffic for the first time."""
+    for slot in SLOTS:
+        _register(account, slot)
     plan = account.plan()
     journal.holding.claim(plan)
     return plan
+
+
+def _register(account: Account, slot: Slot) -> None:
+    """Put targets into all groups of a slot."""
+    for group in account.spec.slot_groups(slot):
+        account.elbv2.register_targets(TargetGroupArn=group, Targets=TARGETS)
 
 
 def _shift(invoke: Invoke, plan: HeldPlan, stage: int = 1, **given: Any) -> dict[str, Any]:
@@ -137,6 +192,84 @@ def _dies_after(writes: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
         return answer
 
     return edit
+
+
+# ---- a plan ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def live(account: Account, journal: Journal) -> None:
+    """Make 0.0.1 live in blue, and push 0.0.2."""
+    account.publish(account.spec)
+    release = account.release("0.0.1")
+    before = account.plan(deployment="d0", execution=f"{EXECUTION}:d0", stable=None, candidate="blue")
+    journal.holding.claim(before)
+    account.run("blue", TaskDefinitions(account.ecs).register(account.spec, release))
+    _register(account, "blue")
+    answers = Traffic(account.elbv2, account.spec).write(BLUE)
+    journal.live.wrote(before, BLUE, at(-900), answers)
+    journal.holding.release(before.hold, at(-600))
+    account.push("0.0.2")
+
+
+def _plan(invoke: Invoke) -> dict[str, Any]:
+    ask = {"service": "web", "image_tag": "0.0.2"}
+    return invoke("plan_release", input=ask, execution=f"{EXECUTION}:d1", deployment="d1")
+
+
+def test_a_plan_has_a_route_for_each_rule(account: Account, invoke: Invoke, live: None) -> None:
+    """Each with the groups of the port that it leads to."""
+    planned = HeldPlan.model_validate(_plan(invoke)["plan"])
+    assert planned.spec.routes == account.spec.routes
+    assert [target.name for target in planned.spec.pattern.targets] == ["app:8080", "app:9090"]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_half_done_is_no_state_to_plan_from(account: Account, invoke: Invoke, live: None, place: int) -> None:
+    """No deployment is known that has left it so: the sentence names the rule."""
+    _set(account, place, SOME)
+    rule = account.spec.routes[place].rule
+    found = rf"last wrote blue 100, green 0, but found blue 90, green 10 in the production rule {rule}\."
+    with pytest.raises(errors.ForeignChange, match=rf"{found} .*To put a changed rule right"):
+        _plan(invoke)
+    _set(account, 1 - place, SOME)
+    with pytest.raises(errors.ForeignChange, match=rf"{found} .*Crossfade last wrote|last wrote .*{found}"):
+        _plan(invoke)
+
+
+def test_a_rule_more_for_a_live_service_is_a_move(account: Account, invoke: Invoke, live: None) -> None:
+    """Where it led while the journal did not know of it nobody can tell."""
+    forward = {"Type": "forward", "TargetGroupArn": account.spec.target_groups.blue}
+    condition = {"Field": "host-header", "Values": ["api.example"]}
+    (made,) = account.elbv2.create_rule(
+        ListenerArn=account.spec.listener, Priority=9, Conditions=[condition], Actions=[forward]
+    )["Rules"]
+    more = ExistingRule(rule=made["RuleArn"])
+    account.publish(account.spec.model_copy(update={"traffic": (*account.spec.traffic, more)}))
+    rules = [route.rule for route in account.spec.routes]
+    moved = f"rule from {', '.join(rules)} to {', '.join([*rules, more.rule])}"
+    with pytest.raises(errors.ServiceMoved, match=moved):
+        _plan(invoke)
+
+
+def test_a_port_without_a_rule_is_refused(account: Account, invoke: Invoke, live: None) -> None:
+    """Its clients would stay where they are."""
+    account.publish(account.spec.model_copy(update={"traffic": account.spec.traffic[:1]}))
+    with pytest.raises(errors.PatternUnusable, match="No rule in traffic of web leads to app:9090"):
+        _plan(invoke)
+
+
+def test_before_a_first_release_each_rule_is_its_owners(account: Account, invoke: Invoke) -> None:
+    """The one that is not is named."""
+    account.publish(account.spec)
+    account.push("0.0.2")
+    assert _plan(invoke)["action"] == "deploy"
+    admin = account.spec.also[0]
+    account.elbv2.modify_rule(
+        RuleArn=admin.rule, Actions=[{"Type": "forward", "TargetGroupArn": admin.target_groups.blue}]
+    )
+    with pytest.raises(errors.ForeignChange, match=f"its production rule {admin.rule} stands at blue 100"):
+        _plan(invoke)
 
 
 # ---- a shift -----------------------------------------------------------------------------------------------
@@ -348,8 +481,7 @@ def test_a_rule_that_leads_elsewhere_keeps_no_other_one_from_being_put_back(
 ) -> None:
     """It has no weights at all."""
     _shift(invoke, held)
-    answers = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
-    account.elbv2.modify_rule(RuleArn=held.spec.rule, Actions=[answers])
+    account.elbv2.modify_rule(RuleArn=held.spec.rule, Actions=[ANSWER])
     answer = _restore(invoke, _taken(journal, held))
     assert answer["status"] == "barred"
     assert f"The production rule {held.spec.rule} answers by fixed-response" in answer["reason"]
@@ -388,8 +520,7 @@ def test_a_rule_that_is_shown_again_is_put_back_as_well(
 ) -> None:
     """In a first deployment a rule may be so new that it is not shown to each function."""
     account.run("blue", account.spec.pattern.task_definition)
-    for route in account.spec.routes:
-        account.elbv2.register_targets(TargetGroupArn=route.target_groups.blue, Targets=TARGETS)
+    _register(account, "blue")
     routes = [
         route.model_copy(
             update={
