@@ -197,7 +197,7 @@ class State(Model):
 
         One that was changed outside Crossfade, and so left alone by a rollback, is of an earlier write.
         """
-        known = tuple(one for one in (self.last_rule, *self.last_also) if one)
+        known = (self.last_rule, *self.last_also) if self.last_rule else ()
         return known if self.weights and any(one.at == self.written_at for one in known) else ()
 
     def written_to(self, arn: str) -> LastRule | None:

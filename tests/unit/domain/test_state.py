@@ -154,6 +154,30 @@ def test_a_read_that_says_what_the_last_write_says_is_no_news() -> None:
     assert again.may_be(bare, SOME, at(RULE_SECONDS)) == [bare]
 
 
+def test_a_read_of_one_rule_leaves_what_is_known_of_the_others() -> None:
+    """Of each the owner may have put something before the forward."""
+    other, login_first = "another", live_rule(login(), forward(blue=90, green=10))
+    state = State(weights=SOME, written_at=at(0))
+    state = state.model_copy(update={"seen": state.saw(login_first, SOME, at(1))})
+    seen = state.saw(live_rule(arn=other), SOME, at(2))
+    assert [one.arn for one in seen] == [login_first.arn, other]
+    state = state.model_copy(update={"seen": seen})
+    assert [one.at for one in state.saw(login_first, SOME, at(3))] == [at(2), at(3)]
+    assert len(state.may_be(live_rule(), SOME, at(3))) == 2
+    assert len(state.may_be(live_rule(arn=other), SOME, at(3))) == 1
+
+
+def test_rules_that_were_written_are_known_until_a_person_says_otherwise() -> None:
+    """Of two rules one may be of an earlier write; without the first one nothing is known."""
+    now = LastRule.of(placed(), live_rule(), at(5))
+    before = now.model_copy(update={"arn": "another", "at": at(0)})
+    state = State(weights=SOME, written_at=at(5), last_rule=before, last_also=(now,))
+    assert state.last_rules == (before, now)
+    assert (state.written_to(now.arn), state.written_to("another")) == (now, None)
+    assert state.model_copy(update={"last_rule": None}).last_rules == ()
+    assert state.model_copy(update={"written_at": at(9)}).last_rules == ()
+
+
 def test_what_reads_have_shown_is_remembered_while_a_read_may_be_older() -> None:
     """Each once, with the last time; one that shows overwritten weights says nothing."""
     bare, rule = live_rule(), live_rule(login(), forward(blue=90, green=10))
