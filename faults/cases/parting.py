@@ -6,7 +6,6 @@ whose fault comes next: the child places it and goes on to the end, the parent w
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 from collections.abc import Callable, Sequence
@@ -51,7 +50,6 @@ class _Parting:
             raise _AllParted
 
     def _begin(self, case: Case, writes: int) -> None:
-        gc.disable()  # a collection would touch, and so copy, all the memory that is shared with the parent
         (fault,) = case.faults
         self.child = case, writes
         self._world.faults.when_quiet = None
