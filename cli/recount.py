@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import UnionType
 from typing import Any
 
 LANES = ("production", "blue", "green")
@@ -73,11 +74,11 @@ def read(line: bytes) -> Json:
         record = json.loads(line)
         kind, record["at"] = record["type"], moment(record["at"])
         if kind == "request":
-            _need(record, lane=str, n=int, ms=(int, float))
-            _need(record, status=(int, None), version=(str, None), error=(str, None))
+            _need(record, lane=str, n=int, ms=int | float)
+            _need(record, status=int | None, version=str | None, error=str | None)
             for name in ("note", "path", "accepted"):
                 record.setdefault(name, None)
-            _need(record, note=(str, None), path=(str, None))
+            _need(record, note=str | None, path=str | None)
             _one_of("accepted", record["accepted"], (True, False, None))
         elif kind == "opened":
             _need(record, deployment=str, lanes=list)
@@ -94,7 +95,7 @@ def read(line: bytes) -> Json:
             _one_of("event", record["event"], ("paused", "resumed"))
         elif kind in {"unanswered", "knock"}:
             _need(record, lane=str, asked=int)
-            _need(record, status=(int, None), version=(str, None), error=(str, None), note=(str, None))
+            _need(record, status=int | None, version=str | None, error=str | None, note=str | None)
         else:
             raise NoRecord(kind)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -108,13 +109,11 @@ def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
         raise TypeError(name)
 
 
-def _need(record: Json, **types: Any) -> None:
+def _need(record: Json, **types: type | UnionType) -> None:
     """Raises TypeError where a field has another type, KeyError where it is not there."""
     for name, kind in types.items():
         value = record[name]
-        allowed = kind if isinstance(kind, tuple) else (kind,)
-        fits = any(value is None if one is None else isinstance(value, one) for one in allowed)
-        if not fits or isinstance(value, bool) or (name == "lane" and value not in LANES):
+        if not isinstance(value, kind) or isinstance(value, bool) or (name == "lane" and value not in LANES):
             raise TypeError(name)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from faults.aws.answer import AwsError
 from faults.aws.delivery import BATCH_SECONDS, readable, sent
 from faults.aws.users import Users
-from faults.workflow.clock import START
+from faults.workflow.clock import EPOCH
 from faults.workflow.query import Refused
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Logs:
         wanted = _PATTERN.fullmatch(filterPattern) if filterPattern else None
         if wanted is None and filterPattern:
             raise Refused(f"filter pattern {filterPattern}")
-        since = startTime / 1000 - START.timestamp() if startTime else 0.0
+        since = startTime / 1000 - EPOCH if startTime else 0.0
         events = (
             {
                 "logStreamName": line.stream,
@@ -93,4 +93,4 @@ def _field(message: str, name: str) -> Any:
 
 
 def _milliseconds(moment: float) -> int:
-    return int((START.timestamp() + moment) * 1000)
+    return int((EPOCH + moment) * 1000)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from faults.aws.delivery import sent
 from faults.aws.route import Answer, answer
-from faults.workflow.clock import START
+from faults.workflow.clock import EPOCH
 from probe.lane import REPORT_SECONDS, LaneSettings
 from probe.record import (
     Closed,
@@ -139,8 +139,11 @@ def line(record: Record) -> str:
     if not isinstance(record, RequestRecord):
         return to_json(record)
     values = {name: getattr(record, name) for name in RequestRecord.__slots__ if name != "path"}
-    return json.dumps({"type": record.type, **values}, separators=(",", ":"))
+    return _COMPACT.encode({"type": record.type, **values})
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 def _at(seconds: float) -> str:
-    return utc(START.timestamp() + seconds)
+    return utc(EPOCH + seconds)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faults.aws.delivery import LATE_SECONDS, readable
 from faults.aws.route import Answer, answer
-from faults.workflow.clock import START
+from faults.workflow.clock import EPOCH
 from probe.record import utc
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _outcomes(end: float, statuses: list[int]) -> str:
     return json.dumps(
         {
             "crossfade": "outcomes/1",
-            "began": utc(START.timestamp() + end - SPAN_SECONDS),
-            "ended": utc(START.timestamp() + end),
+            "began": utc(EPOCH + end - SPAN_SECONDS),
+            "ended": utc(EPOCH + end),
             "process": 1,
             "requests": len(statuses),
             "failures": sum(status >= 500 for status in statuses),

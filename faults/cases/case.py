@@ -256,8 +256,10 @@ def _pair(name: str, scenario: str) -> Case:
     """Two faults; the second one is drawn from what comes after the first one struck, a rollback included."""
     random = Random(name)
     first = _draw(random, points(scenario))
-    seen = run(_single(scenario, first)).world.faults
-    after = seen.points[[point.name for point in seen.points].index(first.point) + 1 :]
+    world = begun(SCENARIOS[scenario], {first.point: first.name})
+    played(world)
+    seen = world.faults.points
+    after = seen[[point.name for point in seen].index(first.point) + 1 :]
     return Case(name, scenario, (first, _draw(random, tuple(after))) if after else (first,))
 
 

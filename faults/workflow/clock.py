@@ -14,6 +14,8 @@ from functools import partial
 from typing import Any
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+EPOCH = START.timestamp()
+"""The same in seconds since 1970."""
 MOST_SECONDS = 5 * 86_400
 MOST_EVENTS = 200_000
 

@@ -151,7 +151,9 @@ def _merged(bins: Bins, seconds: float) -> dict[int, Bin]:
     merged: dict[int, Bin] = {}
     for old in bins:
         number = int(old.began // seconds)
-        merged.setdefault(number, Bin(number, seconds)).add(old)
+        if number not in merged:
+            merged[number] = Bin(number, seconds)
+        merged[number].add(old)
     return merged
 
 
