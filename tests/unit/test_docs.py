@@ -91,7 +91,8 @@ def test_no_field_is_described_that_a_spec_has_not() -> None:
 @pytest.mark.parametrize(
     "limit",
     [
-        "Network", "sticky", "gRPC", "several target groups", "default action", "mTLS", "service discovery",
+        "Network", "sticky", "gRPC", "several target groups of one port", "ten rules", "default action",
+        "mTLS", "service discovery",
         "Service Connect", "VPC Lattice", "on EC2", "DAEMON", "Express Mode", "short ARN", "workers",
         "account and region", "private CA", "Terraform", "web ACL", "Gateway", "deployment controller",
         "another strategy", "replicates", "Companions", "several load balancers", "another VPC",

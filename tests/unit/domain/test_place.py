@@ -26,7 +26,7 @@ from crossfade.domain.traffic.place import (
 )
 from crossfade.domain.traffic.rule import LastRule, LiveRule
 from faults.cases.service import LISTENER, RULE
-from tests.unit.examples import at, forward, live_rule, placed, spec
+from tests.unit.examples import at, forward, live_rule, of_two_ports, placed, spec
 
 DEFAULT = live_rule({"Type": "fixed-response"}, arn="the-default", priority="default", conditions=())
 HOST = ({"Field": "host-header", "HostHeaderConfig": {"Values": ["api.example"]}},)
@@ -190,6 +190,25 @@ def test_a_live_service_is_not_moved(changed: dict[str, Any], said: str) -> None
         refuse_moved(moved, [LAST], "blue")
     refuse_moved(moved, [], "blue")
     refuse_moved(placed(), [LAST], "blue")
+
+
+def test_the_port_that_the_probe_asks_stays() -> None:
+    """Its rules by the secret header lead there; which of several rules to it comes first is nothing."""
+    spec = of_two_ports()
+    last = [
+        LastRule(
+            arn=route.rule, cluster=spec.cluster, target_groups=route.target_groups, actions="[]", at=at(0)
+        )
+        for route in spec.routes
+    ]
+    first, *also = spec.routes
+    refuse_moved(spec, last, "blue")
+    refuse_moved(spec.model_copy(update={"also": tuple(reversed(also))}), last, "blue")
+    turned = spec.model_copy(
+        update={**also[0].model_dump(), "target_groups": also[0].target_groups, "also": (first, also[1])}
+    )
+    with pytest.raises(ServiceMoved, match=r"first port from .*/web/3 to .*/pattern-admin/9"):
+        refuse_moved(turned, last, "blue")
 
 
 def test_the_idle_slots_group_may_be_another_one() -> None:

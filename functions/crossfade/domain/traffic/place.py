@@ -225,6 +225,8 @@ def refuse_moved(spec: Placed, last: Sequence[LastRule], stable: Slot | None) ->
     places = [("cluster", last[0].cluster, spec.cluster)]
     if was.keys() != now.keys():
         places.append(("rule", ", ".join(was), ", ".join(now)))
+    elif (first := now[last[0].arn].pattern) != spec.target_groups.pattern:  # the probe's rules lead there
+        places.append(("first port", first, spec.target_groups.pattern))
     elif stable:
         places += [(f"target group of {stable}", was[arn].of(stable), now[arn].of(stable)) for arn in now]
     changed = [f"{what} from {was} to {is_now}" for what, was, is_now in places if was != is_now]
