@@ -123,13 +123,13 @@ class Workflow:
         return "starting"
 
     def _state(self, execution: str) -> str:
-        entered = (e for e in self._newest_events(execution) if e["type"] in _SHOWN)
+        entered = (e for e in self._newest_events(execution, data=False) if e["type"] in _SHOWN)
         event = next(entered, None)
         return event["stateEnteredEventDetails"]["name"] if event else "starting"
 
-    def _newest_events(self, execution: str) -> list[dict[str, Any]]:
+    def _newest_events(self, execution: str, data: bool = True) -> list[dict[str, Any]]:
         history = self._stepfunctions.get_execution_history(
-            executionArn=execution, reverseOrder=True, maxResults=50
+            executionArn=execution, reverseOrder=True, maxResults=50, includeExecutionData=data
         )
         events: list[dict[str, Any]] = history["events"]
         return events

@@ -60,6 +60,10 @@ class Executions(Shell):
     def _clients(self) -> dict[str, Any]:
         return {}
 
+    @cached_property
+    def _inputs(self) -> dict[str, str]:
+        return {}
+
     def executions(self, machine: str) -> list[str]:
         """The ARNs of a state machine's executions, the newest first."""
         pages = self.client("stepfunctions").get_paginator("list_executions")
@@ -92,16 +96,19 @@ class Executions(Shell):
     def entered(self, arn: str) -> list[str]:
         """The states that an execution has entered so far, in their order."""
         pages = self.client("stepfunctions").get_paginator("get_execution_history")
+        asked = {"executionArn": arn, "includeExecutionData": False, "maxResults": 1000}
         return [
             event["stateEnteredEventDetails"]["name"]
-            for page in pages.paginate(executionArn=arn)
+            for page in pages.paginate(**asked)
             for event in page["events"]
             if event["type"].endswith("StateEntered")
         ]
 
     def input_of(self, arn: str) -> Any:
-        """An execution's input."""
-        return json.loads(self.client("stepfunctions").describe_execution(executionArn=arn)["input"])
+        """An execution's input, which stays as it is: each is read once."""
+        if arn not in self._inputs:
+            self._inputs[arn] = self.client("stepfunctions").describe_execution(executionArn=arn)["input"]
+        return json.loads(self._inputs[arn])
 
     def status(self, arn: str) -> str:
         """What Step Functions says of an execution now."""
