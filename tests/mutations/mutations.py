@@ -327,4 +327,37 @@ MUTATIONS = (
         new="if False:",
         test=f"{STAGES}::test_blue_stays_until_the_candidate_has_as_many_targets",
     ),
+    # ---- 51: each port of a service is prepared, reached, counted and handed back -------------------------
+    Mutation(
+        promise="51",
+        breaks="a slot is reached by its first port alone",
+        file="functions/crossfade/aws/ecs_services.py",
+        old="                for target, groups in spec.ports\n",
+        new="                for target, groups in spec.ports[:1]\n",
+        test="tests/unit/aws/test_slots.py::test_a_slot_is_reached_by_all_ports",
+    ),
+    Mutation(
+        promise="51",
+        breaks="users of further ports do not count",
+        file="functions/crossfade/aws/target_metrics.py",
+        old="for port in range(len(self._spec.ports)):",
+        new="for port in range(1):",
+        test="tests/unit/aws/test_outcomes_and_alarms.py::test_all_ports_of_a_slot_count_together",
+    ),
+    Mutation(
+        promise="51",
+        breaks="a port without a rule is taken over",
+        file=f"{DOMAIN}/traffic/place.py",
+        old="    if unreached:\n",
+        new="    if False:\n",
+        test="tests/unit/domain/test_placing.py::test_a_port_that_no_rule_leads_to",
+    ),
+    Mutation(
+        promise="51",
+        breaks="all rules are handed back to one port",
+        file=f"{DOMAIN}/preparation.py",
+        old="[*known, *alone, *theirs]",
+        new="[*patterns.values()]",
+        test="tests/unit/aws/test_preparation.py::test_each_rule_is_handed_back_to_its_own_port",
+    ),
 )
