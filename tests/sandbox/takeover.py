@@ -62,6 +62,18 @@ def cpu(units: str) -> Change:
     return change
 
 
+def variable(name: str, value: str) -> Change:
+    """Another value of a variable, in each container that has it."""
+
+    def change(template: Template) -> None:
+        for container in properties_of(template, TASK_DEFINITION)["ContainerDefinitions"]:
+            for one in container.get("Environment", []):
+                if one["Name"] == name:
+                    one["Value"] = value
+
+    return change
+
+
 def tasks(count: int) -> Change:
     """Another number of tasks."""
 
@@ -175,6 +187,10 @@ class Takeover:
             return self.cloud.started_by_push(repository, tag)
 
         return begin
+
+    def asked(self, **given: Any) -> Callable[[], str]:
+        """Begins a deployment by hand."""
+        return lambda: self.cloud.start({"service": self.cloud.service, **given})
 
     def update(self, *changes: Change) -> None:
         """Have the owner update the stack: all of these at once."""

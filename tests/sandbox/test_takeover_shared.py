@@ -26,7 +26,7 @@ from tests.sandbox.owner import LET_GO, SOON, Owner, push_images, template
 from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.stage import Stage
-from tests.sandbox.takeover import Takeover, cpu, image, tagged, tasks
+from tests.sandbox.takeover import Takeover, cpu, image, tagged, tasks, variable
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 
@@ -188,6 +188,12 @@ def tell(story: Story, https: int) -> None:
     seen["slot"] = slot_service(cloud)
     takeover.update(tasks(0))
     takeover.see("count 0")
+    seen["before"] = configuration(cloud)
+    takeover.update(variable("MODE", "rehearsal"))
+    story.releases["configured"] = takeover.release("configured", takeover.asked(force=True))
+    seen["configured"] = configuration(cloud)
+    story.releases["returned"] = takeover.release("returned", takeover.asked(release=1))
+    seen["returned"] = configuration(cloud)
     story.releases["bad"] = takeover.release(
         "bad", takeover.pushed("sample_app", "prod-1.2.5", REPOSITORY, VERSION="1.2.5", FAULT_VERSION="9.9.9")
     )
@@ -206,6 +212,20 @@ def slot_service(cloud: Cloud) -> dict[str, Any]:
     definition = cloud.client("ecs").describe_task_definition(taskDefinition=service["taskDefinition"])
     containers = definition["taskDefinition"]["containerDefinitions"]
     return {**service, "images": {each["name"]: each["image"] for each in containers}}
+
+
+def configuration(cloud: Cloud) -> tuple[str, str]:
+    """CPU and the variable MODE of the tasks that run in the live slot: all have the same."""
+    ecs, slot = cloud.client("ecs"), cloud.slots()[cloud.state()["stable"]]
+    cluster = slot["clusterArn"]
+    running = ecs.list_tasks(cluster=cluster, serviceName=slot["serviceName"])["taskArns"]
+    (arn,) = {
+        task["taskDefinitionArn"] for task in ecs.describe_tasks(cluster=cluster, tasks=running)["tasks"]
+    }
+    definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    (web,) = [each for each in definition["containerDefinitions"] if each["name"] == "web"]
+    (mode,) = [each["value"] for each in web["environment"] if each["name"] == "MODE"]
+    return definition["cpu"], mode
 
 
 def test_no_user_failed(story: Story) -> None:
@@ -234,6 +254,8 @@ def test_clients_of_others_noticed_nothing(story: Story, name: str) -> None:
         ("adopted", "1.2.3"),
         ("good", "1.2.4"),
         ("count 0", "1.2.4"),
+        ("configured", "1.2.4"),
+        ("returned", "1.2.4"),
         ("bad", "1.2.4"),
         ("updated between", "1.2.4"),
         ("left", "1.2.4"),
@@ -270,6 +292,21 @@ def test_the_releases_end_as_they_should(story: Story) -> None:
 
     assert (good.certificate["outcome"], bad.certificate["outcome"]) == ("promoted", "rolled_back")
     assert good.certificate["from"]["version"] == "prod-1.2.3"
+
+
+def test_a_configuration_goes_live_and_comes_back(story: Story) -> None:
+    """By a deployment of its own, of the same image; and the older release by its number, as it was."""
+    cpu, mode = story.seen["before"]
+    assert (cpu, mode) != ("1024", "production"), "the owner has changed CPU since the plan"
+    assert story.seen["configured"] == ("1024", "rehearsal")
+    assert story.seen["returned"] == (cpu, mode)
+    for name, said in {
+        "configured": {"containers.web.environment.MODE changed", f"cpu: {cpu} → 1024"},
+        "returned": {"containers.web.environment.MODE changed", f"cpu: 1024 → {cpu}"},
+    }.items():
+        certificate = story.releases[name].certificate
+        assert certificate["outcome"] == "promoted"
+        assert said <= set(certificate["reported"]["contents"]["changes"])
 
 
 def test_the_listener_is_as_it_was(story: Story) -> None:
