@@ -297,7 +297,7 @@ def test_the_releases_end_as_they_should(story: Story) -> None:
 def test_a_configuration_goes_live_and_comes_back(story: Story) -> None:
     """By a deployment of its own, of the same image; and the older release by its number, as it was."""
     cpu, mode = story.seen["before"]
-    assert (cpu, mode) != ("1024", "production"), "the owner has changed CPU since the plan"
+    assert (cpu, mode) == ("512", "production"), "the owner has changed CPU since the plan"
     assert story.seen["configured"] == ("1024", "rehearsal")
     assert story.seen["returned"] == (cpu, mode)
     for name, said in {
