@@ -109,7 +109,13 @@ ACTIONS: dict[str, frozenset[str]] = {
     "verify_restored": FOLLOW | JOURNAL_READ | HEALTH,
     "stop_loser": JOURNAL_WRITE | RULE | CAPACITY,
     "publish_events": STREAM | SERVICES | SPECS | {"events:PutEvents", "sqs:SendMessage"},
-    "catch_up": JOURNAL_READ | SPECS | START | {"ecr:DescribeImages"},
+    "catch_up": JOURNAL_STATE | SPECS | START | READ_SCALING
+    | {
+        "ecr:DescribeImages", "ecs:DescribeServices", "ecs:DescribeServiceRevisions",
+        "ecs:DescribeTaskDefinition", "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetGroupAttributes", "cloudwatch:DescribeAlarms",
+        "application-autoscaling:DescribeScalableTargets",
+    },
     "send_message": frozenset({"sns:Publish"}),
     "check_held": JOURNAL_READ | SERVICES,
     "cleanup": JOURNAL_OPEN | RULE | SLOTS | STOP_TASKS | PREPARATION

@@ -60,10 +60,9 @@ class Holding:
         if plan.seen != state.seen:
             sets.append("seen = :seen")
             values[":seen"] = [one.model_dump(mode="json") for one in plan.seen]
-        came = plan.release.came
-        if came and (state.newest is None or came > state.newest.at):
-            sets.append("newest = :newest")
-            values[":newest"] = {"at": iso(came), "digest": plan.release.digest}
+        for name, value in _of_order(plan, state).items():
+            sets.append(f"{name} = :{name}")
+            values[f":{name}"] = value
         remove = ["warm", *([] if plan.spec.origin else ["origin"])]
         if state.waiting and state.waiting.digest == plan.release.digest:
             remove.append("waiting")  # StartNext may have been cut off before it did this
@@ -211,6 +210,16 @@ def _refuse_overtaken(plan: HeldPlan, state: State) -> None:
     """What has come and gone since the plan may have tried this very release, of which two events came."""
     if state.freed and state.freed > plan.began:
         raise _held(plan, None)
+
+
+def _of_order(plan: HeldPlan, state: State) -> dict[str, Any]:
+    """What the state says of the newest image and of the pattern that was answered, where that is news."""
+    came, news = plan.release.came, {}
+    if came and (state.newest is None or came > state.newest.at):
+        news["newest"] = {"at": iso(came), "digest": plan.release.digest}
+    if plan.noticed:
+        news["noticed"] = plan.noticed.model_dump(mode="json")
+    return news
 
 
 def _held(plan: HeldPlan, holder: str | None) -> ServiceChanged:

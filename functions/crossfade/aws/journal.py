@@ -20,7 +20,7 @@ from crossfade.aws.history import DeploymentHistory
 from crossfade.aws.holding import Holding
 from crossfade.aws.journal_table import STATE, JournalTable, item_of
 from crossfade.aws.live import Live
-from crossfade.domain.journal import Hold, State, refuse_lost
+from crossfade.domain.journal import Hold, Noticed, State, refuse_lost
 
 
 class Journal:
@@ -52,6 +52,12 @@ class Journal:
     def state(self, service: str) -> State:
         """The state of a service; empty before its first deployment."""
         return self._table.state(service)
+
+    def notice(self, service: str, found: Noticed) -> None:
+        """Write down a pattern that differs from what is live, and when that was noticed."""
+        values = {":noticed": found.model_dump(mode="json")}
+        condition = "attribute_exists(service)"
+        self._table.update_if(service, STATE, "SET noticed = :noticed", values, condition=condition)
 
     def refuse_lost(self, hold: Hold) -> State:
         """The service's state, if it is still held so.

@@ -5,11 +5,11 @@ when an event arrived.
 """
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from crossfade.domain.errors import ReleasedBefore, ServiceBusy
-from crossfade.domain.journal import DELETION, State, Waiting, machine_of
+from crossfade.domain.journal import DELETION, Noticed, State, Waiting, machine_of
 from crossfade.domain.model import Model, Timestamp, iso
 from crossfade.domain.planning.plan import Plan, Release
 from crossfade.domain.proof.certificate import History
@@ -23,6 +23,8 @@ TAGS_FOLLOW = timedelta(minutes=5)
 """How long after its image a tag may come; a later one was added to an older image."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
 """Between two tries of an image whose event never came, or that was refused."""
+SETTLES = timedelta(minutes=5)
+"""How long a change of the pattern must have stood before it is released by itself."""
 
 
 class Declined(Model):
@@ -234,6 +236,18 @@ def missed(digest: str, pushed: Timestamp, state: State) -> bool:
     if digest in known or (state.newest and state.newest.digest == digest):
         return False
     return state.newest is None or pushed > state.newest.at
+
+
+def tries_of(found: Noticed, state: State, now: datetime) -> int | None:
+    """The number of tries that a pattern may have had which is to be followed by now; None: it is not.
+
+    ``found`` differs from what is live. It must have been noticed for a while: a stack's update changes one
+    thing after the other.
+    """
+    known = state.noticed
+    if known is None or not known.is_of(found) or known.tried or now < known.at + SETTLES:
+        return None
+    return tries_by(now - known.at - SETTLES)
 
 
 def tries_by(age: timedelta) -> int:

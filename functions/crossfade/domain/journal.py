@@ -87,6 +87,24 @@ class LatestImage(Model):
     digest: str
 
 
+class Noticed(Model):
+    """A pattern that was found to differ from what is live with an image, and when.
+
+    ``pattern`` and ``settings`` are those that a release of it would have. ``tried``: a deployment has
+    answered it, so that it is followed no more, however that has ended.
+    """
+
+    digest: str
+    pattern: str
+    settings: str
+    at: Timestamp
+    tried: bool = False
+
+    def is_of(self, other: "Noticed") -> bool:
+        """Whether the other one says the same, whenever it was noticed."""
+        return (self.digest, self.pattern, self.settings) == (other.digest, other.pattern, other.settings)
+
+
 class Tried(Model):
     """Rollbacks that have taken one deployment over, one after the other; ``at``: when the last one did."""
 
@@ -128,6 +146,7 @@ class State(Model):
     version: str | None = None
     digest: str | None = None
     release_number: int | None = None
+    noticed: Noticed | None = None
     weights: Weights | None = None
     intended: Weights | None = None
     written_at: Timestamp | None = None

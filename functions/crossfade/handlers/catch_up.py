@@ -1,4 +1,6 @@
-"""The schedule's function: deploys an image whose push event never came, or was refused.
+"""The schedule's function: deploys what no event tells of.
+
+That is an image whose push event never came, or was refused, and a change of a pattern that is followed.
 
 Not a state of the workflow: EventBridge calls it, if the stack's parameter CatchUpSchedule says when.
 """
@@ -9,12 +11,17 @@ import os
 from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Registry
+from crossfade.aws.ecs_services import service_of
 from crossfade.aws.executions import Executions
-from crossfade.domain.admission import missed, tries_by
-from crossfade.domain.errors import InvalidServiceSpec
+from crossfade.aws.journal import Journal
+from crossfade.aws.task_definitions import TaskDefinitions
+from crossfade.domain.admission import missed, tries_by, tries_of
+from crossfade.domain.errors import InvalidServiceSpec, NotPrepared, PatternUnusable, ResourceGone
+from crossfade.domain.journal import Noticed
 from crossfade.domain.model import Model, iso
-from crossfade.domain.planning.plan import unknown_service
-from crossfade.domain.spec.service import read_spec
+from crossfade.domain.planning.plan import RunningRelease, unknown_service
+from crossfade.domain.slots import Slot
+from crossfade.domain.spec.service import ServiceSpec, read_spec
 from crossfade.step import logger, step, utc_now
 
 
@@ -44,6 +51,8 @@ def handler(service: str | None = None) -> CaughtUp:
         except InvalidServiceSpec as error:
             logger.warning("left out: %s", error)  # one service's spec must not stop the others
             continue
+        if _follow(spec, journal):
+            started.append(f"{name} (its pattern)")
         newest = registry.newest(spec.release.repository, spec.deploys)
         if newest and missed(newest.digest, newest.at, journal.state(name)):
             asked = {
@@ -58,3 +67,44 @@ def handler(service: str | None = None) -> CaughtUp:
             if executions.start(os.environ["DEPLOY_STATE_MACHINE"], f"missed-{used}", asked):
                 started.append(f"{name} {newest.tag}")
     return CaughtUp(started=tuple(started))
+
+
+def _follow(spec: ServiceSpec, journal: Journal) -> bool:
+    """Start a release of the live image with a pattern that has changed, and has settled; whether it was.
+
+    Where another deployment is at work, or an image waits, that one takes the pattern along; what becomes of
+    it is seen at the next look.
+    """
+    state, now = journal.state(spec.service), utc_now()
+    if not spec.release.follow_pattern or state.holder or state.waiting:
+        return False
+    if state.stable is None or state.stable == state.origin:
+        return False  # no release of Crossfade's is live
+    try:
+        pattern = stack.pattern(spec, now)
+        live = _live(spec, state.stable)
+    except (PatternUnusable, NotPrepared, ResourceGone) as error:
+        logger.warning("left out: %s", error)
+        return False
+    if live is None or live.digest != state.digest:
+        return False  # not as Crossfade has left it
+    if (live.pattern, live.settings) == (pattern.task_definition, pattern.fingerprint):
+        return False
+    found = Noticed(digest=live.digest, pattern=pattern.task_definition, settings=pattern.fingerprint, at=now)
+    if state.noticed is None or not state.noticed.is_of(found):
+        journal.notice(spec.service, found)
+        return False
+    tries = tries_of(found, state, now)
+    if tries is None:
+        return False
+    used = hashlib.sha256(f"{spec.service} {state.noticed.model_dump_json()} {tries}".encode()).hexdigest()
+    asked = {"service": spec.service, "follow_pattern": True}
+    return Executions(client("stepfunctions")).start(
+        os.environ["DEPLOY_STATE_MACHINE"], f"pattern-{used[:32]}", asked
+    )
+
+
+def _live(spec: ServiceSpec, slot: Slot) -> RunningRelease | None:
+    ecs = client("ecs")
+    found = service_of(ecs, spec, spec.own_service(slot))
+    return TaskDefinitions(ecs).release(found["taskDefinition"]) if found else None

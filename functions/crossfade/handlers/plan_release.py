@@ -17,11 +17,9 @@ from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.listener_rules import Traffic, listeners_rules, rules
 from crossfade.aws.outcome_feed import FeedLog
-from crossfade.aws.patterns import Patterns
 from crossfade.aws.preparation import slot_groups
 from crossfade.aws.routes import listeners_of
 from crossfade.aws.scalable_targets import Scaling
-from crossfade.aws.scaling_copies import PatternScalings
 from crossfade.aws.task_definitions import Checked, TaskDefinitions
 from crossfade.domain.admission import (
     busy,
@@ -43,7 +41,7 @@ from crossfade.domain.errors import (
     PatternUnusable,
     PlanOutdated,
 )
-from crossfade.domain.journal import State, machine_of
+from crossfade.domain.journal import Noticed, State, machine_of
 from crossfade.domain.model import Timestamp
 from crossfade.domain.planning.changes import changes
 from crossfade.domain.planning.drift import SlotCount, refuse_drift, refuse_old_release
@@ -107,7 +105,7 @@ def _plan(
 ) -> Decision:
     journal = stack.journal()
     state = journal.state(spec.service)
-    pattern = _pattern(spec)
+    pattern = now = stack.pattern(spec, utc_now())
     older = _older(request, spec, journal)
     if older:
         then = older.plan
@@ -115,12 +113,28 @@ def _plan(
         image = {"image_tag": then.release.version, "image_digest": then.release.digest}
         request = request.model_copy(update=image)
     try:
-        return _planned(request, spec, pattern, state, journal, execution, deployment)
+        decision = _planned(request, spec, pattern, state, journal, execution, deployment)
     except (ImageNotInRepository, PatternUnusable) as gone:
         number = request.release if isinstance(request, DeployRequest) else None
         if number is None:
             raise
         raise not_as_it_was(spec.service, number, str(gone), older.plan if older else None) from gone
+    return _answering(decision, now, by_number=older is not None)
+
+
+def _answering(decision: Decision, pattern: Pattern, *, by_number: bool) -> Decision:
+    """The same, with the pattern that the deployment answers: with the live image, or by an older release."""
+    plan = decision.plan
+    if plan is None or not (by_number or (plan.previous and plan.previous.digest == plan.release.digest)):
+        return decision
+    noticed = Noticed(
+        digest=plan.release.digest,
+        pattern=pattern.task_definition,
+        settings=pattern.fingerprint,
+        at=plan.began,
+        tried=True,
+    )
+    return decision.model_copy(update={"plan": plan.model_copy(update={"noticed": noticed})})
 
 
 def _older(request: DeployRequest | ImagePushed, spec: ServiceSpec, journal: Journal) -> History | None:
@@ -159,6 +173,8 @@ def _planned(
     leaves = isinstance(request, DeployRequest) and request.leave
     force = isinstance(request, DeployRequest) and request.force
     if isinstance(request, DeployRequest) and not request.waits and state.holder not in {None, execution}:
+        if request.follow_pattern:  # the next look sees what has become of it
+            return Decision(action="ignore", reason=str(busy(spec.service, state)))
         raise busy(spec.service, state)
     instead = None if force else _instead(execution, request, spec, release, state, journal)
     if instead:
@@ -189,13 +205,6 @@ def _planned(
         # Two pushes at once: what the faster one changes is no drift.
         who = now.holder or "A deployment"
         raise NotYetVisible(f"{refused} {who} was at work at the same time.") from refused
-
-
-def _pattern(spec: ServiceSpec) -> Pattern:
-    """The pattern as it is now, with how it is scaled."""
-    pattern = Patterns(client("ecs"), client("elbv2")).read(spec)
-    scalings = PatternScalings(client("application-autoscaling"), client("cloudwatch"))
-    return scalings.read(spec, pattern, utc_now())
 
 
 def _place_in_time(request: DeployRequest | ImagePushed, release: Release) -> datetime | None:

@@ -152,6 +152,14 @@ def test_events_of_no_concern(raw: Any, said: str) -> None:
         pytest.param({"service": "shop/web", "image_tag": "1"}, "shop/web is not a", id="path"),
         pytest.param({"service": "web\n", "image_tag": "1"}, r"web\\n is not a", id="what-cannot-be-seen"),
         pytest.param({"service": "web"}, "give image_tag, image_digest, or both", id="no-image"),
+        *(
+            pytest.param({"service": "web", "leave": True, **more}, "give neither", id=f"leave-{key}")
+            for key, more in {"force": {"force": True}, "release": {"release": 1}}.items()
+        ),
+        pytest.param({"service": "web", "release": 1, "force": True}, "give neither", id="release-force"),
+        pytest.param({"service": "web", "release": 1, "image_tag": "1"}, "give neither", id="two-releases"),
+        pytest.param({"service": "web", "release": 0}, "release: ", id="release-of-no-number"),
+        pytest.param({"service": "web", "follow_pattern": True, "force": True}, "give nothing", id="follow"),
         pytest.param(
             {"service": "web", "asked": "2026-11-23T04:00:07Z"}, "give image_tag", id="a-time-is-no-image"
         ),

@@ -10,9 +10,9 @@ from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain import errors
 from crossfade.domain.planning.plan import HeldPlan, Plan, Release
 from crossfade.domain.traffic.weights import Weights
-from tests.unit.account import Account, running_release
-from tests.unit.examples import EXECUTION, at, warm_spec
-from tests.unit.handlers.conftest import Invoke
+from tests.unit.account import TABLE, Account, running_release
+from tests.unit.examples import EXECUTION, at, waiting, warm_spec
+from tests.unit.handlers.conftest import Clock, Invoke
 
 ASK = {"service": "web", "image_tag": "0.0.1"}
 
@@ -282,3 +282,160 @@ def test_what_is_gone_of_an_older_release_is_named(
         said = "does not exist any more"
     with pytest.raises(errors.NotAsItWas, match=f"Release {given['release']} of web .*{said}"):
         _plan(invoke, given)
+
+
+# ---- a pattern that is followed --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def followed(account: Account, promoted: Release) -> None:
+    """Let the owner choose that a change of the pattern is released by itself."""
+    settings = account.spec.release.model_copy(update={"follow_pattern": True})
+    account.publish(account.declared.model_copy(update={"release": settings}))
+
+
+def _looks(account: Account, invoke: Invoke, clock: Clock, *minutes: float) -> list[bool]:
+    """Whether an execution was begun by a look of the schedule at each of these times; each ends at once."""
+    found = []
+    for minute in minutes:
+        clock.seconds = 60 * minute
+        before = account.started().keys()
+        invoke("catch_up")
+        new = account.started().keys() - before
+        for name in new:
+            account.end(f"{EXECUTION}:{name}")
+        found.append(bool(new))
+    return found
+
+
+def _change(account: Account, value: str = "shop") -> None:
+    account.ecs.tag_resource(resourceArn=account.spec.like, tags=[{"key": "Team", "value": value}])
+
+
+@pytest.mark.parametrize("changed", ["tags", "task_definition", "scaling"])
+@pytest.mark.usefixtures("followed")
+def test_a_change_of_the_pattern_is_released_once_it_has_settled(
+    account: Account, invoke: Invoke, clock: Clock, promoted: Release, changed: str
+) -> None:
+    """By the live image; and once, however often is looked."""
+    assert _looks(account, invoke, clock, 0) == [False]
+    if changed == "tags":
+        _change(account)
+    elif changed == "scaling":
+        account.scale_pattern()
+    else:
+        account.repattern(environment=[{"name": "COLOUR", "value": "green"}])
+    assert _looks(account, invoke, clock, 1, 3, 6.1, 6.2, 15) == [False, False, True, False, False]
+    ((name, asked),) = account.started().items()
+    plan = Plan.model_validate(_plan(invoke, asked, name)["plan"])
+    assert plan.release.digest == promoted.digest
+    assert plan.contents
+    assert plan.contents.changes
+
+
+@pytest.mark.usefixtures("followed")
+def test_a_pattern_that_goes_on_changing_is_waited_for(
+    account: Account, invoke: Invoke, clock: Clock
+) -> None:
+    """An update of a stack changes one thing after the other."""
+    began = []
+    for minute in range(0, 12, 2):
+        if minute < 6:
+            _change(account, str(minute))
+        began += _looks(account, invoke, clock, minute)
+    assert began == [False, False, False, False, False, True]
+
+
+@pytest.mark.parametrize("state", ["not_chosen", "busy", "waits", "unchanged", "of_its_owner"])
+def test_a_pattern_is_not_followed(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, followed: None, state: str
+) -> None:
+    """Where that was not chosen, where another deployment takes it along, and where nothing has changed.
+
+    Crossfade's own writes to the owner's service are no change: its count, and the slot that it leaves to it.
+    """
+    if state == "not_chosen":
+        account.publish(account.declared)
+    if state in {"unchanged", "of_its_owner"}:
+        account.resize_pattern(3)
+    else:
+        _change(account)
+    if state in {"busy", "waits"}:
+        plan = account.plan(release=account.release("0.0.2")).model_copy(update={"began": at(0)})
+        journal.holding.claim(plan)
+        if state == "waits":
+            account.waits(waiting("0.0.3"))
+    if state == "of_its_owner":
+        _change(account)
+        account.client("dynamodb").update_item(
+            TableName=TABLE,
+            Key={"service": {"S": "web"}, "item": {"S": "state"}},
+            UpdateExpression="SET origin = stable",
+        )
+    invoke("catch_up")
+    before = account.started().keys()
+    clock.seconds = 600
+    invoke("catch_up")
+    assert account.started().keys() == before
+
+
+@pytest.mark.usefixtures("followed")
+def test_a_configuration_that_was_tried_is_not_tried_again_until_it_changes(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal
+) -> None:
+    """Rolled back, or started by hand: what was refused once would be refused in a circle."""
+    _change(account)
+    assert _looks(account, invoke, clock, 0, 6) == [False, True]
+    ((name, asked),) = account.started().items()
+    plan = HeldPlan.model_validate(_plan(invoke, asked, name)["plan"])
+    journal.holding.claim(plan)
+    assert _looks(account, invoke, clock, 30) == [False]
+    journal.holding.release(plan.hold, at(60 * 31))
+    assert _looks(account, invoke, clock, 60, 24 * 60) == [False, False]
+    _change(account, "another")
+    assert _looks(account, invoke, clock, 25 * 60, 26 * 60) == [False, True]
+
+
+@pytest.mark.usefixtures("followed")
+def test_a_configuration_whose_plan_was_refused_is_tried_again(
+    account: Account, invoke: Invoke, clock: Clock
+) -> None:
+    """As an image is: no event says when the reason is gone."""
+    _change(account)
+    assert _looks(account, invoke, clock, 0, 6, 10, 21, 30, 51) == [False, True, False, True, False, True]
+
+
+@pytest.mark.usefixtures("followed")
+def test_a_service_that_is_busy_by_then_is_left_alone(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal
+) -> None:
+    """That is no failure: the next look sees what has become of it."""
+    _change(account)
+    _looks(account, invoke, clock, 0, 6)
+    ((name, asked),) = account.started().items()
+    journal.holding.claim(account.plan(release=account.release("0.0.2"), began=at(400)))
+    answer = _plan(invoke, asked, name)
+    assert answer["action"] == "ignore"
+    assert "is held by" in answer["reason"]
+
+
+@pytest.mark.usefixtures("followed")
+def test_an_older_release_is_not_undone_by_the_pattern_of_today(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal, second: Release
+) -> None:
+    """A person has meant its configuration; the next change of the pattern takes it away, or a push."""
+    plan = HeldPlan.model_validate(_plan(invoke, OLDER)["plan"])
+    account.publish(
+        account.declared.model_copy(
+            update={"release": account.spec.release.model_copy(update={"follow_pattern": True})}
+        )
+    )
+    journal.holding.claim(plan)
+    account.run(
+        "blue", invoke("register_task_definition", plan=plan.model_dump(mode="json"))["task_definition"]
+    )
+    journal.live.promote(plan, at(60))
+    journal.holding.release(plan.hold, at(120))
+    assert _looks(account, invoke, clock, 10, 30, 24 * 60) == [False, False, False]
+    _change(account)
+    assert _looks(account, invoke, clock, 25 * 60, 26 * 60) == [False, True]

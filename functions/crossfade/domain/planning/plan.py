@@ -12,7 +12,7 @@ from crossfade.domain.errors import (
     PlanOutdated,
     UnknownService,
 )
-from crossfade.domain.journal import Hold, Waiting
+from crossfade.domain.journal import Hold, Noticed, Waiting
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.request import ImagePushed
 from crossfade.domain.slots import Slot, other
@@ -123,6 +123,8 @@ class Plan(Model):
 
     ``execution`` has decided it; who may carry it out is in ``HeldPlan``. ``asked_by`` is the execution of
     another workflow that asked for it, or the one that has waited. ``seen``: see the journal's state.
+    ``noticed`` is the pattern of now, where this deployment answers it: it has the live image, or is an
+    older release.
     """
 
     deployment: str
@@ -138,6 +140,7 @@ class Plan(Model):
     feed: Feed | None = None
     contents: Contents | None = None
     seen: tuple[SeenRule, ...] = ()
+    noticed: Noticed | None = None
 
     @property
     def service(self) -> str:

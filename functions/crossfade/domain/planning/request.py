@@ -28,11 +28,13 @@ class DeployRequest(Model):
     """A person or a program asks for one release of one service: by tag, by digest, or by both.
 
     With both, the digest is deployed under that tag. ``force``: also where image and configuration are those
-    that are live; without an image it is the live one. ``release`` is the number of an older release, which
-    comes back with image and configuration as they were. ``leave`` is without an image: what is live goes
-    back to its owner's ECS service. ``asked`` is set where Crossfade itself starts what has waited: the
-    release gives way to any that was pushed later. ``tagged`` is that release's. ``asked_by`` is the
-    execution that asks.
+    that are live; without an image it is the live one. ``follow_pattern``: the live image with the pattern of
+    now, if that is another one and no other deployment is at work. ``release`` is the number of an older
+    release, which comes back with image and configuration as they were. ``leave`` is without an image: what
+    is live goes back to its owner's ECS service.
+
+    ``asked`` is set where Crossfade itself starts what has waited: the release gives way to any that was
+    pushed later. ``tagged`` is that release's. ``asked_by`` is the execution that asks.
     """
 
     service: ServiceName
@@ -40,6 +42,7 @@ class DeployRequest(Model):
     image_digest: Digest | None = None
     release: int | None = Field(default=None, ge=1)
     force: bool = False
+    follow_pattern: bool = False
     leave: bool = False
     asked: Timestamp | None = None
     tagged: Timestamp | None = None
@@ -48,16 +51,18 @@ class DeployRequest(Model):
     @property
     def waits(self) -> bool:
         """Whether it may wait for a service that another deployment holds: what waits is an image alone."""
-        return not (self.leave or self.force or self.release)
+        return bool(self.image_tag or self.image_digest) and not (self.force or self.release)
 
     @model_validator(mode="after")
     def _an_image(self) -> "DeployRequest":
         image = self.image_tag is not None or self.image_digest is not None
+        if self.follow_pattern and (image or self.force or self.release or self.leave):
+            raise ValueError("give nothing with follow_pattern: what is live is released with it")
         if self.leave and (image or self.force or self.release):
             raise ValueError("give neither an image nor force with leave: what is live is handed back")
         if self.release and (image or self.force):
             raise ValueError("give neither an image nor force with release: its number says what is deployed")
-        if not (self.leave or self.force or self.release or image):
+        if not (self.leave or self.force or self.release or self.follow_pattern or image):
             raise ValueError("give image_tag, image_digest, or both; or force, for the live image")
         return self
 
