@@ -1,12 +1,12 @@
 """What Crossfade makes beside the owner's load balancer, against an account in moto."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from crossfade.aws.errors import error_code
 from crossfade.aws.preparation import Preparation, slot_groups
@@ -25,7 +25,7 @@ from crossfade.domain.spec.placed import Pattern
 from crossfade.domain.spec.service import ServiceSpec
 from faults.aws.names import REGION
 from faults.cases.service import document
-from tests.unit.account import SESSION
+from tests.unit.account import SESSION, set_up_once
 from tests.unit.examples import pattern
 
 PATH = "/crossfade/services/"
@@ -147,12 +147,22 @@ class Owner:
         return ServiceSpec.model_validate(document(**values | changes))
 
 
+@pytest.fixture(scope="module")
+def renewed() -> Iterator[Callable[[], Owner]]:
+    """Return a function that gives an account as good as new; it is set up once."""
+    with set_up_once(Owner) as (owner, set_back):
+
+        def renewed() -> Owner:
+            set_back()
+            return copy.copy(owner)
+
+        yield renewed
+
+
 @pytest.fixture
-def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Owner]:
+def owner(renewed: Callable[[], Owner]) -> Owner:
     """Return an owner's account."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    with mock_aws():
-        yield Owner()
+    return renewed()
 
 
 @pytest.fixture

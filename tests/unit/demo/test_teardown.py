@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -15,9 +15,12 @@ from moto import mock_aws
 from demo.account import STACK
 from demo.cloud import DemoFailed
 from demo.teardown import COSTLY, Record, Remains, Thing, look, remove
+from faults.aws.names import REGION
 from faults.files import template
+from tests.unit.account import SESSION
 
-REGION = "us-east-1"
+client = cache(SESSION.client)
+"""Makes each client once."""
 FREE = {
     # Paid by use alone.
     "AWS::Serverless::Function",
@@ -98,7 +101,7 @@ class Account:
             )
         if service == "cloudformation":
             return self.cloudformation
-        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        return client(service)
 
     def stack_failures(self) -> list[str]:
         """Nothing."""
@@ -108,8 +111,7 @@ class Account:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An empty account."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # no test asks for one
     with mock_aws():
         yield Account()
 
@@ -123,12 +125,11 @@ def test_no_resource_is_forgotten(path: str) -> None:
 
 def create(kind: str) -> str:
     """Make a thing of a kind; returns its physical id."""
-    client: Any = boto3.client
-    ec2 = client("ec2", region_name=REGION)
+    ec2 = client("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
 
     def make(service: str, operation: str, **given: Any) -> dict[str, Any]:
-        return dict(getattr(client(service, region_name=REGION), operation)(**given))
+        return dict(getattr(client(service), operation)(**given))
 
     if kind == "AWS::EC2::NatGateway":
         return str(ec2.create_nat_gateway(SubnetId=subnet)["NatGateway"]["NatGatewayId"])
