@@ -104,6 +104,19 @@ class Executions(Shell):
             if event["type"].endswith("StateEntered")
         ]
 
+    def spans(self, arn: str, state: str) -> list[tuple[float, float]]:
+        """When an execution that has ended was in a state, each time, in seconds since the epoch."""
+        pages = self.client("stepfunctions").get_paginator("get_execution_history")
+        spans, entered = [], 0.0
+        for page in pages.paginate(executionArn=arn):
+            for event in page["events"]:
+                at = event["timestamp"].timestamp()
+                if event.get("stateEnteredEventDetails", {}).get("name") == state:
+                    entered = at
+                elif event.get("stateExitedEventDetails", {}).get("name") == state:
+                    spans.append((entered, at))
+        return spans
+
     def input_of(self, arn: str) -> Any:
         """An execution's input, which stays as it is: each is read once."""
         if arn not in self._inputs:

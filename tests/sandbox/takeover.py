@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.sandbox.guide import Reader, commands
 from tests.sandbox.owner import Owner, Template, properties_of
 from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
+from tests.sandbox.shopkeeper import Shopkeeper
 from tests.sandbox.stage import Stage
 
 ECS_SERVICE, TASK_DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
@@ -105,7 +107,7 @@ class Takeover:
     def __init__(
         self,
         stage: Stage,
-        owner: Owner,
+        owner: Owner | Shopkeeper,
         client: Client,
         file: Path,
         gate: dict[str, Any] | None = None,
@@ -167,11 +169,17 @@ class Takeover:
 
         In ``seen``: the execution's status and the weights when the updates were through.
         """
+        return self.release_in_halves(name, push, *(partial(self.update, change) for change in changes))
+
+    def release_in_halves(
+        self, name: str, push: Callable[[], str], *updates: Callable[[], object]
+    ) -> Rehearsal:
+        """The same with any other updates of the owner's."""
 
         def update(execution: str) -> dict[str, Any]:
             until(lambda: 50 in (self.cloud.weights() or ()), "half of the traffic for the candidate")
-            for change in changes:
-                self.update(change)
+            for each in updates:
+                each()
             return {"status": self.cloud.status(execution), "weights": self.cloud.weights()}
 
         half = {"weight": 50, "min_seconds": UPDATED_SECONDS, "max_seconds": 3 * UPDATED_SECONDS}
@@ -193,7 +201,8 @@ class Takeover:
         return lambda: self.cloud.start({"service": self.cloud.service, **given})
 
     def update(self, *changes: Change) -> None:
-        """Have the owner update the stack: all of these at once."""
+        """Have the owner of a stack update it: all of these at once."""
+        assert isinstance(self.owner, Owner)
 
         def change(template: Template) -> None:
             for each in changes:

@@ -26,7 +26,7 @@ listener() {
     --query 'Listeners[0].ListenerArn' --output text
 }
 rule() {
-  aws elbv2 create-rule --listener-arn "$1" --priority 10 --conditions "$2" \
+  aws elbv2 create-rule --listener-arn "$1" --priority 100 --conditions "$2" \
     --actions "Type=forward,TargetGroupArn=$3" --query 'Rules[0].RuleArn' --output text
 }
 rule "$(listener "$CUSTOMERS_PORT")" Field=host-header,Values=localhost "$customers"
