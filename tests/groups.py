@@ -10,6 +10,7 @@ GROUPS = {
     "tests/sandbox/test_signals": "releases of a pipeline",
     "tests/sandbox/test_takeover_apps": "takeovers of applications",
     "tests/sandbox/test_takeover_plain": "the plain takeover",
+    "tests/sandbox/test_takeover_ports": "the takeover of two ports",
     "tests/sandbox/test_takeover_shared": "the takeover on a shared listener",
     "tests/sandbox/test_two_stacks": "two stacks of Crossfade",
     "tests/sandbox/": "rehearsals",
