@@ -44,6 +44,8 @@ PACE: dict[str, Any] = {
     },
 }
 """What a person changes in the proposed spec: nobody waits for the pace of production here."""
+NO_USERS = {"users": "metrics", "users_seconds": 0, "users_seen_seconds": 0}
+"""Of the gate: a stage does not wait for a minute's metrics of users."""
 
 
 def tagged(value: str) -> Change:

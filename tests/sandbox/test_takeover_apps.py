@@ -20,12 +20,9 @@ from tests.sandbox.client import Client
 from tests.sandbox.owner import Owner, Template, properties_of, template
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.stage import Stage
-from tests.sandbox.takeover import Takeover, cpu, image, tagged, tasks
+from tests.sandbox.takeover import NO_USERS, Takeover, cpu, image, tagged, tasks
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
-
-NO_USERS = {"users": "metrics", "users_seconds": 0, "users_seen_seconds": 0}
-"""Of the gate: a stage does not wait for a minute's metrics of users."""
 
 
 @dataclass(frozen=True)

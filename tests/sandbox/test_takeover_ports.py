@@ -24,7 +24,7 @@ from tests.sandbox.machine import free_ports
 from tests.sandbox.rehearsal import Rehearsal, Sample, Sampler
 from tests.sandbox.shopkeeper import REPOSITORY, SHOP, Shopkeeper
 from tests.sandbox.stage import Stage
-from tests.sandbox.takeover import Takeover
+from tests.sandbox.takeover import NO_USERS, Takeover
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 
@@ -70,7 +70,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
                 readers: stack.enter_context(Client(f"http://localhost:{port}", folder / f"{readers}.txt"))
                 for readers, port in zip(READERS, ports, strict=True)
             }
-            takeover = Takeover(stage, owner, clients["customers"], folder / "shop.crossfade.json")
+            takeover = Takeover(stage, owner, clients["customers"], folder / "shop.crossfade.json", NO_USERS)
             told = Story(takeover, clients)
             tell(told, owner)
         told.requests = {readers: client.requests for readers, client in clients.items()}
