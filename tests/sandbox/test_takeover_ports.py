@@ -80,6 +80,11 @@ def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
             for execution in cloud.executions(machine)
             for span in cloud.spans(execution, wrote)
         ]
+        apart = [sample for sample in told.samples if len(set(sample.rules)) > 1]
+        stage.note(
+            f"two rules: apart in {len(apart)} of {len(told.samples)} looks, for "
+            f"{apart_seconds(told.samples):.1f} s at most"
+        )
         for readers, found in told.requests.items():
             stage.note(
                 f"taken over with two ports: {len(failed(found))} of {len(found)} failed for {readers}"
