@@ -87,22 +87,21 @@ def results(names: list[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
 
 
 def batches(names: list[str]) -> list[list[str]]:
-    """The names by scenario, in parts: single faults, which are run together, apart from the others."""
+    """The names by scenario, in parts: cases with faults, which are run together, apart from it unharmed."""
     found = []
     for _, of_one in groupby(names, key=scenario_of):
         apart: dict[bool, list[str]] = {True: [], False: []}
         for name in of_one:
-            apart["@" in name].append(name)
-        for single, some in apart.items():
-            size = TOGETHER if single else 1
-            found += [some[n : n + size] for n in range(0, len(some), size)]
+            apart[name not in SCENARIOS].append(name)
+        for some in apart.values():
+            found += [some[n : n + TOGETHER] for n in range(0, len(some), TOGETHER)]
     return found
 
 
 def _violations(names: list[str]) -> list[tuple[str, tuple[str, ...]]]:
-    if "@" in names[0]:
-        return together([named(name) for name in names], _told)
-    return [_told(run(named(name))) for name in names]
+    if names[0] in SCENARIOS:
+        return [_told(run(named(name))) for name in names]
+    return together([named(name) for name in names], _told)
 
 
 def _told(result: Result) -> tuple[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Cases run together: up to its fault each goes as its scenario does unharmed, and only there they part.
+"""Cases run together: up to its first fault each goes as its scenario does unharmed; only there they part.
 
 The scenario is run once. Where it enters a state and no handler is at work, the process forks for each case
 whose fault comes next: the child places it and goes on to the end, the parent waits for what it has to tell.
@@ -50,14 +50,14 @@ class _Parting:
             raise _AllParted
 
     def _begin(self, case: Case, writes: int) -> None:
-        (fault,) = case.faults
         self.child = case, writes
         self._world.faults.when_quiet = None
-        self._world.faults.place(fault.point, fault.name)
+        for fault in case.faults:
+            self._world.faults.place(fault.point, fault.name)
 
 
 def together(cases: Sequence[Case], tell: Callable[[Result], Told]) -> list[Told]:
-    """What there is to tell of cases, in the order of their faults: of one scenario, with one fault each.
+    """What there is to tell of cases, in the order of their first faults: of one scenario, each with faults.
 
     Raises
     ------
@@ -82,8 +82,8 @@ def together(cases: Sequence[Case], tell: Callable[[Result], Told]) -> list[Told
 
 
 def _parts(case: Case) -> int:
-    """How many points come before the last one at which a case can part: that one leads to its fault."""
+    """How many points come before the last one at which a case can part: it leads to its first fault."""
     known = points(case.scenario)
-    (fault,) = case.faults
-    at = next(n for n, point in enumerate(known) if point.name == fault.point)
+    first = case.faults[0].point
+    at = next(n for n, point in enumerate(known) if point.name == first)
     return next(n for n in range(at, -1, -1) if known[n].quiet)

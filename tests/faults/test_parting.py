@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.cases.case import Result, named, run, singles
+from faults.cases.case import Result, named, pairs, run, scenario_of, singles
 from faults.cases.parting import together
 from faults.cases.scenarios import SCENARIOS
 from faults.runner import batches, cases, results, sample
@@ -16,8 +16,8 @@ def story(result: Result) -> list[str]:
 
 @pytest.mark.parametrize("scenario", ["worse", "unreported"])
 def test_a_case_goes_as_it_does_alone(scenario: str) -> None:
-    """From its first moment to its last, whatever the fault, and with faults that strike each time."""
-    names = sample([case.name for case in singles(scenario)], 4)
+    """From its first moment to its last, whatever its faults, and with faults that strike each time."""
+    names = [*sample([case.name for case in singles(scenario)], 4), *pairs(scenario, 1, 2)]
     told = together([named(name) for name in names], story)
     assert sorted(told) == sorted(story(run(named(name))) for name in names)
 
@@ -44,12 +44,13 @@ def test_a_case_is_judged_by_what_is_known_of_its_scenario(monkeypatch: pytest.M
 
 
 def test_every_case_is_in_one_batch() -> None:
-    """Single faults of one scenario together, the others by themselves."""
+    """Those of one scenario that have faults together, the scenario unharmed by itself."""
     names = cases(SCENARIOS, count=2)
     found = batches(names)
     assert sorted(name for batch in found for name in batch) == sorted(names)
     for batch in found:
-        assert len(batch) == 1 or len({name.partition("/")[0] for name in batch}) == 1
+        assert len({scenario_of(name) for name in batch}) == 1
+        assert len(batch) == 1 or not SCENARIOS.keys() & {*batch}
 
 
 def test_the_results_of_a_few_cases() -> None:
