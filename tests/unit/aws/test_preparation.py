@@ -453,6 +453,29 @@ def test_each_port_has_groups_and_rules_of_its_own(
     assert preparation.missing(two.spec()) == []
 
 
+@pytest.mark.parametrize("calls", [3, 5, 6, 9])
+def test_a_try_for_two_ports_that_was_cut_off_is_completed(
+    owner: Owner, two: TwoPorts, preparation: Preparation, calls: int
+) -> None:
+    """Between the groups of two ports, between two production rules, between the previews of two ports."""
+    planned = preparation.missing(two.spec())
+    take, left = preparation._take, iter(range(calls))
+
+    def cut_off(*arguments: Any) -> None:
+        if next(left, None) is None:
+            raise TimeoutError
+        take(*arguments)
+
+    preparation._take = cut_off  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        preparation.prepare(two.spec())
+    preparation._take = take  # type: ignore[method-assign]
+    more = preparation.prepare(two.spec())
+    assert [step.what for step in more] == [step.what for step in planned[calls:]]
+    assert preparation.missing(two.spec()) == []
+    assert sorted(owner.rules()) == ["1", "2", "3", "4", "5", "50000", "6", "default"]
+
+
 def test_the_first_rule_says_which_port_the_probe_asks(
     owner: Owner, two: TwoPorts, preparation: Preparation
 ) -> None:
