@@ -9,6 +9,7 @@ GOING_BACK = "tests/unit/handlers/test_putting_back.py"
 ASSESSING = "tests/unit/handlers/test_assessing.py"
 ADOPTED = "tests/unit/handlers/test_adopted.py"
 WIRING = "tests/statemachine/test_wiring.py"
+TWO = "tests/unit/handlers/test_two_crossfades.py"
 FLOOR = "healthy targets"
 
 
@@ -359,5 +360,39 @@ MUTATIONS = (
         old="[*known, *alone, *theirs]",
         new="[*patterns.values()]",
         test="tests/unit/aws/test_preparation.py::test_each_rule_is_handed_back_to_its_own_port",
+    ),
+    # ---- 55: whose a slot is, its tag says ----------------------------------------------------------------
+    Mutation(
+        promise="55",
+        breaks="another Crossfade's slot is taken for an own one",
+        file="functions/crossfade/aws/ecs_services.py",
+        old="        return tags[SPEC_TAG] == parameter\n",
+        new="        return True\n",
+        test=f"{TWO}::test_a_slot_of_another_crossfade_is_refused_by_name",
+    ),
+    Mutation(
+        promise="55",
+        breaks="a rollback stops another Crossfade's slot",
+        file="functions/crossfade/aws/ecs_services.py",
+        old="if slot != self._spec.origin and _of_another(self._find(slot), self._spec.parameter):",
+        new="if False:",
+        test=f"{TWO}::test_a_slot_that_another_crossfade_has_made_since_the_plan_is_left_alone",
+    ),
+    Mutation(
+        promise="55",
+        breaks="a rollback suspends the scaling of another Crossfade's slot",
+        file=f"{HANDLERS}/launch_candidate.py",
+        old='        journal.history.milestone(plan.hold, "stopped", plan.candidate)\n',
+        new="",
+        test=f"{TWO}::test_a_slot_that_another_crossfade_has_made_since_the_plan_is_left_alone",
+    ),
+    Mutation(
+        promise="55",
+        breaks="two services that log to one group have the same streams",
+        file=f"{DOMAIN}/planning/task_definition.py",
+        old="{_stream(release)}-{mark(spec.parameter)}",
+        new="{_stream(release)}",
+        test="tests/unit/domain/test_pattern_definition.py"
+        "::test_two_services_that_log_to_one_group_have_streams_of_their_own",
     ),
 )
