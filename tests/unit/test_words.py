@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,16 @@ PROSE = [
 """Documents and definitions: a reader meets these first."""
 
 
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    """All nodes of a file, which most of these tests look at."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _names(path: Path) -> Iterator[str]:
     """Every name that a file defines or gives: modules, classes, functions, arguments, fields, variables."""
     yield path.stem
-    for node in ast.walk(_tree(path)):
+    for node in _nodes(path):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -79,7 +82,7 @@ def _parts(name: str) -> list[str]:
 
 def _sentences(path: Path) -> Iterator[str]:
     """Docstrings and messages of a file: every string, a formatted one without what is formatted."""
-    for node in ast.walk(_tree(path)):
+    for node in _nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
