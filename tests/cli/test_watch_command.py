@@ -16,6 +16,7 @@ from cli.view import View
 from crossfade.domain.journal import State
 from crossfade.domain.planning.plan import Plan
 from crossfade.domain.proof.certificate import StageRecord
+from crossfade.domain.spec.placed import Route
 from faults.aws.names import REGION
 from tests.cli.owner import Owner
 from tests.statemachine.definitions import states
@@ -158,6 +159,23 @@ def test_weights_and_versions_that_clients_get(owner: Owner, account: Account) -
     traffic = Clients(account).traffic(made)
     assert weights_in_words(traffic, made) == "blue 90 (0.0.1), green 10 (0.0.2)"
     assert versions_in_words(traffic) == "0.0.1 75 %, 0.0.2 25 %"
+
+
+def test_rules_that_differ_are_told(owner: Owner, account: Account) -> None:
+    """A shift is under way, or one was changed outside Crossfade."""
+    made = live_plan(owner)
+    groups = made.spec.target_groups
+    (rule,) = owner.elbv2.create_rule(
+        ListenerArn=made.spec.listener,
+        Priority=99,
+        Conditions=[{"Field": "host-header", "Values": ["api.example"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": groups.blue}],
+    )["Rules"]
+    also = (Route(rule=rule["RuleArn"], listener=made.spec.listener, target_groups=groups),)
+    traffic = Clients(account).traffic(
+        made.model_copy(update={"spec": made.spec.model_copy(update={"also": also})})
+    )
+    assert weights_in_words(traffic, made) == ("the rules differ: blue 90, green 10; blue 100, green 0")
 
 
 def test_a_ledger_is_read_seldom(owner: Owner, account: Account) -> None:

@@ -8,6 +8,7 @@ BACK = "tests/unit/handlers/test_stepping_back.py"
 GOING_BACK = "tests/unit/handlers/test_putting_back.py"
 ASSESSING = "tests/unit/handlers/test_assessing.py"
 ADOPTED = "tests/unit/handlers/test_adopted.py"
+SEVERAL = "tests/unit/handlers/test_several_rules.py"
 WIRING = "tests/statemachine/test_wiring.py"
 TWO = "tests/unit/handlers/test_two_crossfades.py"
 FLOOR = "healthy targets"
@@ -286,6 +287,31 @@ MUTATIONS = (
         old='if verdict.action in {"advance", "step_back"}:',
         new='if verdict.action == "advance":',
         test=f"{BACK}::test_a_verdict_to_step_back_leads_to_weight_0",
+    ),
+    # ---- 51: all rules move together ----------------------------------------------------------------------
+    Mutation(
+        promise="51",
+        breaks="the first write that fails leaves the other rules out",
+        file="functions/crossfade/aws/listener_rules.py",
+        old="                errors.append(error)\n",
+        new="                raise error\n",
+        test=f"{SEVERAL}::test_a_rollback_that_cannot_write_one_rule_puts_the_other_one_back",
+    ),
+    Mutation(
+        promise="51",
+        breaks="going back begins anywhere",
+        file=f"{DOMAIN}/traffic/shown.py",
+        old="        found.sort(key=lambda pair: -pair[1].of(slot) if pair[1] else 0)\n",
+        new="",
+        test=f"{SEVERAL}::test_half_done_is_mended_by_a_rollback",
+    ),
+    Mutation(
+        promise="51",
+        breaks="a slot is stopped that the second rule leads to",
+        file=f"{DOMAIN}/traffic/shown.py",
+        old="        for one in self.routes:\n            refuse_stop(",
+        new="        for one in self.routes[:1]:\n            refuse_stop(",
+        test=f"{SEVERAL}::test_no_slot_is_stopped_that_one_rule_leads_to",
     ),
     # ---- no weight without the healthy targets for it -----------------------------------------------------
     Mutation(

@@ -57,7 +57,7 @@ def handler(
     journal = stack.journal()
     traffic = Traffic(client("elbv2"), plan.spec)
     state = journal.refuse_lost(plan.hold)
-    put_back = ""
+    put_back, set_at = "", written
     try:
         own, shown = (*state.own(utc_now()), plan.before), traffic.shown()
         mine = shown.among(own, slot=plan.candidate)
@@ -73,8 +73,7 @@ def handler(
         wanted = Weights.share(target.winner, 100) if target.winner else plan.before
         verified = _verified(plan, state, journal, target.winner)
         done = state.weights == wanted and all(state.written_to(rule.arn) for rule in mine.rules)
-        set_at = written if done else None
-        if set_at is None:
+        if set_at is None or not done:
             # Always written, even if the wanted weights are read: what is read may be old.
             # And no slower for that: clients may be meeting a bad release.
             known = [kept_most(rules) for rules in state.known(mine, utc_now())]
@@ -88,7 +87,7 @@ def handler(
         return _left("barred", f"{put_back}{foreign} {PUT_RIGHT}", written)
     except ResourceGone as gone:
         # Only believed at the deadline: after this both slots are left as they are.
-        return _left("barred" if utc_now() >= deadline else "waiting", f"{put_back}{gone}", written)
+        return _left("barred" if utc_now() >= deadline else "waiting", f"{put_back}{gone}", set_at)
     moved = written is not None or mine.weights != (wanted,) or _met(plan, state, wanted, rounds)
     at = utc_now()
     journal.history.milestone(plan.hold, "restored", iso(at))

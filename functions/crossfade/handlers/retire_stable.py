@@ -21,7 +21,6 @@ from crossfade.domain.proof.certificate import StageRecord
 from crossfade.domain.rollout import drain
 from crossfade.domain.tasks.capacity import Capacity
 from crossfade.domain.tasks.reasons import advice
-from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.domain.verdict import Verdict
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import keep_up
@@ -186,7 +185,7 @@ def _retire(plan: HeldPlan, journal: Journal, counted_from: datetime) -> int:
     state, shown = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).shown()
     if state.stable != plan.candidate:
         refuse_going_back(state)
-    refuse_stop(slot, shown.weights, written=state.weights, overwritten=state.overwritten, now=utc_now())
+    shown.refuse_stop(slot, state.weights, overwritten=state.overwritten, now=utc_now())
     # After this a rollback may not route traffic to the old slot: the journal must say so before it stops.
     journal.live.promote(plan, utc_now())
     if plan.spec.retire.warm_seconds > 0:

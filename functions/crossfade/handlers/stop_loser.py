@@ -13,7 +13,6 @@ from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.rollback.target import still_needed
 from crossfade.domain.slots import SLOTS, Slot, other
-from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back
 
@@ -41,9 +40,9 @@ def handler(plan: HeldPlan, slot: Slot | None, deadline: Timestamp, undecided: b
     state = journal.refuse_lost(plan.hold)
     if slot is None:
         return Stopped(status="stopped", reason="there is no slot to stop")
-    lives, now = traffic.shown().weights, utc_now()
+    shown = traffic.shown()
     try:
-        refuse_stop(slot, lives, written=state.weights, overwritten=state.overwritten, now=now)
+        shown.refuse_stop(slot, state.weights, overwritten=state.overwritten, now=utc_now())
     except SlotHasTraffic as busy:
         raise SlotHasTraffic(
             f"{busy} Give all the traffic to {other(slot)}, whose tasks run, then start the rollback state "

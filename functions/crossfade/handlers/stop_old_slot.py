@@ -8,7 +8,6 @@ from crossfade.domain.errors import LiveServesNothing, SlotHasTraffic
 from crossfade.domain.model import Model
 from crossfade.domain.planning.plan import HeldPlan, Plan
 from crossfade.domain.slots import SLOTS, Slot
-from crossfade.domain.traffic.weights import refuse_stop
 from crossfade.step import step, utc_now
 
 
@@ -38,8 +37,7 @@ def handler(plan: HeldPlan) -> Stopped:
     state, shown = journal.refuse_lost(plan.hold), Traffic(client("elbv2"), plan.spec).shown()
     stopped = True
     try:
-        past, now = state.overwritten, utc_now()
-        refuse_stop(plan.stable, shown.weights, written=state.weights, overwritten=past, now=now)
+        shown.refuse_stop(plan.stable, state.weights, overwritten=state.overwritten, now=utc_now())
         Slots(client("ecs"), plan.spec).stop(plan.stable)
     except SlotHasTraffic:  # changed outside Crossfade: the next plan refuses it with the reason
         stopped = False

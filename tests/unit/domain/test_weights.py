@@ -132,22 +132,22 @@ def test_a_shortfall_says_what_is_missing() -> None:
 def test_a_slot_with_traffic_is_not_stopped() -> None:
     """Whatever the reason for stopping it."""
     with pytest.raises(SlotHasTraffic, match="weight 50"):
-        refuse_stop("green", [BLUE, HALF], written=HALF, overwritten=(), now=at(0))
+        refuse_stop("green", HALF, written=HALF, overwritten=(), now=at(0))
 
 
 def test_a_weight_that_was_taken_away_just_now_is_waited_for() -> None:
     """It may be what the load balancer showed before; minutes later it is traffic."""
     past = [Overwritten(weights=HALF, until=at(0))]
     with pytest.raises(NotYetVisible):
-        refuse_stop("green", [BLUE, HALF], written=BLUE, overwritten=past, now=at(1))
+        refuse_stop("green", HALF, written=BLUE, overwritten=past, now=at(1))
     with pytest.raises(SlotHasTraffic):
-        refuse_stop("green", [BLUE, HALF], written=BLUE, overwritten=past, now=at(RULE_SECONDS))
+        refuse_stop("green", HALF, written=BLUE, overwritten=past, now=at(RULE_SECONDS))
 
 
 @pytest.mark.parametrize("live", [None, BLUE])
 def test_a_slot_without_traffic_may_be_stopped(live: Weights | None) -> None:
     """No rule, or weight 0."""
-    refuse_stop("green", [live], written=BLUE, overwritten=(), now=at(0))
+    refuse_stop("green", live, written=BLUE, overwritten=(), now=at(0))
 
 
 def test_the_same_groups_have_other_names_in_another_deployment() -> None:

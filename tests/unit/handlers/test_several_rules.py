@@ -505,14 +505,18 @@ def test_a_deleted_rule_keeps_no_other_one_from_being_put_back(
 
 
 def test_a_listener_that_is_gone_keeps_no_other_rule_from_being_put_back(
-    account: Account, invoke: Invoke, journal: Journal, held: HeldPlan
+    account: Account, invoke: Invoke, aws: Aws, journal: Journal, held: HeldPlan
 ) -> None:
     """Whether it is gone is believed at the deadline."""
     _shift(invoke, held)
     account.elbv2.delete_listener(ListenerArn=held.spec.routes[1].listener)
-    answer = _restore(invoke, _taken(journal, held))
+    mine = _taken(journal, held)
+    answer = _restore(invoke, mine)
     assert (answer["status"], held.spec.routes[1].listener in answer["reason"]) == ("waiting", True)
     assert Traffic(account.elbv2, account.spec).shown().routes[0].weights == BLUE
+    aws.asked.clear()
+    assert _restore(invoke, mine, answer["written"])["status"] == "waiting"
+    assert _written(aws, _rules(held)) == []  # once is enough
 
 
 def test_a_rule_that_is_shown_again_is_put_back_as_well(
@@ -563,7 +567,7 @@ def test_no_slot_is_stopped_that_one_rule_leads_to(
     """However little it gives there."""
     _set(account, 1, SOME)
     mine = _taken(journal, held)
-    with pytest.raises(errors.SlotHasTraffic, match="The green slot still has weight 10"):
+    with pytest.raises(errors.SlotHasTraffic, match=rf"still has weight 10 in the .* {_rules(held)[1]} \("):
         invoke("stop_loser", plan=mine, slot="green", deadline=at(0), undecided=False)
     _set(account, 1, BLUE)
     assert (

@@ -13,7 +13,7 @@ from crossfade.domain.errors import ForeignChange, NotYetVisible, ResourceGone
 from crossfade.domain.slots import Slot
 from crossfade.domain.spec.placed import Route
 from crossfade.domain.traffic.rule import LiveRule
-from crossfade.domain.traffic.weights import Overwritten, Weights, refuse_foreign
+from crossfade.domain.traffic.weights import Overwritten, Weights, refuse_foreign, refuse_stop
 
 
 class ShownRoute(NamedTuple):
@@ -88,10 +88,9 @@ class Shown(NamedTuple):
         """
         past, changed, late = tuple(overwritten), list[ForeignChange](), list[NotYetVisible]()
         for one in self.routes:
-            where = f" in the production rule {one.route.rule}" if len(self.routes) > 1 else ""
             try:
                 if (live := one.weights) not in own:
-                    refuse_foreign(written, live, overwritten=past, now=now, where=where)
+                    refuse_foreign(written, live, overwritten=past, now=now, where=self._in(one))
             except ForeignChange as change:
                 changed.append(change)
             except NotYetVisible as unseen:
@@ -100,3 +99,15 @@ class Shown(NamedTuple):
             raise ForeignChange(" ".join(map(str, changed)))
         if late:
             raise late[0]
+
+    def refuse_stop(
+        self, slot: Slot, written: Weights | None, *, overwritten: Iterable[Overwritten], now: datetime
+    ) -> None:
+        """Refuse to stop a slot that one of the rules gives weight to; see ``weights.refuse_stop``."""
+        past = tuple(overwritten)
+        for one in self.routes:
+            refuse_stop(slot, one.weights, written=written, overwritten=past, now=now, where=self._in(one))
+
+    def _in(self, one: ShownRoute) -> str:
+        """Which rule a sentence is about; empty where there is one."""
+        return f" in the production rule {one.route.rule}" if len(self.routes) > 1 else ""

@@ -151,15 +151,16 @@ def shortfall(slot: Slot, healthy: int, desired: int, weight: int) -> str | None
 
 def refuse_stop(
     slot: Slot,
-    lives: Iterable[Weights | None],
+    live: Weights | None,
     *,
     written: Weights | None,
     overwritten: Iterable[Overwritten],
     now: datetime,
+    where: str = "",
 ) -> None:
     """Refuse to stop a slot that clients are sent to, whatever the reason for stopping it.
 
-    ``lives`` are the weights of all production rules.
+    ``where`` names one of several rules.
 
     Raises
     ------
@@ -168,13 +169,11 @@ def refuse_stop(
     SlotHasTraffic
         It has weight.
     """
-    past = tuple(overwritten)
-    for live in lives:
-        if live is None or live.of(slot) == 0:
-            continue
+    if live and live.of(slot) > 0:
         if live != written:
             with suppress(ForeignChange):
-                refuse_foreign(written, live, overwritten=past, now=now)
+                refuse_foreign(written, live, overwritten=overwritten, now=now, where=where)
         raise SlotHasTraffic(
-            f"The {slot} slot still has weight {live.of(slot)} (live: {live}), so its tasks keep running."
+            f"The {slot} slot still has weight {live.of(slot)}{where} (live: {live}), so its tasks keep "
+            "running."
         )
