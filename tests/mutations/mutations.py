@@ -91,8 +91,8 @@ MUTATIONS = (
         promise="4",
         breaks="weights that were changed outside Crossfade are overwritten",
         file=f"{HANDLERS}/shift_traffic.py",
-        old="shown.refuse_foreign(state.weights, own=own, now=utc_now())",
-        new="pass",
+        old="own = state.own(utc_now())",
+        new="own = shown.weights",
         test=f"{STAGES}::test_weights_that_somebody_else_set_are_left_alone",
     ),
     # ---- 5: promoted before the stop ----------------------------------------------------------------------
