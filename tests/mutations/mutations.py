@@ -288,31 +288,6 @@ MUTATIONS = (
         new='if verdict.action == "advance":',
         test=f"{BACK}::test_a_verdict_to_step_back_leads_to_weight_0",
     ),
-    # ---- 51: all rules move together ----------------------------------------------------------------------
-    Mutation(
-        promise="51",
-        breaks="the first write that fails leaves the other rules out",
-        file="functions/crossfade/aws/listener_rules.py",
-        old="                errors.append(error)\n",
-        new="                raise error\n",
-        test=f"{SEVERAL}::test_a_rollback_that_cannot_write_one_rule_puts_the_other_one_back",
-    ),
-    Mutation(
-        promise="51",
-        breaks="going back begins anywhere",
-        file=f"{DOMAIN}/traffic/shown.py",
-        old="        found.sort(key=lambda pair: -pair[1].of(slot) if pair[1] else 0)\n",
-        new="",
-        test=f"{SEVERAL}::test_half_done_is_mended_by_a_rollback",
-    ),
-    Mutation(
-        promise="51",
-        breaks="a slot is stopped that the second rule leads to",
-        file=f"{DOMAIN}/traffic/shown.py",
-        old="        for one in self.routes:\n            refuse_stop(",
-        new="        for one in self.routes[:1]:\n            refuse_stop(",
-        test=f"{SEVERAL}::test_no_slot_is_stopped_that_one_rule_leads_to",
-    ),
     # ---- no weight without the healthy targets for it -----------------------------------------------------
     Mutation(
         promise=FLOOR,
@@ -355,6 +330,30 @@ MUTATIONS = (
         test=f"{STAGES}::test_blue_stays_until_the_candidate_has_as_many_targets",
     ),
     # ---- 51: each port of a service is prepared, reached, counted and handed back -------------------------
+    Mutation(
+        promise="51",
+        breaks="the first write that fails leaves the other rules out",
+        file="functions/crossfade/aws/listener_rules.py",
+        old="                errors.append(error)\n",
+        new="                raise error\n",
+        test=f"{SEVERAL}::test_a_rollback_that_cannot_write_one_rule_puts_the_other_one_back",
+    ),
+    Mutation(
+        promise="51",
+        breaks="going back begins anywhere",
+        file=f"{DOMAIN}/traffic/shown.py",
+        old="        found.sort(key=lambda pair: -pair[1].of(slot) if pair[1] else 0)\n",
+        new="",
+        test=f"{SEVERAL}::test_half_done_is_mended_by_a_rollback",
+    ),
+    Mutation(
+        promise="51",
+        breaks="a slot is stopped that the second rule leads to",
+        file=f"{DOMAIN}/traffic/shown.py",
+        old="        for one in self.routes:\n            refuse_stop(",
+        new="        for one in self.routes[:1]:\n            refuse_stop(",
+        test=f"{SEVERAL}::test_no_slot_is_stopped_that_one_rule_leads_to",
+    ),
     Mutation(
         promise="51",
         breaks="a slot is reached by its first port alone",
