@@ -110,6 +110,7 @@ def measure(requests: int, failed: int = 0) -> Took:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
+            "SPECS_PATH": "/bench/services/",
             "JOURNAL_TABLE": "journal",
             "LEDGER_GROUP": "ledger",
             "EVIDENCE_BUCKET": "evidence",
