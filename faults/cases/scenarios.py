@@ -134,6 +134,11 @@ def ask_again(image: Image, name: str = "again") -> Happening:
     return lambda world: world.machines.start("deploy", asked, name)
 
 
+def by_hand(**given: Any) -> Happening:
+    """A person starts a deployment with more than an image, or with another wish."""
+    return lambda world: world.machines.start("deploy", {"service": "web", **given}, "by-hand")
+
+
 def hand_back(world: World) -> None:
     """A person lets the service leave: what is live goes to its owner's own ECS service."""
     world.machines.start("deploy", {"service": "web", "leave": True}, "leave")
@@ -496,6 +501,8 @@ _ALL = (
     ),
     # It answers with the tag that comes last.
     Scenario("three-tags", push_tags(NEWEST, "0.5.0", "0.5.1", "0.0.5"), "0.0.5"),
+    Scenario("forced", by_hand(force=True), "0.0.1"),
+    Scenario("older", by_hand(release=1), "0.0.1", released=_TWICE),
     Scenario("four", ask(GOOD), "0.0.2", spec=FOUR, faulted=False),
     Scenario("four-worse", push(WORSE), "0.0.1", spec=FOUR, faulted=False),
     Scenario(

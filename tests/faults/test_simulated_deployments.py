@@ -99,6 +99,16 @@ def is_state(point: Point) -> bool:
     return point.kind == "state"
 
 
+@pytest.mark.parametrize(("name", "slot"), [("forced", "green"), ("older", "blue")])
+def test_what_is_live_and_what_was_are_deployed_once_more(name: str, slot: str) -> None:
+    """By force, and by a release's number: into the other slot, as any release."""
+    result = run(named(name))
+    *_, deploy = result.world.executions("deploy")
+    assert (deploy.name, deploy.status, result.violations) == ("by-hand", "SUCCEEDED", ())
+    assert "RetireStable" in {state for _, state in deploy.path}
+    assert state_of(result.world)["stable"] == slot
+
+
 @pytest.mark.parametrize("kind", RESPECS)
 @pytest.mark.parametrize("state", ["PlanRelease", "ClaimService", "WatchStage"])
 def test_a_plan_is_made_of_one_spec(state: str, kind: str) -> None:
