@@ -29,7 +29,8 @@ def settle(world: World) -> None:
         world.ecs.register_task_definition(
             family=family, containerDefinitions=[{"name": "job", "image": "job:1"}]
         )
-    placement = {"loadBalancers": [{"targetGroupArn": _TARGET_GROUP}], "enableExecuteCommand": True}
+    reached = {"targetGroupArn": _TARGET_GROUP, "containerName": "app", "containerPort": 8080}
+    placement = {"loadBalancers": [reached], "enableExecuteCommand": True}
     definition = f"{ECS}:task-definition/{NEIGHBOUR}:1"
     rollout = Rollout("ecs-svc/api", definition, state="COMPLETED", ran=True)
     task = Task(f"{ECS}:task/web/{NEIGHBOUR}", definition, "10.1.0.1", rollout=rollout.id, status="RUNNING")
