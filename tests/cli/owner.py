@@ -119,7 +119,9 @@ class Owner:
 
     def shows_service(self, **fields: Any) -> None:
         """Let ECS show what moto does not know of the service."""
-        self.shows["DescribeServices"] = lambda answer: answer["services"][0].update(fields)
+        self.shows["DescribeServices"] = lambda answer: [
+            service.update(fields) for service in answer["services"] if service["serviceName"] == "web"
+        ]
 
     def run(self, *arguments: str, **given: Any) -> Result:
         """Run the command."""
