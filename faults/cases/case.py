@@ -235,8 +235,8 @@ def _lasting(scenario: str, point: Point, draws: Mapping[str, int]) -> Iterator[
     """A fault that lasts, for a short, a long and some more times between."""
     (kind,) = LASTING.keys() & set(kinds_at(point))
     random = Random(f"{scenario}/{point.name}")
-    for part in range(draws[kind]):
-        seconds = _drawn(point, (part + random.random()) / draws[kind])
+    times = [_drawn(point, (part + random.random()) / draws[kind]) for part in range(draws[kind])]
+    for seconds in dict.fromkeys(times):  # of a point where few make a difference, two may be the same
         yield _single(scenario, Fault(f"{kind}:{seconds}", point.name))
 
 
