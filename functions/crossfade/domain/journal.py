@@ -90,8 +90,8 @@ class LatestImage(Model):
 class Noticed(Model):
     """A pattern that was found to differ from what is live with an image, and when.
 
-    ``pattern`` and ``settings`` are those that a release of it would have. ``tried``: a deployment has
-    answered it, so that it is followed no more, however that has ended.
+    ``pattern`` is its task definition, ``settings`` the fingerprint of the rest, see ``Pattern.steady``.
+    ``tried``: a deployment has answered it, so that it is followed no more, however that has ended.
     """
 
     digest: str

@@ -7,6 +7,7 @@ Not a state of the workflow: EventBridge calls it, if the stack's parameter Catc
 
 import hashlib
 import os
+from contextlib import suppress
 
 from crossfade import stack
 from crossfade.aws.clients import client
@@ -16,11 +17,18 @@ from crossfade.aws.executions import Executions
 from crossfade.aws.journal import Journal
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.admission import missed, tries_by, tries_of
-from crossfade.domain.errors import InvalidServiceSpec, NotPrepared, PatternUnusable, ResourceGone
-from crossfade.domain.journal import Noticed
+from crossfade.domain.errors import (
+    InvalidServiceSpec,
+    NotPrepared,
+    PatternUnusable,
+    PlanOutdated,
+    ResourceGone,
+)
+from crossfade.domain.journal import Noticed, State
 from crossfade.domain.model import Model, iso
 from crossfade.domain.planning.plan import RunningRelease, unknown_service
 from crossfade.domain.slots import Slot
+from crossfade.domain.spec.placed import Pattern
 from crossfade.domain.spec.service import ServiceSpec, read_spec
 from crossfade.step import logger, step, utc_now
 
@@ -88,9 +96,9 @@ def _follow(spec: ServiceSpec, journal: Journal) -> bool:
         return False
     if live is None or live.digest != state.digest:
         return False  # not as Crossfade has left it
-    if (live.pattern, live.settings) == (pattern.task_definition, pattern.fingerprint):
+    found = Noticed(digest=live.digest, pattern=pattern.task_definition, settings=pattern.steady, at=now)
+    if live.pattern == found.pattern and _settings_are(live, state, pattern, journal, spec.service):
         return False
-    found = Noticed(digest=live.digest, pattern=pattern.task_definition, settings=pattern.fingerprint, at=now)
     if state.noticed is None or not state.noticed.is_of(found):
         journal.notice(spec.service, found)
         return False
@@ -102,6 +110,18 @@ def _follow(spec: ServiceSpec, journal: Journal) -> bool:
     return Executions(client("stepfunctions")).start(
         os.environ["DEPLOY_STATE_MACHINE"], f"pattern-{used[:32]}", asked
     )
+
+
+def _settings_are(
+    live: RunningRelease, state: State, pattern: Pattern, journal: Journal, service: str
+) -> bool:
+    """Whether the live release was made from such settings; without a number only their fingerprint tells."""
+    made = None
+    with suppress(PlanOutdated):
+        made = journal.history.released(service, state.release_number)
+    if made is None:
+        return live.settings == pattern.fingerprint
+    return made.plan.spec.pattern.steady == pattern.steady
 
 
 def _live(spec: ServiceSpec, slot: Slot) -> RunningRelease | None:

@@ -130,7 +130,7 @@ def _answering(decision: Decision, pattern: Pattern, *, by_number: bool) -> Deci
     noticed = Noticed(
         digest=plan.release.digest,
         pattern=pattern.task_definition,
-        settings=pattern.fingerprint,
+        settings=pattern.steady,
         at=plan.began,
         tried=True,
     )

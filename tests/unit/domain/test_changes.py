@@ -118,3 +118,18 @@ def test_it_is_bounded() -> None:
     assert found[-1] == f"and {901 - MOST_CHANGES} more"
     assert len(json.dumps(found)) < 10_000
     assert "\\u001b" not in json.dumps(found)
+
+
+def test_what_time_alone_changes_is_no_change_of_the_pattern() -> None:
+    """The bounds by day and by night, and an action that comes once; policies and recurring actions count."""
+    daily, once = (
+        {"ScheduledActionName": name, "Schedule": schedule}
+        for name, schedule in {"day": "cron(0 8 * * ? *)", "sale": "at(2026-11-27T08:00:00)"}.items()
+    )
+    by_day = pattern(scaling=PatternScaling(least=4, most=8, actions=(daily, once)))
+    by_night = pattern(scaling=PatternScaling(least=1, most=8, actions=(daily,)))
+    assert by_day.steady == by_night.steady
+    assert by_day.fingerprint != by_night.fingerprint
+    assert by_night.steady != pattern(scaling=PatternScaling(least=1, most=8)).steady
+    narrow, wide = (pattern(scaling=PatternScaling(least=1, most=most)) for most in (4, 8))
+    assert narrow.steady != wide.steady

@@ -346,6 +346,47 @@ def test_a_pattern_that_goes_on_changing_is_waited_for(
     assert began == [False, False, False, False, False, True]
 
 
+@pytest.mark.usefixtures("followed")
+def test_a_release_without_a_number_is_followed_too(
+    account: Account, invoke: Invoke, clock: Clock, promoted: Release
+) -> None:
+    """As an earlier Crossfade has promoted it."""
+    account.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"service": {"S": "web"}, "item": {"S": "state"}},
+        UpdateExpression="REMOVE release_number",
+    )
+    assert _looks(account, invoke, clock, 0, 6) == [False, False]
+    _change(account)
+    assert _looks(account, invoke, clock, 10, 16) == [False, True]
+
+
+@pytest.mark.usefixtures("followed")
+def test_bounds_that_a_scheduled_action_sets_are_no_change(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal
+) -> None:
+    """Else there would be a deployment each morning and each evening."""
+    scaling = account.client("application-autoscaling")
+    account.scale_pattern(least=1, most=4)
+    scaling.put_scheduled_action(
+        **account.target_of("web"),
+        ScheduledActionName="day",
+        Schedule="cron(0 8 * * ? *)",
+        ScalableTargetAction={"MinCapacity": 3},
+    )
+    assert _looks(account, invoke, clock, 0, 6) == [False, True]
+    ((name, asked),) = account.started().items()
+    plan = HeldPlan.model_validate(_plan(invoke, asked, name)["plan"])
+    journal.holding.claim(plan)
+    account.run(
+        "green", invoke("register_task_definition", plan=plan.model_dump(mode="json"))["task_definition"]
+    )
+    journal.live.promote(plan, at(400))
+    journal.holding.release(plan.hold, at(500))
+    scaling.register_scalable_target(**account.target_of("web"), MinCapacity=3, MaxCapacity=4)
+    assert _looks(account, invoke, clock, 20, 40) == [False, False]
+
+
 @pytest.mark.parametrize("state", ["not_chosen", "busy", "waits", "unchanged", "of_its_owner"])
 def test_a_pattern_is_not_followed(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, followed: None, state: str

@@ -100,6 +100,19 @@ class Pattern(Model):
         text = json.dumps(_in_order([self.settings, self.tags, *scaling]), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def steady(self) -> str:
+        """The fingerprint without what time alone changes.
+
+        That is the bounds that recurring scheduled actions set, and actions that come once.
+        """
+        scaling = self.scaling
+        if scaling and scaling.actions:
+            recurring = tuple(one for one in scaling.actions if not one["Schedule"].startswith("at("))
+            bounds = {"least": 0, "most": 0} if recurring else {}
+            scaling = scaling.model_copy(update={"actions": recurring, **bounds})
+        return self.model_copy(update={"scaling": scaling}).fingerprint
+
 
 def _in_order(value: Any) -> Any:
     """The same with each list in one order: AWS promises none, e.g. for subnets."""
