@@ -111,6 +111,8 @@ def owners_code() -> list[str]:
         "  CDK:            (service.node.defaultChild as ecs.CfnService)"
         ".addPropertyOverride('DesiredCount', 0)",
         "  CloudFormation: DesiredCount: 0",
+        "  Terraform:      ignore_changes = [desired_count] in the aws_ecs_service, and, before the first "
+        "release, [action] in its aws_lb_listener_rule (docs/adopting.md)",
         "And no update of its stack may write weights (needless where that has neither rule nor listener):",
         "  aws cloudformation set-stack-policy --stack-name STACK --stack-policy-body "
         + shlex.quote(json.dumps(STACK_POLICY)),
