@@ -9,6 +9,8 @@ import hashlib
 import os
 from contextlib import suppress
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from crossfade import stack
 from crossfade.aws.clients import client
 from crossfade.aws.ecr import Registry
@@ -18,6 +20,7 @@ from crossfade.aws.journal import Journal
 from crossfade.aws.task_definitions import TaskDefinitions
 from crossfade.domain.admission import missed, tries_by, tries_of
 from crossfade.domain.errors import (
+    CrossfadeError,
     InvalidServiceSpec,
     NotPrepared,
     PatternUnusable,
@@ -45,36 +48,43 @@ def handler(service: str | None = None) -> CaughtUp:
 
     ``service`` is the only one to look at, if one is named.
     """
-    journal, registry = stack.journal(), Registry(client("ecr"))
-    executions = Executions(client("stepfunctions"))
     documents = stack.specs().all()
     if service and service not in documents:
         raise unknown_service(service, list(documents), os.environ["SPECS_PATH"])
-    started = []
+    started, failures = list[str](), list[Exception]()
     for name, document in documents.items():
         if service not in {None, name}:
             continue
         try:
-            spec = read_spec(name, document)
+            started += _started(read_spec(name, document))
         except InvalidServiceSpec as error:
-            logger.warning("left out: %s", error)  # one service's spec must not stop the others
-            continue
-        if _follow(spec, journal):
-            started.append(f"{name} (its pattern)")
-        newest = registry.newest(spec.release.repository, spec.deploys)
-        if newest and missed(newest.digest, newest.at, journal.state(name)):
-            asked = {
-                "service": name,
-                "image_tag": newest.tag,
-                "image_digest": newest.digest,
-                "asked": iso(newest.at),
-            }
-            # An execution's name can be used once, so the name counts the tries: with time there are more.
-            tries = tries_by(utc_now() - newest.at)
-            used = hashlib.sha256(f"{name} {newest.digest} {tries}".encode()).hexdigest()[:32]
-            if executions.start(os.environ["DEPLOY_STATE_MACHINE"], f"missed-{used}", asked):
-                started.append(f"{name} {newest.tag}")
+            logger.warning("left out: %s", error)
+        except (BotoCoreError, ClientError, CrossfadeError) as error:
+            failures.append(error)  # one service must not stop the others
+            logger.warning("%s is left out: %s", name, error)
+    if failures:
+        raise failures[0]
     return CaughtUp(started=tuple(started))
+
+
+def _started(spec: ServiceSpec) -> list[str]:
+    """Start what is missing of one service, an image first: it takes the pattern along."""
+    journal = stack.journal()
+    newest = Registry(client("ecr")).newest(spec.release.repository, spec.deploys)
+    if newest and missed(newest.digest, newest.at, journal.state(spec.service)):
+        asked = {
+            "service": spec.service,
+            "image_tag": newest.tag,
+            "image_digest": newest.digest,
+            "asked": iso(newest.at),
+        }
+        # An execution's name can be used once, so the name counts the tries: with time there are more.
+        tries = tries_by(utc_now() - newest.at)
+        used = hashlib.sha256(f"{spec.service} {newest.digest} {tries}".encode()).hexdigest()[:32]
+        executions = Executions(client("stepfunctions"))
+        if executions.start(os.environ["DEPLOY_STATE_MACHINE"], f"missed-{used}", asked):
+            return [f"{spec.service} {newest.tag}"]
+    return [f"{spec.service} (its pattern)"] if _follow(spec, journal) else []
 
 
 def _follow(spec: ServiceSpec, journal: Journal) -> bool:

@@ -12,7 +12,7 @@ from crossfade.domain.planning.plan import HeldPlan, Plan, Release
 from crossfade.domain.traffic.weights import Weights
 from tests.unit.account import TABLE, Account, running_release
 from tests.unit.examples import EXECUTION, at, waiting, warm_spec
-from tests.unit.handlers.conftest import Clock, Invoke
+from tests.unit.handlers.conftest import Aws, Clock, Invoke
 
 ASK = {"service": "web", "image_tag": "0.0.1"}
 
@@ -385,6 +385,18 @@ def test_bounds_that_a_scheduled_action_sets_are_no_change(
     journal.holding.release(plan.hold, at(500))
     scaling.register_scalable_target(**account.target_of("web"), MinCapacity=3, MaxCapacity=4)
     assert _looks(account, invoke, clock, 20, 40) == [False, False]
+
+
+@pytest.mark.usefixtures("followed")
+def test_a_pattern_that_may_not_be_read_stops_no_other_service(
+    account: Account, invoke: Invoke, aws: Aws
+) -> None:
+    """The look fails all the same, so that its alarm says so."""
+    account.publish(account.declared.model_copy(update={"service": "worker"}))
+    aws.refuse("DescribeServices", "AccessDeniedException")
+    with pytest.raises(errors.AwsRefused, match="AccessDenied"):
+        invoke("catch_up")
+    assert [asked["service"] for asked in account.started().values()] == ["worker"]
 
 
 @pytest.mark.parametrize("state", ["not_chosen", "busy", "waits", "unchanged", "of_its_owner"])
