@@ -148,9 +148,11 @@ class Live:
         values[":weights"] = weights.model_dump()
         if answers:
             again = weights in state.model_copy(update={"intended": None}).own(now)
-            last = {one.arn: one for one in state.last_rules}  # of those that were left alone
+            # Of those that were left alone: never written they are the service's all the same.
+            last = {route.rule: LastRule.unwritten(plan.spec, route) for route in plan.spec.routes}
+            last |= {one.arn: one for one in state.last_rules}
             last |= {one.arn: LastRule.of(plan.spec, one, now, again=again) for one in answers}
-            first, *also = [last[route.rule] for route in plan.spec.routes if route.rule in last]
+            first, *also = [last[route.rule] for route in plan.spec.routes]
             written += ", last_rule = :rule"
             values[":rule"] = first.model_dump(mode="json")
             if also or state.last_also:

@@ -489,6 +489,25 @@ def test_a_rule_that_leads_elsewhere_keeps_no_other_one_from_being_put_back(
 
 
 @pytest.mark.parametrize("place", [0, 1])
+def test_a_first_release_is_tried_again_once_a_foreign_rule_was_put_right(
+    account: Account, invoke: Invoke, journal: Journal, place: int
+) -> None:
+    """The rollback before has written the other rule alone: that makes the service no other one."""
+    account.publish(account.spec)
+    account.push("0.0.2")
+    plan = HeldPlan.model_validate(_plan(invoke)["plan"])
+    journal.holding.claim(plan)
+    route = plan.spec.routes[place]
+    before = account.elbv2.describe_rules(RuleArns=[route.rule])["Rules"][0]["Actions"]
+    account.elbv2.modify_rule(RuleArn=route.rule, Actions=[ANSWER])
+    mine = _taken(journal, plan)
+    assert _restore(invoke, mine)["status"] == "barred"
+    journal.holding.release(mine.hold, at(60))
+    account.elbv2.modify_rule(RuleArn=route.rule, Actions=before)
+    assert _plan(invoke)["action"] == "deploy"
+
+
+@pytest.mark.parametrize("place", [0, 1])
 def test_a_deleted_rule_keeps_no_other_one_from_being_put_back(
     account: Account, invoke: Invoke, clock: Clock, journal: Journal, held: HeldPlan, place: int
 ) -> None:

@@ -6,13 +6,13 @@ shapes of ELB's ``Action`` and ``RuleCondition``.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from crossfade.domain.errors import ForeignChange, StickyTraffic
 from crossfade.domain.model import Model, Timestamp
 from crossfade.domain.slots import SLOTS, TargetGroups
-from crossfade.domain.spec.placed import Placed
+from crossfade.domain.spec.placed import Placed, Route
 from crossfade.domain.text import visible
 from crossfade.domain.traffic.weights import RULE_SECONDS, Weights
 
@@ -23,6 +23,7 @@ EVERYTHING = {"path-pattern": {"*", "/*"}, "host-header": {"*"}}
 """Values with which a condition is true of every request."""
 HEADER = "x-crossfade-slot"
 """The header of the preview rules: its value is the secret, a hyphen, and a slot, ``pattern`` or ``live``."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT = "default"
 """The priority of a listener's default rule."""
 
@@ -161,6 +162,13 @@ class LastRule(SeenRule):
             actions=json.dumps(answer.actions),
             at=at,
             again=again,
+        )
+
+    @classmethod
+    def unwritten(cls, spec: Placed, route: Route) -> Self:
+        """The same of a rule that was never written: where it is."""
+        return cls(
+            arn=route.rule, cluster=spec.cluster, target_groups=route.target_groups, actions="[]", at=NEVER
         )
 
 
