@@ -70,7 +70,13 @@ from crossfade.domain.spec.names import preview_secret
 from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import OwnRule, ServiceSpec, read_spec, repository_of
 from crossfade.domain.tasks.capacity import refuse_narrow
-from crossfade.domain.traffic.place import balancer_of, listener, production_rule, refuse_moved
+from crossfade.domain.traffic.place import (
+    balancer_of,
+    listener,
+    production_rule,
+    refuse_moved,
+    refuse_other_ports,
+)
 from crossfade.domain.traffic.routes import Listener, refuse_routes
 from crossfade.domain.traffic.rule import LiveRule, SeenRule, refuse_stickiness
 from crossfade.domain.traffic.weights import PUT_RIGHT, Weights, stable_slot
@@ -256,6 +262,7 @@ def _placed(
 ) -> tuple[Placed, list[LiveRule]]:
     """The spec with its slots, rules and pattern looked up, and the rules as they were read."""
     elbv2, path = client("elbv2"), os.environ["SPECS_PATH"]
+    refuse_other_ports(spec, pattern, state.last_rules, state.stable)
     groups = slot_groups(elbv2, spec, path, pattern)
     shown = {arn: listeners_rules(elbv2, spec, arn) for arn in map(listener, spec.traffic)}
     rules = [production_rule(spec, entry, shown[listener(entry)], groups) for entry in spec.traffic]

@@ -212,6 +212,21 @@ def live(account: Account, journal: Journal) -> None:
     account.push("0.0.2")
 
 
+@pytest.fixture
+def promoted(account: Account, journal: Journal, live: None) -> None:
+    """Let the journal know of 0.0.1 as the live release."""
+    plan = account.plan(
+        deployment="d00",
+        execution=f"{EXECUTION}:d00",
+        stable="blue",
+        candidate="green",
+        began=at(-300),
+    )
+    journal.holding.claim(plan)
+    journal.live.promote(plan.model_copy(update={"candidate": "blue"}), at(-200))
+    journal.holding.release(plan.hold, at(-100))
+
+
 def _plan(invoke: Invoke) -> dict[str, Any]:
     ask = {"service": "web", "image_tag": "0.0.2"}
     return invoke("plan_release", input=ask, execution=f"{EXECUTION}:d1", deployment="d1")
@@ -249,6 +264,16 @@ def test_a_rule_more_for_a_live_service_is_a_move(account: Account, invoke: Invo
     rules = [route.rule for route in account.spec.routes]
     moved = f"rule from {', '.join(rules)} to {', '.join([*rules, more.rule])}"
     with pytest.raises(errors.ServiceMoved, match=moved):
+        _plan(invoke)
+
+
+def test_a_port_less_of_a_live_service_is_a_move(account: Account, invoke: Invoke, promoted: None) -> None:
+    """What is live has the groups of before: nothing is to be prepared."""
+    _serve(account, account.spec.pattern.model_copy(update={"also": ()}))
+    account.publish(account.spec.model_copy(update={"traffic": account.spec.traffic[:1]}))
+    app, admin = (target.target_group for target in account.spec.pattern.targets)
+    said = f"its pattern was changed since: target groups of web from {app}, {admin} to {app}"
+    with pytest.raises(errors.ServiceMoved, match=said):
         _plan(invoke)
 
 

@@ -17,7 +17,7 @@ from crossfade.domain.errors import (
     ServiceMoved,
 )
 from crossfade.domain.slots import Slot, TargetGroups
-from crossfade.domain.spec.placed import Placed
+from crossfade.domain.spec.placed import Pattern, Placed
 from crossfade.domain.spec.service import ExistingRule, OwnRule, ServiceSpec
 from crossfade.domain.traffic.rule import DEFAULT, LastRule, LiveRule
 
@@ -229,10 +229,33 @@ def refuse_moved(spec: Placed, last: Sequence[LastRule], stable: Slot | None) ->
         places.append(("first port", first, spec.target_groups.pattern))
     elif stable:
         places += [(f"target group of {stable}", was[arn].of(stable), now[arn].of(stable)) for arn in now]
+    _refuse_changed(spec, places)
+
+
+def refuse_other_ports(
+    spec: ServiceSpec, pattern: Pattern, last: Sequence[LastRule], stable: Slot | None
+) -> None:
+    """Refuse a pattern with other target groups than it had: one more or fewer gives the slots' other names.
+
+    One alone may be another one by now. The arguments are those of ``refuse_moved``.
+
+    Raises
+    ------
+    ServiceMoved
+        The pattern was changed since.
+    """
+    was = dict.fromkeys(one.target_groups.pattern for one in last)
+    now = dict.fromkeys(target.target_group for target in pattern.targets)
+    if stable and last and was.keys() != now.keys() and max(len(was), len(now)) > 1:
+        groups = (f"target groups of {spec.pattern_service}", ", ".join(was), ", ".join(now))
+        _refuse_changed(spec, [groups], "pattern")
+
+
+def _refuse_changed(spec: ServiceSpec, places: Iterable[tuple[str, str, str]], by: str = "spec") -> None:
     changed = [f"{what} from {was} to {is_now}" for what, was, is_now in places if was != is_now]
     if changed:
         raise ServiceMoved(
-            f"{spec.service} is live, and its spec was changed since: {'; '.join(changed)}. What is live "
+            f"{spec.service} is live, and its {by} was changed since: {'; '.join(changed)}. What is live "
             "would be left behind. Change that back, then deploy again. To move the service, hand it back "
             "to its owner first (crossfade leave), then adopt it in its new place."
         )
