@@ -63,7 +63,7 @@ class Followed(NamedTuple):
     help="In TAG's place: an older release, as history shows it.",
 )
 @click.option("--wait", is_flag=True, help="Follow it to its end, also while it waits for another one.")
-@click.option("--again", is_flag=True, help="Deploy it once more, though it was tried or deployed before.")
+@click.option("--again", is_flag=True, help="Deploy it once more, though it was tried before, or is live.")
 @_timeout
 @_summary
 @with_account_of_releases
