@@ -112,7 +112,8 @@ def _plan(
     journal = stack.journal()
     state = journal.state(spec.service)
     pattern = now = stack.pattern(spec, utc_now())
-    older = _older(request, spec, journal)
+    number = request.release if isinstance(request, DeployRequest) else None
+    older = _older(spec.service, number, journal) if number else None
     if older:
         then = older.plan
         spec, pattern = spec_of(spec, then), pattern_of(pattern, then, older.task_definition)
@@ -121,10 +122,9 @@ def _plan(
     try:
         decision = _planned(request, spec, pattern, state, journal, execution, deployment)
     except (ImageNotInRepository, PatternUnusable) as gone:
-        number = request.release if isinstance(request, DeployRequest) else None
-        if number is None:
+        if number is None or older is None:
             raise
-        raise not_as_it_was(spec.service, number, str(gone), older.plan if older else None) from gone
+        raise not_as_it_was(spec.service, number, str(gone), older.plan) from gone
     return _answering(decision, now, by_number=older is not None)
 
 
@@ -143,22 +143,20 @@ def _answering(decision: Decision, pattern: Pattern, *, by_number: bool) -> Deci
     return decision.model_copy(update={"plan": plan.model_copy(update={"noticed": noticed})})
 
 
-def _older(request: DeployRequest | ImagePushed, spec: ServiceSpec, journal: Journal) -> History | None:
-    """The deployment of the older release that is asked for by its number.
+def _older(service: str, number: int, journal: Journal) -> History:
+    """The deployment that has promoted the release of a number.
 
     Raises
     ------
     NotAsItWas
         The journal has none of that number, or not in a form that can be read.
     """
-    if isinstance(request, ImagePushed) or request.release is None:
-        return None
     try:
-        found = journal.history.released(spec.service, request.release)
+        found = journal.history.released(service, number)
     except PlanOutdated as outdated:
-        raise not_as_it_was(spec.service, request.release, str(outdated)) from outdated
+        raise not_as_it_was(service, number, str(outdated)) from outdated
     if found is None:
-        raise no_such_number(spec.service, request.release)
+        raise no_such_number(service, number)
     return found
 
 
@@ -516,7 +514,7 @@ def _live(spec: Placed, state: State, traffic: Traffic) -> tuple[Weights, list[L
     ForeignChange
         A rule does not stand as Crossfade, or before its first release the owner, has left it.
     ServiceMoved
-        They are not the rules that Crossfade has left so.
+        The spec, or its pattern, was changed since.
     """
     shown = traffic.shown()
     refuse_stickiness(shown.rules, traffic.sticky_groups())
