@@ -42,10 +42,11 @@ class TargetMetrics:
                     found.update({at: int(n) for at, n in points.get(_id(slot, name, port), {}).items()})
             return found
 
+        counts = [(slot, of(slot, REQUESTS), of(slot, *FAILURES)) for slot in SLOTS]
         return [
-            Minute(slot=slot, at=at, requests=requests, failures=of(slot, *FAILURES)[at])
-            for slot in SLOTS
-            for at, requests in of(slot, REQUESTS).items()
+            Minute(slot=slot, at=at, requests=n, failures=failures[at])
+            for slot, requests, failures in counts
+            for at, n in requests.items()
         ]
 
     def _queries(self) -> list[dict[str, Any]]:
