@@ -129,8 +129,7 @@ class TaskDefinitions:
 
     def _pattern(self, spec: Placed) -> Definition:
         arn, copy = spec.pattern.task_definition, spec.pattern.own_copy
-        answer = self._shown(copy) if copy else None
-        answer = answer or self._shown(arn)
+        answer = (self._shown(copy) if copy else None) or self._shown(arn)
         if answer is None:
             raise PatternUnusable(
                 f"The task definition {arn} of the pattern {spec.like} does not exist any more. Deploy the "
@@ -144,20 +143,20 @@ class TaskDefinitions:
         return Definition(answer["taskDefinition"], tags, unknown, running_release(given))
 
     def _shown(self, task_definition: str) -> dict[str, Any] | None:
-        """A task definition; None where ECS describes it no more, as it may where one is deregistered."""
+        """ECS's answer; None where it describes a task definition no more, as may be of a deregistered one."""
         try:
-            answer: dict[str, Any] = self._ecs.describe_task_definition(
-                taskDefinition=task_definition, include=["TAGS"]
-            )
+            return self._answer(task_definition)
         except ClientError as error:
             if error_code(error) != "ClientException":
                 raise
             return None
-        return answer
 
     def _describe(self, task_definition: str) -> tuple[dict[str, Any], dict[str, str]]:
-        answer = self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"])
+        answer = self._answer(task_definition)
         return answer["taskDefinition"], _tags(answer)
+
+    def _answer(self, task_definition: str) -> dict[str, Any]:
+        return dict(self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"]))
 
 
 def _tags(answer: dict[str, Any]) -> dict[str, str]:
