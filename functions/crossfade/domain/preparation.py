@@ -117,8 +117,8 @@ class Port(NamedTuple):
     groups: Mapping[Slot, Group]
 
     @property
-    def beside(self) -> str:
-        """The end of what is said of one of several."""
+    def suffix(self) -> str:
+        """How the name of a step ends; empty where there is one port."""
         return f" for {self.name}" if self.name else ""
 
 
@@ -341,13 +341,13 @@ def _group(spec: ServiceSpec, slot: Slot, port: Port, names: Names, found: Found
         like = {key: pattern.shown[key] for key in (*FIXED, *HEALTH_CHECK) if key in pattern.shown}
         arguments = {"Name": name, **like, "Tags": tagged({**tags, **own_tags(spec.service, names.spec)})}
         yield Step(
-            f"the target group of {slot}{port.beside}",
+            f"the target group of {slot}{port.suffix}",
             Call("elbv2", "create_target_group", arguments),
             Call("elbv2", "delete_target_group", {"TargetGroupArn": f"<{name}>"}),
             makes=name,
         )
         known = {key: pattern.attributes.get(key, value) for key, value in NEW_GROUP.items()}
-        yield from _attributes(f"<{name}>", f"{slot}'s target group{port.beside}", known, NEW_GROUP)
+        yield from _attributes(f"<{name}>", f"{slot}'s target group{port.suffix}", known, NEW_GROUP)
         return
     _refuse_unlike(spec, names, name, pattern, group)
     arn = group.arn
@@ -357,11 +357,11 @@ def _group(spec: ServiceSpec, slot: Slot, port: Port, names: Names, found: Found
     if changed := {key: value for key, value in wanted.items() if group.shown.get(key) != value}:
         before = {key: group.shown[key] for key in changed if key in group.shown}
         yield Step(
-            f"the health check of {slot}{port.beside}",
+            f"the health check of {slot}{port.suffix}",
             Call("elbv2", "modify_target_group", {"TargetGroupArn": arn, **changed}),
             Call("elbv2", "modify_target_group", {"TargetGroupArn": arn, **before}),
         )
-    yield from _attributes(arn, f"{slot}'s target group{port.beside}", pattern.attributes, group.attributes)
+    yield from _attributes(arn, f"{slot}'s target group{port.suffix}", pattern.attributes, group.attributes)
 
 
 def _has_clients(group: Group, found: Found) -> bool:
@@ -415,11 +415,11 @@ def _slot_groups(names: Names, port: Port) -> TargetGroups:
 def _leads(spec: ServiceSpec, names: Names, found: Found) -> Iterator[Lead]:
     """The rules of ``traffic``; those that are missing lead to the pattern, as their clients do before."""
     groups = [_slot_groups(names, port) for port in found.ports]
-    beside = {arn: list(rules) for arn, rules in found.production.items()}
+    with_planned = {arn: list(rules) for arn, rules in found.production.items()}
     for n, entry in enumerate(spec.traffic):
         shown = found.production[listener(entry)]
         if isinstance(entry, OwnRule) and found_rule(entry, shown, groups) is None:
-            rules, theirs = beside[listener(entry)], named_groups(entry, groups)
+            rules, theirs = with_planned[listener(entry)], named_groups(entry, groups)
             refuse_covering(spec, entry, rules, groups)
             name = PRODUCTION if len(spec.traffic) == 1 else f"{PRODUCTION} traffic[{n}]"
             planned = _production(entry, f"<{name}>", rules, theirs)
