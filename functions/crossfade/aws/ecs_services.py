@@ -185,8 +185,8 @@ class Slots:
     def stop(self, slot: Slot) -> int:
         """Scale a slot to 0 tasks, and say how many still run; harmless when it has no service.
 
-        It is written always, but to another Crossfade's: a count that is read may be older than the launch
-        that is to be undone.
+        Another Crossfade's service is left alone. The count is written whatever is read: what is read may be
+        older than the launch that is to be undone.
         """
         try:
             if slot != self._spec.origin and _of_another(self._find(slot), self._spec.parameter):
@@ -402,8 +402,8 @@ def _tasks(ecs: Any, cluster: str, **wanted: str) -> Iterator[dict[str, Any]]:
 def _is_made(service: dict[str, Any], spec: ServiceSpec, slot: Slot, parameter: str) -> bool:
     """Whether this Crossfade has made an ECS service, which is shown with its tags.
 
-    An earlier version has not tagged it with the spec. Then its target group tells, whose name is of this
-    stack alone.
+    Earlier versions did not tag it with the spec. Then its target group tells: no other stack gives
+    that name.
     """
     tags = _tags(service)
     if SPEC_TAG in tags:

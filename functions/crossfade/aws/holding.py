@@ -42,8 +42,7 @@ class Holding:
             sets.append("weights = :weights")
         if plan.stable and state.stable not in (None, plan.stable):
             # All traffic was put there by hand, and the weights alone were written down.
-            sets += ["stable = :stable", "version = :version", "digest = :digest"]
-            sets.append("release_number = :number")
+            sets += ["stable = :stable", "version = :version", "digest = :digest", "release_number = :number"]
             values[":number"] = plan.previous.number if plan.previous else None
             values[":stable"] = plan.stable
             values[":version"] = plan.previous.version if plan.previous else None

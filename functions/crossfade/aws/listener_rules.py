@@ -56,8 +56,8 @@ class Traffic:
     def write(self, weights: Weights, known: Sequence[LiveRule] | None = None) -> list[LiveRule]:
         """Set the weights of all rules, as they are ``known`` best or as they are read, in that order.
 
-        Returns ELB's own answers. Each rule is tried, whatever becomes of the others: what is left for a
-        retry are as few clients as can be.
+        Returns ELB's own answers. Each rule is tried, even if another one fails: that moves as many clients
+        as it can before a retry.
 
         Raises
         ------

@@ -127,8 +127,7 @@ class State(Model):
     ``intended`` is set during a write, so that a write that was cut off, maybe between two rules, is not
     taken for a foreign change. ``overwritten`` has older weights that the load balancer may still show.
     ``seen`` is what reads since the last write have shown of the rules that is their owner's, where that was
-    news. ``origin`` is the slot whose place the owner's
-    ECS service took in the last deployment.
+    news. ``origin`` is the slot whose place the owner's ECS service took in the last deployment.
 
     ``freed`` is when the last deployment freed the service, after all its changes; ``resumed`` is how it left
     the live slot's scaling. ``verified``: whether the live slot was seen to answer with its version. It was

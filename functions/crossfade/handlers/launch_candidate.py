@@ -39,9 +39,8 @@ def handler(plan: HeldPlan, task_definition: str, deadline: Timestamp) -> Launch
     slots.stop_leftover()
     try:
         rollout = slots.launch(plan.candidate, task_definition, count, again=again)
-    except (
-        SlotDrift
-    ):  # what stands in the slot's place is another's: the rollback is not to suspend its scaling
+    except SlotDrift:
+        # What stands in the slot's place is another's: the rollback is not to suspend its scaling.
         journal.history.milestone(plan.hold, "stopped", plan.candidate)
         raise
     if rollout is None:

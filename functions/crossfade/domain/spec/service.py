@@ -92,8 +92,8 @@ class ReleaseSettings(Model):
     """Which pushes are released, and which containers get the image.
 
     ``repository`` is of this account and region; ``push_tags`` is a regular expression. ``containers``: empty
-    for all whose image is of the repository. ``follow_pattern``: a change of the pattern is
-    released by itself.
+    for all whose image is of the repository. ``follow_pattern``: a change of the pattern is released by
+    itself.
     """
 
     repository: str

@@ -128,14 +128,10 @@ def named_groups(entry: OwnRule, groups: Sequence[TargetGroups]) -> TargetGroups
     wanted = entry.target_group
     named = [one for one in groups if one.pattern == wanted] if wanted else groups
     if len(named) != 1:
+        has = f"the target group {wanted}, and the pattern has only" if wanted else "the service, which has"
         raise PatternUnusable(
-            f"traffic says that {entry.place} leads to "
-            + (
-                f"the target group {wanted}, and the pattern has only "
-                if wanted
-                else "the service, which has "
-            )
-            + f"{', '.join(one.pattern for one in groups)}. Say in target_group of the spec which one it is."
+            f"traffic says that {entry.place} leads to {has} {', '.join(one.pattern for one in groups)}. Say "
+            "in target_group of the spec which one it is."
         )
     return named[0]
 
