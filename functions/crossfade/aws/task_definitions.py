@@ -143,7 +143,7 @@ class TaskDefinitions:
         return Definition(answer["taskDefinition"], tags, unknown, running_release(given))
 
     def _shown(self, task_definition: str) -> dict[str, Any] | None:
-        """ECS's answer; None where it describes a task definition no more, as may be of a deregistered one."""
+        """ECS's answer; None where it describes a task definition no more, e.g. a deregistered one."""
         try:
             return self._answer(task_definition)
         except ClientError as error:
