@@ -120,6 +120,13 @@ def test_it_is_bounded() -> None:
     assert "\\u001b" not in json.dumps(found)
 
 
+@pytest.mark.parametrize(("length", "shown"), [(80, "b" * 80), (81, "b" * 79 + "…")])
+def test_a_value_of_80_characters_is_whole(length: int, shown: str) -> None:
+    """A longer one is cut off; an ARN of a role or a secret has often more than 60."""
+    found = _found(_definition(APP), _definition(APP, taskRoleArn="b" * length))
+    assert found == (f"taskRoleArn: arn:role/web → {shown}",)
+
+
 def test_what_time_alone_changes_is_no_change_of_the_pattern() -> None:
     """The bounds by day and by night, and an action that comes once; policies and recurring actions count."""
     daily, once = (

@@ -8,17 +8,17 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from crossfade.domain.answers import shortened
 from crossfade.domain.planning.task_definition import COPIED, OWN_TAGS, PREFIX
 from crossfade.domain.spec.placed import Pattern
-from crossfade.domain.text import visible
 
 HIDDEN = frozenset({"environment", "command", "entryPoint", "options", "dockerLabels", "extraHosts"})
 """Fields of a container whose values may be secrets, as their owner has written them."""
 NAMES = ("name", "key", "PolicyName", "ScheduledActionName", "AlarmName", "capacityProvider")
 """By which of its fields an object is known in a list."""
 VALUES = frozenset({"value", "valueFrom"})
-MOST_CHANGES, MOST_CHARACTERS = 40, 80
-"""Of a release, and of a value: a plan travels with each state, of whose 256 KiB it is to take little."""
+MOST_CHANGES = 40
+"""Of a release: a plan travels with each state, of whose 256 KiB it is to take little."""
 
 Given = Mapping[str, Any]
 
@@ -68,8 +68,7 @@ def _differences(before: Given, after: Given) -> Iterator[str]:
 def _shown(value: Any) -> str:
     if value is None:
         return "none"
-    text = visible(value if isinstance(value, str) else json.dumps(value))
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+    return shortened(value if isinstance(value, str) else json.dumps(value))
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
