@@ -7,7 +7,7 @@ from crossfade.aws.scaling_copies import SlotScaling
 from crossfade.domain.planning.plan import HeldPlan
 from crossfade.domain.slots import Slot, other
 from crossfade.domain.tasks.scaling import ACTIVE, SUSPENDED, ScalableTarget, SuspendedState
-from crossfade.domain.tasks.scaling_copy import bounds
+from crossfade.domain.tasks.scaling_copy import bounds, still_to_come
 from crossfade.step import step, utc_now
 from crossfade.watching.capacity import win_back
 
@@ -49,6 +49,6 @@ def _like_the_pattern(plan: HeldPlan, live: ScalableTarget | None, wanted: int) 
     copies = SlotScaling(client("application-autoscaling"), client("cloudwatch"), spec)
     if spec.pattern.scaling and spec.copies_scaling(slot):
         within = bounds(spec.pattern.scaling, live, wanted, first=plan.stable is None)
-        copies.copy(slot, spec.pattern.scaling, within)
+        copies.copy(slot, still_to_come(spec.pattern.scaling, utc_now()), within)
     elif slot != spec.origin:
         copies.remove(slot)

@@ -453,6 +453,24 @@ def test_a_first_candidate_is_scaled_like_the_pattern(
     assert _policies(account, "web-blue") == ["cpu", "requests", "steps"]
 
 
+def test_a_scheduled_action_of_an_older_release_that_is_over_does_not_come_back(
+    account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
+) -> None:
+    """The sale for which it was is long over."""
+    account.scale_pattern()
+    plan = _launched(account, journal, second)
+    scaling = plan.spec.pattern.scaling
+    assert scaling
+    sale = {"ScheduledActionName": "sale", "Schedule": "at(2026-01-02T03:04:05)"}
+    ended = {"ScheduledActionName": "ended", "Schedule": "rate(1 day)", "EndTime": "2026-01-02T03:04:05Z"}
+    older = scaling.model_copy(update={"actions": (*scaling.actions, sale, ended)})
+    pattern = plan.spec.pattern.model_copy(update={"scaling": older})
+    spec = plan.spec.model_copy(update={"pattern": pattern})
+    invoke("suspend_scaling", plan=plan.model_copy(update={"spec": spec}))
+    found = account.autoscaling.describe_scheduled_actions(**account.target_of("web-green"))
+    assert [action["ScheduledActionName"] for action in found["ScheduledActions"]] == ["morning"]
+
+
 def test_a_pattern_that_is_scaled_no_more(
     account: Account, invoke: Invoke, journal: Journal, second: HeldPlan
 ) -> None:

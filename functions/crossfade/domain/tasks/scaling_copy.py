@@ -92,6 +92,12 @@ def read_scaling(found: Found, now: datetime) -> PatternScaling:
     )
 
 
+def still_to_come(scaling: PatternScaling, now: datetime) -> PatternScaling:
+    """The same without what is over by now: it may have been read long ago, for an older release."""
+    actions = tuple(action for action in scaling.actions if not _over(action, now))
+    return scaling.model_copy(update={"actions": actions})
+
+
 def not_copied(found: Found) -> Iterator[str]:
     """What the pattern's scaling has and the slots do not get."""
     policies = {policy["PolicyARN"] for policy in found.policies}
@@ -172,7 +178,7 @@ def _over(action: Shown, now: datetime) -> bool:
     """
     once, end = re.fullmatch(r"at\((.+)\)", action["Schedule"]), action.get("EndTime")
     if once is None:
-        return end is not None and end < now
+        return end is not None and datetime.fromisoformat(str(end)) < now  # in a plan it is a text
     due = datetime.fromisoformat(once[1]).replace(tzinfo=UTC)
     return due + (LATEST_ZONE if action.get("Timezone") else timedelta()) < now
 
