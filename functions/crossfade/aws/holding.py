@@ -59,7 +59,7 @@ class Holding:
         if plan.seen != state.seen:
             sets.append("seen = :seen")
             values[":seen"] = [one.model_dump(mode="json") for one in plan.seen]
-        for name, value in _of_order(plan, state).items():
+        for name, value in _news(plan, state).items():
             sets.append(f"{name} = :{name}")
             values[f":{name}"] = value
         remove = ["warm", *([] if plan.spec.origin else ["origin"])]
@@ -211,8 +211,8 @@ def _refuse_overtaken(plan: HeldPlan, state: State) -> None:
         raise _held(plan, None)
 
 
-def _of_order(plan: HeldPlan, state: State) -> dict[str, Any]:
-    """What the state says of the newest image and of the pattern that was answered, where that is news."""
+def _news(plan: HeldPlan, state: State) -> dict[str, Any]:
+    """The newest image, and the pattern that was answered, where the state does not have them yet."""
     came, news = plan.release.came, {}
     if came and (state.newest is None or came > state.newest.at):
         news["newest"] = {"at": iso(came), "digest": plan.release.digest}

@@ -41,18 +41,16 @@ class JournalTable(Table):
         held = self.checking(hold.service, STATE, HELD, {":execution": hold.holder})
         self._transact(hold, held, change)
 
-    def change_both(self, hold: Hold, state: Change, deployment: Change, *more: Mapping[str, Any]) -> None:
-        """Change the service's state and the deployment's item, and do what else there is, or nothing."""
+    def change_both(self, hold: Hold, state: Change, deployment: Change, *more: dict[str, Any]) -> None:
+        """Change the service's state and the deployment's item, and make ``more`` updates; all, or none."""
         values = {**state.values, ":execution": hold.holder}
         held = self.updating(hold.service, STATE, state.expression, values, condition=HELD, names=state.names)
         self._transact(hold, held, deployment, *more)
 
-    def _transact(
-        self, hold: Hold, held: dict[str, Any], deployment: Change, *more: Mapping[str, Any]
-    ) -> None:
+    def _transact(self, hold: Hold, held: dict[str, Any], deployment: Change, *more: dict[str, Any]) -> None:
         expression, values, names = deployment
         update = self.updating(hold.service, item_of(hold.deployment), expression, values, names=names)
-        if not self.transact_if([held, update, *map(dict, more)]):
+        if not self.transact_if([held, update, *more]):
             raise service_lost(hold)
 
 

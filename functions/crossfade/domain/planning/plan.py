@@ -61,8 +61,7 @@ class RunningRelease(Model):
     with, and ``digest`` is empty where ECS does not say which image of that tag it is.
 
     ``version`` is the tag that it is known by, see ``naming.py``, ``number`` its place among all that were
-    promoted; None where it has none. If it was not ``verified``, it may answer
-    with any version.
+    promoted; None where it has none. If it was not ``verified``, it may answer with any version.
     """
 
     version: str

@@ -53,7 +53,7 @@ class Pattern(Model):
     say what its owner should know. ``container``, ``port``, ``digest`` and ``target_group``, which is its own
     one, are of the target that the probe asks, see ``Target``; ``also`` are the further ones that it has.
     ``scaling`` is None where it has no scalable target. ``own_copy``: where an older release comes back, the
-    ARN of what it was launched with, which is described where the owner's is not any more.
+    ARN of what it was launched with, which is read in place of ``task_definition`` unless ECS has it no more.
     """
 
     task_definition: str
