@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from crossfade.domain.slots import SLOTS
+from crossfade.domain.spec.names import preview_role
 from crossfade.domain.spec.service import OwnRule
 from faults.aws.images import Image
 from faults.aws.names import ACCOUNT, ECS, GROUP, REGION
@@ -58,15 +58,16 @@ def prepare(world: World, secret: str) -> None:
     own, priority = world.own, 0
     tags = {"crossfade:service": own.service, "crossfade:spec": world.spec_name}
     for target, groups in own.ports:
-        mark = "" if target == own.ports[0][0] else f".{sha256(target.name.encode()).hexdigest()[:8]}"
+        port = "" if target == own.ports[0][0] else target.name
         of_port: dict[str, str] = {slot: groups.of(slot) for slot in SLOTS}
-        for role, group in {**of_port, "pattern": groups.pattern}.items():
-            header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"{secret}-{role}{mark}"]}
+        for kind, group in {**of_port, "pattern": groups.pattern}.items():
+            role = preview_role(kind, port)
+            header = {"HttpHeaderName": "x-crossfade-slot", "Values": [f"{secret}-{role}"]}
             condition = {"Field": "http-header", "HttpHeaderConfig": header}
             priority += 1
-            arn = world.balancer.put_rule(f"{role}{mark}", priority, [condition], [_forward(group)])
+            arn = world.balancer.put_rule(role, priority, [condition], [_forward(group)])
             world.balancer.tags[arn] = tags
-            if role != "pattern":
+            if kind != "pattern":
                 world.balancer.tags[group] = tags
     path = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
     for place, (entry, route) in enumerate(zip(own.traffic, own.routes, strict=True)):
