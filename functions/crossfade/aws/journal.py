@@ -54,9 +54,12 @@ class Journal:
         return self._table.state(service)
 
     def notice(self, service: str, found: Noticed) -> None:
-        """Write down a pattern that differs from what is live, and when that was noticed."""
+        """Write down a pattern that differs from what is live, and when that was noticed.
+
+        Not over what a deployment has written which was faster: that it is tried stays known.
+        """
         values = {":noticed": found.model_dump(mode="json")}
-        condition = "attribute_exists(service)"
+        condition = "attribute_exists(service) AND attribute_not_exists(holder)"
         self._table.update_if(service, STATE, "SET noticed = :noticed", values, condition=condition)
 
     def refuse_lost(self, hold: Hold) -> State:

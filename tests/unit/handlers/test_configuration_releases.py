@@ -450,6 +450,21 @@ def test_a_configuration_that_was_tried_is_not_tried_again_until_it_changes(
 
 
 @pytest.mark.usefixtures("followed")
+def test_what_a_deployment_tries_stays_known_to_a_look_at_the_same_time(
+    account: Account, invoke: Invoke, clock: Clock, journal: Journal
+) -> None:
+    """The look has read the service while it was free."""
+    _change(account)
+    _looks(account, invoke, clock, 0, 6)
+    ((name, asked),) = account.started().items()
+    plan = HeldPlan.model_validate(_plan(invoke, asked, name)["plan"])
+    assert plan.noticed
+    journal.holding.claim(plan)
+    journal.notice("web", plan.noticed.model_copy(update={"tried": False}))
+    assert journal.state("web").noticed == plan.noticed
+
+
+@pytest.mark.usefixtures("followed")
 def test_a_configuration_whose_plan_was_refused_is_tried_again(
     account: Account, invoke: Invoke, clock: Clock
 ) -> None:
