@@ -159,6 +159,7 @@ def test_events_of_no_concern(raw: Any, said: str) -> None:
         pytest.param({"service": "web", "release": 1, "force": True}, "give neither", id="release-force"),
         pytest.param({"service": "web", "release": 1, "image_tag": "1"}, "give neither", id="two-releases"),
         pytest.param({"service": "web", "release": 0}, "release: ", id="release-of-no-number"),
+        pytest.param({"service": "web", "release": True}, "release: ", id="release-of-a-boolean"),
         pytest.param({"service": "web", "follow_pattern": True, "force": True}, "give nothing", id="follow"),
         pytest.param(
             {"service": "web", "asked": "2026-11-23T04:00:07Z"}, "give image_tag", id="a-time-is-no-image"

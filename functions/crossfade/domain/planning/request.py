@@ -40,7 +40,7 @@ class DeployRequest(Model):
     service: ServiceName
     image_tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
     image_digest: Digest | None = None
-    release: int | None = Field(default=None, ge=1)
+    release: int | None = Field(default=None, ge=1, strict=True)  # else true would be release 1
     force: bool = False
     follow_pattern: bool = False
     leave: bool = False
