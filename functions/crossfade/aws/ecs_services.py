@@ -103,7 +103,7 @@ class Slots:
                 Event(at=event["createdAt"], message=event["message"]) for event in service.get("events", [])
             ),
             given=slot == self._spec.origin or _is_made(service, self._spec, slot, self._spec.parameter),
-            of_spec=_tags(service).get(SPEC_TAG, ""),
+            of_spec=ecs_tags(service).get(SPEC_TAG, ""),
         )
 
     def stops(self, slot: Slot, rollout: str) -> list[Stop]:
@@ -377,7 +377,7 @@ def _refuse_anothers(name: str, parameter: str, shown: dict[str, Any] | None) ->
 
 def _of_another(shown: dict[str, Any] | None, parameter: str) -> str:
     """The SSM parameter of the spec of another Crossfade that has made a service; empty where none has."""
-    of = _tags(shown).get(SPEC_TAG, "") if shown and shown["status"] == "ACTIVE" else ""
+    of = ecs_tags(shown).get(SPEC_TAG, "") if shown and shown["status"] == "ACTIVE" else ""
     return "" if of == parameter else of
 
 
@@ -405,7 +405,7 @@ def _is_made(service: dict[str, Any], spec: ServiceSpec, slot: Slot, parameter: 
     Earlier versions did not tag it with the spec. Then its target group tells: no other stack gives
     that name.
     """
-    tags = _tags(service)
+    tags = ecs_tags(service)
     if SPEC_TAG in tags:
         return tags[SPEC_TAG] == parameter
     group = target_group_name(parameter.removesuffix(spec.service), spec.service, slot)
@@ -413,8 +413,9 @@ def _is_made(service: dict[str, Any], spec: ServiceSpec, slot: Slot, parameter: 
     return tags.get(SERVICE_TAG) == spec.service and any(f":targetgroup/{group}/" in arn for arn in balancers)
 
 
-def _tags(service: dict[str, Any] | None) -> dict[str, str]:
-    return {tag["key"]: tag.get("value", "") for tag in (service or {}).get("tags", [])}
+def ecs_tags(shown: dict[str, Any] | None) -> dict[str, str]:
+    """The tags in what ECS shows with them; none of what it does not show."""
+    return {tag["key"]: tag.get("value", "") for tag in (shown or {}).get("tags", [])}
 
 
 def _primary(service: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from crossfade.aws.ecs_services import service_of
+from crossfade.aws.ecs_services import ecs_tags, service_of
 from crossfade.aws.errors import error_code
 from crossfade.aws.unknown_fields import UNKNOWN
 from crossfade.domain.errors import PatternUnusable, ResourceGone
@@ -135,7 +135,7 @@ class TaskDefinitions:
                 f"The task definition {arn} of the pattern {spec.like} does not exist any more. Deploy the "
                 "stack that declares the service again."
             )
-        given = _tags(answer)
+        given = ecs_tags(answer)
         tags = {
             key: value for key, value in given.items() if not key.startswith("aws:") and key not in OWN_TAGS
         }
@@ -153,11 +153,7 @@ class TaskDefinitions:
 
     def _describe(self, task_definition: str) -> tuple[dict[str, Any], dict[str, str]]:
         answer = self._answer(task_definition)
-        return answer["taskDefinition"], _tags(answer)
+        return answer["taskDefinition"], ecs_tags(answer)
 
     def _answer(self, task_definition: str) -> dict[str, Any]:
         return dict(self._ecs.describe_task_definition(taskDefinition=task_definition, include=["TAGS"]))
-
-
-def _tags(answer: dict[str, Any]) -> dict[str, str]:
-    return {tag["key"]: tag.get("value", "") for tag in answer.get("tags", [])}
