@@ -75,8 +75,8 @@ def _others(spec: ServiceSpec, listeners: list[Listener], groups: set[str]) -> I
     for rule in routes_to(groups, listeners):
         if not any(_is_moved(entry, rule) for entry in spec.traffic):
             yield (
-                f"{rule} leads to it as well, and traffic does not name it: name it there, or take the "
-                "service's target group out of it"
+                f"{rule} leads to it as well, and traffic does not name it: name it there if the "
+                "service is not live yet, else take the service's target group out of the rule"
             )
 
 
