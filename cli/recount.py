@@ -343,6 +343,12 @@ class Recount:
         return sum(part.sent(lane) - part.there[lane] for part in self._parts for lane in LANES)
 
     @property
+    def not_sent(self) -> int:
+        """How many requests the probes say that they could not send in time."""
+        closings = [part.closing["lanes"] for part in self._parts if part.closing]
+        return sum(totals["missed"] for lanes in closings for totals in lanes.values())
+
+    @property
     def requests(self) -> int:
         """How many requests are there."""
         return sum(sum(part.there.values()) for part in self._parts)
@@ -368,12 +374,16 @@ class Recount:
         ]
         nothing, gap = "Anything about requests:", "What clients met while no probe ran:"
         end = "That no request is missing at a probe's end:"
+        late, not_sent = "What clients met at ", self.not_sent
         found = {
             nothing: "" if self.requests else f"{nothing} the ledger has none.",
             gap: f"{gap} {sum(pauses):,.1f} s in {len(pauses)} gaps." if pauses else "",
             end: "" if self.closed else f"{end} it has not closed the ledger, or not in full.",
             "How ": f"How {self.missing:,} requests ended that are not in the ledger: they count as failed."
             if self.missing
+            else "",
+            late: f"{late}{not_sent:,} moments: the probe could not send its requests of then in time."
+            if not_sent
             else "",
         }
         return found if self.requests else dict.fromkeys(found, "") | {nothing: found[nothing]}

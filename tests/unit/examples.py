@@ -240,9 +240,11 @@ def opened(seconds: float = 0) -> Opened:
     return Opened(type="opened", deployment="d1", at=at(seconds), lanes=("production", "blue", "green"))
 
 
-def closed(seconds: float = 99, *, rejected: int = 0, **sent: int) -> Closed:
-    """A probe task has ended; it says how many requests it has sent on each lane."""
-    lanes = {lane: LaneTotals(sent=count, ok=count, failed=0, missed=0) for lane, count in sent.items()}
+def closed(seconds: float = 99, *, rejected: int = 0, not_sent: int = 0, **sent: int) -> Closed:
+    """A probe task has ended; it says how many requests it has sent on each lane, and not sent in time."""
+    lanes = {
+        lane: LaneTotals(sent=count, ok=count, failed=0, missed=not_sent) for lane, count in sent.items()
+    }
     values = {"type": "closed", "at": at(seconds), "reason": "stopped", "lanes": lanes, "rejected": rejected}
     return Closed.model_validate(values)
 

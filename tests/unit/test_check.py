@@ -65,7 +65,7 @@ def _records() -> Iterator[Record]:
     yield opened(16.5)
     for tenth in range(170, 300, 2):
         yield asked("production", tenth / 10, version="0.0.2" if tenth == 180 else "0.0.1")
-    yield closed(31, production=65)
+    yield closed(31, production=65, not_sent=4)
 
 
 def _certified(lines: list[str], history: History = HISTORY, winner: str | None = "0.0.1") -> dict[str, Any]:
@@ -106,7 +106,7 @@ def test_the_example_has_all_that_a_certificate_may_have() -> None:
     assert len(CERTIFICATE["ledger"]["gaps"]) == 1
     assert len(CERTIFICATE["versions"]["production"]) == 2
     assert len(CERTIFICATE["failures"]["green"]) == 2
-    assert len(CERTIFICATE["not_proved"]) == 3
+    assert len(CERTIFICATE["not_proved"]) == 4
 
 
 def test_what_was_certified_is_accepted() -> None:
@@ -281,6 +281,7 @@ def test_a_limit_of_the_proof_that_was_left_out(place: int) -> None:
         pytest.param(0, "1 gaps", "0 gaps", id="how-often"),
         pytest.param(2, "How 1 ", "How 2 ", id="how-many-are-missing"),
         pytest.param(2, "they count as failed", "all were answered", id="what-became-of-them"),
+        pytest.param(3, "at 4 moments", "at 1 moments", id="how-many-were-not-sent"),
     ],
 )
 def test_a_limit_of_the_proof_that_was_made_less(place: int, before: str, after: str) -> None:

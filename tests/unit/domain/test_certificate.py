@@ -683,6 +683,11 @@ def test_several_probes_add_up(runs: list[list[tuple[int, int]]]) -> None:
             ["What clients met while no probe ran: 7.5 s in 1 gaps."],
             id="no-probe",
         ),
+        pytest.param(
+            [*WHOLE[:2], closed(3, not_sent=2, green=1)],
+            ["What clients met at 2 moments: the probe "],
+            id="late-probe",
+        ),
     ],
 )
 def test_what_the_ledger_has_not_is_said(records: list[Record], said: list[str]) -> None:

@@ -421,6 +421,8 @@ def _not_in_the_ledger(tally: Tally) -> Iterator[str]:
         yield "That no request is missing at a probe's end: it has not closed the ledger, or not in full."
     if missing := tally.missing:
         yield f"How {missing:,} requests ended that are not in the ledger: they count as failed."
+    if late := tally.not_sent:
+        yield f"What clients met at {late:,} moments: the probe could not send its requests of then in time."
 
 
 def _not_in_the_answers(plan: Plan) -> Iterator[str]:

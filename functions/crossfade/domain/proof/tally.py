@@ -131,6 +131,12 @@ class Tally:
         return sum(self._missing(lane) for lane in LANES)
 
     @property
+    def not_sent(self) -> int:
+        """How many requests of its schedule a probe could not send in time; no figure counts them."""
+        closing = [run.closed for run in self._runs if run.closed]
+        return sum(totals.missed for one in closing for totals in one.lanes.values())
+
+    @property
     def complete(self) -> bool:
         """Whether every probe task has closed its part, and nothing is missing."""
         return not self.cut and not self.missing
