@@ -23,6 +23,7 @@ from tests.unit.examples import (
     closed,
     first_plan,
     nameless,
+    of_two_ports,
     opened,
     placed,
     plan,
@@ -219,6 +220,7 @@ def test_the_document_has_exactly_the_promised_names() -> None:
             ["That the service answers as it did: this is its first release, "],
             id="the-first-release",
         ),
+        pytest.param({"spec": of_two_ports()}, ["What clients of arn:aws:elastic"], id="several-rules"),
     ],
 )
 def test_what_the_answers_do_not_show_is_said(changes: dict[str, Any], said: list[str]) -> None:

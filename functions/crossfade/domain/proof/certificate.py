@@ -428,6 +428,11 @@ def _not_in_the_ledger(tally: Tally) -> Iterator[str]:
 def _not_in_the_answers(plan: Plan) -> Iterator[str]:
     """What cannot be read off the answers, because of what they name."""
     previous = plan.previous
+    if further := [route.rule for route in plan.spec.also]:
+        yield (
+            f"What clients of {', '.join(further)} met: the probe asks by {plan.spec.rule} alone. That the "
+            "weights there moved as well is what the load balancer answered."
+        )
     if plan.stable is None:
         yield "That the service answers as it did: this is its first release, and nothing is compared with."
     if not plan.answers:
