@@ -22,6 +22,10 @@ class Answer:
     body: str
 
 
+INDEX_OF_DEVPI = "root/pypi"
+"""The one that it has from the beginning, of its user root."""
+
+
 @dataclass(frozen=True)
 class Application:
     """One of them.
@@ -67,7 +71,7 @@ APPLICATIONS = (
     Application(  # the bad release's tasks begin without the index that everybody installs from
         name="devpi",
         health_path="/+api",
-        page="/root/pypi",
+        page=f"/{INDEX_OF_DEVPI}",
         version_path="/+api",
         version_in=lambda answer: answer.headers["X-Devpi-Server-Version"],
         versions={"v1": "6.17.0", "v2": "6.19.3", "bad": "6.20.3"},

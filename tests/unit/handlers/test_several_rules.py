@@ -148,7 +148,7 @@ def _lives(account: Account) -> list[Weights | None]:
 
 
 def _set(account: Account, place: int, weights: Weights) -> None:
-    """Let one of the rules have other weights, whoever writes them."""
+    """Let one of the rules have other weights: by its owner, or by a write that was late."""
     traffic = Traffic(account.elbv2, account.spec)
     traffic.write(weights, [traffic.shown().rules[place]])
 
