@@ -62,9 +62,9 @@ REFUSALS: dict[str, tuple[object, str, str]] = {
         f"Repository {SERVICE} has no image {NOWHERE}",
     ),
     "unknown-key": (
-        {"service": SERVICE, "image_tag": "latest", "force": True},
+        {"service": SERVICE, "image_tag": "latest", "at_once": True},
         "InvalidInput",
-        "force: there is no such key",
+        "at_once: there is no such key",
     ),
     "malformed-spec": (
         {"service": "broken", "image_tag": "latest"},
