@@ -125,6 +125,7 @@ def test_all_of_it_is_the_pushed_image(good_release: GoodRelease) -> None:
         "left_out": [],
         "tags": {"service": SERVICE},
         "warnings": [],
+        "changes": [],
     }
 
 
