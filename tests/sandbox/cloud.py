@@ -180,17 +180,21 @@ class Cloud(Executions):
     def journal(self) -> dict[str, dict[str, Any]]:
         """The journal's items of the service, by their key."""
         stored = self.client("dynamodb").scan(TableName=self.outputs["Journal"], ConsistentRead=True)["Items"]
-        plain = TypeDeserializer().deserialize
-        items = [{key: plain(value) for key, value in item.items()} for item in stored]
+        items = map(_plain, stored)
         return {item["item"]: item for item in items if item["service"] == self.service}
 
     def state(self) -> dict[str, Any]:
         """The journal's item of the service itself; empty before its first deployment."""
-        return self.journal().get("state", {})
+        return self._stored("state")
 
     def item(self, deployment: str) -> dict[str, Any]:
         """The journal's item of a deployment; empty when it has none."""
-        return self.journal().get(f"deployment#{deployment}", {})
+        return self._stored(f"deployment#{deployment}")
+
+    def _stored(self, item: str) -> dict[str, Any]:
+        key = {"service": {"S": self.service}, "item": {"S": item}}
+        asked = {"TableName": self.outputs["Journal"], "Key": key, "ConsistentRead": True}
+        return _plain(self.client("dynamodb").get_item(**asked).get("Item", {}))
 
     def holder(self) -> str | None:
         """Who holds the service; None when it is free."""
@@ -251,3 +255,9 @@ def listener_of(rule: str) -> str:
 def _listener_of(route: dict[str, Any]) -> str:
     """That of an entry of a spec's ``traffic``."""
     return str(route.get("listener") or listener_of(route["rule"]))
+
+
+def _plain(stored: dict[str, Any]) -> dict[str, Any]:
+    """An item of DynamoDB without the names of its types."""
+    deserialize = TypeDeserializer().deserialize
+    return {key: deserialize(value) for key, value in stored.items()}

@@ -104,8 +104,12 @@ class Stage:
         return weights[("blue", "green").index(other(stable.slot))] if stable and weights else 0
 
     def reach(self, share: int) -> None:
-        """Wait until the candidate has this weight."""
-        until(lambda: self.share() == share, f"weight {share} of the candidate")
+        """Wait until the candidate has this weight; the journal is read only where a slot has it."""
+
+        def look() -> bool:
+            return share in (self.cloud.weights() or ()) and self.share() == share
+
+        until(look, f"weight {share} of the candidate")
 
     def enter(self, execution: str, state: str) -> None:
         """Wait until an execution has entered a state."""
