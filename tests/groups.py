@@ -29,7 +29,12 @@ LONGEST = ("tests/demo/", "tests/sandbox/")
 """The demos and the rehearsals, which wait most of their time: they begin first."""
 
 
+_OF_EACH = "tests/sandbox/test_takeover_apps"
+"""Each of its parameters, an application, has a sandbox of its own."""
+
+
 def group_of(nodeid: str) -> str:
-    """The group of a test, by its file."""
+    """The group of a test, by its file, or by its file and parameter."""
     file = nodeid.partition("::")[0]
-    return next((group for start, group in GROUPS.items() if file.startswith(start)), file)
+    group = next((group for start, group in GROUPS.items() if file.startswith(start)), file)
+    return f"{group} {nodeid.partition('[')[2]}" if file.startswith(_OF_EACH) else group
