@@ -29,7 +29,8 @@ Say = Callable[[str], None]
 class Release(NamedTuple):
     """An image to be released: by its tag and digest. ``by_push``: a push of the tag starts its release.
 
-    ``number`` is that of an older release, whose configuration comes back with it.
+    ``number`` is that of an older release, whose configuration comes back with it. ``force``: it is deployed
+    also where image and configuration are those that are live.
     """
 
     service: str
@@ -39,6 +40,7 @@ class Release(NamedTuple):
     pushed: datetime
     by_push: bool
     number: int | None = None
+    force: bool = False
 
 
 class Asked(NamedTuple):
@@ -101,7 +103,7 @@ def _image(registry: Registry, repository: str, tag: str) -> Image:
 
 def asked_or_started(account: Account, release: Release, *, again: bool, say: Say) -> Asked:
     """The execution by which an image is or was released; a new one where there is none, or ``again``."""
-    if again or release.number:
+    if again or release.number or release.force:
         return Asked(start(account, by_hand(release)))
     deployed = _deployed(account, release)
     found, came = _found(account, release, deployed)
@@ -117,7 +119,8 @@ def by_hand(release: Release) -> dict[str, Any]:
     """The input of the state machine that deploys, as the README has it, pinned to the image."""
     if release.number:
         return {"service": release.service, "release": release.number}
-    return {"service": release.service, "image_tag": release.version, "image_digest": release.digest}
+    asked = {"service": release.service, "image_tag": release.version, "image_digest": release.digest}
+    return {**asked, "force": True} if release.force else asked
 
 
 def _event_may_come(release: Release, *, came: bool) -> bool:

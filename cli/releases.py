@@ -63,7 +63,8 @@ class Followed(NamedTuple):
     help="In TAG's place: an older release, as history shows it.",
 )
 @click.option("--wait", is_flag=True, help="Follow it to its end, also while it waits for another one.")
-@click.option("--again", is_flag=True, help="Deploy it once more, though it was tried before, or is live.")
+@click.option("--again", is_flag=True, help="Deploy it once more, though it was tried before.")
+@click.option("--force", is_flag=True, help="The same, also where it is live, as after a secret's change.")
 @_timeout
 @_summary
 @with_account_of_releases
@@ -77,6 +78,7 @@ def deploy(
     *,
     wait: bool,
     again: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Find the deployment of SERVICE that the push of its image TAG has started, or start one.
@@ -84,12 +86,12 @@ def deploy(
     An image that was tried before, or was live once, is not deployed again by itself: the exit status tells
     how it ended then. With --release an older release comes back, with image and configuration as they were.
     """
-    if number is not None and tag is None:
+    if number is not None and tag is None and not force:
         release = older_release(account, service, number)
     elif tag is not None and number is None:
-        release = release_of(account, service, tag)
+        release = release_of(account, service, tag)._replace(force=force)
     else:
-        raise click.UsageError("Give either TAG or --release.")
+        raise click.UsageError("Give either TAG or --release, and --force with a TAG alone.")
     with View(account, service, release.version, out=not as_json) as view:
         try:
             asked = asked_or_started(account, release, again=again, say=view.say)

@@ -345,6 +345,16 @@ def test_an_image_that_was_tried_is_not_deployed_again_by_itself(released: Relea
     assert len(released.started()) == 1
 
 
+def test_what_is_live_is_deployed_by_force(released: Released) -> None:
+    """As after a secret's value has changed; the push's own execution is not looked for."""
+    released.promotes(released.claims(released.pushed()))
+    released.said("deploy", "web", "1.2.4", "--force")
+    (started,) = released.started()
+    assert started["force"] is True
+    done = released.owner.run("deploy", "web", "--release", "1", "--force")
+    assert (done.exit_code, "--force with a TAG alone" in done.stderr) == (2, True)
+
+
 def test_a_deployment_that_ended_long_ago(released: Released) -> None:
     """Step Functions has forgotten it; another version is live since."""
     made = released.claims(released.pushed())
