@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,12 @@ import pytest
 from tests.sandbox.executions import Executions
 
 MODULE = Path(__file__).with_name("terraform") / "service.tf"
+
+PROVIDERS = (
+    'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}\n'
+)
+QUIET = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+"""It asks nobody for newer versions, and suggests no commands."""
 
 Variables = dict[str, Any]
 
@@ -84,9 +92,9 @@ class TerraformOwner:
     def _terraform(self, command: str) -> str:
         given = self._folder / "terraform.tfvars.json"
         given.write_text(json.dumps(self.variables), encoding="utf-8")
-        words = ["env", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "terraform", command]
-        words += [] if command.startswith("state") else ["-no-color"]
-        return self._shell.bash(" ".join(words), self._folder)
+        quiet = " ".join(f"{name}={value}" for name, value in QUIET.items())
+        plain = "" if command.startswith("state") else "-no-color"
+        return self._shell.bash(f"env {quiet} terraform {command} {plain}", self._folder)
 
 
 def _differ(change: dict[str, Any]) -> set[str]:
@@ -103,7 +111,14 @@ def network(shell: Executions) -> Variables:
     return {"vpc": vpc, "subnets": subnets}
 
 
-def skip_without_terraform() -> None:
-    """Skip a test where Terraform is not installed; `make install` cannot bring it."""
+def skip_without_terraform(folder: Path) -> None:
+    """Skip a test where Terraform or its provider cannot be had; `make install` brings neither."""
     if not shutil.which("terraform"):
         pytest.skip("Terraform is not installed")
+    (folder / "main.tf").write_text(PROVIDERS, encoding="utf-8")
+    begun = subprocess.run(
+        ["terraform", "init", "-input=false", "-no-color"],
+        cwd=folder, env=os.environ | QUIET, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    if begun.returncode:
+        pytest.skip(f"Terraform has no provider: {begun.stderr[-300:]}")

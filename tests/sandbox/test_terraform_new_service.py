@@ -67,7 +67,7 @@ def example(port: int) -> str:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Story]:
     """All of it, in a sandbox of its own."""
-    skip_without_terraform()
+    skip_without_terraform(tmp_path_factory.mktemp("provider"))
     state, home, folder = (tmp_path_factory.mktemp(name) for name in ("terraform", "home", "clients"))
     with started(state, pytestconfig) as sandbox:
         cloud = deployed_alone(sandbox, home, pytestconfig, "web")
