@@ -97,6 +97,12 @@ resource "aws_iam_role" "execution" {
   })
 }
 
+resource "aws_cloudwatch_log_group" "shop" {
+  name = "/shop"
+}
+
+data "aws_region" "current" {}
+
 data "aws_ecr_repository" "shop" {
   name = "team/shop"
 }
@@ -114,6 +120,14 @@ resource "aws_ecs_task_definition" "shop" {
     essential    = true
     portMappings = [{ containerPort = 8080 }]
     environment  = [{ name = "SHUTDOWN_GRACE_SECONDS", value = "1" }]
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.shop.name
+        awslogs-region        = data.aws_region.current.name
+        awslogs-stream-prefix = "shop"
+      }
+    }
   }])
 }
 
