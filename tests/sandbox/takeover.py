@@ -16,6 +16,7 @@ from tests.sandbox.patience import until
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.shopkeeper import Shopkeeper
 from tests.sandbox.stage import Stage
+from tests.sandbox.terraformed import TerraformOwner
 
 ECS_SERVICE, TASK_DEFINITION = "AWS::ECS::Service", "AWS::ECS::TaskDefinition"
 UPDATED_SECONDS = 60
@@ -109,7 +110,7 @@ class Takeover:
     def __init__(
         self,
         stage: Stage,
-        owner: Owner | Shopkeeper,
+        owner: Owner | Shopkeeper | TerraformOwner,
         client: Client,
         file: Path,
         gate: dict[str, Any] | None = None,

@@ -70,16 +70,6 @@ class TerraformOwner:
         """Destroy all of it; returns what was printed. AssertionError with Terraform's errors."""
         return self._terraform("destroy -input=false -auto-approve")
 
-    def refused(self) -> str:
-        """Try to destroy it; returns what keeps Terraform from that."""
-        with pytest.raises(AssertionError) as found:
-            self.destroy()
-        return str(found.value)
-
-    def output(self, name: str) -> str:
-        """An output of the module."""
-        return str(json.loads(self._terraform("output -json"))[name]["value"])
-
     def state(self) -> list[str]:
         """The addresses of what Terraform has made."""
         return self._terraform("state list").split()
