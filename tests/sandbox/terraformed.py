@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.sandbox.executions import Executions
 
 MODULE = Path(__file__).with_name("terraform") / "service.tf"
@@ -101,14 +99,13 @@ def network(shell: Executions) -> Variables:
     return {"vpc": vpc, "subnets": subnets}
 
 
-def skip_without_terraform(folder: Path) -> None:
-    """Skip a test where Terraform or its provider cannot be had; `make install` brings neither."""
+def why_no_terraform(folder: Path) -> str:
+    """Why Terraform or its provider cannot be had, or nothing; `make install` brings neither."""
     if not shutil.which("terraform"):
-        pytest.skip("Terraform is not installed")
+        return "Terraform is not installed"
     (folder / "main.tf").write_text(PROVIDERS, encoding="utf-8")
     begun = subprocess.run(
         ["terraform", "init", "-input=false", "-no-color"],
         cwd=folder, env=os.environ | QUIET, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    if begun.returncode:
-        pytest.skip(f"Terraform has no provider: {begun.stderr[-300:]}")
+    return f"Terraform has no provider: {begun.stderr[-300:]}" if begun.returncode else ""

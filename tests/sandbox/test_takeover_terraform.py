@@ -1,6 +1,7 @@
 """A service that Terraform made is taken over, released, applied to meanwhile, handed back, and destroyed.
 
-By the real Terraform and its provider. A client asks from before the adoption until the last apply.
+By the real Terraform and its provider where they are, and elsewhere by their calls (terraform_player.py). A
+client asks from before the adoption until the last apply.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tests.sandbox.client import Client, failed, versions
 from tests.sandbox.rehearsal import Rehearsal
 from tests.sandbox.stage import Stage
 from tests.sandbox.takeover import Takeover
-from tests.sandbox.terraformed import MODULE, TerraformOwner, Variables, network, skip_without_terraform
+from tests.sandbox.terraform_player import TerraformPlayer
+from tests.sandbox.terraformed import MODULE, TerraformOwner, Variables, network, why_no_terraform
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 
@@ -41,7 +43,8 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Story]:
     """All of it, in a sandbox of its own."""
-    skip_without_terraform(tmp_path_factory.mktemp("provider"))
+    why = why_no_terraform(tmp_path_factory.mktemp("provider"))
+    made_by = TerraformPlayer if why else TerraformOwner
     state, home, folder = (tmp_path_factory.mktemp(name) for name in ("terraform", "home", "clients"))
     with started(state, pytestconfig) as sandbox:
         cloud = deployed_alone(sandbox, home, pytestconfig, "web")
@@ -54,7 +57,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
             "cpu": 256,
             "team": "before",
         }
-        owner = TerraformOwner(
+        owner = made_by(
             cloud, tmp_path_factory.mktemp("module"), MODULE.read_text(encoding="utf-8"), variables
         )
         owner.apply()
@@ -64,7 +67,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
             told = Story(Takeover(stage, owner, client, folder / "web.crossfade.json"))
             tell(told, owner)
         told.requests = client.requests
-        stage.note(f"of Terraform: {len(failed(told.requests))} of {len(told.requests)} failed")
+        stage.note(f"of {made_by.__name__}: {len(failed(told.requests))} of {len(told.requests)} failed")
         owner.destroy()
         told.seen["state"] = owner.state()
         told.seen["clusters"] = cloud.client("ecs").list_clusters()["clusterArns"]
